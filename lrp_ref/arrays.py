@@ -1,0 +1,190 @@
+"""Arrays of float32, float64, Fraction or Decimal: what goes in comes out.
+
+NumPy changes the number type silently in many places (`np.where(c, 0, x)`, `np.pad`, `0.01 * x`). Everything
+that makes a number here takes its type from an array that is there already.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from decimal import Decimal
+from fractions import Fraction
+from itertools import product
+from math import isqrt
+from typing import Any
+
+import numpy as np
+
+Array = np.ndarray[Any, Any]
+Shape = tuple[int, ...]
+Pair = tuple[int, int]
+Function = Callable[[Array], Array]
+
+CURE = "; use x.astype(numpy.float64), or numpy.vectorize(Fraction, otypes=[object])(x) for exact arithmetic"
+
+
+def number_type(x: Array) -> type:
+    """The type of x's numbers: numpy.float32, numpy.float64, or the one class of its objects."""
+    if x.dtype == np.float32 or x.dtype == np.float64:
+        return x.dtype.type
+    if x.dtype == object:
+        kinds = set(map(type, x.flat))
+        if len(kinds) == 1 and not (kinds & {int, bool, float}):
+            return kinds.pop()
+        names = ", ".join(sorted(kind.__name__ for kind in kinds)) or "nothing"
+        raise ValueError(f"got an object array of {names}, needed one type such as Fraction or Decimal{CURE}")
+    raise ValueError(f"got numbers of type {x.dtype}, needed float32, float64, Fraction or Decimal{CURE}")
+
+
+def to_number(c: Any, number: type) -> Any:
+    """The number c in another number type, exact where that type can hold it."""
+    c = c.item() if isinstance(c, np.generic) else c
+    if issubclass(number, Decimal):
+        numerator, denominator = c.as_integer_ratio()
+        return number(numerator) / number(denominator)
+    return number(c)
+
+
+def constant(c: Any, x: Array) -> Any:
+    """The number (or array of numbers) c in x's number type, at its exact value."""
+    number = x.dtype.type if x.dtype != object else type(x.flat[0])
+    return convert_numbers(c, number) if isinstance(c, np.ndarray) else to_number(c, number)
+
+
+def convert_numbers(x: Any, number: type) -> Array:
+    """The array x with every number in another type: numpy.float32, numpy.float64, Fraction, Decimal."""
+    x = np.asarray(x)
+    if issubclass(number, np.generic):
+        return x.astype(number)
+    out = np.empty(x.shape, dtype=object)
+    out.reshape(-1)[:] = [to_number(c, number) for c in x.flat]
+    return out
+
+
+def zeros(shape: Shape, x: Array) -> Array:
+    """Zeros of x's number type (numpy's zeros of dtype object are ints, whose 0/0 is a float)."""
+    out = np.zeros_like(x, shape=shape)
+    return out + constant(0, x) if x.dtype == object else out
+
+
+def same(w: Array) -> Array:
+    """f(w) = w"""
+    return w
+
+
+def positive(w: Array) -> Array:
+    """w+ = max(w, 0)"""
+    return np.maximum(w, constant(0, w))
+
+
+def negative(w: Array) -> Array:
+    """w- = min(w, 0)"""
+    return np.minimum(w, constant(0, w))
+
+
+def square(w: Array) -> Array:
+    """f(w) = w^2"""
+    return w * w
+
+
+def ones_like(w: Array) -> Array:
+    """f(w) = 1, without memory of its own: one number seen at every index."""
+    return np.broadcast_to(np.asarray(constant(1, w), dtype=w.dtype), w.shape)
+
+
+def sign(z: Array) -> Array:
+    """sign z, with sign(0) = +1"""
+    return np.where(z >= 0, constant(1, z), constant(-1, z))
+
+
+def divide(x: Array, z: Array) -> Array:
+    """x / z, and 0 where z = 0: the paper's 0/0 = 0, extended to x/0."""
+    absent = z == 0
+    if not absent.any():  # Same result without this line; saves two passes.
+        return x / z
+    return np.where(absent, constant(0, z), x / np.where(absent, constant(1, z), z))
+
+
+def finite(x: Array) -> bool:
+    """Whether no number of x is NaN or infinite (always so for objects)."""
+    return x.dtype == object or bool(np.isfinite(x).all())
+
+
+def sqrt(x: Array) -> Array:
+    """The square root; of Fractions only where it is rational."""
+    return np.frompyfunc(rational_root, 1, 1)(x) if is_fraction(x) else np.sqrt(x)
+
+
+def power(x: Array, exponent: Any) -> Array:
+    """x ** exponent; of Fractions only where the exponent is whole."""
+    if is_fraction(x):
+        if to_number(exponent, Fraction).denominator != 1:
+            raise ValueError(f"a Fraction to the power {exponent} is no Fraction: use Decimal or a float")
+        return x ** int(exponent)
+    return x ** constant(exponent, x)
+
+
+def is_fraction(x: Array) -> bool:
+    return x.dtype == object and isinstance(x.flat[0], Fraction)
+
+
+def rational_root(q: Fraction) -> Fraction:
+    root = type(q)(isqrt(q.numerator), isqrt(q.denominator))
+    if root * root != q:
+        raise ValueError(f"the square root of {q} is no Fraction: use Decimal or a float")
+    return root
+
+
+@dataclass(frozen=True)
+class Window:
+    """The inputs y that output row v reaches: y = v * stride + t * dilation - pad, t = 0 .. size - 1; columns alike."""
+
+    size: Pair
+    stride: Pair
+    pad: Pair = (0, 0)
+    dilation: Pair = (1, 1)
+    ceil: bool = False
+
+    @property
+    def extent(self) -> Pair:
+        """Rows and columns from the first tap to the last."""
+        return tuple((k - 1) * d + 1 for k, d in zip(self.size, self.dilation))  # type: ignore[return-value]
+
+    def outputs(self, image: Pair) -> Pair:
+        """(n + 2 pad - extent) / stride + 1, rounded down, or up as Caffe: no window begins outside image and pad."""
+        out = []
+        for n, k, s, p in zip(image, self.extent, self.stride, self.pad):
+            room = n + 2 * p - k
+            v = (-(-room // s) if self.ceil else room // s) + 1 if room >= 0 else 0
+            out.append(v - 1 if self.ceil and (v - 1) * s >= n + p else v)
+        return out[0], out[1]
+
+    def padded(self, image: Pair) -> Pair:
+        """Rows and columns of the image with its padding, overhanging windows included."""
+        needed = ((v - 1) * s + k for v, s, k in zip(self.outputs(image), self.stride, self.extent))
+        return tuple(max(p + n, m) for p, n, m in zip(self.pad, image, needed))  # type: ignore[return-value]
+
+    def spread(self, x: Array, fill: Any = 0) -> Array:
+        """x (..., H, W) inside a frame of `fill`."""
+        (h, w), (top, left) = x.shape[-2:], self.pad
+        height, width = self.padded((h, w))
+        if (height, width) == (h, w):
+            return x
+        out = zeros((*x.shape[:-2], height, width), x)
+        if fill != 0:
+            out = out + constant(fill, x)
+        out[..., top : top + h, left : left + w] = x
+        return out
+
+    def inside(self, padded: Array, image: Pair) -> Array:
+        """What `spread` put a frame around."""
+        (h, w), (top, left) = image, self.pad
+        return padded[..., top : top + h, left : left + w]
+
+    def taps(self, padded: Array, outputs: Pair, row: int = 0) -> Iterator[Array]:
+        """One view (..., rows, columns) per position in the window, in the order of the weights; from output `row`."""
+        (rows, columns), (sh, sw), (dh, dw) = outputs, self.stride, self.dilation
+        for t, u in product(range(self.size[0]), range(self.size[1])):
+            y, x = row * sh + t * dh, u * dw
+            yield padded[..., y : y + (rows - 1) * sh + 1 : sh, x : x + (columns - 1) * sw + 1 : sw]

@@ -1,0 +1,99 @@
+"""A rule for every layer: by its type, by its name, for the first layer, below a cut-off; and the presets."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from lrp_ref.layers import LRN, AvgPool, BatchNorm, Conv2D, Flatten, Layer, Linear, MaxPool, ReLU, SumPool, Tanh
+from lrp_ref.network import Network
+from lrp_ref.rules import AlphaBeta, Epsilon, Flat, Gamma, Pass, Rule, WSquare, Winner, ZBox, ZPlus
+
+Rules = dict[str, Rule]
+
+DEFAULTS: Mapping[type[Layer], Rule] = {
+    Linear: Epsilon(0), Conv2D: Epsilon(0), AvgPool: Epsilon(0), SumPool: Epsilon(0), MaxPool: Winner(),
+    ReLU: Pass(), Tanh: Pass(), Flatten: Pass(), BatchNorm: Pass(), LRN: Pass(),
+}
+
+
+def assign(network: Network, by_type: Mapping[type[Layer], Rule] | None = None, first: Rule | None = None,
+           by_name: Mapping[str, Rule] | None = None) -> Rules:
+    """{name: rule}: the rule given for its name, else `first` for the lowest Conv2D or Linear, else for its type."""
+    by_type, by_name = dict(by_type or {}), dict(by_name or {})
+    unused = [kind.__name__ for kind in by_type if kind not in DEFAULTS]
+    if unused:
+        raise ValueError(f"assign got a rule for {', '.join(unused)}, needed layer types: "
+                         f"{', '.join(kind.__name__ for kind in DEFAULTS)}")
+    for rule in (*by_type.values(), *by_name.values(), *([first] if first is not None else [])):
+        a_rule(rule)
+    table, rules = {**DEFAULTS, **by_type}, {}
+    for name, layer in network:
+        if type(layer) not in table:
+            raise ValueError(f"assign knows no rule for {name}, a {type(layer).__name__}: give one by type or by name")
+        rules[name] = table[type(layer)]
+    if first is not None:
+        weighted = [name for name, layer in network if isinstance(layer, (Conv2D, Linear))]
+        if not weighted:
+            raise ValueError("assign got first=..., but the network has no Conv2D and no Linear")
+        rules[weighted[0]] = first
+    for name, rule in by_name.items():
+        network.index(name)
+        rules[name] = rule
+    return rules
+
+
+def cutoff(rules: Mapping[str, Rule], below: str, rule: Rule | None = None) -> Rules:
+    """Below layer `below`, stop asking what the units mean: spread R evenly (Flat), or by the squared weights (WSquare).
+
+    Section 3 of the paper. `below` itself keeps its rule; every layer under it, pooling included, gets the filler.
+    """
+    filler = Flat() if rule is None else rule
+    if not isinstance(filler, (Flat, WSquare)):
+        raise ValueError(f"cutoff got the filler {filler!r}, needed Flat() or WSquare(), which see no activations")
+    names = list(rules)
+    if below not in names:
+        from difflib import get_close_matches
+
+        near = get_close_matches(str(below), names, n=1, cutoff=0.3)
+        hint = f"did you mean {near[0]!r}? " if near else ""
+        raise ValueError(f"cutoff got below={below!r}, which the network does not have: {hint}"
+                         f"its layers are {', '.join(names)}")
+    return {name: filler if names.index(name) < names.index(below) else kept for name, kept in rules.items()}
+
+
+def paper_cnn(network: Network, alpha: Any = 2, beta: Any = 1) -> Rules:
+    """AlphaBeta(2, 1) on Linear and Conv2D: the paper's rule for CNNs (Section 2.1)."""
+    return assign(network, {Conv2D: AlphaBeta(alpha, beta), Linear: AlphaBeta(alpha, beta)})
+
+
+def epsilon_plus(network: Network, epsilon: Any = 1e-6) -> Rules:
+    """ZPlus on Conv2D, Epsilon on Linear."""
+    return assign(network, {Conv2D: ZPlus(), Linear: Epsilon(epsilon)})
+
+
+def epsilon_plus_flat(network: Network, epsilon: Any = 1e-6) -> Rules:
+    """ZPlus on Conv2D, Epsilon on Linear, Flat on the first."""
+    return assign(network, {Conv2D: ZPlus(), Linear: Epsilon(epsilon)}, first=Flat())
+
+
+def epsilon_alpha2_beta1(network: Network, epsilon: Any = 1e-6) -> Rules:
+    """AlphaBeta(2, 1) on Conv2D, Epsilon on Linear."""
+    return assign(network, {Conv2D: AlphaBeta(2, 1), Linear: Epsilon(epsilon)})
+
+
+def epsilon_alpha2_beta1_flat(network: Network, epsilon: Any = 1e-6) -> Rules:
+    """AlphaBeta(2, 1) on Conv2D, Epsilon on Linear, Flat on the first."""
+    return assign(network, {Conv2D: AlphaBeta(2, 1), Linear: Epsilon(epsilon)}, first=Flat())
+
+
+def epsilon_gamma_box(network: Network, low: Any, high: Any, epsilon: Any = 1e-6, gamma: Any = 0.25) -> Rules:
+    """Gamma on Conv2D, Epsilon on Linear, ZBox(low, high) on the first."""
+    return assign(network, {Conv2D: Gamma(gamma), Linear: Epsilon(epsilon)}, first=ZBox(low, high))
+
+
+def a_rule(rule: object) -> Rule:
+    """The rule, or an error where it is none."""
+    if not isinstance(rule, Rule):
+        raise ValueError(f"got {rule!r}, needed a rule such as Epsilon(0.01)")
+    return rule

@@ -1,0 +1,70 @@
+"""z_i = g_i a_i + b_i: layers in which every output has one input of its own."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import prod
+
+import numpy as np
+
+from lrp_ref.arrays import Array, Function, Shape, constant, positive, zeros
+from lrp_ref.layers.base import Layer
+from lrp_ref.linear_map import LinearMap
+
+
+@dataclass(frozen=True, eq=False)
+class Gate(LinearMap):
+    """z_i = g_i a_i + b_i, in a shape of its own. weight and bias broadcast against the inputs."""
+
+    weight: Array
+    bias: Array
+    shape: Shape
+    learned: bool = False
+    gate: bool = True
+
+    def apply(self, a: Array, f: Function) -> Array:
+        return np.reshape(a * f(self.weight), self.shape)
+
+    def transpose(self, s: Array, f: Function, shape: Shape) -> Array:
+        return np.reshape(s, shape) * f(self.weight)
+
+
+@dataclass(frozen=True, eq=False)
+class ReLU(Layer):
+    """z = max(a, 0) = g a, the gate g being 1 where a > 0 and else 0."""
+
+    def __call__(self, x: Array) -> Array:
+        return positive(x)
+
+    def linearize(self, x: Array) -> tuple[Array, LinearMap]:
+        return x, Gate(np.where(x > 0, constant(1, x), constant(0, x)), zeros((1,), x), x.shape)
+
+
+@dataclass(frozen=True, eq=False)
+class Tanh(Layer):
+    """z = tanh a = g a, the gate g being tanh(a) / a, and 1 at a = 0."""
+
+    def __call__(self, x: Array) -> Array:
+        if x.dtype == object:
+            raise ValueError("Tanh has no exact form: use float64, or take its map in floats and convert that")
+        return np.tanh(x)
+
+    def linearize(self, x: Array) -> tuple[Array, LinearMap]:
+        rest = x == 0
+        one = constant(1, x)
+        return x, Gate(np.where(rest, one, self(x) / np.where(rest, one, x)), zeros((1,), x), x.shape)
+
+
+@dataclass(frozen=True, eq=False)
+class Flatten(Layer):
+    """z = a in the shape (N, C H W), in the order channel, row, column."""
+
+    def __call__(self, x: Array) -> Array:
+        return np.reshape(x, self.output_shape(x.shape))
+
+    def linearize(self, x: Array) -> tuple[Array, LinearMap]:
+        one = zeros((1,) * x.ndim, x) + constant(1, x)
+        return x, Gate(one, zeros((1,), x), self.output_shape(x.shape))
+
+    def output_shape(self, shape: Shape) -> Shape:
+        return shape[0], prod(shape[1:])

@@ -1,0 +1,76 @@
+"""z_j = sum_i a_i w_ij + b_j: the fully connected layer and its map."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from lrp_ref.arrays import Array, Function, Shape, zeros
+from lrp_ref.layers.base import Layer, parameter
+from lrp_ref.linear_map import LinearMap
+
+BLOCK = 1 << 18   # weights worked on at a time: f(w) of so many stays in the processor's cache
+
+
+@dataclass(frozen=True, eq=False)
+class Linear(Layer):
+    """Fully connected layer, z_j = sum_i a_i w_ij + b_j (Eq. 2): a (..., I), weight (I, J), bias (J,)."""
+
+    weight: Any
+    bias: Any = None
+
+    def __post_init__(self) -> None:
+        weight = parameter(self, "weight")
+        if weight.ndim != 2 or weight.size == 0:
+            raise ValueError(f"Linear got a weight of shape {weight.shape}, needed (I, J): inputs first")
+        if self.bias is not None:
+            parameter(self, "bias", weight.shape[1:])
+
+    def __call__(self, x: Array) -> Array:
+        return self.linearize(x)[1](x)
+
+    def linearize(self, x: Array) -> tuple[Array, LinearMap]:
+        self.output_shape(x.shape)
+        bias = zeros((1,), self.weight) if self.bias is None else self.bias
+        return x, Dense(self.weight, bias)
+
+    def output_shape(self, shape: Shape) -> Shape:
+        i, j = self.weight.shape
+        if len(shape) < 2 or shape[-1] != i:
+            cure = "put Flatten() before it" if len(shape) > 2 else "transpose the weight to (inputs, outputs)?"
+            raise ValueError(f"Linear got an input of shape {shape}, but weight {(i, j)} needs (..., {i}): {cure}")
+        return (*shape[:-1], j)
+
+
+@dataclass(frozen=True, eq=False)
+class Dense(LinearMap):
+    """c_ij = 1: every input reaches every output. weight (I, J), bias (J,) or (1,)."""
+
+    weight: Array
+    bias: Array
+    learned: bool = True
+
+    def apply_each(self, a: Array, functions: Sequence[Function]) -> list[Array]:
+        shape = (*a.shape[:-1], self.weight.shape[1])
+        z = [zeros(shape, a) for _ in functions]
+        for block in self.blocks():
+            part, w = a[..., block], self.weight[block]
+            for n, f in enumerate(functions):
+                z[n] = z[n] + part @ f(w)
+        return z
+
+    def transpose_sum(self, s: Sequence[Array], functions: Sequence[Function], shape: Shape) -> Array:
+        out = zeros(shape, s[0])
+        for block in self.blocks():
+            w = self.weight[block]
+            for s_f, f in zip(s, functions, strict=True):
+                out[..., block] += s_f @ np.swapaxes(f(w), 0, 1)
+        return out
+
+    def blocks(self) -> Iterator[slice]:
+        """Inputs, some at a time."""
+        rows = max(1, BLOCK // self.weight.shape[1])
+        return (slice(i, i + rows) for i in range(0, self.weight.shape[0], rows))

@@ -1,0 +1,147 @@
+"""Batch norm and local response norm."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from lrp_ref.arrays import Array, Function, Shape, constant, power, sqrt, zeros
+from lrp_ref.layers.base import Layer, parameter
+from lrp_ref.layers.elementwise import Gate
+from lrp_ref.linear_map import LinearMap
+
+
+@dataclass(frozen=True, eq=False)
+class BatchNorm(Layer):
+    """z = (a - mean) / sqrt(variance + epsilon) * scale + shift, each (C,), at the statistics of training.
+
+    x (N, C, H, W) or (N, C). A gate scale / sqrt(variance + epsilon) with a bias.
+    """
+
+    mean: Any
+    variance: Any
+    scale: Any
+    shift: Any
+    epsilon: Any = 1e-5
+
+    def __post_init__(self) -> None:
+        shape = parameter(self, "mean").shape
+        if len(shape) != 1:
+            raise ValueError(f"BatchNorm got a mean of shape {shape}, needed (C,)")
+        for name in ("variance", "scale", "shift"):
+            parameter(self, name, shape)
+        if not (self.epsilon >= 0 and (self.variance >= 0).all() and self.deviation2().min() > 0):
+            raise ValueError(f"BatchNorm got a smallest variance of {self.variance.min()} with epsilon="
+                             f"{self.epsilon}, needed variance + epsilon > 0")
+
+    def deviation2(self) -> Array:
+        """variance + epsilon, (C,)"""
+        return self.variance + constant(self.epsilon, self.variance)
+
+    def factor(self) -> Array:
+        """scale / sqrt(variance + epsilon), (C,)"""
+        try:
+            return self.scale / sqrt(self.deviation2())
+        except ValueError as error:
+            raise ValueError(f"BatchNorm has no exact form here: {error}") from None
+
+    def __call__(self, x: Array) -> Array:
+        return self.linearize(x)[1](x)
+
+    def linearize(self, x: Array) -> tuple[Array, LinearMap]:
+        self.output_shape(x.shape)
+        g = self.factor()
+        columns = (slice(None), *(None,) * (x.ndim - 2))
+        return x, Gate(g[columns], (self.shift - self.mean * g)[columns], x.shape, learned=True)
+
+    def output_shape(self, shape: Shape) -> Shape:
+        if len(shape) < 2 or shape[1] != len(self.mean):
+            raise ValueError(f"BatchNorm got an input of shape {shape}, needed (N, {len(self.mean)}, ...)")
+        return shape
+
+
+@dataclass(frozen=True, eq=False)
+class LRN(Layer):
+    """z_i = x_i s_i^-beta, s_i = k + alpha / size * sum over the `size` channels around i of x_j^2 (as Caffe).
+
+    x (N, C, H, W). Its map is the gate s^-beta; with taylor=True the first-order map of Binder et al. 2016, for which
+    m(a) is not layer(x): w_ii = (k + alpha / size x_i^2)^-beta, w_ij = -2 alpha / size beta x_i x_j s_j^(-beta - 1).
+    """
+
+    size: int
+    alpha: Any
+    beta: Any
+    k: Any
+    taylor: bool = False
+
+    def __post_init__(self) -> None:
+        if isinstance(self.size, bool) or self.size != int(self.size) or self.size < 1 or self.size % 2 == 0:
+            raise ValueError(f"LRN got size={self.size!r}, needed an odd number of channels")
+        if not (self.alpha >= 0 and self.k > 0):
+            raise ValueError(f"LRN got alpha={self.alpha}, k={self.k}, needed alpha >= 0 and k > 0")
+
+    def __call__(self, x: Array) -> Array:
+        return x * self.gate(x)
+
+    def sums(self, x: Array) -> Array:
+        """s_i = k + alpha / size * sum_j x_j^2"""
+        return constant(self.k, x) + self.rate(x) * sum(channels(x * x, self.size))
+
+    def rate(self, x: Array) -> Any:
+        return constant(self.alpha, x) / constant(self.size, x)
+
+    def gate(self, x: Array) -> Array:
+        """s^-beta"""
+        self.output_shape(x.shape)
+        try:
+            return power(self.sums(x), -self.beta)
+        except ValueError as error:
+            raise ValueError(f"LRN has no exact form here: {error}") from None
+
+    def linearize(self, x: Array) -> tuple[Array, LinearMap]:
+        if not self.taylor:
+            return x, Gate(self.gate(x), zeros((1,), x), x.shape)
+        own = power(constant(self.k, x) + self.rate(x) * x * x, -self.beta)
+        slope = constant(-2 * self.beta, x) * self.rate(x) * x * power(self.sums(x), -self.beta - 1)
+        weights = [slope * x_i for x_i in channels(x, self.size)]
+        weights[self.size // 2] = own
+        return x, Band(np.stack(weights), zeros((1,), x))
+
+    def output_shape(self, shape: Shape) -> Shape:
+        if len(shape) != 4:
+            raise ValueError(f"LRN got an input of shape {shape}, needed (N, C, H, W)")
+        return shape
+
+
+@dataclass(frozen=True, eq=False)
+class Band(LinearMap):
+    """c_ij = 1 where channel i is one of the channels around j. weight (size, N, C, H, W), at output j."""
+
+    weight: Array
+    bias: Array
+    learned: bool = False
+
+    def apply(self, a: Array, f: Function) -> Array:
+        z = zeros(a.shape, a)
+        for a_i, w in zip(channels(a, len(self.weight)), self.weight):
+            z += a_i * f(w)
+        return z
+
+    def transpose(self, s: Array, f: Function, shape: Shape) -> Array:
+        reach = len(self.weight) // 2
+        out = zeros((shape[0], shape[1] + 2 * reach, *shape[2:]), s)
+        for n, w in enumerate(self.weight):
+            out[:, n : n + shape[1]] += s * f(w)
+        return out[:, reach : reach + shape[1]]
+
+
+def channels(x: Array, size: int) -> list[Array]:
+    """For each position in a window of `size` channels: the channel there, 0 beyond the first and the last."""
+    reach = size // 2
+    padded = zeros((x.shape[0], x.shape[1] + 2 * reach, *x.shape[2:]), x)
+    padded[:, reach : reach + x.shape[1]] = x
+    return [padded[:, n : n + x.shape[1]] for n in range(size)]
+
+

@@ -1,0 +1,147 @@
+"""Pooling: z_j = sum over the window of a_i w_ij, with the weights of an average, of a sum, or of the winners."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from lrp_ref.arrays import Array, Function, Shape, Window, constant, ones_like, zeros
+from lrp_ref.layers.base import Layer, pair, windowed
+from lrp_ref.linear_map import LinearMap
+
+
+@dataclass(frozen=True, eq=False)
+class Pool(Layer):
+    """What the poolings share: the window, and shapes (N, C, H, W) to (N, C, H', W'). stride=None is the window."""
+
+    size: Any
+    stride: Any = None
+
+    def __post_init__(self) -> None:
+        kind = type(self).__name__
+        object.__setattr__(self, "size", pair(self.size, kind, "size", 1))
+        stride = self.size if self.stride is None else pair(self.stride, kind, "stride", 1)
+        object.__setattr__(self, "stride", stride)
+
+    @property
+    def window(self) -> Window:
+        return Window(self.size, self.stride)
+
+    def output_shape(self, shape: Shape) -> Shape:
+        return (*shape[:2], *windowed(self, self.window, shape))
+
+    def __call__(self, x: Array) -> Array:
+        return self.linearize(x)[1](x)
+
+
+@dataclass(frozen=True, eq=False)
+class PaddedPool(Pool):
+    """A pooling whose windows may begin in a padding, or with ceil=True end outside the image (as Caffe's do)."""
+
+    pad: Any = 0
+    ceil: bool = False
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        object.__setattr__(self, "pad", pair(self.pad, type(self).__name__, "pad", 0))
+        if any(p >= k for p, k in zip(self.pad, self.size)):
+            raise ValueError(f"{type(self).__name__} got pad={self.pad} for a window of {self.size}, needed less "
+                             "than the window, or the first would hold nothing but padding")
+
+    @property
+    def window(self) -> Window:
+        return Window(self.size, self.stride, self.pad, ceil=self.ceil)
+
+
+@dataclass(frozen=True, eq=False)
+class MaxPool(PaddedPool):
+    """z_j = max of the window = sum_i a_i w_ij, w_ij = 1 / (number of winners) for winners, else 0.
+
+    The padding never wins and never ties.
+    """
+
+    def __call__(self, x: Array) -> Array:
+        outputs = self.output_shape(x.shape)[2:]
+        taps = self.window.taps(self.window.spread(x, x.min()), outputs)  # type: ignore[arg-type]
+        z = next(taps).copy()
+        for tap in taps:
+            np.maximum(z, tap, out=z)
+        return z
+
+    def linearize(self, x: Array) -> tuple[Array, LinearMap]:
+        z, window = self(x), self.window
+        outputs = z.shape[2:]
+        covered = window.taps(window.spread(ones_like(x[:1, :1])), outputs)
+        taps = window.taps(window.spread(x, x.min()), outputs)
+        one, zero = constant(1, x), constant(0, x)
+        wins = [np.where((tap == z) & (inside != 0), one, zero) for tap, inside in zip(taps, covered)]
+        winners = sum(wins)
+        return x, Pooling([win / winners for win in wins], zeros((1,), x), window)
+
+
+@dataclass(frozen=True, eq=False)
+class AvgPool(PaddedPool):
+    """z_j = sum_i a_i / n_j: n_j counts the padding too with count_pad=True, but never what lies beyond it."""
+
+    count_pad: bool = True
+
+    def linearize(self, x: Array) -> tuple[Array, LinearMap]:
+        outputs = self.output_shape(x.shape)[2:]
+        (height, width), (top, left) = x.shape[2:], self.pad
+        counted = self.window.spread(ones_like(x[:1, :1]))
+        if self.count_pad:
+            counted = zeros((1, 1, *self.window.padded((height, width))), x)
+            counted[..., : height + 2 * top, : width + 2 * left] = constant(1, x)
+        n = sum(self.window.taps(counted, outputs))  # type: ignore[arg-type]
+        return x, Pooling([constant(1, x) / n] * (self.size[0] * self.size[1]), zeros((1,), x), self.window)
+
+
+@dataclass(frozen=True, eq=False)
+class SumPool(Pool):
+    """z_j = scale * sum_i a_i. lrp_toolbox's pooling has scale 1 / sqrt(h w), average pooling 1 / (h w)."""
+
+    scale: Any = 1
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if isinstance(self.scale, bool) or not 0 < self.scale < float("inf"):
+            raise ValueError(f"SumPool got scale={self.scale!r}, needed a positive number")
+
+    def linearize(self, x: Array) -> tuple[Array, LinearMap]:
+        self.output_shape(x.shape)
+        weight = zeros((1, 1, 1, 1), x) + constant(self.scale, x)
+        return x, Pooling([weight] * (self.size[0] * self.size[1]), zeros((1,), x), self.window)
+
+
+@dataclass(frozen=True, eq=False)
+class Pooling(LinearMap):
+    """c_ij = 1 where input i lies in the window of output j, channel by channel.
+
+    weights has one array per position in the window, each of the outputs' shape (N, C, H', W') or broadcasting to it.
+    """
+
+    weights: Sequence[Array]
+    bias: Array
+    window: Window
+    learned: bool = False
+
+    @property
+    def weight(self) -> Array:  # type: ignore[override]
+        return np.stack(np.broadcast_arrays(*self.weights))
+
+    def apply(self, a: Array, f: Function) -> Array:
+        outputs = self.window.outputs(a.shape[2:])
+        z = zeros((*a.shape[:2], *outputs), a)
+        for tap, w in zip(self.window.taps(self.window.spread(a), outputs), self.weights):
+            z += tap * f(w)
+        return z
+
+    def transpose(self, s: Array, f: Function, shape: Shape) -> Array:
+        image = shape[2:]
+        out = zeros((*shape[:2], *self.window.padded(image)), s)  # type: ignore[arg-type]
+        for tap, w in zip(self.window.taps(out, s.shape[2:]), self.weights):
+            tap += s * f(w)
+        return self.window.inside(out, image)  # type: ignore[arg-type]

@@ -1,0 +1,84 @@
+"""received = handed + bias + stabiliser + dead: where every bit of relevance went, per unit, per layer and in total."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, fields
+
+import numpy as np
+
+from lrp_ref.arrays import Array
+
+
+@dataclass(frozen=True, eq=False)
+class Account:
+    """received_j = handed_j + bias_j + stabiliser_j + dead_j for every output j of one layer (an array each).
+
+    received    R_j as it arrives
+    handed      sum over shares of  sum_i z_ij  part_j R_j / (z_j + epsilon sign z_j)
+    bias        sum over shares of          b_j  part_j R_j / (z_j + epsilon sign z_j)
+    stabiliser  sum over shares of  epsilon sign z_j  part_j R_j / (z_j + epsilon sign z_j)
+    dead        (1 - sum of the parts) R_j, and part_j R_j of every share whose denominator is 0
+
+    Each column has its own formula; none is what the others leave over.
+    """
+
+    received: Array
+    handed: Array
+    bias: Array
+    stabiliser: Array
+    dead: Array
+
+    def totals(self) -> tuple[Array, ...]:
+        """Every column summed per sample, (N,) each."""
+        return tuple(per_sample(getattr(self, field.name)) for field in fields(self))
+
+
+COLUMNS = tuple(field.name for field in fields(Account))
+
+
+@dataclass(frozen=True, eq=False)
+class Ledger:
+    """The accounts of all layers, highest first: `ledger["conv1"].bias`; print it for a table."""
+
+    names: Sequence[str]
+    accounts: Sequence[Account]
+
+    def __getitem__(self, name: str) -> Account:
+        return self.accounts[list(self.names).index(name)]
+
+    def __iter__(self) -> Iterator[tuple[str, Account]]:
+        return zip(self.names, self.accounts, strict=True)
+
+    def total(self) -> dict[str, Array]:
+        """R_L = R_0 + bias + stabiliser + dead, summed over all layers, per sample (N,)."""
+        sums = [account.totals() for account in self.accounts]
+        lost = [sum(column[1:], start=column[0]) for column in zip(*sums, strict=True)]
+        return dict(zip(COLUMNS, (sums[0][0], sums[-1][1], *lost[2:]), strict=True))
+
+    def table(self, sample: int = 0) -> str:
+        """One sample's ledger in per cent of the sum of |R| that arrives at each layer; the last line is in all."""
+        width = max(map(len, (*self.names, "total")))
+        lines = [" ".join([" " * width, *(f"{column:>11}" for column in ("sum |R|", *COLUMNS))])]
+        for name, account in self:
+            size = float(per_sample(abs(account.received))[sample])
+            lines.append(row(name.ljust(width), size, [float(t[sample]) for t in account.totals()]))
+        size = float(per_sample(abs(self.accounts[0].received))[sample])
+        lines.append(row("total".ljust(width), size, [float(t[sample]) for t in self.total().values()]))
+        return "\n".join(lines)
+
+    def __str__(self) -> str:
+        samples = len(self.accounts[0].received)
+        more = f"\n(sample 0 of {samples}; ledger.table(n) prints another)" if samples > 1 else ""
+        return self.table() + more
+
+
+def per_sample(column: Array) -> Array:
+    """The sum over all axes but the first, (N,)."""
+    return np.sum(column, axis=tuple(range(1, column.ndim)))
+
+
+def row(name: str, size: float, sums: Sequence[float]) -> str:
+    """A line of the table: the sum of |R|, then every column in per cent of it."""
+    cells = [f"{100 * s / size:10.3f}%" if size else f"{'-':>11}" for s in sums]
+    return " ".join([name, f"{size:11.5g}", *(cell.replace("-0.000%", " 0.000%") for cell in cells)])

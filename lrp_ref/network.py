@@ -1,0 +1,160 @@
+"""x_l+1 = layer_l(x_l): a network is a chain of named layers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
+from difflib import get_close_matches
+from typing import overload
+
+import numpy as np
+
+from lrp_ref.arrays import Array, Pair, Shape, number_type
+from lrp_ref.layers import BatchNorm, Conv2D, Flatten, Layer, Linear
+from lrp_ref.layers.pool import Pool
+
+
+@dataclass(frozen=True, eq=False, init=False)
+class Network:
+    """Named layers, lowest first: `Network([("conv1", Conv2D(weight)), ("relu1", ReLU())])`."""
+
+    layers: tuple[tuple[str, Layer], ...]
+
+    def __init__(self, layers: Iterable[tuple[str, Layer]]) -> None:
+        layers = tuple(layers)
+        if not layers:
+            raise ValueError("Network got no layers, needed at least one")
+        for name, layer in layers:
+            if not isinstance(name, str) or not isinstance(layer, Layer):
+                raise ValueError(f"Network got {(name, layer)!r}, needed pairs of a name and a layer")
+        names = [name for name, _ in layers]
+        twice = sorted({name for name in names if names.count(name) > 1})
+        if twice:
+            raise ValueError(f"Network got two layers named {', '.join(twice)}: give every layer a name of its own")
+        numbers = {number_type(array).__name__: name for name, layer in layers for array in layer.arrays().values()}
+        if len(numbers) > 1:
+            mixed = ", ".join(f"{kind} in {name}" for kind, name in numbers.items())
+            raise ValueError(f"Network got weights of several number types ({mixed}), needed one: use layer.astype")
+        object.__setattr__(self, "layers", layers)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return tuple(name for name, _ in self.layers)
+
+    @property
+    def number(self) -> type | None:
+        """The number type of the weights; None where no layer has any."""
+        arrays = (array for _, layer in self.layers for array in layer.arrays().values())
+        return next((number_type(array) for array in arrays), None)
+
+    def __iter__(self) -> Iterator[tuple[str, Layer]]:
+        return iter(self.layers)
+
+    def __len__(self) -> int:
+        return len(self.layers)
+
+    @overload
+    def __getitem__(self, key: str) -> Layer: ...
+    @overload
+    def __getitem__(self, key: slice) -> Network: ...
+    def __getitem__(self, key: str | slice) -> Layer | Network:
+        """network["conv1"] is a layer, network[i:] a network."""
+        if isinstance(key, slice):
+            return Network(self.layers[key])
+        return self.layers[self.index(key)][1]
+
+    def index(self, name: str) -> int:
+        """The position of a layer; an error that suggests the nearest name."""
+        if name in self.names:
+            return self.names.index(name)
+        near = get_close_matches(str(name), self.names, n=1, cutoff=0.3)
+        hint = f"did you mean {near[0]!r}? " if near else ""
+        raise ValueError(f"got the layer name {name!r}, which the network does not have: {hint}"
+                         f"its layers are {', '.join(self.names)}")
+
+    def __call__(self, x: Array) -> Array:
+        """The last layer's output."""
+        return self.activations(x)[-1]
+
+    def activations(self, x: Array, watch: Callable[[str], object] = str) -> list[Array]:
+        """[x_0, .., x_L]: the input, then every layer's output. `watch` hears each layer's name as its turn comes."""
+        xs = [x]
+        for name, layer in self.layers:
+            watch(name)
+            try:
+                xs.append(layer(xs[-1]))
+            except ValueError as error:
+                raise ValueError(f"layer {name}: {error}") from None
+        return xs
+
+    def shapes(self, shape: Shape) -> list[Shape]:
+        """The shapes of x_0 .. x_L for an input of that shape, without computing them."""
+        shapes = [shape]
+        for name, layer in self.layers:
+            try:
+                shapes.append(layer.output_shape(shapes[-1]))
+            except ValueError as error:
+                raise ValueError(f"layer {name}: {error}") from None
+        return shapes
+
+    def astype(self, number: type) -> Network:
+        """The network in another number type: numpy.float32, numpy.float64, Fraction (exact), Decimal."""
+        return Network((name, layer.astype(number)) for name, layer in self.layers)
+
+
+@dataclass(frozen=True)
+class ReceptiveField:
+    """Output v of an axis sees the pixels v * step + start .. v * step + start + size - 1; rows, then columns."""
+
+    size: Pair
+    step: Pair
+    start: Pair
+
+
+def receptive_field(network: Network, name: str) -> ReceptiveField | None:
+    """size += (extent - 1) step, start -= pad step, step *= stride: what an output of layer `name` sees of the input.
+
+    None where every output sees the whole image (from the first fully connected layer on). A cut-off below the layer
+    above `name` spreads relevance over fields of this size; at the border the part inside the image remains.
+    """
+    size, step, start = [1, 1], [1, 1], [0, 0]
+    for _, layer in network.layers[: network.index(name) + 1]:
+        if isinstance(layer, (Linear, Flatten)):
+            return None
+        if isinstance(layer, (Conv2D, Pool)):
+            window = layer.window
+            for axis in (0, 1):
+                size[axis] += (window.extent[axis] - 1) * step[axis]
+                start[axis] -= window.pad[axis] * step[axis]
+                step[axis] *= window.stride[axis]
+    return ReceptiveField((size[0], size[1]), (step[0], step[1]), (start[0], start[1]))
+
+
+def merge_batchnorm(network: Network) -> Network:
+    """w' = w g, b' = (b - mean) g + shift, g = scale / sqrt(variance + epsilon): the same function without BatchNorm.
+
+    Every BatchNorm must directly follow a Linear or Conv2D, which it is folded into.
+    """
+    merged: list[tuple[str, Layer]] = []
+    for name, layer in network:
+        if not isinstance(layer, BatchNorm):
+            merged.append((name, layer))
+            continue
+        below, before = merged[-1] if merged else ("the input", None)
+        if not isinstance(before, (Linear, Conv2D)):
+            raise ValueError(f"merge_batchnorm got {name} after {below}, needed a Linear or Conv2D directly before it")
+        g = layer.factor()
+        weight = before.weight * (g if isinstance(before, Linear) else g[:, None, None, None])
+        bias = (0 * layer.mean if before.bias is None else before.bias) - layer.mean
+        merged[-1] = (below, replace(before, weight=weight, bias=bias * g + layer.shift))
+    return Network(merged)
+
+
+def same_numbers(network: Network, x: Array) -> None:
+    """An error unless x's numbers are of the network's type."""
+    got, needed = number_type(x), network.number
+    if needed is not None and got is not needed:
+        cure = f"network.astype({got.__name__})"
+        if issubclass(needed, np.floating):
+            cure += f", or x.astype(numpy.{needed.__name__})"
+        raise ValueError(f"got an input of {got.__name__} for a network of {needed.__name__}: use {cure}")

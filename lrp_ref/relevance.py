@@ -1,0 +1,204 @@
+"""R_i = sum_j z_ij / z_j R_j, layer by layer from the score to the input (Eq. 1): the whole of LRP."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from lrp_ref.arrays import Array, constant, divide, finite, number_type, sign, zeros
+from lrp_ref.assignment import a_rule, assign
+from lrp_ref.layers import Layer
+from lrp_ref.ledger import COLUMNS, Account, Ledger
+from lrp_ref.linear_map import LinearMap
+from lrp_ref.network import Network, same_numbers
+from lrp_ref.rules import Rule, Term
+
+BATCH = 1 << 22   # numbers of a layer worked on at a time: larger batches go in pieces
+
+
+def step(rule: Rule, m: LinearMap, a: Array, R: Array) -> tuple[Array, Account]:
+    """R_i = sum over shares, sum_j z_ij / (z_j + epsilon sign z_j) part_j R_j, and the account of every R_j.
+
+    a: the map's input; R: relevance of its outputs. One pass gives both. See rules.py for shares and terms.
+    """
+    shares = [(share.part, [t for t in share.terms if t.a.any()], share.terms) for share in rule.shares(m, a)]
+    products = apply_all(m, [t for _, terms, _ in shares for t in terms])
+    epsilon = constant(rule.epsilon, R)
+    nothing = zeros((1,) * R.ndim, R)
+    handed = bias = stabiliser = dead = nothing
+    unclaimed, to_inputs = constant(1, R) + nothing, []
+    for part, terms, all_terms in shares:
+        part = part if isinstance(part, np.ndarray) else constant(part, R)
+        z_inputs = sum([next(products) for _ in terms], start=nothing)
+        b = sum([t.b for t in all_terms], start=nothing)
+        z = z_inputs + b
+        guard = epsilon * sign(z) if rule.epsilon else nothing
+        s = divide(part * R, z + guard)
+        to_inputs += [(t, s) for t in terms]
+        handed, bias, stabiliser = handed + s * z_inputs, bias + s * b, stabiliser + s * guard
+        if not rule.epsilon:
+            dead = dead + np.where(z == 0, part * R, nothing)
+        unclaimed = unclaimed - part
+    if unclaimed.any():
+        dead = dead + unclaimed * R
+    columns = (np.broadcast_to(column, R.shape) for column in (handed, bias, stabiliser, dead))
+    return transpose_all(m, to_inputs, a), Account(R, *columns)
+
+
+def apply_all(m: LinearMap, terms: Sequence[Term]) -> Iterator[Array]:
+    """sum_i c_ij a_i f(w_ij) of every term, in their order; terms with the same input are worked on together."""
+    products = {}
+    for group in grouped([t.a for t in terms]):
+        for n, product in zip(group, m.apply_each(terms[group[0]].a, [terms[n].f for n in group]), strict=True):
+            products[n] = product
+    return (products[n] for n in range(len(terms)))
+
+
+def transpose_all(m: LinearMap, terms: Sequence[tuple[Term, Array]], a: Array) -> Array:
+    """sum over the terms and their s_j of  a'_i sum_j c_ij f(w_ij) s_j: what every input i receives."""
+    received = []
+    for group in grouped([t.a for t, _ in terms]):
+        s, functions = [terms[n][1] for n in group], [terms[n][0].f for n in group]
+        received.append(terms[group[0]][0].a * m.transpose_sum(s, functions, a.shape))
+    return sum(received[1:], start=received[0]) if received else zeros(a.shape, a)
+
+
+def grouped(arrays: Sequence[Array]) -> Iterable[list[int]]:
+    """The positions of each array that is there: one list for those that are the very same object."""
+    groups: dict[int, list[int]] = {}
+    for n, array in enumerate(arrays):
+        groups.setdefault(id(array), []).append(n)
+    return groups.values()
+
+
+def hand_down(rule: Rule, layer: Layer, x: Array, R: Array) -> tuple[Array, Account]:
+    """`step` at the map that the layer is at x, some samples at a time, so that memory stays small."""
+    samples = max(1, BATCH // max(x[0].size, R[0].size))
+    pieces = []
+    with np.errstate(over="ignore", invalid="ignore"):   # what is not finite is reported by name in relevances()
+        for n in range(0, len(x), samples):
+            a, m = layer.linearize(x[n : n + samples])
+            pieces.append(step(rule, m, a, R[n : n + samples]))
+    columns = ([getattr(account, column) for _, account in pieces] for column in COLUMNS[1:])
+    return joined([below for below, _ in pieces]), Account(R, *map(joined, columns))
+
+
+def joined(pieces: Sequence[Array]) -> Array:
+    """The pieces of a batch, one after the other; a column of one number everywhere stays without memory of its own."""
+    if len(pieces) == 1:
+        return pieces[0]
+    if all(piece.strides == (0,) * piece.ndim and piece.flat[0] == pieces[0].flat[0] for piece in pieces):
+        return np.broadcast_to(pieces[0][:1], (sum(map(len, pieces)), *pieces[0].shape[1:]))
+    return np.concatenate(pieces)
+
+
+def relevances(network: Network, activations: Sequence[Array], rules: Mapping[str, Rule], R: Array,
+               watch: Callable[[str], object] = str) -> tuple[list[Array], Ledger]:
+    """[R_0, .., R_L] and the ledger, from R_L = R and the activations [x_0, .., x_L]: the whole of LRP."""
+    missing = [name for name in network.names if name not in rules]
+    if missing:
+        raise ValueError(f"got no rule for {', '.join(missing)}: make the rules with assign(network, ...)")
+    Rs, accounts = [R], []
+    for (name, layer), x in reversed(list(zip(network, activations))):
+        watch(name)
+        try:
+            below, account = hand_down(a_rule(rules[name]), layer, x, Rs[-1])
+        except ValueError as error:
+            raise ValueError(f"layer {name}: {error}") from None
+        if not finite(below):
+            raise ValueError(overflow(name, account, below))
+        Rs.append(below)
+        accounts.append(account)
+    return Rs[::-1], Ledger(network.names[::-1], accounts)
+
+
+def overflow(name: str, account: Account, below: Array) -> str:
+    """Which layer and unit made a number too large, and what to do."""
+    for side, column in (("output", account.handed + account.bias + account.stabiliser), ("input", below)):
+        if not finite(column):
+            unit = tuple(map(int, np.argwhere(~np.isfinite(column))[0]))
+            break
+    return (f"layer {name}: relevance overflows at {side} unit {unit}, where R is divided by a z that is almost 0: "
+            f"give the layer a stabiliser, by_name={{{name!r}: Epsilon(1e-6)}}")
+
+
+@dataclass(frozen=True, eq=False)
+class Explanation:
+    """An image's scores, and the relevance of everything on the way to the top score or another target.
+
+    scores       the last layer's output, (N, classes)
+    activations  {name: input of that layer}
+    relevances   {name: relevance of that input}, of the same shapes
+    relevance    R_0, shaped like the image batch
+    ledger       where every bit of relevance went; print it
+    start        R_L, the relevance that everything began with
+    """
+
+    scores: Array
+    activations: Mapping[str, Array]
+    relevances: Mapping[str, Array]
+    ledger: Ledger
+    start: Array
+
+    @property
+    def relevance(self) -> Array:
+        """R_0, shaped like the input."""
+        return next(iter(self.relevances.values()))
+
+
+def explain(network: Network, x: Array, rules: Mapping[str, Rule] | None = None, target: Any = None,
+            watch: Callable[[str], object] = str) -> Explanation:
+    """Run the network on x and hand the target's score back to the input.
+
+    x       a batch, as the first layer wants it: images (N, C, H, W)
+    rules   {layer name: rule} from assign, a preset or cutoff; None: every layer's default
+    target  a class index, indices (N,), an array R_L shaped like the scores, or None: each image's top score
+    watch   called with every layer's name when its turn comes, upwards and then downwards: for a progress line
+    """
+    x = checked(network, x)
+    xs = network.activations(x, watch)
+    for (name, _), output in zip(network, xs[1:]):
+        if not finite(output):
+            raise ValueError(f"layer {name} gives NaN or infinity for this input: are its weights too large?")
+    R = start(xs[-1], target)
+    Rs, ledger = relevances(network, xs, assign(network) if rules is None else rules, R, watch)
+    return Explanation(xs[-1], dict(zip(network.names, xs)), dict(zip(network.names, Rs)), ledger, R)
+
+
+def checked(network: Network, x: Array) -> Array:
+    """x as an array; an error unless it is a batch of finite numbers of the network's type."""
+    x = np.asanyarray(x)
+    same_numbers(network, x)
+    if x.ndim < 2 or len(x) == 0:
+        raise ValueError(f"got an input of shape {x.shape}, needed a batch (N, ...) of at least one: x[None]?")
+    if not finite(x):
+        index = tuple(map(int, np.argwhere(~np.isfinite(x))[0]))
+        raise ValueError(f"got {x[index]} at {index} of the input, needed finite numbers: mask or fill it first")
+    return x
+
+
+def start(scores: Array, target: Any = None) -> Array:
+    """R_L: the target's score, and 0 elsewhere; or the target itself where it is an array of that shape."""
+    target = target if target is None else np.asarray(target)
+    if target is not None and target.shape == scores.shape:
+        if number_type(target) is not number_type(scores):
+            raise ValueError(f"got a target of {target.dtype}, needed the scores' {scores.dtype}: use target.astype")
+        if not finite(target):
+            raise ValueError("got a target with NaN or infinity, needed finite relevance")
+        return target
+    if scores.ndim != 2:
+        raise ValueError(f"the scores have shape {scores.shape}, needed (N, classes) to choose a class: end the network "
+                         f"with Flatten(), or give an array of that shape as the target")
+    n, classes = scores.shape
+    index = scores.argmax(axis=1) if target is None else target
+    if index.dtype.kind not in "iu" or index.shape not in ((), (n,)):
+        raise ValueError(f"got a target of shape {index.shape} and type {index.dtype}, needed a class index, {n} "
+                         f"indices, or an array of shape {scores.shape}")
+    if index.min() < 0 or index.max() >= classes:
+        raise ValueError(f"got target {target}, needed class indices from 0 to {classes - 1}")
+    R = zeros(scores.shape, scores)
+    R[np.arange(n), index] = scores[np.arange(n), index]
+    return R

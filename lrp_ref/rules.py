@@ -1,0 +1,204 @@
+"""The rules of LRP, side by side: with which inputs, weights and bias the relevance R_j of an output is shared out.
+
+A rule is given a layer's linear map m, z_j = sum_i c_ij a_i w_ij + b_j, and its input a. It answers with shares: a part
+of R_j and the terms among which that part goes,
+
+    R_i = sum over shares, sum_j  z_ij / (z_j + epsilon sign z_j)  part_j R_j,
+    z_ij = sum over terms of c_ij a'_i f(w_ij),     z_j = sum_i z_ij + sum over terms of b'_j
+
+(Eq. 1 and 2 of the paper). What no share claims, 1 - sum of the parts, is handed to nobody. A rule names functions f of the
+weights and never does arithmetic on a weight array, so it knows no layer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import isfinite
+from typing import Any
+
+import numpy as np
+
+from lrp_ref.arrays import Array, Function, constant, negative, ones_like, positive, same, square
+from lrp_ref.linear_map import LinearMap
+
+
+@dataclass(frozen=True, eq=False)
+class Term:
+    """z_ij = c_ij a_i f(w_ij), and b_j"""
+
+    a: Array
+    f: Function
+    b: Any = 0
+
+
+@dataclass(frozen=True, eq=False)
+class Share:
+    """A part of R (a number, or an array over the outputs) and the terms among which it goes."""
+
+    part: Any
+    terms: Sequence[Term]
+
+
+class Rule:
+    """shares(m, a): how a rule divides relevance; epsilon: its stabiliser, z + epsilon sign z."""
+
+    epsilon: Any = 0
+
+    def shares(self, m: LinearMap, a: Array) -> list[Share]:
+        raise NotImplementedError
+
+
+@dataclass(frozen=True)
+class Epsilon(Rule):
+    """R_i = sum_j a_i w_ij / (z_j + epsilon sign z_j) R_j, z_j = sum_i a_i w_ij + b_j, sign 0 = +1.
+
+    Epsilon(0) is Eq. 1 itself (LRP-0, the z-rule). The stabilised form is the paper's for Fisher vectors.
+    """
+
+    epsilon: Any = 0
+
+    def __post_init__(self) -> None:
+        number(self, "epsilon", self.epsilon, 0)
+
+    def shares(self, m: LinearMap, a: Array) -> list[Share]:
+        return [Share(1, [Term(a, same, m.bias)])]
+
+
+@dataclass(frozen=True)
+class AlphaBeta(Rule):
+    """R_i = sum_j (alpha z+_ij / z+_j - beta z-_ij / z-_j) R_j, alpha - beta = 1.
+
+    z+_ij and z-_ij are the positive and negative products a_i w_ij (a+ w+ + a- w-, and a+ w- + a- w+); b+ belongs to z+_j, b-
+    to z-_j. Where a sign is absent its share goes nowhere. Bach et al. 2015; AlphaBeta(2, 1) is the paper's "beta = 1".
+    """
+
+    alpha: Any
+    beta: Any
+
+    def __post_init__(self) -> None:
+        number(self, "beta", self.beta, 0)
+        number(self, "alpha", self.alpha, 0)
+        if abs(float(self.alpha - self.beta) - 1) > 4 * np.spacing(float(self.alpha)):   # alpha = 1 + beta was rounded
+            raise ValueError(f"AlphaBeta got alpha={self.alpha}, beta={self.beta}, needed alpha - beta = 1: "
+                             f"AlphaBeta({1 + self.beta}, {self.beta})?")
+
+    def shares(self, m: LinearMap, a: Array) -> list[Share]:
+        ap, an, beta = positive(a), negative(a), constant(self.beta, a)
+        up = Share(constant(1, a) + beta, [Term(ap, positive, positive(m.bias)), Term(an, negative)])
+        down = Share(-beta, [Term(ap, negative, negative(m.bias)), Term(an, positive)])
+        return [up, down] if self.beta else [up]
+
+
+@dataclass(frozen=True)
+class ZPlus(Rule):
+    """R_i = sum_j z+_ij / z+_j R_j, z+_j = sum_i z+_ij + b+_j: AlphaBeta(1, 0). Montavon et al. 2017."""
+
+    def shares(self, m: LinearMap, a: Array) -> list[Share]:
+        return AlphaBeta(1, 0).shares(m, a)
+
+
+@dataclass(frozen=True)
+class Gamma(Rule):
+    """R_i = sum_j (z_ij + gamma z+_ij) / sum_i (z_ij + gamma z+_ij) R_j where z_j > 0; with z-_ij where z_j < 0.
+
+    z_j is the layer's own output, bias included, and b_j + gamma b+_j (or b-_j) stands in the denominator; z_j = 0 hands
+    nothing down. On non-negative inputs and z_j > 0 the weights are w + gamma w+ (Montavon et al. 2019); the general
+    form is Andeol et al. 2021.
+    """
+
+    gamma: Any
+
+    def __post_init__(self) -> None:
+        number(self, "gamma", self.gamma, 0)
+
+    def shares(self, m: LinearMap, a: Array) -> list[Share]:
+        def up(w: Array) -> Array:
+            return w + constant(self.gamma, w) * positive(w)
+
+        def down(w: Array) -> Array:
+            return w + constant(self.gamma, w) * negative(w)
+
+        ap, an, z = positive(a), negative(a), m(a)
+        one, zero = constant(1, z), constant(0, z)
+        return [Share(np.where(z > 0, one, zero), [Term(ap, up, up(m.bias)), Term(an, down)]),
+                Share(np.where(z < 0, one, zero), [Term(ap, down, down(m.bias)), Term(an, up)])]
+
+
+@dataclass(frozen=True)
+class ZBox(Rule):
+    """R_i = sum_j (a_i w_ij - low_i w+_ij - high_i w-_ij) / sum_i (same) R_j, for inputs in a box low <= a <= high.
+
+    low and high: a number, or one per channel (C,). The bias cancels. Montavon et al. 2017.
+    """
+
+    low: Any
+    high: Any
+
+    def __post_init__(self) -> None:
+        if not (np.asarray(self.low) <= np.asarray(self.high)).all():
+            raise ValueError(f"ZBox got low={self.low}, high={self.high}, needed low <= high in every channel")
+
+    def shares(self, m: LinearMap, a: Array) -> list[Share]:
+        low, high = (per_channel(bound, a) * ones_like(a) for bound in (self.low, self.high))
+        return [Share(1, [Term(a, same), Term(-low, positive), Term(-high, negative)])]
+
+
+@dataclass(frozen=True)
+class WSquare(Rule):
+    """R_i = sum_j w_ij^2 / sum_i w_ij^2 R_j, over the inputs inside the image.
+
+    Where the weights are not the model's (pooling, gates) it is Flat. Montavon et al. 2017; the paper, Section 3.
+    """
+
+    def shares(self, m: LinearMap, a: Array) -> list[Share]:
+        return [Share(1, [Term(ones_like(a), square if m.learned else ones_like)])]
+
+
+@dataclass(frozen=True)
+class Flat(Rule):
+    """R_i = sum_j c_ij / sum_i c_ij R_j: evenly over the inputs that reach j. Lapuschkin et al. 2019; the paper, Section 3."""
+
+    def shares(self, m: LinearMap, a: Array) -> list[Share]:
+        return [Share(1, [Term(ones_like(a), ones_like)])]
+
+
+@dataclass(frozen=True)
+class Winner(Rule):
+    """R_i = sum_j w_ij / sum_i w_ij R_j for the image's own weights: in a max-pooling, to the winners, tied ones evenly."""
+
+    def shares(self, m: LinearMap, a: Array) -> list[Share]:
+        if m.learned:
+            raise ValueError("Winner needs a pooling, whose weights say who won; use Epsilon(0) or Flat()")
+        return [Share(1, [Term(ones_like(a), same)])]
+
+
+@dataclass(frozen=True)
+class Pass(Rule):
+    """R_i = R_j, for layers in which every output has one input of its own."""
+
+    def shares(self, m: LinearMap, a: Array) -> list[Share]:
+        if not m.gate:
+            raise ValueError("Pass needs a gate, and this layer mixes units; use Epsilon(0) or Flat()")
+        return Flat().shares(m, a)
+
+
+def number(rule: Rule, name: str, value: Any, least: int) -> None:
+    """An error unless the parameter is a finite number of at least `least`."""
+    try:
+        good = isfinite(value) and value >= least
+    except TypeError:
+        good = False
+    if not good:
+        raise ValueError(f"{type(rule).__name__} got {name}={value!r}, needed a finite number of at least {least}")
+
+
+def per_channel(bound: Any, a: Array) -> Array:
+    """A number, or one per channel (C,), in a's number type and shaped to broadcast along a's channel axis."""
+    bound = constant(np.asarray(bound), a)
+    if bound.ndim == 0:
+        return bound
+    if bound.shape != a.shape[1:2]:
+        raise ValueError(f"ZBox got bounds of shape {bound.shape} for an input of shape {a.shape}, needed one number "
+                         f"or ({a.shape[1]},)")
+    return bound.reshape(-1, *(1,) * (a.ndim - 2))
