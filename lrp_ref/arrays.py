@@ -6,7 +6,7 @@ that makes a number here takes its type from an array that is there already.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from fractions import Fraction
@@ -101,9 +101,26 @@ def sign(z: Array) -> Array:
 def divide(x: Array, z: Array) -> Array:
     """x / z, and 0 where z = 0: the paper's 0/0 = 0, extended to x/0."""
     absent = z == 0
-    if not absent.any():  # Same result without this line; saves two passes.
-        return x / z
+    if not absent.any():   # Same result without these two lines; saves passes over x.
+        return x if everywhere(1, z) else x / z
     return np.where(absent, constant(0, z), x / np.where(absent, constant(1, z), z))
+
+
+def everywhere(c: int, x: Array) -> bool:
+    """Whether x is one number c seen at every index, as `ones_like` makes it; False says nothing."""
+    return (x.size == 1 or not any(x.strides)) and bool(x.flat[0] == c)
+
+
+def times(x: Array, y: Array) -> Array:
+    """x * y, y broadcasting to x's shape. Same result as that product; no work where y is 1 everywhere."""
+    return x if everywhere(1, y) else x * y
+
+
+def plus(x: Array, y: Array) -> Array:
+    """x + y, x broadcasting to y's shape or y to x's. Same result as that sum; no work where one is 0 everywhere."""
+    if everywhere(0, y) and x.ndim >= y.ndim:
+        return x
+    return y if everywhere(0, x) and y.ndim >= x.ndim else x + y
 
 
 def finite(x: Array) -> bool:
@@ -138,36 +155,42 @@ def rational_root(q: Fraction) -> Fraction:
 
 @dataclass(frozen=True)
 class Window:
-    """The inputs y that output row v reaches: y = v * stride + t * dilation - pad, t = 0 .. size - 1; columns alike."""
+    """The inputs y that output row v reaches: y = v stride + t dilation - before, t = 0 .. size - 1; columns alike.
+
+    before and after: rows and columns of padding above and left, below and right.
+    """
 
     size: Pair
     stride: Pair
-    pad: Pair = (0, 0)
+    before: Pair = (0, 0)
+    after: Pair = (0, 0)
     dilation: Pair = (1, 1)
     ceil: bool = False
 
     @property
     def extent(self) -> Pair:
         """Rows and columns from the first tap to the last."""
-        return tuple((k - 1) * d + 1 for k, d in zip(self.size, self.dilation))  # type: ignore[return-value]
+        (h, w), (dh, dw) = self.size, self.dilation
+        return (h - 1) * dh + 1, (w - 1) * dw + 1
 
-    def outputs(self, image: Pair) -> Pair:
-        """(n + 2 pad - extent) / stride + 1, rounded down, or up as Caffe: no window begins outside image and pad."""
+    def outputs(self, image: Sequence[int]) -> Pair:
+        """(n + before + after - extent) / stride + 1, rounded down; or up, but no window begins outside (as Caffe)."""
         out = []
-        for n, k, s, p in zip(image, self.extent, self.stride, self.pad):
-            room = n + 2 * p - k
+        for n, k, s, p, q in zip(image, self.extent, self.stride, self.before, self.after):
+            room = n + p + q - k
             v = (-(-room // s) if self.ceil else room // s) + 1 if room >= 0 else 0
             out.append(v - 1 if self.ceil and (v - 1) * s >= n + p else v)
         return out[0], out[1]
 
-    def padded(self, image: Pair) -> Pair:
-        """Rows and columns of the image with its padding, overhanging windows included."""
-        needed = ((v - 1) * s + k for v, s, k in zip(self.outputs(image), self.stride, self.extent))
-        return tuple(max(p + n, m) for p, n, m in zip(self.pad, image, needed))  # type: ignore[return-value]
+    def padded(self, image: Sequence[int]) -> Pair:
+        """Rows and columns of the image with the padding before it and all that its windows reach."""
+        out = [max(p + n, (v - 1) * s + k) for n, p, v, s, k in
+               zip(image, self.before, self.outputs(image), self.stride, self.extent)]
+        return out[0], out[1]
 
     def spread(self, x: Array, fill: Any = 0) -> Array:
         """x (..., H, W) inside a frame of `fill`."""
-        (h, w), (top, left) = x.shape[-2:], self.pad
+        (h, w), (top, left) = x.shape[-2:], self.before
         height, width = self.padded((h, w))
         if (height, width) == (h, w):
             return x
@@ -177,14 +200,22 @@ class Window:
         out[..., top : top + h, left : left + w] = x
         return out
 
-    def inside(self, padded: Array, image: Pair) -> Array:
+    def inside(self, padded: Array, image: Sequence[int]) -> Array:
         """What `spread` put a frame around."""
-        (h, w), (top, left) = image, self.pad
+        (h, w), (top, left) = image, self.before
         return padded[..., top : top + h, left : left + w]
 
-    def taps(self, padded: Array, outputs: Pair, row: int = 0) -> Iterator[Array]:
-        """One view (..., rows, columns) per position in the window, in the order of the weights; from output `row`."""
+    def taps(self, padded: Array, outputs: Sequence[int]) -> Iterator[Array]:
+        """One view (..., V, U) per position in the window, in the order of the weights."""
         (rows, columns), (sh, sw), (dh, dw) = outputs, self.stride, self.dilation
         for t, u in product(range(self.size[0]), range(self.size[1])):
-            y, x = row * sh + t * dh, u * dw
+            y, x = t * dh, u * dw
             yield padded[..., y : y + (rows - 1) * sh + 1 : sh, x : x + (columns - 1) * sw + 1 : sw]
+
+    def strip(self, first: int, last: int, height: int) -> tuple[slice, Window]:
+        """The input rows that output rows first .. last - 1 reach in an image of that height, and their window."""
+        top = first * self.stride[0] - self.before[0]
+        bottom = (last - 1) * self.stride[0] - self.before[0] + self.extent[0]
+        before, after = (max(0, -top), self.before[1]), (max(0, bottom - height), self.after[1])
+        rows = slice(max(0, top), max(0, min(height, bottom)))
+        return rows, Window(self.size, self.stride, before, after, self.dilation)

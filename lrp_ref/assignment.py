@@ -5,14 +5,28 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from lrp_ref.layers import LRN, AvgPool, BatchNorm, Conv2D, Flatten, Layer, Linear, MaxPool, ReLU, SumPool, Tanh
+from lrp_ref.layers import (
+    LRN,
+    AdaptiveAvgPool,
+    AvgPool,
+    BatchNorm,
+    Conv2D,
+    Flatten,
+    Layer,
+    Linear,
+    MaxPool,
+    ReLU,
+    SumPool,
+    Tanh,
+)
 from lrp_ref.network import Network
-from lrp_ref.rules import AlphaBeta, Epsilon, Flat, Gamma, Pass, Rule, WSquare, Winner, ZBox, ZPlus
+from lrp_ref.rules import AlphaBeta, Epsilon, Flat, Gamma, Pass, Rule, Winner, WSquare, ZBox, ZPlus
 
 Rules = dict[str, Rule]
 
 DEFAULTS: Mapping[type[Layer], Rule] = {
-    Linear: Epsilon(0), Conv2D: Epsilon(0), AvgPool: Epsilon(0), SumPool: Epsilon(0), MaxPool: Winner(),
+    Linear: Epsilon(0), Conv2D: Epsilon(0), AvgPool: Epsilon(0), AdaptiveAvgPool: Epsilon(0), SumPool: Epsilon(0),
+    MaxPool: Winner(),
     ReLU: Pass(), Tanh: Pass(), Flatten: Pass(), BatchNorm: Pass(), LRN: Pass(),
 }
 

@@ -29,6 +29,10 @@ class Account:
     stabiliser: Array
     dead: Array
 
+    def parts(self) -> tuple[Array, Array, Array, Array]:
+        """Where it went: handed, bias, stabiliser, dead."""
+        return self.handed, self.bias, self.stabiliser, self.dead
+
     def totals(self) -> tuple[Array, ...]:
         """Every column summed per sample, (N,) each."""
         return tuple(per_sample(getattr(self, field.name)) for field in fields(self))

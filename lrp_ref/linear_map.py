@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from lrp_ref.arrays import Array, Function, Shape, same
+
+Index = tuple[slice, ...]
 
 
 class LinearMap:
@@ -45,3 +47,10 @@ class LinearMap:
         """sum over the functions f and their s: sum_j c_ij f(w_ij) s_j"""
         parts = [self.transpose(s_f, f, shape) for s_f, f in zip(s, functions, strict=True)]
         return sum(parts[1:], start=parts[0])
+
+    def pieces(self, shape: Shape) -> Iterator[tuple[Index, Index, LinearMap]]:
+        """The map as maps of some outputs each: (where their inputs are, where these outputs are, the map between them).
+
+        Together they are the map. Where the whole is too large for the processor's cache, pieces are faster.
+        """
+        yield (), (), self

@@ -10,7 +10,7 @@ from typing import overload
 import numpy as np
 
 from lrp_ref.arrays import Array, Pair, Shape, number_type
-from lrp_ref.layers import BatchNorm, Conv2D, Flatten, Layer, Linear
+from lrp_ref.layers import AdaptiveAvgPool, BatchNorm, Conv2D, Flatten, Layer, Linear
 from lrp_ref.layers.pool import Pool
 
 
@@ -114,18 +114,18 @@ class ReceptiveField:
 def receptive_field(network: Network, name: str) -> ReceptiveField | None:
     """size += (extent - 1) step, start -= pad step, step *= stride: what an output of layer `name` sees of the input.
 
-    None where every output sees the whole image (from the first fully connected layer on). A cut-off below the layer
+    None from the first layer on whose outputs see the whole image, or cells of it (fully connected, adaptive pooling). A cut-off below the layer
     above `name` spreads relevance over fields of this size; at the border the part inside the image remains.
     """
     size, step, start = [1, 1], [1, 1], [0, 0]
     for _, layer in network.layers[: network.index(name) + 1]:
-        if isinstance(layer, (Linear, Flatten)):
+        if isinstance(layer, (Linear, Flatten, AdaptiveAvgPool)):
             return None
         if isinstance(layer, (Conv2D, Pool)):
             window = layer.window
             for axis in (0, 1):
                 size[axis] += (window.extent[axis] - 1) * step[axis]
-                start[axis] -= window.pad[axis] * step[axis]
+                start[axis] -= window.before[axis] * step[axis]
                 step[axis] *= window.stride[axis]
     return ReceptiveField((size[0], size[1]), (step[0], step[1]), (start[0], start[1]))
 

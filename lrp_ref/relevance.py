@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import reduce
 from typing import Any
 
 import numpy as np
 
-from lrp_ref.arrays import Array, constant, divide, finite, number_type, sign, zeros
+from lrp_ref.arrays import Array, constant, divide, everywhere, finite, number_type, plus, sign, times, zeros
 from lrp_ref.assignment import a_rule, assign
 from lrp_ref.layers import Layer
 from lrp_ref.ledger import COLUMNS, Account, Ledger
@@ -26,24 +27,26 @@ def step(rule: Rule, m: LinearMap, a: Array, R: Array) -> tuple[Array, Account]:
     """
     shares = [(share.part, [t for t in share.terms if t.a.any()], share.terms) for share in rule.shares(m, a)]
     products = apply_all(m, [t for _, terms, _ in shares for t in terms])
-    epsilon = constant(rule.epsilon, R)
-    nothing = zeros((1,) * R.ndim, R)
+    epsilon, nothing = constant(rule.epsilon, R), zeros((1,) * R.ndim, R)
     handed = bias = stabiliser = dead = nothing
     unclaimed, to_inputs = constant(1, R) + nothing, []
     for part, terms, all_terms in shares:
-        part = part if isinstance(part, np.ndarray) else constant(part, R)
-        z_inputs = sum([next(products) for _ in terms], start=nothing)
-        b = sum([t.b for t in all_terms], start=nothing)
-        z = z_inputs + b
+        part = part if isinstance(part, np.ndarray) else constant(part, R) + nothing
+        z_inputs = reduce(plus, (next(products) for _ in terms), nothing)
+        b = reduce(plus, (t.b + nothing for t in all_terms), nothing)
+        z = plus(z_inputs, b)
         guard = epsilon * sign(z) if rule.epsilon else nothing
-        s = divide(part * R, z + guard)
-        to_inputs += [(t, s) for t in terms]
-        handed, bias, stabiliser = handed + s * z_inputs, bias + s * b, stabiliser + s * guard
-        if not rule.epsilon:
-            dead = dead + np.where(z == 0, part * R, nothing)
+        claimed = times(R, part)
+        s = divide(claimed, plus(z, guard))
+        handed, bias = plus(handed, times(s, z_inputs)), plus(bias, s * b if b.any() else nothing)
+        if rule.epsilon:
+            stabiliser = plus(stabiliser, s * guard)
+        elif not z.all():
+            dead = plus(dead, np.where(z == 0, claimed, nothing))
         unclaimed = unclaimed - part
+        to_inputs += [(t, s) for t in terms]
     if unclaimed.any():
-        dead = dead + unclaimed * R
+        dead = plus(dead, unclaimed * R)
     columns = (np.broadcast_to(column, R.shape) for column in (handed, bias, stabiliser, dead))
     return transpose_all(m, to_inputs, a), Account(R, *columns)
 
@@ -62,7 +65,7 @@ def transpose_all(m: LinearMap, terms: Sequence[tuple[Term, Array]], a: Array) -
     received = []
     for group in grouped([t.a for t, _ in terms]):
         s, functions = [terms[n][1] for n in group], [terms[n][0].f for n in group]
-        received.append(terms[group[0]][0].a * m.transpose_sum(s, functions, a.shape))
+        received.append(times(m.transpose_sum(s, functions, a.shape), terms[group[0]][0].a))
     return sum(received[1:], start=received[0]) if received else zeros(a.shape, a)
 
 
@@ -75,24 +78,23 @@ def grouped(arrays: Sequence[Array]) -> Iterable[list[int]]:
 
 
 def hand_down(rule: Rule, layer: Layer, x: Array, R: Array) -> tuple[Array, Account]:
-    """`step` at the map that the layer is at x, some samples at a time, so that memory stays small."""
+    """`step` at the map that the layer is at x; some samples at a time, and piece by piece, so that memory stays small."""
     samples = max(1, BATCH // max(x[0].size, R[0].size))
-    pieces = []
+    below = zeros(x.shape, R)
+    columns = [zeros(R.shape, R) for _ in COLUMNS[1:]]
     with np.errstate(over="ignore", invalid="ignore"):   # what is not finite is reported by name in relevances()
         for n in range(0, len(x), samples):
-            a, m = layer.linearize(x[n : n + samples])
-            pieces.append(step(rule, m, a, R[n : n + samples]))
-    columns = ([getattr(account, column) for _, account in pieces] for column in COLUMNS[1:])
-    return joined([below for below, _ in pieces]), Account(R, *map(joined, columns))
-
-
-def joined(pieces: Sequence[Array]) -> Array:
-    """The pieces of a batch, one after the other; a column of one number everywhere stays without memory of its own."""
-    if len(pieces) == 1:
-        return pieces[0]
-    if all(piece.strides == (0,) * piece.ndim and piece.flat[0] == pieces[0].flat[0] for piece in pieces):
-        return np.broadcast_to(pieces[0][:1], (sum(map(len, pieces)), *pieces[0].shape[1:]))
-    return np.concatenate(pieces)
+            batch = slice(n, n + samples)
+            a, m = layer.linearize(x[batch])
+            for inputs, outputs, piece in m.pieces(a.shape):
+                received, account = step(rule, piece, a[inputs], R[batch][outputs])
+                if received.shape == x.shape:   # Same result without these two lines; one piece needs no copies.
+                    return received, account
+                below[batch][inputs] += received
+                for column, values in zip(columns, account.parts()):
+                    if not everywhere(0, values):
+                        column[batch][outputs] = values
+    return below, Account(R, *columns)
 
 
 def relevances(network: Network, activations: Sequence[Array], rules: Mapping[str, Rule], R: Array,

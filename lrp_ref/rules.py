@@ -113,16 +113,22 @@ class Gamma(Rule):
         number(self, "gamma", self.gamma, 0)
 
     def shares(self, m: LinearMap, a: Array) -> list[Share]:
-        def up(w: Array) -> Array:
-            return w + constant(self.gamma, w) * positive(w)
-
-        def down(w: Array) -> Array:
-            return w + constant(self.gamma, w) * negative(w)
-
+        up, down = Raised(self.gamma, positive), Raised(self.gamma, negative)
         ap, an, z = positive(a), negative(a), m(a)
         one, zero = constant(1, z), constant(0, z)
         return [Share(np.where(z > 0, one, zero), [Term(ap, up, up(m.bias)), Term(an, down)]),
                 Share(np.where(z < 0, one, zero), [Term(ap, down, down(m.bias)), Term(an, up)])]
+
+
+@dataclass(frozen=True)
+class Raised:
+    """f(w) = w + gamma g(w); a value, so that two of the same gamma and g are the same function."""
+
+    gamma: Any
+    g: Function
+
+    def __call__(self, w: Array) -> Array:
+        return w + constant(self.gamma, w) * self.g(w)
 
 
 @dataclass(frozen=True)

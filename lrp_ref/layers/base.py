@@ -69,7 +69,7 @@ def windowed(layer: Layer, window: Window, shape: Shape) -> Pair:
         raise ValueError(f"{kind} got an input of shape {shape}, needed (N, C, H, W)")
     outputs = window.outputs((shape[2], shape[3]))
     if min(outputs) < 1:
-        least = " x ".join(str(max(1, k - 2 * p)) for k, p in zip(window.extent, window.pad))
+        least = " x ".join(str(max(1, k - p - q)) for k, p, q in zip(window.extent, window.before, window.after))
         raise ValueError(f"{kind} got an image of {shape[2]} x {shape[3]} (shape {shape}), but its window needs "
                          f"at least {least}: use a larger image")
     return outputs

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
-from lrp_ref.arrays import Array, Function, Pair, Shape, Window, zeros
+from lrp_ref.arrays import Array, Function, Pair, Shape, Window, same, zeros
 from lrp_ref.layers.base import Layer, pair, parameter, windowed
-from lrp_ref.linear_map import LinearMap
+from lrp_ref.linear_map import Index, LinearMap
 
-CHUNK = 1 << 20   # numbers gathered at a time: windows of some output rows, small enough for the processor's cache
+CHUNK = 1 << 19   # numbers gathered at a time: the windows of some output rows, few enough for the processor's cache
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,7 +43,7 @@ class Conv2D(Layer):
 
     @property
     def window(self) -> Window:
-        return Window(self.weight.shape[2:], self.stride, self.pad, self.dilation)
+        return Window(self.weight.shape[2:], self.stride, self.pad, self.pad, self.dilation)
 
     def __call__(self, x: Array) -> Array:
         return self.linearize(x)[1](x)
@@ -64,58 +64,67 @@ class Conv2D(Layer):
 
 @dataclass(frozen=True, eq=False)
 class Convolution(LinearMap):
-    """c_ij = 1 where input i lies in the window and the group of output j. weight (O, C/groups, kh, kw), bias (O, 1, 1).
+    """c_ij = 1 where input i is in output j's window and group. weight (O, C / groups, kh, kw), bias (O, 1, 1).
 
-    Image by image and some output rows at a time: gather the windows once, then one product with the weights of all
-    functions stacked; backwards one product with the same stack, then the windows are folded back.
+    Gather the windows once, then one product with the weights of all functions stacked; backwards one product with the
+    same stack, then fold the windows back.
     """
 
     weight: Array
     bias: Array
     window: Window
     groups: int
+    stacks: dict[tuple[Function, ...], Array] = field(default_factory=dict)
     learned: bool = True
 
+    def __call__(self, a: Array) -> Array:
+        z = zeros((len(a), len(self.weight), *self.window.outputs(a.shape[2:])), a)
+        for inputs, outputs, piece in self.pieces(a.shape):
+            z[outputs] = piece.apply(a[inputs], same)
+        z += self.bias
+        return z
+
     def apply_each(self, a: Array, functions: Sequence[Function]) -> list[Array]:
-        rows, columns = self.window.outputs(a.shape[2:])
-        stack, g, padded = self.stacked(functions), self.groups, self.window.spread(a)
-        z = zeros((len(a), g, stack.shape[1], rows * columns), a)
-        for n, (first, last) in self.chunks(len(a), (rows, columns)):
-            windows = self.gather(padded[n], (rows, columns), first, last)
-            np.matmul(stack, windows, out=z[n, :, :, first * columns : last * columns])
-        z = z.reshape(len(a), g, len(functions), -1, rows, columns)
-        return [z[:, :, f].reshape(len(a), -1, rows, columns) for f in range(len(functions))]
+        outputs = self.window.outputs(a.shape[2:])
+        stack, windows = self.stacked(functions), self.gather(self.window.spread(a), outputs)
+        z = np.reshape(stack @ windows, (len(a), self.groups, len(functions), -1, *outputs))
+        return [np.reshape(z[:, :, f], (len(a), -1, *outputs)) for f in range(len(functions))]
 
     def transpose_sum(self, s: Sequence[Array], functions: Sequence[Function], shape: Shape) -> Array:
-        rows, columns = self.window.outputs(shape[2:])  # type: ignore[arg-type]
-        stack, g = np.swapaxes(self.stacked(functions), 1, 2), self.groups
-        out = zeros((*shape[:2], *self.window.padded(shape[2:])), s[0])  # type: ignore[arg-type]
-        taps = self.weight.shape[2] * self.weight.shape[3]
-        for n, (first, last) in self.chunks(len(out), (rows, columns)):
-            parts = [s_f[n, :, first:last].reshape(g, -1, (last - first) * columns) for s_f in s]
-            windows = stack @ (np.concatenate(parts, axis=1) if len(parts) > 1 else parts[0])
-            windows = windows.reshape(shape[1], taps, last - first, columns)
-            for t, view in enumerate(self.window.taps(out[n], (last - first, columns), first)):
-                view += windows[:, t]
-        return self.window.inside(out, shape[2:])  # type: ignore[arg-type]
+        n, outputs = len(s[0]), s[0].shape[2:]
+        stack = np.swapaxes(self.stacked(functions), 1, 2)
+        parts = [np.reshape(s_f, (n, self.groups, -1, outputs[0] * outputs[1])) for s_f in s]
+        windows = stack @ (np.concatenate(parts, axis=2) if len(parts) > 1 else parts[0])
+        windows = np.reshape(windows, (n, shape[1], -1, *outputs))
+        out = zeros((*shape[:2], *self.window.padded(shape[2:])), s[0])
+        for t, view in enumerate(self.window.taps(out, outputs)):
+            view += windows[:, :, t]
+        return self.window.inside(out, shape[2:])
 
     def stacked(self, functions: Sequence[Function]) -> Array:
-        """f(w) for every f, (groups, functions * O / groups, C / groups * kh * kw)."""
-        w = self.weight.reshape(self.groups, -1, self.weight[0].size)
-        return np.concatenate([f(w) for f in functions], axis=1) if len(functions) > 1 else functions[0](w)
+        """f(w) for every f, (groups, functions * O / groups, C / groups * kh * kw); pieces of one map share them."""
+        key = tuple(functions)
+        if key not in self.stacks:
+            w = self.weight.reshape(self.groups, -1, self.weight[0].size)
+            self.stacks[key] = np.concatenate([f(w) for f in functions], axis=1)
+        return self.stacks[key]
 
-    def gather(self, image: Array, outputs: Pair, first: int, last: int) -> Array:
-        """The windows of output rows first .. last - 1 of one padded image: (groups, C/groups * kh * kw, outputs)."""
-        (sh, sw), (dh, dw) = self.window.stride, self.window.dilation
-        rows = image[:, first * sh : (last - 1) * sh + self.window.extent[0]]
-        views = np.lib.stride_tricks.sliding_window_view(rows, self.window.extent, axis=(1, 2))
-        views = views[:, ::sh, : (outputs[1] - 1) * sw + 1 : sw, ::dh, ::dw]
-        return np.transpose(views, (0, 3, 4, 1, 2)).reshape(self.groups, -1, (last - first) * outputs[1])
+    def gather(self, padded: Array, outputs: Pair) -> Array:
+        """The windows of all outputs: (N, groups, C / groups * kh * kw, outputs)."""
+        (sh, sw), (dh, dw), (rows, columns) = self.window.stride, self.window.dilation, outputs
+        views = np.lib.stride_tricks.sliding_window_view(padded, self.window.extent, axis=(2, 3))
+        views = views[:, :, : (rows - 1) * sh + 1 : sh, : (columns - 1) * sw + 1 : sw, ::dh, ::dw]
+        return np.reshape(np.transpose(views, (0, 1, 4, 5, 2, 3)), (len(padded), self.groups, -1, rows * columns))
 
-    def chunks(self, images: int, outputs: Pair) -> Iterator[tuple[int, Pair]]:
-        """An image and some of its output rows, at a time."""
-        size = self.weight[0].size * self.groups * outputs[1]
-        rows = max(1, CHUNK // size)
-        for n in range(images):
-            for first in range(0, outputs[0], rows):
-                yield n, (first, min(first + rows, outputs[0]))
+    def pieces(self, shape: Shape) -> Iterator[tuple[Index, Index, LinearMap]]:
+        """One image and some output rows at a time."""
+        rows, columns = self.window.outputs(shape[2:])
+        step = max(1, CHUNK // (self.weight[0].size * self.groups * columns))
+        stacks: dict[tuple[Function, ...], Array] = {}
+        for n in range(shape[0]):
+            for first in range(0, rows, step):
+                last = min(first + step, rows)
+                reach, window = self.window.strip(first, last, shape[2])
+                piece = Convolution(self.weight, self.bias, window, self.groups, stacks)
+                everything, image = slice(None), slice(n, n + 1)
+                yield (image, everything, reach), (image, everything, slice(first, last)), piece

@@ -7,7 +7,7 @@ from math import prod
 
 import numpy as np
 
-from lrp_ref.arrays import Array, Function, Shape, constant, positive, zeros
+from lrp_ref.arrays import Array, Function, Shape, constant, positive, times, zeros
 from lrp_ref.layers.base import Layer
 from lrp_ref.linear_map import LinearMap
 
@@ -23,10 +23,10 @@ class Gate(LinearMap):
     gate: bool = True
 
     def apply(self, a: Array, f: Function) -> Array:
-        return np.reshape(a * f(self.weight), self.shape)
+        return np.reshape(times(a, f(self.weight)), self.shape)
 
     def transpose(self, s: Array, f: Function, shape: Shape) -> Array:
-        return np.reshape(s, shape) * f(self.weight)
+        return times(np.reshape(s, shape), f(self.weight))
 
 
 @dataclass(frozen=True, eq=False)

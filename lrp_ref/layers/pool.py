@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from lrp_ref.arrays import Array, Function, Shape, Window, constant, ones_like, zeros
+from lrp_ref.arrays import Array, Function, Shape, Window, constant, ones_like, times, zeros
 from lrp_ref.layers.base import Layer, pair, windowed
 from lrp_ref.linear_map import LinearMap
 
@@ -53,7 +53,7 @@ class PaddedPool(Pool):
 
     @property
     def window(self) -> Window:
-        return Window(self.size, self.stride, self.pad, ceil=self.ceil)
+        return Window(self.size, self.stride, self.pad, self.pad, ceil=self.ceil)
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,7 +65,7 @@ class MaxPool(PaddedPool):
 
     def __call__(self, x: Array) -> Array:
         outputs = self.output_shape(x.shape)[2:]
-        taps = self.window.taps(self.window.spread(x, x.min()), outputs)  # type: ignore[arg-type]
+        taps = self.window.taps(self.window.spread(x, x.min()), outputs)
         z = next(taps).copy()
         for tap in taps:
             np.maximum(z, tap, out=z)
@@ -95,7 +95,7 @@ class AvgPool(PaddedPool):
         if self.count_pad:
             counted = zeros((1, 1, *self.window.padded((height, width))), x)
             counted[..., : height + 2 * top, : width + 2 * left] = constant(1, x)
-        n = sum(self.window.taps(counted, outputs))  # type: ignore[arg-type]
+        n = sum(self.window.taps(counted, outputs))
         return x, Pooling([constant(1, x) / n] * (self.size[0] * self.size[1]), zeros((1,), x), self.window)
 
 
@@ -136,12 +136,61 @@ class Pooling(LinearMap):
         outputs = self.window.outputs(a.shape[2:])
         z = zeros((*a.shape[:2], *outputs), a)
         for tap, w in zip(self.window.taps(self.window.spread(a), outputs), self.weights):
-            z += tap * f(w)
+            z += times(tap, f(w))
         return z
 
     def transpose(self, s: Array, f: Function, shape: Shape) -> Array:
         image = shape[2:]
-        out = zeros((*shape[:2], *self.window.padded(image)), s)  # type: ignore[arg-type]
+        out = zeros((*shape[:2], *self.window.padded(image)), s)
         for tap, w in zip(self.window.taps(out, s.shape[2:]), self.weights):
-            tap += s * f(w)
-        return self.window.inside(out, image)  # type: ignore[arg-type]
+            tap += times(s, f(w))
+        return self.window.inside(out, image)
+
+
+@dataclass(frozen=True, eq=False)
+class AdaptiveAvgPool(Layer):
+    """z_j = mean of a_i over rows floor(v H / V) .. ceil((v + 1) H / V) - 1, and columns alike, V x U = size."""
+
+    size: Any
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "size", pair(self.size, "AdaptiveAvgPool", "size", 1))
+
+    def __call__(self, x: Array) -> Array:
+        return self.linearize(x)[1](x)
+
+    def linearize(self, x: Array) -> tuple[Array, LinearMap]:
+        self.output_shape(x.shape)
+        rows, columns = (cells(n, parts, x) for n, parts in zip(x.shape[2:], self.size))
+        n = np.sum(rows, axis=1)[:, None] * np.sum(columns, axis=1)
+        return x, Cells(constant(1, x) / n, zeros((1,), x), rows, columns)
+
+    def output_shape(self, shape: Shape) -> Shape:
+        if len(shape) != 4:
+            raise ValueError(f"AdaptiveAvgPool got an input of shape {shape}, needed (N, C, H, W)")
+        return (*shape[:2], *self.size)
+
+
+@dataclass(frozen=True, eq=False)
+class Cells(LinearMap):
+    """c_ij = rows[v, y] columns[u, x]: rectangles of any size, channel by channel. weight (V, U)."""
+
+    weight: Array
+    bias: Array
+    rows: Array
+    columns: Array
+    learned: bool = False
+
+    def apply(self, a: Array, f: Function) -> Array:
+        return self.rows @ a @ np.transpose(self.columns) * f(self.weight)
+
+    def transpose(self, s: Array, f: Function, shape: Shape) -> Array:
+        return np.transpose(self.rows) @ (s * f(self.weight)) @ self.columns
+
+
+def cells(n: int, parts: int, x: Array) -> Array:
+    """(parts, n): 1 where a row belongs to a part, floor(v n / parts) <= row < ceil((v + 1) n / parts)."""
+    out = zeros((parts, n), x)
+    for v in range(parts):
+        out[v, v * n // parts : -(-(v + 1) * n // parts)] = constant(1, x)
+    return out

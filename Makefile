@@ -1,0 +1,44 @@
+# make demo | test | peers | bench: each makes the environment it needs, from nothing but Python 3.11 or newer.
+PYTHON ?= python3
+VENV ?= .venv
+PEERS ?= .venv-peers
+BIN = $(VENV)/bin
+
+.PHONY: demo test peers bench clean
+
+demo: $(VENV)/.installed
+	mkdir -p out
+	$(BIN)/lrp-ref demo --output out/figure1.png
+
+test: $(VENV)/.test
+	$(BIN)/python -m pytest -q -n 2
+
+$(VENV)/bin/python:
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.installed: $(VENV)/bin/python setup.cfg pyproject.toml
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e .
+	touch $@
+
+$(VENV)/.test: $(VENV)/.installed
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e .[test]
+	touch $@
+
+# zennit and captum beside us. Their own requirements would bring another torch (gigabytes) and a torchvision that does
+# not import beside the CPU build, so they come without them; where torchvision does not import, a stand-in serves.
+peers: $(PEERS)/.installed
+$(PEERS)/.installed: setup.cfg
+	$(PYTHON) -m venv $(PEERS)
+	$(PEERS)/bin/python -m pip install --quiet --disable-pip-version-check torch==2.13.0
+	$(PEERS)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps zennit==0.5.1 captum==0.9.0
+	$(PEERS)/bin/python -m pip install --quiet --disable-pip-version-check click tqdm matplotlib packaging -e .[test]
+	$(PEERS)/bin/python -c "import torchvision" 2>/dev/null || \
+	  cp -r tests/standin/torchvision $$($(PEERS)/bin/python -c "import sysconfig; print(sysconfig.get_path('purelib'))")
+	$(PEERS)/bin/python -c "import zennit.composites, captum.attr"
+	touch $@
+
+bench: peers
+	$(PEERS)/bin/python benchmarks/bench.py
+
+clean:
+	rm -rf $(VENV) $(PEERS) out build dist *.egg-info

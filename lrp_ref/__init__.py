@@ -1,0 +1,40 @@
+"""Layer-wise Relevance Propagation in NumPy: layers, rules, cut-off, and a ledger of where every bit of relevance went."""
+
+from lrp_ref.architectures import caffenet
+from lrp_ref.assignment import (
+    assign,
+    cutoff,
+    epsilon_alpha2_beta1,
+    epsilon_alpha2_beta1_flat,
+    epsilon_gamma_box,
+    epsilon_plus,
+    epsilon_plus_flat,
+    paper_cnn,
+)
+from lrp_ref.heatmap import heatmap
+from lrp_ref.layers import (
+    LRN,
+    AdaptiveAvgPool,
+    AvgPool,
+    BatchNorm,
+    Conv2D,
+    Flatten,
+    Linear,
+    MaxPool,
+    ReLU,
+    SumPool,
+    Tanh,
+)
+from lrp_ref.models import Model, Preprocessing, load_model, save_model
+from lrp_ref.network import Network, ReceptiveField, merge_batchnorm, receptive_field
+from lrp_ref.relevance import Explanation, explain
+from lrp_ref.rules import AlphaBeta, Epsilon, Flat, Gamma, Pass, Winner, WSquare, ZBox, ZPlus
+from lrp_ref.version import __version__
+
+__all__ = [
+    "LRN", "AdaptiveAvgPool", "AlphaBeta", "AvgPool", "BatchNorm", "Conv2D", "Epsilon", "Explanation", "Flat",
+    "Flatten", "Gamma", "Linear", "MaxPool", "Model", "Network", "Pass", "Preprocessing", "ReLU", "ReceptiveField",
+    "SumPool", "Tanh", "WSquare", "Winner", "ZBox", "ZPlus", "__version__", "assign", "caffenet", "cutoff",
+    "epsilon_alpha2_beta1", "epsilon_alpha2_beta1_flat", "epsilon_gamma_box", "epsilon_plus", "epsilon_plus_flat",
+    "explain", "heatmap", "load_model", "merge_batchnorm", "paper_cnn", "receptive_field", "save_model",
+]

@@ -1,0 +1,138 @@
+"""Average precision per class, beside what needs no eyes: prevalence and a histogram of grey levels.
+
+A table is columns and rows; every question asked of the scenes (how well does a model rank them, where does
+its relevance lie) answers with one, and `str` prints it.
+"""
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from lrp_ref.scenes import CLASSES, Scene, bundled_photographs, generate
+
+COUNT, SEED = 300, 2016  # of the scenes whose numbers are committed
+OTHERS = 2000  # scenes from which the histogram baseline learns
+BINS, WIDTH, RIDGE = 32, 4.0, 1.0  # of the histogram baseline
+
+Numbers = NDArray[np.floating[Any]]
+Labels = NDArray[np.bool_]
+
+
+class Classifier(Protocol):
+    """What is asked of a model: its classes, an image made ready (1, ...), a network for that shape."""
+
+    @property
+    def classes(self) -> Sequence[str]: ...
+    def prepare(self, image: Any, /) -> Any: ...
+    def network(self, shape: Any, /) -> Any: ...
+
+
+@dataclass(frozen=True)
+class Table:
+    """A name and as many numbers per row as there are columns; the first column is the names'."""
+
+    columns: tuple[str, ...]
+    rows: tuple[tuple[str, *tuple[float, ...]], ...]
+
+    def __getitem__(self, place: tuple[str, str]) -> float:
+        """table["cat", "cnn"]: row, column."""
+        row, column = place
+        return {r[0]: r for r in self.rows}[row][self.columns.index(column)]  # type: ignore[return-value]
+
+    def __str__(self) -> str:
+        """Columns aligned, three decimals, a dash where there is no number."""
+        cells = [self.columns, *((name, *map(_cell, numbers)) for name, *numbers in self.rows)]
+        widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+        return "\n".join("  ".join([line[0].ljust(widths[0]),
+                                    *(c.rjust(w) for c, w in zip(line[1:], widths[1:], strict=True))])
+                         for line in cells)
+
+
+def _cell(number: float) -> str:
+    return "-" if math.isnan(number) else f"{number:.3f}"
+
+
+def average_precision(scores: ArrayLike, labels: ArrayLike) -> float:
+    """AP = 1/11 sum over t = 0, .1, .., 1 of max {precision_n : recall_n >= t}, as in VOC 2007.
+
+    scores (N,), labels (N,): precision_n and recall_n are those of the n highest scores, equal scores in the
+    order given. Recall is compared as 10 tp >= 10 t positives, in integers: in floating point .3 < 3 * .1.
+    Without a positive, recall is 0/0 and so is the answer: NaN. Every t is reached, so no maximum is empty.
+    """
+    scores, positive = np.asarray(scores, dtype=np.float64), np.asarray(labels, dtype=bool)
+    if scores.ndim != 1 or scores.shape != positive.shape or np.isnan(scores).any():
+        raise ValueError(f"average_precision got scores of shape {scores.shape} and labels of shape "
+                         f"{positive.shape}, needed one score that is no NaN and one label per image")
+    hits = np.cumsum(positive[np.argsort(-scores, kind="stable")])
+    if not positive.any():
+        return math.nan
+    precision = hits / np.arange(1, hits.size + 1)
+    return math.fsum(precision[10 * hits >= t * hits[-1]].max() for t in range(11)) / 11
+
+
+def predictions(model: Classifier, images: Iterable[Any], classes: Sequence[str] = CLASSES) -> Numbers:
+    """f_c(image): the scores (N, C) of a model, its columns in the order of `classes`."""
+    missing = [name for name in classes if name not in model.classes]
+    if missing:
+        raise ValueError(f"the model knows {', '.join(model.classes)} but not {', '.join(missing)}: "
+                         f"it can only be evaluated on images of its own classes")
+    columns = [list(model.classes).index(name) for name in classes]
+    networks: dict[tuple[int, ...], Any] = {}  # building one can cost more than running it
+    scores = []
+    for image in images:
+        x = model.prepare(image)
+        if x.shape not in networks:
+            networks[x.shape] = model.network(x.shape)
+        scores.append(networks[x.shape](x))
+    return np.concatenate(scores)[:, columns]
+
+
+def histogram_baseline(scenes: Sequence[Scene], others: Sequence[Scene]) -> Numbers:
+    """f(h) = k(h, H) (k(H, H) + ridge I)^-1 (Y - mean of Y): scores (N, C) of one who sees no shapes.
+
+    h is the square root of a scene's histogram of grey levels, k(h, h') = exp(-width |h - h'|^2), H and Y the
+    histograms and labels of `others`. Nothing of it is stored: it learns anew, in a second. The others may be
+    cut from the same photographs as the scenes, an advantage over any model that was trained on other halves.
+    """
+    known, labels = _histograms(others), np.stack([scene.labels for scene in others]).astype(float)
+    kernel = _kernel(known, known) + RIDGE * np.eye(len(known))
+    weights = np.linalg.solve(kernel, labels - labels.mean(axis=0))
+    return np.asarray(_kernel(_histograms(scenes), known) @ weights)
+
+
+def _histograms(scenes: Sequence[Scene]) -> Numbers:
+    counts = [np.bincount(scene.image.ravel() // (256 // BINS), minlength=BINS) for scene in scenes]
+    return np.sqrt(np.stack(counts) / scenes[0].image.size)
+
+
+def _kernel(h: Numbers, k: Numbers) -> Numbers:
+    return np.exp(-WIDTH * ((h * h).sum(axis=1)[:, None] + (k * k).sum(axis=1) - 2 * h @ k.T))
+
+
+def precision_table(labels: Labels, columns: Mapping[str, Numbers],
+                    classes: Sequence[str] = CLASSES) -> Table:
+    """AP of each column's scores (N, C) per class, beside prevalence; the last row is the mean of the rows.
+
+    Prevalence is what scores without any meaning reach. A class that is never to be seen has no average
+    precision (NaN) and does not count in the mean.
+    """
+    numbers = np.array([labels.mean(axis=0), *(
+        [average_precision(s[:, c], labels[:, c]) for c in range(len(classes))] for s in columns.values())]).T
+    seen = numbers[labels.any(axis=0)]
+    mean = seen.mean(axis=0) if seen.size else np.full(1 + len(columns), math.nan)
+    rows = zip([*classes, "mean"], [*numbers.tolist(), mean.tolist()], strict=True)
+    return Table(("class", "prevalence", *columns), tuple((name, *row) for name, row in rows))
+
+
+def evaluate(models: Mapping[str, Classifier], count: int = COUNT, seed: int = SEED) -> Table:
+    """AP of every model, and the baselines, on `count` scenes of a seed cut from the bundled test halves."""
+    photographs, backgrounds = bundled_photographs()
+    scenes = generate(photographs, backgrounds, count, seed)
+    others = generate(photographs, backgrounds, OTHERS, seed + 1)
+    columns = {"histogram": histogram_baseline(scenes, others)}
+    columns |= {name: predictions(model, [scene.image for scene in scenes]) for name, model in models.items()}
+    return precision_table(np.stack([scene.labels for scene in scenes]), columns)

@@ -1,0 +1,49 @@
+"""A file is written whole or not at all: under a temporary name beside it, then renamed."""
+
+import os
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+
+def writable(path: str | os.PathLike[str]) -> Path:
+    """Where `path` leads, links followed; a ValueError if nothing can be written there.
+
+    Long work calls this first, so that a misspelt folder costs a second and not an hour.
+    """
+    target = Path(os.path.realpath(path))
+    folder = target.parent
+    if not folder.is_dir():
+        wrong = "is not a folder" if folder.exists() else "does not exist"
+        raise ValueError(f"cannot write {path}: folder {folder} {wrong}: make it or choose another path")
+    if not os.access(folder, os.W_OK):
+        raise ValueError(f"cannot write {path}: folder {folder} is read-only: choose another path")
+    # A device such as /dev/null must not be replaced by a file.
+    if target.exists() and not target.is_file():
+        kind = "a folder" if target.is_dir() else "no regular file"
+        raise ValueError(f"cannot write {path}: it is {kind}: choose another path")
+    return target
+
+
+@contextmanager
+def writing(path: str | os.PathLike[str]) -> Iterator[Path]:
+    """A temporary name beside `path`, renamed to `path` when the block succeeds, removed when it fails.
+
+        with writing("heatmap.png") as temporary:
+            image.save(temporary)
+
+    The temporary name keeps the extension, because writers choose the format by it. The block only writes:
+    an OSError in it means that writing failed, and becomes a ValueError that names `path`.
+    """
+    target = writable(path)
+    temporary = target.with_name(f".{secrets.token_hex(6)}{target.suffix}")
+    try:
+        yield temporary
+        if target.exists():
+            temporary.chmod(target.stat().st_mode & 0o777)
+        os.replace(temporary, target)
+    except OSError as error:
+        raise ValueError(f"cannot write {path}: {error.strerror or error}: choose another path") from error
+    finally:
+        temporary.unlink(missing_ok=True)

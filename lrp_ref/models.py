@@ -1,0 +1,200 @@
+"""A model: a network, what it wants of a photograph, its class names; and its file."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field, fields
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any
+from zipfile import BadZipFile, is_zipfile
+
+import numpy as np
+
+from lrp_ref.arrays import Array, Pair, Shape
+from lrp_ref.layers import LAYERS, Layer
+from lrp_ref.network import Network
+
+FORMAT, VERSION = "lrp-ref model", 1
+
+
+@dataclass(frozen=True)
+class Preprocessing:
+    """x = (maximum * pixels - mean) / std, pixels in [0, 1], at the size (H, W) the network wants.
+
+    colour   grey, rgb or bgr: the order of the channels
+    maximum  what white is before the mean is taken: 1, or 255
+    mean     one number, or one per channel
+    std      likewise
+    """
+
+    size: Pair | None
+    colour: str = "grey"
+    maximum: float = 1.0
+    mean: tuple[float, ...] = (0.0,)
+    std: tuple[float, ...] = (1.0,)
+
+    def __post_init__(self) -> None:
+        if self.size is not None:
+            object.__setattr__(self, "size", tuple(int(n) for n in self.size))
+        if self.colour not in ("grey", "rgb", "bgr"):
+            raise ValueError(f"Preprocessing got colour={self.colour!r}, needed grey, rgb or bgr")
+        for name in ("mean", "std"):
+            values = np.atleast_1d(getattr(self, name)).astype(float)
+            if values.shape not in ((1,), (self.channels,)) or not np.isfinite(values).all():
+                raise ValueError(f"Preprocessing got {name}={getattr(self, name)}, needed a finite number or "
+                                 f"{self.channels} of them")
+            object.__setattr__(self, name, tuple(values.tolist()))
+        if not min(self.std) > 0:
+            raise ValueError(f"Preprocessing got std={self.std}, needed positive numbers")
+
+    @property
+    def channels(self) -> int:
+        return 1 if self.colour == "grey" else 3
+
+
+@dataclass(frozen=True, eq=False)
+class Model:
+    """A network with what surrounds it: `x = model.prepare(photograph); network = model.network(x.shape)`.
+
+    chain          the layers
+    classes        a name for every score
+    preprocessing  from a photograph to the network's input
+    provenance     who made it, from what
+    """
+
+    chain: Network
+    classes: Sequence[str]
+    preprocessing: Preprocessing
+    provenance: str = field(default="", kw_only=True)
+
+    def prepare(self, photograph: Any) -> Array:
+        """(1, C, H, W): the photograph at the network's size (the whole of it, squeezed to fit), normalised.
+
+        photograph: (H, W) or (H, W, 3), uint8, uint16, bool, or floats in [0, 1].
+        """
+        from lrp_ref.photograph import resize, to_channels, to_pixels
+
+        if self.preprocessing.size is None:
+            raise ValueError("the model does not say the size of its input: give one with model.at_size((H, W))")
+        pixels = resize(to_pixels(photograph), self.preprocessing.size)
+        x = self.preprocessing.maximum * to_channels(pixels, self.preprocessing.colour)
+        mean, std = (np.array(v)[:, None, None] for v in (self.preprocessing.mean, self.preprocessing.std))
+        return ((x - mean) / std)[None].astype(self.chain.number or np.float64)
+
+    def network(self, shape: Shape) -> Network:
+        """The network for inputs of that shape; for a CNN the same one for all shapes that it can take."""
+        self.chain.shapes(shape)
+        return self.chain
+
+    def at_size(self, size: Pair) -> Model:
+        """The model for inputs of another height and width."""
+        values = {f.name: getattr(self.preprocessing, f.name) for f in fields(Preprocessing)}
+        return Model(self.chain, self.classes, Preprocessing(**{**values, "size": size}), provenance=self.provenance)
+
+    def class_index(self, name: str | int) -> int:
+        """The position of a class given by its name or its number."""
+        names = list(self.classes)
+        if name in names:
+            return names.index(str(name))
+        if str(name).isdecimal() and int(name) < len(names):
+            return int(name)
+        near = get_close_matches(str(name), names, n=1, cutoff=0.3)
+        hint = f"did you mean {near[0]!r}? " if near else ""
+        shown = ", ".join(names[:30]) + (", ..." if len(names) > 30 else "")
+        raise ValueError(f"got the class {name!r}, which the model does not have: {hint}its classes are 0 to "
+                         f"{len(names) - 1}: {shown}")
+
+
+def load_model(path: str | Path) -> Model:
+    """A model from its file: .npz (this project's), or .txt (lrp_toolbox's). Nothing is unpickled."""
+    path = Path(path)
+    if not path.is_file():
+        raise FileNotFoundError(f"no model file {path}: give the path of an .npz or .txt file")
+    if path.suffix == ".txt":
+        from lrp_ref.toolbox_text import read_text
+
+        return read_text(path)
+    if path.suffix != ".npz":
+        raise ValueError(f"got the model file {path.name}, needed .npz (lrp_ref) or .txt (lrp_toolbox)")
+    if not is_zipfile(path):
+        raise ValueError(f"{path} is no complete .npz file: is it truncated, or of another format?")
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            arrays = dict(file)
+    except (BadZipFile, OSError, EOFError, KeyError, ValueError, NotImplementedError) as error:
+        pickled = "pickle" in str(error).lower() or "object" in str(error).lower()
+        reason = "it holds pickled objects, which are never loaded" if pickled else "it is damaged"
+        raise ValueError(f"cannot read {path}: {reason}: save the model again with lrp_ref.save_model") from None
+    except Exception as error:   # zlib.error and struct.error have no common parent below Exception
+        raise ValueError(f"cannot read {path}: it is damaged ({error}): save the model again") from None
+    return from_arrays(arrays, str(path))
+
+
+def save_model(model: Model, path: str | Path) -> None:
+    """The model to a file: .npz (this project's), or .txt (lrp_toolbox's, for the layers that format knows)."""
+    from lrp_ref.files import writing
+
+    path = Path(path)
+    if path.suffix == ".txt":
+        from lrp_ref.toolbox_text import to_text
+
+        text = to_text(model)
+        with writing(path) as temporary:
+            Path(temporary).write_text(text, encoding="ascii")
+        return
+    if path.suffix != ".npz":
+        raise ValueError(f"got the file name {path.name}, needed one that ends in .npz (lrp_ref) or .txt (lrp_toolbox)")
+    arrays = to_arrays(model)
+    with writing(path) as temporary, open(temporary, "wb") as file:
+        np.savez_compressed(file, **arrays)
+
+
+def to_arrays(model: Model) -> dict[str, Array]:
+    """What an .npz file holds: `manifest`, JSON as UTF-8 bytes, and every layer's arrays as name.parameter."""
+    if model.chain.number not in (None, np.float32, np.float64):
+        raise ValueError(f"cannot save weights of {model.chain.number}, needed floats: use network.astype")
+    layers, arrays = [], {}
+    for name, layer in model.chain:
+        arrays.update({f"{name}.{key}": value for key, value in layer.arrays().items()})
+        values = {f.name: getattr(layer, f.name) for f in fields(layer)}  # type: ignore[arg-type]
+        plain = {key: value for key, value in values.items() if not isinstance(value, np.ndarray)}
+        layers.append({"name": name, "type": type(layer).__name__, **plain})
+    p = model.preprocessing
+    manifest = {"format": FORMAT, "version": VERSION, "layers": layers, "classes": list(model.classes),
+                "preprocessing": {f.name: getattr(p, f.name) for f in fields(p)}, "provenance": model.provenance}
+    text = json.dumps(manifest, default=float)
+    return {"manifest": np.frombuffer(text.encode(), dtype=np.uint8), **arrays}
+
+
+def from_arrays(arrays: dict[str, Array], path: str) -> Model:
+    """The model that `to_arrays` described; errors name the file and what is wrong in it."""
+    if "manifest" not in arrays:
+        raise ValueError(f"{path} is an .npz file but no model: it has no manifest (it holds "
+                         f"{', '.join(list(arrays)[:5]) or 'nothing'})")
+    try:
+        manifest = json.loads(arrays["manifest"].tobytes().decode())
+        if manifest["format"] != FORMAT or manifest["version"] != VERSION:
+            raise ValueError(f"its format is {manifest['format']!r} version {manifest['version']!r}, this program reads "
+                             f"{FORMAT!r} version {VERSION}")
+        layers = [(entry["name"], layer_from(dict(entry), arrays)) for entry in manifest["layers"]]
+        preprocessing = Preprocessing(**manifest["preprocessing"])
+        return Model(Network(layers), tuple(manifest["classes"]), preprocessing, provenance=manifest["provenance"])
+    except KeyError as error:
+        raise ValueError(f"cannot read the model {path}: {error} is missing") from None
+    except (ValueError, TypeError, UnicodeDecodeError) as error:
+        raise ValueError(f"cannot read the model {path}: {error}") from None
+
+
+def layer_from(entry: dict[str, Any], arrays: dict[str, Array]) -> Layer:
+    """One layer from its line of the manifest and its arrays."""
+    name, kind = entry.pop("name"), entry.pop("type")
+    if kind not in LAYERS:
+        raise ValueError(f"layer {name} is a {kind}, this program knows {', '.join(LAYERS)}")
+    known = [f.name for f in fields(LAYERS[kind])]  # type: ignore[arg-type]
+    own = {key: arrays[f"{name}.{key}"] for key in known if f"{name}.{key}" in arrays}
+    try:
+        return LAYERS[kind](**entry, **own)
+    except TypeError as error:
+        raise ValueError(f"layer {name}: {error}") from None

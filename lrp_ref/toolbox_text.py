@@ -1,0 +1,205 @@
+"""lrp_toolbox's text format for networks: one record per layer, lowest first, numbers in plain text.
+
+    Linear I J               then I J weights, w_ij with i first, then J biases
+    Convolution h w C O s t  then h w C O weights in that order of axes, then O biases; strides s (rows), t (columns)
+    SumPool h w s t          sum / sqrt(h w)
+    MaxPool h w s t
+    Rect, Tanh, Flatten, SoftMax
+
+Images are (H, W, C) there and (C, H, W) here, so the weights behind a Flatten change their order.
+"""
+
+from __future__ import annotations
+
+import re
+import warnings
+from dataclasses import dataclass, replace
+from math import isfinite, sqrt
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from lrp_ref.arrays import Array, Pair
+from lrp_ref.layers import Conv2D, Flatten, Layer, Linear, MaxPool, ReLU, SumPool, Tanh
+from lrp_ref.models import Model, Preprocessing
+from lrp_ref.network import Network
+
+SIZES = {"Linear": 2, "Convolution": 6, "SumPool": 4, "MaxPool": 4, "Rect": 0, "Tanh": 0, "Flatten": 0, "SoftMax": 0}
+NUMPY_NUMBER = re.compile(r"np\.float\d+\(([^()]*)\)")
+
+
+@dataclass
+class Lines:
+    """The lines of a file that are not blank, with their numbers, read one after the other."""
+
+    path: Path
+    lines: list[tuple[int, list[str]]]
+    at: int = 0
+
+    def next(self, wanted: str) -> tuple[int, list[str]]:
+        if self.at == len(self.lines):
+            last = self.lines[-1][0] if self.lines else 0
+            raise ValueError(f"{self.path} ends after line {last}, needed {wanted}: is the file complete?")
+        self.at += 1
+        return self.lines[self.at - 1]
+
+    def numbers(self, count: int, what: str) -> Array:
+        """The next line as `count` numbers."""
+        line, tokens = self.next(f"{count} numbers for {what}")
+        if len(tokens) != count:
+            raise ValueError(f"{self.path} line {line}: got {len(tokens)} numbers for {what}, needed {count}")
+        return np.array([self.number(line, n, token) for n, token in enumerate(tokens, 1)])
+
+    def number(self, line: int, n: int, token: str) -> float:
+        try:
+            value = float(token)
+        except ValueError:
+            raise ValueError(f"{self.path} line {line}: token {n}, {token!r}, is no number") from None
+        if not isfinite(value):
+            raise ValueError(f"{self.path} line {line}: token {n} is {token}, needed a finite number")
+        return value
+
+
+def read_text(path: Path) -> Model:
+    """The model in a text file of lrp_toolbox, in its new form or the legacy one (a weight matrix over I lines).
+
+    A SoftMax at the end is dropped, with a warning: relevance starts at the score. The format knows no input size, no
+    preprocessing and no class names: pixels go to [-1, 1] as in lrp_toolbox's demonstrations, the size is the smallest
+    square that fits.
+    """
+    try:
+        text = NUMPY_NUMBER.sub(r"\1", path.read_text(encoding="ascii"))
+    except UnicodeDecodeError:
+        raise ValueError(f"{path} is no text file of lrp_toolbox: it is not ASCII") from None
+    split = [(n, line.split()) for n, line in enumerate(text.splitlines(), 1)]
+    lines = Lines(path, [(n, tokens) for n, tokens in split if tokens])
+    layers: list[tuple[str, Layer]] = []
+    counts: dict[str, int] = {}
+    channels, flat = 0, False
+    while lines.at < len(lines.lines):
+        line, (word, *sizes) = lines.next("a layer")
+        if word not in SIZES:
+            raise ValueError(f"{path} line {line}: got {word!r}, needed one of {', '.join(SIZES)}")
+        if word == "SoftMax":
+            if lines.at < len(lines.lines):
+                raise ValueError(f"{path} line {line}: got a SoftMax before other layers, which LRP has no rule for")
+            warnings.warn(f"{path.name}: the final SoftMax was dropped, relevance starts at the score", stacklevel=3)
+            break
+        if len(sizes) != SIZES[word] or not all(token.isdecimal() and int(token) > 0 for token in sizes):
+            raise ValueError(f"{path} line {line}: got {' '.join([word, *sizes])!r}, needed {word} and {SIZES[word]} "
+                             "positive whole numbers")
+        layer = read_layer(word, [int(token) for token in sizes], lines)
+        if isinstance(layer, Conv2D):
+            channels = len(layer.weight)
+        if isinstance(layer, Flatten):
+            if not channels:
+                raise ValueError(f"{path} line {line}: got Flatten before any Convolution, so the channels are unknown")
+            flat = True
+        if isinstance(layer, Linear) and flat:
+            layer, flat = replace(layer, weight=reorder(layer.weight, channels, line, path)), False
+        counts[word] = counts.get(word, 0) + 1
+        layers.append((f"{word.lower()}{counts[word]}", layer))
+    if not layers:
+        raise ValueError(f"{path} holds no layer: is it a text file of lrp_toolbox?")
+    network = Network(layers)
+    first = next((layer for _, layer in layers if isinstance(layer, Conv2D)), None)
+    colour = "rgb" if first is not None and first.weight.shape[1] == 3 else "grey"
+    preprocessing = Preprocessing(smallest_square(network), colour, mean=(0.5,), std=(0.5,))
+    classes = [str(n) for n in range(outputs(network))]
+    return Model(network, classes, preprocessing, provenance=f"read from lrp_toolbox's text format, {path.name}")
+
+
+def read_layer(word: str, sizes: list[int], lines: Lines) -> Layer:
+    """The layer of one record, whose numbers follow on the next lines."""
+    if word == "Linear":
+        i, j = sizes
+        here = lines.lines[lines.at : lines.at + 1]
+        if i > 1 and here and len(here[0][1]) == j:   # legacy: a line per input
+            weight = np.stack([lines.numbers(j, f"row {n} of {i} of a legacy Linear") for n in range(1, i + 1)])
+        else:
+            weight = lines.numbers(i * j, f"the weights of Linear {i} {j}").reshape(i, j)
+        return Linear(weight, lines.numbers(j, f"the biases of Linear {i} {j}"))
+    if word == "Convolution":
+        h, w, c, o, s, t = sizes
+        weight = lines.numbers(h * w * c * o, f"the weights of Convolution {h} {w} {c} {o}").reshape(h, w, c, o)
+        bias = lines.numbers(o, f"the biases of Convolution {h} {w} {c} {o}")
+        return Conv2D(np.ascontiguousarray(weight.transpose(3, 2, 0, 1)), bias, stride=(s, t))
+    if word == "SumPool":
+        h, w, s, t = sizes
+        return SumPool((h, w), (s, t), 1 / sqrt(h * w))
+    if word == "MaxPool":
+        h, w, s, t = sizes
+        return MaxPool((h, w), (s, t))
+    return {"Rect": ReLU, "Tanh": Tanh, "Flatten": Flatten}[word]()
+
+
+def reorder(weight: Array, channels: int, line: int, path: Path) -> Array:
+    """Rows in the order (H, W, C) to rows in the order (C, H, W)."""
+    i, j = weight.shape
+    if i % channels:
+        raise ValueError(f"{path} line {line}: got a Linear of {i} inputs behind Flatten, needed a multiple of the "
+                         f"{channels} channels before it")
+    return np.ascontiguousarray(weight.reshape(-1, channels, j).transpose(1, 0, 2)).reshape(i, j)
+
+
+def outputs(network: Network) -> int:
+    """How many scores the last layer with weights gives."""
+    layers = [layer for _, layer in network if isinstance(layer, (Linear, Conv2D))]
+    if not layers:
+        return 0
+    return layers[-1].weight.shape[1] if isinstance(layers[-1], Linear) else len(layers[-1].weight)
+
+
+def smallest_square(network: Network) -> Pair | None:
+    """The smallest square image that the network can take; None where there is none up to 512."""
+    first = network.layers[0][1]
+    channels = first.weight.shape[1] if isinstance(first, Conv2D) else 1
+    for n in range(1, 513):
+        try:
+            network.shapes((1, channels, n, n))
+        except ValueError:
+            continue
+        return n, n
+    return None
+
+
+def to_text(model: Model) -> str:
+    """The model in lrp_toolbox's text format (new form), every number in full; errors name a layer it does not know."""
+    lines: list[str] = []
+    channels, flat = 0, False
+    for name, layer in model.chain:
+        if isinstance(layer, Flatten):
+            flat = True
+        weight: Any = getattr(layer, "weight", None)
+        if isinstance(layer, Linear):
+            if flat and channels:
+                weight, flat = weight.reshape(channels, -1, weight.shape[1]).transpose(1, 0, 2), False
+            lines.append("Linear {} {}".format(*layer.weight.shape))
+        elif isinstance(layer, Conv2D):
+            channels = len(weight)
+            if layer.pad != (0, 0) or layer.dilation != (1, 1) or layer.groups != 1:
+                raise ValueError(f"layer {name} has padding, dilation or groups, which lrp_toolbox's text cannot say: "
+                                 "save as .npz")
+            weight = weight.transpose(2, 3, 1, 0)
+            lines.append("Convolution " + " ".join(map(str, (*weight.shape, *layer.stride))))
+        else:
+            lines.append(record(name, layer))
+        if weight is not None:
+            j = weight.shape[-1]
+            bias: Any = layer.bias  # type: ignore[attr-defined]
+            lines.append(" ".join(repr(float(w)) for w in weight.flat))
+            lines.append(" ".join(repr(float(b)) for b in (np.zeros(j) if bias is None else bias)))
+    return "\n".join(lines) + "\n"
+
+
+def record(name: str, layer: Layer) -> str:
+    """The line of a layer without weights."""
+    if isinstance(layer, SumPool) and float(layer.scale) == 1 / sqrt(layer.size[0] * layer.size[1]):
+        return "SumPool {} {} {} {}".format(*layer.size, *layer.stride)
+    if isinstance(layer, MaxPool) and layer.pad == (0, 0) and not layer.ceil:
+        return "MaxPool {} {} {} {}".format(*layer.size, *layer.stride)
+    for kind, word in ((ReLU, "Rect"), (Tanh, "Tanh"), (Flatten, "Flatten")):
+        if isinstance(layer, kind):
+            return word
+    raise ValueError(f"layer {name}, {layer}, has no record in lrp_toolbox's text format: save as .npz")
