@@ -34,7 +34,7 @@ def from_torch(module: Any) -> Network:
     for name, part in leaves(module, ""):
         if part.training:
             raise ValueError(f"from_torch got {name or 'a network'} in training mode: call network.eval() first")
-        kind = type(part).__name__
+        kind = type_name(part)
         if kind not in TORCH:
             raise ValueError(f"from_torch got {name}, a {kind}, needed one of {', '.join(sorted(TORCH))}")
         try:
@@ -50,9 +50,9 @@ def from_torch(module: Any) -> Network:
 
 def leaves(module: Any, name: str) -> Iterator[tuple[str, Any]]:
     """The modules of nested Sequentials in the order they run, with torch's names; a module used twice comes twice."""
-    if type(module).__name__ != "Sequential":
+    if type_name(module) != "Sequential":
         if not name:
-            raise ValueError(f"from_torch got a {type(module).__name__}, needed a torch.nn.Sequential: put the parts "
+            raise ValueError(f"from_torch got a {type_name(module)}, needed a torch.nn.Sequential: put the parts "
                              "in one, in the order in which they run")
         yield name, module
         return
@@ -60,9 +60,22 @@ def leaves(module: Any, name: str) -> Iterator[tuple[str, Any]]:
         yield from leaves(part, f"{name}.{child}" if name else child)
 
 
+def type_name(module: Any) -> str:
+    """The name of its class; with its module in front where it is not torch's own, which may compute anything."""
+    kind = type(module)
+    own = kind.__module__.startswith("torch.nn.modules.")
+    return kind.__name__ if own else f"{kind.__module__}.{kind.__qualname__}"
+
+
 def numbers(tensor: Any) -> Array | None:
-    """A tensor's values as an array of its own, or None."""
-    return None if tensor is None else np.array(tensor.detach().cpu().numpy())
+    """A tensor's values as an array of its own, which training the network further does not touch; or None."""
+    if tensor is None:
+        return None
+    try:
+        return np.array(tensor.detach().cpu().numpy())
+    except (TypeError, NotImplementedError):   # bfloat16, which NumPy does not have; the meta device
+        raise ValueError(f"got weights of {tensor.dtype} on {tensor.device}, needed float32 or float64 numbers: "
+                         "use network.float()") from None
 
 
 def refuse(condition: bool, reason: str) -> None:
@@ -81,7 +94,7 @@ def conv2d(part: Any) -> Layer:
 
 
 def linear(part: Any) -> Layer:
-    return Linear(np.ascontiguousarray(part.weight.detach().cpu().numpy().T), numbers(part.bias))
+    return Linear(np.ascontiguousarray(np.transpose(numbers(part.weight))), numbers(part.bias))
 
 
 def max_pool(part: Any) -> Layer:

@@ -63,6 +63,8 @@ def limit_of(*maps: NDArray[Any], percentile: float = 100.0) -> float:
 
 def parts(values: NDArray[Any], limit: float) -> NDArray[np.float64]:
     """clip(R / limit, -1, 1) of a map (H, W); where nothing is relevant, limit 0, all 0."""
+    if not 0 <= limit < np.inf:
+        raise ValueError(f"limit {limit:g} is no scale, needed 0 or a positive number: limit_of(map) finds one")
     values = plane(values)
     return np.clip(values / limit, -1, 1) if limit > 0 else 0 * values
 

@@ -125,7 +125,6 @@ def save_heatmap(
 
 def save_image(path: str | os.PathLike[str], pixels: Bytes) -> None:
     """Pixels (H, W, 3) in the format of the extension, written whole or not at all."""
-    Image.init()
     extension = os.path.splitext(os.fspath(path))[1].lower()
     file_format = Image.registered_extensions().get(extension, "")
     if file_format not in Image.SAVE:
@@ -230,23 +229,26 @@ def _ends(limit: float, clipped: bool) -> tuple[str, str]:
     return (f"<= {-limit:.3g}", f">= {limit:.3g}") if clipped else (f"{-limit:.3g}", f"{limit:.3g}")
 
 
-def _wrap(text: str, width: int, font: Font, lines: int) -> list[str]:
+def _wrap(text: str, width: float, font: Font, lines: int) -> list[str]:
     """At most `lines` lines no wider than `width`; what does not fit ends in three dots."""
+    given = [" ".join(_ascii(line).split()) for line in text.splitlines()]
     written: list[str] = []
-    for paragraph in text.splitlines():
+    for line in given:
         written.append("")
-        for word in _ascii(paragraph).split():
+        for word in line.split():
             longer = f"{written[-1]} {word}".strip()
             if written[-1] and font.getlength(longer) > width:
                 written.append(word)
             else:
                 written[-1] = longer
-    if len(written) > lines:
+    if len(written) > lines == len(given):
+        written = given  # a long first line does not push out the second
+    elif len(written) > lines:
         written = [*written[: lines - 1], " ".join(written[lines - 1 :])] if lines else []
     return [_cut(line, width, font) for line in written]
 
 
-def _cut(text: str, width: int, font: Font) -> str:
+def _cut(text: str, width: float, font: Font) -> str:
     shown = text
     while shown and font.getlength(shown) > width:
         text = text[:-1]

@@ -41,8 +41,8 @@ def step(rule: Rule, m: LinearMap, a: Array, R: Array) -> tuple[Array, Account]:
         handed, bias = plus(handed, times(s, z_inputs)), plus(bias, s * b if b.any() else nothing)
         if rule.epsilon:
             stabiliser = plus(stabiliser, s * guard)
-        elif not z.all():
-            dead = plus(dead, np.where(z == 0, claimed, nothing))
+        else:
+            dead = plus(dead, claimed * (z == 0) if (z == 0).any() else nothing)
         unclaimed = unclaimed - part
         to_inputs += [(t, s) for t in terms]
     if unclaimed.any():
@@ -110,7 +110,7 @@ def relevances(network: Network, activations: Sequence[Array], rules: Mapping[st
             below, account = hand_down(a_rule(rules[name]), layer, x, Rs[-1])
         except ValueError as error:
             raise ValueError(f"layer {name}: {error}") from None
-        if not finite(below):
+        if below is not Rs[-1] and not finite(below):
             raise ValueError(overflow(name, account, below))
         Rs.append(below)
         accounts.append(account)

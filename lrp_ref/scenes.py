@@ -57,6 +57,8 @@ def generate(photographs: Mapping[str, Grey], backgrounds: Mapping[str, Grey],
 
 def endless(photographs: Mapping[str, Grey], backgrounds: Mapping[str, Grey], seed: int) -> Iterator[Scene]:
     """Scene after scene of a seed."""
+    if not photographs or not backgrounds:
+        raise ValueError(f"got no {'backgrounds' if photographs else 'photographs'}, needed at least one of each")
     for name, photograph in photographs.items():
         _check(name, photograph, REGION[1])
     for name, photograph in backgrounds.items():

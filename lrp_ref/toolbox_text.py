@@ -6,14 +6,14 @@
     MaxPool h w s t
     Rect, Tanh, Flatten, SoftMax
 
-Images are (H, W, C) there and (C, H, W) here, so the weights behind a Flatten change their order.
+Images are (H, W, C) there and (C, H, W) here, so the rows of the Linear behind a Flatten change their order.
 """
 
 from __future__ import annotations
 
 import re
 import warnings
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from math import isfinite, sqrt
 from pathlib import Path
 from typing import Any
@@ -56,7 +56,7 @@ class Lines:
             value = float(token)
         except ValueError:
             raise ValueError(f"{self.path} line {line}: token {n}, {token!r}, is no number") from None
-        if not isfinite(value):
+        if not isfinite(value) or "_" in token:   # Python reads 1_0 as 10
             raise ValueError(f"{self.path} line {line}: token {n} is {token}, needed a finite number")
         return value
 
@@ -66,7 +66,7 @@ def read_text(path: Path) -> Model:
 
     A SoftMax at the end is dropped, with a warning: relevance starts at the score. The format knows no input size, no
     preprocessing and no class names: pixels go to [-1, 1] as in lrp_toolbox's demonstrations, the size is the smallest
-    square that fits.
+    square that fits, classes are numbered. Behind a Flatten at the very end, the scores are in the order (C, H, W).
     """
     try:
         text = NUMPY_NUMBER.sub(r"\1", path.read_text(encoding="ascii"))
@@ -76,28 +76,27 @@ def read_text(path: Path) -> Model:
     lines = Lines(path, [(n, tokens) for n, tokens in split if tokens])
     layers: list[tuple[str, Layer]] = []
     counts: dict[str, int] = {}
-    channels, flat = 0, False
+    axes, dropped = Axes(), ""
     while lines.at < len(lines.lines):
         line, (word, *sizes) = lines.next("a layer")
         if word not in SIZES:
             raise ValueError(f"{path} line {line}: got {word!r}, needed one of {', '.join(SIZES)}")
-        if word == "SoftMax":
-            if lines.at < len(lines.lines):
-                raise ValueError(f"{path} line {line}: got a SoftMax before other layers, which LRP has no rule for")
-            warnings.warn(f"{path.name}: the final SoftMax was dropped, relevance starts at the score", stacklevel=3)
-            break
         if len(sizes) != SIZES[word] or not all(token.isdecimal() and int(token) > 0 for token in sizes):
             raise ValueError(f"{path} line {line}: got {' '.join([word, *sizes])!r}, needed {word} and {SIZES[word]} "
                              "positive whole numbers")
+        if word == "SoftMax":
+            if lines.at < len(lines.lines):
+                raise ValueError(f"{path} line {line}: got a SoftMax before other layers, which LRP has no rule for")
+            dropped = ", its final SoftMax dropped"
+            warnings.warn(f"{path.name}: the final SoftMax was dropped, relevance starts at the score", stacklevel=3)
+            break
         layer = read_layer(word, [int(token) for token in sizes], lines)
-        if isinstance(layer, Conv2D):
-            channels = len(layer.weight)
-        if isinstance(layer, Flatten):
-            if not channels:
-                raise ValueError(f"{path} line {line}: got Flatten before any Convolution, so the channels are unknown")
-            flat = True
-        if isinstance(layer, Linear) and flat:
-            layer, flat = replace(layer, weight=reorder(layer.weight, channels, line, path)), False
+        try:
+            channels = axes.after(layer)
+            if isinstance(layer, Linear):
+                layer = Linear(channels_first(layer.weight, channels), layer.bias)
+        except ValueError as error:
+            raise ValueError(f"{path} line {line}: {error}") from None
         counts[word] = counts.get(word, 0) + 1
         layers.append((f"{word.lower()}{counts[word]}", layer))
     if not layers:
@@ -107,7 +106,7 @@ def read_text(path: Path) -> Model:
     colour = "rgb" if first is not None and first.weight.shape[1] == 3 else "grey"
     preprocessing = Preprocessing(smallest_square(network), colour, mean=(0.5,), std=(0.5,))
     classes = [str(n) for n in range(outputs(network))]
-    return Model(network, classes, preprocessing, provenance=f"read from lrp_toolbox's text format, {path.name}")
+    return Model(network, classes, preprocessing, provenance=f"read from lrp_toolbox's text format, {path.name}{dropped}")
 
 
 def read_layer(word: str, sizes: list[int], lines: Lines) -> Layer:
@@ -134,13 +133,46 @@ def read_layer(word: str, sizes: list[int], lines: Lines) -> Layer:
     return {"Rect": ReLU, "Tanh": Tanh, "Flatten": Flatten}[word]()
 
 
-def reorder(weight: Array, channels: int, line: int, path: Path) -> Array:
+@dataclass
+class Axes:
+    """What the data are as they go up: images of so many channels (0: not known), or flat."""
+
+    channels: int = 0
+    flat: bool = False
+
+    def after(self, layer: Layer) -> int:
+        """Go up through a layer. Of a Linear: how many channels the images had whose pixels its rows are; else 1."""
+        if isinstance(layer, Conv2D):
+            self.channels = len(layer.weight)
+        if isinstance(layer, Flatten) and not self.flat:
+            if not self.channels:
+                raise ValueError("got Flatten before any Convolution, so the number of channels is not known: "
+                                 "save the model as .npz")
+            self.flat = True
+        if not isinstance(layer, Linear):
+            return 1
+        if self.channels and not self.flat:
+            raise ValueError("got a Linear on images, which lrp_toolbox applies along the channels and this program "
+                             "along the rows: put a Flatten before it")
+        channels, self.channels, self.flat = self.channels or 1, 0, True
+        multiple(layer.weight, channels)
+        return channels
+
+
+def multiple(weight: Array, channels: int) -> None:
+    if len(weight) % channels:
+        raise ValueError(f"got a Linear of {len(weight)} inputs behind Flatten, needed a multiple of the {channels} "
+                         "channels before it")
+
+
+def channels_first(weight: Array, channels: int) -> Array:
     """Rows in the order (H, W, C) to rows in the order (C, H, W)."""
-    i, j = weight.shape
-    if i % channels:
-        raise ValueError(f"{path} line {line}: got a Linear of {i} inputs behind Flatten, needed a multiple of the "
-                         f"{channels} channels before it")
-    return np.ascontiguousarray(weight.reshape(-1, channels, j).transpose(1, 0, 2)).reshape(i, j)
+    return np.ascontiguousarray(weight.reshape(-1, channels, weight.shape[1]).transpose(1, 0, 2)).reshape(weight.shape)
+
+
+def channels_last(weight: Array, channels: int) -> Array:
+    """Rows in the order (C, H, W) to rows in the order (H, W, C)."""
+    return channels_first(weight, len(weight) // channels)
 
 
 def outputs(network: Network) -> int:
@@ -152,12 +184,11 @@ def outputs(network: Network) -> int:
 
 
 def smallest_square(network: Network) -> Pair | None:
-    """The smallest square image that the network can take; None where there is none up to 512."""
-    first = network.layers[0][1]
-    channels = first.weight.shape[1] if isinstance(first, Conv2D) else 1
-    for n in range(1, 513):
+    """The smallest square image that the network can take; None where there is none up to 512, or no convolution."""
+    first = next((layer for _, layer in network if isinstance(layer, Conv2D)), None)
+    for n in range(1, 513 if first is not None else 1):
         try:
-            network.shapes((1, channels, n, n))
+            network.shapes((1, first.weight.shape[1], n, n))
         except ValueError:
             continue
         return n, n
@@ -167,17 +198,17 @@ def smallest_square(network: Network) -> Pair | None:
 def to_text(model: Model) -> str:
     """The model in lrp_toolbox's text format (new form), every number in full; errors name a layer it does not know."""
     lines: list[str] = []
-    channels, flat = 0, False
+    axes = Axes()
     for name, layer in model.chain:
-        if isinstance(layer, Flatten):
-            flat = True
+        try:
+            channels = axes.after(layer)
+        except ValueError as error:
+            raise ValueError(f"layer {name}: {error}") from None
         weight: Any = getattr(layer, "weight", None)
         if isinstance(layer, Linear):
-            if flat and channels:
-                weight, flat = weight.reshape(channels, -1, weight.shape[1]).transpose(1, 0, 2), False
-            lines.append("Linear {} {}".format(*layer.weight.shape))
+            weight = channels_last(weight, channels)
+            lines.append("Linear {} {}".format(*weight.shape))
         elif isinstance(layer, Conv2D):
-            channels = len(weight)
             if layer.pad != (0, 0) or layer.dilation != (1, 1) or layer.groups != 1:
                 raise ValueError(f"layer {name} has padding, dilation or groups, which lrp_toolbox's text cannot say: "
                                  "save as .npz")
@@ -202,4 +233,7 @@ def record(name: str, layer: Layer) -> str:
     for kind, word in ((ReLU, "Rect"), (Tanh, "Tanh"), (Flatten, "Flatten")):
         if isinstance(layer, kind):
             return word
-    raise ValueError(f"layer {name}, {layer}, has no record in lrp_toolbox's text format: save as .npz")
+    kind = type(layer).__name__
+    why = {"SumPool": "with a scale other than 1/sqrt(h w)", "MaxPool": "with padding or ceil=True"}.get(kind, "")
+    raise ValueError(f"layer {name}, a {' '.join([kind, why]).strip()}, has no record in lrp_toolbox's text format: "
+                     "save as .npz")

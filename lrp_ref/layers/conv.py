@@ -12,7 +12,7 @@ from lrp_ref.arrays import Array, Function, Pair, Shape, Window, same, zeros
 from lrp_ref.layers.base import Layer, pair, parameter, windowed
 from lrp_ref.linear_map import Index, LinearMap
 
-CHUNK = 1 << 19   # numbers gathered at a time: the windows of some output rows, few enough for the processor's cache
+CHUNK = 1 << 20   # numbers gathered at a time: the windows of some output rows, few enough for the processor's cache
 
 
 @dataclass(frozen=True, eq=False)
@@ -95,26 +95,27 @@ class Convolution(LinearMap):
         stack = np.swapaxes(self.stacked(functions), 1, 2)
         parts = [np.reshape(s_f, (n, self.groups, -1, outputs[0] * outputs[1])) for s_f in s]
         windows = stack @ (np.concatenate(parts, axis=2) if len(parts) > 1 else parts[0])
-        windows = np.reshape(windows, (n, shape[1], -1, *outputs))
-        out = zeros((*shape[:2], *self.window.padded(shape[2:])), s[0])
+        windows = np.reshape(windows, (n, self.groups, -1, shape[1] // self.groups, *outputs))
+        out = zeros((n, self.groups, shape[1] // self.groups, *self.window.padded(shape[2:])), s[0])
         for t, view in enumerate(self.window.taps(out, outputs)):
             view += windows[:, :, t]
-        return self.window.inside(out, shape[2:])
+        return np.reshape(self.window.inside(out, shape[2:]), shape)
 
     def stacked(self, functions: Sequence[Function]) -> Array:
-        """f(w) for every f, (groups, functions * O / groups, C / groups * kh * kw); pieces of one map share them."""
+        """f(w) for every f, (groups, functions * O / groups, kh * kw * C / groups); pieces of one map share them."""
         key = tuple(functions)
         if key not in self.stacks:
-            w = self.weight.reshape(self.groups, -1, self.weight[0].size)
+            w = np.reshape(np.transpose(self.weight, (0, 2, 3, 1)), (self.groups, -1, self.weight[0].size))
             self.stacks[key] = np.concatenate([f(w) for f in functions], axis=1)
         return self.stacks[key]
 
     def gather(self, padded: Array, outputs: Pair) -> Array:
-        """The windows of all outputs: (N, groups, C / groups * kh * kw, outputs)."""
+        """The windows of all outputs: (N, groups, kh * kw * C / groups, outputs)."""
         (sh, sw), (dh, dw), (rows, columns) = self.window.stride, self.window.dilation, outputs
-        views = np.lib.stride_tricks.sliding_window_view(padded, self.window.extent, axis=(2, 3))
-        views = views[:, :, : (rows - 1) * sh + 1 : sh, : (columns - 1) * sw + 1 : sw, ::dh, ::dw]
-        return np.reshape(np.transpose(views, (0, 1, 4, 5, 2, 3)), (len(padded), self.groups, -1, rows * columns))
+        channels = np.reshape(padded, (len(padded), self.groups, -1, *padded.shape[2:]))
+        views = np.lib.stride_tricks.sliding_window_view(channels, self.window.extent, axis=(3, 4))
+        views = views[:, :, :, : (rows - 1) * sh + 1 : sh, : (columns - 1) * sw + 1 : sw, ::dh, ::dw]
+        return np.reshape(np.transpose(views, (0, 1, 5, 6, 2, 3, 4)), (len(padded), self.groups, -1, rows * columns))
 
     def pieces(self, shape: Shape) -> Iterator[tuple[Index, Index, LinearMap]]:
         """One image and some output rows at a time."""
