@@ -8,15 +8,17 @@ from dataclasses import dataclass, field, fields
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
-from zipfile import BadZipFile, is_zipfile
+from zipfile import is_zipfile
 
 import numpy as np
 
 from lrp_ref.arrays import Array, Pair, Shape
 from lrp_ref.layers import LAYERS, Layer
+from lrp_ref.layers.base import pair
 from lrp_ref.network import Network
 
 FORMAT, VERSION = "lrp-ref model", 1
+AGAIN = "save the model again with lrp_ref.save_model"
 
 
 @dataclass(frozen=True)
@@ -37,7 +39,7 @@ class Preprocessing:
 
     def __post_init__(self) -> None:
         if self.size is not None:
-            object.__setattr__(self, "size", tuple(int(n) for n in self.size))
+            object.__setattr__(self, "size", pair(self.size, "Preprocessing", "size", 1))
         if self.colour not in ("grey", "rgb", "bgr"):
             raise ValueError(f"Preprocessing got colour={self.colour!r}, needed grey, rgb or bgr")
         for name in ("mean", "std"):
@@ -46,8 +48,8 @@ class Preprocessing:
                 raise ValueError(f"Preprocessing got {name}={getattr(self, name)}, needed a finite number or "
                                  f"{self.channels} of them")
             object.__setattr__(self, name, tuple(values.tolist()))
-        if not min(self.std) > 0:
-            raise ValueError(f"Preprocessing got std={self.std}, needed positive numbers")
+        if not (min(self.std) > 0 and 0 < self.maximum < float("inf")):
+            raise ValueError(f"Preprocessing got std={self.std} and maximum={self.maximum}, needed positive numbers")
 
     @property
     def channels(self) -> int:
@@ -119,16 +121,14 @@ def load_model(path: str | Path) -> Model:
     if path.suffix != ".npz":
         raise ValueError(f"got the model file {path.name}, needed .npz (lrp_ref) or .txt (lrp_toolbox)")
     if not is_zipfile(path):
-        raise ValueError(f"{path} is no complete .npz file: is it truncated, or of another format?")
+        raise ValueError(f"{path} is no complete .npz file: is it truncated, or of another format? Copy it again")
     try:
         with np.load(path, allow_pickle=False) as file:
             arrays = dict(file)
-    except (BadZipFile, OSError, EOFError, KeyError, ValueError, NotImplementedError) as error:
-        pickled = "pickle" in str(error).lower() or "object" in str(error).lower()
+    except Exception as error:   # BadZipFile, zlib.error, struct.error, ValueError, .. have no other common parent
+        pickled = "Object arrays" in str(error)
         reason = "it holds pickled objects, which are never loaded" if pickled else "it is damaged"
-        raise ValueError(f"cannot read {path}: {reason}: save the model again with lrp_ref.save_model") from None
-    except Exception as error:   # zlib.error and struct.error have no common parent below Exception
-        raise ValueError(f"cannot read {path}: it is damaged ({error}): save the model again") from None
+        raise ValueError(f"cannot read {path}: {reason}: {AGAIN}") from None
     return from_arrays(arrays, str(path))
 
 
@@ -164,7 +164,7 @@ def to_arrays(model: Model) -> dict[str, Array]:
     p = model.preprocessing
     manifest = {"format": FORMAT, "version": VERSION, "layers": layers, "classes": list(model.classes),
                 "preprocessing": {f.name: getattr(p, f.name) for f in fields(p)}, "provenance": model.provenance}
-    text = json.dumps(manifest, default=float)
+    text = json.dumps(manifest, default=lambda number: getattr(number, "item", number.__float__)())
     return {"manifest": np.frombuffer(text.encode(), dtype=np.uint8), **arrays}
 
 
@@ -172,19 +172,22 @@ def from_arrays(arrays: dict[str, Array], path: str) -> Model:
     """The model that `to_arrays` described; errors name the file and what is wrong in it."""
     if "manifest" not in arrays:
         raise ValueError(f"{path} is an .npz file but no model: it has no manifest (it holds "
-                         f"{', '.join(list(arrays)[:5]) or 'nothing'})")
+                         f"{', '.join(list(arrays)[:5]) or 'nothing'}): {AGAIN}")
     try:
-        manifest = json.loads(arrays["manifest"].tobytes().decode())
+        manifest = json.loads(np.asarray(arrays["manifest"], dtype=np.uint8).tobytes().decode())
         if manifest["format"] != FORMAT or manifest["version"] != VERSION:
             raise ValueError(f"its format is {manifest['format']!r} version {manifest['version']!r}, this program reads "
-                             f"{FORMAT!r} version {VERSION}")
+                             f"{FORMAT!r} version {VERSION}: is lrp_ref up to date?")
         layers = [(entry["name"], layer_from(dict(entry), arrays)) for entry in manifest["layers"]]
+        known = {"manifest", *(f"{name}.{key}" for name, layer in layers for key in layer.arrays())}
+        if set(arrays) - known:
+            raise ValueError(f"no layer has a place for {', '.join(sorted(set(arrays) - known))}")
         preprocessing = Preprocessing(**manifest["preprocessing"])
         return Model(Network(layers), tuple(manifest["classes"]), preprocessing, provenance=manifest["provenance"])
     except KeyError as error:
-        raise ValueError(f"cannot read the model {path}: {error} is missing") from None
-    except (ValueError, TypeError, UnicodeDecodeError) as error:
-        raise ValueError(f"cannot read the model {path}: {error}") from None
+        raise ValueError(f"cannot read the model {path}: {error} is missing: {AGAIN}") from None
+    except (ValueError, TypeError) as error:
+        raise ValueError(f"cannot read the model {path}: {error}: {AGAIN}") from None
 
 
 def layer_from(entry: dict[str, Any], arrays: dict[str, Array]) -> Layer:
@@ -194,6 +197,9 @@ def layer_from(entry: dict[str, Any], arrays: dict[str, Array]) -> Layer:
         raise ValueError(f"layer {name} is a {kind}, this program knows {', '.join(LAYERS)}")
     known = [f.name for f in fields(LAYERS[kind])]  # type: ignore[arg-type]
     own = {key: arrays[f"{name}.{key}"] for key in known if f"{name}.{key}" in arrays}
+    missing = [key for key in known if key not in entry and key not in own]
+    if missing:
+        raise ValueError(f"layer {name}, a {kind}, has no {', '.join(missing)}")
     try:
         return LAYERS[kind](**entry, **own)
     except TypeError as error:

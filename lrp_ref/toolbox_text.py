@@ -155,14 +155,10 @@ class Axes:
             raise ValueError("got a Linear on images, which lrp_toolbox applies along the channels and this program "
                              "along the rows: put a Flatten before it")
         channels, self.channels, self.flat = self.channels or 1, 0, True
-        multiple(layer.weight, channels)
+        if len(layer.weight) % channels:
+            raise ValueError(f"got a Linear of {len(layer.weight)} inputs behind Flatten, needed a multiple of the "
+                             f"{channels} channels before it")
         return channels
-
-
-def multiple(weight: Array, channels: int) -> None:
-    if len(weight) % channels:
-        raise ValueError(f"got a Linear of {len(weight)} inputs behind Flatten, needed a multiple of the {channels} "
-                         "channels before it")
 
 
 def channels_first(weight: Array, channels: int) -> Array:
