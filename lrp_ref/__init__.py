@@ -1,4 +1,4 @@
-"""Layer-wise Relevance Propagation in NumPy: layers, rules, cut-off, and a ledger of where every bit of relevance went."""
+"""Layer-wise Relevance Propagation in NumPy: layers, rules, cut-off, and a ledger of where relevance went."""
 
 from lrp_ref.architectures import caffenet
 from lrp_ref.assignment import (

@@ -18,10 +18,10 @@ CAFFENET = {
 
 
 def caffenet(classes: int = 20, weights: Mapping[str, Array] | None = None, seed: int = 0) -> Network:
-    """BVLC reference CaffeNet for images (N, 3, 227, 227): five convolutions, some grouped, LRN, overlapping pooling, fc6-fc8.
+    """BVLC reference CaffeNet, images (N, 3, 227, 227): grouped convolutions, LRN, overlapping pooling, fc6 to fc8.
 
-    weights  {"conv1.weight": (96, 3, 11, 11), "conv1.bias": (96,), .., "fc8.weight": (4096, classes), ..}; None draws them
-             from the seed (He et al. 2015: scores of ordinary size), for runs at the real size where their values do not matter
+    weights  {"conv1.weight": (96, 3, 11, 11), "conv1.bias": (96,), .., "fc8.weight": (4096, classes), ..}; None draws
+             them from the seed (He et al. 2015: scores of ordinary size), for runs in which only the size matters
     """
     given = dict(weights or {})
     rng = np.random.default_rng(seed)

@@ -30,14 +30,14 @@ def number_type(x: Array) -> type:
         return x.dtype.type
     if x.dtype == object:
         kinds = set(map(type, x.flat))
-        if len(kinds) == 1 and not (kinds & {int, bool, float}):
-            return kinds.pop()
+        if len(kinds) == 1 and not issubclass(kind := next(iter(kinds)), (int, float, np.generic)):
+            return kind
         names = ", ".join(sorted(kind.__name__ for kind in kinds)) or "nothing"
         raise ValueError(f"got an object array of {names}, needed one type such as Fraction or Decimal{CURE}")
     raise ValueError(f"got numbers of type {x.dtype}, needed float32, float64, Fraction or Decimal{CURE}")
 
 
-def to_number(c: Any, number: type) -> Any:
+def to_number(c: Any, number: Any) -> Any:
     """The number c in another number type, exact where that type can hold it."""
     c = c.item() if isinstance(c, np.generic) else c
     if issubclass(number, Decimal):
@@ -126,9 +126,9 @@ def plus(x: Array, y: Array) -> Array:
 
 
 def finite(x: Array) -> bool:
-    """Whether no number of x is NaN or infinite (always so for objects)."""
+    """Whether no number of x is NaN or infinite."""
     if x.dtype == object:
-        return True
+        return all(number.is_finite() for number in x.flat if isinstance(number, Decimal))
     with np.errstate(over="ignore", invalid="ignore"):
         if np.isfinite(x.sum()):   # Same result without these lines; a sum is faster, and finite only where all is.
             return True
@@ -137,7 +137,8 @@ def finite(x: Array) -> bool:
 
 def sqrt(x: Array) -> Array:
     """The square root; of Fractions only where it is rational."""
-    return np.frompyfunc(rational_root, 1, 1)(x) if is_fraction(x) else np.sqrt(x)
+    root: Callable[[Array], Any] = np.frompyfunc(rational_root, 1, 1) if is_fraction(x) else np.sqrt
+    return root(x)
 
 
 def power(x: Array, exponent: Any) -> Array:
@@ -185,7 +186,7 @@ class Window:
         out = []
         for n, k, s, p, q in zip(image, self.extent, self.stride, self.before, self.after):
             room = n + p + q - k
-            v = (-(-room // s) if self.ceil else room // s) + 1 if room >= 0 else 0
+            v = max(0, (-(-room // s) if self.ceil else room // s) + 1)
             out.append(v - 1 if self.ceil and (v - 1) * s >= n + p else v)
         return out[0], out[1]
 

@@ -35,17 +35,18 @@ def assign(network: Network, by_type: Mapping[type[Layer], Rule] | None = None, 
            by_name: Mapping[str, Rule] | None = None) -> Rules:
     """{name: rule}: the rule given for its name, else `first` for the lowest Conv2D or Linear, else for its type."""
     by_type, by_name = dict(by_type or {}), dict(by_name or {})
-    unused = [kind.__name__ for kind in by_type if kind not in DEFAULTS]
-    if unused:
-        raise ValueError(f"assign got a rule for {', '.join(unused)}, needed layer types: "
-                         f"{', '.join(kind.__name__ for kind in DEFAULTS)}")
+    for kind in by_type:
+        if not (isinstance(kind, type) and issubclass(kind, Layer)):
+            raise ValueError(f"assign got a rule for {kind!r}, needed layer types such as "
+                             f"{', '.join(kind.__name__ for kind in DEFAULTS)}")
     for rule in (*by_type.values(), *by_name.values(), *([first] if first is not None else [])):
         a_rule(rule)
     table, rules = {**DEFAULTS, **by_type}, {}
     for name, layer in network:
-        if type(layer) not in table:
+        kinds = [kind for kind in type(layer).__mro__ if kind in table]
+        if not kinds and name not in by_name:
             raise ValueError(f"assign knows no rule for {name}, a {type(layer).__name__}: give one by type or by name")
-        rules[name] = table[type(layer)]
+        rules[name] = by_name[name] if name in by_name else table[kinds[0]]
     if first is not None:
         weighted = [name for name, layer in network if isinstance(layer, (Conv2D, Linear))]
         if not weighted:
@@ -58,7 +59,7 @@ def assign(network: Network, by_type: Mapping[type[Layer], Rule] | None = None, 
 
 
 def cutoff(rules: Mapping[str, Rule], below: str, rule: Rule | None = None) -> Rules:
-    """Below layer `below`, stop asking what the units mean: spread R evenly (Flat), or by the squared weights (WSquare).
+    """Below layer `below`, stop asking what the units mean: spread R evenly (Flat), or by squared weights (WSquare).
 
     Section 3 of the paper. `below` itself keeps its rule; every layer under it, pooling included, gets the filler.
     """

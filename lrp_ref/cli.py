@@ -86,7 +86,7 @@ def parser() -> argparse.ArgumentParser:
                   "with a higher cut-off; each heatmap has its own scale.")
     new.add_argument("images", nargs="+", metavar="IMAGE")
     how(new)
-    new.add_argument("--cutoff", metavar="LAYER", help="the higher cut-off (default: above the lowest pooling)")
+    new.add_argument("--cutoff", metavar="LAYER", help="the higher cut-off (default: above the second pooling)")
     new.add_argument("--output", default="figure.png", metavar="FILE.png", help="default: figure.png")
 
     new = command("demo", demo_command, "Explain the bundled scene. Prints scores and ledger and writes the figure.")
@@ -186,7 +186,8 @@ def explain_command(options: argparse.Namespace, watch: Any) -> None:
     if options.model in BUNDLED:
         print(f"(the bundled model {options.model} knows {', '.join(model.classes)} and nothing else)")
     print_scores(model, e.scores[0], index)
-    print(f"\nrelevance, in per cent of what arrives on top ({describe(rules)})\n{e.ledger.table()}")
+    print(f"\nrules: {describe(rules)}\n\nledger: where the relevance went, in per cent of the sum of |R| that arrives at each "
+          f"layer\n{e.ledger.table()}")
     for what, path in (("heatmap", options.output), ("arrays", options.save)):
         if path:
             print(f"{what} written to {path}")

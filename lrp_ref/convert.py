@@ -94,7 +94,8 @@ def conv2d(part: Any) -> Layer:
 
 
 def linear(part: Any) -> Layer:
-    return Linear(np.ascontiguousarray(np.transpose(numbers(part.weight))), numbers(part.bias))
+    weight: Any = numbers(part.weight)
+    return Linear(np.ascontiguousarray(weight.T), numbers(part.bias))
 
 
 def max_pool(part: Any) -> Layer:

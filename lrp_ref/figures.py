@@ -17,20 +17,21 @@ from lrp_ref.relevance import relevances, start
 
 def pixel_cutoff(network: Network) -> str:
     """The layer above the lowest convolution: the cut-off below it is the paper's cut-off at R(1)."""
-    return above(network, lambda layer: isinstance(layer, Conv2D), "a convolution")
+    return above(network, Conv2D, 1)
 
 
 def pool_cutoff(network: Network) -> str:
-    """The layer above the lowest pooling: a cut-off below it spreads relevance over what that pooling sees."""
-    return above(network, lambda layer: isinstance(layer, Pool), "a pooling")
+    """The layer above the second pooling (or the only one): below it, relevance spreads over what that pooling sees."""
+    return above(network, Pool, 2)
 
 
-def above(network: Network, wanted: Callable[[Layer], bool], what: str) -> str:
-    """The name of the layer above the lowest one that is wanted."""
-    found = next((n for n, (_, layer) in enumerate(network) if wanted(layer)), len(network))
-    if found + 1 >= len(network):
-        raise ValueError(f"the network has no layer above {what}: choose a cut-off by name with --cutoff")
-    return network.names[found + 1]
+def above(network: Network, kind: type[Layer], count: int) -> str:
+    """The name of the layer above the `count`th layer of a kind, or above the last where there are fewer."""
+    found = [n for n, (_, layer) in enumerate(network) if isinstance(layer, kind)][:count]
+    if not found or found[-1] + 1 == len(network):
+        raise ValueError(f"the network has no {kind.__name__} with a layer above it to cut off below: "
+                         "use lrp-ref explain with --cutoff LAYER")
+    return network.names[found[-1] + 1]
 
 
 def paper_figure(model: Model, photographs: Mapping[str, Array], rules: Callable[[Network], Rules], target: int | None,
@@ -39,7 +40,7 @@ def paper_figure(model: Model, photographs: Mapping[str, Array], rules: Callable
 
     photographs  {label: (H, W) or (H, W, 3) in [0, 1]}
     target       a class index, or None for each photograph's top score
-    below        the higher cut-off: the layer above the lowest pooling if None
+    below        the higher cut-off; None: the layer above the second pooling
     """
     rows, titles = [], []
     for label, pixels in photographs.items():

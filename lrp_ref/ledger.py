@@ -49,6 +49,8 @@ class Ledger:
     accounts: Sequence[Account]
 
     def __getitem__(self, name: str) -> Account:
+        if name not in self.names:
+            raise ValueError(f"got the layer name {name!r}, needed one of {', '.join(self.names)}")
         return self.accounts[list(self.names).index(name)]
 
     def __iter__(self) -> Iterator[tuple[str, Account]]:

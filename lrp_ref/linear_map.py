@@ -49,7 +49,7 @@ class LinearMap:
         return sum(parts[1:], start=parts[0])
 
     def pieces(self, shape: Shape) -> Iterator[tuple[Index, Index, LinearMap]]:
-        """The map as maps of some outputs each: (where their inputs are, where these outputs are, the map between them).
+        """The map as maps of some outputs each: (where their inputs are, where the outputs are, the map between them).
 
         Together they are the map. Where the whole is too large for the processor's cache, pieces are faster.
         """

@@ -146,7 +146,7 @@ def save_model(model: Model, path: str | Path) -> None:
         return
     if path.suffix != ".npz":
         raise ValueError(f"got the file name {path.name}, needed one that ends in .npz (lrp_ref) or .txt (lrp_toolbox)")
-    arrays = to_arrays(model)
+    arrays: dict[str, Any] = to_arrays(model)
     with writing(path) as temporary, open(temporary, "wb") as file:
         np.savez_compressed(file, **arrays)
 
@@ -176,8 +176,8 @@ def from_arrays(arrays: dict[str, Array], path: str) -> Model:
     try:
         manifest = json.loads(np.asarray(arrays["manifest"], dtype=np.uint8).tobytes().decode())
         if manifest["format"] != FORMAT or manifest["version"] != VERSION:
-            raise ValueError(f"its format is {manifest['format']!r} version {manifest['version']!r}, this program reads "
-                             f"{FORMAT!r} version {VERSION}: is lrp_ref up to date?")
+            raise ValueError(f"its format is {manifest['format']!r} version {manifest['version']!r}, this program "
+                             f"reads {FORMAT!r} version {VERSION}: is lrp_ref up to date?")
         layers = [(entry["name"], layer_from(dict(entry), arrays)) for entry in manifest["layers"]]
         known = {"manifest", *(f"{name}.{key}" for name, layer in layers for key in layer.arrays())}
         if set(arrays) - known:

@@ -114,8 +114,9 @@ class ReceptiveField:
 def receptive_field(network: Network, name: str) -> ReceptiveField | None:
     """size += (extent - 1) step, start -= pad step, step *= stride: what an output of layer `name` sees of the input.
 
-    None from the first layer on whose outputs see the whole image, or cells of it (fully connected, adaptive pooling). A cut-off below the layer
-    above `name` spreads relevance over fields of this size; at the border the part inside the image remains.
+    None from the first layer on whose outputs see the whole image, or cells of it (fully connected, adaptive pooling).
+    A cut-off below the layer above `name` spreads relevance over fields of this size; at the border the part inside the
+    image remains.
     """
     size, step, start = [1, 1], [1, 1], [0, 0]
     for _, layer in network.layers[: network.index(name) + 1]:
@@ -133,7 +134,8 @@ def receptive_field(network: Network, name: str) -> ReceptiveField | None:
 def merge_batchnorm(network: Network) -> Network:
     """w' = w g, b' = (b - mean) g + shift, g = scale / sqrt(variance + epsilon): the same function without BatchNorm.
 
-    Every BatchNorm must directly follow a Linear or Conv2D, which it is folded into.
+    Every BatchNorm must directly follow a Linear on (N, I) or a Conv2D, which it is folded into. (A Linear on (N, L, D)
+    has its outputs on the last axis and BatchNorm its channels on the second: that pair is not to be merged.)
     """
     merged: list[tuple[str, Layer]] = []
     for name, layer in network:

@@ -35,11 +35,11 @@ def step(rule: Rule, m: LinearMap, a: Array, R: Array) -> tuple[Array, Account]:
         z_inputs = reduce(plus, (next(products) for _ in terms), nothing)
         b = reduce(plus, (t.b + nothing for t in all_terms), nothing)
         z = plus(z_inputs, b)
-        guard = epsilon * sign(z) if rule.epsilon else nothing
+        guard = epsilon * sign(z) if epsilon else nothing
         claimed = times(R, part)
         s = divide(claimed, plus(z, guard))
         handed, bias = plus(handed, times(s, z_inputs)), plus(bias, s * b if b.any() else nothing)
-        if rule.epsilon:
+        if epsilon:   # what it was given may have become 0 in R's number type
             stabiliser = plus(stabiliser, s * guard)
         else:
             dead = plus(dead, claimed * (z == 0) if (z == 0).any() else nothing)
@@ -78,7 +78,7 @@ def grouped(arrays: Sequence[Array]) -> Iterable[list[int]]:
 
 
 def hand_down(rule: Rule, layer: Layer, x: Array, R: Array) -> tuple[Array, Account]:
-    """`step` at the map that the layer is at x; some samples at a time, and piece by piece, so that memory stays small."""
+    """`step` at the map that the layer is at x, some samples and then piece by piece, so that memory stays small."""
     samples = max(1, BATCH // max(x[0].size, R[0].size))
     below = zeros(x.shape, R)
     columns = [zeros(R.shape, R) for _ in COLUMNS[1:]]
@@ -88,7 +88,7 @@ def hand_down(rule: Rule, layer: Layer, x: Array, R: Array) -> tuple[Array, Acco
             a, m = layer.linearize(x[batch])
             for inputs, outputs, piece in m.pieces(a.shape):
                 received, account = step(rule, piece, a[inputs], R[batch][outputs])
-                if received.shape == x.shape:   # Same result without these two lines; one piece needs no copies.
+                if (received.shape, account.received.shape) == (x.shape, R.shape):   # Same result without; no copies.
                     return received, account
                 below[batch][inputs] += received
                 for column, values in zip(columns, account.parts()):
@@ -103,6 +103,9 @@ def relevances(network: Network, activations: Sequence[Array], rules: Mapping[st
     missing = [name for name in network.names if name not in rules]
     if missing:
         raise ValueError(f"got no rule for {', '.join(missing)}: make the rules with assign(network, ...)")
+    if [name for name in rules if name in network.names] != list(network.names):
+        raise ValueError(f"got rules in the order {', '.join(rules)}, needed the network's, lowest first, by which "
+                         "cutoff goes: make them with assign(network, ...)")
     Rs, accounts = [R], []
     for (name, layer), x in reversed(list(zip(network, activations))):
         watch(name)
@@ -110,7 +113,7 @@ def relevances(network: Network, activations: Sequence[Array], rules: Mapping[st
             below, account = hand_down(a_rule(rules[name]), layer, x, Rs[-1])
         except ValueError as error:
             raise ValueError(f"layer {name}: {error}") from None
-        if below is not Rs[-1] and not finite(below):
+        if not all(map(finite, (column for column in (below, *account.parts()) if column is not Rs[-1]))):
             raise ValueError(overflow(name, account, below))
         Rs.append(below)
         accounts.append(account)
@@ -119,10 +122,9 @@ def relevances(network: Network, activations: Sequence[Array], rules: Mapping[st
 
 def overflow(name: str, account: Account, below: Array) -> str:
     """Which layer and unit made a number too large, and what to do."""
-    for side, column in (("output", account.handed + account.bias + account.stabiliser), ("input", below)):
-        if not finite(column):
-            unit = tuple(map(int, np.argwhere(~np.isfinite(column))[0]))
-            break
+    columns = [("output", column) for column in account.parts()] + [("input", below)]
+    side, column = next((side, column) for side, column in columns if not finite(column))
+    unit = tuple(map(int, np.argwhere(~np.isfinite(column))[0]))
     return (f"layer {name}: relevance overflows at {side} unit {unit}, where R is divided by a z that is almost 0: "
             f"give the layer a stabiliser, by_name={{{name!r}: Epsilon(1e-6)}}")
 
@@ -192,8 +194,8 @@ def start(scores: Array, target: Any = None) -> Array:
             raise ValueError("got a target with NaN or infinity, needed finite relevance")
         return target
     if scores.ndim != 2:
-        raise ValueError(f"the scores have shape {scores.shape}, needed (N, classes) to choose a class: end the network "
-                         f"with Flatten(), or give an array of that shape as the target")
+        raise ValueError(f"the scores have shape {scores.shape}, needed (N, classes) to choose a class: end the "
+                         f"network with Flatten(), or give an array of that shape as the target")
     n, classes = scores.shape
     index = scores.argmax(axis=1) if target is None else target
     if index.dtype.kind not in "iu" or index.shape not in ((), (n,)):

@@ -6,8 +6,8 @@ of R_j and the terms among which that part goes,
     R_i = sum over shares, sum_j  z_ij / (z_j + epsilon sign z_j)  part_j R_j,
     z_ij = sum over terms of c_ij a'_i f(w_ij),     z_j = sum_i z_ij + sum over terms of b'_j
 
-(Eq. 1 and 2 of the paper). What no share claims, 1 - sum of the parts, is handed to nobody. A rule names functions f of the
-weights and never does arithmetic on a weight array, so it knows no layer.
+(Eq. 1 and 2 of the paper). What no share claims, 1 - sum of the parts, is handed to nobody. A rule names functions f of
+the weights and never does arithmetic on a weight array, so it knows no layer.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 
-from lrp_ref.arrays import Array, Function, constant, negative, ones_like, positive, same, square
+from lrp_ref.arrays import Array, Function, constant, finite, negative, ones_like, positive, same, square
 from lrp_ref.linear_map import LinearMap
 
 
@@ -69,8 +69,9 @@ class Epsilon(Rule):
 class AlphaBeta(Rule):
     """R_i = sum_j (alpha z+_ij / z+_j - beta z-_ij / z-_j) R_j, alpha - beta = 1.
 
-    z+_ij and z-_ij are the positive and negative products a_i w_ij (a+ w+ + a- w-, and a+ w- + a- w+); b+ belongs to z+_j, b-
-    to z-_j. Where a sign is absent its share goes nowhere. Bach et al. 2015; AlphaBeta(2, 1) is the paper's "beta = 1".
+    z+_ij and z-_ij are the positive and negative products a_i w_ij (a+ w+ + a- w-, and a+ w- + a- w+); b+ belongs to
+    z+_j, b- to z-_j. Where a sign is absent its share goes nowhere. Bach et al. 2015; the paper's
+    "beta = 1" is AlphaBeta(2, 1).
     """
 
     alpha: Any
@@ -102,8 +103,8 @@ class ZPlus(Rule):
 class Gamma(Rule):
     """R_i = sum_j (z_ij + gamma z+_ij) / sum_i (z_ij + gamma z+_ij) R_j where z_j > 0; with z-_ij where z_j < 0.
 
-    z_j is the layer's own output, bias included, and b_j + gamma b+_j (or b-_j) stands in the denominator; z_j = 0 hands
-    nothing down. On non-negative inputs and z_j > 0 the weights are w + gamma w+ (Montavon et al. 2019); the general
+    z_j is the layer's own output, bias included, and b_j + gamma b+_j (or b-_j) stands in the denominator; z_j = 0
+    hands nothing down. On non-negative inputs and z_j > 0 the weights are w + gamma w+ (Montavon et al. 2019); the general
     form is Andeol et al. 2021.
     """
 
@@ -142,8 +143,9 @@ class ZBox(Rule):
     high: Any
 
     def __post_init__(self) -> None:
-        if not (np.asarray(self.low) <= np.asarray(self.high)).all():
-            raise ValueError(f"ZBox got low={self.low}, high={self.high}, needed low <= high in every channel")
+        low, high = np.asarray(self.low), np.asarray(self.high)
+        if not ((low <= high).all() and finite(low) and finite(high)):
+            raise ValueError(f"ZBox got low={self.low}, high={self.high}, needed finite low <= high in every channel")
 
     def shares(self, m: LinearMap, a: Array) -> list[Share]:
         low, high = (per_channel(bound, a) * ones_like(a) for bound in (self.low, self.high))
@@ -163,7 +165,7 @@ class WSquare(Rule):
 
 @dataclass(frozen=True)
 class Flat(Rule):
-    """R_i = sum_j c_ij / sum_i c_ij R_j: evenly over the inputs that reach j. Lapuschkin et al. 2019; the paper, Section 3."""
+    """R_i = sum_j c_ij / sum_i c_ij R_j: evenly over the inputs that reach j. Lapuschkin et al. 2019; paper, Section 3."""
 
     def shares(self, m: LinearMap, a: Array) -> list[Share]:
         return [Share(1, [Term(ones_like(a), ones_like)])]
@@ -171,7 +173,7 @@ class Flat(Rule):
 
 @dataclass(frozen=True)
 class Winner(Rule):
-    """R_i = sum_j w_ij / sum_i w_ij R_j for the image's own weights: in a max-pooling, to the winners, tied ones evenly."""
+    """R_i = sum_j w_ij / sum_i w_ij R_j, the image's own weights: in a max-pooling, to the winners, tied ones evenly."""
 
     def shares(self, m: LinearMap, a: Array) -> list[Share]:
         if m.learned:
@@ -192,7 +194,7 @@ class Pass(Rule):
 def number(rule: Rule, name: str, value: Any, least: int) -> None:
     """An error unless the parameter is a finite number of at least `least`."""
     try:
-        good = isfinite(value) and value >= least
+        good = not isinstance(value, np.ndarray) and isfinite(value) and value >= least
     except TypeError:
         good = False
     if not good:

@@ -106,7 +106,8 @@ def read_text(path: Path) -> Model:
     colour = "rgb" if first is not None and first.weight.shape[1] == 3 else "grey"
     preprocessing = Preprocessing(smallest_square(network), colour, mean=(0.5,), std=(0.5,))
     classes = [str(n) for n in range(outputs(network))]
-    return Model(network, classes, preprocessing, provenance=f"read from lrp_toolbox's text format, {path.name}{dropped}")
+    provenance = f"read from lrp_toolbox's text format, {path.name}{dropped}"
+    return Model(network, classes, preprocessing, provenance=provenance)
 
 
 def read_layer(word: str, sizes: list[int], lines: Lines) -> Layer:
@@ -181,10 +182,10 @@ def outputs(network: Network) -> int:
 
 def smallest_square(network: Network) -> Pair | None:
     """The smallest square image that the network can take; None where there is none up to 512, or no convolution."""
-    first = next((layer for _, layer in network if isinstance(layer, Conv2D)), None)
-    for n in range(1, 513 if first is not None else 1):
+    channels = [layer.weight.shape[1] for _, layer in network if isinstance(layer, Conv2D)]
+    for n in range(1, 513 if channels else 1):
         try:
-            network.shapes((1, first.weight.shape[1], n, n))
+            network.shapes((1, channels[0], n, n))
         except ValueError:
             continue
         return n, n
@@ -229,7 +230,6 @@ def record(name: str, layer: Layer) -> str:
     for kind, word in ((ReLU, "Rect"), (Tanh, "Tanh"), (Flatten, "Flatten")):
         if isinstance(layer, kind):
             return word
-    kind = type(layer).__name__
-    why = {"SumPool": "with a scale other than 1/sqrt(h w)", "MaxPool": "with padding or ceil=True"}.get(kind, "")
-    raise ValueError(f"layer {name}, a {' '.join([kind, why]).strip()}, has no record in lrp_toolbox's text format: "
-                     "save as .npz")
+    extra = {SumPool: " with a scale other than 1/sqrt(h w)", MaxPool: " with padding or ceil=True"}
+    what = type(layer).__name__ + extra.get(type(layer), "")
+    raise ValueError(f"layer {name}, a {what}, has no record in lrp_toolbox's text format: save as .npz")

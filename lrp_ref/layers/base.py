@@ -53,11 +53,15 @@ def parameter(layer: Layer, name: str, shape: Shape | None = None) -> Array:
     return value
 
 
+def whole(value: Any) -> bool:
+    """Whether the value is an int, of Python or NumPy."""
+    return isinstance(value, (int, np.integer)) and not isinstance(value, bool)
+
+
 def pair(value: Any, kind: str, name: str, least: int) -> Pair:
     """An int for both axes, or one for rows and one for columns."""
-    numbers = (value, value) if isinstance(value, (int, np.integer)) else tuple(value)
-    whole = all(isinstance(n, (int, np.integer)) and not isinstance(n, bool) for n in numbers)
-    if len(numbers) != 2 or not whole or min(numbers) < least:
+    numbers = tuple(value) if isinstance(value, (tuple, list, np.ndarray)) else (value, value)
+    if len(numbers) != 2 or not all(map(whole, numbers)) or min(numbers) < least:
         raise ValueError(f"{kind} got {name}={value!r}, needed an int or a pair of ints of at least {least}")
     return int(numbers[0]), int(numbers[1])
 

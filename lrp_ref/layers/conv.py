@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from lrp_ref.arrays import Array, Function, Pair, Shape, Window, same, zeros
-from lrp_ref.layers.base import Layer, pair, parameter, windowed
+from lrp_ref.layers.base import Layer, pair, parameter, whole, windowed
 from lrp_ref.linear_map import Index, LinearMap
 
 CHUNK = 1 << 20   # numbers gathered at a time: the windows of some output rows, few enough for the processor's cache
@@ -38,7 +38,7 @@ class Conv2D(Layer):
             parameter(self, "bias", weight.shape[:1])
         for name, least in (("stride", 1), ("pad", 0), ("dilation", 1)):
             object.__setattr__(self, name, pair(getattr(self, name), "Conv2D", name, least))
-        if isinstance(self.groups, bool) or self.groups < 1 or weight.shape[0] % self.groups:
+        if not whole(self.groups) or self.groups < 1 or weight.shape[0] % self.groups:
             raise ValueError(f"Conv2D got groups={self.groups!r}, which does not divide {weight.shape[0]} outputs")
 
     @property
@@ -121,6 +121,8 @@ class Convolution(LinearMap):
         """One image and some output rows at a time."""
         rows, columns = self.window.outputs(shape[2:])
         step = max(1, CHUNK // (self.weight[0].size * self.groups * columns))
+        if max(self.window.before[0], self.window.after[0]) >= self.window.extent[0]:
+            step = rows   # Some row of outputs sees padding only, and a strip needs a row of the image.
         stacks: dict[tuple[Function, ...], Array] = {}
         for n in range(shape[0]):
             for first in range(0, rows, step):

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from lrp_ref.arrays import Array, Function, Shape, constant, power, sqrt, zeros
-from lrp_ref.layers.base import Layer, parameter
+from lrp_ref.layers.base import Layer, parameter, whole
 from lrp_ref.layers.elementwise import Gate
 from lrp_ref.linear_map import LinearMap
 
@@ -77,7 +77,7 @@ class LRN(Layer):
     taylor: bool = False
 
     def __post_init__(self) -> None:
-        if isinstance(self.size, bool) or self.size != int(self.size) or self.size < 1 or self.size % 2 == 0:
+        if not whole(self.size) or self.size < 1 or self.size % 2 == 0:
             raise ValueError(f"LRN got size={self.size!r}, needed an odd number of channels")
         if not (self.alpha >= 0 and self.k > 0):
             raise ValueError(f"LRN got alpha={self.alpha}, k={self.k}, needed alpha >= 0 and k > 0")
