@@ -93,11 +93,6 @@ def ones_like(w: Array) -> Array:
     return np.broadcast_to(np.asarray(constant(1, w), dtype=w.dtype), w.shape)
 
 
-def sign(z: Array) -> Array:
-    """sign z, with sign(0) = +1"""
-    return np.where(z >= 0, constant(1, z), constant(-1, z))
-
-
 def divide(x: Array, z: Array) -> Array:
     """x / z, and 0 where z = 0: the paper's 0/0 = 0, extended to x/0."""
     if everywhere(1, z):   # Same result without these lines; saves passes over x.
@@ -224,6 +219,9 @@ class Window:
         """The input rows that output rows first .. last - 1 reach in an image of that height, and their window."""
         top = first * self.stride[0] - self.before[0]
         bottom = (last - 1) * self.stride[0] - self.before[0] + self.extent[0]
-        before, after = (max(0, -top), self.before[1]), (max(0, bottom - height), self.after[1])
         rows = slice(max(0, top), max(0, min(height, bottom)))
+        above, under = max(0, -top), max(0, bottom - height)
+        if rows.start >= rows.stop:   # nothing but padding
+            above, under = bottom - top, 0
+        before, after = (above, self.before[1]), (under, self.after[1])
         return rows, Window(self.size, self.stride, before, after, self.dilation)

@@ -137,6 +137,8 @@ def save_model(model: Model, path: str | Path) -> None:
     from lrp_ref.files import writing
 
     path = Path(path)
+    if model.chain.number not in (None, np.float32, np.float64):
+        raise ValueError(f"cannot save weights of {model.chain.number}, needed floats: use network.astype(numpy.float64)")
     if path.suffix == ".txt":
         from lrp_ref.toolbox_text import to_text
 
@@ -153,8 +155,6 @@ def save_model(model: Model, path: str | Path) -> None:
 
 def to_arrays(model: Model) -> dict[str, Array]:
     """What an .npz file holds: `manifest`, JSON as UTF-8 bytes, and every layer's arrays as name.parameter."""
-    if model.chain.number not in (None, np.float32, np.float64):
-        raise ValueError(f"cannot save weights of {model.chain.number}, needed floats: use network.astype")
     layers, arrays = [], {}
     for name, layer in model.chain:
         arrays.update({f"{name}.{key}": value for key, value in layer.arrays().items()})
@@ -178,12 +178,12 @@ def from_arrays(arrays: dict[str, Array], path: str) -> Model:
         if manifest["format"] != FORMAT or manifest["version"] != VERSION:
             raise ValueError(f"its format is {manifest['format']!r} version {manifest['version']!r}, this program "
                              f"reads {FORMAT!r} version {VERSION}: is lrp_ref up to date?")
-        layers = [(entry["name"], layer_from(dict(entry), arrays)) for entry in manifest["layers"]]
-        known = {"manifest", *(f"{name}.{key}" for name, layer in layers for key in layer.arrays())}
-        if set(arrays) - known:
-            raise ValueError(f"no layer has a place for {', '.join(sorted(set(arrays) - known))}")
+        chain = Network((entry["name"], layer_from(dict(entry), arrays)) for entry in manifest["layers"])
+        extra = set(arrays) - {"manifest", *(f"{name}.{key}" for name, layer in chain for key in layer.arrays())}
+        if extra:
+            raise ValueError(f"no layer has a place for {', '.join(sorted(extra))}")
         preprocessing = Preprocessing(**manifest["preprocessing"])
-        return Model(Network(layers), tuple(manifest["classes"]), preprocessing, provenance=manifest["provenance"])
+        return Model(chain, tuple(manifest["classes"]), preprocessing, provenance=manifest["provenance"])
     except KeyError as error:
         raise ValueError(f"cannot read the model {path}: {error} is missing: {AGAIN}") from None
     except (ValueError, TypeError) as error:

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from lrp_ref.arrays import Array, constant, divide, everywhere, finite, number_type, plus, sign, times, zeros
+from lrp_ref.arrays import Array, constant, divide, everywhere, finite, number_type, plus, times, zeros
 from lrp_ref.assignment import a_rule, assign
 from lrp_ref.layers import Layer
 from lrp_ref.ledger import COLUMNS, Account, Ledger
@@ -35,9 +35,9 @@ def step(rule: Rule, m: LinearMap, a: Array, R: Array) -> tuple[Array, Account]:
         z_inputs = reduce(plus, (next(products) for _ in terms), nothing)
         b = reduce(plus, (t.b + nothing for t in all_terms), nothing)
         z = plus(z_inputs, b)
-        guard = epsilon * sign(z) if epsilon else nothing
+        guard = np.where(z >= 0, epsilon, -epsilon) if epsilon else nothing   # epsilon sign z, sign 0 = +1
         claimed = times(R, part)
-        s = divide(claimed, plus(z, guard))
+        s = claimed / (z + guard) if epsilon else divide(claimed, z)
         handed, bias = plus(handed, times(s, z_inputs)), plus(bias, s * b if b.any() else nothing)
         if epsilon:   # what it was given may have become 0 in R's number type
             stabiliser = plus(stabiliser, s * guard)

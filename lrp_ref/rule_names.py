@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from difflib import get_close_matches
 from typing import Any
 
 import numpy as np
 
-from lrp_ref.arrays import Array
 from lrp_ref.assignment import (
     Rules,
     assign,
@@ -25,8 +24,9 @@ from lrp_ref.models import Model
 from lrp_ref.network import Network
 from lrp_ref.rules import AlphaBeta, Epsilon, Flat, Gamma, Rule, WSquare, ZBox, ZPlus
 
-RULES: dict[str, Callable[..., Rule]] = {
-    "epsilon": Epsilon, "alphabeta": AlphaBeta, "zplus": ZPlus, "gamma": Gamma, "wsquare": WSquare, "flat": Flat,
+RULES: dict[str, tuple[Callable[..., Rule], str]] = {   # what it makes, how it is written
+    "epsilon": (Epsilon, "epsilon:E"), "alphabeta": (AlphaBeta, "alphabeta:A,B with A - B = 1"),
+    "zplus": (ZPlus, "zplus"), "gamma": (Gamma, "gamma:G"), "wsquare": (WSquare, "wsquare"), "flat": (Flat, "flat"),
 }
 PRESETS: dict[str, Callable[[Network, Model], Rules]] = {
     "paper": lambda network, model: paper_cnn(network),
@@ -36,66 +36,73 @@ PRESETS: dict[str, Callable[[Network, Model], Rules]] = {
     "epsilon_alpha2_beta1_flat": lambda network, model: epsilon_alpha2_beta1_flat(network),
     "epsilon_gamma_box": lambda network, model: epsilon_gamma_box(network, *box(model)),
 }
-RULE_HELP = ("epsilon:E, alphabeta:A,B (A - B = 1), zplus, gamma:G, wsquare, flat, on every convolution and fully "
-             "connected layer; or a preset: " + ", ".join(PRESETS))
-FIRST = ("zbox", "wsquare", "flat")
+WRITTEN = ", ".join(text for _, text in RULES.values())
+RULE_HELP = (f"a preset: {', '.join(PRESETS)} (default: paper, which is alphabeta:2,1); or one rule for every layer with "
+             f"weights: {WRITTEN}")
 
 
 def rules_for(model: Model, network: Network, text: str = "paper", first: str | None = None,
               below: str | None = None) -> Rules:
     """The rule of every layer: `text` names a rule or a preset, `first` the lowest layer's, `below` a cut-off."""
-    name = text.partition(":")[0].replace("-", "_")
+    name, _, given = plain(text).partition(":")
     if name in PRESETS:
-        if ":" in text:
-            raise ValueError(f"got the rule {text!r}, but the preset {name} takes no parameters")
+        if given:
+            raise ValueError(f"got the rule {text!r}, but the preset {name} takes no numbers: write {name}")
         rules = PRESETS[name](network, model)
+    elif name == "zbox":
+        raise ValueError(f"got the rule {text!r}, which needs the bounds of the pixels: use it as --first zbox")
     else:
-        rule = named(text)
+        rule = named(text, [*RULES, *PRESETS], f"{WRITTEN}; or a preset: {', '.join(PRESETS)}")
         rules = assign(network, {Conv2D: rule, Linear: rule})
     if first is not None:
-        lowest = next(name for name, rule in assign(network, first=Flat()).items() if rule == Flat())
-        rules[lowest] = first_rule(first, model)
+        lowest = first_rule(first, model)
+        rules |= {name: rule for name, rule in assign(network, first=lowest).items() if rule is lowest}
     return rules if below is None else cutoff(rules, below)
-
-
-def named(text: str) -> Rule:
-    """`name` or `name:number,number` as a rule."""
-    name, _, given = text.partition(":")
-    if name not in RULES:
-        near = get_close_matches(name, [*RULES, *PRESETS], n=1)
-        hint = f"did you mean {near[0]!r}? " if near else ""
-        raise ValueError(f"got the rule {text!r}: {hint}choose from {RULE_HELP}")
-    try:
-        return RULES[name](*numbers(given))
-    except TypeError:
-        raise ValueError(f"got the rule {text!r} with {len(numbers(given))} parameters: write {RULE_HELP}") from None
 
 
 def first_rule(text: str, model: Model) -> Rule:
     """`zbox` (bounds from the model's preprocessing), `zbox:low,high`, `wsquare`, `flat`, or any other rule."""
-    name, _, given = text.partition(":")
+    name, _, given = plain(text).partition(":")
     if name != "zbox":
-        return named(text)
-    bounds = numbers(given) if given else box(model)
+        return named(text, ["zbox", *RULES], f"zbox, zbox:LOW,HIGH, {WRITTEN}")
+    bounds = numbers(text, given) if given else box(model)
     if len(bounds) != 2:
-        raise ValueError(f"got the first rule {text!r}, needed zbox or zbox:low,high")
+        raise ValueError(f"got the rule {text!r} with {len(bounds)} numbers: write zbox, or zbox:LOW,HIGH")
     return ZBox(*bounds)
 
 
-def numbers(text: str) -> list[float]:
+def named(text: str, names: Iterable[str], choices: str) -> Rule:
+    """`name` or `name:number,number` as a rule; an error that suggests the nearest of `names`."""
+    name, _, given = plain(text).partition(":")
+    if name not in RULES:
+        near = get_close_matches(name, names, n=1)
+        hint = f"did you mean {near[0]!r}? " if near else ""
+        raise ValueError(f"got the rule {text!r}: {hint}choose from {choices}")
+    make, written = RULES[name]
+    values = numbers(text, given)
     try:
-        return [float(part) for part in text.split(",")] if text else []
+        return make(*values)
+    except TypeError:
+        raise ValueError(f"got the rule {text!r} with {len(values)} numbers: write {written}") from None
+
+
+def plain(text: str) -> str:
+    """Hyphens and capitals do not matter in names."""
+    name, colon, given = text.partition(":")
+    return name.strip().lower().replace("-", "_") + colon + given
+
+
+def numbers(text: str, given: str) -> list[float]:
+    try:
+        return [float(part) for part in given.split(",")] if given else []
     except ValueError:
-        raise ValueError(f"got {text!r}, needed numbers separated by commas, as in alphabeta:2,1") from None
+        raise ValueError(f"got {given!r} in the rule {text!r}, needed numbers separated by commas, as in "
+                         "alphabeta:2,1") from None
 
 
-def box(model: Model) -> tuple[Array, Array]:
-    """What black and white become in the model's preprocessing, per channel: the box in which all inputs lie."""
+def box(model: Model) -> tuple[Any, Any]:
+    """What black and white become in the model's preprocessing: a number, or one per channel where they differ."""
     p = model.preprocessing
-    mean, std = (np.broadcast_to(np.array(v), (p.channels,)) for v in (p.mean, p.std))
-    return -mean / std, (p.maximum - mean) / std
-
-
-def written(rule: Any) -> str:
-    """A rule as its constructor call."""
-    return repr(rule).replace("array(", "").replace("])", "]") if isinstance(rule, ZBox) else repr(rule)
+    mean, std = np.array(p.mean), np.array(p.std)
+    bounds = [tuple(bound.tolist()) for bound in (-mean / std, (p.maximum - mean) / std)]
+    return bounds[0], bounds[1]

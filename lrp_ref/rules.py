@@ -104,8 +104,8 @@ class Gamma(Rule):
     """R_i = sum_j (z_ij + gamma z+_ij) / sum_i (z_ij + gamma z+_ij) R_j where z_j > 0; with z-_ij where z_j < 0.
 
     z_j is the layer's own output, bias included, and b_j + gamma b+_j (or b-_j) stands in the denominator; z_j = 0
-    hands nothing down. On non-negative inputs and z_j > 0 the weights are w + gamma w+ (Montavon et al. 2019); the general
-    form is Andeol et al. 2021.
+    hands nothing down. On non-negative inputs and z_j > 0 the weights are w + gamma w+ (Montavon et al. 2019); the
+    general form is Andeol et al. 2021.
     """
 
     gamma: Any
@@ -165,7 +165,7 @@ class WSquare(Rule):
 
 @dataclass(frozen=True)
 class Flat(Rule):
-    """R_i = sum_j c_ij / sum_i c_ij R_j: evenly over the inputs that reach j. Lapuschkin et al. 2019; paper, Section 3."""
+    """R_i = sum_j c_ij / sum_i c_ij R_j: evenly over the inputs that reach j. Lapuschkin et al. 2019; paper, Sec. 3."""
 
     def shares(self, m: LinearMap, a: Array) -> list[Share]:
         return [Share(1, [Term(ones_like(a), ones_like)])]
@@ -173,7 +173,7 @@ class Flat(Rule):
 
 @dataclass(frozen=True)
 class Winner(Rule):
-    """R_i = sum_j w_ij / sum_i w_ij R_j, the image's own weights: in a max-pooling, to the winners, tied ones evenly."""
+    """R_i = sum_j w_ij / sum_i w_ij R_j, the image's own weights: in a max-pooling to the winners, ties evenly."""
 
     def shares(self, m: LinearMap, a: Array) -> list[Share]:
         if m.learned:

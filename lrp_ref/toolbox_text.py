@@ -223,13 +223,17 @@ def to_text(model: Model) -> str:
 
 def record(name: str, layer: Layer) -> str:
     """The line of a layer without weights."""
-    if isinstance(layer, SumPool) and float(layer.scale) == 1 / sqrt(layer.size[0] * layer.size[1]):
-        return "SumPool {} {} {} {}".format(*layer.size, *layer.stride)
-    if isinstance(layer, MaxPool) and layer.pad == (0, 0) and not layer.ceil:
-        return "MaxPool {} {} {} {}".format(*layer.size, *layer.stride)
+    what = type(layer).__name__
+    if isinstance(layer, SumPool):
+        scale = 1 / sqrt(layer.size[0] * layer.size[1])
+        if float(layer.scale) == scale:
+            return "SumPool {} {} {} {}".format(*layer.size, *layer.stride)
+        what += f" with scale={float(layer.scale)} and not 1/sqrt(h w) = {scale}"
+    if isinstance(layer, MaxPool):
+        if layer.pad == (0, 0) and not layer.ceil:
+            return "MaxPool {} {} {} {}".format(*layer.size, *layer.stride)
+        what += " with padding or ceil=True"
     for kind, word in ((ReLU, "Rect"), (Tanh, "Tanh"), (Flatten, "Flatten")):
         if isinstance(layer, kind):
             return word
-    extra = {SumPool: " with a scale other than 1/sqrt(h w)", MaxPool: " with padding or ceil=True"}
-    what = type(layer).__name__ + extra.get(type(layer), "")
     raise ValueError(f"layer {name}, a {what}, has no record in lrp_toolbox's text format: save as .npz")

@@ -7,26 +7,54 @@ from math import prod
 
 import numpy as np
 
-from lrp_ref.arrays import Array, Function, Shape, constant, positive, times, zeros
+from lrp_ref.arrays import Array, Function, Shape, constant, ones_like, positive, times, zeros
 from lrp_ref.layers.base import Layer
 from lrp_ref.linear_map import LinearMap
 
 
-@dataclass(frozen=True, eq=False)
-class Gate(LinearMap):
-    """z_i = g_i a_i + b_i, in a shape of its own. weight and bias broadcast against the inputs."""
+class Diagonal(LinearMap):
+    """z_i = g_i a_i + b_i, in a shape of its own: c_ij = 1 for i = j."""
 
-    weight: Array
-    bias: Array
     shape: Shape
-    learned: bool = False
-    gate: bool = True
+    gate = True
 
     def apply(self, a: Array, f: Function) -> Array:
         return np.reshape(times(a, f(self.weight)), self.shape)
 
     def transpose(self, s: Array, f: Function, shape: Shape) -> Array:
         return times(np.reshape(s, shape), f(self.weight))
+
+
+@dataclass(frozen=True, eq=False)
+class Gate(Diagonal):
+    """z_i = g_i a_i + b_i for given weights g and bias b, which broadcast against the inputs."""
+
+    weight: Array
+    bias: Array
+    shape: Shape
+    learned: bool = False
+
+
+@dataclass(frozen=True, eq=False)
+class Step(Diagonal):
+    """z_i = g_i a_i, g_i = 1 where x_i > 0, else 0: the gate of a ReLU at its input x."""
+
+    x: Array
+    bias: Array
+
+    @property
+    def shape(self) -> Shape:  # type: ignore[override]
+        return self.x.shape
+
+    @property
+    def weight(self) -> Array:  # type: ignore[override]
+        return np.where(self.x > 0, constant(1, self.x), constant(0, self.x))
+
+    def apply(self, a: Array, f: Function) -> Array:
+        return a if f is ones_like else super().apply(a, f)   # Same result without this line; no need of the gate.
+
+    def transpose(self, s: Array, f: Function, shape: Shape) -> Array:
+        return s if f is ones_like else super().transpose(s, f, shape)   # likewise
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,7 +65,7 @@ class ReLU(Layer):
         return positive(x)
 
     def linearize(self, x: Array) -> tuple[Array, LinearMap]:
-        return x, Gate(np.where(x > 0, constant(1, x), constant(0, x)), zeros((1,), x), x.shape)
+        return x, Step(x, zeros((1,), x))
 
 
 @dataclass(frozen=True, eq=False)

@@ -8,11 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from lrp_ref.arrays import Array, Function, Shape, zeros
+from lrp_ref.arrays import Array, Function, Shape, same, zeros
 from lrp_ref.layers.base import Layer, parameter
 from lrp_ref.linear_map import LinearMap
 
-BLOCK = 1 << 18   # weights worked on at a time: f(w) of so many stays in the processor's cache
+BLOCK = 1 << 16   # weights worked on at a time: f(w) of so many stays in the processor's cache
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,7 +56,7 @@ class Dense(LinearMap):
     def apply_each(self, a: Array, functions: Sequence[Function]) -> list[Array]:
         shape = (*a.shape[:-1], self.weight.shape[1])
         z = [zeros(shape, a) for _ in functions]
-        for block in self.blocks():
+        for block in self.blocks(functions):
             part, w = a[..., block], self.weight[block]
             for n, f in enumerate(functions):
                 z[n] = z[n] + part @ f(w)
@@ -64,13 +64,13 @@ class Dense(LinearMap):
 
     def transpose_sum(self, s: Sequence[Array], functions: Sequence[Function], shape: Shape) -> Array:
         out = zeros(shape, s[0])
-        for block in self.blocks():
+        for block in self.blocks(functions):
             w = self.weight[block]
             for s_f, f in zip(s, functions, strict=True):
                 out[..., block] += s_f @ np.swapaxes(f(w), 0, 1)
         return out
 
-    def blocks(self) -> Iterator[slice]:
-        """Inputs, some at a time."""
-        rows = max(1, BLOCK // self.weight.shape[1])
+    def blocks(self, functions: Sequence[Function]) -> Iterator[slice]:
+        """Inputs, some at a time; all at once where no function makes new weights."""
+        rows = len(self.weight) if all(f is same for f in functions) else max(1, BLOCK // self.weight.shape[1])
         return (slice(i, i + rows) for i in range(0, self.weight.shape[0], rows))
