@@ -5,7 +5,7 @@ its relevance lie) answers with one, and `str` prints it.
 """
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -128,11 +128,22 @@ def precision_table(labels: Labels, columns: Mapping[str, Numbers],
     return Table(("class", "prevalence", *columns), tuple((name, *row) for name, row in rows))
 
 
-def evaluate(models: Mapping[str, Classifier], count: int = COUNT, seed: int = SEED) -> Table:
-    """AP of every model, and the baselines, on `count` scenes of a seed cut from the bundled test halves."""
+def evaluate(models: Mapping[str, Classifier], count: int = COUNT, seed: int = SEED,
+             watch: Callable[[str], object] = str) -> Table:
+    """AP of every model, and the baselines, on `count` scenes of a seed cut from the bundled test halves.
+
+    watch is called with what is being done, scene by scene: for a progress line.
+    """
+    watch(f"cutting {count} scenes and {OTHERS} for the histogram baseline")
     photographs, backgrounds = bundled_photographs()
     scenes = generate(photographs, backgrounds, count, seed)
     others = generate(photographs, backgrounds, OTHERS, seed + 1)
     columns = {"histogram": histogram_baseline(scenes, others)}
-    columns |= {name: predictions(model, [scene.image for scene in scenes]) for name, model in models.items()}
+    columns |= {name: predictions(model, _watched(scenes, name, watch)) for name, model in models.items()}
     return precision_table(np.stack([scene.labels for scene in scenes]), columns)
+
+
+def _watched(scenes: Sequence[Scene], name: str, watch: Callable[[str], object]) -> Iterator[Any]:
+    for n, scene in enumerate(scenes, 1):
+        watch(f"{name}: scene {n} of {len(scenes)}")
+        yield scene.image

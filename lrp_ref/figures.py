@@ -2,69 +2,82 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
 
 from lrp_ref.arrays import Array
 from lrp_ref.assignment import Rules, cutoff
-from lrp_ref.heatmap import heatmap
+from lrp_ref.heatmap import heatmap, limit_of
 from lrp_ref.layers import Conv2D, Layer
 from lrp_ref.layers.pool import Pool
 from lrp_ref.models import Model
 from lrp_ref.network import Network
-from lrp_ref.picture import Figure, Panel, Row, figure
-from lrp_ref.relevance import relevances, start
+from lrp_ref.photograph import resize
+from lrp_ref.picture import LARGEST, Figure, Panel, Row, figure
+from lrp_ref.relevance import explain
+
+ROWS = 100   # of one figure: 30,000 pixels
 
 
 def pixel_cutoff(network: Network) -> str:
     """The layer above the lowest convolution: the cut-off below it is the paper's cut-off at R(1)."""
-    return above(network, Conv2D, 1)
+    return above(network, Conv2D, 1) or refuse("convolution", "explain the photographs one by one")
 
 
 def pool_cutoff(network: Network) -> str:
     """The layer above the second pooling (or the only one): below it, relevance spreads over what that pooling sees."""
-    return above(network, Pool, 2)
+    return above(network, Pool, 2) or refuse("pooling", "name the layer of the higher cut-off, --cutoff LAYER")
 
 
-def above(network: Network, kind: type[Layer], count: int) -> str:
+def above(network: Network, kind: type[Layer], count: int) -> str | None:
     """The name of the layer above the `count`th layer of a kind, or above the last where there are fewer."""
     found = [n for n, (_, layer) in enumerate(network) if isinstance(layer, kind)][:count]
-    if not found or found[-1] + 1 == len(network):
-        raise ValueError(f"the network has no {kind.__name__} with a layer above it to cut off below: "
-                         "use lrp-ref explain with --cutoff LAYER")
-    return network.names[found[-1] + 1]
+    return network.names[found[-1] + 1] if found and found[-1] + 1 < len(network) else None
 
 
-def paper_figure(model: Model, photographs: Mapping[str, Array], rules: Callable[[Network], Rules], target: int | None,
-                 below: str | None = None, colours: str = "paper", watch: Callable[[str], object] = str) -> Figure:
+def refuse(kind: str, cure: str) -> str:
+    raise ValueError(f"got a network without a {kind} that has a layer above it, needed one to cut off there: {cure}")
+
+
+def paper_figure(model: Model, photographs: Mapping[str, Any] | Iterable[tuple[str, Any]],
+                 rules: Callable[[Network], Rules], target: int | None, below: str | None = None,
+                 colours: str = "paper", watch: Callable[[str], object] = str, percentile: float = 100) -> Figure:
     """A row per photograph: input; heatmap without cut-off; with cut-off at R(1); that one as alpha; with a higher one.
 
-    photographs  {label: (H, W) or (H, W, 3) in [0, 1]}
+    photographs  {label: (H, W) or (H, W, 3) in [0, 1]}, or pairs of them; only as much is kept as a panel shows
     target       a class index, or None for each photograph's top score
     below        the higher cut-off; None: the layer above the second pooling
+    percentile   of |relevance|, shown in the strongest colour of each heatmap
     """
-    rows, titles = [], []
-    for label, pixels in photographs.items():
-        x = model.prepare(pixels)
-        network = model.network(x.shape)
-        low, high = pixel_cutoff(network), below or pool_cutoff(network)
-        network.index(high)
-        full = rules(network)
-        titles = ["input", "no cut-off", f"cut-off at R(1), below {low}", "input with that heatmap as alpha",
-                  f"cut-off below {high}"]
-        watch(f"{label}: {network.names[0]}")
-        xs = network.activations(x, lambda name, label=label: watch(f"{label}: {name}"))  # type: ignore[misc]
-        R = start(xs[-1], target)
-        maps = []
-        for chosen in (full, cutoff(full, low), cutoff(full, high)):
-            Rs, _ = relevances(network, xs, chosen, R, lambda name, label=label: watch(f"{label}: {name}"))  # type: ignore[misc]
-            maps.append(heatmap(Rs[0])[0].astype(float))
-        best = int(xs[-1][0].argmax()) if target is None else target
-        caption = f"{label}\n{model.classes[best]}: {float(xs[-1][0, best]):.2f}"
-        rows.append(Row(caption, panels(pixels, maps)))
+    pairs = photographs.items() if isinstance(photographs, Mapping) else photographs
+    seen = [(label, model.prepare(pixels), thumbnail(pixels)) for label, pixels in pairs]   # before the long work
+    if not 0 < len(seen) <= ROWS:
+        raise ValueError(f"got {len(seen)} photographs, needed 1 to {ROWS} for one figure: make several figures")
+    network = model.network(seen[0][1].shape)
+    low, high = pixel_cutoff(network), below or pool_cutoff(network)
+    full = rules(network)
+    chosen = full, cutoff(full, low), cutoff(full, high)
+    rows = []
+    for n, (label, x, shown) in enumerate(seen, 1):
+        def seen_at(layer: str, where: str = f"{n} of {len(seen)}, {label}: ") -> None:
+            watch(where + layer)
+
+        explained = [explain(network, x, rules_of_column, target, seen_at) for rules_of_column in chosen]
+        scores = explained[0].scores[0]
+        best = int(scores.argmax()) if target is None else target
+        maps = [heatmap(e.relevance)[0].astype(float) for e in explained]
+        limits = [None if percentile == 100 else limit_of(values, percentile=percentile) for values in maps]
+        without, at_pixels, higher = (Panel(relevance=values, limit=limit) for values, limit in zip(maps, limits))
+        alpha = Panel(shown, maps[1], limits[1])
+        rows.append(Row(f"{label}\n{model.classes[best]}: {float(scores[best]):.2f}",
+                        [Panel(shown), without, at_pixels, alpha, higher]))
+    titles = ["input", "no cut-off", f"cut-off at R(1), below {low}", "input with that heatmap as alpha",
+              f"cut-off below {high}"]
     return figure(titles, rows, colours)
 
 
-def panels(pixels: Array, maps: Sequence[Array]) -> list[Panel]:
-    """The five panels of a row; each heatmap has a scale of its own."""
-    without, low, high = maps
-    return [Panel(pixels), Panel(relevance=without), Panel(relevance=low), Panel(pixels, low), Panel(relevance=high)]
+def thumbnail(pixels: Array) -> Array:
+    """The photograph, its longer side at most twice that of the largest panel: 40 large ones would fill the memory."""
+    height, width = pixels.shape[:2]
+    shrink = min(1, 2 * LARGEST / max(height, width))
+    return resize(pixels, (max(1, round(shrink * height)), max(1, round(shrink * width)))) if shrink < 1 else pixels

@@ -15,7 +15,6 @@ by layer, and account for every bit of it."""
 KNOWS = """The bundled model knows six textures (brick, grass, gravel, cat, text, stars), seen in grey at 128 x 128. It
 shows how LRP works and has nothing to say about other photographs: for your own, bring your own model (--model FILE; see
 lrp_ref.save_model and lrp_ref.convert.from_torch)."""
-BUNDLED = ("cnn",)
 
 
 class Parser(argparse.ArgumentParser):

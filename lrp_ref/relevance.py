@@ -17,7 +17,7 @@ from lrp_ref.linear_map import LinearMap
 from lrp_ref.network import Network, same_numbers
 from lrp_ref.rules import Rule, Term
 
-BATCH = 1 << 22   # numbers of a layer worked on at a time: larger batches go in pieces
+BATCH = 1 << 20   # numbers of a layer worked on at a time: larger batches go in pieces
 
 
 def step(rule: Rule, m: LinearMap, a: Array, R: Array) -> tuple[Array, Account]:
@@ -79,7 +79,7 @@ def grouped(arrays: Sequence[Array]) -> Iterable[list[int]]:
 
 def hand_down(rule: Rule, layer: Layer, x: Array, R: Array) -> tuple[Array, Account]:
     """`step` at the map that the layer is at x, some samples and then piece by piece, so that memory stays small."""
-    samples = max(1, BATCH // max(x[0].size, R[0].size))
+    samples = len(x) if layer.lean else max(1, BATCH // max(x[0].size, R[0].size))
     below = zeros(x.shape, R)
     columns = [zeros(R.shape, R) for _ in COLUMNS[1:]]
     with np.errstate(over="ignore", invalid="ignore"):   # what is not finite is reported by name in relevances()

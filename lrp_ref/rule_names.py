@@ -37,7 +37,7 @@ PRESETS: dict[str, Callable[[Network, Model], Rules]] = {
     "epsilon_gamma_box": lambda network, model: epsilon_gamma_box(network, *box(model)),
 }
 WRITTEN = ", ".join(text for _, text in RULES.values())
-RULE_HELP = (f"a preset: {', '.join(PRESETS)} (default: paper, which is alphabeta:2,1); or one rule for every layer with "
+RULE_HELP = (f"a preset: {', '.join(PRESETS)} (default: paper); or one rule for every layer with "
              f"weights: {WRITTEN}")
 
 
@@ -101,8 +101,9 @@ def numbers(text: str, given: str) -> list[float]:
 
 
 def box(model: Model) -> tuple[Any, Any]:
-    """What black and white become in the model's preprocessing: a number, or one per channel where they differ."""
+    """What black and white become in the model's preprocessing: numbers, or tuples with one per channel."""
     p = model.preprocessing
     mean, std = np.array(p.mean), np.array(p.std)
-    bounds = [tuple(bound.tolist()) for bound in (-mean / std, (p.maximum - mean) / std)]
-    return bounds[0], bounds[1]
+    low, high = (bound.item() if bound.size == 1 else tuple(bound.tolist())
+                 for bound in ((0 - mean) / std, (p.maximum - mean) / std))
+    return low, high

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numpy as np
 import pytest
 from helpers import F, columns, fractions
 
@@ -109,7 +108,3 @@ def test_a_map_is_one_piece_of_its_own() -> None:
 def test_a_map_that_says_nothing_is_neither_learned_nor_a_gate() -> None:
     assert not LinearMap.learned and not LinearMap.gate
 
-
-def test_sums_over_functions_need_as_many_arrays_as_functions() -> None:
-    with pytest.raises(ValueError, match="shorter"):
-        ONE.transpose_sum([np.ones((1, 1))], [same, square], A.shape)

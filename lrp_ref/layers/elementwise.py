@@ -61,6 +61,8 @@ class Step(Diagonal):
 class ReLU(Layer):
     """z = max(a, 0) = g a, the gate g being 1 where a > 0 and else 0."""
 
+    lean = True
+
     def __call__(self, x: Array) -> Array:
         return positive(x)
 
@@ -71,6 +73,8 @@ class ReLU(Layer):
 @dataclass(frozen=True, eq=False)
 class Tanh(Layer):
     """z = tanh a = g a, the gate g being tanh(a) / a, and 1 at a = 0."""
+
+    lean = True
 
     def __call__(self, x: Array) -> Array:
         if x.dtype == object:
@@ -86,6 +90,8 @@ class Tanh(Layer):
 @dataclass(frozen=True, eq=False)
 class Flatten(Layer):
     """z = a in the shape (N, C H W), in the order channel, row, column."""
+
+    lean = True
 
     def __call__(self, x: Array) -> Array:
         return np.reshape(x, self.output_shape(x.shape))

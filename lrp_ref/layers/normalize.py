@@ -25,6 +25,7 @@ class BatchNorm(Layer):
     scale: Any
     shift: Any
     epsilon: Any = 1e-5
+    lean = True
 
     def __post_init__(self) -> None:
         shape = parameter(self, "mean").shape
@@ -75,6 +76,10 @@ class LRN(Layer):
     beta: Any
     k: Any
     taylor: bool = False
+
+    @property
+    def lean(self) -> bool:  # type: ignore[override]
+        return not self.taylor
 
     def __post_init__(self) -> None:
         if not whole(self.size) or self.size < 1 or self.size % 2 == 0:
