@@ -130,6 +130,11 @@ def finite(x: Array) -> bool:
     return bool(np.isfinite(x).all())
 
 
+def not_finite(x: Array) -> Shape:
+    """The index of the first number of x that is NaN or infinite."""
+    return next(index for index in np.ndindex(x.shape) if not finite(np.asarray(x[index], dtype=x.dtype)))
+
+
 def sqrt(x: Array) -> Array:
     """The square root; of Fractions only where it is rational."""
     root: Callable[[Array], Any] = np.frompyfunc(rational_root, 1, 1) if is_fraction(x) else np.sqrt

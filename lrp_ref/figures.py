@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from lrp_ref.arrays import Array
@@ -59,21 +59,26 @@ def paper_figure(model: Model, photographs: Mapping[str, Any] | Iterable[tuple[s
     chosen = full, cutoff(full, low), cutoff(full, high)
     rows = []
     for n, (label, x, shown) in enumerate(seen, 1):
-        def seen_at(layer: str, where: str = f"{n} of {len(seen)}, {label}: ") -> None:
-            watch(where + layer)
-
-        explained = [explain(network, x, rules_of_column, target, seen_at) for rules_of_column in chosen]
+        named = prefixed(watch, f"{n} of {len(seen)}, {label}: ")
+        explained = [explain(network, x, columns, target, named) for columns in chosen]
         scores = explained[0].scores[0]
         best = int(scores.argmax()) if target is None else target
-        maps = [heatmap(e.relevance)[0].astype(float) for e in explained]
-        limits = [None if percentile == 100 else limit_of(values, percentile=percentile) for values in maps]
-        without, at_pixels, higher = (Panel(relevance=values, limit=limit) for values, limit in zip(maps, limits))
-        alpha = Panel(shown, maps[1], limits[1])
-        rows.append(Row(f"{label}\n{model.classes[best]}: {float(scores[best]):.2f}",
-                        [Panel(shown), without, at_pixels, alpha, higher]))
+        caption = f"{label}\n{model.classes[best]}: {float(scores[best]):.2f}"
+        rows.append(Row(caption, panels(shown, [heatmap(e.relevance)[0] for e in explained], percentile)))
     titles = ["input", "no cut-off", f"cut-off at R(1), below {low}", "input with that heatmap as alpha",
               f"cut-off below {high}"]
     return figure(titles, rows, colours)
+
+
+def panels(photograph: Array, maps: Sequence[Array], percentile: float = 100) -> list[Panel]:
+    """The five panels of a row; each heatmap has a scale of its own."""
+    limits = [None if percentile == 100 else limit_of(values, percentile=percentile) for values in maps]
+    without, low, high = (Panel(relevance=values, limit=limit) for values, limit in zip(maps, limits))
+    return [Panel(photograph), without, low, Panel(photograph, maps[1], limits[1]), high]
+
+
+def prefixed(watch: Callable[[str], object], text: str) -> Callable[[str], object]:
+    return lambda name: watch(text + name)
 
 
 def thumbnail(pixels: Array) -> Array:

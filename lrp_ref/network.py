@@ -24,9 +24,10 @@ class Network:
         layers = tuple(layers)
         if not layers:
             raise ValueError("Network got no layers, needed at least one")
-        for name, layer in layers:
-            if not isinstance(name, str) or not isinstance(layer, Layer):
-                raise ValueError(f"Network got {(name, layer)!r}, needed pairs of a name and a layer")
+        for pair in layers:
+            kinds = tuple(map(type, pair)) if isinstance(pair, tuple) else ()
+            if len(kinds) != 2 or not (issubclass(kinds[0], str) and issubclass(kinds[1], Layer)):
+                raise ValueError(f"Network got {pair!r}, needed pairs of a name and a layer")
         names = [name for name, _ in layers]
         twice = sorted({name for name in names if names.count(name) > 1})
         if twice:

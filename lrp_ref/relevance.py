@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from lrp_ref.arrays import Array, constant, divide, everywhere, finite, number_type, plus, times, zeros
+from lrp_ref.arrays import Array, constant, divide, everywhere, finite, not_finite, number_type, plus, times, zeros
 from lrp_ref.assignment import a_rule, assign
 from lrp_ref.layers import Layer
 from lrp_ref.ledger import COLUMNS, Account, Ledger
@@ -124,9 +124,8 @@ def overflow(name: str, account: Account, below: Array) -> str:
     """Which layer and unit made a number too large, and what to do."""
     columns = [("output", column) for column in account.parts()] + [("input", below)]
     side, column = next((side, column) for side, column in columns if not finite(column))
-    unit = tuple(map(int, np.argwhere(~np.isfinite(column))[0]))
-    return (f"layer {name}: relevance overflows at {side} unit {unit}, where R is divided by a z that is almost 0: "
-            f"give the layer a stabiliser, by_name={{{name!r}: Epsilon(1e-6)}}")
+    return (f"layer {name}: relevance overflows at {side} unit {not_finite(column)}, where R is divided by a z that is "
+            f"almost 0: give the layer a stabiliser, by_name={{{name!r}: Epsilon(1e-6)}}")
 
 
 @dataclass(frozen=True, eq=False)
@@ -179,7 +178,7 @@ def checked(network: Network, x: Array) -> Array:
     if x.ndim < 2 or len(x) == 0:
         raise ValueError(f"got an input of shape {x.shape}, needed a batch (N, ...) of at least one: x[None]?")
     if not finite(x):
-        index = tuple(map(int, np.argwhere(~np.isfinite(x))[0]))
+        index = not_finite(x)
         raise ValueError(f"got {x[index]} at {index} of the input, needed finite numbers: mask or fill it first")
     return x
 

@@ -7,7 +7,7 @@ from typing import Any, Self
 
 import numpy as np
 
-from lrp_ref.arrays import Array, Pair, Shape, Window, convert_numbers, finite, number_type
+from lrp_ref.arrays import Array, Pair, Shape, Window, convert_numbers, finite, not_finite, number_type
 from lrp_ref.linear_map import LinearMap
 
 
@@ -50,7 +50,7 @@ def parameter(layer: Layer, name: str, shape: Shape | None = None) -> Array:
     except ValueError as error:
         raise ValueError(f"{kind} {name}: {error}") from None
     if not finite(value):
-        index = tuple(map(int, np.argwhere(~np.isfinite(value))[0]))
+        index = not_finite(value)
         raise ValueError(f"{kind} {name} is {value[index]} at {index}, needed finite numbers: was training stable?")
     if shape is not None and value.shape != shape:
         raise ValueError(f"{kind} got {name} of shape {value.shape}, needed {shape}")

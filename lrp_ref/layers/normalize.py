@@ -100,16 +100,20 @@ class LRN(Layer):
     def gate(self, x: Array) -> Array:
         """s^-beta"""
         self.output_shape(x.shape)
+        return self.power(self.sums(x), -self.beta)
+
+    def power(self, s: Array, exponent: Any) -> Array:
         try:
-            return power(self.sums(x), -self.beta)
+            return power(s, exponent)
         except ValueError as error:
             raise ValueError(f"LRN has no exact form here: {error}") from None
 
     def linearize(self, x: Array) -> tuple[Array, LinearMap]:
         if not self.taylor:
             return x, Gate(self.gate(x), zeros((1,), x), x.shape)
-        own = power(constant(self.k, x) + self.rate(x) * x * x, -self.beta)
-        slope = constant(-2 * self.beta, x) * self.rate(x) * x * power(self.sums(x), -self.beta - 1)
+        self.output_shape(x.shape)
+        own = self.power(constant(self.k, x) + self.rate(x) * x * x, -self.beta)
+        slope = constant(-2 * self.beta, x) * self.rate(x) * x * self.power(self.sums(x), -self.beta - 1)
         weights = [slope * x_i for x_i in channels(x, self.size)]
         weights[self.size // 2] = own
         return x, Band(np.stack(weights), zeros((1,), x))

@@ -1,0 +1,63 @@
+"""A model by the name of a bundled one or from its file, and what must be right before it explains a photograph."""
+
+from __future__ import annotations
+
+from importlib import resources
+from pathlib import Path
+
+from lrp_ref.layers import Conv2D
+from lrp_ref.models import Model, load_model
+from lrp_ref.network import Network
+
+BUNDLED = ("cnn",)
+
+
+def find_model(name: str, size: str | None = None) -> Model:
+    """A bundled model by its name, or one from a file."""
+    if name in BUNDLED:
+        with resources.as_file(resources.files("lrp_ref.data_fixtures") / f"{name}.npz") as path:
+            model = load_model(path)
+    elif not Path(name).exists() and not Path(name).suffix:
+        raise ValueError(f"got the model {name!r}, needed {' or '.join(BUNDLED)}, or the path of a model file")
+    else:
+        model = load_model(name)
+    if size is None:
+        return model
+    height, _, width = size.lower().partition("x")
+    if not (height.isdecimal() and width.isdecimal() and int(height) and int(width)):
+        raise ValueError(f"got --size {size}, needed height x width in pixels, as in 227x227")
+    return model.at_size((int(height), int(width)))
+
+
+def sized(model: Model) -> Model:
+    if model.preprocessing.size is None:
+        raise ValueError("the model file does not say the size of its input: give height and width, --size HxW")
+    return model
+
+
+def ready(name: str, size: str | None = None) -> tuple[Model, Network]:
+    """The model asked for and its network; an error, before any work, unless it turns photographs into named scores."""
+    model = sized(find_model(name, size))
+    shape = (1, model.preprocessing.channels, *(model.preprocessing.size or ()))
+    network = model.network(shape)
+    scores = network.shapes(shape)[-1]
+    if scores != (1, len(model.classes)):
+        raise ValueError(f"got a model with {len(model.classes)} class names whose scores have the shape {scores[1:]}, "
+                         f"needed one name per score: save it with as many, and with Flatten() where they are no vector")
+    return model, network
+
+
+def parameters(model: Model) -> int:
+    """How many numbers the model learned."""
+    return sum(array.size for _, layer in model.chain for array in layer.arrays().values())
+
+
+def channels(model: Model) -> int:
+    """Of the network's input; those of photographs unless the lowest convolution says otherwise."""
+    first = next((layer for _, layer in model.chain if isinstance(layer, Conv2D)), None)
+    return first.weight.shape[1] * first.groups if first else model.preprocessing.channels
+
+
+def knows(name: str, model: Model) -> list[str]:
+    """What the reader must know of a bundled model."""
+    return [f"(the bundled model {name} knows {', '.join(model.classes)} and nothing else)"] if name in BUNDLED else []

@@ -1,0 +1,165 @@
+"""What the commands of lrp-ref do: options in, files written, and the text to print out."""
+
+from __future__ import annotations
+
+import json
+from argparse import Namespace
+from collections import Counter
+from collections.abc import Callable, Sequence
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+from lrp_ref import report
+from lrp_ref.assignment import Rules
+from lrp_ref.bundled import BUNDLED, channels, find_model, knows, parameters, ready, sized
+from lrp_ref.files import writable, writing
+from lrp_ref.heatmap import heatmap, limit_of
+from lrp_ref.network import Network, ReceptiveField, receptive_field
+from lrp_ref.options import KNOWS, parser
+from lrp_ref.photograph import read_photograph
+from lrp_ref.relevance import explain
+from lrp_ref.rule_names import rules_for
+
+WHOLE = "the whole image"
+Watch = Callable[[str], object]
+
+
+def run(options: Namespace, watch: Watch) -> str:
+    """The text that a command prints, after all its files are written."""
+    commands: dict[str, Callable[[Namespace, Watch], str]] = {
+        "explain": explain_command, "figure": figure_command, "demo": demo_command, "models": models_command,
+        "layers": layers_command, "evaluate": evaluate_command,
+    }
+    return commands[options.command](options, watch)
+
+
+def explain_command(options: Namespace, watch: Watch) -> str:
+    import numpy as np
+
+    for option, path in (("--output", options.output), ("--save", options.save)):   # before the work, not after it
+        spare(option, path, options.image, options.model)
+    if options.save and Path(options.save).suffix != ".npz":
+        raise ValueError(f"got --save {options.save}, needed a name that ends in .npz")
+    model, network = ready(options.model, options.size)
+    target = None if options.target is None else model.class_index(options.target)
+    rules = rules_for(model, network, options.rule, options.first, options.cutoff)
+    pixels = read_photograph(options.image)
+    e = explain(network, model.prepare(pixels), rules, target, watch)
+    index = int(e.scores[0].argmax()) if target is None else target
+    values = heatmap(e.relevance)
+    limit = limit_of(values[0], percentile=options.percentile)
+    if options.output:
+        from lrp_ref.picture import save_heatmap
+
+        watch(f"writing {options.output}")
+        save_heatmap(options.output, values[0], pixels.shape[:2], options.colours,
+                     None if options.percentile == 100 else limit)
+    if options.save:
+        texts = json.dumps({name: repr(rule) for name, rule in rules.items()})
+        with writing(options.save) as temporary, open(temporary, "wb") as file:
+            np.savez_compressed(file, relevance=e.relevance, heatmap=values, scores=e.scores, target=index, rules=texts)
+    if options.json:
+        return dumped({"image": options.image, "model": options.model, **report.facts(model, e, index, rules),
+                       "output": options.output, "save": options.save})
+    p = model.preprocessing
+    lines = [f"{Path(options.image).name}: {by(pixels.shape[:2])} pixels (height x width), seen by the model as "
+             f"{by(p.size or ())} {p.colour}", *knows(options.model, model), "", report.text(model, e, index, rules)]
+    lines += [f"{what} written to {path}" for what, path in (("heatmap", options.output), ("arrays", options.save)) if path]
+    return "\n".join(lines)
+
+
+def figure_command(options: Namespace, watch: Watch) -> str:
+    from lrp_ref.figures import paper_figure
+    from lrp_ref.picture import save_image
+
+    spare("--output", options.output, *options.images, options.model)
+    model, network = ready(options.model, options.size)
+    target = None if options.target is None else model.class_index(options.target)
+
+    def rules(network: Network) -> Rules:
+        return rules_for(model, network, options.rule, options.first)
+
+    if options.cutoff:
+        network.index(options.cutoff)
+    rules(network)   # a misspelt rule or layer shall not wait for the photographs
+    count = Counter(Path(image).name for image in options.images)
+    labels = [Path(image).name if count[Path(image).name] == 1 else image for image in options.images]
+    photographs = ((label, read_photograph(image)) for label, image in zip(labels, options.images))
+    drawn = paper_figure(model, photographs, rules, target, options.cutoff, options.colours, watch, options.percentile)
+    watch(f"writing {options.output}")
+    save_image(options.output, drawn.pixels)
+    height, width, _ = drawn.pixels.shape
+    return "\n".join([*knows(options.model, model), f"figure written to {options.output}, {by((height, width))} pixels"])
+
+
+def demo_command(options: Namespace, watch: Watch) -> str:
+    with resources.as_file(resources.files("lrp_ref.data_fixtures") / "scenes" / "scene.png") as scene:
+        drawn = run(parser().parse_args(["figure", str(scene), "--output", options.output]), watch)
+        return run(parser().parse_args(["explain", str(scene)]), watch) + "\n" + drawn.splitlines()[-1]
+
+
+def models_command(options: Namespace, watch: Watch) -> str:
+    models = {name: find_model(name) for name in BUNDLED}
+    if options.json:
+        return dumped({name: {"classes": m.classes, "size": m.preprocessing.size, "colour": m.preprocessing.colour,
+                              "parameters": parameters(m), "provenance": m.provenance} for name, m in models.items()})
+    lines = [f"{name}: {len(m.chain)} layers, {parameters(m)} parameters, input {by(m.preprocessing.size or ())} "
+             f"{m.preprocessing.colour}\n  knows {', '.join(m.classes)}\n  {m.provenance}" for name, m in models.items()]
+    return "\n".join([*lines, "", KNOWS])
+
+
+def layers_command(options: Namespace, watch: Watch) -> str:
+    model = sized(find_model(options.model, options.size))
+    shapes = model.chain.shapes((1, channels(model), *(model.preprocessing.size or ())))
+    fields = [ReceptiveField((1, 1), (1, 1), (0, 0)), *(receptive_field(model.chain, name) for name in model.chain.names)]
+    rows: list[dict[str, Any]] = [
+        {"name": name, "type": type(layer).__name__, "input": shapes[n][1:], "output": shapes[n + 1][1:],
+         "sees": sees and vars(sees), "cutoff_below_spreads_over": under and under.size}
+        for n, ((name, layer), under, sees) in enumerate(zip(model.chain, fields, fields[1:]))]
+    if options.json:
+        return dumped(rows)
+    head = ("layer", "type", "input", "output", "an output sees", "a cut-off below it spreads over")
+    cells = [head] + [(row["name"], row["type"], by(row["input"]), by(row["output"]), seen(row["sees"]),
+                       by(row["cutoff_below_spreads_over"] or ()) or WHOLE) for row in rows]
+    widths = [max(map(len, column)) for column in zip(*cells)]
+    return "\n".join("  ".join(cell.ljust(width) for cell, width in zip(line, widths)).rstrip() for line in cells)
+
+
+def evaluate_command(options: Namespace, watch: Watch) -> str:
+    from lrp_ref.evaluate import evaluate
+
+    for option, value, least in (("--count", options.count, 1), ("--seed", options.seed, 0)):
+        if value < least:
+            raise ValueError(f"got {option} {value}, needed at least {least}")
+    model, _ = ready(options.model, options.size)
+    table = evaluate({Path(options.model).name: model}, options.count, options.seed, watch)
+    if options.json:
+        rows = {name: {column: None if value != value else value for column, value in zip(table.columns[1:], values)}
+                for name, *values in table.rows}   # NaN, of a class that no scene holds, is not JSON
+        return dumped({"count": options.count, "seed": options.seed, "average_precision": rows})
+    return f"average precision (VOC 2007, 11 points) on {options.count} test scenes, seed {options.seed}\n{table}"
+
+
+def by(shape: Sequence[int]) -> str:
+    return " x ".join(map(str, shape))
+
+
+def seen(sees: Any) -> str:
+    """A receptive field in words: size, step from one output to the next, where the first begins."""
+    if sees is None:
+        return WHOLE
+    return f"{by(sees['size'])}, step {by(sees['step'])}, from {', '.join(map(str, sees['start']))}"
+
+
+def dumped(values: Any) -> str:
+    return json.dumps(values, indent=2, allow_nan=False)
+
+
+def spare(option: str, path: str | None, *inputs: str) -> None:
+    """An error if `path` cannot be written, or is one of the files that are read."""
+    if path and writable(path).exists():
+        for other in inputs:
+            if Path(other).exists() and Path(path).samefile(other):
+                raise ValueError(f"got {option} {path}, which is the input {other} and would be lost: "
+                                 "choose another path")
