@@ -93,6 +93,11 @@ def ones_like(w: Array) -> Array:
     return np.broadcast_to(np.asarray(constant(1, w), dtype=w.dtype), w.shape)
 
 
+def sign(z: Array) -> Array:
+    """sign z, with sign(0) = +1"""
+    return np.where(z >= 0, constant(1, z), constant(-1, z))
+
+
 def divide(x: Array, z: Array) -> Array:
     """x / z, and 0 where z = 0: the paper's 0/0 = 0, extended to x/0."""
     if everywhere(1, z):   # Same result without these lines; saves passes over x.
@@ -106,6 +111,11 @@ def divide(x: Array, z: Array) -> Array:
 def everywhere(c: int, x: Array) -> bool:
     """Whether x is one number c seen at every index, as `ones_like` makes it; False says nothing."""
     return (x.size == 1 or not any(x.strides)) and bool(x.flat[0] == c)
+
+
+def thin(x: Array) -> Array:
+    """One number of x where it is one number seen at every index, with as many axes: it broadcasts to the same."""
+    return x if x.size == 0 or any(x.strides) else x[(slice(0, 1),) * x.ndim]
 
 
 def times(x: Array, y: Array) -> Array:

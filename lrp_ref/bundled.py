@@ -39,7 +39,10 @@ def ready(name: str, size: str | None = None) -> tuple[Model, Network]:
     """The model asked for and its network; an error, before any work, unless it turns photographs into named scores."""
     model = sized(find_model(name, size))
     shape = (1, model.preprocessing.channels, *(model.preprocessing.size or ()))
-    network = model.network(shape)
+    try:
+        network = model.network(shape)
+    except ValueError as error:
+        raise ValueError(f"got --size {size}, which does not fit the model: {error}" if size else error) from None
     scores = network.shapes(shape)[-1]
     if scores != (1, len(model.classes)):
         raise ValueError(f"got a model with {len(model.classes)} class names whose scores have the shape {scores[1:]}, "

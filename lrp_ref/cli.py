@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import warnings
+from argparse import Namespace
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 
@@ -19,7 +20,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     loses nothing, and an error is all that is printed.
     """
     try:
-        options = parser().parse_args(arguments)
+        options = parsed(arguments)
         with warnings.catch_warnings(record=True) as notes, progress() as watch:
             warnings.simplefilter("ignore")   # NumPy's, where an error follows that says more
             warnings.simplefilter("always", UserWarning)
@@ -27,9 +28,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
         for note in notes:
             say(f"note: {note.message}")
         show(text + "\n")
-    except SystemExit:   # --help and --version, printed but perhaps not yet flushed
-        show("")
-        raise
     except MemoryError as error:
         say(f"error: not enough memory ({error}): use a smaller --size, or smaller or fewer photographs")
         return 2
@@ -40,6 +38,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         say("interrupted")
         return 130
     return 0
+
+
+def parsed(arguments: Sequence[str] | None) -> Namespace:
+    try:
+        return parser().parse_args(arguments)
+    except SystemExit:   # --help and --version, printed but perhaps not yet flushed
+        show("")
+        raise
 
 
 def say(text: str) -> None:

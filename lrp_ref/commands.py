@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 from argparse import Namespace
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from importlib import resources
 from pathlib import Path
 from typing import Any
 
 from lrp_ref import report
+from lrp_ref.arrays import Array
 from lrp_ref.assignment import Rules
 from lrp_ref.bundled import BUNDLED, channels, find_model, knows, parameters, ready, sized
 from lrp_ref.files import writable, writing
@@ -44,6 +45,7 @@ def explain_command(options: Namespace, watch: Watch) -> str:
     model, network = ready(options.model, options.size)
     target = None if options.target is None else model.class_index(options.target)
     rules = rules_for(model, network, options.rule, options.first, options.cutoff)
+    watch(f"reading {options.image}")
     pixels = read_photograph(options.image)
     e = explain(network, model.prepare(pixels), rules, target, watch)
     index = int(e.scores[0].argmax()) if target is None else target
@@ -85,8 +87,14 @@ def figure_command(options: Namespace, watch: Watch) -> str:
     rules(network)   # a misspelt rule or layer shall not wait for the photographs
     count = Counter(Path(image).name for image in options.images)
     labels = [Path(image).name if count[Path(image).name] == 1 else image for image in options.images]
-    photographs = ((label, read_photograph(image)) for label, image in zip(labels, options.images))
-    drawn = paper_figure(model, photographs, rules, target, options.cutoff, options.colours, watch, options.percentile)
+
+    def photographs() -> Iterator[tuple[str, Array]]:   # one by one: 40 large ones would fill the memory
+        for label, image in zip(labels, options.images):
+            watch(f"reading {label}")
+            yield label, read_photograph(image)
+
+    drawn = paper_figure(model, photographs(), rules, target, options.cutoff, options.colours, watch,
+                         options.percentile)
     watch(f"writing {options.output}")
     save_image(options.output, drawn.pixels)
     height, width, _ = drawn.pixels.shape

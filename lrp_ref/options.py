@@ -23,11 +23,12 @@ class Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         raise ValueError(f"{message}: see {self.prog} --help")
 
-    def parse_known_args(self, *given: Any) -> Any:   # here, because the top parser does not know a command's options
+    def parse_known_args(self, *given: Any) -> Any:  # type: ignore[override]   # here, because the top parser does not know a command's options
         options, unknown = super().parse_known_args(*given)
         if unknown:
             near = get_close_matches(unknown[0].partition("=")[0], re.findall(r"--\w+", self.format_usage()), n=1)
-            self.error(f"got {' '.join(unknown)}, needed nothing more" + (f": did you mean {near[0]}?" if near else ""))
+            hint = f", did you mean {near[0]}?" if near else ""
+            self.error(f"got {' '.join(unknown)}, which {self.prog} does not know{hint}")
         return options, unknown
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from lrp_ref.arrays import Array, constant, divide, everywhere, finite, not_finite, number_type, plus, times, zeros
+from lrp_ref.arrays import Array, constant, divide, everywhere, finite, not_finite, number_type, plus, sign, thin, times, zeros
 from lrp_ref.assignment import a_rule, assign
 from lrp_ref.layers import Layer
 from lrp_ref.ledger import COLUMNS, Account, Ledger
@@ -32,10 +32,10 @@ def step(rule: Rule, m: LinearMap, a: Array, R: Array) -> tuple[Array, Account]:
     unclaimed, to_inputs = constant(1, R) + nothing, []
     for part, terms, all_terms in shares:
         part = part if isinstance(part, np.ndarray) else constant(part, R) + nothing
-        z_inputs = reduce(plus, (next(products) for _ in terms), nothing)
+        z_inputs = reduce(plus, (thin(next(products)) for _ in terms), nothing)
         b = reduce(plus, (t.b + nothing for t in all_terms), nothing)
         z = plus(z_inputs, b)
-        guard = np.where(z >= 0, epsilon, -epsilon) if epsilon else nothing   # epsilon sign z, sign 0 = +1
+        guard = epsilon * sign(z) if epsilon else nothing
         claimed = times(R, part)
         s = claimed / (z + guard) if epsilon else divide(claimed, z)
         handed, bias = plus(handed, times(s, z_inputs)), plus(bias, s * b if b.any() else nothing)
@@ -47,7 +47,7 @@ def step(rule: Rule, m: LinearMap, a: Array, R: Array) -> tuple[Array, Account]:
         to_inputs += [(t, s) for t in terms]
     if unclaimed.any():
         dead = plus(dead, unclaimed * R)
-    columns = (np.broadcast_to(column, R.shape) for column in (handed, bias, stabiliser, dead))
+    columns = [c if c.shape == R.shape else np.broadcast_to(c, R.shape) for c in (handed, bias, stabiliser, dead)]
     return transpose_all(m, to_inputs, a), Account(R, *columns)
 
 
