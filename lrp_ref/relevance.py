@@ -9,7 +9,20 @@ from typing import Any
 
 import numpy as np
 
-from lrp_ref.arrays import Array, constant, divide, everywhere, finite, not_finite, number_type, plus, sign, thin, times, zeros
+from lrp_ref.arrays import (
+    Array,
+    constant,
+    divide,
+    everywhere,
+    finite,
+    not_finite,
+    number_type,
+    plus,
+    sign,
+    thin,
+    times,
+    zeros,
+)
 from lrp_ref.assignment import a_rule, assign
 from lrp_ref.layers import Layer
 from lrp_ref.ledger import COLUMNS, Account, Ledger
@@ -25,30 +38,38 @@ def step(rule: Rule, m: LinearMap, a: Array, R: Array) -> tuple[Array, Account]:
 
     a: the map's input; R: relevance of its outputs. One pass gives both. See rules.py for shares and terms.
     """
-    shares = [(share.part, [t for t in share.terms if t.a.any()], share.terms) for share in rule.shares(m, a)]
-    products = apply_all(m, [t for _, terms, _ in shares for t in terms])
-    epsilon, nothing = constant(rule.epsilon, R), zeros((1,) * R.ndim, R)
-    handed = bias = stabiliser = dead = nothing
-    unclaimed, to_inputs = constant(1, R) + nothing, []
-    for part, terms, all_terms in shares:
-        part = part if isinstance(part, np.ndarray) else constant(part, R) + nothing
-        z_inputs = reduce(plus, (thin(next(products)) for _ in terms), nothing)
-        b = reduce(plus, (t.b + nothing for t in all_terms), nothing)
-        z = plus(z_inputs, b)
-        guard = epsilon * sign(z) if epsilon else nothing
-        claimed = times(R, part)
-        s = claimed / (z + guard) if epsilon else divide(claimed, z)
-        handed, bias = plus(handed, times(s, z_inputs)), plus(bias, s * b if b.any() else nothing)
-        if epsilon:   # what it was given may have become 0 in R's number type
-            stabiliser = plus(stabiliser, s * guard)
-        else:
-            dead = plus(dead, claimed * (z == 0) if (z == 0).any() else nothing)
-        unclaimed = unclaimed - part
+    shares = rule.shares(m, a)
+    needed = [[t for t in share.terms if t.a.any()] for share in shares]   # a term of zeros needs no product
+    products = apply_all(m, [t for terms in needed for t in terms])
+    nothing = zeros((1,) * R.ndim, R)
+    unclaimed, accounts, to_inputs = constant(1, R) + nothing, [], []
+    for share, terms in zip(shares, needed):
+        part = share.part if isinstance(share.part, np.ndarray) else constant(share.part, R) + nothing
+        z_inputs = reduce(plus, (next(products) for _ in terms), nothing)
+        b = reduce(plus, (t.b + nothing for t in share.terms), nothing)
+        s, account = share_out(times(R, part), z_inputs, b, constant(rule.epsilon, R))
         to_inputs += [(t, s) for t in terms]
+        accounts.append(account.parts())
+        unclaimed = unclaimed - part
+    handed, bias, stabiliser, dead = (reduce(plus, column, nothing) for column in zip(*accounts))
     if unclaimed.any():
         dead = plus(dead, unclaimed * R)
     columns = [c if c.shape == R.shape else np.broadcast_to(c, R.shape) for c in (handed, bias, stabiliser, dead)]
     return transpose_all(m, to_inputs, a), Account(R, *columns)
+
+
+def share_out(R: Array, z_inputs: Array, b: Array, epsilon: Any) -> tuple[Array, Account]:
+    """s_j = R_j / (z_j + epsilon sign z_j), z_j = sum_i z_ij + b_j, and the account of this R, a share's part."""
+    nothing = zeros((1,) * R.ndim, R)
+    z = plus(z_inputs, b)
+    if epsilon:
+        guard = epsilon * sign(z)
+        s, dead = R / (z + guard), nothing
+    else:
+        guard, s = nothing, divide(R, z)
+        dead = R * (z == 0) if (z == 0).any() else nothing
+    bias, stabiliser = (s * c if c.any() else nothing for c in (b, guard))
+    return s, Account(R, times(s, z_inputs), bias, stabiliser, dead)
 
 
 def apply_all(m: LinearMap, terms: Sequence[Term]) -> Iterator[Array]:
@@ -57,7 +78,7 @@ def apply_all(m: LinearMap, terms: Sequence[Term]) -> Iterator[Array]:
     for group in grouped([t.a for t in terms]):
         for n, product in zip(group, m.apply_each(terms[group[0]].a, [terms[n].f for n in group]), strict=True):
             products[n] = product
-    return (products[n] for n in range(len(terms)))
+    return (thin(products[n]) for n in range(len(terms)))
 
 
 def transpose_all(m: LinearMap, terms: Sequence[tuple[Term, Array]], a: Array) -> Array:
