@@ -1,4 +1,4 @@
-"""A model by the name of a bundled one or from its file, and what must be right before it explains a photograph."""
+"""A model, bundled or from its file, and what must be right before it explains a photograph."""
 
 from __future__ import annotations
 
@@ -13,12 +13,13 @@ BUNDLED = ("cnn",)
 
 
 def find_model(name: str, size: str | None = None) -> Model:
-    """A bundled model by its name, or one from a file."""
+    """A bundled model by its name, or one from a file; for inputs of `size` such as 227x227 if that is given."""
     if name in BUNDLED:
         with resources.as_file(resources.files("lrp_ref.data_fixtures") / f"{name}.npz") as path:
             model = load_model(path)
     elif not Path(name).exists() and not Path(name).suffix:
-        raise ValueError(f"got the model {name!r}, needed {' or '.join(BUNDLED)}, or the path of a model file")
+        known = " or ".join(BUNDLED)
+        raise ValueError(f"got the model {name!r}, needed {known}, or the path of a model file")
     else:
         model = load_model(name)
     if size is None:
@@ -29,24 +30,26 @@ def find_model(name: str, size: str | None = None) -> Model:
     return model.at_size((int(height), int(width)))
 
 
-def sized(model: Model) -> Model:
+def sized(model: Model) -> tuple[int, int]:
+    """Height and width of the model's input."""
     if model.preprocessing.size is None:
-        raise ValueError("the model file does not say the size of its input: give height and width, --size HxW")
-    return model
+        raise ValueError("the model does not say the size of its input: give height and width, --size HxW")
+    return model.preprocessing.size
 
 
 def ready(name: str, size: str | None = None) -> tuple[Model, Network]:
-    """The model asked for and its network; an error, before any work, unless it turns photographs into named scores."""
-    model = sized(find_model(name, size))
-    shape = (1, model.preprocessing.channels, *(model.preprocessing.size or ()))
+    """The model and its network; an error, before any work, unless it turns photographs into named scores."""
+    model = find_model(name, size)
+    shape = (1, model.preprocessing.channels, *sized(model))
     try:
         network = model.network(shape)
     except ValueError as error:
-        raise ValueError(f"got --size {size}, which does not fit the model: {error}" if size else error) from None
-    scores = network.shapes(shape)[-1]
-    if scores != (1, len(model.classes)):
-        raise ValueError(f"got a model with {len(model.classes)} class names whose scores have the shape {scores[1:]}, "
-                         f"needed one name per score: save it with as many, and with Flatten() where they are no vector")
+        where = f"got --size {size}, which does not fit the model: " if size else ""
+        raise ValueError(f"{where}{error}") from None
+    scores, classes = network.shapes(shape)[-1][1:], len(model.classes)
+    if scores != (classes,):
+        raise ValueError(f"got a model with {classes} class names whose scores have the shape {scores}, needed "
+                         f"({classes},): save it with a name per score, and with Flatten() at the end if need be")
     return model, network
 
 
@@ -56,11 +59,12 @@ def parameters(model: Model) -> int:
 
 
 def channels(model: Model) -> int:
-    """Of the network's input; those of photographs unless the lowest convolution says otherwise."""
+    """Of the network's input: those of photographs, unless the lowest convolution says otherwise."""
     first = next((layer for _, layer in model.chain if isinstance(layer, Conv2D)), None)
     return first.weight.shape[1] * first.groups if first else model.preprocessing.channels
 
 
 def knows(name: str, model: Model) -> list[str]:
-    """What the reader must know of a bundled model."""
-    return [f"(the bundled model {name} knows {', '.join(model.classes)} and nothing else)"] if name in BUNDLED else []
+    """The line that says of a bundled model what it cannot do."""
+    known = ", ".join(model.classes)
+    return [f"(the bundled model {name} knows {known} and nothing else)"] if name in BUNDLED else []

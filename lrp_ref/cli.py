@@ -16,13 +16,13 @@ from lrp_ref.options import parser
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; 0 on success, 2 with one line on stderr where the input is wrong.
 
-    Files are written first, then notes go to stderr and the text to stdout, so that a reader who closes the pipe
-    loses nothing, and an error is all that is printed.
+    Files are written first, then notes go to stderr and the text to stdout: a reader who closes the pipe
+    early loses nothing, and where there is an error, it is all that is printed.
     """
     try:
         options = parsed(arguments)
         with warnings.catch_warnings(record=True) as notes, progress() as watch:
-            warnings.simplefilter("ignore")   # NumPy's, where an error follows that says more
+            warnings.simplefilter("ignore")   # NumPy's, which are followed by an error that says more
             warnings.simplefilter("always", UserWarning)
             text = run(options, watch)
         for note in notes:
@@ -43,7 +43,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def parsed(arguments: Sequence[str] | None) -> Namespace:
     try:
         return parser().parse_args(arguments)
-    except SystemExit:   # --help and --version, printed but perhaps not yet flushed
+    except SystemExit:   # after --help and --version, whose text may still be on its way
         show("")
         raise
 
@@ -56,7 +56,7 @@ def say(text: str) -> None:
 
 
 def show(text: str) -> None:
-    """Text to stdout, if there is one and it is read; names that it cannot encode are written with backslashes."""
+    """Text to stdout, if there is one and someone reads; what it cannot encode, with backslashes."""
     if sys.stdout is None:
         return
     encoding = sys.stdout.encoding or "utf-8"
@@ -64,7 +64,7 @@ def show(text: str) -> None:
         sys.stdout.write(text.encode(encoding, "backslashreplace").decode(encoding))
         sys.stdout.flush()
     except OSError as error:
-        with suppress(OSError):   # what is left in the buffer must not fail once more when Python ends
+        with suppress(OSError):   # or what is left in the buffer would fail again when Python ends
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         if not isinstance(error, BrokenPipeError):
             raise ValueError(f"cannot print the result: {error.strerror}: is the disk full?") from None
@@ -77,12 +77,8 @@ def progress() -> Iterator[Callable[[str], object]]:
 
     def watch(text: str) -> None:
         if shown:
-            print(f"\r\x1b[K{text[:78]}", end="", file=sys.stderr, flush=True)
+            print(f"\r\x1b[K{' '.join(text.split())[:78]}", end="", file=sys.stderr, flush=True)
     try:
         yield watch
     finally:
         watch("")
-
-
-if __name__ == "__main__":
-    raise SystemExit(main())

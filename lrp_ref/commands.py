@@ -8,7 +8,10 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from importlib import resources
 from pathlib import Path
+from textwrap import fill
 from typing import Any
+
+import numpy as np
 
 from lrp_ref import report
 from lrp_ref.arrays import Array
@@ -36,10 +39,8 @@ def run(options: Namespace, watch: Watch) -> str:
 
 
 def explain_command(options: Namespace, watch: Watch) -> str:
-    import numpy as np
-
-    for option, path in (("--output", options.output), ("--save", options.save)):   # before the work, not after it
-        spare(option, path, options.image, options.model)
+    spare("--output", options.output, options.image, options.model)   # before the work, not after it
+    spare("--save", options.save, options.image, options.model)
     if options.save and Path(options.save).suffix != ".npz":
         raise ValueError(f"got --save {options.save}, needed a name that ends in .npz")
     model, network = ready(options.model, options.size)
@@ -58,17 +59,17 @@ def explain_command(options: Namespace, watch: Watch) -> str:
         save_heatmap(options.output, values[0], pixels.shape[:2], options.colours,
                      None if options.percentile == 100 else limit)
     if options.save:
-        texts = json.dumps({name: repr(rule) for name, rule in rules.items()})
         with writing(options.save) as temporary, open(temporary, "wb") as file:
-            np.savez_compressed(file, relevance=e.relevance, heatmap=values, scores=e.scores, target=index, rules=texts)
+            np.savez_compressed(file, relevance=e.relevance, heatmap=values, scores=e.scores, target=index,
+                                rules=json.dumps(report.names(rules)))
     if options.json:
         return dumped({"image": options.image, "model": options.model, **report.facts(model, e, index, rules),
                        "output": options.output, "save": options.save})
-    p = model.preprocessing
-    lines = [f"{Path(options.image).name}: {by(pixels.shape[:2])} pixels (height x width), seen by the model as "
-             f"{by(p.size or ())} {p.colour}", *knows(options.model, model), "", report.text(model, e, index, rules)]
-    lines += [f"{what} written to {path}" for what, path in (("heatmap", options.output), ("arrays", options.save)) if path]
-    return "\n".join(lines)
+    lines = [f"{Path(options.image).name}: {by(pixels.shape[:2])} pixels (height x width), seen by the model "
+             f"as {by(sized(model))} {model.preprocessing.colour}", *knows(options.model, model), "",
+             report.text(model, e, index, rules)]
+    written = {"heatmap": options.output, "arrays": options.save}
+    return "\n".join(lines + [f"{what} written to {path}" for what, path in written.items() if path])
 
 
 def figure_command(options: Namespace, watch: Watch) -> str:
@@ -82,23 +83,21 @@ def figure_command(options: Namespace, watch: Watch) -> str:
     def rules(network: Network) -> Rules:
         return rules_for(model, network, options.rule, options.first)
 
-    if options.cutoff:
-        network.index(options.cutoff)
-    rules(network)   # a misspelt rule or layer shall not wait for the photographs
-    count = Counter(Path(image).name for image in options.images)
-    labels = [Path(image).name if count[Path(image).name] == 1 else image for image in options.images]
+    rules_for(model, network, options.rule, options.first, options.cutoff)   # misspelt? now, not later
+    names = [Path(image).name for image in options.images]
+    count = Counter(names)
 
-    def photographs() -> Iterator[tuple[str, Array]]:   # one by one: 40 large ones would fill the memory
-        for label, image in zip(labels, options.images):
-            watch(f"reading {label}")
-            yield label, read_photograph(image)
+    def photographs() -> Iterator[tuple[str, Array]]:
+        for name, image in zip(names, options.images):
+            watch(f"reading {image}")
+            yield name if count[name] == 1 else image, read_photograph(image)
 
     drawn = paper_figure(model, photographs(), rules, target, options.cutoff, options.colours, watch,
                          options.percentile)
     watch(f"writing {options.output}")
     save_image(options.output, drawn.pixels)
-    height, width, _ = drawn.pixels.shape
-    return "\n".join([*knows(options.model, model), f"figure written to {options.output}, {by((height, width))} pixels"])
+    size = by(drawn.pixels.shape[:2])
+    return "\n".join([*knows(options.model, model), f"figure written to {options.output}, {size} pixels"])
 
 
 def demo_command(options: Namespace, watch: Watch) -> str:
@@ -110,28 +109,32 @@ def demo_command(options: Namespace, watch: Watch) -> str:
 def models_command(options: Namespace, watch: Watch) -> str:
     models = {name: find_model(name) for name in BUNDLED}
     if options.json:
-        return dumped({name: {"classes": m.classes, "size": m.preprocessing.size, "colour": m.preprocessing.colour,
-                              "parameters": parameters(m), "provenance": m.provenance} for name, m in models.items()})
-    lines = [f"{name}: {len(m.chain)} layers, {parameters(m)} parameters, input {by(m.preprocessing.size or ())} "
-             f"{m.preprocessing.colour}\n  knows {', '.join(m.classes)}\n  {m.provenance}" for name, m in models.items()]
-    return "\n".join([*lines, "", KNOWS])
+        return dumped({name: {"classes": m.classes, "size": sized(m), "colour": m.preprocessing.colour,
+                              "parameters": parameters(m), "provenance": m.provenance}
+                       for name, m in models.items()})
+    lines = [f"{name}: {len(m.chain)} layers, {parameters(m)} parameters, input {by(sized(m))} "
+             f"{m.preprocessing.colour}\n  knows {', '.join(m.classes)}\n  {m.provenance}"
+             for name, m in models.items()]
+    return "\n".join([*lines, "", fill(KNOWS, report.WIDTH)])
 
 
 def layers_command(options: Namespace, watch: Watch) -> str:
-    model = sized(find_model(options.model, options.size))
-    shapes = model.chain.shapes((1, channels(model), *(model.preprocessing.size or ())))
-    fields = [ReceptiveField((1, 1), (1, 1), (0, 0)), *(receptive_field(model.chain, name) for name in model.chain.names)]
+    model = find_model(options.model, options.size)
+    shapes = model.chain.shapes((1, channels(model), *sized(model)))
+    pixel = ReceptiveField((1, 1), (1, 1), (0, 0))
+    fields = [pixel, *(receptive_field(model.chain, name) for name in model.chain.names)]
     rows: list[dict[str, Any]] = [
         {"name": name, "type": type(layer).__name__, "input": shapes[n][1:], "output": shapes[n + 1][1:],
          "sees": sees and vars(sees), "cutoff_below_spreads_over": under and under.size}
         for n, ((name, layer), under, sees) in enumerate(zip(model.chain, fields, fields[1:]))]
     if options.json:
         return dumped(rows)
-    head = ("layer", "type", "input", "output", "an output sees", "a cut-off below it spreads over")
-    cells = [head] + [(row["name"], row["type"], by(row["input"]), by(row["output"]), seen(row["sees"]),
-                       by(row["cutoff_below_spreads_over"] or ()) or WHOLE) for row in rows]
+    cells = [("layer", "type", "input", "output", "an output sees", "a cut-off below it spreads over")]
+    cells += [(row["name"], row["type"], by(row["input"]), by(row["output"]), seen(row["sees"]),
+               by(row["cutoff_below_spreads_over"] or ()) or WHOLE) for row in rows]
     widths = [max(map(len, column)) for column in zip(*cells)]
-    return "\n".join("  ".join(cell.ljust(width) for cell, width in zip(line, widths)).rstrip() for line in cells)
+    lines = ("  ".join(cell.ljust(width) for cell, width in zip(line, widths)) for line in cells)
+    return "\n".join(line.rstrip() for line in lines)
 
 
 def evaluate_command(options: Namespace, watch: Watch) -> str:
@@ -143,10 +146,18 @@ def evaluate_command(options: Namespace, watch: Watch) -> str:
     model, _ = ready(options.model, options.size)
     table = evaluate({Path(options.model).name: model}, options.count, options.seed, watch)
     if options.json:
-        rows = {name: {column: None if value != value else value for column, value in zip(table.columns[1:], values)}
-                for name, *values in table.rows}   # NaN, of a class that no scene holds, is not JSON
+        rows = {name: {column: None if np.isnan(value) else value   # NaN, of a class in no scene, is not JSON
+                       for column, value in zip(table.columns[1:], values)} for name, *values in table.rows}
         return dumped({"count": options.count, "seed": options.seed, "average_precision": rows})
-    return f"average precision (VOC 2007, 11 points) on {options.count} test scenes, seed {options.seed}\n{table}"
+    return (f"average precision (VOC 2007, 11 points) on {options.count} test scenes, seed {options.seed}\n"
+            f"{table}")
+
+
+def spare(option: str, path: str | None, *inputs: str) -> None:
+    """An error if nothing can be written to `path`, or if it is one of the files that are read."""
+    for other in inputs if path and writable(path).exists() else ():
+        if path and Path(other).exists() and Path(path).samefile(other):
+            raise ValueError(f"got {option} {path}, an input that would be lost: choose another path")
 
 
 def by(shape: Sequence[int]) -> str:
@@ -162,12 +173,3 @@ def seen(sees: Any) -> str:
 
 def dumped(values: Any) -> str:
     return json.dumps(values, indent=2, allow_nan=False)
-
-
-def spare(option: str, path: str | None, *inputs: str) -> None:
-    """An error if `path` cannot be written, or is one of the files that are read."""
-    if path and writable(path).exists():
-        for other in inputs:
-            if Path(other).exists() and Path(path).samefile(other):
-                raise ValueError(f"got {option} {path}, which is the input {other} and would be lost: "
-                                 "choose another path")

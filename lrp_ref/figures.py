@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import islice
 from typing import Any
 
 from lrp_ref.arrays import Array
@@ -16,51 +17,52 @@ from lrp_ref.photograph import resize
 from lrp_ref.picture import LARGEST, Figure, Panel, Row, figure
 from lrp_ref.relevance import explain
 
-ROWS = 100   # of one figure: 30,000 pixels
+ROWS = 100   # of one figure, which is then some 30,000 pixels high
 
 
 def pixel_cutoff(network: Network) -> str:
     """The layer above the lowest convolution: the cut-off below it is the paper's cut-off at R(1)."""
-    return above(network, Conv2D, 1) or refuse("convolution", "explain the photographs one by one")
+    return above(network, Conv2D, 1, "explain the photographs one by one, without a figure")
 
 
 def pool_cutoff(network: Network) -> str:
-    """The layer above the second pooling (or the only one): below it, relevance spreads over what that pooling sees."""
-    return above(network, Pool, 2) or refuse("pooling", "name the layer of the higher cut-off, --cutoff LAYER")
+    """The layer above the second pooling (or the only one): R spreads below over what that pooling sees."""
+    return above(network, Pool, 2, "name the layer of the higher cut-off, --cutoff LAYER")
 
 
-def above(network: Network, kind: type[Layer], count: int) -> str | None:
+def above(network: Network, kind: type[Layer], count: int, cure: str) -> str:
     """The name of the layer above the `count`th layer of a kind, or above the last where there are fewer."""
     found = [n for n, (_, layer) in enumerate(network) if isinstance(layer, kind)][:count]
-    return network.names[found[-1] + 1] if found and found[-1] + 1 < len(network) else None
-
-
-def refuse(kind: str, cure: str) -> str:
-    raise ValueError(f"got a network without a {kind} that has a layer above it, needed one to cut off there: {cure}")
+    if not found or found[-1] + 1 == len(network):
+        raise ValueError(f"got a network without a {kind.__name__} that has a layer above it, needed one to "
+                         f"cut off there: {cure}")
+    return network.names[found[-1] + 1]
 
 
 def paper_figure(model: Model, photographs: Mapping[str, Any] | Iterable[tuple[str, Any]],
                  rules: Callable[[Network], Rules], target: int | None, below: str | None = None,
-                 colours: str = "paper", watch: Callable[[str], object] = str, percentile: float = 100) -> Figure:
-    """A row per photograph: input; heatmap without cut-off; with cut-off at R(1); that one as alpha; with a higher one.
+                 colours: str = "paper", watch: Callable[[str], object] = str,
+                 percentile: float = 100) -> Figure:
+    """A row per photograph: input; heatmap; with cut-off at R(1); that one as alpha; with a higher cut-off.
 
-    photographs  {label: (H, W) or (H, W, 3) in [0, 1]}, or pairs of them; only as much is kept as a panel shows
+    photographs  {label: (H, W) or (H, W, 3) in [0, 1]} or such pairs; only what a panel shows is kept of them
     target       a class index, or None for each photograph's top score
     below        the higher cut-off; None: the layer above the second pooling
-    percentile   of |relevance|, shown in the strongest colour of each heatmap
+    percentile   of |relevance|, shown in each heatmap's strongest colour
     """
     pairs = photographs.items() if isinstance(photographs, Mapping) else photographs
-    seen = [(label, model.prepare(pixels), thumbnail(pixels)) for label, pixels in pairs]   # before the long work
+    seen = [(label, model.prepare(pixels), thumbnail(pixels)) for label, pixels in islice(pairs, ROWS + 1)]
     if not 0 < len(seen) <= ROWS:
-        raise ValueError(f"got {len(seen)} photographs, needed 1 to {ROWS} for one figure: make several figures")
+        more = "more than " if seen else ""
+        raise ValueError(f"got {more}{min(len(seen), ROWS)} photographs, needed 1 to {ROWS} in a figure: make several")
     network = model.network(seen[0][1].shape)
     low, high = pixel_cutoff(network), below or pool_cutoff(network)
     full = rules(network)
-    chosen = full, cutoff(full, low), cutoff(full, high)
+    columns = full, cutoff(full, low), cutoff(full, high)
     rows = []
     for n, (label, x, shown) in enumerate(seen, 1):
         named = prefixed(watch, f"{n} of {len(seen)}, {label}: ")
-        explained = [explain(network, x, columns, target, named) for columns in chosen]
+        explained = [explain(network, x, column, target, named) for column in columns]
         scores = explained[0].scores[0]
         best = int(scores.argmax()) if target is None else target
         caption = f"{label}\n{model.classes[best]}: {float(scores[best]):.2f}"
@@ -82,7 +84,8 @@ def prefixed(watch: Callable[[str], object], text: str) -> Callable[[str], objec
 
 
 def thumbnail(pixels: Array) -> Array:
-    """The photograph, its longer side at most twice that of the largest panel: 40 large ones would fill the memory."""
+    """The photograph, or where it is larger than two panels, as large as those: 40 would fill the memory."""
     height, width = pixels.shape[:2]
-    shrink = min(1, 2 * LARGEST / max(height, width))
-    return resize(pixels, (max(1, round(shrink * height)), max(1, round(shrink * width)))) if shrink < 1 else pixels
+    shrink = 2 * LARGEST / max(height, width)
+    size = max(1, round(shrink * height)), max(1, round(shrink * width))
+    return resize(pixels, size) if shrink < 1 else pixels

@@ -10,11 +10,11 @@ from typing import Any, NoReturn
 from lrp_ref.rule_names import RULE_HELP
 from lrp_ref.version import __version__
 
-ABOUT = """Explain a classifier's decision by Layer-wise Relevance Propagation: hand its score back to the pixels, layer
-by layer, and account for every bit of it."""
-KNOWS = """The bundled model knows six textures (brick, grass, gravel, cat, text, stars), seen in grey at 128 x 128. It
-shows how LRP works and has nothing to say about other photographs: for your own, bring your own model (--model FILE; see
-lrp_ref.save_model and lrp_ref.convert.from_torch)."""
+ABOUT = """Explain a classifier's decision by Layer-wise Relevance Propagation: hand its score back to the
+pixels, layer by layer, and account for every bit of it."""
+KNOWS = """The bundled model knows six textures (brick, grass, gravel, cat, text, stars), seen in grey at
+128 x 128. It shows how LRP works and has nothing to say about other photographs: for your own, bring your own
+model (--model FILE; see lrp_ref.save_model and lrp_ref.convert.from_torch)."""
 
 
 class Parser(argparse.ArgumentParser):
@@ -23,10 +23,12 @@ class Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         raise ValueError(f"{message}: see {self.prog} --help")
 
-    def parse_known_args(self, *given: Any) -> Any:  # type: ignore[override]   # here, because the top parser does not know a command's options
+    def parse_known_args(self, *given: Any) -> Any:  # type: ignore[override]
+        """Nothing may remain: here, because the top parser knows neither the command nor its options."""
         options, unknown = super().parse_known_args(*given)
         if unknown:
-            near = get_close_matches(unknown[0].partition("=")[0], re.findall(r"--\w+", self.format_usage()), n=1)
+            known = re.findall(r"--\w+", self.format_usage())
+            near = get_close_matches(unknown[0].partition("=")[0], known, n=1)
             hint = f", did you mean {near[0]}?" if near else ""
             self.error(f"got {' '.join(unknown)}, which {self.prog} does not know{hint}")
         return options, unknown
@@ -46,18 +48,20 @@ def parser() -> argparse.ArgumentParser:
     which(new)
     how(new)
     new.add_argument("--cutoff", metavar="LAYER",
-                     help="spread relevance evenly below this layer, whatever the rules there (see lrp-ref layers)")
+                     help="spread relevance evenly below this layer, whatever the rules (see lrp-ref layers)")
     new.add_argument("--output", metavar="FILE.png", help="write the heatmap at the photograph's own size")
-    new.add_argument("--save", metavar="FILE.npz", help="write the arrays relevance, heatmap, scores, target and rules")
+    new.add_argument("--save", metavar="FILE.npz",
+                     help="write the arrays relevance, heatmap, scores, target and rules")
     json(new)
 
-    new = command("figure", "Draw the paper's Figure 1. A row per photograph: input, heatmap without cut-off, heatmap "
-                  "with cut-off at R(1), the input with that heatmap as alpha channel, and a heatmap with a higher "
-                  "cut-off; each heatmap has its own scale. At most 1600 pixels wide and 100 rows.")
+    new = command("figure", "Draw the paper's Figure 1. A row per photograph: input, heatmap without cut-off, "
+                  "heatmap with cut-off at R(1), the input with that heatmap as alpha channel, and a heatmap "
+                  "with a higher cut-off; each heatmap has its own scale. At most 1600 pixels wide, 100 rows.")
     new.add_argument("images", nargs="+", metavar="IMAGE", help="photographs: PNG, JPEG, TIFF, ...")
     which(new)
     how(new)
-    new.add_argument("--cutoff", metavar="LAYER", help="the higher cut-off (default: above the second pooling)")
+    new.add_argument("--cutoff", metavar="LAYER",
+                     help="the higher cut-off (default: below the layer above the second pooling)")
     new.add_argument("--output", default="figure.png", metavar="FILE.png", help="default: figure.png")
 
     new = command("demo", "Explain the bundled scene. Prints scores, rules and ledger and draws the figure.")
@@ -65,13 +69,14 @@ def parser() -> argparse.ArgumentParser:
 
     json(command("models", "List the bundled models. What they know, and who made them."))
 
-    new = command("layers", "List a model's layers. Names, types, shapes and receptive fields, to choose a cut-off by.")
+    new = command("layers", "List a model's layers. Names, types, shapes and receptive fields, to choose a "
+                  "cut-off by.")
     new.add_argument("model", metavar="MODEL", help="cnn, or a model file")
     size(new)
     json(new)
 
-    new = command("evaluate", "Average precision on test scenes. Scenes are cut from the bundled photographs and made "
-                  "anew from a seed; VOC 2007's measure with 11 points, per class.")
+    new = command("evaluate", "Average precision on test scenes. Scenes are cut from the bundled photographs "
+                  "and made anew from a seed; VOC 2007's measure with 11 points, per class.")
     which(new)
     new.add_argument("--count", type=int, default=300, metavar="N", help="how many scenes (default: 300)")
     new.add_argument("--seed", type=int, default=2016, metavar="N",
@@ -89,11 +94,12 @@ def which(new: argparse.ArgumentParser) -> None:
 
 def how(new: argparse.ArgumentParser) -> None:
     """Options that say what is explained and by which rules, and how it is shown."""
-    new.add_argument("--class", dest="target", metavar="NAME_OR_INDEX", help="what to explain (default: top score)")
+    new.add_argument("--class", dest="target", metavar="NAME_OR_INDEX",
+                     help="what to explain (default: top score)")
     new.add_argument("--rule", default="paper", metavar="RULE", help=RULE_HELP)
     new.add_argument("--first", metavar="zbox|wsquare|flat",
-                     help="another rule for the lowest layer with weights; zbox takes its bounds from the model's "
-                     "preprocessing, or write zbox:LOW,HIGH")
+                     help="another rule for the lowest layer with weights; zbox takes its bounds from the "
+                     "model's preprocessing, or write zbox:LOW,HIGH")
     new.add_argument("--percentile", type=float, default=100, metavar="P",
                      help="strongest colour at this percentile of |relevance| (default: 100, the largest)")
     new.add_argument("--colours", default="paper", choices=("paper", "safe"),
@@ -101,7 +107,7 @@ def how(new: argparse.ArgumentParser) -> None:
 
 
 def size(new: argparse.ArgumentParser) -> None:
-    new.add_argument("--size", metavar="HxW", help="input height and width, for model files that do not say them")
+    new.add_argument("--size", metavar="HxW", help="input size, for model files that do not say it")
 
 
 def json(new: argparse.ArgumentParser) -> None:

@@ -1,4 +1,4 @@
-"""What an explanation says: as text of at most about 100 columns, and as JSON."""
+"""What an explanation says: as text of at most about 100 columns, and as plain values for JSON."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from lrp_ref.ledger import COLUMNS
 from lrp_ref.models import Model
 from lrp_ref.relevance import Explanation
 
-WIDTH, MOST = 100, 10   # columns, scores
+WIDTH, MOST, LONGEST = 100, 10, 60   # columns, scores, letters of a class name
 
 
 def text(model: Model, e: Explanation, index: int, rules: Rules) -> str:
@@ -25,40 +25,40 @@ def scores_text(model: Model, scores: Array, index: int) -> str:
     """The scores, highest first, at most ten; the explained one is among them and marked."""
     order = sorted(range(len(scores)), key=lambda n: -scores[n])
     shown = order[:MOST] if index in order[:MOST] else [*order[:MOST - 1], index]
-    names = [cut(model.classes[n]) for n in shown]
-    places = ".4f" if 0.01 <= abs(scores).max() < 1e6 else ".4e"
-    lines = [f"  {name:<{max(map(len, names))}} {scores[n]:10{places}}{'   <- explained' if n == index else ''}"
-             for n, name in zip(shown, names)]
+    names = [name if len(name) <= LONGEST else name[:LONGEST - 3] + "..." for name in model.classes]
+    width, places = max(len(names[n]) for n in shown), ".4f" if 0.01 <= abs(scores).max() < 1e6 else ".4e"
+    mark = {index: "   <- explained"}
+    lines = [f"  {names[n]:<{width}} {scores[n]:10{places}}{mark.get(n, '')}" for n in shown]
     if len(scores) > len(shown):
         lines.append(f"  ({len(scores) - len(shown)} more)")
     if scores[index] <= 0:
-        lines.append(f"  (the explained score is {'negative' if scores[index] else '0'}, and so is the sum of the "
-                     "relevance that is handed down)")
+        lines.append(f"  (the explained score is {'negative' if scores[index] else '0'}, "
+                     "and so is the sum of the relevance handed down from it)")
     return "\n".join(lines)
-
-
-def cut(name: str) -> str:
-    return name if len(name) <= 60 else name[:57] + "..."
 
 
 def rules_text(rules: Rules) -> str:
     """A line per rule: the layers that have it."""
     layers: dict[str, list[str]] = {}
-    for name, rule in rules.items():
-        layers.setdefault(repr(rule), []).append(name)
+    for name, rule in names(rules).items():
+        layers.setdefault(rule, []).append(name)
     width = min(max(map(len, layers)), WIDTH // 3)
-    return "\n".join(fill(f"{rule:<{width}}  {', '.join(names)}", WIDTH, initial_indent="  ",
+    return "\n".join(fill(f"{rule:<{width}}  {', '.join(having)}", WIDTH, initial_indent="  ",
                           subsequent_indent=" " * (width + 4), break_long_words=False, break_on_hyphens=False)
-                     for rule, names in layers.items())
+                     for rule, having in layers.items())
+
+
+def names(rules: Rules) -> dict[str, str]:
+    """{layer: the rule as it is written in Python}"""
+    return {name: repr(rule) for name, rule in rules.items()}
 
 
 def facts(model: Model, e: Explanation, index: int, rules: Rules) -> dict[str, Any]:
-    """The same as plain values for JSON. Scores are a list: two classes may have the same name."""
+    """The same as plain values. Scores are a list: two classes may have the same name."""
     scores = [{"index": n, "name": name, "score": float(score)}
               for n, (name, score) in enumerate(zip(model.classes, e.scores[0]))]
     return {
-        "target": scores[index], "scores": scores,
-        "rules": {name: repr(rule) for name, rule in rules.items()},
+        "target": scores[index], "scores": scores, "rules": names(rules),
         "ledger": {name: dict(zip(COLUMNS, (float(column[0]) for column in account.totals())))
                    for name, account in e.ledger},
         "total": {column: float(values[0]) for column, values in e.ledger.total().items()},

@@ -1,4 +1,4 @@
-"""Rules by the names a person types: `alphabeta:2,1`, `epsilon:0.01`, `zplus`, or a preset such as `paper`."""
+"""Rules by the names a person types: `alphabeta:2,1`, `epsilon:0.01`, `zplus`, or a preset: `paper`."""
 
 from __future__ import annotations
 
@@ -37,13 +37,13 @@ PRESETS: dict[str, Callable[[Network, Model], Rules]] = {
     "epsilon_gamma_box": lambda network, model: epsilon_gamma_box(network, *box(model)),
 }
 WRITTEN = ", ".join(text for _, text in RULES.values())
-RULE_HELP = (f"a preset: {', '.join(PRESETS)} (default: paper); or one rule for every layer with "
-             f"weights: {WRITTEN}")
+RULE_HELP = (f"a preset: {', '.join(PRESETS)} (default: paper); or one rule for every layer with weights: "
+             + WRITTEN)
 
 
 def rules_for(model: Model, network: Network, text: str = "paper", first: str | None = None,
               below: str | None = None) -> Rules:
-    """The rule of every layer: `text` names a rule or a preset, `first` the lowest layer's, `below` a cut-off."""
+    """Every layer's rule: `text` names a rule or a preset, `first` the lowest layer's, `below` a cut-off."""
     name, _, given = plain(text).partition(":")
     if name in PRESETS:
         if given:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from fractions import Fraction
-from math import prod
 from typing import Any
 
 import numpy as np
@@ -34,7 +32,7 @@ from lrp_ref import (
 )
 from lrp_ref.arrays import Array, convert_numbers
 from lrp_ref.checks import definitions as by_loops
-from lrp_ref.checks.definitions import Map, Step, Unit, Units
+from lrp_ref.checks.definitions import Map, Step, Units
 from lrp_ref.ledger import Account
 from lrp_ref.linear_map import LinearMap
 from lrp_ref.relevance import step
@@ -104,7 +102,7 @@ class Example:
 STATISTICS = [fractions("1 -1/2 3"), fractions("4 9/4 1/9"), fractions("-1 3/2 2"), fractions("1/4 -2 0")]
 
 RATIONAL: dict[str, Example] = {
-    "Linear": Example(Linear(mixed((4, 3), 1), mixed((3,), 2)), (4,)),
+    "Linear": Example(Linear(mixed((5, 3), 52), mixed((3,), 53)), (5,)),
     "Linear on rows, no bias": Example(Linear(mixed((4, 2), 3)), (3, 4)),
     "Conv2D": Example(Conv2D(mixed((4, 1, 2, 3), 4), mixed((4,), 5), (1, 2), (2, 1), (2, 1), 2), (2, 3, 5)),
     "Conv2D, no bias": Example(Conv2D(mixed((3, 2, 3, 2), 6), pad=1), (2, 3, 4)),
@@ -288,17 +286,3 @@ def columns(account: Account) -> list[Any]:
     """[handed, bias, stabiliser, dead] of a single output."""
     return [column.item() for column in account.parts()]
 
-
-def window_of_all(x: Array) -> tuple[int, int]:
-    return x.shape[2], x.shape[3]
-
-
-def size_of(shape: tuple[int, ...]) -> int:
-    return prod(shape)
-
-
-def sides(unit: Unit) -> Unit:
-    return unit[-2:]
-
-
-Function = Callable[[Array], Array]

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 from helpers import fractions, types_in
-from hypothesis import assume, example, given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from lrp_ref import arrays
@@ -25,7 +25,6 @@ from lrp_ref.arrays import (
     plus,
     positive,
     power,
-    sign,
     sqrt,
     square,
     times,
@@ -105,8 +104,8 @@ def test_a_third_becomes_the_nearest_float() -> None:
 @number_types
 def test_what_is_made_from_an_array_has_its_number_type(number: type) -> None:
     x = array(number)
-    for made in (zeros((2, 3), x), zeros((1,), x), positive(x), negative(x), square(x), ones_like(x), sign(x),
-                 divide(x, x), divide(x, ones_like(x)), times(x, x), plus(x, x)):
+    for made in (zeros((2, 3), x), zeros((1,), x), positive(x), negative(x), square(x), ones_like(x), divide(x, x),
+                 divide(x, ones_like(x)), times(x, x), plus(x, x)):
         assert types_in(made) == {number}
 
 
@@ -131,11 +130,6 @@ def test_positive_and_negative_split_at_zero() -> None:
 
 def test_ones_like_takes_no_memory_of_its_own() -> None:
     assert not any(ones_like(np.zeros((1000, 1000))).strides)
-
-
-def test_the_sign_of_zero_is_plus() -> None:
-    assert sign(fractions("-1/3 0 5")).tolist() == [-1, 1, 1]
-    assert sign(np.array([-0.0])).tolist() == [1]
 
 
 def test_division_by_zero_gives_zero_whatever_is_divided() -> None:
@@ -265,10 +259,9 @@ def test_what_is_inside_the_frame_is_the_image(case: tuple[Window, tuple[int, in
 
 @given(windows_and_images())
 @example((Window((2, 3), (1, 2), (1, 1), (1, 1)), (1, 4)))    # every strip reaches the whole image
-@example((Window((3, 1), (1, 1), (2, 0), (2, 0)), (2, 3)))    # strips that reach one row of the image only
+@example((Window((1, 1), (1, 1), (3, 0), (4, 0)), (2, 3)))    # strips wholly in the padding, above and below
 def test_every_strip_of_output_rows_is_a_window_of_its_own(case: tuple[Window, tuple[int, int]]) -> None:
     window, image = case
-    assume(max(window.before[0], window.after[0]) < window.extent[0])     # every strip has a row of the image
     x = np.arange(1.0, image[0] * image[1] + 1).reshape(1, *image)
     rows, columns = window.outputs(image)
     whole = [tap.tolist() for tap in window.taps(window.spread(x), (rows, columns))]

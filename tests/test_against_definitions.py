@@ -1,0 +1,178 @@
+"""The array code is the definition by loops, in fractions: forward value, relevance, and all four columns."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+from helpers import (
+    RATIONAL,
+    RULES,
+    Example,
+    F,
+    assert_as_defined,
+    defined,
+    mixed,
+    pairs,
+    relevance_for,
+    takes,
+    units,
+)
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from lrp_ref import (
+    LRN,
+    AdaptiveAvgPool,
+    AlphaBeta,
+    AvgPool,
+    BatchNorm,
+    Conv2D,
+    Epsilon,
+    Flat,
+    Flatten,
+    Gamma,
+    Linear,
+    MaxPool,
+    Network,
+    Pass,
+    ReLU,
+    SumPool,
+    Winner,
+    WSquare,
+    ZBox,
+    ZPlus,
+    explain,
+)
+from lrp_ref.layers import LAYERS as TYPES
+from lrp_ref.rules import Rule
+
+
+@pytest.mark.parametrize("case", RATIONAL.values(), ids=RATIONAL)
+def test_the_forward_pass_is_its_definition(case: Example) -> None:
+    layer, x = case.at(samples=3)
+    outputs = layer(x)
+    for n, sample in enumerate(x):
+        assert units(outputs[n]) == defined(layer, sample).output
+
+
+@pytest.mark.parametrize(("case", "rule"), pairs(RATIONAL))
+def test_every_rule_on_every_layer_is_its_definition(case: Example, rule: Rule) -> None:
+    layer, x = case.at()
+    assert_as_defined(layer, rule, x, relevance_for(layer(x)))
+
+
+@pytest.mark.parametrize("name", ["Linear", "Conv2D", "AvgPool", "BatchNorm", "LRN, taylor"])
+def test_z_box_with_bounds_by_channel_is_its_definition(name: str) -> None:
+    layer, x = RATIONAL[name].at()
+    channels = x.shape[1]
+    low, high = np.array([-1, -4, 0, -2, -3][:channels]), np.array([5, 3, 9, 4, 0][:channels])
+    assert_as_defined(layer, ZBox(low, high), x, relevance_for(layer(x)))
+    assert_as_defined(layer, ZBox(mixed((channels,), 1) - 6, mixed((channels,), 2) + 6), x, relevance_for(layer(x)))
+
+
+def test_every_layer_and_rule_with_an_exact_form_has_met_its_definition() -> None:
+    assert {type(case.layer).__name__ for case in RATIONAL.values()} == set(TYPES) - {"Tanh"}
+    assert {type(rule) for rule in RULES.values()} == {Epsilon, AlphaBeta, ZPlus, Gamma, ZBox, WSquare, Flat, Winner, Pass}
+
+
+# ---- Any geometry, any numbers ----
+
+
+@st.composite
+def layers(draw: Any) -> Example:
+    """A layer of any type and geometry, and a sample shape that it takes."""
+    def whole(low: int, high: int) -> int:
+        return draw(st.integers(low, high))
+
+    def two(low: int, high: int) -> tuple[int, int]:
+        return whole(low, high), whole(low, high)
+
+    def numbers(*shape: int) -> Any:
+        return mixed(shape, whole(0, 999))
+
+    kind = draw(st.sampled_from([Linear, Conv2D, MaxPool, AvgPool, SumPool, AdaptiveAvgPool, ReLU, Flatten, BatchNorm, LRN]))
+    channels, size, stride = whole(1, 2), two(1, 3), two(1, 3)
+    pad = whole(0, size[0] - 1), whole(0, size[1] - 1)
+    image = (channels, size[0] + whole(0, 2), size[1] + whole(0, 2))
+    if kind is Linear:
+        i, j = two(1, 4)
+        return Example(Linear(numbers(i, j), numbers(j) if draw(st.booleans()) else None),
+                       (whole(1, 2), i) if draw(st.booleans()) else (i,))
+    if kind is Conv2D:
+        groups, outputs, dilation, pad = whole(1, 2), whole(1, 2), two(1, 2), two(0, 3)
+        bias = numbers(groups * outputs) if draw(st.booleans()) else None
+        layer = Conv2D(numbers(groups * outputs, channels, *size), bias, stride, pad, dilation, groups)
+        rows, columns = (max(1, extent - 2 * p) + whole(0, 2) for extent, p in zip(layer.window.extent, pad))
+        return Example(layer, (groups * channels, rows, columns))
+    if kind is MaxPool:
+        return Example(MaxPool(size, stride, pad, draw(st.booleans())), image)
+    if kind is AvgPool:
+        return Example(AvgPool(size, stride, pad, draw(st.booleans()), draw(st.booleans())), image)
+    if kind is SumPool:
+        return Example(SumPool(size, stride, F(whole(1, 4), 3)), image)
+    if kind is AdaptiveAvgPool:
+        return Example(AdaptiveAvgPool(two(1, 4)), image)
+    if kind is BatchNorm:
+        roots = numbers(channels) ** 2 + F(0)
+        variance = np.where(roots == 0, F(4, 9), roots)
+        return Example(BatchNorm(numbers(channels), variance, numbers(channels), numbers(channels), epsilon=0), image)
+    if kind is LRN:
+        window = draw(st.sampled_from([1, 3, 5]))
+        return Example(LRN(window, F(whole(0, 6), 3), whole(1, 2), whole(1, 2), draw(st.booleans())), (whole(1, 4), *size))
+    return Example(kind(), image)
+
+
+fifths = st.integers(0, 10).map(lambda n: F(n, 5))
+rules = st.one_of(
+    st.builds(Epsilon, fifths), st.builds(lambda beta: AlphaBeta(1 + beta, beta), fifths), st.just(ZPlus()),
+    st.builds(Gamma, fifths), st.builds(ZBox, fifths.map(lambda n: -n), fifths), st.just(WSquare()), st.just(Flat()),
+    st.just(Winner()), st.just(Pass()),
+)
+seeds = st.integers(0, 999)
+
+TIES = Example(MaxPool((2, 3), (1, 2), (1, 1), ceil=True), (1, 3, 4))
+
+
+@settings(max_examples=250)
+@given(layers(), rules, seeds, seeds)
+@example(TIES, Winner(), 0, 0)
+@example(Example(Conv2D(mixed((1, 1, 1, 1), 1), mixed((1,), 2), pad=2), (1, 1, 2)), Gamma(F(1)), 0, 1)
+def test_any_rule_on_any_layer_is_its_definition(case: Example, rule: Rule, seed: int, other: int) -> None:
+    layer, x = case.at(samples=1, seed=seed)
+    if not takes(layer.linearize(x)[1], rule):
+        rule = Epsilon(0)
+    outputs = layer(x)
+    assert units(outputs[0]) == defined(layer, x[0]).output
+    assert_as_defined(layer, rule, x, relevance_for(outputs, other))
+
+
+@settings(max_examples=60)
+@given(layers(), rules, seeds)
+def test_any_rule_on_inputs_with_many_ties_and_zeros_is_its_definition(case: Example, rule: Rule, seed: int) -> None:
+    layer = case.layer
+    rng = np.random.default_rng(seed)
+    x = np.vectorize(F, otypes=[object])(rng.choice([-1, 0, 0, 1], (1, *case.shape)))
+    if not takes(layer.linearize(x)[1], rule):
+        rule = Flat()
+    assert_as_defined(layer, rule, x, relevance_for(layer(x), seed))
+
+
+@settings(max_examples=25)
+@given(st.lists(rules, min_size=3, max_size=3), seeds, seeds)
+def test_a_network_is_its_layers_definitions_one_after_another(chosen: list[Rule], seed: int, other: int) -> None:
+    stack: list[Any] = [("conv", Conv2D(mixed((2, 1, 2, 2), seed), mixed((2,), other), pad=(0, 1))), ("relu", ReLU()),
+                        ("pool", MaxPool((2, 2), 1)), ("flat", Flatten()), ("fc", Linear(mixed((12, 2), other)))]
+    network, x = Network(stack), mixed((1, 1, 4, 3), seed)
+    xs = network.activations(x)
+    given_rules = iter(chosen)
+    table: dict[str, Rule] = {}
+    for (name, layer), a in zip(network, xs):
+        m = layer.linearize(a)[1]
+        rule = next(given_rules) if name in ("conv", "pool", "fc") else Pass()
+        table[name] = rule if takes(m, rule) else Epsilon(F(1, 5))
+    R = relevance_for(xs[-1], other)
+    e = explain(network, x, table, R)
+    for (name, layer), a in reversed(list(zip(network, xs))):
+        assert_as_defined(layer, table[name], a, R)
+        R = e.relevances[name]
+    assert (R == e.relevance).all()

@@ -1,0 +1,218 @@
+"""Convolution: cross-correlation with stride, padding, dilation and groups, whole or in pieces."""
+
+import re
+from itertools import product
+from typing import Any
+
+import numpy as np
+import pytest
+from helpers import F, defined, fractions, image, mixed, relevance_for, units
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from lrp_ref import AlphaBeta, Conv2D, Epsilon, Flat, Gamma, Network, ZBox, explain
+from lrp_ref.arrays import same
+from lrp_ref.layers import conv
+
+
+def kernel(*channels: str) -> Any:
+    """One output channel from its input channels, rows separated by commas."""
+    return image(*channels)
+
+
+def test_a_convolution_correlates_without_flipping_the_kernel() -> None:
+    layer = Conv2D(kernel("1 10, 100 1000"), fractions("1/2"))
+    # 1 + 20 + 400 + 5000 + 1/2 and 2 + 30 + 500 + 6000 + 1/2
+    assert layer(image("1 2 3, 4 5 6")).tolist() == image("10843/2 13065/2").tolist()
+
+
+def test_stride_and_padding_are_rows_then_columns_and_the_padding_is_zero() -> None:
+    layer = Conv2D(kernel("1 1 1, 1 1 1"), stride=(2, 1), pad=(1, 0))
+    # rows (-1, 0) and (1, 2), columns 0..2 and 1..3
+    assert layer(image("1 2 3 4, 5 6 7 8, 9 10 11 12")).tolist() == image("6 9, 48 54").tolist()
+
+
+def test_dilation_spreads_the_kernel_per_axis() -> None:
+    layer = Conv2D(kernel("1 10, 100 1000"), dilation=(1, 3))
+    # columns 0 and 3, then 1 and 4
+    assert layer(image("1 2 3 4 5, 6 7 8 9 10")).tolist() == image("9641 10752").tolist()
+    layer = Conv2D(kernel("1 10, 100 1000"), dilation=(2, 1))
+    assert layer(image("1 2, 3 4, 5 6, 7 8")).tolist() == image("6521, 8743").tolist()
+
+
+def test_output_channels_of_a_group_see_its_own_input_channels() -> None:
+    weight = np.concatenate([kernel("1", "2"), kernel("3", "4"), kernel("5", "6")] * 2)
+    layer = Conv2D(weight, groups=2)
+    # output channels 0..2 see inputs 0 and 1, output channels 3..5 see inputs 2 and 3
+    x = image("1", "10", "100", "1000")
+    assert layer(x).tolist() == image("21", "43", "65", "2100", "4300", "6500").tolist()
+
+
+def test_channels_rows_and_columns_of_the_weight_are_in_this_order() -> None:
+    layer = Conv2D(kernel("1 2, 3 4", "5 6, 7 8"))
+    # with a single 1 at channel c, row y, column x, that weight comes out
+    for c, y, x in product(range(2), repeat=3):
+        a = np.where(np.arange(8).reshape(1, 2, 2, 2) == 4 * c + 2 * y + x, F(1), F(0))
+        assert layer(a).item() == 4 * c + 2 * y + x + 1
+
+
+def test_the_bias_belongs_to_output_channels_also_where_columns_are_as_many() -> None:
+    layer = Conv2D(np.concatenate([kernel("1"), kernel("-1"), kernel("2")]), fractions("10 20 30"))
+    assert layer(image("1 2 3")).tolist() == image("11 12 13", "19 18 17", "32 34 36").tolist()
+
+
+def test_a_window_wholly_in_the_padding_puts_out_its_bias() -> None:
+    layer = Conv2D(kernel("5"), fractions("7"), pad=(1, 0))
+    assert layer(image("3 4")).tolist() == image("7 7, 22 27, 7 7").tolist()
+
+
+def test_an_int_means_both_axes() -> None:
+    layer = Conv2D(np.ones((1, 1, 2, 3)), stride=2, pad=3, dilation=np.int64(4))
+    assert (layer.stride, layer.pad, layer.dilation) == ((2, 2), (3, 3), (4, 4))
+    layer = Conv2D(np.ones((1, 1, 2, 3)), stride=[2, 1], pad=np.array([0, 3]))
+    assert (layer.stride, layer.pad, layer.dilation) == ((2, 1), (0, 3), (1, 1))
+
+
+# ---- Pieces ----
+
+
+@st.composite
+def convolutions(draw: Any) -> tuple[Conv2D, Any]:
+    """A convolution of any geometry, and an input that it takes; some windows may lie in the padding alone."""
+    def two(low: int, high: int) -> tuple[int, int]:
+        return draw(st.integers(low, high)), draw(st.integers(low, high))
+    groups, outputs, channels = draw(st.sampled_from([(1, 1, 2), (1, 2, 1), (2, 1, 1), (2, 2, 1)]))
+    size, stride, pad, dilation = two(1, 3), two(1, 3), two(0, 3), two(1, 2)
+    bias = mixed((groups * outputs,), 2) if draw(st.booleans()) else None
+    layer = Conv2D(mixed((groups * outputs, channels, *size), draw(st.integers(0, 99))), bias, stride, pad, dilation,
+                   groups)
+    least = [max(1, extent - 2 * p) for extent, p in zip(layer.window.extent, pad)]
+    height, width = (draw(st.integers(n, n + 3)) for n in least)
+    return layer, mixed((draw(st.integers(1, 2)), groups * channels, height, width), draw(st.integers(0, 99)))
+
+
+SHORT = Conv2D(mixed((1, 1, 3, 2), 1), pad=1), mixed((1, 1, 2, 3), 2)     # one output row reaches the whole image
+FRAMED = Conv2D(mixed((1, 1, 1, 1), 1), mixed((1,), 3), pad=3), mixed((1, 1, 2, 3), 2)   # rows in the padding only
+
+
+@given(convolutions(), st.sampled_from([1, 7, 40]))
+@example(SHORT, 1)
+@example(FRAMED, 1)
+def test_the_forward_pass_is_the_definition_whole_or_in_pieces(case: tuple[Conv2D, Any], chunk: int) -> None:
+    layer, x = case
+    wanted = [defined(layer, sample).output for sample in x]
+    assert [units(z) for z in layer(x)] == wanted
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(conv, "CHUNK", chunk)
+        assert [units(z) for z in layer(x)] == wanted
+
+
+@given(convolutions(), st.sampled_from([1, 7, 40]))
+@example(SHORT, 1)
+@example(FRAMED, 1)
+def test_pieces_together_are_the_map(case: tuple[Conv2D, Any], chunk: int) -> None:
+    layer, x = case
+    a, m = layer.linearize(x)
+    s = relevance_for(layer(x))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(conv, "CHUNK", chunk)
+        z, below, met = 0 * s, 0 * x, np.zeros(s.shape, int)
+        for inputs, outputs, piece in m.pieces(x.shape):
+            z[outputs] = piece(a[inputs])
+            below[inputs] += piece.transpose(s[outputs], same, a[inputs].shape)
+            met[outputs] += 1
+    assert (met == 1).all()
+    assert z.tolist() == layer(x).tolist() and below.tolist() == m.transpose(s, same, x.shape).tolist()
+
+
+@given(convolutions(), st.sampled_from([Epsilon(F(1, 4)), AlphaBeta(2, 1), Gamma(F(1, 2)), ZBox(-4, 5), Flat()]),
+       st.sampled_from([1, 7, 40]))
+@example(SHORT, Flat(), 1)
+@example(FRAMED, Epsilon(0), 1)
+def test_relevance_and_ledger_are_the_same_whole_or_in_pieces(case: tuple[Conv2D, Any], rule: Any, chunk: int) -> None:
+    layer, x = case
+    network, R = Network([("conv", layer)]), relevance_for(layer(x))
+    whole = explain(network, x, {"conv": rule}, R)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(conv, "CHUNK", chunk)
+        pieces = explain(network, x, {"conv": rule}, R)
+    assert pieces.relevance.tolist() == whole.relevance.tolist()
+    for column in ("received", "handed", "bias", "stabiliser", "dead"):
+        got, wanted = getattr(pieces.ledger["conv"], column), getattr(whole.ledger["conv"], column)
+        assert got.shape == R.shape and got.tolist() == wanted.tolist(), column
+
+
+def test_a_small_chunk_makes_pieces_of_one_row_of_one_image(monkeypatch: pytest.MonkeyPatch) -> None:
+    layer, x = Conv2D(mixed((2, 1, 2, 2), 1)), mixed((2, 1, 4, 3), 2)
+    monkeypatch.setattr(conv, "CHUNK", 1)
+    assert len(list(layer.linearize(x)[1].pieces(x.shape))) == 2 * 3
+    monkeypatch.setattr(conv, "CHUNK", 2 * 4 * 2)       # two rows of two windows of four numbers
+    assert len(list(layer.linearize(x)[1].pieces(x.shape))) == 2 * 2
+
+
+# ---- Bad input ----
+
+
+@pytest.mark.parametrize("shape", [(2, 3), (1, 2, 3), (0, 1, 2, 2), (1, 1, 0, 2), (1, 1, 1, 2, 2)])
+def test_a_weight_has_four_axes(shape: tuple[int, ...]) -> None:
+    text = re.escape(f"Conv2D got a weight of shape {shape}, needed (O, C / groups, kh, kw)")
+    with pytest.raises(ValueError, match=f"^{text}$"):
+        Conv2D(np.ones(shape))
+
+
+def test_a_bias_has_one_number_for_each_output_channel() -> None:
+    with pytest.raises(ValueError, match=r"^Conv2D got bias of shape \(1,\), needed \(8,\)$"):
+        Conv2D(np.ones((8, 3, 3, 3)), np.ones(1))
+
+
+@pytest.mark.parametrize(("shape", "cure"), [((1, 4, 8, 8), "wrong image mode or weight?"),
+                                             ((1, 8, 9, 3), "transpose to (N, C, H, W)?")])
+def test_an_input_has_the_channels_of_the_weight(shape: tuple[int, ...], cure: str) -> None:
+    layer = Conv2D(np.ones((8, 3, 3, 3)))
+    text = re.escape(f"Conv2D got an input of shape {shape}, but weight (8, 3, 3, 3) with groups=1 needs 3 channels: {cure}")
+    for use in (layer, layer.linearize):
+        with pytest.raises(ValueError, match=f"^{text}$"):
+            use(np.ones(shape))
+
+
+def test_channels_needed_are_those_of_all_groups() -> None:
+    with pytest.raises(ValueError, match=r"with groups=2 needs 6 channels"):
+        Conv2D(np.ones((8, 3, 1, 1)), groups=2)(np.ones((1, 3, 2, 2)))
+
+
+@pytest.mark.parametrize("shape", [(3, 8, 8), (8, 8), (1, 1, 3, 8, 8)])
+def test_an_input_is_a_batch_of_images(shape: tuple[int, ...]) -> None:
+    text = re.escape(f"Conv2D got an input of shape {shape}, needed (N, C, H, W)")
+    with pytest.raises(ValueError, match=f"^{text}$"):
+        Conv2D(np.ones((8, 3, 3, 3)))(np.ones(shape))
+
+
+def test_an_image_is_at_least_as_large_as_the_window_less_its_padding() -> None:
+    layer = Conv2D(np.ones((2, 1, 3, 5)), pad=(1, 0), dilation=(2, 1))
+    assert layer(np.ones((1, 1, 3, 5))).shape == (1, 2, 1, 1)
+    for height, width in ((2, 5), (3, 4)):
+        text = re.escape(f"Conv2D got an image of {height} x {width} (shape (1, 1, {height}, {width})), but its window "
+                         "needs at least 3 x 5: use a larger image")
+        with pytest.raises(ValueError, match=f"^{text}$"):
+            layer(np.ones((1, 1, height, width)))
+
+
+@pytest.mark.parametrize("groups", [0, -1, 3, True, 2.0, "2", None])
+def test_groups_divide_the_output_channels(groups: Any) -> None:
+    text = re.escape(f"Conv2D got groups={groups!r}, which does not divide 4 outputs")
+    with pytest.raises(ValueError, match=f"^{text}$"):
+        Conv2D(np.ones((4, 1, 1, 1)), groups=groups)
+
+
+@pytest.mark.parametrize(("name", "least"), [("stride", 1), ("pad", 0), ("dilation", 1)])
+@pytest.mark.parametrize("bad", [-1, 1.5, "2", None, True, (1, 2, 3), (1,), (2, -1), (1, 2.0), (True, 1)])
+def test_geometry_is_an_int_or_a_pair_of_ints(name: str, least: int, bad: Any) -> None:
+    text = re.escape(f"Conv2D got {name}={bad!r}, needed an int or a pair of ints of at least {least}")
+    with pytest.raises(ValueError, match=f"^{text}$"):
+        Conv2D(np.ones((1, 1, 1, 1)), **{name: bad})
+
+
+def test_a_stride_or_dilation_of_zero_is_refused() -> None:
+    for name in ("stride", "dilation"):
+        with pytest.raises(ValueError, match=f"^Conv2D got {name}=0, needed an int or a pair of ints of at least 1$"):
+            Conv2D(np.ones((1, 1, 1, 1)), **{name: 0})

@@ -1,0 +1,376 @@
+"""What holds of every layer, every rule, and every rule on every layer."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from decimal import Decimal
+from typing import Any
+
+import numpy as np
+import pytest
+from helpers import (
+    COLUMNS,
+    IRRATIONAL,
+    LAYERS,
+    RATIONAL,
+    RULES,
+    Example,
+    F,
+    exact,
+    mixed,
+    pairs,
+    relevance_for,
+    takes,
+    total,
+    types_in,
+)
+
+from lrp_ref import LRN, AlphaBeta, Conv2D, Epsilon, Gamma, Linear, Network, ZBox, ZPlus, explain
+from lrp_ref.arrays import Array, convert_numbers, negative, ones_like, positive, same, square
+from lrp_ref.layers import LAYERS as TYPES
+from lrp_ref.layers import Layer
+from lrp_ref.ledger import Account
+from lrp_ref.linear_map import LinearMap
+from lrp_ref.relevance import step
+from lrp_ref.rules import Raised, Rule, Share
+
+FUNCTIONS: dict[str, Callable[[Array], Array]] = {
+    "same": same, "positive": positive, "negative": negative, "square": square, "ones_like": ones_like,
+    "w - 3 w+": lambda w: w - 3 * positive(w), "w + w-/2": Raised(F(1, 2), negative),
+}
+examples = pytest.mark.parametrize("example", LAYERS.values(), ids=LAYERS)
+rational = pytest.mark.parametrize("example", RATIONAL.values(), ids=RATIONAL)
+functions = pytest.mark.parametrize("f", FUNCTIONS.values(), ids=FUNCTIONS)
+rational_pairs = pytest.mark.parametrize(("example", "rule"), pairs(RATIONAL))
+irrational_pairs = pytest.mark.parametrize(("example", "rule"), pairs(IRRATIONAL))
+
+
+def test_every_layer_type_is_among_the_examples() -> None:
+    assert {type(example.layer) for example in LAYERS.values()} == set(TYPES.values())
+
+
+def test_every_rule_meets_layers_that_take_it_and_pass_meets_gates_only() -> None:
+    met = {rule: [name for name, example in LAYERS.items() if takes(example.map(np.float64)[1], rule)]
+           for rule in RULES.values()}
+    assert all(met.values()) and min(len(names) for names in met.values()) >= 6
+    assert met[RULES["Pass"]] == ["ReLU", "Flatten", "BatchNorm", "BatchNorm on vectors", "LRN", "Tanh",
+                                  "BatchNorm, epsilon", "LRN, Caffe"]
+
+
+def test_the_examples_mix_signs_zeros_and_dead_units() -> None:
+    for name in ("Linear", "Conv2D", "BatchNorm"):
+        a, m = RATIONAL[name].map()
+        for part in (positive(a), negative(a)):
+            assert m.apply(part, positive).any() and m.apply(part, negative).any(), name
+        assert (m.bias > 0).any() and (m.bias < 0).any() and (m(a) == 0).any() and (a == 0).any(), name
+    for name in ("Linear", "Conv2D"):
+        assert (RATIONAL[name].layer.weight == 0).any()
+
+
+# ---- Linearisation: m(a) = layer(x) ----
+
+
+def taylor(layer: Layer) -> bool:
+    """The one documented exception: a first-order map, which is not the layer itself."""
+    return isinstance(layer, LRN) and layer.taylor
+
+
+@rational
+def test_the_map_is_the_layer_exactly(example: Example) -> None:
+    layer, x = example.at()
+    a, m = layer.linearize(x)
+    assert (m(a) == layer(x)).all() != taylor(layer)
+
+
+@pytest.mark.parametrize("number", [np.float32, np.float64])
+@examples
+def test_the_map_is_the_layer_within_rounding(example: Example, number: type) -> None:
+    layer, x = example.at(number)
+    if taylor(layer):
+        return
+    a, m = layer.linearize(x)
+    terms = int(m.apply(ones_like(a), ones_like).max())
+    # every weight carries two roundings (a division, a sum), every product one, and the sum and bias one per term
+    n, unit = terms + 4, float(np.finfo(number).eps) / 2
+    bound = n * unit / (1 - n * unit) * (m.apply(abs(a), abs) + abs(m.bias))
+    assert (abs(m(a) - layer(x)) <= bound).all()
+
+
+@examples
+def test_the_map_has_the_layers_shapes(example: Example) -> None:
+    layer, x = example.at(np.float64, samples=3)
+    a, m = layer.linearize(x)
+    assert a.shape == x.shape and m(a).shape == layer(x).shape == layer.output_shape(x.shape)
+    assert np.broadcast_shapes(m.bias.shape, m(a).shape) == m(a).shape
+    assert m.transpose(m(a), same, a.shape).shape == x.shape
+
+
+# ---- Adjoint: sum_j s_j apply(a, f)_j = sum_i a_i transpose(s, f)_i ----
+
+
+def assert_adjoint(m: LinearMap, a: Array, f: Callable[[Array], Array], seed: int = 3) -> None:
+    forward = m.apply(a, f)
+    s = relevance_for(forward, seed)
+    assert forward.any() or f is negative
+    assert total(s * forward) == total(a * m.transpose(s, f, a.shape))
+
+
+@functions
+@rational
+def test_forward_and_backward_are_adjoint(example: Example, f: Callable[[Array], Array]) -> None:
+    a, m = example.map()
+    assert_adjoint(m, a, f)
+    assert_adjoint(m, mixed(a.shape, 17), f)      # a map is linear: any input will do
+
+
+@functions
+@pytest.mark.parametrize("example", IRRATIONAL.values(), ids=IRRATIONAL)
+def test_forward_and_backward_are_adjoint_of_the_rationals_that_floats_are(example: Example, f: Any) -> None:
+    a, m = example.map(np.float64)
+    assert_adjoint(exact(m), convert_numbers(a, F), f)
+
+
+@functions
+@rational
+def test_a_map_names_functions_of_its_weights_and_keeps_zero_outside_its_coverage(example: Example, f: Any) -> None:
+    # f = same plus twice ones_like is same + 2 on every connection, and on nothing else
+    a, m = example.map()
+    both = m.apply(a, lambda w: f(w) + 2 * ones_like(w))
+    assert (both == m.apply(a, f) + 2 * m.apply(a, ones_like)).all()
+
+
+@rational
+def test_several_functions_together_are_each_of_them(example: Example) -> None:
+    a, m = example.map()
+    chosen = [positive, FUNCTIONS["w - 3 w+"], ones_like]
+    each = [m.apply(a, f) for f in chosen]
+    assert all((z == w).all() for z, w in zip(m.apply_each(a, chosen), each, strict=True))
+    s = [relevance_for(z, n) for n, z in enumerate(each)]
+    parts = [m.transpose(s_f, f, a.shape) for s_f, f in zip(s, chosen)]
+    assert (m.transpose_sum(s, chosen, a.shape) == sum(parts[1:], start=parts[0])).all()
+
+
+# ---- Number types: what goes in comes out ----
+
+NUMBERS = [np.float32, np.float64, F, Decimal]
+number_types = pytest.mark.parametrize("number", NUMBERS, ids=lambda number: number.__name__)
+
+PARAMETERS: dict[str, Callable[[Any], Any]] = {
+    "Python floats": float, "NumPy floats": np.float64, "NumPy single floats": lambda c: np.float32(float(c)), "Fractions": F,
+}
+
+
+def rules_with(parameter: Callable[[Any], Any]) -> list[Rule]:
+    """Every rule, its parameters made by a type of number."""
+    p = parameter
+    return [Epsilon(p(F(1, 8))), AlphaBeta(p(F(3, 2)), p(F(1, 2))), Gamma(p(F(1, 8))), ZBox(p(-4), p(5)),
+            *RULES.values()]
+
+
+def can(example: Example, number: type) -> bool:
+    """Whether the layer's forward pass exists in that number type."""
+    name = next(name for name, other in LAYERS.items() if other is example)
+    return name in RATIONAL or number in (np.float32, np.float64) or (number is Decimal and name != "Tanh")
+
+
+@number_types
+@examples
+def test_layers_return_the_number_type_they_are_given(example: Example, number: type) -> None:
+    if not can(example, number):
+        return
+    layer, x = example.at(number)
+    a, m = layer.linearize(x)
+    assert types_in(layer(x)) == types_in(m(a)) == types_in(m.bias) == types_in(m.weight) == {number}
+    for f in FUNCTIONS.values():
+        z = m.apply(a, f)
+        assert types_in(z) == types_in(m.transpose(z, f, a.shape)) == {number}
+
+
+@pytest.mark.parametrize("parameter", PARAMETERS.values(), ids=PARAMETERS)
+@number_types
+@examples
+def test_rules_return_the_number_type_they_are_given(example: Example, number: type, parameter: Any) -> None:
+    if not can(example, number):
+        return
+    a, m = example.map(number, samples=1)
+    R = relevance_for(m(a))
+    for rule in rules_with(parameter):
+        if takes(m, rule):
+            below, account = step(rule, m, a, R)
+            assert types_in(below) == {number} and below.shape == a.shape, rule
+            for column in ("received", *COLUMNS):
+                assert types_in(getattr(account, column)) == {number}, (rule, column)
+                assert getattr(account, column).shape == R.shape, (rule, column)
+
+
+@number_types
+def test_explanations_hold_one_number_type_all_through(number: type) -> None:
+    network = Network([(name, example.layer) for name, example in RATIONAL.items()
+                       if name in ("Conv2D, no bias", "MaxPool", "AvgPool", "ReLU", "Flatten")]).astype(number)
+    x = RATIONAL["Conv2D, no bias"].x(number)
+    e = explain(network, x, target=1)
+    arrays = [e.scores, e.start, *e.activations.values(), *e.relevances.values(), *e.ledger.total().values()]
+    assert set.union(*map(types_in, arrays)) == {number}
+    for _, account in e.ledger:
+        assert set.union(*(types_in(getattr(account, column)) for column in ("received", *COLUMNS))) == {number}
+
+
+def test_a_float_parameter_enters_exact_arithmetic_at_its_exact_value() -> None:
+    a, m = RATIONAL["Linear"].map()
+    R = relevance_for(m(a))
+    assert (step(Epsilon(0.1), m, a, R)[0] == step(Epsilon(F(0.1)), m, a, R)[0]).all()
+    assert (step(Epsilon(0.1), m, a, R)[0] != step(Epsilon(F(1, 10)), m, a, R)[0]).any()
+
+
+# ---- Ledger: received = handed + bias + stabiliser + dead ----
+
+
+def law(account: Account) -> bool:
+    return bool((account.received == account.handed + account.bias + account.stabiliser + account.dead).all())
+
+
+@rational_pairs
+def test_the_ledger_closes_at_every_unit_and_hands_on_what_arrives(example: Example, rule: Rule) -> None:
+    a, m = example.map()
+    R = relevance_for(m(a))
+    below, account = step(rule, m, a, R)
+    assert law(account) and (account.received == R).all()
+    for n in range(len(a)):
+        assert total(account.handed[n]) == total(below[n])
+
+
+@irrational_pairs
+def test_the_ledger_closes_for_the_rationals_that_float_maps_are(example: Example, rule: Rule) -> None:
+    a, m = example.map(np.float64)
+    a, m = convert_numbers(a, F), exact(m)
+    R = relevance_for(m(a))
+    below, account = step(rule, m, a, R)
+    assert law(account) and total(account.handed) == total(below)
+
+
+LOSSY: dict[str, Rule] = {"handed": Epsilon(0), "bias": Epsilon(0), "stabiliser": Epsilon(F(1, 4)),
+                          "dead": AlphaBeta(2, 1)}
+
+
+@pytest.mark.parametrize("column", COLUMNS)
+def test_the_law_catches_a_column_that_is_dropped_or_scaled(column: str) -> None:
+    a, m = RATIONAL["Conv2D"].map()
+    account = step(LOSSY[column], m, a, relevance_for(m(a)))[1]
+    values = getattr(account, column)
+    assert law(account) and values.any()
+    assert not law(replace(account, **{column: 0 * values})) and not law(replace(account, **{column: -values}))
+
+
+@dataclass(frozen=True)
+class Only(Rule):
+    """One share of a rule."""
+
+    rule: Rule
+    share: int
+
+    @property
+    def epsilon(self) -> Any:    # type: ignore[override]
+        return self.rule.epsilon
+
+    def shares(self, m: LinearMap, a: Array) -> list[Share]:
+        return [self.rule.shares(m, a)[self.share]]
+
+
+@pytest.mark.parametrize("share", [0, 1])
+@pytest.mark.parametrize("column", ["handed", "bias"])
+@pytest.mark.parametrize("rule", [AlphaBeta(2, 1), Gamma(F(1, 4))], ids=repr)
+@pytest.mark.parametrize("name", ["Linear", "Conv2D"])
+def test_the_law_catches_a_share_that_a_column_forgets(name: str, rule: Rule, column: str, share: int) -> None:
+    a, m = RATIONAL[name].map()
+    R = relevance_for(m(a))
+    account = step(rule, m, a, R)[1]
+    forgotten = getattr(step(Only(rule, share), m, a, R)[1], column)
+    assert forgotten.any() and not law(replace(account, **{column: getattr(account, column) - forgotten}))
+
+
+@dataclass(frozen=True)
+class Without(Rule):
+    """A rule, less one of its terms, or less the bias of its terms."""
+
+    rule: Rule
+    share: int
+    term: int
+    bias: bool = False
+
+    def shares(self, m: LinearMap, a: Array) -> list[Share]:
+        shares = self.rule.shares(m, a)
+        terms = list(shares[self.share].terms)
+        terms[self.term] = replace(terms[self.term], **({"b": 0} if self.bias else {"a": 0 * terms[self.term].a}))
+        shares[self.share] = Share(shares[self.share].part, terms)
+        return shares
+
+
+@pytest.mark.parametrize("bias", [False, True], ids=["product", "bias"])
+@pytest.mark.parametrize(("rule", "share", "term"), [
+    (AlphaBeta(2, 1), 0, 0), (AlphaBeta(2, 1), 0, 1), (AlphaBeta(2, 1), 1, 0), (AlphaBeta(2, 1), 1, 1),
+    (Gamma(1), 0, 0), (Gamma(1), 0, 1), (Gamma(1), 1, 0), (Gamma(1), 1, 1), (ZBox(-4, 5), 0, 1), (ZBox(-4, 5), 0, 2),
+], ids=str)
+def test_a_forgotten_term_changes_the_relevance_though_the_ledger_closes(rule: Rule, share: int, term: int,
+                                                                         bias: bool) -> None:
+    # the law says where R went and not that the rule is right: for that there are the definitions
+    a, m = RATIONAL["Conv2D"].map()
+    R = relevance_for(m(a))
+    below, account = step(Without(rule, share, term, bias), m, a, R)
+    assert law(account)
+    has_one = not bias or (term == 0 and not isinstance(rule, ZBox))
+    assert (below != step(rule, m, a, R)[0]).any() == has_one
+
+
+# ---- Batches, linearity, homogeneity ----
+
+
+@rational_pairs
+def test_a_batch_is_its_samples_one_by_one(example: Example, rule: Rule) -> None:
+    layer, x = example.at(samples=2)
+    a, m = layer.linearize(x)
+    R = relevance_for(m(a))
+    below, account = step(rule, m, a, R)
+    for n in range(2):
+        one, alone = layer.linearize(x[n : n + 1])
+        lower, single = step(rule, alone, one, R[n : n + 1])
+        assert (lower[0] == below[n]).all()
+        assert all((s[0] == w[n]).all() for s, w in zip(single.parts(), account.parts()))
+
+
+@rational_pairs
+def test_relevance_and_ledger_are_linear_in_the_relevance_that_arrives(example: Example, rule: Rule) -> None:
+    a, m = example.map()
+    z = m(a)
+    R, S = relevance_for(z, 3), relevance_for(z, 4)
+    (r, left), (s, right) = step(rule, m, a, R), step(rule, m, a, S)
+    both, account = step(rule, m, a, 2 * R - 3 * S)
+    assert (both == 2 * r - 3 * s).all()
+    assert all((b == 2 * p - 3 * q).all() for b, p, q in zip(account.parts(), left.parts(), right.parts()))
+
+
+@pytest.mark.parametrize("name", ["Linear", "Conv2D", "AvgPool", "LRN, taylor"])
+def test_rules_that_are_equal_by_definition_are_equal(name: str) -> None:
+    a, m = RATIONAL[name].map()
+    R = relevance_for(m(a))
+    for one, other in ((ZPlus(), AlphaBeta(1, 0)), (Gamma(0), Epsilon(0)), (ZBox(0, 0), None)):
+        (r, account), (s, wanted) = step(one, m, a, R), step(other or replaced_bias(m), m, a, R)
+        assert (r == s).all() and all((p == q).all() for p, q in zip(account.parts(), wanted.parts()))
+
+
+def replaced_bias(m: LinearMap) -> Rule:
+    """Epsilon(0) without the bias, which is ZBox(0, 0)."""
+    class Biasless(Rule):
+        def shares(self, m: LinearMap, a: Array) -> list[Share]:
+            [share] = Epsilon(0).shares(m, a)
+            return [Share(1, [replace(share.terms[0], b=0)])]
+    return Biasless()
+
+
+@pytest.mark.parametrize("layer", [Linear(mixed((4, 3), 1)), Conv2D(mixed((2, 1, 2, 2), 1), pad=1)],
+                         ids=["Linear", "Conv2D"])
+def test_without_bias_relevance_does_not_depend_on_the_scale_of_input_or_weights(layer: Any) -> None:
+    x = mixed((2, 4) if isinstance(layer, Linear) else (2, 1, 3, 4), 2)
+    a, m = layer.linearize(x)
+    scaled = replace(layer, weight=layer.weight * F(7, 3)).linearize(3 * x)[1]
+    R = relevance_for(m(a))
+    for rule in (Epsilon(0), AlphaBeta(2, 1), Gamma(F(1, 4))):
+        assert (step(rule, m, a, R)[0] == step(rule, scaled, 3 * a, R)[0]).all()

@@ -1,0 +1,314 @@
+"""A network is a chain of named layers; receptive fields follow its connections; batch norm folds away."""
+
+import re
+from decimal import Decimal
+from typing import Any
+
+import numpy as np
+import pytest
+from helpers import LAYERS, F, fractions, mixed, types_in
+from hypothesis import given
+from hypothesis import strategies as st
+
+from lrp_ref import (
+    LRN,
+    AdaptiveAvgPool,
+    AvgPool,
+    BatchNorm,
+    Conv2D,
+    Epsilon,
+    Flat,
+    Flatten,
+    Linear,
+    MaxPool,
+    Network,
+    Pass,
+    ReLU,
+    ReceptiveField,
+    SumPool,
+    Tanh,
+    explain,
+    merge_batchnorm,
+    receptive_field,
+)
+
+NETWORK = Network([
+    ("conv1", Conv2D(mixed((2, 1, 2, 3), 1), mixed((2,), 2), pad=(0, 1))), ("relu1", ReLU()),
+    ("pool1", MaxPool((2, 1))), ("flat", Flatten()), ("fc", Linear(mixed((12, 4), 3), mixed((4,), 4))),
+])
+X = mixed((3, 1, 5, 3), 5)
+
+
+# ---- Network ----
+
+
+def test_names_and_layers_are_in_order_from_the_lowest() -> None:
+    assert NETWORK.names == ("conv1", "relu1", "pool1", "flat", "fc") and len(NETWORK) == 5
+    assert [name for name, layer in NETWORK] == list(NETWORK.names)
+    assert NETWORK["pool1"] is dict(NETWORK)["pool1"] and isinstance(NETWORK["pool1"], MaxPool)
+
+
+def test_a_slice_is_a_network_and_chains_to_the_whole() -> None:
+    for i in range(1, 5):
+        lower, upper = NETWORK[:i], NETWORK[i:]
+        assert isinstance(upper, Network) and lower.names + upper.names == NETWORK.names
+        assert upper["fc"] is NETWORK["fc"] and (upper(lower(X)) == NETWORK(X)).all()
+    assert NETWORK[-1:].names == ("fc",) and NETWORK[1:3].names == ("relu1", "pool1")
+
+
+def test_activations_are_the_input_and_every_output() -> None:
+    xs = NETWORK.activations(X)
+    assert len(xs) == 6 and xs[0] is X
+    for (name, layer), x, z in zip(NETWORK, xs, xs[1:]):
+        assert (layer(x) == z).all(), name
+    assert (NETWORK(X) == xs[-1]).all()
+
+
+def test_shapes_are_those_of_the_activations_without_computing_them() -> None:
+    assert NETWORK.shapes(X.shape) == [x.shape for x in NETWORK.activations(X)]
+    assert NETWORK.shapes((7, 1, 5, 3))[1:3] == [(7, 2, 4, 3)] * 2
+    for example in LAYERS.values():
+        layer, x = example.at(np.float64)
+        assert layer.output_shape(x.shape) == layer(x).shape
+
+
+def test_watch_hears_every_name_as_its_turn_comes() -> None:
+    heard: list[str] = []
+    NETWORK.activations(X, heard.append)
+    assert heard == list(NETWORK.names)
+    explain(NETWORK, X, watch=heard.append)
+    assert heard == [*NETWORK.names, *NETWORK.names, *NETWORK.names[::-1]]
+
+
+@pytest.mark.parametrize("number", [np.float32, np.float64, F, Decimal])
+def test_astype_converts_every_array_and_changes_nothing_else(number: type) -> None:
+    network = NETWORK.astype(number)
+    assert network.number is number and network.names == NETWORK.names and network["relu1"] is NETWORK["relu1"]
+    for (_, got), (_, wanted) in zip(network, NETWORK):
+        assert got.arrays().keys() == wanted.arrays().keys()
+        assert all(types_in(array) == {number} for array in got.arrays().values())
+    assert network["conv1"].pad == (0, 1) and network["conv1"].weight.shape == (2, 1, 2, 3)   # type: ignore[attr-defined]
+    # the weights are quarters, so every number type holds them
+    assert network["fc"].weight.tolist() == NETWORK["fc"].weight.tolist()    # type: ignore[attr-defined]
+
+
+def test_a_float_network_becomes_exactly_the_fractions_its_floats_are() -> None:
+    network = Network([("fc", Linear(np.array([[0.1], [1 / 3]]), np.array([-0.7])))]).astype(F)
+    assert network(fractions(["1 0"])).item() == F(0.1) + F(-0.7) and network["fc"].weight[1, 0] == F(1 / 3)  # type: ignore[attr-defined]
+
+
+def test_a_network_without_weights_has_no_number_type_and_takes_any() -> None:
+    network = Network([("relu", ReLU()), ("pool", SumPool(1))])
+    assert network.number is None
+    for number in (np.float32, F, Decimal):
+        assert types_in(network(mixed((1, 2, 2, 2), 1, number))) == {number}
+
+
+def test_a_network_has_layers() -> None:
+    for layers in ([], NETWORK.layers[5:]):
+        with pytest.raises(ValueError, match=r"^Network got no layers, needed at least one$"):
+            Network(layers)
+
+
+@pytest.mark.parametrize(("pair", "got"), [
+    (("flat", Epsilon()), r"('flat', Epsilon(epsilon=0))"), ((1, ReLU()), "(1, ReLU())"), (ReLU(), "ReLU()"),
+    (("relu", ReLU), "('relu', <class 'lrp_ref.layers.elementwise.ReLU'>)"),
+    (("relu", ReLU(), 3), "('relu', ReLU(), 3)"),
+], ids=["a rule", "a number", "no name", "a type", "a triple"])
+def test_layers_come_in_pairs_with_names(pair: Any, got: str) -> None:
+    text = re.escape(f"Network got {got}, needed pairs of a name and a layer")
+    with pytest.raises(ValueError, match=f"^{text}$"):
+        Network([("first", ReLU()), pair])
+
+
+def test_every_layer_has_a_name_of_its_own() -> None:
+    with pytest.raises(ValueError, match=r"^Network got two layers named a, c: give every layer a name of its own$"):
+        Network([(name, ReLU()) for name in "cabac"])
+
+
+def test_weights_of_several_number_types_are_refused() -> None:
+    with pytest.raises(ValueError, match=r"^Network got weights of several number types \(float32 in a, float64 in b\), "
+                                         r"needed one: use layer\.astype$"):
+        Network([("a", Linear(np.ones((2, 2), np.float32))), ("r", ReLU()), ("b", Linear(np.ones((2, 2))))])
+
+
+@pytest.mark.parametrize(("name", "hint"), [("convl", "did you mean 'conv1'? "), ("Relu1", "did you mean 'relu1'? "),
+                                            ("xyz", ""), (0, "")])
+def test_an_unknown_name_suggests_the_nearest(name: Any, hint: str) -> None:
+    text = re.escape(f"got the layer name {name!r}, which the network does not have: {hint}its layers are "
+                     "conv1, relu1, pool1, flat, fc")
+    with pytest.raises(ValueError, match=f"^{text}$"):
+        NETWORK[name]
+
+
+def test_an_error_in_a_layer_names_it() -> None:
+    with pytest.raises(ValueError, match=r"^layer conv1: Conv2D got an input of shape \(1, 3, 5, 3\), but weight "):
+        NETWORK(mixed((1, 3, 5, 3), 1))
+    with pytest.raises(ValueError, match=r"^layer fc: Linear got an input of shape \(1, 18\), but weight \(12, 4\) needs"):
+        NETWORK(mixed((1, 1, 7, 3), 1))
+    with pytest.raises(ValueError, match=r"^layer fc: Linear got an input of shape \(1, 18\), but weight \(12, 4\) needs"):
+        NETWORK.shapes((1, 1, 7, 3))
+    with pytest.raises(ValueError, match=r"^layer conv1: Conv2D got an image of 1 x 3 .*needs at least 2 x 1: use a larger"):
+        NETWORK.shapes((1, 1, 1, 3))
+
+
+# ---- receptive_field ----
+
+
+def test_a_receptive_field_grows_by_extents_and_steps_by_strides() -> None:
+    network = Network([
+        ("conv1", Conv2D(np.ones((1, 1, 5, 3)), stride=(2, 1), pad=(2, 0))), ("relu1", ReLU()),
+        ("pool1", MaxPool((3, 2), (1, 2), (1, 0))), ("norm1", LRN(3, 1, 1, 1)),
+        ("conv2", Conv2D(np.ones((1, 1, 2, 2)), dilation=(3, 2))), ("flat", Flatten()), ("tanh", Tanh()),
+    ])
+    first = ReceptiveField(size=(5, 3), step=(2, 1), start=(-2, 0))
+    assert receptive_field(network, "conv1") == first == receptive_field(network, "relu1")
+    # rows: 5 + 2 * 2, step 2, start -2 - 1 * 2; columns: 3 + 1, step 2
+    second = ReceptiveField(size=(9, 4), step=(2, 2), start=(-4, 0))
+    assert receptive_field(network, "pool1") == second == receptive_field(network, "norm1")
+    # rows: extent 4, 9 + 3 * 2; columns: extent 3, 4 + 2 * 2
+    assert receptive_field(network, "conv2") == ReceptiveField(size=(15, 8), step=(2, 2), start=(-4, 0))
+
+
+def test_a_first_layer_without_windows_sees_one_pixel() -> None:
+    assert receptive_field(Network([("relu", ReLU())]), "relu") == ReceptiveField((1, 1), (1, 1), (0, 0))
+
+
+@pytest.mark.parametrize("layer", [Flatten(), AdaptiveAvgPool(2)], ids=["Flatten", "AdaptiveAvgPool"])
+def test_layers_that_see_the_whole_image_have_no_receptive_field_nor_those_above(layer: Any) -> None:
+    network = Network([("pool", SumPool(2)), ("all", layer), ("relu", ReLU())])
+    assert receptive_field(network, "pool") == ReceptiveField((2, 2), (2, 2), (0, 0))
+    assert receptive_field(network, "all") is None and receptive_field(network, "relu") is None
+    assert receptive_field(Network([("fc", Linear(np.ones((2, 2))))]), "fc") is None
+
+
+def test_the_receptive_field_of_an_unknown_layer_suggests_the_nearest() -> None:
+    with pytest.raises(ValueError, match=r"^got the layer name 'pool', .*did you mean 'pool1'\?"):
+        receptive_field(NETWORK, "pool")
+
+
+@st.composite
+def windowed_networks(draw: Any) -> Network:
+    """One to three windowed layers, a gate between them."""
+    def two(low: int, high: int) -> tuple[int, int]:
+        return draw(st.integers(low, high)), draw(st.integers(low, high))
+    layers: list[Any] = []
+    for n in range(draw(st.integers(1, 3))):
+        kind, size, stride = draw(st.sampled_from(["conv", "max", "avg", "sum"])), two(1, 3), two(1, 2)
+        pad = draw(st.integers(0, size[0] - 1)), draw(st.integers(0, size[1] - 1))
+        layers.append((f"{kind}{n}", {
+            "conv": lambda: Conv2D(np.ones((1, 1, *size)), None, stride, pad, two(1, 2)),
+            "max": lambda: MaxPool(size, stride, pad, draw(st.booleans())),
+            "avg": lambda: AvgPool(size, stride, pad, draw(st.booleans()), draw(st.booleans())),
+            "sum": lambda: SumPool(size, stride),
+        }[kind]()))
+        layers.append((f"relu{n}", ReLU()))
+    return Network(layers)
+
+
+@given(windowed_networks(), st.integers(0, 4), st.integers(0, 4), st.data())
+def test_the_receptive_field_is_where_flat_hands_relevance(network: Network, more: int, yet: int, data: Any) -> None:
+    field = receptive_field(network, network.names[-1])
+    assert field is not None
+    height, width = field.size[0] + more, field.size[1] + yet
+    rows, columns = network.shapes((1, 1, height, width))[-1][2:]
+    v, u = data.draw(st.integers(0, rows - 1)), data.draw(st.integers(0, columns - 1))
+    R = np.zeros((1, 1, rows, columns))
+    R[0, 0, v, u] = 1
+    e = explain(network, np.ones((1, 1, height, width)), {name: Flat() for name in network.names}, R)
+    seen = e.relevance[0, 0] > 0
+    for axis, n, at in ((0, height, v), (1, width, u)):
+        first = at * field.step[axis] + field.start[axis]
+        here = np.flatnonzero(seen.any(axis=1 - axis))
+        # the first and last pixel reached; those between may be skipped by a dilation or a stride
+        inside = max(0, first), min(n, first + field.size[axis])
+        assert inside[0] <= here[0] and here[-1] < inside[1]
+        if first >= 0 and first + field.size[axis] <= n and not clipped(network, (height, width), (v, u), axis):
+            assert (here[0], here[-1] + 1) == inside
+    if np.prod(field.step) == 1 and not any(getattr(layer, "dilation", (1, 1)) != (1, 1) for _, layer in network):
+        assert seen.sum() <= field.size[0] * field.size[1]
+
+
+def clipped(network: Network, image: tuple[int, int], unit: tuple[int, int], axis: int) -> bool:
+    """Whether some window on the way down from the unit hangs over its own layer's border."""
+    shapes = network.shapes((1, 1, *image))
+    low = high = unit[axis]
+    for (_, layer), below in reversed(list(zip(network, shapes))):
+        if hasattr(layer, "window"):
+            window, n = layer.window, below[2 + axis]
+            low = low * window.stride[axis] - window.before[axis]
+            high = high * window.stride[axis] - window.before[axis] + window.extent[axis] - 1
+            if low < 0 or high >= n:
+                return True
+    return False
+
+
+# ---- merge_batchnorm ----
+
+BN = BatchNorm(fractions("1 -1/2 3"), fractions("4 9/4 1/9"), fractions("-1 3/2 2"), fractions("1/4 -2 1"), epsilon=0)
+LINEAR = Network([("fc", Linear(mixed((4, 3), 1), mixed((3,), 2))), ("bn", BN), ("relu", ReLU())])
+CONV = Network([("conv", Conv2D(mixed((3, 2, 2, 1), 3), None, (1, 2), (1, 0))), ("bn", BN), ("relu", ReLU())])
+GROUPS = Network([("conv", Conv2D(mixed((3, 1, 1, 2), 4), mixed((3,), 5), dilation=(1, 2), groups=3)), ("bn", BN)])
+MERGES = pytest.mark.parametrize(("network", "shape"), [(LINEAR, (2, 4)), (CONV, (2, 2, 3, 4)), (GROUPS, (2, 3, 2, 4))],
+                                 ids=["Linear", "Conv2D without bias", "Conv2D in groups"])
+
+
+@MERGES
+def test_a_merged_network_is_the_same_function_without_batch_norm(network: Network, shape: tuple[int, ...]) -> None:
+    merged = merge_batchnorm(network)
+    assert not any(isinstance(layer, BatchNorm) for _, layer in merged)
+    assert merged.names == tuple(name for name in network.names if name != "bn")
+    x = mixed(shape, 7)
+    assert (merged(x) == network(x)).all() and types_in(merged(x)) == {F}
+    assert (network(x) == network[:1](x)).mean() < 1     # it does something
+
+
+@MERGES
+def test_a_merged_layer_under_epsilon_zero_is_epsilon_zero_on_both(network: Network, shape: tuple[int, ...]) -> None:
+    network, x = network[:2], mixed(shape, 8)
+    R = mixed(network(x).shape, 9)
+    lower, upper = network.activations(x)[1:]
+    R = np.where((lower == 0) | (upper == 0), 0 * R, R)    # where no output is 0
+    name = network.names[0]
+    both = explain(network, x, {name: Epsilon(0), "bn": Epsilon(0)}, R)
+    merged = explain(merge_batchnorm(network), x, {name: Epsilon(0)}, R)
+    passed = explain(network, x, {name: Epsilon(0), "bn": Pass()}, R)
+    assert merged.relevance.any() and (merged.relevance == both.relevance).all()
+    assert (merged.relevance != passed.relevance).any()
+    default = explain(network, x, target=R)
+    assert (default.relevance == passed.relevance).all()
+
+
+def test_where_a_lower_output_is_zero_merged_and_both_may_differ() -> None:
+    bn = BatchNorm(*fractions(["1", "4", "2", "5"]), epsilon=0)
+    network = Network([("fc", Linear(fractions(["1", "-1"]))), ("bn", bn)])
+    x, R = fractions(["3 3"]), fractions(["4"])      # fc gives 3 - 3 = 0, bn (0 - 1) + 5 = 4
+    both = explain(network, x, {"fc": Epsilon(0), "bn": Epsilon(0)}, R).relevance
+    merged = explain(merge_batchnorm(network), x, {"fc": Epsilon(0)}, R).relevance
+    assert both.tolist() == [[0, 0]] and merged.tolist() == [[3, -3]]
+
+
+def test_several_batch_norms_fold_one_after_another() -> None:
+    network = Network([*CONV[:2], ("bn2", BN), ("conv2", Conv2D(mixed((3, 3, 1, 1), 6))), ("bn3", BN)])
+    merged = merge_batchnorm(network)
+    assert merged.names == ("conv", "conv2")
+    x = mixed((1, 2, 3, 4), 7)
+    assert (merged(x) == network(x)).all()
+
+
+def test_merging_leaves_the_network_and_a_network_without_batch_norm_alone() -> None:
+    before = CONV["conv"].weight.copy()    # type: ignore[attr-defined]
+    merge_batchnorm(CONV)
+    assert (CONV["conv"].weight == before).all() and CONV["conv"].bias is None    # type: ignore[attr-defined]
+    assert merge_batchnorm(NETWORK).layers == NETWORK.layers
+
+
+@pytest.mark.parametrize(("layers", "below"), [
+    ([("bn", BN)], "the input"), ([("relu", ReLU()), ("bn", BN)], "relu"),
+    ([("fc", Linear(mixed((3, 3), 1))), ("relu", ReLU()), ("bn", BN)], "relu"),
+])
+def test_a_batch_norm_must_follow_a_linear_or_convolution_directly(layers: Any, below: str) -> None:
+    with pytest.raises(ValueError, match=rf"^merge_batchnorm got bn after {below}, needed a Linear or Conv2D directly "
+                                         "before it$"):
+        merge_batchnorm(Network(layers))
+

@@ -1,0 +1,147 @@
+"""Every public name as a user would use it, with types: `mypy --strict` passes on this file, and it runs."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+import lrp_ref
+from lrp_ref import (
+    LRN,
+    AdaptiveAvgPool,
+    AlphaBeta,
+    AvgPool,
+    BatchNorm,
+    Conv2D,
+    Epsilon,
+    Explanation,
+    Flat,
+    Flatten,
+    Gamma,
+    Linear,
+    MaxPool,
+    Model,
+    Network,
+    Pass,
+    Preprocessing,
+    ReceptiveField,
+    ReLU,
+    SumPool,
+    Tanh,
+    Winner,
+    WSquare,
+    ZBox,
+    ZPlus,
+    assign,
+    caffenet,
+    cutoff,
+    epsilon_alpha2_beta1,
+    epsilon_alpha2_beta1_flat,
+    epsilon_gamma_box,
+    epsilon_plus,
+    epsilon_plus_flat,
+    explain,
+    heatmap,
+    load_model,
+    merge_batchnorm,
+    paper_cnn,
+    receptive_field,
+    save_model,
+)
+from lrp_ref.convert import from_torch
+
+Floats = NDArray[np.float64]
+rng: np.random.Generator = np.random.default_rng(0)
+
+
+def small() -> Network:
+    """Every type of layer once."""
+    weight: Floats = rng.normal(size=(6, 3, 3, 3))
+    statistics: list[Floats] = [rng.random(6) + 0.5 for _ in range(4)]
+    mean, variance, scale, shift = statistics
+    return Network([
+        ("conv1", Conv2D(weight, rng.normal(size=6), stride=2, pad=(1, 1), dilation=1, groups=1)),
+        ("norm1", BatchNorm(mean, variance, scale, shift, epsilon=1e-3)), ("relu1", ReLU()),
+        ("pool1", MaxPool((2, 2), stride=(1, 1), pad=0, ceil=True)), ("lrn", LRN(5, alpha=1e-4, beta=0.75, k=1)),
+        ("pool2", AvgPool(2, stride=1, pad=1, count_pad=False)), ("pool3", SumPool(2, stride=1, scale=0.5)),
+        ("pool4", AdaptiveAvgPool((2, 3))), ("tanh", Tanh()), ("flat", Flatten()),
+        ("fc", Linear(rng.normal(size=(36, 4)), bias=rng.normal(size=4))),
+    ])
+
+
+def look_at(network: Network, x: Floats) -> list[str]:
+    """What a network says of itself."""
+    top: Network = network[-2:]
+    scores: NDArray[Any] = network(x)
+    field: ReceptiveField | None = receptive_field(network, "pool1")
+    assert field is not None
+    rows, columns = field.size
+    shape: tuple[int, ...] = network.shapes(x.shape)[-1]
+    weight: NDArray[Any] | None = network["conv1"].arrays().get("weight")
+    return [*network.names, f"{rows} x {columns}", str(len(top)), str(shape == scores.shape), str(weight is not None)]
+
+
+def explained(network: Network, x: Floats, target: int | Sequence[int] | None = None) -> Floats:
+    """A heatmap (N, H, W) with the cut-off at the lowest convolution."""
+    rules = assign(network, {Conv2D: AlphaBeta(2, 1), Linear: Epsilon(0.01), MaxPool: Winner(), ReLU: Pass()},
+                   first=ZBox(low=-3, high=np.array([3.0, 4, 5])), by_name={"pool2": Flat()})
+    rules = cutoff(rules, below="norm1", rule=WSquare())
+    e: Explanation = explain(network, x, rules, target=target)
+    received: NDArray[Any] = e.ledger["fc"].received
+    total: dict[str, NDArray[Any]] = e.ledger.total()
+    assert e.relevance.shape == x.shape and e.scores.shape == received.shape
+    assert e.activations["conv1"].shape == e.relevances["conv1"].shape
+    assert abs(float(total["received"][0]) - float(sum(total[column][0] for column in list(total)[1:]))) < 1e-9
+    assert "conv1" in str(e.ledger)
+    pixels: Floats = heatmap(e.relevance)
+    return pixels
+
+
+def presets(network: Network) -> list[dict[str, Any]]:
+    """Every preset, and a rule given by name over one."""
+    chosen: list[Any] = [paper_cnn, epsilon_plus, epsilon_plus_flat, epsilon_alpha2_beta1, epsilon_alpha2_beta1_flat]
+    all_rules: list[dict[str, Any]] = [preset(network) for preset in chosen]
+    return [*all_rules, dict(epsilon_gamma_box(network, -3.0, 3.0)), {**paper_cnn(network), "fc": Gamma(0.25)},
+            {**epsilon_plus(network, epsilon=1e-3), "conv1": ZPlus()}]
+
+
+def kept(network: Network, folder: Path) -> Model:
+    """A model written and read again."""
+    wanted = Preprocessing((9, 11), colour="rgb", maximum=255, mean=(104.0, 117.0, 123.0), std=(1.0,))
+    model = Model(network, ["one", "two", "three", "four"], wanted, provenance="drawn at random")
+    save_model(model, folder / "model.npz")
+    return load_model(folder / "model.npz")
+
+
+def converted(module: Any) -> Network:
+    """A torch.nn.Sequential in evaluation mode."""
+    return from_torch(module)
+
+
+def large() -> Network:
+    """The paper's network with weights drawn from a seed: 60 million of them, so not called below."""
+    return caffenet(classes=20, seed=1)
+
+
+def main() -> None:
+    network = merge_batchnorm(small())
+    x: Floats = rng.normal(size=(2, 3, 9, 11))
+    assert look_at(network, x)[-4:] == ["5 x 5", "2", "True", "True"]
+    network = small()
+    assert explained(network, x, target=3).shape == explained(network, x, [0, 2]).shape == (2, 9, 11)
+    for rules in presets(network):
+        assert explain(network, x, rules).scores.shape == (2, 4)
+    with TemporaryDirectory() as folder:
+        model = kept(network, Path(folder))
+    photograph: NDArray[np.uint8] = rng.integers(0, 256, (20, 30, 3), dtype=np.uint8)
+    prepared: NDArray[Any] = model.prepare(photograph)
+    assert model.network(prepared.shape)(prepared).shape == (1, 4)
+    assert model.class_index("three") == 2
+    assert lrp_ref.__version__
+
+
+if __name__ == "__main__":
+    main()
