@@ -13,7 +13,7 @@ BUNDLED = ("cnn",)
 
 
 def find_model(name: str, size: str | None = None) -> Model:
-    """A bundled model by its name, or one from a file; for inputs of `size` such as 227x227 if that is given."""
+    """A bundled model by its name, or one from a file; for inputs of another size, 227x227 say, if given."""
     if name in BUNDLED:
         with resources.as_file(resources.files("lrp_ref.data_fixtures") / f"{name}.npz") as path:
             model = load_model(path)
@@ -48,8 +48,8 @@ def ready(name: str, size: str | None = None) -> tuple[Model, Network]:
         raise ValueError(f"{where}{error}") from None
     scores, classes = network.shapes(shape)[-1][1:], len(model.classes)
     if scores != (classes,):
-        raise ValueError(f"got a model with {classes} class names whose scores have the shape {scores}, needed "
-                         f"({classes},): save it with a name per score, and with Flatten() at the end if need be")
+        raise ValueError(f"got a model with {classes} class names whose scores have the shape {scores}, "
+                         f"needed ({classes},): give every score a name, and end the network with Flatten()")
     return model, network
 
 

@@ -73,9 +73,10 @@ def explain_command(options: Namespace, watch: Watch) -> str:
 
 
 def figure_command(options: Namespace, watch: Watch) -> str:
-    from lrp_ref.figures import paper_figure
+    from lrp_ref.figures import one_figure, paper_figure
     from lrp_ref.picture import save_image
 
+    one_figure(len(options.images))
     spare("--output", options.output, *options.images, options.model)
     model, network = ready(options.model, options.size)
     target = None if options.target is None else model.class_index(options.target)
@@ -113,7 +114,8 @@ def models_command(options: Namespace, watch: Watch) -> str:
                               "parameters": parameters(m), "provenance": m.provenance}
                        for name, m in models.items()})
     lines = [f"{name}: {len(m.chain)} layers, {parameters(m)} parameters, input {by(sized(m))} "
-             f"{m.preprocessing.colour}\n  knows {', '.join(m.classes)}\n  {m.provenance}"
+             f"{m.preprocessing.colour}\n  knows {', '.join(m.classes)}\n"
+             + fill(m.provenance, report.WIDTH, initial_indent="  ", subsequent_indent="  ")
              for name, m in models.items()]
     return "\n".join([*lines, "", fill(KNOWS, report.WIDTH)])
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from itertools import islice
 from typing import Any
 
 from lrp_ref.arrays import Array
@@ -22,19 +21,19 @@ ROWS = 100   # of one figure, which is then some 30,000 pixels high
 
 def pixel_cutoff(network: Network) -> str:
     """The layer above the lowest convolution: the cut-off below it is the paper's cut-off at R(1)."""
-    return above(network, Conv2D, 1, "explain the photographs one by one, without a figure")
+    return above(network, Conv2D, 1, "convolution", "explain the photographs one by one, without a figure")
 
 
 def pool_cutoff(network: Network) -> str:
     """The layer above the second pooling (or the only one): R spreads below over what that pooling sees."""
-    return above(network, Pool, 2, "name the layer of the higher cut-off, --cutoff LAYER")
+    return above(network, Pool, 2, "pooling", "name the layer of the higher cut-off, --cutoff LAYER")
 
 
-def above(network: Network, kind: type[Layer], count: int, cure: str) -> str:
+def above(network: Network, kind: type[Layer], count: int, what: str, cure: str) -> str:
     """The name of the layer above the `count`th layer of a kind, or above the last where there are fewer."""
     found = [n for n, (_, layer) in enumerate(network) if isinstance(layer, kind)][:count]
     if not found or found[-1] + 1 == len(network):
-        raise ValueError(f"got a network without a {kind.__name__} that has a layer above it, needed one to "
+        raise ValueError(f"got a network without a {what} that has a layer above it, needed one to "
                          f"cut off there: {cure}")
     return network.names[found[-1] + 1]
 
@@ -51,10 +50,8 @@ def paper_figure(model: Model, photographs: Mapping[str, Any] | Iterable[tuple[s
     percentile   of |relevance|, shown in each heatmap's strongest colour
     """
     pairs = photographs.items() if isinstance(photographs, Mapping) else photographs
-    seen = [(label, model.prepare(pixels), thumbnail(pixels)) for label, pixels in islice(pairs, ROWS + 1)]
-    if not 0 < len(seen) <= ROWS:
-        more = "more than " if seen else ""
-        raise ValueError(f"got {more}{min(len(seen), ROWS)} photographs, needed 1 to {ROWS} in a figure: make several")
+    seen = [(label, model.prepare(pixels), thumbnail(pixels)) for label, pixels in pairs]
+    one_figure(len(seen))
     network = model.network(seen[0][1].shape)
     low, high = pixel_cutoff(network), below or pool_cutoff(network)
     full = rules(network)
@@ -70,6 +67,12 @@ def paper_figure(model: Model, photographs: Mapping[str, Any] | Iterable[tuple[s
     titles = ["input", "no cut-off", f"cut-off at R(1), below {low}", "input with that heatmap as alpha",
               f"cut-off below {high}"]
     return figure(titles, rows, colours)
+
+
+def one_figure(photographs: int) -> None:
+    """An error if there are too many photographs for one figure, or none."""
+    if not 0 < photographs <= ROWS:
+        raise ValueError(f"got {photographs} photographs, needed 1 to {ROWS} for a figure: make several")
 
 
 def panels(photograph: Array, maps: Sequence[Array], percentile: float = 100) -> list[Panel]:

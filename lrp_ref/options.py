@@ -54,9 +54,9 @@ def parser() -> argparse.ArgumentParser:
                      help="write the arrays relevance, heatmap, scores, target and rules")
     json(new)
 
-    new = command("figure", "Draw the paper's Figure 1. A row per photograph: input, heatmap without cut-off, "
-                  "heatmap with cut-off at R(1), the input with that heatmap as alpha channel, and a heatmap "
-                  "with a higher cut-off; each heatmap has its own scale. At most 1600 pixels wide, 100 rows.")
+    new = command("figure", "Draw the paper's Figure 1. A row per photograph: input, heatmap without cut-off,"
+                  " with cut-off at R(1), the input with that heatmap as alpha channel, and a heatmap with a "
+                  "higher cut-off; each heatmap has its own scale. At most 1600 pixels wide and 100 rows.")
     new.add_argument("images", nargs="+", metavar="IMAGE", help="photographs: PNG, JPEG, TIFF, ...")
     which(new)
     how(new)
@@ -107,7 +107,7 @@ def how(new: argparse.ArgumentParser) -> None:
 
 
 def size(new: argparse.ArgumentParser) -> None:
-    new.add_argument("--size", metavar="HxW", help="input size, for model files that do not say it")
+    new.add_argument("--size", metavar="HxW", help="input height and width, where the model file lacks them")
 
 
 def json(new: argparse.ArgumentParser) -> None:

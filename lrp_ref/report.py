@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from textwrap import fill
 from typing import Any
 
@@ -12,6 +13,7 @@ from lrp_ref.models import Model
 from lrp_ref.relevance import Explanation
 
 WIDTH, MOST, LONGEST = 100, 10, 60   # columns, scores, letters of a class name
+GLUE = "\N{NO-BREAK SPACE}"
 
 
 def text(model: Model, e: Explanation, index: int, rules: Rules) -> str:
@@ -26,14 +28,14 @@ def scores_text(model: Model, scores: Array, index: int) -> str:
     order = sorted(range(len(scores)), key=lambda n: -scores[n])
     shown = order[:MOST] if index in order[:MOST] else [*order[:MOST - 1], index]
     names = [name if len(name) <= LONGEST else name[:LONGEST - 3] + "..." for name in model.classes]
-    width, places = max(len(names[n]) for n in shown), ".4f" if 0.01 <= abs(scores).max() < 1e6 else ".4e"
+    width, number = max(len(names[n]) for n in shown), "10.4f" if 0.01 <= abs(scores).max() < 1e6 else "11.4e"
     mark = {index: "   <- explained"}
-    lines = [f"  {names[n]:<{width}} {scores[n]:10{places}}{mark.get(n, '')}" for n in shown]
+    lines = [f"  {names[n]:<{width}} {scores[n]:{number}}{mark.get(n, '')}" for n in shown]
     if len(scores) > len(shown):
         lines.append(f"  ({len(scores) - len(shown)} more)")
     if scores[index] <= 0:
-        lines.append(f"  (the explained score is {'negative' if scores[index] else '0'}, "
-                     "and so is the sum of the relevance handed down from it)")
+        lines.append("  (relevance starts from a negative score)" if scores[index] else
+                     "  (relevance starts from a score of 0: there is none)")
     return "\n".join(lines)
 
 
@@ -41,11 +43,17 @@ def rules_text(rules: Rules) -> str:
     """A line per rule: the layers that have it."""
     layers: dict[str, list[str]] = {}
     for name, rule in names(rules).items():
-        layers.setdefault(rule, []).append(name)
+        layers.setdefault(short(rule), []).append(name)
     width = min(max(map(len, layers)), WIDTH // 3)
-    return "\n".join(fill(f"{rule:<{width}}  {', '.join(having)}", WIDTH, initial_indent="  ",
-                          subsequent_indent=" " * (width + 4), break_long_words=False, break_on_hyphens=False)
-                     for rule, having in layers.items())
+    lines = (fill(f"{rule:<{width}}  {', '.join(having)}", WIDTH, initial_indent="  ",
+                  subsequent_indent=" " * (width + 4), break_long_words=False, break_on_hyphens=False)
+             for rule, having in layers.items())
+    return "\n".join(lines).replace(GLUE, " ")
+
+
+def short(rule: str) -> str:
+    """Six digits of every number, and no place for a line to end."""
+    return re.sub(r"\d+\.\d{6,}", lambda number: f"{float(number[0]):.6g}", rule).replace(" ", GLUE)
 
 
 def names(rules: Rules) -> dict[str, str]:

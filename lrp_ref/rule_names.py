@@ -26,7 +26,8 @@ from lrp_ref.rules import AlphaBeta, Epsilon, Flat, Gamma, Rule, WSquare, ZBox, 
 
 RULES: dict[str, tuple[Callable[..., Rule], str]] = {   # what it makes, how it is written
     "epsilon": (Epsilon, "epsilon:E"), "alphabeta": (AlphaBeta, "alphabeta:A,B with A - B = 1"),
-    "zplus": (ZPlus, "zplus"), "gamma": (Gamma, "gamma:G"), "wsquare": (WSquare, "wsquare"), "flat": (Flat, "flat"),
+    "zplus": (ZPlus, "zplus"), "gamma": (Gamma, "gamma:G"),
+    "wsquare": (WSquare, "wsquare"), "flat": (Flat, "flat"),
 }
 PRESETS: dict[str, Callable[[Network, Model], Rules]] = {
     "paper": lambda network, model: paper_cnn(network),
@@ -50,7 +51,7 @@ def rules_for(model: Model, network: Network, text: str = "paper", first: str | 
             raise ValueError(f"got the rule {text!r}, but the preset {name} takes no numbers: write {name}")
         rules = PRESETS[name](network, model)
     elif name == "zbox":
-        raise ValueError(f"got the rule {text!r}, which needs the bounds of the pixels: use it as --first zbox")
+        raise ValueError(f"got the rule {text!r}, which is for the lowest layer alone: write --first {text}")
     else:
         rule = named(text, [*RULES, *PRESETS], f"{WRITTEN}; or a preset: {', '.join(PRESETS)}")
         rules = assign(network, {Conv2D: rule, Linear: rule})
@@ -61,7 +62,7 @@ def rules_for(model: Model, network: Network, text: str = "paper", first: str | 
 
 
 def first_rule(text: str, model: Model) -> Rule:
-    """`zbox` (bounds from the model's preprocessing), `zbox:low,high`, `wsquare`, `flat`, or any other rule."""
+    """`zbox` (bounds from the model's preprocessing), `zbox:low,high`, `wsquare`, `flat`, or any other."""
     name, _, given = plain(text).partition(":")
     if name != "zbox":
         return named(text, ["zbox", *RULES], f"zbox, zbox:LOW,HIGH, {WRITTEN}")

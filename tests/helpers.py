@@ -1,12 +1,14 @@
-"""What the core's tests share: arrays of any number type, example layers and rules, and both as definitions by loops."""
+"""What the core's tests share: arrays of any number type, example layers and rules, and both by loops."""
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Any
 
 import numpy as np
+import pytest
 
 from lrp_ref import (
     LRN,
@@ -75,6 +77,11 @@ def types_in(x: Array) -> set[type]:
 def total(x: Array) -> Any:
     """The sum of all numbers, exact for Fractions."""
     return sum(x.flat)
+
+
+def refused(message: str) -> Any:
+    """A ValueError of one line with this message, in which … stands for anything."""
+    return pytest.raises(ValueError, match="^" + "[^\n]*".join(map(re.escape, message.split("…"))) + "$")
 
 
 # ---- Example layers and rules ----
@@ -146,8 +153,6 @@ def takes(m: LinearMap, rule: Rule) -> bool:
 
 def pairs(layers: dict[str, Example]) -> list[Any]:
     """Every layer with every rule that takes it, for parametrize, with ids that read."""
-    import pytest
-
     return [pytest.param(example, rule, id=f"{rule_name} on {name}")
             for name, example in layers.items() for rule_name, rule in RULES.items()
             if takes(example.map(F if name in RATIONAL else np.float64, samples=1)[1], rule)]

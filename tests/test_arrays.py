@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from helpers import fractions, types_in
+from helpers import fractions, refused, types_in
 from hypothesis import example, given
 from hypothesis import strategies as st
 
@@ -49,9 +49,9 @@ def test_number_type_is_the_one_class_of_all_numbers(number: type) -> None:
 
 @pytest.mark.parametrize("dtype", [np.int64, np.uint8, np.bool_, np.float16, np.complex128, np.longdouble])
 def test_other_dtypes_are_refused_with_the_cure(dtype: type) -> None:
-    with pytest.raises(ValueError, match=rf"^got numbers of type {np.dtype(dtype)}, needed float32, float64, "
-                                         r"Fraction or Decimal; use x\.astype\(numpy\.float64\), or "
-                                         r"numpy\.vectorize\(Fraction, otypes=\[object\]\)\(x\)"):
+    with refused(f"got numbers of type {np.dtype(dtype)}, needed float32, float64, "
+                 "Fraction or Decimal; use x.astype(numpy.float64), or "
+                 "numpy.vectorize(Fraction, otypes=[object])(x)…"):
         number_type(np.ones(2, dtype))
 
 
@@ -60,7 +60,7 @@ def test_other_dtypes_are_refused_with_the_cure(dtype: type) -> None:
     ([True], "bool"), ([F(1), Decimal(1)], "Decimal, Fraction"), ([], "nothing"),
 ])
 def test_object_arrays_of_several_or_of_plain_python_types_are_refused(values: list[Any], names: str) -> None:
-    with pytest.raises(ValueError, match=f"^got an object array of {names}, needed one type such as Fraction"):
+    with refused(f"got an object array of {names}, needed one type such as Fraction…"):
         number_type(np.array(values, dtype=object))
 
 
@@ -144,7 +144,8 @@ def test_division_without_a_zero_is_division() -> None:
 # ---- Shortcuts give what the operators give ----
 
 SOME = {"ones": ones_like(fractions([[0, 0, 0]])), "one": fractions([[1]]), "zero": fractions([[0]]),
-        "row": fractions([[0, 2, -3]]), "column": fractions([[1], [4]]), "zeros": np.broadcast_to(fractions([[0]]), (2, 3)),
+        "row": fractions([[0, 2, -3]]), "column": fractions([[1], [4]]),
+        "zeros": np.broadcast_to(fractions([[0]]), (2, 3)),
         "first one": fractions([[1, 5, 6]]), "twos": np.broadcast_to(fractions([[2]]), (2, 3))}
 
 
@@ -177,14 +178,14 @@ def test_roots_of_fractions_are_exact_or_refused() -> None:
     assert sqrt(fractions("4 0 9/16")).tolist() == [2, 0, F(3, 4)]
     assert types_in(sqrt(fractions("4 9/16"))) == {F}
     for q in ("2", "1/2", "4/3"):
-        with pytest.raises(ValueError, match=f"^the square root of {q} is no Fraction: use Decimal or a float"):
+        with refused(f"the square root of {q} is no Fraction: use Decimal or a float…"):
             sqrt(fractions(q))
 
 
 def test_powers_of_fractions_are_exact_or_refused() -> None:
     assert power(fractions("2/3 -3"), -2).tolist() == [F(9, 4), F(1, 9)]
     assert power(fractions("2"), 3.0).tolist() == [8] and power(fractions("2"), F(-1)).tolist() == [F(1, 2)]
-    with pytest.raises(ValueError, match=r"^a Fraction to the power -0\.75 is no Fraction: use Decimal or a float"):
+    with refused("a Fraction to the power -0.75 is no Fraction: use Decimal or a float…"):
         power(fractions("2"), -0.75)
 
 

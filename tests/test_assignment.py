@@ -1,11 +1,11 @@
 """A rule for every layer: by name, for the first, by type, by default; and the presets."""
 
-import re
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pytest
+from helpers import refused
 
 from lrp_ref import (
     LRN,
@@ -74,8 +74,9 @@ def test_first_is_the_lowest_convolution_or_linear_and_no_other_layer() -> None:
 
 
 def test_a_rule_by_name_wins_over_first_and_over_the_type() -> None:
-    got = assign(NETWORK, {Conv2D: ZPlus()}, first=Flat(), by_name={"conv1": Gamma(1), "tanh": Epsilon(1), "conv2": Flat()})
-    assert got == DEFAULT | {"conv1": Gamma(1), "tanh": Epsilon(1), "conv2": Flat()}
+    by_name = {"conv1": Gamma(1), "tanh": Epsilon(1), "conv2": Flat()}
+    got = assign(NETWORK, {Conv2D: ZPlus()}, first=Flat(), by_name=by_name)
+    assert got == DEFAULT | by_name
     assert list(got) == list(NETWORK.names)
 
 
@@ -98,37 +99,37 @@ def test_a_layer_of_ones_own_takes_the_rule_of_what_it_is_a_kind_of() -> None:
 
 def test_a_layer_of_an_unknown_type_needs_a_rule_by_type_or_by_name() -> None:
     network = Network([("own", Own()), ("relu", ReLU())])
-    text = r"^assign knows no rule for own, a Own: give one by type or by name$"
-    with pytest.raises(ValueError, match=text):
+    text = "assign knows no rule for own, a Own: give one by type or by name"
+    with refused(text):
         assign(network)
-    with pytest.raises(ValueError, match=text):
+    with refused(text):
         assign(network, {ReLU: Flat()}, by_name={"relu": Flat()})
     assert assign(network, {Own: Flat()})["own"] == assign(network, by_name={"own": Flat()})["own"] == Flat()
 
 
 @pytest.mark.parametrize("kind", ["Conv2D", Epsilon, 3, Conv2D(ONES)], ids=["text", "a rule", "number", "a layer"])
 def test_rules_by_type_are_for_layer_types(kind: Any) -> None:
-    text = re.escape(f"assign got a rule for {kind!r}, needed layer types such as Linear, Conv2D, AvgPool, AdaptiveAvgPool")
-    with pytest.raises(ValueError, match=f"^{text}"):
+    text = f"assign got a rule for {kind!r}, needed layer types such as Linear, Conv2D, AvgPool, AdaptiveAvgPool"
+    with refused(f"{text}…"):
         assign(NETWORK, {kind: Flat()})
 
 
 @pytest.mark.parametrize("bad", [Flat, "flat", 0.01, None])
 def test_what_is_no_rule_is_refused_wherever_it_is_given(bad: Any) -> None:
-    text = re.escape(f"got {bad!r}, needed a rule such as Epsilon(0.01)")
+    text = f"got {bad!r}, needed a rule such as Epsilon(0.01)"
     calls: list[dict[str, Any]] = [{"by_type": {Conv2D: bad}}, {"by_name": {"conv1": bad}}]
     for arguments in [*calls, *([{"first": bad}] if bad is not None else [])]:
-        with pytest.raises(ValueError, match=f"^{text}$"):
+        with refused(text):
             assign(NETWORK, **arguments)
 
 
 def test_a_rule_for_an_unknown_name_suggests_the_nearest() -> None:
-    with pytest.raises(ValueError, match=r"^got the layer name 'conv3', .*: did you mean 'conv[12]'\? its layers are bn0, "):
+    with refused("got the layer name 'conv3', …: did you mean '…'? its layers are bn0, …"):
         assign(NETWORK, by_name={"conv3": Flat()})
 
 
 def test_first_needs_a_convolution_or_linear() -> None:
-    with pytest.raises(ValueError, match=r"^assign got first=\.\.\., but the network has no Conv2D and no Linear$"):
+    with refused("assign got first=..., but the network has no Conv2D and no Linear"):
         assign(NETWORK[2:5], first=Flat())
 
 
@@ -154,7 +155,8 @@ def fully_connected(rule: Any) -> dict[str, Any]:
     (epsilon_alpha2_beta1, {"epsilon": 3}, convolutions(AlphaBeta(2, 1)) | fully_connected(Epsilon(3))),
     (epsilon_alpha2_beta1_flat, {}, convolutions(AlphaBeta(2, 1), Flat()) | fully_connected(Epsilon(1e-6))),
     (epsilon_alpha2_beta1_flat, {"epsilon": 3}, convolutions(AlphaBeta(2, 1), Flat()) | fully_connected(Epsilon(3))),
-    (epsilon_gamma_box, {"low": -1, "high": 2}, convolutions(Gamma(0.25), ZBox(-1, 2)) | fully_connected(Epsilon(1e-6))),
+    (epsilon_gamma_box, {"low": -1, "high": 2},
+     convolutions(Gamma(0.25), ZBox(-1, 2)) | fully_connected(Epsilon(1e-6))),
     (epsilon_gamma_box, {"low": -1, "high": 2, "epsilon": 3, "gamma": 4},
      convolutions(Gamma(4), ZBox(-1, 2)) | fully_connected(Epsilon(3))),
 ], ids=lambda value: value.__name__ if callable(value) else ", ".join(map(str, value)))

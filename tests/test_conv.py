@@ -1,12 +1,11 @@
 """Convolution: cross-correlation with stride, padding, dilation and groups, whole or in pieces."""
 
-import re
 from itertools import product
 from typing import Any
 
 import numpy as np
 import pytest
-from helpers import F, defined, fractions, image, mixed, relevance_for, units
+from helpers import F, defined, fractions, image, mixed, refused, relevance_for, units
 from hypothesis import example, given
 from hypothesis import strategies as st
 
@@ -155,13 +154,13 @@ def test_a_small_chunk_makes_pieces_of_one_row_of_one_image(monkeypatch: pytest.
 
 @pytest.mark.parametrize("shape", [(2, 3), (1, 2, 3), (0, 1, 2, 2), (1, 1, 0, 2), (1, 1, 1, 2, 2)])
 def test_a_weight_has_four_axes(shape: tuple[int, ...]) -> None:
-    text = re.escape(f"Conv2D got a weight of shape {shape}, needed (O, C / groups, kh, kw)")
-    with pytest.raises(ValueError, match=f"^{text}$"):
+    text = f"Conv2D got a weight of shape {shape}, needed (O, C / groups, kh, kw)"
+    with refused(text):
         Conv2D(np.ones(shape))
 
 
 def test_a_bias_has_one_number_for_each_output_channel() -> None:
-    with pytest.raises(ValueError, match=r"^Conv2D got bias of shape \(1,\), needed \(8,\)$"):
+    with refused("Conv2D got bias of shape (1,), needed (8,)"):
         Conv2D(np.ones((8, 3, 3, 3)), np.ones(1))
 
 
@@ -169,21 +168,21 @@ def test_a_bias_has_one_number_for_each_output_channel() -> None:
                                              ((1, 8, 9, 3), "transpose to (N, C, H, W)?")])
 def test_an_input_has_the_channels_of_the_weight(shape: tuple[int, ...], cure: str) -> None:
     layer = Conv2D(np.ones((8, 3, 3, 3)))
-    text = re.escape(f"Conv2D got an input of shape {shape}, but weight (8, 3, 3, 3) with groups=1 needs 3 channels: {cure}")
+    text = f"Conv2D got an input of shape {shape}, but weight (8, 3, 3, 3) with groups=1 needs 3 channels: {cure}"
     for use in (layer, layer.linearize):
-        with pytest.raises(ValueError, match=f"^{text}$"):
+        with refused(text):
             use(np.ones(shape))
 
 
 def test_channels_needed_are_those_of_all_groups() -> None:
-    with pytest.raises(ValueError, match=r"with groups=2 needs 6 channels"):
+    with refused("…with groups=2 needs 6 channels…"):
         Conv2D(np.ones((8, 3, 1, 1)), groups=2)(np.ones((1, 3, 2, 2)))
 
 
 @pytest.mark.parametrize("shape", [(3, 8, 8), (8, 8), (1, 1, 3, 8, 8)])
 def test_an_input_is_a_batch_of_images(shape: tuple[int, ...]) -> None:
-    text = re.escape(f"Conv2D got an input of shape {shape}, needed (N, C, H, W)")
-    with pytest.raises(ValueError, match=f"^{text}$"):
+    text = f"Conv2D got an input of shape {shape}, needed (N, C, H, W)"
+    with refused(text):
         Conv2D(np.ones((8, 3, 3, 3)))(np.ones(shape))
 
 
@@ -191,28 +190,28 @@ def test_an_image_is_at_least_as_large_as_the_window_less_its_padding() -> None:
     layer = Conv2D(np.ones((2, 1, 3, 5)), pad=(1, 0), dilation=(2, 1))
     assert layer(np.ones((1, 1, 3, 5))).shape == (1, 2, 1, 1)
     for height, width in ((2, 5), (3, 4)):
-        text = re.escape(f"Conv2D got an image of {height} x {width} (shape (1, 1, {height}, {width})), but its window "
-                         "needs at least 3 x 5: use a larger image")
-        with pytest.raises(ValueError, match=f"^{text}$"):
+        text = (f"Conv2D got an image of {height} x {width} (shape (1, 1, {height}, {width})), but its window "
+                "needs at least 3 x 5: use a larger image")
+        with refused(text):
             layer(np.ones((1, 1, height, width)))
 
 
 @pytest.mark.parametrize("groups", [0, -1, 3, True, 2.0, "2", None])
 def test_groups_divide_the_output_channels(groups: Any) -> None:
-    text = re.escape(f"Conv2D got groups={groups!r}, which does not divide 4 outputs")
-    with pytest.raises(ValueError, match=f"^{text}$"):
+    text = f"Conv2D got groups={groups!r}, which does not divide 4 outputs"
+    with refused(text):
         Conv2D(np.ones((4, 1, 1, 1)), groups=groups)
 
 
 @pytest.mark.parametrize(("name", "least"), [("stride", 1), ("pad", 0), ("dilation", 1)])
 @pytest.mark.parametrize("bad", [-1, 1.5, "2", None, True, (1, 2, 3), (1,), (2, -1), (1, 2.0), (True, 1)])
 def test_geometry_is_an_int_or_a_pair_of_ints(name: str, least: int, bad: Any) -> None:
-    text = re.escape(f"Conv2D got {name}={bad!r}, needed an int or a pair of ints of at least {least}")
-    with pytest.raises(ValueError, match=f"^{text}$"):
+    text = f"Conv2D got {name}={bad!r}, needed an int or a pair of ints of at least {least}"
+    with refused(text):
         Conv2D(np.ones((1, 1, 1, 1)), **{name: bad})
 
 
 def test_a_stride_or_dilation_of_zero_is_refused() -> None:
     for name in ("stride", "dilation"):
-        with pytest.raises(ValueError, match=f"^Conv2D got {name}=0, needed an int or a pair of ints of at least 1$"):
+        with refused(f"Conv2D got {name}=0, needed an int or a pair of ints of at least 1"):
             Conv2D(np.ones((1, 1, 1, 1)), **{name: 0})

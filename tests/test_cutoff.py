@@ -1,6 +1,5 @@
 """The cut-off: where it applies, and when each sentence about it is true, in fractions."""
 
-import re
 from typing import Any
 
 import numpy as np
@@ -16,6 +15,7 @@ from helpers import (
     image,
     mixed,
     pairs,
+    refused,
     relevance_for,
     total,
     units,
@@ -87,7 +87,7 @@ def test_every_layer_below_gets_the_filler_and_no_other(below: str) -> None:
 def test_below_keeps_its_rule_and_pooling_below_is_flat_too() -> None:
     assert RULES["pool1"] == Winner() and RULES["conv2"] == AlphaBeta(2, 1)
     at_conv2 = cutoff(RULES, below="conv2")
-    assert at_conv2["conv2"] == AlphaBeta(2, 1) and at_conv2["pool1"] == at_conv2["relu1"] == at_conv2["conv1"] == Flat()
+    assert at_conv2 == RULES | dict.fromkeys(["conv1", "relu1", "pool1"], Flat())
     at_relu1 = cutoff(RULES, below="relu1")     # the lowest convolution alone
     assert at_relu1 == RULES | {"conv1": Flat()} and at_relu1["pool1"] == Winner()
 
@@ -119,17 +119,17 @@ def test_w_square_fills_by_squared_weights_and_pools_and_gates_flat() -> None:
 
 @pytest.mark.parametrize("rule", [Epsilon(0), Winner(), Pass(), ZPlus(), Flat, "flat"], ids=str)
 def test_fillers_that_see_activations_are_refused(rule: Any) -> None:
-    text = re.escape(f"cutoff got the filler {rule!r}, needed Flat() or WSquare(), which see no activations")
-    with pytest.raises(ValueError, match=f"^{text}$"):
+    text = f"cutoff got the filler {rule!r}, needed Flat() or WSquare(), which see no activations"
+    with refused(text):
         cutoff(RULES, "relu1", rule)
 
 
 @pytest.mark.parametrize(("below", "hint"), [("relu_1", "did you mean 'relu1'? "), ("Pool1", "did you mean 'pool1'? "),
                                              ("xyz", ""), (0, "")])
 def test_an_unknown_layer_suggests_the_nearest(below: Any, hint: str) -> None:
-    text = re.escape(f"cutoff got below={below!r}, which the network does not have: {hint}its layers are "
-                     "conv1, relu1, pool1, conv2, relu2, avg, flat, fc")
-    with pytest.raises(ValueError, match=f"^{text}$"):
+    text = (f"cutoff got below={below!r}, which the network does not have: {hint}its layers are "
+            "conv1, relu1, pool1, conv2, relu2, avg, flat, fc")
+    with refused(text):
         cutoff(RULES, below)
 
 
@@ -256,7 +256,7 @@ def test_stacked_flat_layers_are_a_random_walk_and_no_count_of_paths() -> None:
     # unit 0 walks to units 0 and 1 with 1/2 each; 0 walks on to pixels 0, 1 and 1 to pixels 0, 1, 2
     assert flattened(TWO, x, R).tolist() == image("5/12 5/12 1/6 0").tolist()
     # the network of ones run forward on ones, and Eq. 1 applied to it: 5 paths, 2 of them to pixel 0
-    ones = Network([(name, Conv2D(0 * layer.weight + 1, pad=(0, 1))) for name, layer in TWO])    # type: ignore[attr-defined]
+    ones = Network([(name, Conv2D(image("1 1 1"), pad=(0, 1))) for name in TWO.names])
     counted = explain(ones, 0 * x + 1, {name: Epsilon(0) for name in ones.names}, R)
     assert counted.relevance.tolist() == image("2/5 2/5 1/5 0").tolist()
     assert by_loops.paths(maps(TWO, x[0]), (0, 0, 0)) == {(0, 0, 0): F(2, 5), (0, 0, 1): F(2, 5), (0, 0, 2): F(1, 5)}
@@ -279,7 +279,8 @@ def test_the_walk_counts_paths_where_no_window_is_clipped() -> None:
 
 
 def test_the_walk_is_one_box_where_the_stride_is_the_window() -> None:
-    chain = Network([("avg", AvgPool((1, 2))), ("conv", Conv2D(image("4 0 -1, 1 2 5"), fractions([-2]), stride=(2, 3)))])
+    conv = Conv2D(image("4 0 -1, 1 2 5"), fractions([-2]), stride=(2, 3))
+    chain = Network([("avg", AvgPool((1, 2))), ("conv", conv)])
     got = flattened(chain, image("2 -1 0 5 1 3, 7 7 1 2 4 1"), image("6"))
     assert got.tolist() == image("1/2 1/2 1/2 1/2 1/2 1/2, 1/2 1/2 1/2 1/2 1/2 1/2").tolist()
 
@@ -307,7 +308,7 @@ def test_flat_fully_connected_layers_show_the_walk_pattern_of_the_layers_below()
     mean = F(1, 43 * 43)
     assert total(R) == 1 and R[0, 0] / mean == F(43 * 43, 81 * 121) == R.min() / mean and R.max() == 9 * R[0, 0]
     assert round(R.min() / mean, 2) == F("0.19") and round(R.max() / mean, 2) == F("1.70")
-    assert (R == R.T).all() and (R == R[::-1]).all() and (R[8:35:4, 8:35:4] == R.max()).all()
+    assert (R == R.T).all() and (R[::-1] == R).all() and (R[8:35:4, 8:35:4] == R.max()).all()
 
 
 def test_a_cut_off_above_the_fully_connected_layers_gives_every_image_the_same_map() -> None:

@@ -155,7 +155,8 @@ NUMBERS = [np.float32, np.float64, F, Decimal]
 number_types = pytest.mark.parametrize("number", NUMBERS, ids=lambda number: number.__name__)
 
 PARAMETERS: dict[str, Callable[[Any], Any]] = {
-    "Python floats": float, "NumPy floats": np.float64, "NumPy single floats": lambda c: np.float32(float(c)), "Fractions": F,
+    "Python floats": float, "NumPy floats": np.float64, "NumPy single floats": lambda c: np.float32(float(c)),
+    "Fractions": F,
 }
 
 

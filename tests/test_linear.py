@@ -1,11 +1,10 @@
 """The fully connected layer: weight[i, j], on the last axis."""
 
-import re
 from typing import Any
 
 import numpy as np
 import pytest
-from helpers import F, fractions, mixed
+from helpers import F, fractions, mixed, refused
 
 from lrp_ref import Linear
 from lrp_ref.arrays import positive, same
@@ -49,15 +48,15 @@ def test_blocks_of_inputs_together_are_the_product(block: int, monkeypatch: pyte
 
 @pytest.mark.parametrize("shape", [(2,), (1, 2, 3), (0, 2), (2, 0), ()])
 def test_a_weight_is_a_matrix_of_inputs_and_outputs(shape: tuple[int, ...]) -> None:
-    text = re.escape(f"Linear got a weight of shape {shape}, needed (I, J): inputs first")
-    with pytest.raises(ValueError, match=f"^{text}$"):
+    text = f"Linear got a weight of shape {shape}, needed (I, J): inputs first"
+    with refused(text):
         Linear(np.ones(shape))
 
 
 @pytest.mark.parametrize("shape", [(3,), (2, 1), (1,), ()])
 def test_a_bias_has_one_number_for_each_output(shape: tuple[int, ...]) -> None:
-    text = re.escape(f"Linear got bias of shape {shape}, needed (2,)")
-    with pytest.raises(ValueError, match=f"^{text}$"):
+    text = f"Linear got bias of shape {shape}, needed (2,)"
+    with refused(text):
         Linear(np.ones((3, 2)), np.ones(shape))
 
 
@@ -66,9 +65,9 @@ def test_a_bias_has_one_number_for_each_output(shape: tuple[int, ...]) -> None:
     ((1, 3, 2, 2), "put Flatten() before it"),
 ])
 def test_an_input_has_as_many_numbers_as_the_weight_has_rows(shape: tuple[int, ...], cure: str) -> None:
-    text = re.escape(f"Linear got an input of shape {shape}, but weight (3, 2) needs (..., 3): {cure}")
+    text = f"Linear got an input of shape {shape}, but weight (3, 2) needs (..., 3): {cure}"
     for use in (Linear(np.ones((3, 2))), Linear(np.ones((3, 2))).linearize):
-        with pytest.raises(ValueError, match=f"^{text}$"):
+        with refused(text):
             use(np.ones(shape))
 
 
@@ -78,15 +77,15 @@ def test_a_weight_that_is_not_finite_is_refused_with_its_place(name: str, bad: f
     arrays: dict[str, Any] = {"weight": np.ones((3, 2)), "bias": np.ones(2)}
     arrays[name][-1] = bad
     place = "(2, 0)" if name == "weight" else "(1,)"
-    text = re.escape(f"Linear {name} is {bad} at {place}, needed finite numbers: was training stable?")
-    with pytest.raises(ValueError, match=f"^{text}$"):
+    text = f"Linear {name} is {bad} at {place}, needed finite numbers: was training stable?"
+    with refused(text):
         Linear(**arrays)
 
 
 @pytest.mark.parametrize("weight", [np.ones((3, 2), int), [[1, 2]], np.ones((3, 2), bool), np.ones((3, 2), np.float16),
                                     np.array([[F(1), 2]], dtype=object), np.array([["1"]])])
 def test_weights_of_integers_and_half_floats_are_refused_with_the_cure(weight: Any) -> None:
-    with pytest.raises(ValueError, match=r"^Linear weight: got .*, needed .*; use x\.astype\(numpy\.float64\), or "):
+    with refused("Linear weight: got …, needed …; use x.astype(numpy.float64), or …"):
         Linear(weight)
 
 

@@ -1,7 +1,7 @@
 """A map is what it says: coverage, weights and bias apart; one of each pair of methods is enough to define it."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import pytest
 from helpers import F, columns, fractions
@@ -108,3 +108,23 @@ def test_a_map_is_one_piece_of_its_own() -> None:
 def test_a_map_that_says_nothing_is_neither_learned_nor_a_gate() -> None:
     assert not LinearMap.learned and not LinearMap.gate
 
+
+
+@dataclass(frozen=True, eq=False)
+class Counting(Covered):
+    """Covered, and a list of the products it was asked for."""
+
+    asked: list[Function] = field(default_factory=list)
+
+    def apply(self, a: Array, f: Function) -> Array:
+        self.asked.append(f)
+        return super().apply(a, f)
+
+
+@pytest.mark.parametrize(("x", "products"), [("2 1", [positive, negative]), ("-2 0", [negative, positive]),
+                                             ("2 -1", [positive, negative, negative, positive]), ("0 0", [])])
+def test_terms_of_zeros_take_no_product(x: str, products: list[Function]) -> None:
+    m = Counting(ONE.coverage, ONE.weight, ONE.bias)
+    below, account = step(AlphaBeta(2, 1), m, fractions([x]), fractions(["20"]))
+    assert sorted(map(repr, m.asked)) == sorted(map(repr, products))
+    assert below.shape == (1, 2) and account.received.item() == sum(columns(account))

@@ -343,7 +343,7 @@ CHANGES = {
     "missing parameter": (lambda m, a: m["layers"][0].pop("groups"), "layer conv1, a Conv2D, has no groups"),
     "bias both ways": (lambda m, a: m["layers"][0].update(bias=None), "multiple values for keyword argument 'bias'"),
     "extra parameter": (lambda m, a: m["layers"][0].update(padding_mode="reflect"),
-                        "unexpected keyword argument 'padding_mode'"),
+                        "layer conv1: Conv2D.__init__() got an unexpected keyword argument 'padding_mode'"),
     "extra array": (lambda m, a: a.update({"fc.scale": numbers(2)}), "no layer has a place for fc.scale"),
     "array of a layer that is not there": (lambda m, a: a.update({"fc2.weight": numbers(2)}), "a place for fc2.weight"),
     "bias of another shape": (lambda m, a: a.update({"fc.bias": numbers(3)}), "got bias of shape (3,), needed (2,)"),

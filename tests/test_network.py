@@ -1,12 +1,11 @@
 """A network is a chain of named layers; receptive fields follow its connections; batch norm folds away."""
 
-import re
 from decimal import Decimal
 from typing import Any
 
 import numpy as np
 import pytest
-from helpers import LAYERS, F, fractions, mixed, types_in
+from helpers import LAYERS, F, fractions, mixed, refused, types_in
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -23,8 +22,8 @@ from lrp_ref import (
     MaxPool,
     Network,
     Pass,
-    ReLU,
     ReceptiveField,
+    ReLU,
     SumPool,
     Tanh,
     explain,
@@ -87,14 +86,16 @@ def test_astype_converts_every_array_and_changes_nothing_else(number: type) -> N
     for (_, got), (_, wanted) in zip(network, NETWORK):
         assert got.arrays().keys() == wanted.arrays().keys()
         assert all(types_in(array) == {number} for array in got.arrays().values())
-    assert network["conv1"].pad == (0, 1) and network["conv1"].weight.shape == (2, 1, 2, 3)   # type: ignore[attr-defined]
+    conv1: Any = network["conv1"]
+    assert conv1.pad == (0, 1) and conv1.weight.shape == (2, 1, 2, 3)
     # the weights are quarters, so every number type holds them
-    assert network["fc"].weight.tolist() == NETWORK["fc"].weight.tolist()    # type: ignore[attr-defined]
+    assert network["fc"].arrays()["weight"].tolist() == NETWORK["fc"].arrays()["weight"].tolist()
 
 
 def test_a_float_network_becomes_exactly_the_fractions_its_floats_are() -> None:
     network = Network([("fc", Linear(np.array([[0.1], [1 / 3]]), np.array([-0.7])))]).astype(F)
-    assert network(fractions(["1 0"])).item() == F(0.1) + F(-0.7) and network["fc"].weight[1, 0] == F(1 / 3)  # type: ignore[attr-defined]
+    assert network(fractions(["1 0"])).item() == F(0.1) + F(-0.7)
+    assert network["fc"].arrays()["weight"][1, 0] == F(1 / 3)
 
 
 def test_a_network_without_weights_has_no_number_type_and_takes_any() -> None:
@@ -106,7 +107,7 @@ def test_a_network_without_weights_has_no_number_type_and_takes_any() -> None:
 
 def test_a_network_has_layers() -> None:
     for layers in ([], NETWORK.layers[5:]):
-        with pytest.raises(ValueError, match=r"^Network got no layers, needed at least one$"):
+        with refused("Network got no layers, needed at least one"):
             Network(layers)
 
 
@@ -116,39 +117,39 @@ def test_a_network_has_layers() -> None:
     (("relu", ReLU(), 3), "('relu', ReLU(), 3)"),
 ], ids=["a rule", "a number", "no name", "a type", "a triple"])
 def test_layers_come_in_pairs_with_names(pair: Any, got: str) -> None:
-    text = re.escape(f"Network got {got}, needed pairs of a name and a layer")
-    with pytest.raises(ValueError, match=f"^{text}$"):
+    text = f"Network got {got}, needed pairs of a name and a layer"
+    with refused(text):
         Network([("first", ReLU()), pair])
 
 
 def test_every_layer_has_a_name_of_its_own() -> None:
-    with pytest.raises(ValueError, match=r"^Network got two layers named a, c: give every layer a name of its own$"):
+    with refused("Network got two layers named a, c: give every layer a name of its own"):
         Network([(name, ReLU()) for name in "cabac"])
 
 
 def test_weights_of_several_number_types_are_refused() -> None:
-    with pytest.raises(ValueError, match=r"^Network got weights of several number types \(float32 in a, float64 in b\), "
-                                         r"needed one: use layer\.astype$"):
+    with refused("Network got weights of several number types (float32 in a, float64 in b), "
+                 "needed one: use layer.astype"):
         Network([("a", Linear(np.ones((2, 2), np.float32))), ("r", ReLU()), ("b", Linear(np.ones((2, 2))))])
 
 
 @pytest.mark.parametrize(("name", "hint"), [("convl", "did you mean 'conv1'? "), ("Relu1", "did you mean 'relu1'? "),
                                             ("xyz", ""), (0, "")])
 def test_an_unknown_name_suggests_the_nearest(name: Any, hint: str) -> None:
-    text = re.escape(f"got the layer name {name!r}, which the network does not have: {hint}its layers are "
-                     "conv1, relu1, pool1, flat, fc")
-    with pytest.raises(ValueError, match=f"^{text}$"):
+    text = (f"got the layer name {name!r}, which the network does not have: {hint}its layers are "
+            "conv1, relu1, pool1, flat, fc")
+    with refused(text):
         NETWORK[name]
 
 
 def test_an_error_in_a_layer_names_it() -> None:
-    with pytest.raises(ValueError, match=r"^layer conv1: Conv2D got an input of shape \(1, 3, 5, 3\), but weight "):
+    with refused("layer conv1: Conv2D got an input of shape (1, 3, 5, 3), but weight …"):
         NETWORK(mixed((1, 3, 5, 3), 1))
-    with pytest.raises(ValueError, match=r"^layer fc: Linear got an input of shape \(1, 18\), but weight \(12, 4\) needs"):
+    with refused("layer fc: Linear got an input of shape (1, 18), but weight (12, 4) needs…"):
         NETWORK(mixed((1, 1, 7, 3), 1))
-    with pytest.raises(ValueError, match=r"^layer fc: Linear got an input of shape \(1, 18\), but weight \(12, 4\) needs"):
+    with refused("layer fc: Linear got an input of shape (1, 18), but weight (12, 4) needs…"):
         NETWORK.shapes((1, 1, 7, 3))
-    with pytest.raises(ValueError, match=r"^layer conv1: Conv2D got an image of 1 x 3 .*needs at least 2 x 1: use a larger"):
+    with refused("layer conv1: Conv2D got an image of 1 x 3 …needs at least 2 x 1: use a larger…"):
         NETWORK.shapes((1, 1, 1, 3))
 
 
@@ -183,7 +184,7 @@ def test_layers_that_see_the_whole_image_have_no_receptive_field_nor_those_above
 
 
 def test_the_receptive_field_of_an_unknown_layer_suggests_the_nearest() -> None:
-    with pytest.raises(ValueError, match=r"^got the layer name 'pool', .*did you mean 'pool1'\?"):
+    with refused("got the layer name 'pool', …did you mean 'pool1'?…"):
         receptive_field(NETWORK, "pool")
 
 
@@ -194,14 +195,11 @@ def windowed_networks(draw: Any) -> Network:
         return draw(st.integers(low, high)), draw(st.integers(low, high))
     layers: list[Any] = []
     for n in range(draw(st.integers(1, 3))):
-        kind, size, stride = draw(st.sampled_from(["conv", "max", "avg", "sum"])), two(1, 3), two(1, 2)
+        size, stride = two(1, 3), two(1, 2)
         pad = draw(st.integers(0, size[0] - 1)), draw(st.integers(0, size[1] - 1))
-        layers.append((f"{kind}{n}", {
-            "conv": lambda: Conv2D(np.ones((1, 1, *size)), None, stride, pad, two(1, 2)),
-            "max": lambda: MaxPool(size, stride, pad, draw(st.booleans())),
-            "avg": lambda: AvgPool(size, stride, pad, draw(st.booleans()), draw(st.booleans())),
-            "sum": lambda: SumPool(size, stride),
-        }[kind]()))
+        layers.append((f"window{n}", draw(st.sampled_from([
+            Conv2D(np.ones((1, 1, *size)), None, stride, pad, two(1, 2)), MaxPool(size, stride, pad, ceil=True),
+            AvgPool(size, stride, pad, count_pad=False), SumPool(size, stride)]))))
         layers.append((f"relu{n}", ReLU()))
     return Network(layers)
 
@@ -297,9 +295,9 @@ def test_several_batch_norms_fold_one_after_another() -> None:
 
 
 def test_merging_leaves_the_network_and_a_network_without_batch_norm_alone() -> None:
-    before = CONV["conv"].weight.copy()    # type: ignore[attr-defined]
+    before = CONV["conv"].arrays()["weight"].copy()
     merge_batchnorm(CONV)
-    assert (CONV["conv"].weight == before).all() and CONV["conv"].bias is None    # type: ignore[attr-defined]
+    assert CONV["conv"].arrays().keys() == {"weight"} and (CONV["conv"].arrays()["weight"] == before).all()
     assert merge_batchnorm(NETWORK).layers == NETWORK.layers
 
 
@@ -308,7 +306,7 @@ def test_merging_leaves_the_network_and_a_network_without_batch_norm_alone() -> 
     ([("fc", Linear(mixed((3, 3), 1))), ("relu", ReLU()), ("bn", BN)], "relu"),
 ])
 def test_a_batch_norm_must_follow_a_linear_or_convolution_directly(layers: Any, below: str) -> None:
-    with pytest.raises(ValueError, match=rf"^merge_batchnorm got bn after {below}, needed a Linear or Conv2D directly "
-                                         "before it$"):
+    with refused(f"merge_batchnorm got bn after {below}, needed a Linear or Conv2D directly "
+                 "before it"):
         merge_batchnorm(Network(layers))
 

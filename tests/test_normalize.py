@@ -1,15 +1,14 @@
 """Batch norm and local response norm: by hand, and as Caffe defines the second."""
 
-import re
 from decimal import Decimal
 from typing import Any
 
 import numpy as np
 import pytest
-from helpers import STATISTICS, F, defined, fractions, image, mixed, rational_root, types_in, units
+from helpers import STATISTICS, F, defined, fractions, image, mixed, rational_root, refused, types_in, units
 
 from lrp_ref import LRN, BatchNorm
-from lrp_ref.arrays import ones_like, same
+from lrp_ref.arrays import constant, ones_like, same
 from lrp_ref.checks import definitions as by_loops
 
 
@@ -17,7 +16,7 @@ def test_batch_norm_divides_by_the_deviation_then_scales_and_shifts() -> None:
     layer = BatchNorm(fractions("1 2"), fractions("16 9"), fractions("2 -6"), fractions("1/2 7"), epsilon=0)
     # (3 - 1) / 4 * 2 + 1/2 and (5 - 1) / 4 * 2 + 1/2; (-1 - 2) / 3 * -6 + 7 and (2 - 2) / 3 * -6 + 7
     assert layer(image("3 5", "-1 2")).tolist() == image("3/2 5/2", "13 7").tolist()
-    a, m = layer.linearize(image("3 5", "-1 2"))
+    m = layer.linearize(image("3 5", "-1 2"))[1]
     assert m.weight.ravel().tolist() == [F(1, 2), -2] and m.bias.ravel().tolist() == [0, 11]
     assert m.learned and m.gate
 
@@ -44,8 +43,8 @@ def test_batch_norm_is_its_definition() -> None:
 
 def test_batch_norm_without_an_exact_root_says_so() -> None:
     layer = BatchNorm(*STATISTICS)
-    with pytest.raises(ValueError, match=r"^BatchNorm has no exact form here: the square root of \d+/\d+ is no Fraction: "
-                                         "use Decimal or a float"):
+    with refused("BatchNorm has no exact form here: the square root of …/… is no Fraction: "
+                 "use Decimal or a float…"):
         layer(mixed((1, 3), 1))
 
 
@@ -54,7 +53,7 @@ def test_local_response_norm_divides_by_the_whole_size_at_the_clipped_ends() -> 
     # alpha / size = 1/2, so s = 2 + (1 + 4)/2 = 9/2, 2 + 14/2 = 9, 2 + 29/2 = 33/2, 2 + 25/2 = 29/2
     layer = LRN(3, F(3, 2), 2, 2)
     assert layer(x).ravel().tolist() == [F(4, 81), F(2, 81), F(-4, 363), F(16, 841)]
-    a, m = layer.linearize(x)
+    m = layer.linearize(x)[1]
     assert m.weight.ravel().tolist() == [F(4, 81), F(1, 81), F(4, 1089), F(4, 841)] and m.gate and not m.learned
 
 
@@ -74,7 +73,7 @@ def test_local_response_norm_is_caffes_to_28_digits() -> None:
     # Decimal carries 28 digits; the definition and the layer divide and add in different orders
     layer = LRN(5, 1e-4, 0.75, 1)
     x = mixed((1, 7, 1, 2), 3, Decimal)
-    alpha = Decimal(1e-4)
+    alpha = constant(1e-4, x)      # the float, and not one ten-thousandth
     wanted = by_loops.lrn(units(x[0]), 5, alpha, Decimal("0.75"), Decimal(1)).output
     for unit, z in units(layer(x)[0]).items():
         assert abs(z - wanted[unit]) <= abs(z) * Decimal("1e-26")
@@ -82,7 +81,7 @@ def test_local_response_norm_is_caffes_to_28_digits() -> None:
 
 def test_taylor_weights_are_those_of_the_expansion() -> None:
     x = image("1", "2", "-3", "4")
-    a, m = LRN(3, F(3, 2), 2, 2, taylor=True).linearize(x)
+    m = LRN(3, F(3, 2), 2, 2, taylor=True).linearize(x)[1]
     one = np.zeros((1, 4, 1, 1), dtype=object) + F(0)
 
     def into(j: int) -> list[Any]:
@@ -115,7 +114,7 @@ def test_the_taylor_form_covers_the_channels_inside() -> None:
 def test_a_broken_exponent_has_no_exact_form_and_says_so(taylor: bool) -> None:
     layer = LRN(5, 1e-4, 0.75, 1, taylor)
     for use in (layer, layer.linearize):
-        with pytest.raises(ValueError, match=r"LRN has no exact form here: a Fraction to the power -0\.75 is no Fraction"):
+        with refused("…LRN has no exact form here: a Fraction to the power -0.75 is no Fraction…"):
             use(mixed((1, 3, 2, 2), 1))
 
 
@@ -134,13 +133,13 @@ def test_normalisations_keep_the_number_type(number: type, taylor: bool) -> None
 
 @pytest.mark.parametrize("size", [0, -3, 2, 4, True, 5.0, "5", None])
 def test_local_response_norm_has_a_middle_channel(size: Any) -> None:
-    with pytest.raises(ValueError, match=f"^LRN got size={size!r}, needed an odd number of channels$"):
+    with refused(f"LRN got size={size!r}, needed an odd number of channels"):
         LRN(size, 1, 1, 1)
 
 
 @pytest.mark.parametrize(("alpha", "k"), [(-1, 1), (1, 0), (1, -2), (float("nan"), 1), (1, float("nan"))])
 def test_local_response_norm_never_divides_by_zero(alpha: float, k: float) -> None:
-    with pytest.raises(ValueError, match=f"^LRN got alpha={alpha}, k={k}, needed alpha >= 0 and k > 0$"):
+    with refused(f"LRN got alpha={alpha}, k={k}, needed alpha >= 0 and k > 0"):
         LRN(3, alpha, 0.75, k)
 
 
@@ -148,26 +147,26 @@ def test_local_response_norm_never_divides_by_zero(alpha: float, k: float) -> No
 def test_local_response_norm_takes_batches_of_images(shape: tuple[int, ...]) -> None:
     for layer in (LRN(3, 1, 1, 1), LRN(3, 1, 1, 1, taylor=True)):
         for use in (layer, layer.linearize):
-            with pytest.raises(ValueError, match=re.escape(f"LRN got an input of shape {shape}, needed (N, C, H, W)")):
+            with refused(f"LRN got an input of shape {shape}, needed (N, C, H, W)"):
                 use(np.ones(shape))
 
 
 def test_batch_norm_has_one_of_each_statistic_for_each_channel() -> None:
-    with pytest.raises(ValueError, match=r"^BatchNorm got a mean of shape \(1, 2\), needed \(C,\)$"):
+    with refused("BatchNorm got a mean of shape (1, 2), needed (C,)"):
         BatchNorm(np.ones((1, 2)), *np.ones((3, 2)))
     for name in ("variance", "scale", "shift"):
         arrays = dict.fromkeys(("mean", "variance", "scale", "shift"), np.ones(2)) | {name: np.ones(3)}
-        with pytest.raises(ValueError, match=rf"^BatchNorm got {name} of shape \(3,\), needed \(2,\)$"):
+        with refused(f"BatchNorm got {name} of shape (3,), needed (2,)"):
             BatchNorm(**arrays)
-        with pytest.raises(ValueError, match=rf"^BatchNorm {name} is nan at \(1,\), needed finite numbers"):
+        with refused(f"BatchNorm {name} is nan at (1,), needed finite numbers…"):
             BatchNorm(**(arrays | {name: np.array([1, np.nan])}))
 
 
 @pytest.mark.parametrize(("variance", "epsilon"), [(0, 0), (-1, 2), (1, -0.5), (1, float("nan"))])
 def test_batch_norm_never_divides_by_zero(variance: float, epsilon: float) -> None:
-    text = re.escape(f"BatchNorm got a smallest variance of {float(variance)} with epsilon={epsilon}, "
-                     "needed variance + epsilon > 0")
-    with pytest.raises(ValueError, match=f"^{text}$"):
+    text = (f"BatchNorm got a smallest variance of {float(variance)} with epsilon={epsilon}, "
+            "needed variance + epsilon > 0")
+    with refused(text):
         BatchNorm(np.ones(2), np.array([3.0, variance]), np.ones(2), np.ones(2), epsilon)
 
 
@@ -175,5 +174,5 @@ def test_batch_norm_never_divides_by_zero(variance: float, epsilon: float) -> No
 def test_batch_norm_takes_as_many_channels_as_it_has_statistics(shape: tuple[int, ...]) -> None:
     layer = BatchNorm(*np.ones((4, 3)))
     for use in (layer, layer.linearize):
-        with pytest.raises(ValueError, match=re.escape(f"BatchNorm got an input of shape {shape}, needed (N, 3, ...)")):
+        with refused(f"BatchNorm got an input of shape {shape}, needed (N, 3, ...)"):
             use(np.ones(shape))

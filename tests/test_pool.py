@@ -1,12 +1,11 @@
 """Poolings: winners and ties, what an average counts, ceil as Caffe has it."""
 
-import re
 from decimal import Decimal
 from typing import Any
 
 import numpy as np
 import pytest
-from helpers import F, Example, defined, fractions, image, mixed, types_in, units
+from helpers import Example, F, defined, fractions, image, mixed, refused, types_in, units
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -141,7 +140,7 @@ def test_the_stride_is_the_window_unless_it_is_given() -> None:
 
 @pools
 def test_the_weights_of_a_pooling_are_not_the_models(pool: Any) -> None:
-    a, m = pool((2, 1)).linearize(image("1 2, 3 4"))
+    m = pool((2, 1)).linearize(image("1 2, 3 4"))[1]
     assert not m.learned and not m.gate and not m.bias.any()
 
 
@@ -190,7 +189,7 @@ def test_poolings_are_their_definition(example: Example, seed: int) -> None:
 @pytest.mark.parametrize("number", [np.float32, np.float64, F, Decimal])
 def test_poolings_keep_the_number_type(pool: Any, number: type) -> None:
     x = mixed((2, 1, 3, 5), 1, number)
-    layer = pool((2, 2)) if pool is AdaptiveAvgPool else pool((2, 2), **{} if pool is SumPool else {"pad": 1, "ceil": True})
+    layer = pool((2, 2), **{"pad": 1, "ceil": True} if pool in (MaxPool, AvgPool) else {})
     assert types_in(layer(x)) == types_in(layer.linearize(x)[1].weight) == {number}
 
 
@@ -200,48 +199,48 @@ def test_poolings_keep_the_number_type(pool: Any, number: type) -> None:
 @padded_pools
 @pytest.mark.parametrize(("size", "pad"), [(2, 2), ((3, 2), (0, 2)), ((1, 4), (1, 0)), (1, 5)])
 def test_a_padding_is_smaller_than_the_window(pool: Any, size: Any, pad: Any) -> None:
-    with pytest.raises(ValueError, match=rf"^{pool.__name__} got pad=\(.*\) for a window of \(.*\), needed less than the "
-                                         "window, or the first would hold nothing but padding$"):
+    with refused(f"{pool.__name__} got pad=(…) for a window of (…), needed less than the "
+                 "window, or the first would hold nothing but padding"):
         pool(size, pad=pad)
 
 
 @pytest.mark.parametrize("pool", [MaxPool, AvgPool, SumPool], ids=lambda pool: pool.__name__)
 def test_a_pooling_needs_an_image_as_large_as_its_window(pool: Any) -> None:
-    text = re.escape(f"{pool.__name__} got an image of 5 x 2 (shape (2, 7, 5, 2)), but its window needs at least 4 x 3: "
-                     "use a larger image")
-    with pytest.raises(ValueError, match=f"^{text}$"):
+    text = (f"{pool.__name__} got an image of 5 x 2 (shape (2, 7, 5, 2)), but its window needs at least 4 x 3: "
+            "use a larger image")
+    with refused(text):
         pool((4, 3)).linearize(np.ones((2, 7, 5, 2)))
-    text = re.escape("needs at least 2 x 1: use")
-    with pytest.raises(ValueError, match=text):
+    text = "…needs at least 2 x 1: use…"
+    with refused(text):
         MaxPool((4, 3), pad=1)(np.ones((1, 1, 1, 2)))
 
 
 @pools
 @pytest.mark.parametrize("shape", [(4, 4), (3, 4, 4), (1, 1, 1, 4, 4)])
 def test_a_pooling_takes_batches_of_images(pool: Any, shape: tuple[int, ...]) -> None:
-    text = re.escape(f"{pool.__name__} got an input of shape {shape}, needed (N, C, H, W)")
+    text = f"{pool.__name__} got an input of shape {shape}, needed (N, C, H, W)"
     for use in (pool(2), pool(2).linearize):
-        with pytest.raises(ValueError, match=f"^{text}$"):
+        with refused(text):
             use(np.ones(shape))
 
 
 @pools
 @pytest.mark.parametrize("bad", [0, -1, 1.5, "2", None, True, (1, 2, 3), (2, 0)])
 def test_a_window_is_an_int_or_a_pair_of_ints(pool: Any, bad: Any) -> None:
-    text = re.escape(f"{pool.__name__} got size={bad!r}, needed an int or a pair of ints of at least 1")
-    with pytest.raises(ValueError, match=f"^{text}$"):
+    text = f"{pool.__name__} got size={bad!r}, needed an int or a pair of ints of at least 1"
+    with refused(text):
         pool(bad)
 
 
 @padded_pools
 def test_strides_and_paddings_are_ints_or_pairs_of_ints(pool: Any) -> None:
-    with pytest.raises(ValueError, match=f"^{pool.__name__} got stride=0, needed an int or a pair of ints of at least 1$"):
+    with refused(f"{pool.__name__} got stride=0, needed an int or a pair of ints of at least 1"):
         pool(2, 0)
-    with pytest.raises(ValueError, match=f"^{pool.__name__} got pad=-1, needed an int or a pair of ints of at least 0$"):
+    with refused(f"{pool.__name__} got pad=-1, needed an int or a pair of ints of at least 0"):
         pool(2, pad=-1)
 
 
 @pytest.mark.parametrize("scale", [0, -1, float("inf"), float("nan"), True])
 def test_a_sum_poolings_scale_is_positive(scale: Any) -> None:
-    with pytest.raises(ValueError, match=f"^SumPool got scale={scale!r}, needed a positive number$"):
+    with refused(f"SumPool got scale={scale!r}, needed a positive number"):
         SumPool(2, scale=scale)

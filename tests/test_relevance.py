@@ -1,12 +1,11 @@
 """The backward pass as a whole: targets, what an explanation holds, suffixes, and what is refused at the door."""
 
-import re
 from decimal import Decimal
 from typing import Any
 
 import numpy as np
 import pytest
-from helpers import RULES, F, fractions, image, mixed, total, types_in
+from helpers import RULES, F, fractions, image, mixed, refused, total, types_in
 
 import lrp_ref.relevance
 from lrp_ref import (
@@ -87,7 +86,7 @@ def test_the_input_and_the_target_are_not_changed() -> None:
     copies = x.copy(), R.copy()
     for rules in (None, paper_cnn(NETWORK), {name: Flat() for name in NETWORK.names}):
         e = explain(NETWORK.astype(np.float64), x, rules, R)
-        assert (x == copies[0]).all() and (R == copies[1]).all() and e.start is R
+        assert (x == copies[0]).all() and (copies[1] == R).all() and e.start is R
 
 
 def test_no_rules_means_every_default() -> None:
@@ -145,28 +144,28 @@ def test_a_score_of_zero_starts_with_nothing() -> None:
                       "shape (3, 4)"),
 ], ids=str)
 def test_a_target_that_is_none_is_refused(target: Any, got: str) -> None:
-    with pytest.raises(ValueError, match=f"^{re.escape(got)}$"):
+    with refused(got):
         explain(NETWORK, X, target=target)
 
 
 def test_a_target_array_has_the_scores_number_type_and_is_finite() -> None:
     network = NETWORK.astype(np.float32)
     x, ones = X.astype(np.float32), np.ones((3, 4))
-    with pytest.raises(ValueError, match=r"^got a target of float64, needed the scores' float32: use target\.astype$"):
+    with refused("got a target of float64, needed the scores' float32: use target.astype"):
         explain(network, x, target=ones)
-    with pytest.raises(ValueError, match=r"^got numbers of type int64, needed float32"):
+    with refused("got numbers of type int64, needed float32…"):
         explain(network, x, target=ones.astype(int))
     for bad in (np.nan, np.inf):
-        with pytest.raises(ValueError, match=r"^got a target with NaN or infinity, needed finite relevance$"):
+        with refused("got a target with NaN or infinity, needed finite relevance"):
             explain(network, x, target=(ones * bad).astype(np.float32))
 
 
 def test_scores_that_are_images_need_a_target_of_their_shape() -> None:
     network = NETWORK[:3]
-    text = re.escape("the scores have shape (3, 2, 2, 3), needed (N, classes) to choose a class: end the network with "
-                     "Flatten(), or give an array of that shape as the target")
+    text = ("the scores have shape (3, 2, 2, 3), needed (N, classes) to choose a class: end the network with "
+            "Flatten(), or give an array of that shape as the target")
     for target in (None, 1):
-        with pytest.raises(ValueError, match=f"^{text}$"):
+        with refused(text):
             explain(network, X, target=target)
     R = mixed((3, 2, 2, 3), 6)
     assert (explain(network, X, target=R).start == R).all()
@@ -226,8 +225,8 @@ def test_huge_values_that_fit_pass() -> None:
 @pytest.mark.parametrize("number", [np.float32, np.float64], ids=["float32", "float64"])
 def test_scores_that_overflow_are_refused_by_layer(number: type) -> None:
     large = np.finfo(number).max / 2
-    network = Network([("pool", SumPool(1, scale=1.5)), ("flat", Flatten()), ("fc", Linear(np.full((4, 2), large, number)))])
-    with (pytest.raises(ValueError, match=r"^layer fc gives NaN or infinity for this input: are its weights too large\?$"),
+    network = Network([("flat", Flatten()), ("fc", Linear(np.full((4, 2), large, number)))])
+    with (refused("layer fc gives NaN or infinity for this input: are its weights too large?"),
           np.errstate(all="ignore")):
         explain(network, np.ones((1, 1, 2, 2), number))
 
@@ -235,7 +234,7 @@ def test_scores_that_overflow_are_refused_by_layer(number: type) -> None:
 def test_float32_overflows_where_float64_does_not() -> None:
     network, x = Network([("pool", SumPool(1, scale=1e30)), ("flat", Flatten())]), image("1").astype(float) * 1e10
     assert explain(network, x).scores.item() == 1e40
-    with pytest.raises(ValueError, match="^layer pool gives NaN or infinity"), np.errstate(all="ignore"):
+    with refused("layer pool gives NaN or infinity…"), np.errstate(all="ignore"):
         explain(network, x.astype(np.float32))
 
 
@@ -243,9 +242,9 @@ def test_relevance_that_overflows_names_layer_and_unit() -> None:
     # z of the second sample's output 1 is 1e-320, and 1 / 1e-320 is too large for a float
     network = Network([("fc", Linear(np.array([[1.0, 1], [1, 1e-320]])))])
     x, R = np.array([[1.0, 1], [0, 1]]), np.array([[1.0, 1], [1, 1]])
-    text = re.escape("layer fc: relevance overflows at output unit (1, 1), where R is divided by a z that is almost 0: "
-                     "give the layer a stabiliser, by_name={'fc': Epsilon(1e-6)}")
-    with pytest.raises(ValueError, match=f"^{text}$"):
+    text = ("layer fc: relevance overflows at output unit (1, 1), where R is divided by a z that is almost 0: "
+            "give the layer a stabiliser, by_name={'fc': Epsilon(1e-6)}")
+    with refused(text):
         explain(network, x, target=R)
     assert np.isfinite(explain(network, x, {"fc": Epsilon(1e-6)}, R).relevance).all()
 
@@ -253,27 +252,28 @@ def test_relevance_that_overflows_names_layer_and_unit() -> None:
 def test_relevance_that_overflows_at_an_input_names_it() -> None:
     # each output hands down 1e308, which is a float; the second input receives 2e308, which is none
     network = Network([("fc", Linear(np.array([[0.0, 0.0], [1.0, 1.0]])))])
-    with pytest.raises(ValueError, match=r"^layer fc: relevance overflows at input unit \(0, 1\), where R is divided by "):
+    with refused("layer fc: relevance overflows at input unit (0, 1), where R is divided by …"):
         explain(network, np.ones((1, 2)), target=np.full((1, 2), 1e308))
 
 
 def test_a_tiny_bias_alone_overflows_by_name_and_is_no_nan() -> None:
     network = Network([("fc", Linear(np.ones((1, 1)), np.array([1e-320])))])
-    with pytest.raises(ValueError, match=r"^layer fc: relevance overflows at output unit \(0, 0\)"):
+    with refused("layer fc: relevance overflows at output unit (0, 0)…"):
         explain(network, np.zeros((1, 1)), target=np.ones((1, 1)))
 
 
 def test_no_warning_is_left_to_numpy_on_the_way_down(recwarn: pytest.WarningsRecorder) -> None:
     network = Network([("fc", Linear(np.array([[1.0, 1], [-1, 1e-320]])))])
     explain(network, np.array([[1.0, 1]]), target=np.array([[1.0, 0]]))
-    with pytest.raises(ValueError, match="overflows"):
+    with refused("…overflows…"):
         explain(network, np.array([[0.0, 1]]), target=np.array([[0.0, 1]]))
     assert not recwarn.list
 
 
 def test_a_stabiliser_too_small_for_the_number_type_leaves_the_relevance_dead() -> None:
     network = Network([("fc", Linear(np.array([[1], [-1]], np.float32)))])
-    account = explain(network, np.ones((1, 2), np.float32), {"fc": Epsilon(1e-60)}, np.full((1, 1), 3, np.float32)).ledger["fc"]
+    x, R = np.ones((1, 2), np.float32), np.full((1, 1), 3, np.float32)
+    account = explain(network, x, {"fc": Epsilon(1e-60)}, R).ledger["fc"]
     assert [column.item() for column in account.parts()] == [0, 0, 0, 3]
 
 
@@ -284,8 +284,8 @@ def test_a_stabiliser_too_small_for_the_number_type_leaves_the_relevance_dead() 
 def test_an_image_that_is_not_finite_is_refused_with_its_place(bad: float) -> None:
     x = X.astype(float)
     x[2, 0, 4, 1] = bad
-    text = re.escape(f"got {bad} at (2, 0, 4, 1) of the input, needed finite numbers: mask or fill it first")
-    with pytest.raises(ValueError, match=f"^{text}$"):
+    text = f"got {bad} at (2, 0, 4, 1) of the input, needed finite numbers: mask or fill it first"
+    with refused(text):
         explain(NETWORK.astype(np.float64), x)
 
 
@@ -293,7 +293,7 @@ def test_a_decimal_that_is_not_finite_is_refused_too() -> None:
     x = mixed((1, 3), 1, Decimal)
     for bad in ("NaN", "Infinity"):
         x[0, 1] = Decimal(bad)
-        with pytest.raises(ValueError, match=rf"^got {bad} at \(0, 1\) of the input, needed finite numbers"):
+        with refused(f"got {bad} at (0, 1) of the input, needed finite numbers…"):
             explain(Network([("relu", ReLU())]), x)
 
 
@@ -306,48 +306,48 @@ def test_a_decimal_that_is_not_finite_is_refused_too() -> None:
     (F, Decimal, "got an input of Decimal for a network of Fraction: use network.astype(Decimal)"),
 ], ids=["exact network", "float32 network", "exact image", "Decimal image"])
 def test_mixed_number_types_are_refused_with_the_cure(network: type, x: type, message: str) -> None:
-    with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
+    with refused(message):
         explain(NETWORK.astype(network), mixed((1, 1, 5, 3), 1, x))
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.int64, np.bool_, np.float16])
 def test_integer_boolean_and_half_float_images_are_refused_with_the_cure(dtype: type) -> None:
     for network in (NETWORK, Network([("relu", ReLU())])):
-        with pytest.raises(ValueError, match=rf"^got numbers of type {np.dtype(dtype)}, needed float32, .*; use "
-                                             r"x\.astype\(numpy\.float64\)"):
+        with refused(f"got numbers of type {np.dtype(dtype)}, needed float32, …; use "
+                     "x.astype(numpy.float64)…"):
             explain(network, np.ones((1, 1, 5, 3), dtype))
 
 
 @pytest.mark.parametrize("shape", [(0, 1, 5, 3), (15,), ()])
 def test_an_input_is_a_batch_of_at_least_one(shape: tuple[int, ...]) -> None:
-    text = re.escape(f"got an input of shape {shape}, needed a batch (N, ...) of at least one: x[None]?")
-    with pytest.raises(ValueError, match=f"^{text}$"):
+    text = f"got an input of shape {shape}, needed a batch (N, ...) of at least one: x[None]?"
+    with refused(text):
         explain(NETWORK.astype(np.float64), np.ones(shape))
 
 
 def test_an_image_without_its_batch_axis_is_refused_by_the_layer_that_needs_it() -> None:
-    with pytest.raises(ValueError, match=r"^layer conv1: Conv2D got an input of shape \(1, 5, 3\), needed \(N, C, H, W\)$"):
+    with refused("layer conv1: Conv2D got an input of shape (1, 5, 3), needed (N, C, H, W)"):
         explain(NETWORK, X[0])
 
 
 def test_every_layer_needs_a_rule() -> None:
     rules = assign(NETWORK)
     del rules["relu1"], rules["flat"]
-    text = re.escape("got no rule for relu1, flat: make the rules with assign(network, ...)")
-    with pytest.raises(ValueError, match=f"^{text}$"):
+    text = "got no rule for relu1, flat: make the rules with assign(network, ...)"
+    with refused(text):
         explain(NETWORK, X, rules)
 
 
 def test_rules_come_in_the_networks_order() -> None:
     rules = dict(reversed(assign(NETWORK).items()))
-    with pytest.raises(ValueError, match=r"^got rules in the order fc, flat, pool1, relu1, conv1, needed the network's, "):
+    with refused("got rules in the order fc, flat, pool1, relu1, conv1, needed the network's, …"):
         explain(NETWORK, X, rules)
 
 
 @pytest.mark.parametrize("bad", [Epsilon, "flat", None, 3])
 def test_what_is_no_rule_is_refused_by_layer(bad: Any) -> None:
-    text = re.escape(f"layer pool1: got {bad!r}, needed a rule such as Epsilon(0.01)")
-    with pytest.raises(ValueError, match=f"^{text}$"):
+    text = f"layer pool1: got {bad!r}, needed a rule such as Epsilon(0.01)"
+    with refused(text):
         explain(NETWORK, X, assign(NETWORK) | {"pool1": bad})
 
 
@@ -357,7 +357,7 @@ def test_what_is_no_rule_is_refused_by_layer(bad: Any) -> None:
     ("conv1", Winner(), "layer conv1: Winner needs a pooling, whose weights say who won; use Epsilon(0) or Flat()"),
 ])
 def test_a_rule_that_is_not_for_its_layer_is_refused_by_name(name: str, rule: Any, message: str) -> None:
-    with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
+    with refused(message):
         explain(NETWORK, X, assign(NETWORK) | {name: rule})
 
 

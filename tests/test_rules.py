@@ -1,12 +1,11 @@
 """Every rule by hand: relevance and the four columns of the ledger as fractions, derived in the comments."""
 
-import re
 from decimal import Decimal
 from typing import Any
 
 import numpy as np
 import pytest
-from helpers import QUARTER, RULES, THIRD, F, columns, fractions, image, one_output
+from helpers import QUARTER, RULES, THIRD, F, columns, fractions, image, one_output, refused
 
 from lrp_ref import (
     AlphaBeta,
@@ -134,12 +133,11 @@ def test_alpha_beta_takes_alpha_within_rounding_of_one_plus_beta_and_uses_one_pl
 
 
 @pytest.mark.parametrize(("alpha", "beta", "cure"), [
-    (1, 1, r"AlphaBeta\(2, 1\)"), (2, 0.5, r"AlphaBeta\(1\.5, 0\.5\)"), (1.001, 0, r"AlphaBeta\(1, 0\)"),
-    (F(1, 2), F(1, 2), r"AlphaBeta\(3/2, 1/2\)"), (1 + 1e-9, 0, r"AlphaBeta\(1, 0\)"),
+    (1, 1, "AlphaBeta(2, 1)"), (2, 0.5, "AlphaBeta(1.5, 0.5)"), (1.001, 0, "AlphaBeta(1, 0)"),
+    (F(1, 2), F(1, 2), "AlphaBeta(3/2, 1/2)"), (1 + 1e-9, 0, "AlphaBeta(1, 0)"),
 ])
 def test_alpha_beta_refuses_alpha_minus_beta_other_than_one(alpha: Any, beta: Any, cure: str) -> None:
-    text = rf"^AlphaBeta got alpha={alpha}, beta={beta}, needed alpha - beta = 1: {cure}\?$"
-    with pytest.raises(ValueError, match=text):
+    with refused(f"AlphaBeta got alpha={alpha}, beta={beta}, needed alpha - beta = 1: {cure}?"):
         AlphaBeta(alpha, beta)
 
 
@@ -231,8 +229,7 @@ def test_a_dead_unit_still_shares_under_flat_and_w_square() -> None:
 
 def test_flat_and_w_square_give_the_padding_nothing_at_a_corner() -> None:
     x = image("1 1 1, 1 1 1, 1 1 1")
-    weight = fractions([["1 2 3".split(), "4 5 6".split(), "7 8 9".split()]])[None]
-    a, m = Conv2D(weight.reshape(1, 1, 3, 3), pad=1).linearize(x)
+    a, m = Conv2D(image("1 2 3, 4 5 6, 7 8 9"), pad=1).linearize(x)
     corner = image("1 0 0, 0 0 0, 0 0 0")
     assert step(Flat(), m, a, corner)[0].tolist() == image("1/4 1/4 0, 1/4 1/4 0, 0 0 0").tolist()
     # 25 + 36 + 64 + 81 = 206 of the squares lie inside
@@ -336,7 +333,7 @@ def test_pass_on_batch_norm_differs_from_epsilon() -> None:
                          ids=lambda layer: type(layer).__name__)
 def test_pass_refuses_a_layer_that_mixes_units(layer: Any) -> None:
     x = image("1") if not isinstance(layer, Linear) else fractions([[1] * len(layer.weight)])
-    with pytest.raises(ValueError, match=r"^Pass needs a gate, and this layer mixes units; use Epsilon\(0\) or Flat\(\)$"):
+    with refused("Pass needs a gate, and this layer mixes units; use Epsilon(0) or Flat()"):
         Pass().shares(layer.linearize(x)[1], x)
 
 
@@ -345,7 +342,7 @@ def test_pass_refuses_a_layer_that_mixes_units(layer: Any) -> None:
                          ids=lambda layer: type(layer).__name__)
 def test_winner_refuses_learned_weights(layer: Any) -> None:
     x = fractions(["1"]) if isinstance(layer, Linear) else image("1")
-    with pytest.raises(ValueError, match=r"^Winner needs a pooling, whose weights say who won; use Epsilon\(0\) or Flat"):
+    with refused("Winner needs a pooling, whose weights say who won; use Epsilon(0) or Flat…"):
         Winner().shares(layer.linearize(x)[1], x)
 
 
@@ -353,31 +350,31 @@ def test_winner_refuses_learned_weights(layer: Any) -> None:
                                  np.array(0.5)])
 @pytest.mark.parametrize(("rule", "name"), [(Epsilon, "epsilon"), (Gamma, "gamma")], ids=["Epsilon", "Gamma"])
 def test_parameters_are_finite_numbers_of_at_least_zero(rule: Any, name: str, bad: Any) -> None:
-    text = re.escape(f"{rule.__name__} got {name}={bad!r}, needed a finite number of at least 0")
-    with pytest.raises(ValueError, match=f"^{text}$"):
+    text = f"{rule.__name__} got {name}={bad!r}, needed a finite number of at least 0"
+    with refused(text):
         rule(bad)
 
 
 @pytest.mark.parametrize(("alpha", "beta", "name"), [(1, -0.5, "beta"), (0.5, -0.5, "beta"), (-1, 2, "alpha"),
                                                      (float("nan"), 0, "alpha"), (2, None, "beta")])
 def test_alpha_and_beta_are_finite_numbers_of_at_least_zero(alpha: Any, beta: Any, name: str) -> None:
-    with pytest.raises(ValueError, match=f"^AlphaBeta got {name}=.*, needed a finite number of at least 0$"):
+    with refused(f"AlphaBeta got {name}=…, needed a finite number of at least 0"):
         AlphaBeta(alpha, beta)
 
 
 @pytest.mark.parametrize(("low", "high"), [(2, 1), ([0, 2], [1, 1]), (float("nan"), 1), (0, float("nan")),
                                            (float("-inf"), 1), (0, float("inf"))])
 def test_z_box_refuses_low_above_high_in_any_channel(low: Any, high: Any) -> None:
-    text = re.escape(f"ZBox got low={low}, high={high}, needed finite low <= high in every channel")
-    with pytest.raises(ValueError, match=f"^{text}$"):
+    text = f"ZBox got low={low}, high={high}, needed finite low <= high in every channel"
+    with refused(text):
         ZBox(low, high)
 
 
 def test_z_box_needs_as_many_bounds_as_channels() -> None:
     layer = Conv2D(fractions(["3", "4"]).reshape(1, 2, 1, 1))
     a, m = layer.linearize(image("1 2 3", "4 5 6"))
-    text = re.escape("ZBox got bounds of shape (3,) for an input of shape (1, 2, 1, 3), needed one number or (2,)")
-    with pytest.raises(ValueError, match=f"^{text}$"):
+    text = "ZBox got bounds of shape (3,) for an input of shape (1, 2, 1, 3), needed one number or (2,)"
+    with refused(text):
         ZBox([0, 0, 0], [9, 9, 9]).shares(m, a)
 
 
