@@ -1,4 +1,4 @@
-"""lrp_ref beside zennit and beside the bare matrix products, in one run: `make bench` (prints a table, writes out/bench.json).
+"""lrp_ref beside zennit and the bare matrix products, in one run: `make bench` prints a table, writes out/bench.json.
 
 Every row is the median of several rounds; a round times each candidate once, so that all meet the same machine.
 """
@@ -70,7 +70,8 @@ def to_torch(network):
     for _, layer in network:
         kind = type(layer).__name__
         if kind == "Conv2D":
-            module = nn.Conv2d(layer.weight.shape[1], len(layer.weight), layer.weight.shape[2:], layer.stride, layer.pad)
+            o, c, *window = layer.weight.shape
+            module = nn.Conv2d(c, o, window, layer.stride, layer.pad)
             module.weight, module.bias = tensor(layer.weight), tensor(layer.bias)
         elif kind == "Linear":
             module = nn.Linear(1, 1)

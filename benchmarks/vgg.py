@@ -1,4 +1,4 @@
-"""VGG-16 with seeded weights: thirteen 3 x 3 convolutions and three fully connected layers (Simonyan and Zisserman 2015)."""
+"""VGG-16 with seeded weights: thirteen 3 x 3 convolutions, three fully connected layers (Simonyan, Zisserman 2015)."""
 
 import numpy as np
 

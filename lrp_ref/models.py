@@ -138,7 +138,8 @@ def save_model(model: Model, path: str | Path) -> None:
 
     path = Path(path)
     if model.chain.number not in (None, np.float32, np.float64):
-        raise ValueError(f"cannot save weights of {model.chain.number}, needed floats: use network.astype(numpy.float64)")
+        raise ValueError(f"cannot save weights of {model.chain.number}, needed floats: use "
+                         "network.astype(numpy.float64)")
     if path.suffix == ".txt":
         from lrp_ref.toolbox_text import to_text
 

@@ -10,7 +10,7 @@ from typing import overload
 import numpy as np
 
 from lrp_ref.arrays import Array, Pair, Shape, number_type
-from lrp_ref.layers import AdaptiveAvgPool, BatchNorm, Conv2D, Flatten, Layer, Linear
+from lrp_ref.layers import AdaptiveAvgPool, BatchNorm, Conv2D, Layer, Linear
 from lrp_ref.layers.pool import Pool
 
 
@@ -121,7 +121,7 @@ def receptive_field(network: Network, name: str) -> ReceptiveField | None:
     """
     size, step, start = [1, 1], [1, 1], [0, 0]
     for _, layer in network.layers[: network.index(name) + 1]:
-        if isinstance(layer, (Linear, Flatten, AdaptiveAvgPool)):
+        if isinstance(layer, (Linear, AdaptiveAvgPool)):
             return None
         if isinstance(layer, (Conv2D, Pool)):
             window = layer.window
