@@ -175,12 +175,16 @@ def test_a_first_layer_without_windows_sees_one_pixel() -> None:
     assert receptive_field(Network([("relu", ReLU())]), "relu") == ReceptiveField((1, 1), (1, 1), (0, 0))
 
 
-@pytest.mark.parametrize("layer", [Flatten(), AdaptiveAvgPool(2)], ids=["Flatten", "AdaptiveAvgPool"])
+@pytest.mark.parametrize("layer", [Linear(np.ones((2, 2))), AdaptiveAvgPool(2)], ids=["Linear", "AdaptiveAvgPool"])
 def test_layers_that_see_the_whole_image_have_no_receptive_field_nor_those_above(layer: Any) -> None:
-    network = Network([("pool", SumPool(2)), ("all", layer), ("relu", ReLU())])
+    network = Network([("pool", SumPool(2)), ("all", layer), ("relu", ReLU()), ("max", MaxPool(2))])
     assert receptive_field(network, "pool") == ReceptiveField((2, 2), (2, 2), (0, 0))
-    assert receptive_field(network, "all") is None and receptive_field(network, "relu") is None
-    assert receptive_field(Network([("fc", Linear(np.ones((2, 2))))]), "fc") is None
+    assert all(receptive_field(network, name) is None for name in ("all", "relu", "max"))
+
+
+def test_flatten_changes_the_order_of_units_and_not_what_they_see() -> None:
+    network = Network([("pool", MaxPool(3, 2)), ("flat", Flatten()), ("relu", ReLU())])
+    assert receptive_field(network, "pool") == receptive_field(network, "flat") == receptive_field(network, "relu")
 
 
 def test_the_receptive_field_of_an_unknown_layer_suggests_the_nearest() -> None:

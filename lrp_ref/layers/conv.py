@@ -95,27 +95,30 @@ class Convolution(LinearMap):
         stack = np.swapaxes(self.stacked(functions), 1, 2)
         parts = [np.reshape(s_f, (n, self.groups, -1, outputs[0] * outputs[1])) for s_f in s]
         windows = stack @ (np.concatenate(parts, axis=2) if len(parts) > 1 else parts[0])
-        windows = np.reshape(windows, (n, self.groups, -1, shape[1] // self.groups, *outputs))
-        out = zeros((n, self.groups, shape[1] // self.groups, *self.window.padded(shape[2:])), s[0])
+        windows = np.reshape(windows, (n, shape[1], -1, *outputs))
+        out = zeros((*shape[:2], *self.window.padded(shape[2:])), s[0])
         for t, view in enumerate(self.window.taps(out, outputs)):
             view += windows[:, :, t]
-        return np.reshape(self.window.inside(out, shape[2:]), shape)
+        return self.window.inside(out, shape[2:])
 
     def stacked(self, functions: Sequence[Function]) -> Array:
-        """f(w) for every f, (groups, functions * O / groups, kh * kw * C / groups); pieces of one map share them."""
+        """f(w) for every f, (groups, functions * O / groups, C / groups * kh * kw); pieces of one map share them."""
         key = tuple(functions)
         if key not in self.stacks:
-            w = np.reshape(np.transpose(self.weight, (0, 2, 3, 1)), (self.groups, -1, self.weight[0].size))
-            self.stacks[key] = np.concatenate([f(w) for f in functions], axis=1)
+            w = np.reshape(self.weight, (self.groups, -1, self.weight[0].size))
+            if functions == [same]:   # Same result without these two lines; no copy of the weights.
+                return w
+            self.stacks[key] = stack = zeros((self.groups, len(functions) * w.shape[1], w.shape[2]), w)
+            for n, f in enumerate(functions):
+                stack[:, n * w.shape[1] : (n + 1) * w.shape[1]] = f(w)
         return self.stacks[key]
 
     def gather(self, padded: Array, outputs: Pair) -> Array:
-        """The windows of all outputs: (N, groups, kh * kw * C / groups, outputs)."""
+        """The windows of all outputs: (N, groups, C / groups * kh * kw, outputs)."""
         (sh, sw), (dh, dw), (rows, columns) = self.window.stride, self.window.dilation, outputs
-        channels = np.reshape(padded, (len(padded), self.groups, -1, *padded.shape[2:]))
-        views = np.lib.stride_tricks.sliding_window_view(channels, self.window.extent, axis=(3, 4))
-        views = views[:, :, :, : (rows - 1) * sh + 1 : sh, : (columns - 1) * sw + 1 : sw, ::dh, ::dw]
-        return np.reshape(np.transpose(views, (0, 1, 5, 6, 2, 3, 4)), (len(padded), self.groups, -1, rows * columns))
+        views = np.lib.stride_tricks.sliding_window_view(padded, self.window.extent, axis=(2, 3))
+        views = views[:, :, : (rows - 1) * sh + 1 : sh, : (columns - 1) * sw + 1 : sw, ::dh, ::dw]
+        return np.reshape(np.transpose(views, (0, 1, 4, 5, 2, 3)), (len(padded), self.groups, -1, rows * columns))
 
     def pieces(self, shape: Shape) -> Iterator[tuple[Index, Index, LinearMap]]:
         """One image and some output rows at a time."""
