@@ -64,6 +64,8 @@ def convert_numbers(x: Any, number: type) -> Array:
 
 def zeros(shape: Shape, x: Array) -> Array:
     """Zeros of x's number type (numpy's zeros of dtype object are ints, whose 0/0 is a float)."""
+    if type(x) is np.ndarray and x.dtype != object:   # Same result without; zeros_like writes all, zeros what is used.
+        return np.zeros(shape, x.dtype)
     out = np.zeros_like(x, shape=shape)
     return out + constant(0, x) if x.dtype == object else out
 
@@ -113,11 +115,6 @@ def everywhere(c: int, x: Array) -> bool:
     return (x.size == 1 or not any(x.strides)) and bool(x.flat[0] == c)
 
 
-def thin(x: Array) -> Array:
-    """One number of x where it is one number seen at every index, with as many axes: it broadcasts to the same."""
-    return x if x.size == 0 or any(x.strides) else x[(slice(0, 1),) * x.ndim]
-
-
 def times(x: Array, y: Array) -> Array:
     """x * y, y broadcasting to x's shape. Same result as that product; no work where y is 1 everywhere."""
     return x if everywhere(1, y) else x * y
@@ -130,8 +127,14 @@ def plus(x: Array, y: Array) -> Array:
     return y if everywhere(0, x) and y.ndim >= x.ndim else x + y
 
 
+def thin(x: Array) -> Array:
+    """One number of x where it is one number seen at every index, with as many axes: it broadcasts to the same."""
+    return x if 0 in (x.size, x.ndim) or any(x.strides) else x[(slice(0, 1),) * x.ndim]
+
+
 def finite(x: Array) -> bool:
     """Whether no number of x is NaN or infinite."""
+    x = thin(x)
     if x.dtype == object:
         return all(number.is_finite() for number in x.flat if isinstance(number, Decimal))
     with np.errstate(over="ignore", invalid="ignore"):

@@ -52,13 +52,12 @@ def paper_figure(model: Model, photographs: Mapping[str, Any] | Iterable[tuple[s
     pairs = photographs.items() if isinstance(photographs, Mapping) else photographs
     seen = [(label, model.prepare(pixels), thumbnail(pixels)) for label, pixels in pairs]
     one_figure(len(seen))
-    network = model.network(seen[0][1].shape)
-    low, high = pixel_cutoff(network), below or pool_cutoff(network)
-    full = rules(network)
-    columns = full, cutoff(full, low), cutoff(full, high)
+    low, high = pixel_cutoff(model.chain), below or pool_cutoff(model.chain)
     rows = []
     for n, (label, x, shown) in enumerate(seen, 1):
-        named = prefixed(watch, f"{n} of {len(seen)}, {label}: ")
+        network, named = model.network(x.shape), prefixed(watch, f"{n} of {len(seen)}, {label}: ")
+        full = rules(network)
+        columns = full, cutoff(full, low), cutoff(full, high)
         explained = [explain(network, x, column, target, named) for column in columns]
         scores = explained[0].scores[0]
         best = int(scores.argmax()) if target is None else target

@@ -13,7 +13,6 @@ from lrp_ref.models import Model
 from lrp_ref.relevance import Explanation
 
 WIDTH, MOST, LONGEST = 100, 10, 60   # columns, scores, letters of a class name
-GLUE = "\N{NO-BREAK SPACE}"
 
 
 def text(model: Model, e: Explanation, index: int, rules: Rules) -> str:
@@ -48,12 +47,12 @@ def rules_text(rules: Rules) -> str:
     lines = (fill(f"{rule:<{width}}  {', '.join(having)}", WIDTH, initial_indent="  ",
                   subsequent_indent=" " * (width + 4), break_long_words=False, break_on_hyphens=False)
              for rule, having in layers.items())
-    return "\n".join(lines).replace(GLUE, " ")
+    return "\n".join(lines)
 
 
 def short(rule: str) -> str:
-    """Six digits of every number, and no place for a line to end."""
-    return re.sub(r"\d+\.\d{6,}", lambda number: f"{float(number[0]):.6g}", rule).replace(" ", GLUE)
+    """The rule with six digits of every number."""
+    return re.sub(r"\d+\.\d{6,}", lambda number: f"{float(number[0]):.6g}", rule)
 
 
 def names(rules: Rules) -> dict[str, str]:

@@ -45,6 +45,7 @@ from lrp_ref import (
 )
 from lrp_ref.cli import main
 from lrp_ref.ledger import COLUMNS
+from lrp_ref.photograph import read_photograph
 from lrp_ref.picture import Panel
 
 FIXTURES = Path(__file__).parents[1] / "data_fixtures"
@@ -137,6 +138,13 @@ def test_json_is_all_that_is_printed_and_holds_the_numbers_in_full(done):
     assert facts["total"] == {name: values[0] for name, values in e.ledger.total().items()}
     given = {"image": "photo.png", "model": "model.npz", "output": None, "save": "e.npz"}
     assert {name: facts[name] for name in given} == given
+    with np.load("e.npz", allow_pickle=False) as kept:
+        assert kept["target"] == index   # the top score's, as none was asked for
+
+
+def test_what_is_no_number_is_never_printed_as_json():
+    with pytest.raises(ValueError, match="JSON"):
+        commands.dumped({"score": float("nan")})
 
 
 def test_save_holds_relevance_heatmap_scores_target_and_rules_without_pickles(done):
@@ -148,7 +156,7 @@ def test_save_holds_relevance_heatmap_scores_target_and_rules_without_pickles(do
         assert set(kept) == {"relevance", "heatmap", "scores", "target", "rules"}
         assert (kept["relevance"] == e.relevance).all() and kept["relevance"].shape == (1, 3, 11, 10)
         assert (kept["heatmap"] == heatmap(e.relevance)).all() and kept["heatmap"].shape == (1, 11, 10)
-        assert (kept["scores"] == e.scores).all() and kept["scores"].dtype == np.float64
+        assert (kept["scores"] == e.scores).all() and kept["scores"].shape == (1, 3)
         assert kept["target"].shape == () and kept["target"] == 2
         assert json.loads(str(kept["rules"])) == {name: repr(rule) for name, rule in rules.items()}
 
@@ -207,6 +215,14 @@ def test_the_first_of_several_images_is_used_with_one_note(run):
     assert parsed(out)["scores"] == parsed(still)["scores"]
 
 
+def test_what_numpy_warns_of_is_no_note(done, monkeypatch):
+    def warned(path):
+        return read_photograph(path) + 0 * (np.ones(1) / np.zeros(1) > 0)
+
+    monkeypatch.setattr(commands, "read_photograph", warned)
+    done("explain", "photo.png", "--model", "model.npz")
+
+
 def test_a_note_is_not_printed_beside_an_error(run):
     iio.imwrite("moving.gif", [PIXELS[:, :, 0], PIXELS[::-1, :, 0]])
     code, _, err = run("explain", "moving.gif", "--percentile", "0")
@@ -252,6 +268,8 @@ def test_many_layers_of_a_rule_are_wrapped_and_long_bounds_shortened():
     lines = report.rules_text(rules).splitlines()
     assert lines[0] == "  ZBox(low=(-2.1179, 0.0, -1.80444), high=(2.24891, 1.0, 2.64))  conv"
     assert lines[1].startswith("  AlphaBeta(alpha=2, beta=1)") and max(map(len, lines)) <= 100
+    assert report.rules_text({"convolution" * 4: bounds}).splitlines() == [
+        lines[0].removesuffix("  conv"), " " * 37 + "convolution" * 4]   # a rule stays in one piece
     assert " ".join(lines[1:]).split()[2:] == [f"features.{n}," for n in range(39)] + ["features.39"]
 
 
@@ -327,14 +345,14 @@ def test_layers_lists_shapes_and_fields_to_choose_a_cut_off_by(done):
     shapes = [[3, 11, 10], [4, 9, 8], [4, 9, 8], [4, 4, 4], [2, 3, 3], [2, 1, 3], [2, 1, 3], [6], [3]]
     assert [row["input"] for row in listed] == shapes[:-1] and [row["output"] for row in listed] == shapes[1:]
     # 3 x 3; pooled 2 x 2: 4 x 4, step 2; conv 2 x 2: 4 + 2 = 6; pooled 3 x 1: 6 + 2 * 2 = 10 high, step 6 x 2
-    spreads = [[1, 1], [3, 3], [3, 3], [4, 4], [6, 6], [10, 6], [10, 6], None]
+    spreads = [[1, 1], [3, 3], [3, 3], [4, 4], [6, 6], [10, 6], [10, 6], [10, 6]]
     assert [row["cutoff_below_spreads_over"] for row in listed] == spreads
     assert listed[4]["sees"] == {"size": [10, 6], "step": [6, 2], "start": [0, 0]}
-    assert listed[6]["sees"] is None
+    assert listed[7]["sees"] is None
     table = done("layers", "model.npz").splitlines()
     assert re.split("  +", table[5]) == ["pool2", "AvgPool", "2 x 3 x 3", "2 x 1 x 3",
                                          "10 x 6, step 6 x 2, from 0, 0", "6 x 6"]
-    assert table[8].endswith("the whole image") and len(table) == 9
+    assert re.split("  +", table[8])[4:] == ["the whole image", "10 x 6"] and len(table) == 9
 
 
 def test_every_name_that_layers_prints_is_a_cut_off(done):
@@ -343,8 +361,11 @@ def test_every_name_that_layers_prints_is_a_cut_off(done):
 
 
 def test_layers_of_a_text_model_of_two_channels_are_listed(done):
-    listed = parsed(done("layers", FIXTURES / "toolbox_small" / "sumpool.txt", "--size", "13x9", "--json"))
+    layers = "layers", FIXTURES / "toolbox_small" / "sumpool.txt", "--size", "13x9"
+    listed = parsed(done(*layers, "--json"))
     assert listed[0]["input"] == [2, 13, 9] and listed[-1]["output"] == [3]
+    assert listed[-1]["cutoff_below_spreads_over"] is None   # below the second fully connected layer
+    assert re.split("  +", done(*layers).splitlines()[-1])[4:] == ["the whole image", "the whole image"]
 
 
 def test_a_text_model_explains_a_photograph_and_says_that_its_softmax_is_gone(run):
@@ -568,6 +589,11 @@ def test_a_result_that_cannot_be_printed_is_an_error_of_one_line(capsys, monkeyp
     assert main(arguments) == 2
     assert capsys.readouterr().err == ("lrp-ref: error: cannot print the result: No space left on device: "
                                        "is the disk full?\n")
+
+
+def test_without_stderr_an_error_is_not_printed_elsewhere(capsys, monkeypatch):
+    monkeypatch.setattr(sys, "stderr", None)
+    assert main(["explain", "missing.png"]) == 2 and capsys.readouterr().out == ""
 
 
 def test_without_stdout_and_stderr_the_files_are_written_all_the_same(monkeypatch, folder):

@@ -145,7 +145,8 @@ def test_a_small_chunk_makes_pieces_of_one_row_of_one_image(monkeypatch: pytest.
     layer, x = Conv2D(mixed((2, 1, 2, 2), 1)), mixed((2, 1, 4, 3), 2)
     monkeypatch.setattr(conv, "CHUNK", 1)
     assert len(list(layer.linearize(x)[1].pieces(x.shape))) == 2 * 3
-    monkeypatch.setattr(conv, "CHUNK", 2 * 4 * 2)       # two rows of two windows of four numbers
+    monkeypatch.setattr(conv, "ARRAYS", 3)
+    monkeypatch.setattr(conv, "CHUNK", 2 * 2 * (4 + 3 * 2))   # two rows of two windows, four numbers each, and outputs
     assert len(list(layer.linearize(x)[1].pieces(x.shape))) == 2 * 2
 
 

@@ -42,6 +42,9 @@ def test_blocks_of_inputs_together_are_the_product(block: int, monkeypatch: pyte
     monkeypatch.setattr(linear, "BLOCK", block)
     _, m = layer.linearize(x)
     assert (m(x) == x @ layer.weight + layer.bias).all()
+    for z, w in zip(m.apply_each(x, [positive, same]), [positive(layer.weight), layer.weight], strict=True):
+        assert (z == x @ w).all()
+    assert (m.apply(x, positive) == x @ positive(layer.weight)).all()
     wanted = s @ layer.weight.T + x[:, :2] @ positive(layer.weight).T
     assert (m.transpose_sum([s, x[:, :2]], [same, positive], x.shape) == wanted).all()
 

@@ -87,7 +87,7 @@ def test_every_name_explains_an_image(text, first):
 
 @pytest.mark.parametrize(("first", "rule"), [
     ("zbox", ZBox(LOW, HIGH)), ("zbox:-6,123", ZBox(-6, 123)), ("wsquare", WSquare()), ("flat", Flat()),
-    ("epsilon:0.5", Epsilon(0.5)), ("ZBox", ZBox(LOW, HIGH)),
+    ("epsilon:0.5", Epsilon(0.5)), ("epsilon", Epsilon(0)), ("ZBox", ZBox(LOW, HIGH)),
 ])
 def test_first_changes_the_lowest_layer_with_weights_alone(first, rule):
     assert rules("gamma:0.25", first) == {**rules("gamma:0.25"), "conv": rule}

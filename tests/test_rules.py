@@ -127,9 +127,11 @@ def test_alpha_beta_does_not_lose_a_small_negative_sum_in_floats(x: list[float],
 
 
 def test_alpha_beta_takes_alpha_within_rounding_of_one_plus_beta_and_uses_one_plus_beta() -> None:
-    rule = AlphaBeta(0.1 + 0.2 + 1, 0.3)            # 1.3000000000000003 and 0.3
-    relevance, account = one_output(rule, "1 -1", "0", "2 1", "1")
-    assert relevance == [1 + F(0.3), -F(0.3)] and columns(account) == [1, 0, 0, 0]
+    for beta in (0.3, 0.4, 1.2, 3.14, 1e6 + 0.1):
+        rule = AlphaBeta(1 + beta, beta)
+        relevance, account = one_output(rule, "1 -1", "0", "2 1", "1")
+        assert relevance == [1 + F(beta), -F(beta)] and columns(account) == [1, 0, 0, 0]
+    assert 1.4 - 0.4 != 1 and 1 + F(0.4) != F(1.4)
 
 
 @pytest.mark.parametrize(("alpha", "beta", "cure"), [

@@ -12,7 +12,8 @@ from lrp_ref.arrays import Array, Function, Pair, Shape, Window, same, zeros
 from lrp_ref.layers.base import Layer, pair, parameter, whole, windowed
 from lrp_ref.linear_map import Index, LinearMap
 
-CHUNK = 1 << 20   # numbers gathered at a time: the windows of some output rows, few enough for the processor's cache
+CHUNK = 1 << 20   # numbers worked on at a time, few enough for the processor's cache: the windows of some output rows,
+ARRAYS = 4        # and so many arrays of these outputs
 
 
 @dataclass(frozen=True, eq=False)
@@ -123,7 +124,7 @@ class Convolution(LinearMap):
     def pieces(self, shape: Shape) -> Iterator[tuple[Index, Index, LinearMap]]:
         """One image and some output rows at a time."""
         rows, columns = self.window.outputs(shape[2:])
-        step = max(1, CHUNK // (self.weight[0].size * self.groups * columns))
+        step = max(1, CHUNK // ((self.weight[0].size * self.groups + ARRAYS * len(self.weight)) * columns))
         if max(self.window.before[0], self.window.after[0]) >= self.window.extent[0]:
             step = rows   # Some row of outputs sees padding only, and a strip needs a row of the image.
         stacks: dict[tuple[Function, ...], Array] = {}

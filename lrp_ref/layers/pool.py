@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from lrp_ref.arrays import Array, Function, Shape, Window, constant, ones_like, times, zeros
+from lrp_ref.arrays import Array, Function, Shape, Window, constant, ones_like, thin, times, zeros
 from lrp_ref.layers.base import Layer, pair, windowed
 from lrp_ref.linear_map import LinearMap
 
@@ -77,7 +77,7 @@ class MaxPool(PaddedPool):
         covered = window.taps(window.spread(ones_like(x[:1, :1])), outputs)
         taps = window.taps(window.spread(x, x.min()), outputs)
         one, zero = constant(1, x), constant(0, x)
-        wins = [np.where((tap == z) & (inside != 0), one, zero) for tap, inside in zip(taps, covered)]
+        wins = [np.where((tap == z) & (thin(inside) != 0), one, zero) for tap, inside in zip(taps, covered)]
         winners = sum(wins)
         return x, Pooling([win / winners for win in wins], zeros((1,), x), window)
 

@@ -1,13 +1,13 @@
-"""Dense SIFT: histograms of gradient orientations in 4 x 4 bins around a grid of frames, as VLFeat has them.
+"""Dense SIFT: histograms of gradient orientations in 4 x 4 bins around a grid of frames, as VLFeat computes them.
 
-Lowe 2004; VLFeat 0.9.21 (vl_dsift, vl_phow). Positions are pixels, (0, 0) the centre of the first; y points down.
+Lowe 2004; VLFeat 0.9.21, vl_dsift and vl_phow. Positions are in pixels, 0 the centre of the first; y points down.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from math import ceil, isfinite
+from math import ceil, gcd, isfinite
 from typing import Any
 
 import numpy as np
@@ -16,17 +16,19 @@ from lrp_ref.arrays import Array, Function, Pair, Shape, constant, ones_like, ze
 from lrp_ref.layers.base import Layer, whole
 from lrp_ref.linear_map import Index, LinearMap
 
-BINS, ORIENTATIONS = 4, 8   # along either axis; of the gradient
+BINS, ORIENTATIONS = 4, 8              # along either axis of a descriptor; of the gradient
 LENGTH = BINS * BINS * ORIENTATIONS
-TINY = 2.0 ** -23           # what VLFeat adds to a norm
-ROWS, COLUMNS = 16, 32      # frames worked on at a time, so that they stay in the processor's cache
+TINY = 2.0 ** -23                      # what VLFeat adds to a norm and to |y|
+LINES, ROWS, PIECE = 16, 8, 32         # worked on at a time: filtered lines; rows of frames, upwards and downwards
+PRODUCT = 1 << 18                      # multiplications at a time, so few that BLAS keeps to one thread
+Bands = Sequence[tuple[slice, Array]]
 
 
 @dataclass(frozen=True)
 class Grid:
-    """The frames of one size: bin b of frame n is centred on first + step n + size b, along either axis.
+    """The frames of one size: along either axis bin b of frame n is centred on first + step n + size b.
 
-    first, count: rows, then columns.
+    first and count are for rows, then for columns.
     """
 
     size: int
@@ -41,41 +43,39 @@ class Grid:
         """The bins' centres, (count, 4)"""
         return self.first[axis] + self.step * np.arange(self.count[axis])[:, None] + self.size * np.arange(BINS)
 
-    def bins(self) -> Iterator[tuple[Index, int, int]]:
-        """For each bin (by, bx) the pixels on which the frames have it centred."""
-        for by in range(BINS):
-            for bx in range(BINS):
-                begin = self.first[0] + self.size * by, self.first[1] + self.size * bx
-                yield tuple(slice(b, b + self.step * (n - 1) + 1, self.step) for b, n in zip(begin, self.count)), by, bx
+    def bins(self) -> Iterator[tuple[int, int, Index]]:
+        """by, bx, and the pixels on which the frames have that bin centred."""
+        for by, bx in np.ndindex(BINS, BINS):
+            begin = self.first[0] + self.size * by, self.first[1] + self.size * bx
+            yield by, bx, tuple(slice(b, b + self.step * (n - 1) + 1, self.step) for b, n in zip(begin, self.count))
 
-    def rows(self, first: int, last: int, height: int) -> tuple[slice, Grid]:
-        """The pixel rows that the bins of frame rows first .. last - 1 reach, and these frames seen from there."""
-        y = self.first[0] + self.step * first
-        bottom = y + self.step * (last - 1 - first) + self.size * (BINS - 1) + self.size // 2
-        top = max(0, y - self.size // 2)
-        return (slice(top, min(height, bottom + 1)),
-                replace(self, first=(y - top, self.first[1]), count=(last - first, self.count[1])))
+    def strip(self, first: int, last: int, height: int) -> tuple[slice, Grid]:
+        """The pixel rows that the bins of frame rows first .. last - 1 cover, and these frames as seen from there."""
+        half, y = self.size // 2, self.first[0] + self.step * first
+        top = max(0, y - half)
+        bottom = min(height, y + self.step * (last - first - 1) + self.size * (BINS - 1) + half + 1)
+        return slice(top, bottom), replace(self, first=(y - top, self.first[1]), count=(last - first, self.count[1]))
 
 
 @dataclass(frozen=True, eq=False)
 class DenseSift(Layer):
-    """x (N, 1, H, W), grey in [0, 1], to descriptors (N, L, 128): coordinate t + 8 (bx + 4 by), 0 .. 255.
+    """x (N, 1, H, W), grey in [0, 1], to descriptors (N, L, 128) in 0 .. 255, coordinate t + 8 (bx + 4 by).
 
-    Per size s: the image smoothed by a Gaussian of sigma s / smoothing; its gradient, split linearly between the two
-    nearest of 8 orientations 2 pi t / 8; per orientation and bin the sum under a triangle 1 - |u| / s, weighted by a
-    Gaussian of sigma window * s around the frame's centre. Then h / |h|, min(h, 0.2), h / |h|, min(512 h, 255).
-    Order of the descriptors: sizes as given, frames by row, by column.
+    For every size s: smooth the image with sigma = s / smoothing; split the length of its gradient linearly between the
+    two nearest of the 8 orientations 2 pi t / 8; for each bin and orientation sum it under a triangle 1 - |u| / s times
+    a Gaussian of sigma = window s around the frame's centre; then h / |h|, min(h, 0.2), h / |h|, min(512 h, 255).
+    The descriptors come size by size, row by row. An image without contrast has descriptors of zeros.
 
-    sizes        pixels per bin, one or several
+    sizes        pixels per bin, an int or several
     step         pixels from frame to frame
-    smoothing    6 as in vl_phow; None: none, as in vl_dsift
+    smoothing    6 as in vl_phow; None: the image as it is, as in vl_dsift
     window       in bins
-    contrast     a descriptor is 0 where sum h / (3 s + 1)^2 < contrast, h before it is normalised
-    flat         True: the Gaussian is taken as constant, its mean, over each bin; False: at every pixel
-    exact_angle  False: VLFeat's approximation of the arc tangent, which is wrong by up to 0.006
-    truncate     True: whole numbers, rounded down, as VLFeat stores them in a byte
-    bounds       (x0, y0, x1, y1), the first and the last pixel for the bins' centres; None: the image. The frames of
-                 all sizes have their first centre in common
+    contrast     a descriptor is 0 where sum h / (3 s + 1)^2 < contrast, before h is normalised
+    flat         True: the Gaussian is replaced by its mean over each bin; False: it acts pixel by pixel
+    exact_angle  False: VLFeat's approximate arc tangent, wrong by up to 0.006
+    truncate     True: whole numbers, rounded down, as VLFeat stores them in bytes
+    bounds       (x0, y0, x1, y1), the first and the last pixel for a bin's centre; None: the image's. The first frames
+                 of all sizes have their centre in common, to half a pixel
     """
 
     sizes: Any
@@ -91,40 +91,41 @@ class DenseSift(Layer):
     def __post_init__(self) -> None:
         sizes = tuple(self.sizes) if isinstance(self.sizes, (tuple, list, np.ndarray)) else (self.sizes,)
         if not sizes or not all(whole(s) and s >= 1 for s in sizes):
-            raise ValueError(f"DenseSift got sizes={self.sizes!r}, needed pixels per bin, ints of at least 1: (4, 6, 8, 10)?")
+            raise ValueError(f"DenseSift got sizes={self.sizes!r}, needed pixels per bin, ints of at least 1: (4, 6)?")
         object.__setattr__(self, "sizes", tuple(map(int, sizes)))
         if not (whole(self.step) and self.step >= 1):
             raise ValueError(f"DenseSift got step={self.step!r}, needed an int of at least 1")
+        object.__setattr__(self, "step", int(self.step))
         for name, value in (("smoothing", 1 if self.smoothing is None else self.smoothing), ("window", self.window)):
             if not (number(value) and value > 0):
                 raise ValueError(f"DenseSift got {name}={value!r}, needed a positive number")
         if not (number(self.contrast) and self.contrast >= 0):
             raise ValueError(f"DenseSift got contrast={self.contrast!r}, needed a number of at least 0")
         if self.bounds is not None:
-            bounds = tuple(self.bounds)
+            bounds = tuple(self.bounds) if isinstance(self.bounds, (tuple, list, np.ndarray)) else ()
             if len(bounds) != 4 or not all(map(whole, bounds)) or min(bounds) < 0:
-                raise ValueError(f"DenseSift got bounds={self.bounds!r}, needed pixels (x0, y0, x1, y1)")
+                raise ValueError(f"DenseSift got bounds={self.bounds!r}, needed four pixels (x0, y0, x1, y1)")
             object.__setattr__(self, "bounds", tuple(map(int, bounds)))
 
     def at(self, shape: Shape) -> tuple[Grid, ...]:
-        """The frames of every size in an image batch of that shape; an error where the largest does not fit."""
+        """The frames of every size in images of that shape; an error where the largest has no room."""
         if len(shape) != 4 or shape[1] != 1:
             raise ValueError(f"DenseSift got an input of shape {shape}, needed grey images (N, 1, H, W): "
-                             "sum or average the channels?")
+                             "average the colours?")
         height, width = shape[2:]
         x0, y0, x1, y1 = self.bounds or (0, 0, width - 1, height - 1)
         largest = max(self.sizes)
         reach = (BINS - 1) * largest
-        if x1 >= width or y1 >= height or min(y1 - y0, x1 - x0) < reach:
-            within = f" within rows {y0} .. {y1}, columns {x0} .. {x1}" if self.bounds else ""
-            raise ValueError(f"DenseSift got an image of {height} x {width} (shape {shape}), but its largest descriptor, "
-                             f"of size {largest}, needs {reach + 1} x {reach + 1} pixels{within}: use a larger image")
+        if x1 >= width or y1 >= height or min(x1 - x0, y1 - y0) < reach:
+            inside = f" within the bounds {self.bounds}" if self.bounds else ""
+            raise ValueError(f"DenseSift got an image of {height} x {width} (shape {shape}), but descriptors of size "
+                             f"{largest} need {reach + 1} x {reach + 1} pixels{inside}: use a larger image or smaller "
+                             "sizes")
         grids = []
         for s in self.sizes:
-            inward = 3 * (largest - s) // 2
-            first = y0 + inward, x0 + inward
-            count = [(last - start - (BINS - 1) * s) // self.step + 1 for last, start in zip((y1, x1), first)]
-            grids.append(Grid(s, self.step, first, (count[0], count[1])))
+            y, x = (start + 3 * (largest - s) // 2 for start in (y0, x0))
+            rows, columns = ((room - (BINS - 1) * s) // self.step + 1 for room in (y1 - y, x1 - x))
+            grids.append(Grid(s, self.step, (y, x), (rows, columns)))
         return tuple(grids)
 
     def frames(self, shape: Shape) -> Array:
@@ -143,63 +144,94 @@ class DenseSift(Layer):
 
     def __call__(self, x: Array) -> Array:
         if x.dtype == object:
-            raise ValueError("DenseSift has no exact form: use float64; its map is exact")
-        out, first = zeros(self.output_shape(x.shape), x), 0
+            raise ValueError("DenseSift has no exact form: use float64 (its map is exact)")
+        out, first = np.empty_like(x, shape=self.output_shape(x.shape)), 0
         for grid in self.at(x.shape):
-            across, down = ([self.windows(grid.size, c, n, x) for c in blocks]
-                            for blocks, n in ((parts(grid.centres(1), COLUMNS), x.shape[3]),
-                                              (parts(grid.centres(0), ROWS), x.shape[2])))
+            down, across = (self.filters(grid, axis, x.shape[2 + axis], x) for axis in (0, 1))
             for image, descriptors in zip(x[:, 0], out[:, first : first + len(grid)]):
                 planes = oriented(smooth(image, grid.size, self.smoothing), self.exact_angle)
-                self.fill(descriptors.reshape(*grid.count, LENGTH), planes, down, across, grid.size)
+                rows = weighted(planes.reshape(len(planes), -1), down.bands).reshape(-1, planes.shape[2])
+                sums = weighted(rows.T, across.bands)
+                for n in range(0, grid.count[0], ROWS):
+                    h = descriptors.reshape(*grid.count, LENGTH)[n : n + ROWS]
+                    histograms(sums.reshape(len(sums), -1, ORIENTATIONS), down, across, n, out=h)
+                    self.normalise(h, grid.size)
             first += len(grid)
         return out
 
-    def fill(self, descriptors: Array, planes: Array, down: Any, across: Any, size: int) -> None:
-        """The descriptors (rows, columns, 128) of one size from the orientation planes (H, 8, W)."""
-        q = 0
-        for y, A_y in down:
-            filtered = (A_y @ planes[y].reshape(len(planes[y]), -1)).reshape(-1, planes.shape[2])
-            rows = descriptors[q : q + len(A_y) // BINS]
-            h, p = rows.reshape(*rows.shape[:2], BINS, BINS, ORIENTATIONS), 0
-            for x, A_x in across:
-                columns = len(A_x) // BINS
-                bins = (A_x @ filtered[:, x].T).reshape(columns, BINS, len(rows), BINS, ORIENTATIONS)
-                h[:, p : p + columns] = bins.transpose(2, 0, 3, 1, 4)
-                p += columns
-            rows[...] = self.normalised(rows, size)
-            q += len(rows)
+    def filters(self, grid: Grid, axis: int, n: int, x: Array) -> Filters:
+        """The bins' windows along an axis of n pixels."""
+        s, step, first, count = grid.size, grid.step, grid.first[axis], grid.count[axis]
+        u = np.arange(1 - s, s)                                    # from a pixel to the bin's centre
+        delta = s * (np.arange(BINS)[:, None] - (BINS - 1) / 2)    # from the frame's centre to the bin's
+        gauss, triangle = np.exp(-0.5 * ((u - delta) / (s * self.window)) ** 2), 1 - abs(u) / s
+        if not self.flat:   # a line for every bin of every frame
+            lines = [slice(b * count, (b + 1) * count) for b in range(BINS)]
+            centres, kernels = grid.centres(axis).T.ravel(), np.repeat(triangle * gauss, count, axis=0)
+            return Filters(lines, np.ones(BINS), bands(centres, kernels, n, x))
+        apart = gcd(step, s)   # Same result with 1; fewer lines, which bins of several frames share
+        centres = np.arange(first, first + step * (count - 1) + (BINS - 1) * s + 1, apart)
+        lines = [slice(b * s // apart, (b * s + step * (count - 1)) // apart + 1, step // apart) for b in range(BINS)]
+        kernels = np.broadcast_to(triangle, (len(centres), len(u)))
+        return Filters(lines, gauss.mean(axis=1), bands(centres, kernels, n, x))
 
-    def normalised(self, h: Array, size: int) -> Array:
-        """h / |h|, min(h, 0.2), h / |h|, min(512 h, 255); 0 below the contrast threshold."""
+    def normalise(self, h: Array, size: int) -> None:
+        """h / |h|, min(h, 0.2), h / |h|, min(512 h, 255), in place; 0 below the contrast threshold."""
         low = h.sum(axis=-1, keepdims=True) < self.contrast * ((BINS - 1) * size + 1) ** 2
-        h = np.minimum(h / norm(h), 0.2)
+        h *= 1 / norm(h)
+        np.minimum(h, 0.2, out=h)
         h *= np.where(low, 0, 512 / norm(h))
         np.minimum(h, 255, out=h)
-        return np.floor(h, out=h) if self.truncate else h
-
-    def windows(self, size: int, centres: Array, n: int, x: Array) -> tuple[slice, Array]:
-        """One axis: the pixels from the first to the last that these bins reach, and every bin's weights of them.
-
-        centres (frames, 4). Beyond the image its last pixel is repeated.
-        """
-        u = np.arange(1 - size, size)
-        delta = size * (np.arange(BINS)[:, None] - (BINS - 1) / 2)       # from the frame's centre to the bin's
-        gauss = np.exp(-0.5 * ((u - delta) / (size * self.window)) ** 2)
-        weights = (1 - abs(u) / size) * (gauss.mean(axis=1, keepdims=True) if self.flat else gauss)
-        pixels = np.clip(centres[:, :, None] - u, 0, n - 1)
-        reach = slice(int(pixels.min()), int(pixels.max()) + 1)
-        out = np.zeros((len(centres), BINS, reach.stop - reach.start))
-        np.add.at(out, (*np.ogrid[: len(centres), :BINS, :0][:2], pixels - reach.start), weights)
-        return reach, out.reshape(-1, out.shape[-1]).astype(x.dtype)
+        if self.truncate:
+            np.floor(h, out=h)
 
 
-def number(value: Any) -> bool:
-    return isinstance(value, (int, float, np.integer, np.floating)) and not isinstance(value, bool) and isfinite(value)
+@dataclass(frozen=True, eq=False)
+class Filters:
+    """The bins' windows along one axis: weighted sums on lines; and every bin's lines, one per frame, and factor."""
+
+    lines: Sequence[slice]
+    factors: Array
+    bands: Bands
 
 
-def parts(centres: Array, length: int) -> list[Array]:
-    return [centres[n : n + length] for n in range(0, len(centres), length)]
+def bands(centres: Array, kernels: Array, n: int, x: Array) -> Bands:
+    """sum_u kernel(u) x[c - u] for centres c (P,) and kernels (P, 2 s - 1), u = 1 - s .. s - 1, as small matrices.
+
+    For some lines at a time: the pixels they reach, and their weights (lines, pixels). Beyond the n pixels of the image
+    its last one is repeated.
+    """
+    out, s = [], (kernels.shape[1] + 1) // 2
+    for first in range(0, len(centres), LINES):
+        kernel = kernels[first : first + LINES]
+        taps = np.clip(centres[first : first + LINES, None] - np.arange(1 - s, s), 0, n - 1)
+        pixels = slice(int(taps.min()), int(taps.max()) + 1)
+        weights = np.zeros((len(kernel), pixels.stop - pixels.start))
+        np.add.at(weights, (np.arange(len(kernel))[:, None], taps - pixels.start), kernel)
+        out.append((pixels, weights.astype(x.dtype)))
+    return out
+
+
+def weighted(x: Array, bands: Bands) -> Array:
+    """The sums along the first axis of x, (lines, n)
+
+    Same result without the inner loop; threads that wait for each other take ten times as long on a busy machine.
+    """
+    out, line = np.empty((sum(len(weights) for _, weights in bands), x.shape[1]), x.dtype), 0
+    for pixels, weights in bands:
+        step = max(1, PRODUCT // weights.size)
+        for n in range(0, x.shape[1], step):
+            np.matmul(weights, x[pixels, n : n + step], out=out[line : line + len(weights), n : n + step])
+        line += len(weights)
+    return out
+
+
+def histograms(sums: Array, down: Filters, across: Filters, first: int, out: Array) -> None:
+    """h[y, x, by, bx, t] from the sums on all lines (across, down, 8), into out: rows of frames from `first` on."""
+    h = out.reshape(*out.shape[:2], BINS, BINS, ORIENTATIONS)
+    for by, bx in np.ndindex(BINS, BINS):
+        bins = sums[across.lines[bx], down.lines[by]].swapaxes(0, 1)[first : first + len(out)]
+        np.multiply(bins, sums.dtype.type(down.factors[by] * across.factors[bx]), out=h[:, :, by, bx])
 
 
 def norm(h: Array) -> Array:
@@ -208,35 +240,38 @@ def norm(h: Array) -> Array:
 
 
 def smooth(image: Array, size: int, smoothing: float | None) -> Array:
-    """The image under exp(-(j / sigma)^2 / 2), |j| <= ceil(4 sigma), sigma = size / smoothing, its edges repeated."""
-    if smoothing is None or (sigma := size / smoothing) < 0.01:
+    """The image under exp(-(u / sigma)^2 / 2), |u| <= ceil(4 sigma), sigma = size / smoothing, its edge repeated."""
+    if smoothing is None:
         return image
-    from scipy.ndimage import correlate1d
-
+    sigma = size / smoothing
     reach = ceil(4 * sigma)
     kernel = np.exp(-0.5 * (np.arange(-reach, reach + 1) / sigma) ** 2)
     kernel /= kernel.sum()
-    return correlate1d(correlate1d(image, kernel, axis=0, mode="nearest"), kernel, axis=1, mode="nearest")
+    for n in image.shape:   # down, then across
+        image = weighted(image, bands(np.arange(n), np.broadcast_to(kernel, (n, len(kernel))), n, image)).T
+    return np.ascontiguousarray(image)
 
 
 def oriented(image: Array, exact_angle: bool) -> Array:
-    """(H, 8, W): the gradient's length, split between the two orientations t, at angle 2 pi t / 8, nearest to its own."""
-    gy, gx = np.gradient(image)
+    """(H, 8, W): the gradient's length, split between the two orientations 2 pi t / 8 nearest to its angle."""
+    gy, gx = np.gradient(image)   # half the difference of the neighbours; at the edge of the image, the difference
     length = np.sqrt(gx * gx + gy * gy)
     t = (np.arctan2(gy, gx) if exact_angle else fast_arctan2(gy, gx)) * (ORIENTATIONS / (2 * np.pi))
     lower = np.floor(t)
     upper_part = (t - lower) * length
     planes = np.zeros((len(image), ORIENTATIONS, image.shape[1]), image.dtype)
-    below = lower.astype(int)[:, None] % ORIENTATIONS
-    np.put_along_axis(planes, below, (length - upper_part)[:, None], axis=1)
-    np.put_along_axis(planes, (below + 1) % ORIENTATIONS, upper_part[:, None], axis=1)
+    index = lower.astype(int)[:, None]   # -4 .. 4, and an index below 0 counts from the end, as angles do
+    np.put_along_axis(planes, index, (length - upper_part)[:, None], axis=1)
+    np.put_along_axis(planes, index + 1, upper_part[:, None], axis=1)
     return planes
 
 
 def fast_arctan2(y: Array, x: Array) -> Array:
-    """sign y (base + (0.1821 r^2 - 0.9675) r), r = (x - |y|) / (x + |y|), base = pi / 4 for x >= 0; VLFeat's."""
-    a = abs(y) + TINY
-    right = x >= 0
+    """sign y (base + (0.1821 r^2 - 0.9675) r): VLFeat's, wrong by up to 0.006.
+
+    r = (x - |y|) / (x + |y|), base = pi / 4 for x >= 0; r = (x + |y|) / (|y| - x), base = 3 pi / 4 for x < 0.
+    """
+    a, right = abs(y) + TINY, x >= 0
     r = np.where(right, x - a, x + a) / np.where(right, x + a, a - x)
     angle = np.where(right, np.pi / 4, 3 * np.pi / 4).astype(x.dtype) + (0.1821 * r * r - 0.9675) * r
     return np.where(y < 0, -angle, angle)
@@ -244,13 +279,13 @@ def fast_arctan2(y: Array, x: Array) -> Array:
 
 @dataclass(frozen=True, eq=False)
 class Coverage(LinearMap):
-    """c_ij: the part of pixel i inside the bin rectangle of coordinate j, clipped to the image; there are no weights.
+    """c_ij: the part of pixel i inside the bin of coordinate j, a square c - s/2 .. c + s/2 clipped to the image.
 
-    The rectangle is centre - s / 2 .. centre + s / 2 along both axes, the same for the 8 orientations: centres are
-    pixels, so that for even s the outermost pixels are covered by half.
+    There are no weights. Bins are centred on pixels: an even s covers its outermost pixels by half, or a corner by a
+    quarter. It is the same for the 8 orientations of a bin.
     """
 
-    grids: tuple[Grid, ...]
+    grids: Sequence[Grid]
     bias: Array
 
     def apply(self, a: Array, f: Function) -> Array:
@@ -259,38 +294,44 @@ class Coverage(LinearMap):
         for grid in self.grids:
             sums = box(a[:, 0], grid.size)
             h = out[:, first : first + len(grid)].reshape(len(a), *grid.count, BINS, BINS, ORIENTATIONS)
-            for pixels, by, bx in grid.bins():
+            for by, bx, pixels in grid.bins():
                 h[..., by, bx, :] = sums[:, *pixels, None]
             first += len(grid)
         return out
 
     def transpose(self, s: Array, f: Function, shape: Shape) -> Array:
         only_coverage(f)
-        bins, first = orientation_sum(s), 0
-        out = zeros((shape[0], *shape[2:]), s)
+        ones = zeros((ORIENTATIONS,), s) + constant(1, s)
+        bins = s.reshape(*s.shape[:2], -1, ORIENTATIONS) @ ones
+        out, first = zeros((shape[0], *shape[2:]), s), 0
         for grid in self.grids:
-            plane = zeros(out.shape, s)
             h = bins[:, first : first + len(grid)].reshape(len(s), *grid.count, BINS, BINS)
-            for pixels, by, bx in grid.bins():
-                plane[:, *pixels] += h[..., by, bx]
-            out += box(plane, grid.size)
+            centred = zeros(out.shape, s)
+            for by, bx, pixels in grid.bins():
+                centred[:, *pixels] += h[..., by, bx]
+            out += box(centred, grid.size)
             first += len(grid)
         return out[:, None]
 
+    def pieces(self, shape: Shape) -> Iterator[tuple[Index, Index, LinearMap]]:
+        """Some rows of frames of one size at a time."""
+        everything, l = slice(None), 0
+        for grid in self.grids:
+            for n in range(0, grid.count[0], PIECE):
+                pixels, part = grid.strip(n, min(n + PIECE, grid.count[0]), shape[2])
+                descriptors = slice(l, l + len(part))
+                yield (everything, everything, pixels), (everything, descriptors), Coverage([part], self.bias)
+                l += len(part)
+
 
 def only_coverage(f: Function) -> None:
+    """An error unless the rule asks where inputs reach, and not for weights."""
     if f is not ones_like:
         raise ValueError("DenseSift has no weights, only pixels that its bins cover: use Flat()")
 
 
-def orientation_sum(s: Array) -> Array:
-    """(N, L, 128) to (N, L, 16)"""
-    ones = zeros((ORIENTATIONS,), s) + constant(1, s)
-    return s.reshape(*s.shape[:2], -1, ORIENTATIONS) @ ones
-
-
 def box(x: Array, size: int) -> Array:
-    """sum over |v|, |u| <= size / 2 of x[y + v, x + u] inside the image, the outermost by half where size is even."""
+    """sum over |v|, |u| <= size / 2 of x[.., y + v, x + u] inside the image, the outermost by half for an even size."""
     half = size // 2
     for axis in (-2, -1):
         lines = np.swapaxes(x, axis, -1)
@@ -301,3 +342,8 @@ def box(x: Array, size: int) -> Array:
             part = ends if abs(u) == half else lines
             sums[..., max(0, -u) : n - max(0, u)] += part[..., max(0, u) : n + min(0, u)]
     return x
+
+
+def number(value: Any) -> bool:
+    """Whether the value is a finite number, of Python or NumPy."""
+    return isinstance(value, (int, float, np.integer, np.floating)) and not isinstance(value, bool) and isfinite(value)
