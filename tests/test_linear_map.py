@@ -128,3 +128,9 @@ def test_terms_of_zeros_take_no_product(x: str, products: list[Function]) -> Non
     below, account = step(AlphaBeta(2, 1), m, fractions([x]), fractions(["20"]))
     assert sorted(map(repr, m.asked)) == sorted(map(repr, products))
     assert below.shape == (1, 2) and account.received.item() == sum(columns(account))
+
+
+def test_z_plus_takes_the_two_positive_products_only() -> None:
+    m = Counting(ONE.coverage, ONE.weight, ONE.bias)
+    step(ZPlus(), m, A, fractions(["10"]))
+    assert m.asked == [positive, negative]
