@@ -141,7 +141,7 @@ def test_a_map_names_functions_of_its_weights_and_keeps_zero_outside_its_coverag
 @rational
 def test_several_functions_together_are_each_of_them(example: Example) -> None:
     a, m = example.map()
-    chosen = [positive, FUNCTIONS["w - 3 w+"], ones_like]
+    chosen = [positive, same, FUNCTIONS["w - 3 w+"], ones_like]
     each = [m.apply(a, f) for f in chosen]
     assert all((z == w).all() for z, w in zip(m.apply_each(a, chosen), each, strict=True))
     s = [relevance_for(z, n) for n, z in enumerate(each)]
