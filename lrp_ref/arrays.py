@@ -64,8 +64,6 @@ def convert_numbers(x: Any, number: type) -> Array:
 
 def zeros(shape: Shape, x: Array) -> Array:
     """Zeros of x's number type (numpy's zeros of dtype object are ints, whose 0/0 is a float)."""
-    if type(x) is np.ndarray and x.dtype != object:   # Same result without; zeros_like writes all, zeros what is used.
-        return np.zeros(shape, x.dtype)
     out = np.zeros_like(x, shape=shape)
     return out + constant(0, x) if x.dtype == object else out
 
@@ -121,7 +119,7 @@ def times(x: Array, y: Array) -> Array:
 
 
 def plus(x: Array, y: Array) -> Array:
-    """x + y, x broadcasting to y's shape or y to x's. Same result as that sum; no work where one is 0 everywhere."""
+    """x + y, x broadcasting to y's shape or y to x's, or what broadcasts to it: no work where one is 0 everywhere."""
     if everywhere(0, y) and x.ndim >= y.ndim:
         return x
     return y if everywhere(0, x) and y.ndim >= x.ndim else x + y

@@ -41,12 +41,12 @@ def assign(network: Network, by_type: Mapping[type[Layer], Rule] | None = None, 
                              f"{', '.join(kind.__name__ for kind in DEFAULTS)}")
     for rule in (*by_type.values(), *by_name.values(), *([first] if first is not None else [])):
         a_rule(rule)
-    table, rules = {**DEFAULTS, **by_type}, {}
+    rules = {}
     for name, layer in network:
-        kinds = [kind for kind in type(layer).__mro__ if kind in table]
-        if not kinds and name not in by_name:
+        found = [table[kind] for table in (by_type, DEFAULTS) for kind in type(layer).__mro__ if kind in table]
+        if not found and name not in by_name:
             raise ValueError(f"assign knows no rule for {name}, a {type(layer).__name__}: give one by type or by name")
-        rules[name] = by_name[name] if name in by_name else table[kinds[0]]
+        rules[name] = by_name[name] if name in by_name else found[0]
     if first is not None:
         weighted = [name for name, layer in network if isinstance(layer, (Conv2D, Linear))]
         if not weighted:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,7 @@ from zipfile import is_zipfile
 
 import numpy as np
 
-from lrp_ref.arrays import Array, Pair, Shape
+from lrp_ref.arrays import Array, Pair, Shape, convert_numbers
 from lrp_ref.layers import LAYERS, Layer
 from lrp_ref.layers.base import pair
 from lrp_ref.network import Network
@@ -83,7 +83,7 @@ class Model:
         pixels = resize(to_pixels(photograph), self.preprocessing.size)
         x = self.preprocessing.maximum * to_channels(pixels, self.preprocessing.colour)
         mean, std = (np.array(v)[:, None, None] for v in (self.preprocessing.mean, self.preprocessing.std))
-        return ((x - mean) / std)[None].astype(self.chain.number or np.float64)
+        return convert_numbers(((x - mean) / std)[None], self.chain.number or np.float64)
 
     def network(self, shape: Shape) -> Network:
         """The network for inputs of that shape; for a CNN the same one for all shapes that it can take."""
@@ -92,14 +92,13 @@ class Model:
 
     def at_size(self, size: Pair) -> Model:
         """The model for inputs of another height and width."""
-        values = {f.name: getattr(self.preprocessing, f.name) for f in fields(Preprocessing)}
-        return Model(self.chain, self.classes, Preprocessing(**{**values, "size": size}), provenance=self.provenance)
+        return replace(self, preprocessing=replace(self.preprocessing, size=size))
 
     def class_index(self, name: str | int) -> int:
         """The position of a class given by its name or its number."""
         names = list(self.classes)
         if name in names:
-            return names.index(str(name))
+            return names.index(name)
         if str(name).isdecimal() and int(name) < len(names):
             return int(name)
         near = get_close_matches(str(name), names, n=1, cutoff=0.3)
@@ -158,6 +157,8 @@ def to_arrays(model: Model) -> dict[str, Array]:
     """What an .npz file holds: `manifest`, JSON as UTF-8 bytes, and every layer's arrays as name.parameter."""
     layers, arrays = [], {}
     for name, layer in model.chain:
+        if LAYERS.get(type(layer).__name__) is not type(layer):
+            raise ValueError(f"cannot save layer {name}, a {type(layer).__name__}: files know {', '.join(LAYERS)}")
         arrays.update({f"{name}.{key}": value for key, value in layer.arrays().items()})
         values = {f.name: getattr(layer, f.name) for f in fields(layer)}  # type: ignore[arg-type]
         plain = {key: value for key, value in values.items() if not isinstance(value, np.ndarray)}

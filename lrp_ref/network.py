@@ -146,7 +146,9 @@ def merge_batchnorm(network: Network) -> Network:
         below, before = merged[-1] if merged else ("the input", None)
         if not isinstance(before, (Linear, Conv2D)):
             raise ValueError(f"merge_batchnorm got {name} after {below}, needed a Linear or Conv2D directly before it")
-        g = layer.factor()
+        g, outputs = layer.factor(), before.weight.shape[0 if isinstance(before, Conv2D) else 1]
+        if len(g) != outputs:
+            raise ValueError(f"merge_batchnorm got {name} for {len(g)} channels after {below}, which has {outputs}")
         weight = before.weight * (g if isinstance(before, Linear) else g[:, None, None, None])
         bias = (0 * layer.mean if before.bias is None else before.bias) - layer.mean
         merged[-1] = (below, replace(before, weight=weight, bias=bias * g + layer.shift))

@@ -101,8 +101,7 @@ def grouped(arrays: Sequence[Array]) -> Iterable[list[int]]:
 def hand_down(rule: Rule, layer: Layer, x: Array, R: Array) -> tuple[Array, Account]:
     """`step` at the map that the layer is at x, some samples and then piece by piece, so that memory stays small."""
     samples = len(x) if layer.lean else max(1, BATCH // max(x[0].size, R[0].size))
-    below = zeros(x.shape, R)
-    columns = [zeros(R.shape, R) for _ in COLUMNS[1:]]
+    below, columns = zeros(x.shape, R), dict.fromkeys(COLUMNS[1:], np.broadcast_to(zeros((1,) * R.ndim, R), R.shape))
     with np.errstate(over="ignore", invalid="ignore"):   # what is not finite is reported by name in relevances()
         for n in range(0, len(x), samples):
             batch = slice(n, n + samples)
@@ -112,10 +111,12 @@ def hand_down(rule: Rule, layer: Layer, x: Array, R: Array) -> tuple[Array, Acco
                 if (received.shape, account.received.shape) == (x.shape, R.shape):   # Same result without; no copies.
                     return received, account
                 below[batch][inputs] += received
-                for column, values in zip(columns, account.parts()):
-                    if not everywhere(0, values):
-                        column[batch][outputs] = values
-    return below, Account(R, *columns)
+                for name, values in zip(columns, account.parts()):
+                    if not everywhere(0, values):   # a column in which nothing is needs no memory of its own
+                        if everywhere(0, columns[name]):
+                            columns[name] = zeros(R.shape, R)
+                        columns[name][batch][outputs] = values
+    return below, Account(R, **columns)
 
 
 def relevances(network: Network, activations: Sequence[Array], rules: Mapping[str, Rule], R: Array,
@@ -195,12 +196,15 @@ def explain(network: Network, x: Array, rules: Mapping[str, Rule] | None = None,
 def checked(network: Network, x: Array) -> Array:
     """x as an array; an error unless it is a batch of finite numbers of the network's type."""
     x = np.asanyarray(x)
+    if isinstance(x, (np.matrix, np.ma.MaskedArray)):
+        raise ValueError(f"got a {type(x).__name__}, whose products are not those of an array: use numpy.asarray(x), "
+                         "filled where it is masked")
     same_numbers(network, x)
-    if x.ndim < 2 or len(x) == 0:
+    if x.ndim < 2 or x.size == 0:
         raise ValueError(f"got an input of shape {x.shape}, needed a batch (N, ...) of at least one: x[None]?")
     if not finite(x):
         index = not_finite(x)
-        raise ValueError(f"got {x[index]} at {index} of the input, needed finite numbers: mask or fill it first")
+        raise ValueError(f"got {x[index]} at {index} of the input, needed finite numbers: fill it first")
     return x
 
 

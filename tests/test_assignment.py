@@ -39,6 +39,7 @@ from lrp_ref import (
 )
 from lrp_ref.assignment import DEFAULTS
 from lrp_ref.layers import LAYERS, Layer
+from lrp_ref.layers.pool import Pool
 
 ONES = np.ones((2, 2, 1, 1))
 NETWORK = Network([
@@ -173,3 +174,8 @@ def test_assigning_does_not_change_what_it_is_given() -> None:
     by_name: Any = {"fc1": Flat()}
     assign(NETWORK, by_type, Flat(), by_name)
     assert by_type == {Conv2D: ZPlus()} and by_name == {"fc1": Flat()}
+
+
+def test_a_rule_for_a_base_class_goes_before_the_default_of_the_layer_itself() -> None:
+    network = Network([("max", MaxPool(2)), ("relu", ReLU())])
+    assert assign(network, {Pool: Flat()}) == {"max": Flat(), "relu": Pass()}

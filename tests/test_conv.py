@@ -216,3 +216,10 @@ def test_a_stride_or_dilation_of_zero_is_refused() -> None:
     for name in ("stride", "dilation"):
         with refused(f"Conv2D got {name}=0, needed an int or a pair of ints of at least 1"):
             Conv2D(np.ones((1, 1, 1, 1)), **{name: 0})
+
+
+def test_an_image_that_no_window_touches_has_the_bias_alone_in_every_number_type() -> None:
+    layer, x = Conv2D(np.array([[[[F(2)]]]]), np.array([F(3)]), stride=7, pad=3), np.array([[[[F(5)]]]])
+    assert layer(x).tolist() == [[[[F(3)]]]]
+    below = explain(Network([("conv", layer)]), x, {"conv": Flat()}, np.array([[[[F(4)]]]])).relevance
+    assert below.tolist() == [[[[F(0)]]]]

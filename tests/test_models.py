@@ -433,3 +433,18 @@ def test_preprocessing_that_makes_no_sense_is_refused(given, wanted):
         Preprocessing(**{"size": (5, 7), **given})
     assert wanted in str(caught.value)
     assert "needed" in str(caught.value)
+
+
+def test_a_layer_of_ones_own_is_refused_before_a_file_that_nobody_reads(tmp_path: Path) -> None:
+    class Mine(ReLU):
+        pass
+
+    model = Model(Network([("mine", Mine())]), ["a"], Preprocessing((2, 3)))
+    with pytest.raises(ValueError, match="cannot save layer mine, a Mine"):
+        save_model(model, tmp_path / "mine.npz")
+    assert not list(tmp_path.iterdir())
+
+
+def test_an_exact_model_prepares_exact_numbers() -> None:
+    model = Model(Network([("fc", Linear(np.array([[2.0], [3.0]])))]).astype(Fraction), ["a"], Preprocessing((1, 2)))
+    assert set(map(type, model.prepare(np.array([[0, 255]], np.uint8)).flat)) == {Fraction}

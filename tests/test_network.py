@@ -314,3 +314,10 @@ def test_a_batch_norm_must_follow_a_linear_or_convolution_directly(layers: Any, 
                  "before it"):
         merge_batchnorm(Network(layers))
 
+
+
+def test_merging_asks_for_as_many_channels_as_outputs() -> None:
+    one = np.array([2.0])
+    network = Network([("conv", Conv2D(np.ones((5, 1, 1, 1)))), ("norm", BatchNorm(one, one, one, one))])
+    with pytest.raises(ValueError, match="merge_batchnorm got norm for 1 channels after conv, which has 5"):
+        merge_batchnorm(network)

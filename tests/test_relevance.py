@@ -284,7 +284,7 @@ def test_a_stabiliser_too_small_for_the_number_type_leaves_the_relevance_dead() 
 def test_an_image_that_is_not_finite_is_refused_with_its_place(bad: float) -> None:
     x = X.astype(float)
     x[2, 0, 4, 1] = bad
-    text = f"got {bad} at (2, 0, 4, 1) of the input, needed finite numbers: mask or fill it first"
+    text = f"got {bad} at (2, 0, 4, 1) of the input, needed finite numbers: fill it first"
     with refused(text):
         explain(NETWORK.astype(np.float64), x)
 
@@ -373,3 +373,11 @@ def test_every_rule_can_be_given_to_a_layer_that_takes_it() -> None:
         if not isinstance(rule, Pass):
             e = explain(network, image("1 2, 3 4", "-1 0, 0 5"), {"pool": rule, "flat": Pass()}, target=0)
             assert e.relevance.shape == (1, 2, 2, 2)
+
+
+@pytest.mark.parametrize("x", [np.matrix([[1.0, 2.0]]), np.ma.masked_array([[1.0, 2.0]], [[False, True]])],
+                         ids=["matrix", "masked"])
+def test_arrays_that_multiply_or_hide_differently_are_refused(x: np.ndarray) -> None:
+    network = Network([("fc", Linear(np.array([[2.0, -1.0], [3.0, 5.0]])))])
+    with pytest.raises(ValueError, match=rf"^got a {type(x).__name__}, .*use numpy.asarray"):
+        explain(network, x)

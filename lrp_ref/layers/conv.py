@@ -125,13 +125,14 @@ class Convolution(LinearMap):
         """One image and some output rows at a time."""
         rows, columns = self.window.outputs(shape[2:])
         step = max(1, CHUNK // ((self.weight[0].size * self.groups + ARRAYS * len(self.weight)) * columns))
-        if max(self.window.before[0], self.window.after[0]) >= self.window.extent[0]:
-            step = rows   # Some row of outputs sees padding only, and a strip needs a row of the image.
+        strips = max(self.window.before[0], self.window.after[0]) < self.window.extent[0]
+        step = step if strips else rows   # Else some row of outputs sees padding only.
         stacks: dict[tuple[Function, ...], Array] = {}
+        everything = slice(None)
         for n in range(shape[0]):
             for first in range(0, rows, step):
                 last = min(first + step, rows)
-                reach, window = self.window.strip(first, last, shape[2])
+                reach, window = self.window.strip(first, last, shape[2]) if strips else (everything, self.window)
                 piece = Convolution(self.weight, self.bias, window, self.groups, stacks)
-                everything, image = slice(None), slice(n, n + 1)
+                image = slice(n, n + 1)
                 yield (image, everything, reach), (image, everything, slice(first, last)), piece

@@ -86,6 +86,8 @@ class LRN(Layer):
             raise ValueError(f"LRN got size={self.size!r}, needed an odd number of channels")
         if not (self.alpha >= 0 and self.k > 0):
             raise ValueError(f"LRN got alpha={self.alpha}, k={self.k}, needed alpha >= 0 and k > 0")
+        if not self.beta == self.beta:
+            raise ValueError(f"LRN got beta={self.beta}, needed a number")
 
     def __call__(self, x: Array) -> Array:
         return x * self.gate(x)
