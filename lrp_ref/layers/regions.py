@@ -1,0 +1,107 @@
+"""c_rl: which descriptors lie in which regions of the image, and which of them lie in the same."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from lrp_ref.arrays import Array, Shape
+
+PYRAMID = "2x2+3x1+1x1"   # Chatfield et al. 2011: quarters, horizontal bands, the whole image
+
+
+def regions_of(centres: Any, shape: Shape, regions: str | Sequence[Sequence[float]] = PYRAMID) -> Array:
+    """c_rl = 1 where the centre of descriptor l lies in region r, else 0: (regions, L).
+
+    centres  (L, 2) or wider: x, y, with (0, 0) the centre of the first pixel, as DenseSift's frames
+    shape    of the image or batch, (..., H, W)
+    regions  grids joined by +, each rows x columns ("2x2+3x1+1x1", "1x1"), counted down each column and then from
+             column to column: left top, left bottom, right top, right bottom; or rectangles (top, left, bottom, right)
+             in pixels, the whole image being (0, 0, H, W)
+
+    A descriptor lies in part p = 1 .. P of an axis of n pixels where p = ceil((x + 1) P / n), that is (p - 1) n <
+    (x + 1) P <= p n, as in the reference setup, which counts pixels from 1; so too in a rectangle.
+    """
+    points = np.asarray(centres, dtype=np.float64)
+    if points.ndim != 2 or points.shape[1] < 2 or len(shape) < 2:
+        raise ValueError(f"regions_of got centres of shape {points.shape} for an image of shape {shape}, needed "
+                         "(L, 2), x and y, and (..., H, W)")
+    x, y = points[:, 0] + 1, points[:, 1] + 1
+    height, width = shape[-2:]
+    if not isinstance(regions, str):
+        inside = [rectangle(x, y, sides) for sides in regions]
+    else:
+        inside = []
+        for word in regions.split("+"):
+            if not re.fullmatch(r"[1-9]\d*x[1-9]\d*", word.strip()):
+                raise ValueError(f"regions_of got {regions!r}, needed grids such as {PYRAMID!r}, or rectangles")
+            rows, columns = map(int, word.split("x"))
+            inside += [part(x, u, columns, width) & part(y, v, rows, height)
+                       for u in range(columns) for v in range(rows)]
+    if not inside:
+        raise ValueError("regions_of got no rectangles, needed at least one")
+    return np.stack(inside).astype(np.float64)
+
+
+def part(x: Array, p: int, parts: int, n: int) -> Array:
+    """Where p n < x P <= (p + 1) n"""
+    return (p * n < x * parts) & (x * parts <= (p + 1) * n)
+
+
+def rectangle(x: Array, y: Array, sides: Sequence[float]) -> Array:
+    """Where top < y <= bottom and left < x <= right"""
+    if len(sides) != 4 or not (sides[0] < sides[2] and sides[1] < sides[3]):
+        raise ValueError(f"regions_of got the rectangle {tuple(sides)}, needed (top, left, bottom, right) in pixels")
+    top, left, bottom, right = sides
+    return (left < x) & (x <= right) & (top < y) & (y <= bottom)
+
+
+@dataclass(frozen=True, eq=False)
+class Group:
+    """Descriptors that reach the same regions. Where all do so alike, one sum over them serves all those regions.
+
+    where    (L,) bool: which descriptors
+    regions  which regions, ints
+    even     False: one region, and not the same c_rl for all
+    """
+
+    where: Array
+    regions: Array
+    even: bool
+
+    def rows(self, chunk: slice) -> Any:
+        """Which descriptors of a chunk: the chunk itself, their indices, or None."""
+        inside = self.where[chunk]
+        if inside.all():   # Same result without; no copies.
+            return chunk
+        return chunk.start + np.flatnonzero(inside) if inside.any() else None
+
+    def share(self, coverage: Array) -> Array:
+        """c_r that all of them have in common (regions, 1, 1, 1); 1 where `parts` says the rest."""
+        c = coverage[self.regions, int(self.where.argmax())]
+        return (c if self.even else c / c)[:, None, None, None]
+
+    def parts(self, coverage: Array, rows: Any) -> Array | None:
+        """c_rl of each of them, (rows,); None where they have it in common."""
+        return None if self.even else coverage[self.regions[0], rows]
+
+
+def grouped(coverage: Array) -> tuple[Group, ...]:
+    """The groups of coverage c_rl (regions, L): descriptors in the quarter and the band and the image, and so on."""
+    reach = coverage != 0
+    cells = np.zeros(reach.shape[1], dtype=np.int64)
+    for bits in np.packbits(reach, axis=0):
+        cells = np.unique(256 * cells + bits, return_inverse=True)[1]
+    groups: list[Group] = []
+    for cell in range(int(cells.max(initial=-1)) + 1):
+        where = cells == cell
+        regions = np.flatnonzero(reach[:, int(where.argmax())])
+        inside = coverage[regions][:, where]
+        even = (inside == inside[:, :1]).all(axis=1)
+        groups += [Group(where, regions[even], True)] if even.any() else []
+        groups += [Group(where, regions[r : r + 1], False) for r in np.flatnonzero(~even)]
+    return tuple(groups)
