@@ -41,6 +41,10 @@ def run(options: Namespace, watch: Watch) -> str:
 def explain_command(options: Namespace, watch: Watch) -> str:
     spare("--output", options.output, options.image, options.model)   # before the work, not after it
     spare("--save", options.save, options.image, options.model)
+    if options.output:
+        from lrp_ref.picture import image_format, save_heatmap
+
+        image_format(options.output)
     if options.save and Path(options.save).suffix != ".npz":
         raise ValueError(f"got --save {options.save}, needed a name that ends in .npz")
     model, network = ready(options.model, options.size)
@@ -53,8 +57,6 @@ def explain_command(options: Namespace, watch: Watch) -> str:
     values = heatmap(e.relevance)
     limit = limit_of(values[0], percentile=options.percentile)
     if options.output:
-        from lrp_ref.picture import save_heatmap
-
         watch(f"writing {options.output}")
         save_heatmap(options.output, values[0], pixels.shape[:2], options.colours,
                      None if options.percentile == 100 else limit)
@@ -74,10 +76,11 @@ def explain_command(options: Namespace, watch: Watch) -> str:
 
 def figure_command(options: Namespace, watch: Watch) -> str:
     from lrp_ref.figures import one_figure, paper_figure
-    from lrp_ref.picture import save_image
+    from lrp_ref.picture import image_format, save_image
 
     one_figure(len(options.images))
     spare("--output", options.output, *options.images, options.model)
+    image_format(options.output)
     model, network = ready(options.model, options.size)
     target = None if options.target is None else model.class_index(options.target)
 

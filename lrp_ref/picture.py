@@ -125,12 +125,18 @@ def save_heatmap(
 
 def save_image(path: str | os.PathLike[str], pixels: Bytes) -> None:
     """Pixels (H, W, 3) in the format of the extension, written whole or not at all."""
+    file_format = image_format(path)
+    with writing(path) as temporary:
+        Image.fromarray(pixels).save(temporary, format=file_format, **SAVING.get(file_format, {}))
+
+
+def image_format(path: str | os.PathLike[str]) -> str:
+    """The format that the path's extension names; an error where images cannot be written in it."""
     extension = os.path.splitext(os.fspath(path))[1].lower()
     file_format = Image.registered_extensions().get(extension, "")
     if file_format not in Image.SAVE:
         raise ValueError(f"cannot write {path}: no image format is called {extension!r}: use .png or .jpg")
-    with writing(path) as temporary:
-        Image.fromarray(pixels).save(temporary, format=file_format, **SAVING.get(file_format, {}))
+    return file_format
 
 
 def figure(titles: Sequence[str], rows: Sequence[Row], colours: str = "paper") -> Figure:

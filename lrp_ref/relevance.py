@@ -39,7 +39,7 @@ def step(rule: Rule, m: LinearMap, a: Array, R: Array) -> tuple[Array, Account]:
     a: the map's input; R: relevance of its outputs. One pass gives both. See rules.py for shares and terms.
     """
     shares = rule.shares(m, a)
-    needed = [[t for t in share.terms if t.a.any()] for share in shares]   # a term of zeros needs no product
+    needed = [[t for t in share.terms if thin(t.a).any()] for share in shares]   # a term of zeros needs no product
     products = apply_all(m, [t for terms in needed for t in terms])
     nothing = zeros((1,) * R.ndim, R)
     unclaimed, accounts, to_inputs = constant(1, R) + nothing, [], []

@@ -704,3 +704,9 @@ def test_the_version_is_printed(capsys):
     with pytest.raises(SystemExit) as ended:
         main(["--version"])
     assert ended.value.code == 0 and capsys.readouterr().out == f"lrp-ref {lrp_ref.__version__}\n"
+
+
+@pytest.mark.parametrize("command", ["explain", "figure"])
+def test_an_extension_that_no_image_has_is_refused_first(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([command, "no such photograph.png", "--output", "heatmap.xyz"]) == 2
+    assert "no image format is called '.xyz'" in capsys.readouterr().err
