@@ -19,7 +19,7 @@ from lrp_ref.layers import (
     SumPool,
     Tanh,
 )
-from lrp_ref.network import Network
+from lrp_ref.network import Network, did_you_mean
 from lrp_ref.rules import AlphaBeta, Epsilon, Flat, Gamma, Pass, Rule, Winner, WSquare, ZBox, ZPlus
 
 Rules = dict[str, Rule]
@@ -68,11 +68,7 @@ def cutoff(rules: Mapping[str, Rule], below: str, rule: Rule | None = None) -> R
         raise ValueError(f"cutoff got the filler {filler!r}, needed Flat() or WSquare(), which see no activations")
     names = list(rules)
     if below not in names:
-        from difflib import get_close_matches
-
-        near = get_close_matches(str(below), names, n=1, cutoff=0.3)
-        hint = f"did you mean {near[0]!r}? " if near else ""
-        raise ValueError(f"cutoff got below={below!r}, which the network does not have: {hint}"
+        raise ValueError(f"cutoff got below={below!r}, which the network does not have: {did_you_mean(below, names)}"
                          f"its layers are {', '.join(names)}")
     return {name: filler if names.index(name) < names.index(below) else kept for name, kept in rules.items()}
 

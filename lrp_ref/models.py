@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field, fields, replace
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 from zipfile import is_zipfile
@@ -15,7 +14,7 @@ import numpy as np
 from lrp_ref.arrays import Array, Pair, Shape, convert_numbers
 from lrp_ref.layers import LAYERS, Layer
 from lrp_ref.layers.base import pair
-from lrp_ref.network import Network
+from lrp_ref.network import Network, did_you_mean
 
 FORMAT, VERSION = "lrp-ref model", 1
 AGAIN = "save the model again with lrp_ref.save_model"
@@ -101,11 +100,9 @@ class Model:
             return names.index(name)
         if str(name).isdecimal() and int(name) < len(names):
             return int(name)
-        near = get_close_matches(str(name), names, n=1, cutoff=0.3)
-        hint = f"did you mean {near[0]!r}? " if near else ""
         shown = ", ".join(names[:30]) + (", ..." if len(names) > 30 else "")
-        raise ValueError(f"got the class {name!r}, which the model does not have: {hint}its classes are 0 to "
-                         f"{len(names) - 1}: {shown}")
+        raise ValueError(f"got the class {name!r}, which the model does not have: {did_you_mean(name, names)}"
+                         f"its classes are 0 to {len(names) - 1}: {shown}")
 
 
 def load_model(path: str | Path) -> Model:

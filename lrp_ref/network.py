@@ -14,6 +14,12 @@ from lrp_ref.layers import AdaptiveAvgPool, BatchNorm, Conv2D, Layer, Linear
 from lrp_ref.layers.pool import Pool
 
 
+def did_you_mean(name: object, names: Iterable[str]) -> str:
+    """A question that suggests the nearest of the names, or nothing."""
+    near = get_close_matches(str(name), list(names), n=1, cutoff=0.3)
+    return f"did you mean {near[0]!r}? " if near else ""
+
+
 @dataclass(frozen=True, eq=False, init=False)
 class Network:
     """Named layers, lowest first: `Network([("conv1", Conv2D(weight)), ("relu1", ReLU())])`."""
@@ -68,8 +74,7 @@ class Network:
         """The position of a layer; an error that suggests the nearest name."""
         if name in self.names:
             return self.names.index(name)
-        near = get_close_matches(str(name), self.names, n=1, cutoff=0.3)
-        hint = f"did you mean {near[0]!r}? " if near else ""
+        hint = did_you_mean(name, self.names)
         raise ValueError(f"got the layer name {name!r}, which the network does not have: {hint}"
                          f"its layers are {', '.join(self.names)}")
 
