@@ -27,7 +27,7 @@ from lrp_ref.scenes import CLASSES, Scene
 SIFT = DenseSift((4, 6, 8, 10), step=4)
 COMPONENTS, GAUSSIANS, REGIONS = 80, 32, "2x2+3x1+1x1"
 SCENES, DESCRIPTORS = 2048, 100_000  # to train the SVMs; to fit PCA and mixture
-COST = 4.0
+COST = 1.0
 
 
 def descriptors(scenes: list[Scene], rng: np.random.Generator) -> np.ndarray:
