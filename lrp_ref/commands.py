@@ -89,7 +89,9 @@ def figure_command(options: Namespace, watch: Watch) -> str:
     one_figure(len(options.images), len(asked))
     spare("--output", options.output, *options.images, *asked.values())
     image_format(options.output)
-    subjects = {kind: subject(kind, name, options) for kind, name in asked.items()}
+    cut = next(iter(asked))   # the CNN, unless the pipeline is alone: whose layers --cutoff names
+    subjects = {kind: subject(kind, name, options, options.cutoff if kind == cut else None)
+                for kind, name in asked.items()}
     names = [Path(image).name for image in options.images]
     count = Counter(names)
 
@@ -106,7 +108,7 @@ def figure_command(options: Namespace, watch: Watch) -> str:
     return "\n".join([*known, f"figure written to {options.output}, {size} pixels"])
 
 
-def subject(kind: str, name: str, options: Namespace) -> Subject:
+def subject(kind: str, name: str, options: Namespace, below: str | None) -> Subject:
     """The model for the figure's rows and how it is explained; an error, before the work, where something is wrong."""
     from lrp_ref.figures import Subject
 
@@ -114,7 +116,6 @@ def subject(kind: str, name: str, options: Namespace) -> Subject:
     if is_fisher(model.chain) != (kind == "fv"):
         other = "--fv" if kind == "cnn" else "--cnn"
         raise ValueError(f"got --{kind} {name}, which is a model of the other kind: write {other} {name}")
-    below = options.cutoff if kind == "cnn" else None
     rules_for(model, model.chain, options.rule, options.first, below)   # misspelt? now, not later
 
     def rules(network: Network) -> Rules:

@@ -64,7 +64,8 @@ def parser() -> argparse.ArgumentParser:
     size(new)
     how(new)
     new.add_argument("--cutoff", metavar="LAYER",
-                     help="the CNN's higher cut-off (default: below the layer above the second pooling)")
+                     help="the higher cut-off, of the CNN if there is one (default: below the layer above its second "
+                     "pooling)")
     new.add_argument("--output", default="figure.png", metavar="FILE.png", help="default: figure.png")
 
     new = command("demo", "Explain the bundled scene with both models. Prints scores, rules and ledgers and "
