@@ -53,7 +53,8 @@ DEFAULT = {"bn0": Pass(), "conv1": Epsilon(0), "relu1": Pass(), "norm1": Pass(),
 
 
 def test_every_layer_type_has_a_default_and_no_other() -> None:
-    assert set(DEFAULTS) == set(LAYERS.values())
+    assert {kind for layer in LAYERS.values() for kind in layer.__mro__ if kind in DEFAULTS} == set(DEFAULTS)
+    assert [layer for layer in LAYERS.values() if not set(layer.__mro__) & set(DEFAULTS)] == []
     assert {kind.__name__: kind for kind in LAYERS.values()} == LAYERS
 
 
