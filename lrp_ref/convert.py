@@ -196,9 +196,10 @@ def projection(pca: Any) -> tuple[Array, Array | None]:
     fitted(pca, "PCA")
     weight = np.array(pca.components_.T)
     if pca.whiten:
-        refuse(not (pca.explained_variance_ > 0).all(), "from_sklearn got a whitened PCA with a component of variance "
-               "0: fit it with fewer components")
-        weight = weight / np.sqrt(pca.explained_variance_)
+        deviations = np.sqrt(pca.explained_variance_)   # PCA itself takes those below its rounding to be that large
+        refuse(not (deviations >= np.finfo(deviations.dtype).eps).all(), "from_sklearn got a whitened PCA with a "
+               "component of variance 0, or as small as its rounding: fit it with fewer components")
+        weight = weight / deviations
     return weight, -(pca.mean_ @ weight) if np.any(pca.mean_) else None
 
 
