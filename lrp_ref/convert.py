@@ -158,7 +158,8 @@ def from_sklearn(sift: DenseSift, pca: Any, gmm: Any, svm: Any, regions: Any = P
     svm      LinearSVC, SVC(kernel="linear") of two classes, or OneVsRestClassifier of either, fitted on the normalised
              Fisher vectors, which are what the model gives with svm=None. Two classes have one score, the second's
     regions  as `regions_of` takes them
-    tallest  a photograph with more rows is made so tall, in its own proportions (480 as in the reference setup)
+    tallest  a photograph with more rows is made so tall, in its own proportions (480 as in the reference setup); None:
+             the model asks for a size, model.at_size((H, W))
     """
     refuse(not isinstance(sift, DenseSift), f"from_sklearn got sift={sift!r}, needed a DenseSift layer")
     weight, bias = projection(pca)
