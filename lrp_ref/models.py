@@ -94,9 +94,15 @@ class Model:
 
     def __post_init__(self) -> None:
         kinds = {type(layer) for _, layer in self.chain}
-        if self.regions is not None and not {DenseSift, FisherVector} <= kinds:
+        if self.regions is None:
+            return
+        if not {DenseSift, FisherVector} <= kinds:
             raise ValueError(f"Model got regions={self.regions!r}, but its network has no DenseSift and FisherVector "
                              "to put them in: leave regions=None")
+        if not isinstance(self.regions, str):
+            rectangles = tuple(tuple(map(float, sides)) for sides in self.regions)
+            object.__setattr__(self, "regions", rectangles)
+        regions_of(np.zeros((1, 2)), (1, 1), self.regions)   # an error where they are none
 
     def prepare(self, photograph: Any) -> Array:
         """(1, C, H, W): the photograph at the network's size (the whole of it, squeezed to a fixed one), normalised.
