@@ -14,7 +14,7 @@ import numpy as np
 from lrp_ref.arrays import Array, Pair, Shape, convert_numbers
 from lrp_ref.layers import LAYERS, DenseSift, FisherVector, Layer
 from lrp_ref.layers.base import pair, whole
-from lrp_ref.layers.regions import regions_of
+from lrp_ref.layers.regions import rectangles, regions_of
 from lrp_ref.network import Network, did_you_mean
 
 FORMAT, VERSION = "lrp-ref model", 1
@@ -100,8 +100,7 @@ class Model:
             raise ValueError(f"Model got regions={self.regions!r}, but its network has no DenseSift and FisherVector "
                              "to put them in: leave regions=None")
         if not isinstance(self.regions, str):
-            rectangles = tuple(tuple(map(float, sides)) for sides in self.regions)
-            object.__setattr__(self, "regions", rectangles)
+            object.__setattr__(self, "regions", rectangles(self.regions))
         regions_of(np.zeros((1, 2)), (1, 1), self.regions)   # an error where they are none
 
     def prepare(self, photograph: Any) -> Array:

@@ -227,7 +227,8 @@ def test_a_model_without_regions_has_no_field_for_them_and_is_its_network(tmp_pa
 
 @pytest.mark.parametrize(("regions", "message"), [
     ("2x2+3", "regions_of got '2x2+3', needed grids"), ([], "regions_of got no rectangles, needed at least one"),
-    ([(3, 0, 2, 5)], "regions_of got the rectangle (3.0, 0.0, 2.0, 5.0), needed (top, left, bottom, right)"),
+    (4, "regions_of got 4, needed grids"),
+    ([(3, 0, 2, 5)], "regions_of got the rectangle (3, 0, 2, 5), needed (top, left, bottom, right)"),
 ])
 def test_regions_that_are_none_are_refused_before_there_is_an_image(regions, message):
     with pytest.raises(ValueError) as caught:
