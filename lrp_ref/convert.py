@@ -226,7 +226,8 @@ def linear_scores(svm: Any) -> tuple[Array, Array, tuple[str, ...]]:
                "lrp_ref.layers.svm for other kernels")
         refuse(len(svm.classes_) > 2, f"from_sklearn got an SVC of {len(svm.classes_)} classes, which compares them "
                "one versus one and has no score per class: use OneVsRestClassifier(SVC(kernel='linear')) or LinearSVC")
-    names = svm.classes_ if len(svm.coef_) > 1 else svm.classes_[-1:]
-    bias = np.broadcast_to(np.asarray(svm.intercept_, dtype=svm.coef_.dtype), len(svm.coef_))
-    return np.array(svm.coef_.T), np.array(bias), tuple(map(str, names))
+    weight = np.array(svm.coef_.toarray() if hasattr(svm.coef_, "toarray") else svm.coef_)   # sparse, or not
+    names = svm.classes_ if len(weight) > 1 else svm.classes_[-1:]
+    bias = np.broadcast_to(np.asarray(svm.intercept_, dtype=weight.dtype), len(weight))
+    return weight.T, np.array(bias), tuple(map(str, names))
 

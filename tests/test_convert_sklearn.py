@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 from helpers import refused
+from scipy.sparse import csr_array
 from sklearn.decomposition import PCA, IncrementalPCA
 from sklearn.mixture import BayesianGaussianMixture, GaussianMixture
 from sklearn.multiclass import OneVsRestClassifier
@@ -55,6 +56,9 @@ SVMS: dict[str, tuple[Any, tuple[str, ...]]] = {
     "LinearSVC of two classes": (TWO, ("grass",)),
     "LinearSVC without intercept": (LinearSVC(fit_intercept=False).fit(VECTORS, KINDS), ("0", "1", "2")),
     "SVC of two classes": (SVC(kernel="linear").fit(VECTORS, KINDS < 1), ("True",)),
+    "sparse weights": (LinearSVC(penalty="l1", C=9, max_iter=10_000).fit(VECTORS, NAMES[KINDS]).sparsify(),
+                       ("brick", "grass", "moss")),
+    "SVC of sparse vectors": (SVC(kernel="linear").fit(csr_array(VECTORS), KINDS < 1), ("True",)),
     "one against the rest, several labels": (OneVsRestClassifier(LinearSVC(C=3)).fit(VECTORS, LABELS), ("0", "1", "2")),
     "one against the rest, two classes": (OneVsRestClassifier(LinearSVC()).fit(VECTORS, NAMES[LABELS[:, 0]]),
                                           ("grass",)),

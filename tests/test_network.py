@@ -182,7 +182,8 @@ def test_a_first_layer_without_windows_sees_one_pixel() -> None:
 
 @pytest.mark.parametrize("layer", [
     Linear(np.ones((2, 2))), SpreadLinear(np.ones((2, 2))), AdaptiveAvgPool(2), DenseSift((2, 3), 1), PMeans(2),
-    FisherVector(np.ones(1), np.ones((1, 2)), np.ones((1, 2))), IntersectionSVM(np.ones((3, 2)), np.ones((1, 3)), np.ones(1)),
+    FisherVector(np.ones(1), np.ones((1, 2)), np.ones((1, 2))),
+    IntersectionSVM(np.ones((3, 2)), np.ones((1, 3)), np.ones(1)),
 ], ids=lambda layer: type(layer).__name__)
 def test_layers_that_see_the_whole_image_have_no_receptive_field_nor_those_above(layer: Any) -> None:
     network = Network([("pool", SumPool(2)), ("all", layer), ("relu", ReLU()), ("max", MaxPool(2))])
