@@ -173,6 +173,23 @@ def test_the_fisher_vector_is_scikit_images_without_its_weights_and_with_the_oth
     assert abs(theirs - r["skimage_plain"][-len(theirs) :]).max() <= 3e-6   # float32 in places
 
 
+@pytest.mark.parametrize("improved", [False, True], ids=["plain", "improved"])
+def test_the_fisher_vector_is_that_of_scikit_image_at_work(improved: bool) -> None:
+    # theirs is [weights (K) | mu | -sigma], means over the descriptors; `improved` is root and norm over all of it
+    from skimage.feature import fisher_vector
+    from sklearn.mixture import GaussianMixture
+
+    rng = np.random.default_rng(5)
+    x = rng.normal(size=(300, 6)) * [1, 2, 3, 4, 5, 6] + rng.choice([-4, 0, 7], (300, 1))
+    gmm = GaussianMixture(5, covariance_type="diag", random_state=0).fit(x)
+    theirs = fisher_vector(x[:90], gmm, improved=improved)[5:]
+    z = FisherVector(gmm.weights_, gmm.means_, gmm.covariances_)(x[None, :90])
+    ours = np.reshape((L2Norm()(SignedSqrt()(z)) if improved else z / 90)[0], (2, -1)) * [[1], [-1]]
+    wanted = np.reshape(theirs / np.linalg.norm(theirs) if improved else theirs, (2, -1))
+    # both expand (l - mu)^2: a mean of 90 numbers of some hundred, which cancel; the root's slope is 20 at most
+    assert abs(ours - wanted).max() <= 1e-12 and abs(wanted).min() > 1e-6
+
+
 def test_posteriors_and_normalised_vectors_are_vlfeats() -> None:
     r = reference("small")
     layer = FisherVector(r["priors"], r["means"], r["covs"], threshold=1e-6)
