@@ -23,7 +23,7 @@ def gini(values: Map) -> float:
     """
     sizes, n = ordered(values), values.size
     total = sizes.sum()
-    return float((2 * np.arange(1, n + 1) - n - 1) @ sizes / (n * total)) if total else math.nan
+    return float(((2 * np.arange(1, n + 1) - n - 1) * sizes).sum() / (n * total)) if total else math.nan
 
 
 def holding(values: Map) -> float:
