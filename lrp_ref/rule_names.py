@@ -108,3 +108,8 @@ def box(model: Model) -> tuple[Any, Any]:
     low, high = (bound.item() if bound.size == 1 else tuple(bound.tolist())
                  for bound in ((0 - mean) / std, (p.maximum - mean) / std))
     return low, high
+
+
+def paper_rules(network: Network) -> Rules:
+    """The paper's preset for a network."""
+    return paper_cnn(network)
