@@ -447,7 +447,7 @@ def test_evaluate_writes_a_plot_and_arrays_of_the_numbers_that_it_prints(done, q
 
 @pytest.fixture
 def voc(folder):
-    """A folder in VOC's layout: on the first photograph something is left, on the second, difficult, something right."""
+    """A folder in VOC's layout: on one photograph something is left; on another, difficult, something is right."""
     for part in ("JPEGImages", "ImageSets/Main", "Annotations"):
         (folder / "voc" / part).mkdir(parents=True)
     sets = {"test.txt": "1\n2\n", "left_test.txt": "1 1\n2 -1\n", "right_test.txt": "1 -1\n2 0\n",
@@ -468,10 +468,11 @@ def test_evaluate_reads_a_folder_in_the_layout_of_voc(done, voc):
     assert given["images"] == "2 photographs of voc, set test" and given["explained_images"] == 1
     assert given["average_precision"]["left"]["prevalence"] == 1 / 2
     assert given["average_precision"]["right"] == {"prevalence": 0, "model.npz": None}
-    counting = parsed(done("evaluate", "voc", "--model", "model.npz", "--difficult", "count", "--set", "test", "--json"))
+    both = "evaluate", "voc", "--model", "model.npz", "--difficult", "count", "--json"
+    counting = parsed(done(*both, "--set", "test"))
     assert counting["average_precision"]["right"]["prevalence"] == 1 / 2 and counting["explained_images"] == 2
     assert counting["models"]["model.npz"]["explained"] + counting["models"]["model.npz"]["left_out"] == 2
-    one = parsed(done("evaluate", "voc", "--model", "model.npz", "--difficult", "count", "--count", "1", "--json"))
+    one = parsed(done(*both, "--count", "1"))
     assert one["explained_images"] == 1 and one["average_precision"] == counting["average_precision"]
 
 

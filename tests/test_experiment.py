@@ -1,4 +1,4 @@
-"""Cut-offs by the types of layers, maps as explain gives them, controls by hand, and what is measured of which class."""
+"""Cut-offs by the types of layers, maps as explain gives them, controls by hand, and what is measured of what."""
 
 import math
 from dataclasses import dataclass

@@ -25,10 +25,12 @@ def of(inside, gini):
 
 
 def a_study(kinds, cutoffs, measures):
-    return Study(frozenset(kinds), cutoffs, np.array([0, 0, 2, 3, 3]), np.array([0, 1, 1, 0, 1]), SCORES, AREAS, measures)
+    scenes, classes = np.array([0, 0, 2, 3, 3]), np.array([0, 1, 1, 0, 1])
+    return Study(frozenset(kinds), cutoffs, scenes, classes, SCORES, AREAS, measures)
 
 
-CONTROLS = {SIGNS: of([1 / 4, 1 / 2, 1 / 4, 1 / 2], [0, 0, 0, 0]), CONTRAST: of([1 / 2, 1 / 2, 1 / 2, 1], [.5, .5, .5, .5])}
+CONTROLS = {SIGNS: of([1 / 4, 1 / 2, 1 / 4, 1 / 2], [0, 0, 0, 0]),
+            CONTRAST: of([1 / 2, 1 / 2, 1 / 2, 1], [1 / 2, 1 / 2, 1 / 2, 1 / 2])}
 CNN = a_study([Conv2D, ReLU], {"no cut-off": None, "below relu1": "relu1"},
               {"no cut-off": of([3 / 4, 1 / 2, 1, 1 / 4], [1 / 2, 3 / 4, 1 / 4, 7 / 8]),
                "below relu1": of([1 / 2, 1 / 2, 1, 1 / 8], [1 / 4, 3 / 4, 1 / 2, 3 / 8]), **CONTROLS})
@@ -70,8 +72,8 @@ def test_a_cnn_is_compared_with_a_fisher_network_where_both_have_a_map():
         assert said(CNN_SPARSER, one) == said(CNN_BETTER, one) == {}
 
 
-@pytest.mark.parametrize(("differences", "holds"), [([1, 2, -9], True), ([1, -9], False), ([1, 0, 0], False), ([], False),
-                                                    ([NAN, 1], True)])
+@pytest.mark.parametrize(("differences", "holds"), [
+    ([1, 2, -9], True), ([1, -9], False), ([1, 0, 0], False), ([], False), ([NAN, 1], True)])
 def test_a_statement_holds_if_it_holds_in_more_than_half_of_the_pairs(differences, holds):
     assert finding("", "", differences).holds is holds
 

@@ -60,6 +60,6 @@ def test_the_plot_is_no_wider_than_a_page_and_as_high_as_it_has_lines():
 
 
 def test_without_any_map_there_are_still_axes():
-    nothing = dataclasses.replace(STUDY, measures={name: values[:0] for name, values in MAPS.items()}, areas=np.array([]))
-    drawn = plot({"cnn": nothing})
+    none = {name: values[:0] for name, values in MAPS.items()}
+    drawn = plot({"cnn": dataclasses.replace(STUDY, measures=none, areas=np.array([]))})
     assert drawn.boxes == {} and drawn.axes["excess"].low == 0
