@@ -152,8 +152,9 @@ def evaluate_command(options: Namespace, watch: Watch) -> str:
             raise ValueError(f"got {option} {value} without a folder of photographs, needed SCENES: the bundled scenes "
                              "have neither sets nor difficult objects")
     given = options.model or BUNDLED
-    spare("--plot", options.plot, *given)
-    writes_arrays(options.save, *given)
+    inputs = [*given, *(map(str, Path(options.scenes).rglob("*")) if options.scenes else ())]
+    spare("--plot", options.plot, *inputs)
+    writes_arrays(options.save, *inputs)
     if options.plot:
         from lrp_ref.picture import image_format
 

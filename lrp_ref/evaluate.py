@@ -57,7 +57,8 @@ def aligned(lines: Sequence[Sequence[str]]) -> str:
 
 
 def cell(number: float) -> str:
-    return "-" if math.isnan(number) else f"{number:.3f}"
+    """Three decimals, never -0.000; a dash where there is no number."""
+    return "-" if math.isnan(number) else f"{number:z.3f}"
 
 
 class Seen(Protocol):

@@ -128,7 +128,8 @@ def study(model: Model, collection: Collection, rules: Callable[[Network], Rules
           watch: Callable[[str], object] = str) -> Study:
     """A model's maps of every class that is seen in the images to explain, and the two controls, measured."""
     networks: dict[tuple[int, ...], Network] = {}   # building one can cost more than running it
-    labels = [*cutoffs(model.chain), SIGNS, CONTRAST]
+    below = cutoffs(model.chain)
+    labels = [*below, SIGNS, CONTRAST]
     rows: list[tuple[int, int, float, float, Mapping[str, tuple[float, ...]]]] = []
     nothing: Mapping[str, tuple[float, ...]] = dict.fromkeys(labels, (np.nan,) * len(MEASURES))
     for scene, c, x, region in asked(model, collection, name, watch):
@@ -139,12 +140,12 @@ def study(model: Model, collection: Collection, rules: Callable[[Network], Rules
             xs = network.activations(x)   # once per image
         score, found = float(xs[-1][0, target]), nothing
         if score > 0:
-            seen = maps(network, xs, rules(network), target, cutoffs(network))
+            seen = maps(network, xs, rules(network), target, below)
             seen |= {SIGNS: random_signs(region.shape, len(rows)), CONTRAST: contrast(x)}
             found = {label: measured(values, region) for label, values in seen.items()}
         rows.append((scene, c, score, float(region.mean()), found))
     scenes, classes, scores, areas, each = zip(*rows) if rows else ((),) * 5
-    return Study(frozenset(type(layer) for _, layer in model.chain), cutoffs(model.chain), np.array(scenes, int),
+    return Study(frozenset(type(layer) for _, layer in model.chain), below, np.array(scenes, int),
                  np.array(classes, int), np.array(scores, float), np.array(areas, float),
                  {label: np.array([found[label] for found in each], float).reshape(-1, len(MEASURES))
                   for label in labels})

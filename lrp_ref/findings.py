@@ -56,7 +56,7 @@ def findings(studies: Mapping[str, Study], precisions: Table) -> Iterator[Findin
         if label != NO_CUTOFF:
             yield finding(SPARSER, f"{name}, {label}", study.of(NO_CUTOFF, "gini") - study.of(label, "gini"))
     pairs = [(one, other) for one in studies if Conv2D in studies[one].kinds
-             for other in studies if FisherVector in studies[other].kinds]
+             for other in studies if FisherVector in studies[other].kinds and other != one]
     for one, other in pairs:
         ours, theirs = (studies[name].of(NO_CUTOFF, "gini") for name in (one, other))
         yield finding(CNN_SPARSER, f"{one}, {other}", ours - theirs)

@@ -567,6 +567,7 @@ WRONG = [
     (X + "--save model.npz", "--save model.npz", "would be lost"),
     ("evaluate missing --plot plot.wrong", "'.wrong'", ".png or .jpg"),
     ("evaluate missing --plot nowhere/plot.png", "nowhere", "make it"),
+    ("evaluate voc --plot voc/JPEGImages/1.jpg", "--plot voc/JPEGImages/1.jpg", "would be lost"),
     ("evaluate missing --save arrays.txt", "--save arrays.txt", ".npz"),
     ("evaluate missing --model model.npz --save model.npz", "--save model.npz", "would be lost"),
     ("figure one/same.png photo.png --output photo.png", "--output photo.png", "would be lost"),

@@ -146,6 +146,7 @@ def test_the_table_prints_aligned_with_a_dash_where_there_is_no_number():
                           "cat         0.500  0.667  0.667\n"
                           "mean        0.625  0.754  0.788")
     assert str(Table(("what", "n"), (("longer", 2.0),))) == "what        n\nlonger  2.000"
+    assert str(Table(("what", "n"), (("a", -0.0004), ("b", -0.0006)))) == "what       n\na      0.000\nb     -0.001"
 
 
 def test_no_class_at_all_has_no_mean():
