@@ -11,11 +11,18 @@ from lrp_ref.layers import (
     AvgPool,
     BatchNorm,
     Conv2D,
+    DenseSift,
+    FisherVector,
     Flatten,
+    KernelSVM,
+    L2Norm,
     Layer,
     Linear,
     MaxPool,
+    PMeans,
+    RegionMean,
     ReLU,
+    SignedSqrt,
     SumPool,
     Tanh,
 )
@@ -26,8 +33,11 @@ Rules = dict[str, Rule]
 
 DEFAULTS: Mapping[type[Layer], Rule] = {
     Linear: Epsilon(0), Conv2D: Epsilon(0), AvgPool: Epsilon(0), AdaptiveAvgPool: Epsilon(0), SumPool: Epsilon(0),
+    FisherVector: Epsilon(0), PMeans: Epsilon(0), KernelSVM: Epsilon(0),
     MaxPool: Winner(),
     ReLU: Pass(), Tanh: Pass(), Flatten: Pass(), BatchNorm: Pass(), LRN: Pass(),
+    SignedSqrt: Pass(), L2Norm: Pass(), RegionMean: Pass(),
+    DenseSift: Flat(),
 }
 
 
@@ -48,6 +58,9 @@ def assign(network: Network, by_type: Mapping[type[Layer], Rule] | None = None, 
             raise ValueError(f"assign knows no rule for {name}, a {type(layer).__name__}: give one by type or by name")
         rules[name] = by_name[name] if name in by_name else found[0]
     if first is not None:
+        if is_fisher(network):
+            raise ValueError("assign got first=..., but in a Fisher network the pixels' own layer is DenseSift, which "
+                             "only spreads evenly: leave it out, or give rules by name")
         weighted = [name for name, layer in network if isinstance(layer, (Conv2D, Linear))]
         if not weighted:
             raise ValueError("assign got first=..., but the network has no Conv2D and no Linear")
@@ -73,9 +86,23 @@ def cutoff(rules: Mapping[str, Rule], below: str, rule: Rule | None = None) -> R
     return {name: filler if names.index(name) < names.index(below) else kept for name, kept in rules.items()}
 
 
+def is_fisher(network: Network) -> bool:
+    """Whether the network has a FisherVector."""
+    return any(isinstance(layer, FisherVector) for _, layer in network)
+
+
 def paper_cnn(network: Network, alpha: Any = 2, beta: Any = 1) -> Rules:
     """AlphaBeta(2, 1) on Linear and Conv2D: the paper's rule for CNNs (Section 2.1)."""
     return assign(network, {Conv2D: AlphaBeta(alpha, beta), Linear: AlphaBeta(alpha, beta)})
+
+
+def paper_fv(network: Network, epsilon: Any = 100) -> Rules:
+    """Epsilon(100) on FisherVector and on every Linear below it: the paper's rule for Fisher vectors (Section 2.2)."""
+    if not is_fisher(network):
+        raise ValueError("paper_fv got a network without a FisherVector: use paper_cnn")
+    highest = max(n for n, (_, layer) in enumerate(network) if isinstance(layer, FisherVector))
+    stabilised = [name for name, layer in network.layers[: highest + 1] if isinstance(layer, (FisherVector, Linear))]
+    return assign(network, by_name=dict.fromkeys(stabilised, Epsilon(epsilon)))
 
 
 def epsilon_plus(network: Network, epsilon: Any = 1e-6) -> Rules:

@@ -7,9 +7,8 @@ from pathlib import Path
 
 from lrp_ref.layers import Conv2D
 from lrp_ref.models import Model, load_model
-from lrp_ref.network import Network
 
-BUNDLED = ("cnn",)
+BUNDLED = ("cnn", "fv")
 
 
 def find_model(name: str, size: str | None = None) -> Model:
@@ -18,7 +17,7 @@ def find_model(name: str, size: str | None = None) -> Model:
         with resources.as_file(resources.files("lrp_ref.data_fixtures") / f"{name}.npz") as path:
             model = load_model(path)
     elif not Path(name).exists() and not Path(name).suffix:
-        known = " or ".join(BUNDLED)
+        known = ", ".join(BUNDLED)
         raise ValueError(f"got the model {name!r}, needed {known}, or the path of a model file")
     else:
         model = load_model(name)
@@ -31,14 +30,15 @@ def find_model(name: str, size: str | None = None) -> Model:
 
 
 def sized(model: Model) -> tuple[int, int]:
-    """Height and width of the model's input."""
-    if model.preprocessing.size is None:
+    """Height and width of the model's input, or where it takes photographs of all sizes, of a square one."""
+    size = model.preprocessing.size or (model.preprocessing.tallest,) * 2
+    if None in size:
         raise ValueError("the model does not say the size of its input: give height and width, --size HxW")
-    return model.preprocessing.size
+    return size  # type: ignore[return-value]
 
 
-def ready(name: str, size: str | None = None) -> tuple[Model, Network]:
-    """The model and its network; an error, before any work, unless it turns photographs into named scores."""
+def ready(name: str, size: str | None = None) -> Model:
+    """The model; an error, before any work, unless it turns photographs into named scores."""
     model = find_model(name, size)
     shape = (1, model.preprocessing.channels, *sized(model))
     try:
@@ -50,7 +50,7 @@ def ready(name: str, size: str | None = None) -> tuple[Model, Network]:
     if scores != (classes,):
         raise ValueError(f"got a model with {classes} class names whose scores have the shape {scores}, "
                          f"needed ({classes},): give every score a name, and end the network with Flatten()")
-    return model, network
+    return model
 
 
 def parameters(model: Model) -> int:

@@ -9,23 +9,27 @@ from collections.abc import Callable, Iterator, Sequence
 from importlib import resources
 from pathlib import Path
 from textwrap import fill
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from lrp_ref import report
 from lrp_ref.arrays import Array
-from lrp_ref.assignment import Rules
-from lrp_ref.bundled import BUNDLED, channels, find_model, knows, parameters, ready, sized
+from lrp_ref.assignment import Rules, is_fisher
+from lrp_ref.bundled import BUNDLED, find_model, knows, parameters, ready
 from lrp_ref.files import writable, writing
 from lrp_ref.heatmap import heatmap, limit_of
-from lrp_ref.network import Network, ReceptiveField, receptive_field
+from lrp_ref.layer_table import by, layer_rows, layer_table
+from lrp_ref.models import Model
+from lrp_ref.network import Network
 from lrp_ref.options import KNOWS, parser
 from lrp_ref.photograph import read_photograph
 from lrp_ref.relevance import explain
 from lrp_ref.rule_names import rules_for
 
-WHOLE = "the whole image"
+if TYPE_CHECKING:
+    from lrp_ref.figures import Subject
+
 Watch = Callable[[str], object]
 
 
@@ -45,12 +49,14 @@ def explain_command(options: Namespace, watch: Watch) -> str:
         from lrp_ref.picture import image_format, save_heatmap
 
         image_format(options.output)
-    model, network = ready(options.model, options.size)
+    model = ready(options.model, options.size)
     target = None if options.target is None else model.class_index(options.target)
-    rules = rules_for(model, network, options.rule, options.first, options.cutoff)
+    rules = rules_for(model, model.chain, options.rule, options.first, options.cutoff)
     watch(f"reading {options.image}")
     pixels = read_photograph(options.image)
-    e = explain(network, model.prepare(pixels), rules, target, watch)
+    x = model.prepare(pixels)
+    network = model.network(x.shape)
+    e = explain(network, x, rules, target, watch)
     index = int(e.scores[0].argmax()) if target is None else target
     values = heatmap(e.relevance)
     limit = limit_of(values[0], percentile=options.percentile)
@@ -62,11 +68,11 @@ def explain_command(options: Namespace, watch: Watch) -> str:
         save_arrays(options.save, {"relevance": e.relevance, "heatmap": values, "scores": e.scores, "target": index,
                                    "rules": json.dumps(report.names(rules))})
     if options.json:
-        return dumped({"image": options.image, "model": options.model, **report.facts(model, e, index, rules),
+        return dumped({"image": options.image, "model": options.model, **report.facts(model, network, e, index, rules),
                        "output": options.output, "save": options.save})
     lines = [f"{Path(options.image).name}: {by(pixels.shape[:2])} pixels (height x width), seen by the model "
-             f"as {by(sized(model))} {model.preprocessing.colour}", *knows(options.model, model), "",
-             report.text(model, e, index, rules)]
+             f"as {by(x.shape[2:])} {model.preprocessing.colour}", *knows(options.model, model), "",
+             report.text(model, network, e, index, rules)]
     written = {"heatmap": options.output, "arrays": options.save}
     return "\n".join(lines + [f"{what} written to {path}" for what, path in written.items() if path])
 
@@ -75,16 +81,14 @@ def figure_command(options: Namespace, watch: Watch) -> str:
     from lrp_ref.figures import one_figure, paper_figure
     from lrp_ref.picture import image_format, save_image
 
-    one_figure(len(options.images))
-    spare("--output", options.output, *options.images, options.model)
+    asked = {"cnn": options.cnn, "fv": options.fv}
+    asked = {kind: name for kind, name in asked.items() if name} or {kind: kind for kind in asked}
+    one_figure(len(options.images), len(asked))
+    spare("--output", options.output, *options.images, *asked.values())
     image_format(options.output)
-    model, network = ready(options.model, options.size)
-    target = None if options.target is None else model.class_index(options.target)
-
-    def rules(network: Network) -> Rules:
-        return rules_for(model, network, options.rule, options.first)
-
-    rules_for(model, network, options.rule, options.first, options.cutoff)   # misspelt? now, not later
+    cut = next(iter(asked))   # the CNN, unless the pipeline is alone: whose layers --cutoff names
+    subjects = {kind: subject(kind, name, options, options.cutoff if kind == cut else None)
+                for kind, name in asked.items()}
     names = [Path(image).name for image in options.images]
     count = Counter(names)
 
@@ -93,50 +97,62 @@ def figure_command(options: Namespace, watch: Watch) -> str:
             watch(f"reading {image}")
             yield name if count[name] == 1 else image, read_photograph(image)
 
-    drawn = paper_figure(model, photographs(), rules, target, options.cutoff, options.colours, watch,
-                         options.percentile)
+    drawn = paper_figure(subjects, photographs(), options.colours, watch, options.percentile)
     watch(f"writing {options.output}")
     save_image(options.output, drawn.pixels)
     size = by(drawn.pixels.shape[:2])
-    return "\n".join([*knows(options.model, model), f"figure written to {options.output}, {size} pixels"])
+    known = [line for kind, name in asked.items() for line in knows(name, subjects[kind].model)]
+    return "\n".join([*known, f"figure written to {options.output}, {size} pixels"])
+
+
+def subject(kind: str, name: str, options: Namespace, below: str | None) -> Subject:
+    """The model for the figure's rows and how it is explained; an error, before the work, where something is wrong."""
+    from lrp_ref.figures import Subject
+
+    model = ready(name, options.size if kind == "cnn" else None)
+    if is_fisher(model.chain) != (kind == "fv"):
+        other = "--fv" if kind == "cnn" else "--cnn"
+        raise ValueError(f"got --{kind} {name}, which is a model of the other kind: write {other} {name}")
+    rules_for(model, model.chain, options.rule, options.first, below)   # misspelt? now, not later
+
+    def rules(network: Network) -> Rules:
+        return rules_for(model, network, options.rule, options.first)
+
+    return Subject(model, rules, None if options.target is None else model.class_index(options.target), below)
 
 
 def demo_command(options: Namespace, watch: Watch) -> str:
     with resources.as_file(resources.files("lrp_ref.data_fixtures") / "scenes" / "scene.png") as scene:
-        drawn = run(parser().parse_args(["figure", str(scene), "--output", options.output]), watch)
-        return run(parser().parse_args(["explain", str(scene)]), watch) + "\n" + drawn.splitlines()[-1]
+        asked = [str(scene), "--class", "cat"]   # the same for every model, so that their maps can be compared
+        drawn = run(parser().parse_args(["figure", *asked, "--output", options.output]), watch)
+        explained = [run(parser().parse_args(["explain", *asked, "--model", name]), watch) for name in BUNDLED]
+    return "\n\n".join([*explained, drawn.splitlines()[-1]])
 
 
 def models_command(options: Namespace, watch: Watch) -> str:
     models = {name: find_model(name) for name in BUNDLED}
     if options.json:
-        return dumped({name: {"classes": m.classes, "size": sized(m), "colour": m.preprocessing.colour,
-                              "parameters": parameters(m), "provenance": m.provenance}
+        return dumped({name: {"classes": m.classes, "size": m.preprocessing.size, "colour": m.preprocessing.colour,
+                              "tallest": m.preprocessing.tallest, "parameters": parameters(m),
+                              "provenance": m.provenance}
                        for name, m in models.items()})
-    lines = [f"{name}: {len(m.chain)} layers, {parameters(m)} parameters, input {by(sized(m))} "
+    lines = [f"{name}: {len(m.chain)} layers, {parameters(m)} parameters, input {size_text(m)} "
              f"{m.preprocessing.colour}\n  knows {', '.join(m.classes)}\n"
              + fill(m.provenance, report.WIDTH, initial_indent="  ", subsequent_indent="  ")
              for name, m in models.items()]
     return "\n".join([*lines, "", fill(KNOWS, report.WIDTH)])
 
 
+def size_text(model: Model) -> str:
+    """The size of the model's input in words."""
+    size, tallest = model.preprocessing.size, model.preprocessing.tallest
+    return by(size) if size else f"of up to {tallest} rows"
+
+
 def layers_command(options: Namespace, watch: Watch) -> str:
     model = find_model(options.model, options.size)
-    shapes = model.chain.shapes((1, channels(model), *sized(model)))
-    pixel = ReceptiveField((1, 1), (1, 1), (0, 0))
-    fields = [pixel, *(receptive_field(model.chain, name) for name in model.chain.names)]
-    rows: list[dict[str, Any]] = [
-        {"name": name, "type": type(layer).__name__, "input": shapes[n][1:], "output": shapes[n + 1][1:],
-         "sees": sees and vars(sees), "cutoff_below_spreads_over": under and under.size}
-        for n, ((name, layer), under, sees) in enumerate(zip(model.chain, fields, fields[1:]))]
-    if options.json:
-        return dumped(rows)
-    cells = [("layer", "type", "input", "output", "an output sees", "a cut-off below it spreads over")]
-    cells += [(row["name"], row["type"], by(row["input"]), by(row["output"]), seen(row["sees"]),
-               by(row["cutoff_below_spreads_over"] or ()) or WHOLE) for row in rows]
-    widths = [max(map(len, column)) for column in zip(*cells)]
-    lines = ("  ".join(cell.ljust(width) for cell, width in zip(line, widths)) for line in cells)
-    return "\n".join(line.rstrip() for line in lines)
+    rows = layer_rows(model)
+    return dumped(rows) if options.json else layer_table(model, rows)
 
 
 def evaluate_command(options: Namespace, watch: Watch) -> str:
@@ -159,7 +175,7 @@ def evaluate_command(options: Namespace, watch: Watch) -> str:
         from lrp_ref.picture import image_format
 
         image_format(options.plot)
-    models = {name: ready(path, options.size)[0] for name, path in labelled(given).items()}
+    models = {name: ready(path, options.size) for name, path in labelled(given).items()}
     if options.scenes is None:
         tested = bundled(options.count, options.seed, watch)
     else:
@@ -214,17 +230,6 @@ def spare(option: str, path: str | None, *inputs: str) -> None:
     for other in inputs if path and writable(path).exists() else ():
         if path and Path(other).exists() and Path(path).samefile(other):
             raise ValueError(f"got {option} {path}, an input that would be lost: choose another path")
-
-
-def by(shape: Sequence[int]) -> str:
-    return " x ".join(map(str, shape))
-
-
-def seen(sees: Any) -> str:
-    """A receptive field in words: size, step from one output to the next, where the first begins."""
-    if sees is None:
-        return WHOLE
-    return f"{by(sees['size'])}, step {by(sees['step'])}, from {', '.join(map(str, sees['start']))}"
 
 
 def dumped(values: Any) -> str:

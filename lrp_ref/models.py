@@ -12,8 +12,9 @@ from zipfile import is_zipfile
 import numpy as np
 
 from lrp_ref.arrays import Array, Pair, Shape, convert_numbers
-from lrp_ref.layers import LAYERS, Layer
+from lrp_ref.layers import LAYERS, DenseSift, FisherVector, Layer
 from lrp_ref.layers.base import pair
+from lrp_ref.layers.regions import regions_of
 from lrp_ref.network import Network, did_you_mean
 
 FORMAT, VERSION = "lrp-ref model", 1
@@ -22,12 +23,14 @@ AGAIN = "save the model again with lrp_ref.save_model"
 
 @dataclass(frozen=True)
 class Preprocessing:
-    """x = (maximum * pixels - mean) / std, pixels in [0, 1], at the size (H, W) the network wants.
+    """x = (maximum * pixels - mean) / std, pixels in [0, 1], at the size the network wants.
 
+    size     (H, W); None: each photograph's own
     colour   grey, rgb or bgr: the order of the channels
     maximum  what white is before the mean is taken: 1, or 255
     mean     one number, or one per channel
     std      likewise
+    tallest  where size is None, the most rows: a taller photograph is made so tall, in its own proportions
     """
 
     size: Pair | None
@@ -35,10 +38,13 @@ class Preprocessing:
     maximum: float = 1.0
     mean: tuple[float, ...] = (0.0,)
     std: tuple[float, ...] = (1.0,)
+    tallest: int | None = None
 
     def __post_init__(self) -> None:
         if self.size is not None:
             object.__setattr__(self, "size", pair(self.size, "Preprocessing", "size", 1))
+        if self.tallest is not None:
+            object.__setattr__(self, "tallest", pair(self.tallest, "Preprocessing", "tallest", 1)[0])
         if self.colour not in ("grey", "rgb", "bgr"):
             raise ValueError(f"Preprocessing got colour={self.colour!r}, needed grey, rgb or bgr")
         for name in ("mean", "std"):
@@ -54,6 +60,17 @@ class Preprocessing:
     def channels(self) -> int:
         return 1 if self.colour == "grey" else 3
 
+    def size_of(self, photograph: Pair) -> Pair:
+        """Height and width at which a photograph of that height and width goes into the network."""
+        height, width = photograph
+        if self.size is not None:
+            return self.size
+        if self.tallest is None:
+            raise ValueError("the model does not say the size of its input: give one with model.at_size((H, W))")
+        if height <= self.tallest:
+            return height, width
+        return self.tallest, max(1, -(-(2 * width * self.tallest - height) // (2 * height)))   # to the nearest
+
 
 @dataclass(frozen=True, eq=False)
 class Model:
@@ -63,31 +80,48 @@ class Model:
     classes        a name for every score
     preprocessing  from a photograph to the network's input
     provenance     who made it, from what
+    regions        of its FisherVector, as `regions_of` takes them ("2x2+3x1+1x1"): which descriptors they hold depends
+                   on the size of the image, so that `network` puts them in; None: one region that holds all
     """
 
     chain: Network
     classes: Sequence[str]
     preprocessing: Preprocessing
     provenance: str = field(default="", kw_only=True)
+    regions: str | Sequence[Sequence[float]] | None = field(default=None, kw_only=True)
+
+    def __post_init__(self) -> None:
+        kinds = {type(layer) for _, layer in self.chain}
+        if self.regions is not None and not {DenseSift, FisherVector} <= kinds:
+            raise ValueError(f"Model got regions={self.regions!r}, but its network has no DenseSift and FisherVector "
+                             "to put them in: leave regions=None")
 
     def prepare(self, photograph: Any) -> Array:
-        """(1, C, H, W): the photograph at the network's size (the whole of it, squeezed to fit), normalised.
+        """(1, C, H, W): the photograph at the network's size (the whole of it, squeezed to a fixed one), normalised.
 
         photograph: (H, W) or (H, W, 3), uint8, uint16, bool, or floats in [0, 1].
         """
         from lrp_ref.photograph import resize, to_channels, to_pixels
 
-        if self.preprocessing.size is None:
-            raise ValueError("the model does not say the size of its input: give one with model.at_size((H, W))")
-        pixels = resize(to_pixels(photograph), self.preprocessing.size)
+        pixels = to_pixels(photograph)
+        pixels = resize(pixels, self.preprocessing.size_of(pixels.shape[:2]))
         x = self.preprocessing.maximum * to_channels(pixels, self.preprocessing.colour)
         mean, std = (np.array(v)[:, None, None] for v in (self.preprocessing.mean, self.preprocessing.std))
         return convert_numbers(((x - mean) / std)[None], self.chain.number or np.float64)
 
     def network(self, shape: Shape) -> Network:
-        """The network for inputs of that shape; for a CNN the same one for all shapes that it can take."""
-        self.chain.shapes(shape)
-        return self.chain
+        """The network for inputs of that shape; for a CNN the same one for all shapes that it can take.
+
+        A FisherVector with regions gets the descriptors of this image size that lie in each.
+        """
+        network = self.chain
+        if self.regions is not None:
+            frames = next(layer.frames(shape) for _, layer in network if isinstance(layer, DenseSift))
+            regions = regions_of(frames, shape, self.regions)
+            network = Network((name, replace(layer, regions=regions) if isinstance(layer, FisherVector) else layer)
+                              for name, layer in network)
+        network.shapes(shape)
+        return network
 
     def at_size(self, size: Pair) -> Model:
         """The model for inputs of another height and width."""
@@ -163,6 +197,8 @@ def to_arrays(model: Model) -> dict[str, Array]:
     p = model.preprocessing
     manifest = {"format": FORMAT, "version": VERSION, "layers": layers, "classes": list(model.classes),
                 "preprocessing": {f.name: getattr(p, f.name) for f in fields(p)}, "provenance": model.provenance}
+    if model.regions is not None:
+        manifest["regions"] = model.regions
     text = json.dumps(manifest, default=lambda number: getattr(number, "item", number.__float__)())
     return {"manifest": np.frombuffer(text.encode(), dtype=np.uint8), **arrays}
 
@@ -182,7 +218,8 @@ def from_arrays(arrays: dict[str, Array], path: str) -> Model:
         if extra:
             raise ValueError(f"no layer has a place for {', '.join(sorted(extra))}")
         preprocessing = Preprocessing(**manifest["preprocessing"])
-        return Model(chain, tuple(manifest["classes"]), preprocessing, provenance=manifest["provenance"])
+        return Model(chain, tuple(manifest["classes"]), preprocessing, provenance=manifest["provenance"],
+                     regions=manifest.get("regions"))
     except KeyError as error:
         raise ValueError(f"cannot read the model {path}: {error} is missing: {AGAIN}") from None
     except (ValueError, TypeError) as error:

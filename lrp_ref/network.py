@@ -10,8 +10,20 @@ from typing import overload
 import numpy as np
 
 from lrp_ref.arrays import Array, Pair, Shape, number_type
-from lrp_ref.layers import AdaptiveAvgPool, BatchNorm, Conv2D, Layer, Linear
+from lrp_ref.layers import (
+    AdaptiveAvgPool,
+    BatchNorm,
+    Conv2D,
+    DenseSift,
+    FisherVector,
+    KernelSVM,
+    Layer,
+    Linear,
+    PMeans,
+)
 from lrp_ref.layers.pool import Pool
+
+FAR: tuple[type[Layer], ...] = (AdaptiveAvgPool, DenseSift, FisherVector, KernelSVM, Linear, PMeans)
 
 
 def did_you_mean(name: object, names: Iterable[str]) -> str:
@@ -120,13 +132,14 @@ class ReceptiveField:
 def receptive_field(network: Network, name: str) -> ReceptiveField | None:
     """size += (extent - 1) step, start -= pad step, step *= stride: what an output of layer `name` sees of the input.
 
-    None from the first layer on whose outputs see the whole image, or cells of it (fully connected, adaptive pooling).
+    None from the first layer on whose outputs see no windows of one size: the whole image (fully connected, Fisher
+    vector), cells of it (adaptive pooling), descriptors of several sizes (dense SIFT: a square of 4 s x 4 s pixels).
     A cut-off below the layer above `name` spreads relevance over fields of this size; at the border the part inside the
     image remains.
     """
     size, step, start = [1, 1], [1, 1], [0, 0]
     for _, layer in network.layers[: network.index(name) + 1]:
-        if isinstance(layer, (Linear, AdaptiveAvgPool)):
+        if isinstance(layer, FAR):
             return None
         if isinstance(layer, (Conv2D, Pool)):
             window = layer.window

@@ -12,9 +12,9 @@ from lrp_ref.version import __version__
 
 ABOUT = """Explain a classifier's decision by Layer-wise Relevance Propagation: hand its score back to the
 pixels, layer by layer, and account for every bit of it."""
-KNOWS = """The bundled model knows six textures (brick, grass, gravel, cat, text, stars), seen in grey at
-128 x 128. It shows how LRP works and has nothing to say about other photographs: for your own, bring your own
-model (--model FILE; see lrp_ref.save_model and lrp_ref.convert.from_torch)."""
+KNOWS = """The bundled models, a CNN and a Fisher-vector pipeline, know six textures (brick, grass, gravel, cat, text,
+stars), seen in grey at 128 x 128. They show how LRP works and have nothing to say about other photographs: for your
+own, bring your own model (--model FILE; see lrp_ref.save_model, lrp_ref.convert.from_torch and from_sklearn)."""
 
 
 class Parser(argparse.ArgumentParser):
@@ -54,24 +54,29 @@ def parser() -> argparse.ArgumentParser:
                      help="write the arrays relevance, heatmap, scores, target and rules")
     json(new)
 
-    new = command("figure", "Draw the paper's Figure 1. A row per photograph: input, heatmap without cut-off,"
+    new = command("figure", "Draw the paper's Figure 1. A row per photograph and model: input, heatmap without cut-off,"
                   " with cut-off at R(1), the input with that heatmap as alpha channel, and a heatmap with a "
                   "higher cut-off; each heatmap has its own scale. At most 1600 pixels wide and 100 rows.")
     new.add_argument("images", nargs="+", metavar="IMAGE", help="photographs: PNG, JPEG, TIFF, ...")
-    which(new)
+    new.add_argument("--cnn", metavar="cnn|FILE", help="a CNN, bundled or from a file (default: both bundled models; "
+                     "with one of --cnn and --fv, that one alone)")
+    new.add_argument("--fv", metavar="fv|FILE", help="a Fisher-vector pipeline, likewise")
+    size(new)
     how(new)
     new.add_argument("--cutoff", metavar="LAYER",
-                     help="the higher cut-off (default: below the layer above the second pooling)")
+                     help="the higher cut-off, of the CNN if there is one (default: below the layer above its second "
+                     "pooling)")
     new.add_argument("--output", default="figure.png", metavar="FILE.png", help="default: figure.png")
 
-    new = command("demo", "Explain the bundled scene. Prints scores, rules and ledger and draws the figure.")
+    new = command("demo", "Explain the bundled scene with both models. Prints scores, rules and ledgers and "
+                  "draws the figure.")
     new.add_argument("--output", default="figure1.png", metavar="FILE.png", help="default: figure1.png")
 
     json(command("models", "List the bundled models. What they know, and who made them."))
 
     new = command("layers", "List a model's layers. Names, types, shapes and receptive fields, to choose a "
                   "cut-off by.")
-    new.add_argument("model", metavar="MODEL", help="cnn, or a model file")
+    new.add_argument("model", metavar="MODEL", help="cnn, fv, or a model file")
     size(new)
     json(new)
 
@@ -80,7 +85,7 @@ def parser() -> argparse.ArgumentParser:
                   "maps are, without and with cut-offs; and which of the paper's statements hold.")
     new.add_argument("scenes", nargs="?", metavar="SCENES",
                      help="a folder in the layout of VOC 2007 (default: scenes cut from the bundled photographs)")
-    new.add_argument("--model", action="append", metavar="cnn|FILE",
+    new.add_argument("--model", action="append", metavar="cnn|fv|FILE",
                      help="a bundled model, or an .npz or lrp_toolbox .txt file; may be given several times (default: "
                      "every bundled model)")
     size(new)
@@ -101,8 +106,8 @@ def parser() -> argparse.ArgumentParser:
 
 def which(new: argparse.ArgumentParser) -> None:
     """Options that say which model."""
-    new.add_argument("--model", default="cnn", metavar="cnn|FILE",
-                     help="the bundled model, or an .npz or lrp_toolbox .txt file (default: cnn)")
+    new.add_argument("--model", default="cnn", metavar="cnn|fv|FILE",
+                     help="a bundled model, or an .npz or lrp_toolbox .txt file (default: cnn)")
     size(new)
 
 

@@ -75,10 +75,14 @@ class Panel:
 
 @dataclass(frozen=True, eq=False)
 class Row:
-    """One photograph or model: a label and a panel per column, all drawn in the first panel's shape."""
+    """One photograph or model: a label and a panel per column, all drawn in the first's shape; None: nothing."""
 
     label: str
-    panels: Sequence[Panel]
+    panels: Sequence[Panel | None]
+
+    @property
+    def shape(self) -> Size:
+        return next(panel.shape for panel in self.panels if panel is not None)
 
 
 @dataclass(frozen=True)
@@ -161,6 +165,8 @@ def figure(titles: Sequence[str], rows: Sequence[Row], colours: str = "paper") -
     for row, row_panels, row_bars in zip(rows, panels, bars, strict=True):
         _draw_label(canvas, row.label, row_panels[0], lines, text)
         for panel, box, bar in zip(row.panels, row_panels, row_bars, strict=True):
+            if panel is None:
+                continue
             frame = (box.left - 1, box.top - 1, box.left + box.width, box.top + box.height)
             draw.rectangle(frame, outline=FRAME)
             _paste(canvas, panel.pixels((box.height, box.width), colours), box)
@@ -177,7 +183,7 @@ def _side(row: Row, room: int) -> int:
     if room < NARROWEST:
         raise ValueError(f"{len(row.panels)} columns leave {room} of {WIDEST} pixels each: give fewer columns")
     room = min(room, LARGEST)
-    maps = [panel.relevance for panel in row.panels if panel.relevance is not None]
+    maps = [panel.relevance for panel in row.panels if panel is not None and panel.relevance is not None]
     sharp = room // max(maps[0].shape) * max(maps[0].shape) if maps else 0
     return sharp if sharp >= SMALLEST else room
 
@@ -187,17 +193,14 @@ def _layout(rows: Sequence[Row], side: int, top: int, left: int) -> tuple[list[l
     panels: list[list[Box]] = []
     bars: list[list[Box | None]] = []
     for row in rows:
-        height, width = (max(1, round(side * n / max(row.panels[0].shape))) for n in row.panels[0].shape)
+        height, width = (max(1, round(side * n / max(row.shape))) for n in row.shape)
         long = max(width, min(side, SHORTEST))
         columns = [left + column * (side + GAP) for column in range(len(row.panels))]
         panels.append([Box(top, x + (side - width) // 2, height, width) for x in columns])
         under = top + height + BAR_GAP
-        bars.append(
-            [
-                Box(under, x + (side - long) // 2, BAR, long) if panel.photograph is None else None
-                for x, panel in zip(columns, row.panels, strict=True)
-            ]
-        )
+        heatmaps = [panel is not None and panel.photograph is None for panel in row.panels]
+        places = [Box(under, x + (side - long) // 2, BAR, long) for x in columns]
+        bars.append([place if shown else None for place, shown in zip(places, heatmaps, strict=True)])
         bottom = under + BAR + NOTE if any(bars[-1]) else top + height
         top = bottom + ROW_GAP
     return panels, bars, bottom

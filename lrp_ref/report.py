@@ -10,16 +10,19 @@ from lrp_ref.arrays import Array
 from lrp_ref.assignment import Rules
 from lrp_ref.ledger import COLUMNS
 from lrp_ref.models import Model
+from lrp_ref.network import Network
+from lrp_ref.of_which import of_which
 from lrp_ref.relevance import Explanation
 
 WIDTH, MOST, LONGEST = 100, 10, 60   # columns, scores, letters of a class name
 
 
-def text(model: Model, e: Explanation, index: int, rules: Rules) -> str:
+def text(model: Model, network: Network, e: Explanation, index: int, rules: Rules) -> str:
     """Scores, rules and ledger."""
+    parts = "\n".join(part.line(e) for part in of_which(network, e))
     return (f"scores\n{scores_text(model, e.scores[0], index)}\n\nrules\n{rules_text(rules)}\n\n"
             f"ledger: where the relevance went, in per cent of the sum of |R| that arrives at each layer\n"
-            f"{e.ledger.table()}")
+            f"{e.ledger.table()}" + (f"\nof which\n{parts}" if parts else ""))
 
 
 def scores_text(model: Model, scores: Array, index: int) -> str:
@@ -60,7 +63,7 @@ def names(rules: Rules) -> dict[str, str]:
     return {name: repr(rule) for name, rule in rules.items()}
 
 
-def facts(model: Model, e: Explanation, index: int, rules: Rules) -> dict[str, Any]:
+def facts(model: Model, network: Network, e: Explanation, index: int, rules: Rules) -> dict[str, Any]:
     """The same as plain values. Scores are a list: two classes may have the same name."""
     scores = [{"index": n, "name": name, "score": float(score)}
               for n, (name, score) in enumerate(zip(model.classes, e.scores[0]))]
@@ -69,4 +72,6 @@ def facts(model: Model, e: Explanation, index: int, rules: Rules) -> dict[str, A
         "ledger": {name: dict(zip(COLUMNS, (float(column[0]) for column in account.totals())))
                    for name, account in e.ledger},
         "total": {column: float(values[0]) for column, values in e.ledger.total().items()},
+        "of_which": [{"layer": part.layer, "column": part.column, "what": part.what, "amount": float(part.amount[0])}
+                     for part in of_which(network, e)],
     }

@@ -17,9 +17,11 @@ from lrp_ref.assignment import (
     epsilon_gamma_box,
     epsilon_plus,
     epsilon_plus_flat,
+    is_fisher,
     paper_cnn,
+    paper_fv,
 )
-from lrp_ref.layers import Conv2D, Linear
+from lrp_ref.layers import Conv2D, FisherVector, KernelSVM, Linear
 from lrp_ref.models import Model
 from lrp_ref.network import Network
 from lrp_ref.rules import AlphaBeta, Epsilon, Flat, Gamma, Rule, WSquare, ZBox, ZPlus
@@ -30,7 +32,7 @@ RULES: dict[str, tuple[Callable[..., Rule], str]] = {   # what it makes, how it 
     "wsquare": (WSquare, "wsquare"), "flat": (Flat, "flat"),
 }
 PRESETS: dict[str, Callable[[Network, Model], Rules]] = {
-    "paper": lambda network, model: paper_cnn(network),
+    "paper": lambda network, model: paper_rules(network),
     "epsilon_plus": lambda network, model: epsilon_plus(network),
     "epsilon_plus_flat": lambda network, model: epsilon_plus_flat(network),
     "epsilon_alpha2_beta1": lambda network, model: epsilon_alpha2_beta1(network),
@@ -54,11 +56,16 @@ def rules_for(model: Model, network: Network, text: str = "paper", first: str | 
         raise ValueError(f"got the rule {text!r}, which is for the lowest layer alone: write --first {text}")
     else:
         rule = named(text, [*RULES, *PRESETS], f"{WRITTEN}; or a preset: {', '.join(PRESETS)}")
-        rules = assign(network, {Conv2D: rule, Linear: rule})
+        rules = assign(network, dict.fromkeys((Conv2D, Linear, FisherVector, KernelSVM), rule))
     if first is not None:
         lowest = first_rule(first, model)
         rules |= {name: rule for name, rule in assign(network, first=lowest).items() if rule is lowest}
     return rules if below is None else cutoff(rules, below)
+
+
+def paper_rules(network: Network) -> Rules:
+    """The paper's preset for a network: paper_fv where it has a FisherVector, else paper_cnn."""
+    return paper_fv(network) if is_fisher(network) else paper_cnn(network)
 
 
 def first_rule(text: str, model: Model) -> Rule:
@@ -108,8 +115,3 @@ def box(model: Model) -> tuple[Any, Any]:
     low, high = (bound.item() if bound.size == 1 else tuple(bound.tolist())
                  for bound in ((0 - mean) / std, (p.maximum - mean) / std))
     return low, high
-
-
-def paper_rules(network: Network) -> Rules:
-    """The paper's preset for a network."""
-    return paper_cnn(network)

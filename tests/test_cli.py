@@ -15,6 +15,7 @@ from pathlib import Path
 import imageio.v3 as iio
 import numpy as np
 import pytest
+from fisher_model import fisher_model, half_flat
 
 import lrp_ref
 from lrp_ref import (
@@ -42,12 +43,14 @@ from lrp_ref import (
     heatmap,
     load_model,
     paper_cnn,
+    paper_fv,
     report,
     save_model,
 )
 from lrp_ref.cli import main
 from lrp_ref.experiment import study
 from lrp_ref.ledger import COLUMNS
+from lrp_ref.of_which import of_which
 from lrp_ref.photograph import read_photograph
 from lrp_ref.picture import Panel
 from lrp_ref.plot import plot
@@ -289,19 +292,19 @@ def rows(monkeypatch):
 
 
 def test_photographs_of_one_name_are_told_apart_by_their_folders(done, rows):
-    done("figure", "one/same.png", "photo.png", "two/same.png", "--model", "model.npz")
+    done("figure", "one/same.png", "photo.png", "two/same.png", "--cnn", "model.npz")
     assert [row.label.splitlines()[0] for row in rows[0]] == ["one/same.png", "photo.png", "two/same.png"]
     for row, path in zip(rows[0], ["one/same.png", "photo.png", "two/same.png"], strict=True):
         assert (row.panels[0].photograph == iio.imread(path) / 255).all()
 
 
 def test_a_photograph_given_twice_is_drawn_twice(done, rows):
-    done("figure", "photo.png", "photo.png", "--model", "model.npz")
+    done("figure", "photo.png", "photo.png", "--cnn", "model.npz")
     assert len(rows[0]) == 2
 
 
 def test_a_figure_takes_class_rule_cut_off_and_percentile_and_says_its_size(done, rows):
-    out = done("figure", "photo.png", "--model", "model.npz", "--class", "both", "--rule", "zplus",
+    out = done("figure", "photo.png", "--cnn", "model.npz", "--class", "both", "--rule", "zplus",
                "--first", "flat", "--cutoff", "pool1", "--percentile", "75", "--output", "f.png")
     height, width, _ = iio.imread("f.png").shape
     assert out == f"figure written to f.png, {height} x {width} pixels\n" and width <= 1600
@@ -313,19 +316,118 @@ def test_a_figure_takes_class_rule_cut_off_and_percentile_and_says_its_size(done
 
 
 def test_a_figure_goes_to_figure_png_unless_told_otherwise(done, folder):
-    done("figure", "photo.png", "--model", "model.npz")
+    done("figure", "photo.png", "--cnn", "model.npz")
     assert iio.imread(folder / "figure.png").ndim == 3
 
 
-def test_the_demo_explains_the_bundled_scene_and_draws_it(done, folder):
+def test_the_demo_explains_the_bundled_scene_with_both_models_and_draws_it(done, folder):
+    scene = FIXTURES / "scenes" / "scene.png"
     out = done("demo", "--output", "demo.png")
-    done("figure", FIXTURES / "scenes" / "scene.png", "--output", "again.png")
+    done("figure", scene, "--class", "cat", "--cnn", "cnn", "--fv", "fv", "--output", "again.png")
     assert (folder / "demo.png").read_bytes() == (folder / "again.png").read_bytes()
-    *explained, last = out.splitlines()
-    assert explained == done("explain", FIXTURES / "scenes" / "scene.png").splitlines()
+    cnn, fv = (done("explain", scene, "--class", "cat", "--model", name) for name in ("cnn", "fv"))
+    assert out.startswith(f"{cnn}\n{fv}\nfigure written to demo.png, ")
     known = "brick, grass, gravel, cat, text, stars"
-    assert explained[1] == f"(the bundled model cnn knows {known} and nothing else)"
-    assert last.startswith("figure written to demo.png, ")
+    assert f"(the bundled model cnn knows {known} and nothing else)" in cnn
+    assert f"(the bundled model fv knows {known} and nothing else)" in fv
+
+
+# ---- Fisher pipelines ----
+
+
+@pytest.fixture
+def fisher(folder):
+    """fisher.npz, a model of its own beside model.npz, and a photograph of which half has no contrast."""
+    save_model(fisher_model(), folder / "fisher.npz")
+    iio.imwrite(folder / "half.png", (255 * half_flat()).astype(np.uint8))
+    return load_model(folder / "fisher.npz")
+
+
+def fisher_explained(model, below=None, target=None):
+    x = model.prepare(iio.imread("half.png"))
+    network = model.network(x.shape)
+    rules = paper_fv(network)
+    return network, explain(network, x, cutoff(rules, below) if below else rules, target)
+
+
+def test_explain_takes_a_fisher_pipeline_at_the_photographs_own_size(done, fisher):
+    network, e = fisher_explained(fisher)
+    out = done("explain", "half.png", "--model", "fisher.npz", "--save", "e.npz", "--output", "map.png")
+    assert out.startswith("half.png: 21 x 30 pixels (height x width), seen by the model as 21 x 30 grey\n")
+    lines = out.splitlines()
+    assert lines[lines.index("rules") + 1:lines.index("rules") + 5] == [
+        "  Flat()                sift", "  Epsilon(epsilon=100)  pca, fisher",
+        "  Pass()                norm, root, norm_all", "  Epsilon(epsilon=0)    svm"]
+    assert e.ledger.table() in out
+    assert out.split("\nof which\n")[1].startswith("\n".join(part.line(e) for part in of_which(network, e)))
+    with np.load("e.npz") as saved:
+        assert (saved["relevance"] == e.relevance).all() and saved["heatmap"].shape == (1, 21, 30)
+    assert iio.imread("map.png").shape == (21, 30, 3)
+
+
+def test_a_tall_photograph_is_made_as_tall_as_the_pipeline_wants(done, fisher):
+    iio.imwrite("tall.png", np.tile(iio.imread("half.png"), (4, 1)))
+    assert "84 x 30 pixels (height x width), seen by the model as 40 x 14 grey" in done(
+        "explain", "tall.png", "--model", "fisher.npz")
+
+
+def test_json_of_a_fisher_pipeline_says_of_which(done, fisher):
+    network, e = fisher_explained(fisher, "fisher", 1)
+    facts = parsed(done("explain", "half.png", "--model", "fisher.npz", "--cutoff", "fisher", "--class", "far",
+                        "--json"))
+    assert facts["of_which"] == [{"layer": part.layer, "column": part.column, "what": part.what,
+                                  "amount": part.amount[0]} for part in of_which(network, e)]
+    assert facts["rules"]["pca"] == "Flat()" and facts["target"]["name"] == "far"
+
+
+def test_a_rule_for_every_layer_with_weights_is_also_the_fisher_vectors(done, fisher):
+    facts = parsed(done("explain", "half.png", "--model", "fisher.npz", "--rule", "epsilon:3", "--json"))
+    assert facts["rules"]["fisher"] == facts["rules"]["svm"] == "Epsilon(epsilon=3.0)"
+
+
+def test_layers_lists_the_squares_that_descriptors_cover(done, fisher):
+    listed = {row["name"]: row for row in parsed(done("layers", "fisher.npz", "--size", "21x30", "--json"))}
+    # rows: size 3 begins at 1, (20 - 1 - 9) // 2 + 1 = 6; size 4 at 0, (20 - 12) // 2 + 1 = 5;
+    # columns alike (29 - 1 - 9) // 2 + 1 = 10, (29 - 12) // 2 + 1 = 9: 60 + 45
+    assert listed["pca"]["input"] == [105, 128] and listed["fisher"]["output"] == [72]
+    assert {name: row["sees_squares"] for name, row in listed.items()} == {
+        "sift": [12, 16], "pca": [12, 16], **dict.fromkeys(("fisher", "norm", "root", "norm_all", "svm"))}
+    assert {name: row["cutoff_below_spreads_over_squares"] for name, row in listed.items()} == {
+        "sift": None, "pca": [3, 4], "fisher": [12, 16], **dict.fromkeys(("norm", "root", "norm_all", "svm"))}
+    table = done("layers", "fisher.npz").splitlines()
+    assert table[0] == "(for photographs of 40 x 40; --size HxW for others)"
+    assert re.split("  +", table[4])[4:] == ["the whole image", "squares of 12, 16"]
+
+
+def test_a_figure_has_a_row_for_either_kind_of_model(done, fisher, rows):
+    done("figure", "photo.png", "half.png", "--cnn", "model.npz", "--fv", "fisher.npz")
+    labels = [row.label.splitlines() for row in rows[0]]
+    assert [label[0] for label in labels] == ["photo.png", "photo.png", "half.png", "half.png"]
+    assert [label[1].split(",")[0] for label in labels] == ["cnn", "fv", "cnn", "fv"]
+    fv = rows[0][3].panels
+    assert fv[4] is None and rows[0][2].panels[4] is not None
+    for panel, below in ((fv[1], None), (fv[2], "fisher")):
+        assert (panel.relevance == heatmap(fisher_explained(fisher, below)[1].relevance)[0]).all()
+    assert (fv[3].relevance == fv[2].relevance).all() and fv[3].photograph is not None
+
+
+@pytest.mark.parametrize(("arguments", "got", "cure"), [
+    ("figure half.png --cnn fisher.npz", "--cnn fisher.npz", "write --fv fisher.npz"),
+    ("figure half.png --fv model.npz", "--fv model.npz", "write --cnn model.npz"),
+    ("explain half.png --model fisher.npz --first flat", "first=...", "give rules by name"),
+    ("explain half.png --model fisher.npz --cutoff fischer", "'fischer'", "did you mean 'fisher'?"),
+    ("explain small.png --model fisher.npz", "12 x 30", "use a larger image or smaller sizes"),
+    ("explain half.png --model fisher.npz --size 12x9", "--size 12x9", "use a larger image or smaller sizes"),
+])
+def test_what_a_fisher_pipeline_cannot_do_is_one_line_with_the_cure(run, fisher, arguments, got, cure):
+    iio.imwrite("small.png", iio.imread("half.png")[:12])
+    code, out, err = run(*arguments.split())
+    assert (code, out) == (2, "") and err.count("\n") == 1 and got in err and cure in err
+
+
+def test_a_figure_of_one_kind_of_model_has_that_ones_rows_alone(done, fisher, rows):
+    done("figure", "half.png", "--fv", "fisher.npz")
+    assert len(rows[0]) == 1 and len(rows[0][0].panels) == 4
 
 
 # ---- models and layers ----
@@ -333,9 +435,13 @@ def test_the_demo_explains_the_bundled_scene_and_draws_it(done, folder):
 
 def test_models_lists_what_the_bundled_models_know(done):
     cnn = load_model(FIXTURES / "cnn.npz")
+    fv = load_model(FIXTURES / "fv.npz")
     listed = parsed(done("models", "--json"))
-    assert listed == {"cnn": {"classes": list(cnn.classes), "size": [128, 128], "colour": "grey",
-                              "parameters": 44894, "provenance": cnn.provenance}}
+    assert listed == {"cnn": {"classes": list(cnn.classes), "size": [128, 128], "colour": "grey", "tallest": None,
+                              "parameters": 44894, "provenance": cnn.provenance},
+                      "fv": {"classes": list(fv.classes), "size": None, "colour": "grey", "tallest": 480,
+                             "parameters": 80 * 128 + 32 + 2 * 32 * 80 + 6 * 8 * 2 * 32 * 80 + 6,
+                             "provenance": fv.provenance}}
     out = done("models")
     assert "knows brick, grass, gravel, cat, text, stars\n" in out
     assert "for your own, bring your own model" in " ".join(out.split())
@@ -518,9 +624,9 @@ WRONG = [
     ("explain fake.png", "fake.png is no image", "PNG, JPEG or TIFF"),
     ("explain one", "one is a folder", "give an image file"),
     ("figure photo.png missing.png", "missing.png", "does not exist"),
-    ("figure" + 101 * " missing.png", "101 photographs", "1 to 100"),
+    ("figure" + 101 * " missing.png", "101 photographs", "1 to 50"),
     # the model
-    ("explain photo.png --model ccn", "'ccn'", "cnn, or the path of a model file"),
+    ("explain photo.png --model ccn", "'ccn'", "fv, or the path of a model file"),
     ("explain photo.png --model missing.npz", "missing.npz", "give the path"),
     ("explain photo.png --model huge.npz", "huge.npz", "give the path"),
     ("explain photo.png --model photo.png", "photo.png", "needed .npz"),
@@ -530,7 +636,7 @@ WRONG = [
     ("explain photo.png --model short.txt", "short.txt ends after line 2", "2 numbers for the biases"),
     ("explain photo.png --model large.npz", "fc2", "NaN or infinity"),
     ("explain photo.png --model names.npz", "2 class names", "(3,)"),
-    ("figure photo.png --model open.npz", "(4, 4, 4)", "Flatten()"),
+    ("figure photo.png --cnn open.npz", "(4, 4, 4)", "Flatten()"),
     ("explain photo.png --model nosize.npz", "the size of its input", "--size HxW"),
     ("layers nosize.npz", "the size of its input", "--size HxW"),
     ("explain photo.png --model mlp.txt --size 2x2", "--size 2x2", "Flatten()"),
@@ -553,8 +659,8 @@ WRONG = [
     (X + "--rule epsylon:1", "'epsylon:1'", "did you mean 'epsilon'?"),
     (X + "--first zbocks", "'zbocks'", "did you mean 'zbox'?"),
     (X + "--cutoff pol1", "'pol1'", "did you mean 'pool1'?"),
-    ("figure photo.png --model model.npz --cutoff pol1", "'pol1'", "did you mean 'pool1'?"),
-    ("figure missing.png --model model.npz --rule epsylon", "'epsylon'", "did you mean 'epsilon'?"),
+    ("figure photo.png --cnn model.npz --cutoff pol1", "'pol1'", "did you mean 'pool1'?"),
+    ("figure missing.png --cnn model.npz --rule epsylon", "'epsylon'", "did you mean 'epsilon'?"),
     (X + "--percentile 101", "percentile 101", "at most 100"),
     # what is written
     (X + "--output nowhere/heat.png", "nowhere", "make it or choose another path"),
@@ -571,7 +677,7 @@ WRONG = [
     ("evaluate missing --save arrays.txt", "--save arrays.txt", ".npz"),
     ("evaluate missing --model model.npz --save model.npz", "--save model.npz", "would be lost"),
     ("figure one/same.png photo.png --output photo.png", "--output photo.png", "would be lost"),
-    ("figure photo.png --model model.npz --output nowhere/f.png", "nowhere", "make it"),
+    ("figure photo.png --cnn model.npz --output nowhere/f.png", "nowhere", "make it"),
     ("demo --output nowhere/f.png", "nowhere", "make it"),
 ]
 
@@ -706,7 +812,7 @@ def test_progress_is_one_line_on_a_terminal_and_wiped_before_anything_else(monke
 
 def test_progress_of_a_figure_names_every_photograph(monkeypatch, run):
     monkeypatch.setattr(sys, "stderr", screen := Terminal())
-    assert run("figure", "one/same.png", "two/same.png", "--model", "model.npz")[0] == 0
+    assert run("figure", "one/same.png", "two/same.png", "--cnn", "model.npz")[0] == 0
     shown = screen.getvalue().split("\r\x1b[K")
     assert shown[1:4] == ["reading one/same.png", "reading two/same.png", "1 of 2, one/same.png: conv1"]
     assert shown[-3:] == ["2 of 2, two/same.png: conv1", "writing figure.png", ""]
@@ -761,16 +867,16 @@ def test_help_is_quick_to_come_since_nothing_heavy_is_imported():
             "    print([name for name in ('scipy', 'imageio', 'PIL', 'torch') if name in sys.modules])")
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert result.stdout.splitlines()[-1] == "[]" and result.stderr == ""
-    assert "knows six textures" in " ".join(result.stdout.split())
+    assert "know six textures" in " ".join(result.stdout.split())
 
 
 @pytest.mark.parametrize("command", ["explain", "figure", "demo", "models", "layers", "evaluate"])
-def test_the_help_of_every_command_says_that_the_bundled_model_knows_six_textures(capsys, command):
+def test_the_help_of_every_command_says_that_the_bundled_models_know_six_textures(capsys, command):
     with pytest.raises(SystemExit) as ended:
         main([command, "--help"])
     words = " ".join(capsys.readouterr().out.split())
     assert ended.value.code == 0 and words.startswith(f"usage: lrp-ref {command}")
-    assert "knows six textures (brick, grass, gravel, cat, text, stars)" in words
+    assert "know six textures (brick, grass, gravel, cat, text, stars)" in words
     assert "bring your own model" in words
 
 

@@ -76,6 +76,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder with the files that the pages speak of: the bundled scene, and a model of one's own."""
     shutil.copy(FIXTURES / "scenes" / "scene.png", tmp_path / "scene.png")
     shutil.copy(FIXTURES / "cnn.npz", tmp_path / "model.npz")
+    shutil.copy(FIXTURES / "fv.npz", tmp_path / "fv.npz")
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
@@ -206,11 +207,14 @@ STALE = 1.0
 
 
 def test_figure_1_is_the_demos() -> None:
-    from lrp_ref import load_model, paper_cnn
-    from lrp_ref.figures import paper_figure
+    from lrp_ref import load_model
+    from lrp_ref.figures import Subject, paper_figure
+    from lrp_ref.rule_names import paper_rules
 
     scene = {"scene.png": iio.imread(FIXTURES / "scenes" / "scene.png") / 255}
-    drawn = paper_figure(load_model(FIXTURES / "cnn.npz"), scene, paper_cnn, None)
+    models = {name: load_model(FIXTURES / f"{name}.npz") for name in ("cnn", "fv")}
+    drawn = paper_figure({name: Subject(model, paper_rules, model.class_index("cat"))
+                          for name, model in models.items()}, scene)
     assert data_areas_differ_by(DOCS / "figure1.png", drawn) < STALE
 
 

@@ -21,7 +21,7 @@ from lrp_ref import (
     heatmap,
     paper_cnn,
 )
-from lrp_ref.figures import paper_figure, pixel_cutoff, pool_cutoff, thumbnail
+from lrp_ref.figures import Subject, paper_figure, pixel_cutoff, pool_cutoff, thumbnail
 from lrp_ref.picture import WIDEST
 
 rng = np.random.default_rng(0)
@@ -34,6 +34,10 @@ MODEL = Model(NETWORK, ["left", "right", "both"], Preprocessing((11, 10), "rgb",
 
 def photograph(height=21, width=30, seed=1):
     return np.random.default_rng([seed, height, width]).random((height, width, 3))
+
+
+def asked(rules=paper_cnn, target=None, below=None):
+    return {"cnn": Subject(MODEL, rules, target, below)}
 
 
 @pytest.fixture
@@ -76,7 +80,7 @@ def test_a_network_without_such_a_layer_is_refused_with_the_cure(names, words):
 
 def test_a_row_holds_the_heatmaps_that_the_titles_name(drawn):
     pixels, full = photograph(), assign(NETWORK, {Conv2D: AlphaBeta(3, 2)})
-    paper_figure(MODEL, {"a.png": pixels}, lambda network: full, 1, colours="safe")
+    paper_figure(asked(lambda network: full, 1), {"a.png": pixels}, colours="safe")
     (titles, (row,), colours), = drawn
     assert titles == ["input", "no cut-off", "cut-off at R(1), below relu1",
                       "input with that heatmap as alpha", "cut-off below relu2"]
@@ -91,18 +95,18 @@ def test_a_row_holds_the_heatmaps_that_the_titles_name(drawn):
 
 def test_the_higher_cut_off_can_be_chosen_by_name(drawn):
     pixels = photograph()
-    paper_figure(MODEL, {"a.png": pixels}, paper_cnn, None, below="pool1")
+    paper_figure(asked(below="pool1"), {"a.png": pixels})
     (titles, (row,), _), = drawn
     assert titles[-1] == "cut-off below pool1"
     assert (row.panels[-1].relevance == wanted(pixels, cutoff(paper_cnn(NETWORK), "pool1"))).all()
     with pytest.raises(ValueError, match="did you mean 'pool1'"):
-        paper_figure(MODEL, {"a.png": pixels}, paper_cnn, None, below="pol1")
+        paper_figure(asked(below="pol1"), {"a.png": pixels})
 
 
 def test_without_a_target_every_photograph_has_its_own_top_score(drawn):
     several = {"0": photograph(), "1": np.zeros((21, 30)), "2": np.ones((21, 30))}
-    paper_figure(MODEL, several, paper_cnn, None)
-    paper_figure(MODEL, several, paper_cnn, 2)
+    paper_figure(asked(), several)
+    paper_figure(asked(target=2), several)
     own, chosen = ([row.label for row in rows] for _, rows, _ in drawn)
     scores = [NETWORK(MODEL.prepare(pixels))[0] for pixels in several.values()]
     assert own == [f"{n}\n{MODEL.classes[s.argmax()]}: {s.max():.2f}" for n, s in enumerate(scores)]
@@ -112,7 +116,7 @@ def test_without_a_target_every_photograph_has_its_own_top_score(drawn):
 
 def test_a_percentile_is_the_strongest_colour_of_each_heatmap(drawn):
     pixels = photograph()
-    paper_figure(MODEL, {"a.png": pixels}, paper_cnn, None, percentile=70)
+    paper_figure(asked(), {"a.png": pixels}, percentile=70)
     (_, (row,), _), = drawn
     for panel in row.panels[1:]:
         assert panel.limit == np.percentile(abs(panel.relevance), 70) < abs(panel.relevance).max()
@@ -121,8 +125,8 @@ def test_a_percentile_is_the_strongest_colour_of_each_heatmap(drawn):
 
 def test_photographs_come_in_a_mapping_or_one_by_one_and_the_same_name_twice_is_two_rows(drawn):
     one, other = photograph(seed=1), photograph(seed=2)
-    paper_figure(MODEL, {"a": one, "b": other}, paper_cnn, None)
-    paper_figure(MODEL, (pair for pair in [("a", one), ("a", other)]), paper_cnn, None)
+    paper_figure(asked(), {"a": one, "b": other})
+    paper_figure(asked(), (pair for pair in [("a", one), ("a", other)]))
     (_, first, _), (_, second, _) = drawn
     assert [row.label[0] for row in first] == ["a", "b"] and [row.label[0] for row in second] == ["a", "a"]
     for row, again in zip(first, second, strict=True):
@@ -132,7 +136,7 @@ def test_photographs_come_in_a_mapping_or_one_by_one_and_the_same_name_twice_is_
 
 def test_every_layer_is_announced_with_its_photograph():
     heard = []
-    paper_figure(MODEL, {"a.png": photograph(), "b.png": photograph()}, paper_cnn, None, watch=heard.append)
+    paper_figure(asked(), {"a.png": photograph(), "b.png": photograph()}, watch=heard.append)
     assert heard[0] == "1 of 2, a.png: conv1" and heard[-1] == "2 of 2, b.png: conv1"
     rows = "1 of 2, a.png", "2 of 2, b.png"
     assert set(heard) == {f"{row}: {name}" for row in rows for name in NETWORK.names}
@@ -144,7 +148,7 @@ def test_every_layer_is_announced_with_its_photograph():
 def test_forty_large_photographs_are_kept_small_and_drawn_within_the_width(drawn):
     large = ((f"{n}", photograph(1500, 2000, seed=n)) for n in range(2))
     small = ((f"{n}", photograph(9, 12, seed=n)) for n in range(38))
-    figure = paper_figure(MODEL, (pair for pairs in (large, small) for pair in pairs), paper_cnn, None)
+    figure = paper_figure(asked(), (pair for pairs in (large, small) for pair in pairs))
     (_, rows, _), = drawn
     assert [row.panels[0].photograph.shape[:2] for row in rows[1:3]] == [(480, 640), (9, 12)]
     assert len(figure.panels) == 40 and figure.pixels.shape[1] <= WIDEST
@@ -167,4 +171,4 @@ def test_a_thumbnail_averages_areas():
 @pytest.mark.parametrize("count", [0, 101])
 def test_a_figure_has_at_least_one_row_and_at_most_a_hundred(count):
     with pytest.raises(ValueError, match=f"got {count} photographs, needed 1 to 100"):
-        paper_figure(MODEL, (("a", np.zeros((2, 2))) for _ in range(count)), paper_cnn, None)
+        paper_figure(asked(), (("a", np.zeros((2, 2))) for _ in range(count)))

@@ -4,30 +4,26 @@
     python data_fixtures/scripts/train_cnn.py --validate  stay inside the training halves: train on one half
                                                           of each, test on the other. For choices.
 
-Every scene is seen once; after eight batches the photographs are warped anew (turned, zoomed, sheared a
-little, with some noise). Seeded; on another machine the weights differ by rounding, and soon in all digits.
+Every scene is seen once. Seeded; on another machine the weights differ by rounding, and soon in all digits.
 """
 
 import argparse
 from collections import OrderedDict
-from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 import torch
 from make_photographs import halves
-from scipy import ndimage
 from torch import nn
+from training_scenes import BATCH, Photographs, batches, half, report
 
 from lrp_ref import Model, Preprocessing, merge_batchnorm, save_model
 from lrp_ref.convert import from_torch
-from lrp_ref.evaluate import COUNT, OTHERS, SEED, Table, histogram_baseline, precision_table, predictions
-from lrp_ref.scenes import BACKGROUNDS, CLASSES, SIDE, Grey, Scene, generate
+from lrp_ref.scenes import CLASSES, SIDE
 
-STEPS, BATCH, CHUNK = 1600, 64, 8  # steps; scenes per step; steps between two warps
+STEPS = 1600
 RATE, DECAY = 3e-3, 5e-2
 MEAN, STD = 0.5, 0.25  # of pixels in [0, 1]: black is -2, white is 2
-Photographs = Mapping[str, Grey]
 
 
 def architecture() -> nn.Sequential:
@@ -43,36 +39,6 @@ def architecture() -> nn.Sequential:
     ]))
 
 
-def warped(photograph: Grey, rng: np.random.Generator) -> Grey:
-    """Turned by up to 10 degrees, zoomed by 0.8 to 1.2, sheared, with noise of up to 4 grey levels."""
-    angle, zoom = np.deg2rad(rng.uniform(-10, 10)), np.exp(rng.uniform(-0.25, 0.2))
-    c, s, shear = np.cos(angle), np.sin(angle), rng.uniform(-0.1, 0.1)
-    matrix = np.array([[c, shear - s], [s, c]]) / zoom
-    centre = (np.array(photograph.shape) - 1) / 2
-    pixels = ndimage.affine_transform(photograph.astype(float), matrix, centre - matrix @ centre,
-                                      mode="reflect")
-    pixels += rng.normal(0, rng.uniform(0, 4), pixels.shape)
-    return np.rint(pixels).clip(0, 255).astype(np.uint8)
-
-
-def scenes(photographs: Photographs, count: int, seed: int) -> list[Scene]:
-    return generate({name: photographs[name] for name in CLASSES},
-                    {name: photographs[name] for name in BACKGROUNDS}, count, seed)
-
-
-def batches(photographs: Photographs, rng: np.random.Generator, steps: int):
-    """Inputs (BATCH, 1, 128, 128) and labels (BATCH, 6), every scene fresh."""
-    for step in range(steps):
-        if step % CHUNK == 0:
-            fresh = {name: warped(photograph, rng) for name, photograph in photographs.items()}
-            made = scenes(fresh, CHUNK * BATCH, int(rng.integers(2 ** 32)))
-        part = made[step % CHUNK * BATCH:][:BATCH]
-        pixels = np.stack([scene.image for scene in part])[:, None] / 255
-        labels = np.stack([scene.labels for scene in part])
-        yield (torch.tensor((pixels - MEAN) / STD, dtype=torch.float32),
-               torch.tensor(labels, dtype=torch.float32))
-
-
 def train(photographs: Photographs, steps: int, seed: int) -> nn.Sequential:
     """AdamW on the binary cross-entropy per class; the rate rises for 50 steps, then falls along a cosine."""
     torch.manual_seed(seed)
@@ -80,7 +46,10 @@ def train(photographs: Photographs, steps: int, seed: int) -> nn.Sequential:
     optimiser = torch.optim.AdamW(network.parameters(), RATE, weight_decay=DECAY)
     rate = torch.optim.lr_scheduler.LambdaLR(
         optimiser, lambda step: min(1, (step + 1) / 50) * (1 + np.cos(np.pi * step / steps)) / 2)
-    for step, (x, y) in enumerate(batches(photographs, np.random.default_rng(seed), steps)):
+    for step, made in enumerate(batches(photographs, np.random.default_rng(seed), steps)):
+        pixels = np.stack([scene.image for scene in made])[:, None] / 255
+        x = torch.tensor((pixels - MEAN) / STD, dtype=torch.float32)
+        y = torch.tensor(np.stack([scene.labels for scene in made]), dtype=torch.float32)
         loss = nn.functional.binary_cross_entropy_with_logits(network(x), y)
         optimiser.zero_grad()
         loss.backward()
@@ -89,19 +58,6 @@ def train(photographs: Photographs, steps: int, seed: int) -> nn.Sequential:
         if step % 200 == 199:
             print(f"step {step + 1:5}  loss {loss.item():.3f}", flush=True)
     return network.eval()
-
-
-def half(photograph: Grey, part: int) -> Grey:
-    """Part 0 or 1 of a photograph, cut across its longer side."""
-    return np.array_split(photograph, 2, axis=int(photograph.shape[1] > photograph.shape[0]))[part]
-
-
-def report(model: Model, photographs: Photographs) -> Table:
-    """Average precision on the scenes that `lrp-ref evaluate` regenerates, beside the baselines."""
-    asked, others = scenes(photographs, COUNT, SEED), scenes(photographs, OTHERS, SEED + 1)
-    columns = {"histogram": histogram_baseline(asked, others),
-               "cnn": predictions(model, [scene.image for scene in asked])}
-    return precision_table(np.stack([scene.labels for scene in asked]), columns)
 
 
 def main() -> None:
@@ -123,7 +79,7 @@ def main() -> None:
     if not options.validate:
         save_model(model, options.output)
     weights = sum(array.size for _, layer in network for array in layer.arrays().values())
-    print(f"{weights} weights\n{report(model, test)}")
+    print(f"{weights} weights\n{report('cnn', model, test)}")
 
 
 if __name__ == "__main__":

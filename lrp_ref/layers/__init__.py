@@ -3,15 +3,33 @@
 from lrp_ref.layers.base import Layer
 from lrp_ref.layers.conv import Conv2D
 from lrp_ref.layers.elementwise import Flatten, ReLU, Tanh
+from lrp_ref.layers.fisher import FisherVector
 from lrp_ref.layers.linear import Linear
 from lrp_ref.layers.normalize import LRN, BatchNorm
+from lrp_ref.layers.norms import L2Norm, RegionMean, SignedSqrt
+from lrp_ref.layers.pmeans import PMeans
 from lrp_ref.layers.pool import AdaptiveAvgPool, AvgPool, MaxPool, SumPool
+from lrp_ref.layers.sift import DenseSift
+from lrp_ref.layers.svm import (
+    ChiSquareSVM,
+    ExponentialChiSquareSVM,
+    GaussianSVM,
+    IntersectionSVM,
+    KernelSVM,
+    NegativeChiSquareSVM,
+    SpreadLinear,
+)
 
 LAYERS: dict[str, type[Layer]] = {
-    "AdaptiveAvgPool": AdaptiveAvgPool, "AvgPool": AvgPool, "BatchNorm": BatchNorm, "Conv2D": Conv2D,
-    "Flatten": Flatten, "LRN": LRN, "Linear": Linear, "MaxPool": MaxPool, "ReLU": ReLU, "SumPool": SumPool,
-    "Tanh": Tanh,
+    "AdaptiveAvgPool": AdaptiveAvgPool, "AvgPool": AvgPool, "BatchNorm": BatchNorm, "ChiSquareSVM": ChiSquareSVM,
+    "Conv2D": Conv2D, "DenseSift": DenseSift, "ExponentialChiSquareSVM": ExponentialChiSquareSVM,
+    "FisherVector": FisherVector, "Flatten": Flatten, "GaussianSVM": GaussianSVM, "IntersectionSVM": IntersectionSVM,
+    "L2Norm": L2Norm, "LRN": LRN, "Linear": Linear, "MaxPool": MaxPool, "NegativeChiSquareSVM": NegativeChiSquareSVM,
+    "PMeans": PMeans, "ReLU": ReLU, "RegionMean": RegionMean, "SignedSqrt": SignedSqrt, "SpreadLinear": SpreadLinear,
+    "SumPool": SumPool, "Tanh": Tanh,
 }
 
-__all__ = ["LAYERS", "LRN", "AdaptiveAvgPool", "AvgPool", "BatchNorm", "Conv2D", "Flatten", "Layer", "Linear",
-           "MaxPool", "ReLU", "SumPool", "Tanh"]
+__all__ = ["LAYERS", "LRN", "AdaptiveAvgPool", "AvgPool", "BatchNorm", "ChiSquareSVM", "Conv2D", "DenseSift",
+           "ExponentialChiSquareSVM", "FisherVector", "Flatten", "GaussianSVM", "IntersectionSVM", "KernelSVM",
+           "L2Norm", "Layer", "Linear", "MaxPool", "NegativeChiSquareSVM", "PMeans", "ReLU", "RegionMean",
+           "SignedSqrt", "SpreadLinear", "SumPool", "Tanh"]

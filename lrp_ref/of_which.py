@@ -1,0 +1,65 @@
+"""Of which: two parts of a Fisher pipeline's ledger that its columns do not show. They are no part of the law."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from lrp_ref.arrays import Array, constant, ones_like
+from lrp_ref.layers import DenseSift
+from lrp_ref.ledger import per_sample
+from lrp_ref.network import Network
+from lrp_ref.relevance import Explanation
+
+
+@dataclass(frozen=True, eq=False)
+class Part:
+    """What part of a column of a layer's account: `what`, and how much relevance it is in each sample, (N,)."""
+
+    layer: str
+    column: str
+    what: str
+    amount: Array
+
+    def line(self, e: Explanation, sample: int = 0) -> str:
+        """In per cent of the sum of |R| that arrives at the layer, as the ledger's table is."""
+        size = float(per_sample(abs(e.ledger[self.layer].received))[sample])
+        per_cent = f"{100 * float(self.amount[sample]) / size:.3f}%" if size else "-"
+        return f"  {per_cent.replace('-0.000%', '0.000%'):>9} of {self.layer}'s {self.column} column: {self.what}"
+
+
+def of_which(network: Network, e: Explanation) -> list[Part]:
+    """What is lost in descriptors without contrast, and what clipping at the image's border moves; [] for a CNN."""
+    parts: list[Part] = []
+    for (name, layer), above in zip(network, [*network.names[1:], None]):
+        if isinstance(layer, DenseSift):
+            parts += [*without_contrast(above, e)] if above else []
+            parts.append(moved_inward(name, layer, e))
+    return parts
+
+
+def without_contrast(above: str, e: Explanation) -> Iterator[Part]:
+    """sum over l with a_l = 0 of what the layer above DenseSift does not hand to l, column by column.
+
+    Such a descriptor says nothing, and every z_ij of it is 0; yet the Fisher vector counts it and gives it relevance.
+    The stabiliser of the projection takes that (without one it is dead).
+    """
+    empty = (e.activations[above] == 0).all(axis=-1)
+    for column in ("bias", "stabiliser", "dead"):
+        lost = getattr(e.ledger[above], column)
+        if lost[empty].any():
+            what = f"in {int(empty.sum())} of {empty.size} descriptors, which have no contrast"
+            yield Part(above, column, what, np.stack([part[none].sum() for part, none in zip(lost, empty)]))
+
+
+def moved_inward(name: str, sift: DenseSift, e: Explanation) -> Part:
+    """sum_j (1 - n_j / s^2) R_j: a bin's s^2 pixels share its relevance, or the n_j of them inside the image do."""
+    image, received = e.activations[name], e.ledger[name].received
+    a, m = sift.linearize(ones_like(image[:1]))
+    inside = m.apply(a, ones_like)[0]
+    sizes = sift.frames(image.shape)[:, 2, None]
+    outside = constant(1, image) - inside / constant(sizes * sizes, image)
+    return Part(name, "handed", "moved inward, from bins that reach over the image's border",
+                per_sample(received * outside))
