@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 
 from lrp_ref import load_model
+from lrp_ref.bundled import BUNDLED
 from lrp_ref.evaluate import (
     Table,
     average_precision,
@@ -168,21 +169,23 @@ def test_the_bundled_cnn_reaches_the_committed_numbers():
     assert committed["mean"][2] >= 0.87 > 2 * committed["mean"][0] > committed["mean"][1]
 
 
-def test_the_page_on_the_experiment_shows_the_measures_of_the_bundled_cnn():
+def test_the_page_on_the_experiment_shows_the_measures_of_the_bundled_models():
     page = (Path(__file__).parents[1] / "docs" / "experiment.md").read_text(encoding="utf-8")
-    heading, _, *lines = page.partition("\ncnn: ")[2].partition("\n\n")[0].splitlines()
     # On one thread: on a busy machine the threads of these many small products mostly wait for each other.
     alone = dict.fromkeys(("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"), "1")
-    result = subprocess.run([sys.executable, "-m", "lrp_ref", "evaluate", "--model", "cnn", "--json"], check=True,
-                            capture_output=True, env=os.environ | alone)
-    cnn = json.loads(result.stdout)["models"]["cnn"]
-    measured = {**cnn["maps"], **cnn["controls"]}
-    shown = {label.strip(" ()"): re.findall(r"-?\d\.\d{3}", numbers)
-             for label, numbers in (re.split(r"  +(?=\d)", line, maxsplit=1) for line in lines)}
-    assert heading.startswith(f"{cnn['explained']} explained, {cnn['left_out']} left out")
-    assert list(shown) == list(measured) and len(shown) == 7
-    for label, numbers in shown.items():
-        now = [measured[label]["inside"]["median"], *(measured[label][measure][part] for measure in (
-            "excess", "gini", "holding") for part in ("median", "lower", "upper"))]
-        # Printed to three decimals; another machine's rounding may turn a winner of a pooling here and there.
-        assert now == pytest.approx([float(number) for number in numbers], abs=0.003)
+    result = subprocess.run([sys.executable, "-m", "lrp_ref", "evaluate", "--json"], check=True, capture_output=True,
+                            env=os.environ | alone)
+    models = json.loads(result.stdout)["models"]
+    assert list(models) == list(BUNDLED)
+    for name, model in models.items():
+        heading, _, *lines = page.partition(f"\n{name}: ")[2].partition("\n\n")[0].splitlines()
+        assert heading.startswith(f"{model['explained']} explained, {model['left_out']} left out")
+        measured = {**model["maps"], **model["controls"]}
+        shown = {label.strip(" ()"): re.findall(r"-?\d\.\d{3}", numbers)
+                 for label, numbers in (re.split(r"  +(?=\d)", line, maxsplit=1) for line in lines)}
+        assert list(shown) == list(measured) and len(shown) >= 4
+        for label, numbers in shown.items():
+            now = [measured[label]["inside"]["median"], *(measured[label][measure][part] for measure in (
+                "excess", "gini", "holding") for part in ("median", "lower", "upper"))]
+            # Printed to three decimals; another machine's rounding may turn a winner of a pooling here and there.
+            assert now == pytest.approx([float(number) for number in numbers], abs=0.003)
