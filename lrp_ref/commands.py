@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from argparse import Namespace
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from importlib import resources
 from pathlib import Path
 from textwrap import fill
@@ -44,13 +44,11 @@ def run(options: Namespace, watch: Watch) -> str:
 
 def explain_command(options: Namespace, watch: Watch) -> str:
     spare("--output", options.output, options.image, options.model)   # before the work, not after it
-    spare("--save", options.save, options.image, options.model)
+    writes_arrays(options.save, options.image, options.model)
     if options.output:
         from lrp_ref.picture import image_format, save_heatmap
 
         image_format(options.output)
-    if options.save and Path(options.save).suffix != ".npz":
-        raise ValueError(f"got --save {options.save}, needed a name that ends in .npz")
     model = ready(options.model, options.size)
     target = None if options.target is None else model.class_index(options.target)
     rules = rules_for(model, model.chain, options.rule, options.first, options.cutoff)
@@ -67,9 +65,8 @@ def explain_command(options: Namespace, watch: Watch) -> str:
         save_heatmap(options.output, values[0], pixels.shape[:2], options.colours,
                      None if options.percentile == 100 else limit)
     if options.save:
-        with writing(options.save) as temporary, open(temporary, "wb") as file:
-            np.savez_compressed(file, relevance=e.relevance, heatmap=values, scores=e.scores, target=index,
-                                rules=json.dumps(report.names(rules)))
+        save_arrays(options.save, {"relevance": e.relevance, "heatmap": values, "scores": e.scores, "target": index,
+                                   "rules": json.dumps(report.names(rules))})
     if options.json:
         return dumped({"image": options.image, "model": options.model, **report.facts(model, network, e, index, rules),
                        "output": options.output, "save": options.save})
@@ -159,19 +156,73 @@ def layers_command(options: Namespace, watch: Watch) -> str:
 
 
 def evaluate_command(options: Namespace, watch: Watch) -> str:
-    from lrp_ref.evaluate import evaluate
+    from lrp_ref import experiment_report
+    from lrp_ref.evaluate import bundled, evaluate, knows_all
+    from lrp_ref.experiment import study
 
     for option, value, least in (("--count", options.count, 1), ("--seed", options.seed, 0)):
         if value < least:
             raise ValueError(f"got {option} {value}, needed at least {least}")
-    model = ready(options.model, options.size)
-    table = evaluate({Path(options.model).name: model}, options.count, options.seed, watch)
+    for option, value in (("--set", options.set), ("--difficult", options.difficult)):
+        if value is not None and options.scenes is None:
+            raise ValueError(f"got {option} {value} without a folder of photographs, needed SCENES: the bundled scenes "
+                             "have neither sets nor difficult objects")
+    given = options.model or BUNDLED
+    inputs = [*given, *(map(str, Path(options.scenes).rglob("*")) if options.scenes else ())]
+    spare("--plot", options.plot, *inputs)
+    writes_arrays(options.save, *inputs)
+    if options.plot:
+        from lrp_ref.picture import image_format
+
+        image_format(options.plot)
+    models = {name: ready(path, options.size) for name, path in labelled(given).items()}
+    if options.scenes is None:
+        tested = bundled(options.count, options.seed, watch)
+    else:
+        from lrp_ref.voc import read_voc
+
+        tested = read_voc(options.scenes, options.set or "test", options.difficult == "count", options.count,
+                          options.seed, watch)
+    for name, model in models.items():
+        knows_all(model, tested.classes, name)
+    precisions = evaluate(models, tested, watch)
+    studies = {name: study(model, tested, name=name, watch=watch) for name, model in models.items()}
+    if options.plot:
+        from lrp_ref.picture import save_image
+        from lrp_ref.plot import plot
+
+        watch(f"writing {options.plot}")
+        save_image(options.plot, plot(studies).pixels)
+    if options.save:
+        save_arrays(options.save, experiment_report.arrays(tested, studies))
     if options.json:
-        rows = {name: {column: None if np.isnan(value) else value   # NaN, of a class in no scene, is not JSON
-                       for column, value in zip(table.columns[1:], values)} for name, *values in table.rows}
-        return dumped({"count": options.count, "seed": options.seed, "average_precision": rows})
-    return (f"average precision (VOC 2007, 11 points) on {options.count} test scenes, seed {options.seed}\n"
-            f"{table}")
+        return dumped({"count": options.count, "seed": options.seed,
+                       **experiment_report.facts(tested, precisions, studies), "plot": options.plot,
+                       "save": options.save})
+    written = {"plot": options.plot, "arrays": options.save}
+    return "\n".join([experiment_report.text(tested, precisions, studies),
+                      *(f"{what} written to {path}" for what, path in written.items() if path)])
+
+
+def labelled(paths: Sequence[str]) -> dict[str, str]:
+    """{file name: path}; the whole path where two files have the same name."""
+    names = [Path(path).name for path in paths]
+    twice = [path for path, count in Counter(paths).items() if count > 1]
+    if twice:
+        raise ValueError(f"got --model {twice[0]} twice, needed every model once")
+    return {name if names.count(name) == 1 else path: path for name, path in zip(names, paths)}
+
+
+def writes_arrays(path: str | None, *inputs: str) -> None:
+    """An error unless arrays can be written there, if anywhere."""
+    spare("--save", path, *inputs)
+    if path and Path(path).suffix != ".npz":
+        raise ValueError(f"got --save {path}, needed a name that ends in .npz")
+
+
+def save_arrays(path: str, arrays: dict[str, Any]) -> None:
+    with writing(path) as temporary, open(temporary, "wb") as file:
+        np.savez_compressed(file, **arrays)
 
 
 def spare(option: str, path: str | None, *inputs: str) -> None:

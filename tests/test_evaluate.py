@@ -1,16 +1,24 @@
 """Average precision by hand, the baselines by hand, and the committed numbers of the bundled CNN."""
 
+import json
 import math
+import os
+import re
+import subprocess
+import sys
 from dataclasses import dataclass
 from importlib import resources
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from lrp_ref import load_model
+from lrp_ref.bundled import BUNDLED
 from lrp_ref.evaluate import (
     Table,
     average_precision,
+    bundled,
     evaluate,
     histogram_baseline,
     precision_table,
@@ -139,6 +147,7 @@ def test_the_table_prints_aligned_with_a_dash_where_there_is_no_number():
                           "cat         0.500  0.667  0.667\n"
                           "mean        0.625  0.754  0.788")
     assert str(Table(("what", "n"), (("longer", 2.0),))) == "what        n\nlonger  2.000"
+    assert str(Table(("what", "n"), (("a", -0.0004), ("b", -0.0006)))) == "what       n\na      0.000\nb     -0.001"
 
 
 def test_no_class_at_all_has_no_mean():
@@ -153,8 +162,30 @@ def test_the_bundled_cnn_reaches_the_committed_numbers():
     committed = {name: [float(n) for n in numbers] for name, *numbers in map(str.split, lines)}
     assert list(committed) == [*CLASSES, "mean"]
     with resources.as_file(folder / "cnn.npz") as path:
-        table = evaluate({"cnn": load_model(path)})
+        table = evaluate({"cnn": load_model(path)}, bundled())
     # Printed to three decimals; another machine's rounding may swap two scenes of nearly equal score.
     assert {name: numbers for name, *numbers in table.rows} == {
         name: pytest.approx(numbers, abs=0.003) for name, numbers in committed.items()}
     assert committed["mean"][2] >= 0.87 > 2 * committed["mean"][0] > committed["mean"][1]
+
+
+def test_the_page_on_the_experiment_shows_the_measures_of_the_bundled_models():
+    page = (Path(__file__).parents[1] / "docs" / "experiment.md").read_text(encoding="utf-8")
+    # On one thread: on a busy machine the threads of these many small products mostly wait for each other.
+    alone = dict.fromkeys(("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"), "1")
+    result = subprocess.run([sys.executable, "-m", "lrp_ref", "evaluate", "--json"], check=True, capture_output=True,
+                            env=os.environ | alone)
+    models = json.loads(result.stdout)["models"]
+    assert list(models) == list(BUNDLED)
+    for name, model in models.items():
+        heading, _, *lines = page.partition(f"\n{name}: ")[2].partition("\n\n")[0].splitlines()
+        assert heading.startswith(f"{model['explained']} explained, {model['left_out']} left out")
+        measured = {**model["maps"], **model["controls"]}
+        shown = {label.strip(" ()"): re.findall(r"-?\d\.\d{3}", numbers)
+                 for label, numbers in (re.split(r"  +(?=\d)", line, maxsplit=1) for line in lines)}
+        assert list(shown) == list(measured) and len(shown) >= 4
+        for label, numbers in shown.items():
+            now = [measured[label]["inside"]["median"], *(measured[label][measure][part] for measure in (
+                "excess", "gini", "holding") for part in ("median", "lower", "upper"))]
+            # Printed to three decimals; another machine's rounding may turn a winner of a pooling here and there.
+            assert now == pytest.approx([float(number) for number in numbers], abs=0.003)
