@@ -11,7 +11,7 @@ demo: $(VENV)/.installed
 	$(BIN)/lrp-ref demo --output out/figure1.png
 
 test: $(VENV)/.test
-	$(BIN)/python -m pytest -q -n 2 $(PYTEST_ARGS)
+	$(BIN)/python -m pytest -q -n 2 --dist loadgroup $(PYTEST_ARGS)
 
 $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)

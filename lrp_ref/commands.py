@@ -5,24 +5,23 @@ from __future__ import annotations
 import json
 from argparse import Namespace
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from importlib import resources
 from pathlib import Path
 from textwrap import fill
-from typing import TYPE_CHECKING, Any
-
-import numpy as np
+from typing import TYPE_CHECKING
 
 from lrp_ref import report
 from lrp_ref.arrays import Array
 from lrp_ref.assignment import Rules, is_fisher
 from lrp_ref.bundled import BUNDLED, find_model, knows, parameters, ready
-from lrp_ref.files import writable, writing
+from lrp_ref.evaluation import evaluate_command
 from lrp_ref.heatmap import heatmap, limit_of
 from lrp_ref.layer_table import by, layer_rows, layer_table
 from lrp_ref.models import Model
 from lrp_ref.network import Network
 from lrp_ref.options import KNOWS, parser
+from lrp_ref.outputs import dumped, save_arrays, spare, writes_arrays
 from lrp_ref.photograph import read_photograph
 from lrp_ref.relevance import explain
 from lrp_ref.rule_names import rules_for
@@ -153,84 +152,3 @@ def layers_command(options: Namespace, watch: Watch) -> str:
     model = find_model(options.model, options.size)
     rows = layer_rows(model)
     return dumped(rows) if options.json else layer_table(model, rows)
-
-
-def evaluate_command(options: Namespace, watch: Watch) -> str:
-    from lrp_ref import experiment_report
-    from lrp_ref.evaluate import bundled, evaluate, knows_all
-    from lrp_ref.experiment import study
-
-    for option, value, least in (("--count", options.count, 1), ("--seed", options.seed, 0)):
-        if value < least:
-            raise ValueError(f"got {option} {value}, needed at least {least}")
-    for option, value in (("--set", options.set), ("--difficult", options.difficult)):
-        if value is not None and options.scenes is None:
-            raise ValueError(f"got {option} {value} without a folder of photographs, needed SCENES: the bundled scenes "
-                             "have neither sets nor difficult objects")
-    given = options.model or BUNDLED
-    inputs = [*given, *(map(str, Path(options.scenes).rglob("*")) if options.scenes else ())]
-    spare("--plot", options.plot, *inputs)
-    writes_arrays(options.save, *inputs)
-    if options.plot:
-        from lrp_ref.picture import image_format
-
-        image_format(options.plot)
-    models = {name: ready(path, options.size) for name, path in labelled(given).items()}
-    if options.scenes is None:
-        tested = bundled(options.count, options.seed, watch)
-    else:
-        from lrp_ref.voc import read_voc
-
-        tested = read_voc(options.scenes, options.set or "test", options.difficult == "count", options.count,
-                          options.seed, watch)
-    for name, model in models.items():
-        knows_all(model, tested.classes, name)
-    precisions = evaluate(models, tested, watch)
-    studies = {name: study(model, tested, name=name, watch=watch) for name, model in models.items()}
-    if options.plot:
-        from lrp_ref.picture import save_image
-        from lrp_ref.plot import plot
-
-        watch(f"writing {options.plot}")
-        save_image(options.plot, plot(studies).pixels)
-    if options.save:
-        save_arrays(options.save, experiment_report.arrays(tested, studies))
-    if options.json:
-        return dumped({"count": options.count, "seed": options.seed,
-                       **experiment_report.facts(tested, precisions, studies), "plot": options.plot,
-                       "save": options.save})
-    written = {"plot": options.plot, "arrays": options.save}
-    return "\n".join([experiment_report.text(tested, precisions, studies),
-                      *(f"{what} written to {path}" for what, path in written.items() if path)])
-
-
-def labelled(paths: Sequence[str]) -> dict[str, str]:
-    """{file name: path}; the whole path where two files have the same name."""
-    names = [Path(path).name for path in paths]
-    twice = [path for path, count in Counter(paths).items() if count > 1]
-    if twice:
-        raise ValueError(f"got --model {twice[0]} twice, needed every model once")
-    return {name if names.count(name) == 1 else path: path for name, path in zip(names, paths)}
-
-
-def writes_arrays(path: str | None, *inputs: str) -> None:
-    """An error unless arrays can be written there, if anywhere."""
-    spare("--save", path, *inputs)
-    if path and Path(path).suffix != ".npz":
-        raise ValueError(f"got --save {path}, needed a name that ends in .npz")
-
-
-def save_arrays(path: str, arrays: dict[str, Any]) -> None:
-    with writing(path) as temporary, open(temporary, "wb") as file:
-        np.savez_compressed(file, **arrays)
-
-
-def spare(option: str, path: str | None, *inputs: str) -> None:
-    """An error if nothing can be written to `path`, or if it is one of the files that are read."""
-    for other in inputs if path and writable(path).exists() else ():
-        if path and Path(other).exists() and Path(path).samefile(other):
-            raise ValueError(f"got {option} {path}, an input that would be lost: choose another path")
-
-
-def dumped(values: Any) -> str:
-    return json.dumps(values, indent=2, allow_nan=False)

@@ -120,14 +120,22 @@ def predictions(model: Classifier, images: Iterable[Any], classes: Sequence[str]
     """f_c(image): the scores (N, C) of a model, its columns in the order of `classes`."""
     knows_all(model, classes)
     columns = [list(model.classes).index(name) for name in classes]
-    networks: dict[tuple[int, ...], Any] = {}  # building one can cost more than running it
-    scores = []
+    network, scores = kept(model), []
     for image in images:
         x = model.prepare(image)
-        if x.shape not in networks:
-            networks[x.shape] = model.network(x.shape)
-        scores.append(networks[x.shape](x))
+        scores.append(network(x.shape)(x))
     return np.concatenate(scores)[:, columns]
+
+
+def kept(model: Classifier) -> Callable[[tuple[int, ...]], Any]:
+    """model.network, the last one kept for as long as the shape stays: building one can cost more than running it."""
+    last: list[Any] = [None, None]
+
+    def network(shape: tuple[int, ...]) -> Any:
+        if last[0] != shape:
+            last[:] = shape, model.network(shape)
+        return last[1]
+    return network
 
 
 def histogram_baseline(scenes: Sequence[Scene], others: Sequence[Scene]) -> Numbers:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from lrp_ref.arrays import Array
 from lrp_ref.assignment import Rules, cutoff
-from lrp_ref.evaluate import Collection
+from lrp_ref.evaluate import Collection, kept
 from lrp_ref.heatmap import heatmap
 from lrp_ref.layers import Conv2D, Layer
 from lrp_ref.layers.fisher import FisherVector
@@ -127,15 +127,13 @@ def measured(values: Array, region: Numbers) -> tuple[float, float, float]:
 def study(model: Model, collection: Collection, rules: Callable[[Network], Rules] = paper_rules, name: str = "model",
           watch: Callable[[str], object] = str) -> Study:
     """A model's maps of every class that is seen in the images to explain, and the two controls, measured."""
-    networks: dict[tuple[int, ...], Network] = {}   # building one can cost more than running it
+    network_for = kept(model)
     below = cutoffs(model.chain)
     labels = [*below, SIGNS, CONTRAST]
     rows: list[tuple[int, int, float, float, Mapping[str, tuple[float, ...]]]] = []
     nothing: Mapping[str, tuple[float, ...]] = dict.fromkeys(labels, (np.nan,) * len(MEASURES))
     for scene, c, x, region in asked(model, collection, name, watch):
-        if x.shape not in networks:
-            networks[x.shape] = model.network(x.shape)
-        network, target = networks[x.shape], model.class_index(collection.classes[c])
+        network, target = network_for(x.shape), model.class_index(collection.classes[c])
         if not rows or rows[-1][0] != scene:
             xs = network.activations(x)   # once per image
         score, found = float(xs[-1][0, target]), nothing
