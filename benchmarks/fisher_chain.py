@@ -3,6 +3,8 @@
 DenseSift (sizes 4, 6, 8, 10, step 3), PCA to 80, 256 Gaussians, 8 regions, norms, an SVM of 20 classes.
 """
 
+from functools import cache
+
 import numpy as np
 
 from lrp_ref import DenseSift, FisherVector, L2Norm, Linear, Network, SignedSqrt, regions_of
@@ -21,6 +23,7 @@ def image(shape=SHAPE, number=np.float64):
     return ((x - x.min()) / (x.max() - x.min())).astype(number).reshape(shape)
 
 
+@cache
 def parameters(number=np.float64):
     """The PCA's weight from a sample of descriptors; means from another, variances and weights about theirs."""
     rng = np.random.default_rng(2)

@@ -98,7 +98,7 @@ class FisherVector(Layer):
         gamma = np.empty_like(x, shape=few.shape)
         for n in range(len(x)):
             for rows in slices(x.shape[1], ROWS):
-                gamma[n, rows] = few[n, rows]
+                few.into(gamma[n, rows], n, rows)
         return gamma
 
     def output_shape(self, shape: Shape) -> Shape:
@@ -144,9 +144,13 @@ class Posteriors:
         return Posteriors(x, seen, constant(layer.threshold, x), (*x.shape[:2], len(layer.weights)))
 
     def __getitem__(self, where: tuple[int, slice]) -> Array:
-        x, least = self.x[where], self.least
+        n, rows = where
+        return self.into(np.empty_like(self.x, shape=(len(self.x[where]), self.shape[2])), n, rows)
+
+    def into(self, gamma: Array, n: int, rows: slice) -> Array:
+        x, least = self.x[n, rows], self.least
         (_, first, every), *others = self.seen
-        gamma: Array = powers(x, first) @ every
+        np.matmul(powers(x, first), every, out=gamma)
         for some, point, factors in others:
             gamma[:, some] = powers(x, point) @ factors
         gamma -= gamma.max(axis=1, keepdims=True)

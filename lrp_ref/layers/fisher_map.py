@@ -18,7 +18,7 @@ from lrp_ref.arrays import Array, Function, Shape, constant, everywhere, ones_li
 from lrp_ref.layers.regions import Group, grouped
 from lrp_ref.linear_map import LinearMap
 
-ROWS = 1024        # descriptors worked on at a time, so that their posteriors stay in the processor's cache
+ROWS = 2048        # descriptors worked on at a time, so that their posteriors stay in the processor's cache
 NUMBERS = 1 << 18  # likewise statistics psi, where a function of the weights needs each of them
 SPREAD = 1e5       # (l - mu)^2 / sigma^2 is not expanded where it may be larger: too many digits would cancel
 
