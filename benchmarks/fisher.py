@@ -74,36 +74,35 @@ def sift(rounds):
     return show("DenseSift float32", seconds, {("ours", "filters"): 3})
 
 
-def explanation(number, rounds):
-    """The relevance of the pixels, all the way and with a cut-off below the Fisher vector, beside the forward pass."""
-    network, x = fisher_chain(number=number), image(number=number)
+def ways(shape, number):
+    """The candidates: forwards; back to the pixels, the activations there already; and with a cut-off."""
+    network, x = fisher_chain(shape, number), image(shape, number)
     rules, xs = paper_fv(network), network.activations(x)
     short, R = cutoff(rules, "fisher"), start(xs[-1])
-    seconds, _ = alternate({"forward": lambda: clock(lambda: len(network.activations(x))),
-                            "backward": lambda: clock(lambda: len(relevances(network, xs, rules, R))),
-                            "cut off": lambda: clock(lambda: len(relevances(network, xs, short, R)))}, rounds)
+    return {"forward": lambda: clock(lambda: len(network.activations(x))),
+            "backward": lambda: clock(lambda: len(relevances(network, xs, rules, R))),
+            "cut off": lambda: clock(lambda: len(relevances(network, xs, short, R)))}
+
+
+def explanation(number, rounds):
+    """The relevance of the pixels beside the forward pass."""
+    seconds, _ = alternate(ways(SHAPE, number), rounds)
     return show(f"explanation {np.dtype(number)}", seconds, {("backward", "forward"): 1.5, ("cut off", "forward"): 1.5})
 
 
 def growth(rounds):
     """Seconds for images with more and more descriptors, and the exponent p of seconds ~ descriptors^p."""
-    candidates, counts = {}, []
+    candidates, rows = {}, []
     for scale in SCALES:
         shape = (1, 1, *(round(n * scale ** 0.5) for n in SHAPE[2:]))
-        network, x = fisher_chain(shape), image(shape)
-        rules, xs = paper_fv(network), network.activations(x)
-        R, name = start(xs[-1]), f"{xs[1].shape[1]}"
-        counts.append(xs[1].shape[1])
-        candidates[name, "forward"] = lambda n=network, x=x: clock(lambda: len(n.activations(x)))
-        candidates[name, "backward"] = lambda n=network, a=xs, r=rules, R=R: clock(lambda: len(relevances(n, a, r, R)))
+        candidates.update({(SIFT.output_shape(shape)[1], way): call for way, call in ways(shape, np.float64).items()})
     seconds = medians(alternate(candidates, rounds)[0])
-    rows = []
-    for way in ("forward", "backward"):
-        times = [seconds[f"{count}", way] for count in counts]
-        slope = float(np.polyfit(np.log(counts), np.log(times), 1)[0])
-        rows.append({"name": f"{way} float64", "descriptors": counts, "seconds": times, "exponent": slope})
+    for way in ("forward", "backward", "cut off"):
+        counts, times = zip(*((count, spent) for (count, name), spent in seconds.items() if name == way))
+        exponent = float(np.polyfit(np.log(counts), np.log(times), 1)[0])
+        rows.append({"name": f"{way} float64", "descriptors": counts, "seconds": times, "exponent": exponent})
         print(f"{rows[-1]['name']:<36} " + "  ".join(f"{c} descriptors {t:.3f} s" for c, t in zip(counts, times))
-              + f"  exponent {slope:.2f} (goal 1)", flush=True)
+              + f"  exponent {exponent:.2f} (goal 1)", flush=True)
     return rows
 
 

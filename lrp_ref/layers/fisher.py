@@ -92,7 +92,10 @@ class FisherVector(Layer):
         return FisherMap(x, posteriors, self.means, deviations, u, v, self.regions, self.groups)
 
     def posteriors(self, x: Array) -> Array:
-        """gamma_k(l) = pi_k N(l; mu_k, sigma_k^2) / sum of that over k, and 0 where below the threshold: (N, L, K)."""
+        """gamma_k(l) = pi_k N(l; mu_k, sigma_k^2) / sum of that over k, and 0 where below the threshold: (N, L, K).
+
+        Of float32 also where below 1e-19, of float64 1e-154: the root of the smallest normal number.
+        """
         self.output_shape(x.shape)
         few = Posteriors.of(self, x)
         gamma = np.empty_like(x, shape=few.shape)
@@ -155,8 +158,8 @@ class Posteriors:
             gamma[:, some] = powers(x, point) @ factors
         gamma -= gamma.max(axis=1, keepdims=True)
         if x.dtype != object:
-            # A posterior below this is nothing beside 1, nor is its root; numbers below `tiny`, to which it soon leads,
-            # are slow to work with.
+            # A posterior below this shows nowhere beside the others, nor does its root. Kept, it would make products
+            # below the type's smallest normal number, with which processors are ten times slower.
             root = np.sqrt(np.finfo(x.dtype).tiny)
             least = max(least, root)
             np.maximum(gamma, np.log(root) - 1, out=gamma)
