@@ -5,9 +5,8 @@ Every row is the median of several rounds; a round times each candidate once, so
 
 import argparse
 import statistics
-import time
 
-from timing import CORES, alternate, clock, medians, python, write  # first: it sets the number of threads
+from timing import CORES, alternate, clock, medians, now, python, write  # first: it sets the number of threads
 
 # isort: split
 import numpy as np
@@ -44,10 +43,10 @@ def bare(shapes, number):
     seconds = 0.0
     for rows, inner, columns, times in shapes:
         a, b = np.full((rows, inner), 0.5, number), np.full((inner, columns), 0.5, number)
-        begin = time.perf_counter()
+        begin = now()
         for _ in range(times):
             a @ b
-        seconds += time.perf_counter() - begin
+        seconds += now() - begin
     return seconds, None
 
 
@@ -89,13 +88,13 @@ def zennit(module, x, rule, target):
     kinds = (Convolution, AnyLinear, torch.nn.Linear)
     composite = LayerMapComposite([(Activation, Pass()), *((kind, make()) for kind in kinds)])
     image = torch.from_numpy(x).requires_grad_()
-    begin = time.perf_counter()
+    begin = now()
     with composite.context(module) as hooked:
         scores = hooked(image)
         start = torch.zeros_like(scores)
         start[0, target] = scores[0, target].detach()
         relevance, = torch.autograd.grad(scores, image, grad_outputs=start)
-    return time.perf_counter() - begin, relevance.numpy()
+    return now() - begin, relevance.numpy()
 
 
 def vgg_rows(rounds):
