@@ -127,6 +127,15 @@ def test_a_posterior_below_the_threshold_is_dropped_and_the_others_stay() -> Non
     assert (mixture(threshold=float(every[0, 3, 1])).posteriors(x)[0, 3, 1]) == every[0, 3, 1]   # not below itself
 
 
+@pytest.mark.parametrize(("number", "kept", "dropped"), [(np.float32, 9, 10), (np.float64, 26, 27)], ids=str)
+def test_posteriors_whose_products_would_be_subnormal_are_dropped(number: type, kept: int, dropped: int) -> None:
+    # exp(-9^2 / 2) = 3e-18, exp(-10^2 / 2) = 2e-22; exp(-26^2 / 2) = 2e-147, exp(-27^2 / 2) = 5e-159
+    for mean, gone in ((kept, False), (dropped, True)):
+        layer = FisherVector(*(np.array(a, dtype=number) for a in ([0.5, 0.5], [[0], [mean]], [[1], [1]])))
+        small = layer.posteriors(np.zeros((1, 1, 1), dtype=number))[0, 0, 1]
+        assert small == 0 if gone else math.isclose(small, math.exp(-mean * mean / 2), rel_tol=1e-4)   # float32's exp
+
+
 def test_the_threshold_of_the_sum_is_that_of_its_relevance() -> None:
     # the descriptor's posterior of the far Gaussian is dropped: nothing of that Gaussian's relevance may reach it
     layer = FisherVector(np.array([0.5, 0.5]), np.array([[0.0], [6.0]]), np.array([[1.0], [1.0]]), threshold=1e-6)
