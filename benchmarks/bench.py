@@ -20,8 +20,8 @@ RULES = {"alpha-beta": AlphaBeta(2, 1), "epsilon": Epsilon(1e-6)}
 def products(network, x, rule, number):
     """The matrix products that no implementation of the rule can avoid: [(rows, inner, columns, how many)].
 
-    Forward one; epsilon one more forwards and one backwards; alpha-beta two and two (on the image, of both signs, four
-    and four), the two stacked.
+    Forward one; epsilon, which divides by what the forward pass has left, one backwards; alpha-beta two forwards and two
+    backwards (on the image, of both signs, four and four), the two stacked.
     """
     shapes = []
     for (_, layer), shape in zip(network, network.shapes(x.shape)):
@@ -32,9 +32,11 @@ def products(network, x, rule, number):
             p = int(np.prod(layer.output_shape(shape)[2:]))
         else:
             (k, o), p = layer.weight.shape, 1
-        stack = 2 if rule == "alpha-beta" else 1
-        times = 2 if rule == "alpha-beta" and shape == x.shape else 1
-        shapes += [(o, k, p, 1), (stack * o, k, p, times), (k, stack * o, p, times)]
+        if rule == "epsilon":
+            shapes += [(o, k, p, 1), (k, o, p, 1)]
+        else:
+            times = 2 if shape == x.shape else 1
+            shapes += [(o, k, p, 1), (2 * o, k, p, times), (k, 2 * o, p, times)]
     return shapes
 
 

@@ -32,7 +32,7 @@ from lrp_ref.layers import Layer
 from lrp_ref.ledger import Account
 from lrp_ref.linear_map import LinearMap
 from lrp_ref.relevance import step
-from lrp_ref.rules import Raised, Rule, Share
+from lrp_ref.rules import Raised, Rule, Share, Term
 
 FUNCTIONS: dict[str, Callable[[Array], Array]] = {
     "same": same, "positive": positive, "negative": negative, "square": square, "ones_like": ones_like,
@@ -379,3 +379,65 @@ def test_without_bias_relevance_does_not_depend_on_the_scale_of_input_or_weights
     R = relevance_for(m(a))
     for rule in (Epsilon(0), AlphaBeta(2, 1), Gamma(F(1, 4))):
         assert (step(rule, m, a, R)[0] == step(rule, scaled, 3 * a, R)[0]).all()
+
+
+# ---- The forward pass's output, known already ----
+
+
+@rational_pairs
+def test_with_the_output_known_relevance_and_ledger_are_the_same(example: Example, rule: Rule) -> None:
+    if example.layer.tangent:    # the forward pass leaves something else
+        return
+    a, m = example.map()
+    z = m(a)
+    R = relevance_for(z)
+    (below, account), (wanted, expected) = step(rule, m, a, R, z), step(rule, m, a, R)
+    assert (below == wanted).all()
+    assert all((got == column).all() for got, column in zip(account.parts(), expected.parts()))
+
+
+@dataclass(frozen=True, eq=False)
+class Uphill(LinearMap):
+    """A map that works out no output."""
+
+    there: LinearMap
+
+    @property
+    def bias(self) -> Array:    # type: ignore[override]
+        return self.there.bias
+
+    def apply_each(self, a: Array, functions: Any) -> list[Array]:
+        raise AssertionError("the output was known")
+
+    def transpose_sum(self, s: Any, functions: Any, shape: Any) -> Array:
+        return self.there.transpose_sum(s, functions, shape)
+
+
+@pytest.mark.parametrize("name", ["Linear", "Conv2D"])
+def test_a_known_output_is_not_worked_out_again_where_the_rule_divides_by_it(name: str) -> None:
+    a, m = RATIONAL[name].map()
+    z = m(a)
+    R = relevance_for(z)
+    assert (step(Epsilon(F(1, 4)), Uphill(m), a, R, z)[0] == step(Epsilon(F(1, 4)), m, a, R)[0]).all()
+    class Inputs(Rule):
+        def shares(self, m: LinearMap, a: Array) -> list[Share]:
+            return [Share(1, [Term(positive(a), same, m.bias)])]
+
+    for rule in (ZPlus(), Gamma(F(1, 4)), ZBox(-4, 5), replaced_bias(m), Inputs()):   # divide by something else
+        with pytest.raises(AssertionError, match="the output was known"):
+            step(rule, Uphill(m), a, R, z)
+
+
+def test_the_output_of_a_layer_whose_map_is_another_is_not_taken_for_the_maps() -> None:
+    example = RATIONAL["LRN, taylor"]
+    x = example.x()
+    a, m = example.layer.linearize(x)
+    R = relevance_for(m(a))
+    e = explain(Network([("lrn", example.layer)]), x, {"lrn": Epsilon(F(1, 4))}, target=R)
+    assert example.layer.tangent and (e.scores != m(a)).any()
+    assert (e.relevance == step(Epsilon(F(1, 4)), m, a, R)[0]).all()
+
+
+def test_only_the_documented_exceptions_have_a_map_that_is_not_the_layer() -> None:
+    assert {name for name, example in (LAYERS | COVERAGES).items() if example.layer.tangent} == {
+        "DenseSift", "LRN, taylor", "LRN, Caffe, taylor"}

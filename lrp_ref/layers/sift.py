@@ -78,6 +78,8 @@ class DenseSift(Layer):
                  of all sizes have their centre in common, to half a pixel
     """
 
+    tangent = True   # its map says which pixels the bins cover
+
     sizes: Any
     step: int
     smoothing: float | None = 6
