@@ -20,8 +20,8 @@ RULES = {"alpha-beta": AlphaBeta(2, 1), "epsilon": Epsilon(1e-6)}
 def products(network, x, rule, number):
     """The matrix products that no implementation of the rule can avoid: [(rows, inner, columns, how many)].
 
-    Forward one; epsilon, which divides by what the forward pass has left, one backwards; alpha-beta two forwards and two
-    backwards (on the image, of both signs, four and four), the two stacked.
+    Forward one; epsilon, which divides by what the forward pass has left, one backwards; alpha-beta two forwards and
+    two backwards (on the image, of both signs, four and four), the two stacked.
     """
     shapes = []
     for (_, layer), shape in zip(network, network.shapes(x.shape)):
