@@ -11,7 +11,7 @@ q_j = p_j R_j / d_j:
     dd_j = (1 + u) (dz_j + u epsilon) + u |d_j|        only dz_j where epsilon = 0
     dq_j = |p_j R_j| dd_j / (|d_j| (|d_j| - dd_j)) + gamma_5 |p_j R_j| / (|d_j| - dd_j) + 2 eta (1 + 1 / (|d_j| - dd_j))
     B_i  = sum over shares, terms  |a_i| sum_j |c_ij f(w_ij)| (dq_j + gamma_(F + 3 + M_i) (|q_j| + dq_j))
-           + eta (2 + |a_i|) sum_j (1 + |q_j| + |R_j|)          M_i  messages to i that are not 0
+           + eta (2 + |a_i|) sum_j (1 + |q_j| + |p_j R_j| + 1 / (|d_j| - dd_j))      M_i  messages that are not 0
 
 gamma_k = k u / (1 - k u) bounds the product of k roundings; gamma_5: p = 1 + beta, p R, 1 / d, times 1 / d. A is the
 largest |a_i|, eta the smallest positive number: a product or quotient that underflows is wrong by eta / 2.
@@ -39,6 +39,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import reduce
 from typing import Any, Self
 
 import numpy as np
@@ -123,14 +124,16 @@ class Sum:
     spread: Array
     roundings: int
     largest: float
-    bias_error: tuple[int, Array]
+    bias: tuple[int, Array, Array, Array]
     lowest: float
 
     def error(self, to: Arithmetic) -> Array:
         """dz_j of an evaluation in that arithmetic on inputs that are themselves off"""
-        exact = (self.size <= np.ldexp(1.0, int(max(self.lowest, -3000))) * precision(to.u)) if (
-            np.isfinite(self.lowest) and np.ldexp(1.0, int(max(self.lowest, -3000))) >= to.eta) else False
-        k, bias = self.bias_error
+        unit = np.ldexp(1.0, int(max(self.lowest, -3000))) if np.isfinite(self.lowest) else 0.0
+        exact = (unit >= to.eta) & (self.size <= min(unit * precision(to.u), to.largest))
+        k, own, other, b = self.bias
+        unsure = abs(b) <= to.gamma(k + 8) * other   # positive(b) is 0 where b < 0; but is it?
+        bias = own + np.where(unsure, other, 0.0)
         rounded = (to.gamma(self.count + self.roundings + 2) * self.size + to.eta * self.count * (3 + self.largest)
                    + to.gamma(self.count + k + 8) * bias)
         rounded = np.where(exact | (self.count == 0) & (bias == 0), 0.0, rounded)
@@ -159,10 +162,12 @@ def added(m: LinearMap, terms: Sequence[tuple[Term, Ball]], R: Array, origin: So
             bits.append(lowest_bit(t.a) + (lowest_bit_of(t.f, m.weight) if t.f is not ones_like else 0) + lowest)
         bits.append(lowest_bit(np.asarray(t.b, dtype=float)))
         largest = max(largest, float(a.size.max(initial=0)))
-    bias = zero + origin.size * stretch if any(np.asarray(t.b).any() for t, _ in terms) else zero
-    low = min(bits) if counted and exact_weights and not bias.any() else -np.inf
+    has_bias = reduce(np.logical_or, (np.asarray(t.b) != 0 for t, _ in terms), zero != 0)
+    sizes = zero + origin.size * stretch
+    bias = origin.bias, np.where(has_bias, sizes, 0.0), np.where(has_bias, 0.0, sizes), m.bias + zero
+    low = min(bits) if counted and exact_weights and not sizes.any() else -np.inf
     most = max(roundings(t.f, origin.weight) for t, _ in terms)
-    return Sum(z, upward(total, count.max(initial=0) + MARGIN), count, spread, most, largest, (origin.bias, bias), low)
+    return Sum(z, upward(total, count.max(initial=0) + MARGIN), count, spread, most, largest, bias, low)
 
 
 def dyadic(rule: Rule) -> bool:
@@ -201,7 +206,8 @@ def step_radius(rule: Rule, m: LinearMap, a: Ball, R: Ball, to: Arithmetic, orig
     if origin.unknown and not plain:
         raise ValueError(f"no bound: the layer {origin.unknown}, so its weights have no error of their own size")
     epsilon = float(rule.epsilon)
-    lost = ~np.isfinite(R.size)
+    known = np.isfinite(R.size)
+    lost = ~known
     R_size, dR = np.where(lost, 0.0, R.size), np.where(lost, 0.0, R.radius)
     if not plain:
         lost = lost | doubtful
@@ -230,12 +236,12 @@ def step_radius(rule: Rule, m: LinearMap, a: Ball, R: Ball, to: Arithmetic, orig
             pR = p * R_size
             dq = p * dR / least + pR * (here / least) / below + to.gamma(5) * pR / below + 2 * to.eta * (1 + 1 / below)
             q = upward(pR / below + dq, MARGIN)
-        much = fine & ~(q <= to.largest)
-        silent = (R_size == 0) & ~lost
+        much = fine & ~(np.maximum(q, sums.size * pR) <= to.largest)   # R / d, or z R in another order
+        silent = (R_size == 0) & known
         bad, fine = (bad | much) & ~silent, fine & ~much & ~silent
         undetermined |= bad
-        messages.append((terms, np.where(fine, dq, 0.0), np.where(fine, q, 0.0), bad))
-    return gathered(m, messages, a.value, R_size, to, origin), undetermined
+        messages.append((terms, np.where(fine, dq, 0.0), np.where(fine, q, 0.0), pR + 1 / below, bad))
+    return gathered(m, messages, a.value, to, origin), undetermined
 
 
 def guarded(to: Arithmetic, dz: Array, epsilon: float, d: Array) -> Array:
@@ -243,31 +249,31 @@ def guarded(to: Arithmetic, dz: Array, epsilon: float, d: Array) -> Array:
     return (1 + to.u) * (dz + to.u * epsilon + to.eta) + to.u * d
 
 
-def gathered(m: LinearMap, messages: Sequence[tuple[Any, Array, Array, Array]], a: Array, R_size: Array,
-             to: Arithmetic, origin: Source) -> Array:
+def gathered(m: LinearMap, messages: Sequence[tuple[Any, ...]], a: Array, to: Arithmetic, origin: Source) -> Array:
     """B_i from the dq_j and |q_j| of every share, and infinity where an undetermined output reaches."""
     shape, smallest = a.shape, coverage(m)[0]
     zero = np.zeros(shape)
     off, size_of, count, underflow, infinite = zero, zero, zero, zero, np.zeros(shape, bool)
     most = 0
-    for terms, dq, q, bad in messages:
+    for terms, dq, q, unscaled, bad in messages:
         for t, a_t in terms:
             f, there = size(t.f), a_t.size > 0
             weighed = m.transpose(q, f, shape)
             off = off + a_t.size * m.transpose(dq, f, shape) + a_t.radius * weighed
             size_of = size_of + a_t.size * weighed
-            infinite |= there & ~(upward(weighed, MARGIN) <= to.largest)
+            infinite |= ~(upward(weighed, MARGIN) <= to.largest)
             hit = m.transpose(np.where(q > 0, 1.0, 0.0), present(t.f), shape)
             count = count + there * (np.ceil(hit / smallest) if smallest else (hit > 0) * float(q[0].size))
-            y = np.where(q > 0, 1 + q + R_size, 0.0)
+            y = np.where(q > 0, 1 + q + unscaled, 0.0)
             reached = m.transpose(y, present(t.f), shape) / smallest if smallest else np.full(shape, y.sum())
             underflow = underflow + there * (2 + a_t.size) * reached
-            if bad.any():
-                infinite |= there & (m.transpose(np.where(bad, 1.0, 0.0), present(t.f), shape) > 0)
+            if bad.any():   # also where a, w or c is 0, if the map multiplies by it: 0 times infinity
+                infinite |= np.isnan(m.transpose(np.where(bad, np.nan, 0.0), ones_like, shape))
             most = max(most, roundings(t.f, origin.weight))
+    zero_q = messages[0][2]
     B = off + to.gamma(count + most + 3) * size_of + to.eta * underflow
     infinite |= ~(size_of <= to.largest)
-    return np.where(infinite, np.inf, upward(B, count.max(initial=0) + 2 * R_size[0].size + MARGIN))
+    return np.where(infinite, np.inf, upward(B, count.max(initial=0) + 2 * zero_q[0].size + MARGIN))
 
 
 # ---- One layer ----
@@ -367,9 +373,8 @@ class Bounds:
         return worst / largest if largest else (0.0 if worst == 0 else np.inf)
 
     def __str__(self) -> str:
-        gates = sum(self.undecided.values())
         return (f"the exact relevance lies within {self.relative:.1e} of the largest; "
-                f"{gates or 'no'} gate{'' if gates == 1 else 's'} or winners undecided"
+                f"undecided gates and winners: {sum(self.undecided.values())}"
                 + (f"\n{self.infinite}" if self.infinite else ""))
 
 

@@ -19,6 +19,7 @@ from lrp_ref.linear_map import LinearMap
 from lrp_ref.rules import AlphaBeta, Epsilon, Flat, Gamma, Pass, Raised, Rule, Share, Term, Winner, WSquare, ZBox, ZPlus
 
 GUARDS = (1e-16, 1e-12, 1e-9, 1e-7, 1e-6)   # stabilisers that libraries add of their own accord
+OTHERS = (Epsilon(0), ZPlus(), AlphaBeta(2, 1), Flat(), WSquare())
 NOTHING: Any = 0
 
 Alternative = tuple[str, Rule, LinearMap]
@@ -49,11 +50,15 @@ def alternatives(rule: Rule, m: LinearMap, a: Array) -> Iterator[Alternative]:
     """(as if .., that rule, its map) for everything known that can go wrong with this rule at this map."""
     first = [*conventions(rule, m, a)]
     yield from first
+    if m.learned:
+        yield from ((f"the rule were {other}", other, m) for other in OTHERS if other != rule)
     for guard in GUARDS:
         for sentence, other, its_map in [("", rule, m), *first]:
             if not other.epsilon:
+                sentence = "" if sentence == "there were no stabiliser" else sentence
                 guarded = f"z had a stabiliser of {guard:g}"
-                yield f"{sentence}, and {guarded}" if sentence else guarded, Otherwise(other.shares(its_map, a), guard), its_map
+                stabilised = Otherwise(other.shares(its_map, a), guard)
+                yield f"{sentence}, and {guarded}" if sentence else guarded, stabilised, its_map
 
 
 def conventions(rule: Rule, m: LinearMap, a: Array) -> Iterator[Alternative]:
@@ -111,6 +116,8 @@ def of_epsilon(epsilon: float, m: LinearMap, a: Array) -> Iterator[Any]:
     if m.bias.any():
         yield "the bias were ignored", Otherwise(one(Term(a, same)), epsilon), m
     if isinstance(m, Pooling):
+        for guard in () if epsilon else GUARDS:
+            yield f"the sum, not the mean, had a stabiliser of {guard:g}", guarded(guard * sign(z) * m.weights[0])
         for alpha in (1.0, 2.0):
             rule = AlphaBeta(alpha, alpha - 1)
             yield f"the pooling had {rule}", rule, m
@@ -134,10 +141,12 @@ def of_alpha_beta(alpha: float, beta: float, m: LinearMap, a: Array) -> Iterator
             if both and (m.bias.any() or not bias):
                 yield both, split(up, down, products)
     if beta:
-        z, plus = (np.float32(v) for v in (m(a), m.apply(ap, positive) + m.apply(an, negative) + positive(m.bias)))
+        z, plus = m(a), m.apply(ap, positive) + m.apply(an, negative) + positive(m.bias)
         left = m.apply(ap, negative) + m.apply(an, positive) + negative(m.bias)
-        yield ("z- were computed as z - z+ in float32",
-               split(positive(m.bias), negative(m.bias) + (z - plus).astype(float) - left))
+        for number in (np.float32, np.float64):
+            for guard in (0.0, 1e-16):
+                difference = (z.astype(number) - plus.astype(number)).astype(np.float64) - guard
+                yield "z- were computed as z - z+", split(positive(m.bias), negative(m.bias) + difference - left)
         yield "beta had the other sign", [replace(s, part=abs(s.part)) for s in AlphaBeta(alpha, beta).shares(m, a)]
         yield "beta were 0", [replace(AlphaBeta(alpha, beta).shares(m, a)[0], part=1)]
 
@@ -172,11 +181,8 @@ def of_filler(f: Function, m: LinearMap, a: Array) -> Iterator[Any]:
             yield "the padding had a share, which is lost", one(Term(ones, f, full - z))
     if isinstance(m, Convolution) and f is ones_like and m.weight.shape[1] > 1:
         yield "every input channel were shared out by itself", one(Term(ones, f, z / m.weight.shape[1] - z))
-    if f is square:
-        yield "the rule were Flat()", Flat(), m
-    elif m.learned:
-        yield "the rule were WSquare()", WSquare(), m
-    yield "the rule were Epsilon(0)", Epsilon(0), m
+    if not m.learned:
+        yield "the rule were Epsilon(0)", Epsilon(0), m
 
 
 def of_winner(m: LinearMap, a: Array) -> Iterator[Any]:

@@ -1,0 +1,426 @@
+"""|R computed - R| <= B, with B derived and not chosen: assertions for the unit tests of other implementations.
+
+    from lrp_ref.testing import assert_relevance_close
+
+    assert_relevance_close(theirs, network, x, rules, R)            # float32: u = 2**-24
+
+`network`, `x` and `rules` are lrp_ref's, `theirs` is what the other implementation made of the same numbers: the
+relevance of the image, or {layer: relevance of its input} of all layers. What comes from one layer is held to that
+layer's bound (checks.bounds); what comes through several at once, to 6 sigma of Monte-Carlo arithmetic
+(checks.monte_carlo). Arrays may be NumPy's, torch tensors, or anything with `__array__`.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from lrp_ref.arrays import Array
+from lrp_ref.assignment import cutoff
+from lrp_ref.checks.bounds import Ball, one_layer, raised, start_ball
+from lrp_ref.checks.looks_like import alternatives
+from lrp_ref.checks.monte_carlo import monte_carlo
+from lrp_ref.checks.rounding import V, arithmetic, source
+from lrp_ref.layers import Conv2D, Layer, Linear
+from lrp_ref.network import Network
+from lrp_ref.relevance import hand_down, start, step
+from lrp_ref.rules import Flat, Pass, Rule, WSquare
+
+SIGMAS = 6
+VERDICTS = ("exact", "pass", "loose", "fail", "undetermined")
+STORED = {2.0**-24: np.float32, 2.0**-11: np.float16}
+
+Rules = Mapping[str, Rule]
+
+
+@dataclass(frozen=True, eq=False)
+class Compared:
+    """One array of relevance against its value: element by element, how far off and how far it may be.
+
+    radius  a bound (one layer), or 6 sigma (several): |actual - value| <= radius
+    exact   how far the float64 value may be from the exact one; None where that is not known
+    """
+
+    what: str
+    actual: Array
+    value: Array
+    radius: Array
+    exact: Array | None
+    sigma: Callable[[], Array] = field(repr=False)
+
+    @property
+    def error(self) -> Array:
+        error = abs(self.actual.astype(np.float64) - self.value)
+        return np.where(np.isnan(error), np.inf, error)
+
+    @property
+    def failed(self) -> Array:
+        return (self.error > self.radius) | ~np.isfinite(self.actual)
+
+    @property
+    def undetermined(self) -> Array:
+        """Not known to be wrong, but the bound exceeds the value: it could have been anything of that size."""
+        return ~self.failed & (self.radius > abs(self.value))
+
+    @property
+    def excess(self) -> Array:
+        """Error over bound; 0 where there is no error, infinite where none is allowed."""
+        some = np.where(self.radius > 0, self.radius, 1.0)
+        return np.where(self.error == 0, 0.0, np.where(self.radius > 0, self.error / some, np.inf))
+
+    def verdicts(self) -> Counter[str]:
+        """How many elements are exact (correctly rounded, and known to be), pass (within half a unit in the last
+        place or 6 sigma), loose (within the bound), fail, undetermined."""
+        pass_ = self.error <= np.maximum(SIGMAS * self.sigma(), abs(self.value) * np.finfo(self.actual.dtype).eps / 2)
+        rounded = np.zeros(self.value.shape, bool)
+        if self.exact is not None:
+            ends = [(self.value + side * self.exact).astype(self.actual.dtype) for side in (-1, 1)]
+            rounded = (ends[0] == ends[1]) & (self.actual == ends[0])
+        kinds = np.select([self.failed, self.undetermined, rounded, pass_], ["fail", "undetermined", "exact", "pass"],
+                          "loose")
+        return Counter({str(kind): int(n) for kind, n in zip(*np.unique(kinds, return_counts=True))})
+
+
+@dataclass(frozen=True, eq=False)
+class Report:
+    """What was compared, highest layer first; print it for a table of verdicts."""
+
+    compared: Sequence[Compared]
+
+    def __str__(self) -> str:
+        width = max(len(c.what) for c in self.compared)
+        lines = [" ".join([" " * width, *(f"{v:>12}" for v in VERDICTS), "  error/bound"])]
+        for c in self.compared:
+            verdicts = c.verdicts()
+            lines.append(" ".join([c.what.ljust(width), *(f"{verdicts[v]:12}" for v in VERDICTS),
+                                   f"{float(c.excess.max()):13.2g}"]))
+        return "\n".join(lines)
+
+
+def assert_relevance_close(actual: Any, network: Network, x: Any, rules: Rules, R: Any = None, u: float = 2.0**-24, *,
+                           activations: Mapping[str, Any] | None = None, undetermined: int = 0) -> Report:
+    """|actual - R_i| <= B_i for every i, or an AssertionError that says where, how far off, and what it looks like.
+
+    actual        the relevance of x; or {layer: relevance of its input}, compared layer by layer, each from what the
+                  layer above was given: the sharper test, which names the first layer that diverges
+    R             where it starts: an array shaped like the scores, a class index, or None for the top score
+    u             unit roundoff of the implementation: 2**-24 for float32, 2**-53 for float64
+    activations   {layer: its input} as the implementation computed it; without, what lrp_ref computed, and the bound
+                  allows for what the implementation may have computed instead
+    undetermined  how many elements may be undetermined: their bound exceeds their value
+
+    Exact relevance is that of exact arithmetic on the weights of `network` and on x as they are given.
+    """
+    task = Task.of(network, x, rules, R, u, activations)
+    compared = list(task.compare(actual))
+    for c in compared:
+        judge(c, undetermined, task, lambda what: task.looks_like(what, actual))
+    return Report(compared)
+
+
+def assert_cutoff(actual: Any, network: Network, x: Any, rules: Rules, below: str, R: Any = None,
+                  u: float = 2.0**-24, *, filler: Rule | None = None,
+                  activations: Mapping[str, Any] | None = None, undetermined: int = 0) -> Report:
+    """That `actual` is the relevance with a cut-off: `rules` from layer `below` upwards, Flat under it.
+
+    filler  WSquare() instead of Flat(); the rest as in `assert_relevance_close`.
+    """
+    task = Task.of(network, x, cutoff(rules, below, filler), R, u, activations)
+    compared = list(task.compare(actual))
+    for c in compared:
+        judge(c, undetermined, task, lambda what: cut_elsewhere(task, rules, below, filler, what, actual)
+              or task.looks_like(what, actual))
+    return Report(compared)
+
+
+def assert_ledger(network: Network, x: Any, rules: Rules, relevances: Mapping[str, Any], R: Any = None,
+                  u: float = 2.0**-24, *, activations: Mapping[str, Any] | None = None) -> None:
+    """sum_i R_i = sum_j handed_j at every layer, per sample: what arrives less bias, stabiliser and dead goes on.
+
+    relevances  {layer: relevance of its input}, of all layers; the sums may differ by sum_i B_i
+    """
+    task = Task.of(network, x, rules, R, u, activations)
+    for name in reversed(network.names):
+        above, here = task.above(name, relevances), task.given(relevances, name)
+        one = one_layer(rules[name], task.layer(name), task.inputs[name], above, u)
+        _, account = hand_down(rules[name], task.layer(name), task.inputs[name].value, above.value)
+        arrived, handed, bias, stabiliser, dead = account.totals()
+        got, wanted, allowed = (per_sample(v) for v in (here.astype(np.float64), one.value, one.radius))
+        slack = allowed + 4 * here[0].size * V * per_sample(abs(one.value))
+        off = ~(abs(got - wanted) <= slack)
+        if off.any() or not np.isfinite(slack).all():
+            n = int(np.argmax(np.where(off, abs(got - wanted), -1)))
+            lost = {"the bias's share": bias, "the stabiliser's share": stabiliser, "what is dead": dead}
+            raise AssertionError(
+                f"layer {name}: sample {n} hands down {got[n]:.9g} of {arrived[n]:.9g}, and the ledger says "
+                f"{handed[n]:.9g} (bias {bias[n]:.6g}, stabiliser {stabiliser[n]:.6g}, dead {dead[n]:.6g}); "
+                + (f"the sums may differ by {slack[n]:.2g}{handed_too(got - handed, lost, slack, n)}" if off.any()
+                   else "undetermined: the bound is infinite"))
+
+
+def handed_too(more: Array, lost: Mapping[str, Array], slack: Array, n: int) -> str:
+    """Which of the ledger's columns, alone or together, went on with the rest."""
+    names = [name for name, share in lost.items() if share[n] != 0]
+    for some in range(1, 2 ** len(names)):
+        chosen = [name for bit, name in enumerate(names) if some >> bit & 1]
+        if abs(more[n] - sum(lost[name][n] for name in chosen)) <= slack[n]:
+            return f"; it looks as if {' and '.join(chosen)} were handed down too"
+    return ""
+
+
+# ---- What is compared with what ----
+
+
+@dataclass(frozen=True, eq=False)
+class Task:
+    """The network in float64, the ball of every layer's input, and of R_L."""
+
+    network: Network
+    x: Array
+    rules: Rules
+    R: Ball
+    target: Any
+    u: float
+    inputs: Mapping[str, Ball]
+
+    @classmethod
+    def of(cls, network: Network, x: Any, rules: Rules, R: Any, u: float,
+           activations: Mapping[str, Any] | None) -> Task:
+        arithmetic(u)
+        x = numbers(x, "x")
+        missing = [name for name in network.names if name not in rules]
+        if missing:
+            raise ValueError(f"got no rule for {', '.join(missing)}: make the rules with lrp_ref.assign(network, ...)")
+        for name, layer in network:
+            for array, values in layer.arrays().items():
+                held(values, u, f"{array} of {name}")
+        held(x, u, "x")
+        network, x64 = network.astype(np.float64), x.astype(np.float64)
+        given = {name: numbers(a, f"the activation of {name}") for name, a in (activations or {}).items()}
+        for name in given:
+            network.index(name)
+        balls, inputs = Ball.exact(x64), {}
+        for (name, layer), shape in zip(network, network.shapes(x.shape)):
+            if name in given:
+                fits(given[name], shape, f"the activation of {name}", f"the input of {name}")
+                balls = Ball.exact(given[name].astype(np.float64))
+            inputs[name] = balls
+            balls = lifted(name, layer, balls, u)
+        target = R if R is None or np.ndim(R) == 0 else numbers(R, "R") if np.shape(R) == balls.value.shape else R
+        if isinstance(target, np.ndarray):
+            held(target, u, "R")
+            target = target.astype(np.float64)
+        return cls(network, x64, rules, start_ball(balls, target), target, u, inputs)
+
+    def layer(self, name: str) -> Layer:
+        return self.network[name]
+
+    def given(self, relevances: Mapping[str, Any], name: str) -> Array:
+        if name not in relevances:
+            raise ValueError(f"got relevances of {', '.join(relevances)}, needed one of every layer's input: "
+                             f"{name}'s is missing")
+        here = numbers(relevances[name], f"the relevance of {name}")
+        fits(here, self.inputs[name].value.shape, f"the relevance of {name}", f"the input of {name}")
+        return here
+
+    def above(self, name: str, relevances: Mapping[str, Any]) -> Ball:
+        """The relevance of the layer's outputs: what the implementation says that the next layer's inputs have."""
+        n = self.network.index(name) + 1
+        if n == len(self.network):
+            return self.R
+        return Ball.exact(self.given(relevances, self.network.names[n]).astype(np.float64))
+
+    def compare(self, actual: Any) -> Iterator[Compared]:
+        """Layer by layer from the score down, or the image's relevance alone."""
+        if isinstance(actual, Mapping):
+            for name in actual:
+                self.network.index(name)
+            for name in reversed(self.network.names):
+                yield self.compare_layer(name, self.given(actual, name), self.above(name, actual))
+            return
+        name = self.network.names[0]
+        actual = self.given({name: actual}, name)
+        if len(self.network) == 1:
+            yield self.compare_layer(name, actual, self.R)
+            return
+        sigma = monte_carlo(self.network, self.x, self.rules, self.target, self.u)[name]
+        value = backwards(self, lambda name, a, R: hand_down(self.rules[name], self.layer(name), a, R)[0])
+        radius = np.maximum(SIGMAS * sigma, self.u * abs(value))
+        yield Compared("the relevance of the image", actual, value, radius, None, lambda: sigma)
+
+    def compare_layer(self, name: str, actual: Array, R: Ball) -> Compared:
+        rule, layer, x = self.rules[name], self.layer(name), self.inputs[name]
+
+        def sigma() -> Array:
+            return monte_carlo(Network([(name, layer)]), x.value, {name: rule}, R.value, self.u)[name]
+
+        what = f"layer {name}"
+        if source(layer).unknown and not isinstance(rule, (Flat, Pass)):   # its weights have no bound
+            value = hand_down(rule, layer, x.value, R.value)[0]
+            spread = sigma()
+            radius = np.maximum(SIGMAS * spread, self.u * abs(value))
+            return Compared(what, actual, value, radius, None, lambda: spread)
+        one = one_layer(rule, layer, x, R, self.u)
+        return Compared(what, actual, one.value, one.radius, one.exact, sigma)
+
+    def looks_like(self, what: str, actual: Any) -> str:
+        """The convention that explains the layer's relevance, or the image's."""
+        name = what.removeprefix("layer ")
+        if name in self.network.names:
+            got, R = (self.given(actual, name), self.above(name, actual)) if isinstance(actual, Mapping) else (
+                numbers(actual, "the relevance"), self.R)
+            near = [(distance(got, below, self.u), sentence) for sentence, below in self.otherwise(name, R.value)]
+            nearest = max(2 * min((off for off, _ in near), default=0), 16 * self.u)   # and the first of equals
+            return next((f"it looks as if {sentence}" for off, sentence in near
+                         if off <= min(nearest, self.u**0.5)), "")
+        got = numbers(actual, "the relevance")
+        for sentence in dict.fromkeys(s for name in self.network.names for s, _ in self.sentences(name)):
+            everywhere = backwards(self, lambda name, a, R, s=sentence: self.as_if(name, a, R, s))  # type: ignore[misc]
+            if agrees(got, everywhere, self.u):
+                return f"it looks as if {sentence}, wherever that can be"
+            for one in self.network.names:
+                alone = backwards(self, lambda name, a, R, s=sentence, one=one:  # type: ignore[misc]
+                                  self.as_if(name, a, R, s if name == one else ""))
+                if agrees(got, alone, self.u):
+                    return f"it looks as if {sentence}, at layer {one}"
+        return f"give {{layer: relevance of its input}} to see at which of {', '.join(self.network.names)} it begins"
+
+    def sentences(self, name: str) -> Iterator[tuple[str, Any]]:
+        a, m = self.layer(name).linearize(self.inputs[name].value)
+        return ((sentence, (rule, its_map)) for sentence, rule, its_map in alternatives(self.rules[name], m, a))
+
+    def otherwise(self, name: str, R: Array) -> Iterator[tuple[str, Array]]:
+        a = self.layer(name).linearize(self.inputs[name].value)[0]
+        with np.errstate(all="ignore"):
+            for sentence, (rule, its_map) in self.sentences(name):
+                yield sentence, step(rule, its_map, a, R)[0]
+
+    def as_if(self, name: str, a: Array, R: Array, sentence: str) -> Array:
+        """The layer's step under that convention where it knows it, else as it should be."""
+        a, m = self.layer(name).linearize(a)
+        rule, its_map = next((how for s, how in self.sentences(name) if s == sentence), (self.rules[name], m))
+        with np.errstate(all="ignore"):
+            return step(rule, its_map, a, R)[0]
+
+
+def lifted(name: str, layer: Layer, x: Ball, u: float) -> Ball:
+    """The ball of the layer's output at u; as if exact where no ball is known: its error is then not allowed for."""
+    try:
+        return raised(name, layer, x, arithmetic(u))
+    except ValueError:
+        return Ball.exact(layer(x.value))
+
+
+def backwards(task: Task, below: Callable[[str, Array, Array], Array]) -> Array:
+    """R_0 from R_L, by some way to hand relevance down a layer."""
+    R = start(task.network(task.x), task.target)
+    for name in reversed(task.network.names):
+        R = below(name, task.inputs[name].value, R)
+    return R
+
+
+def judge(c: Compared, allowed: int, task: Task, looks_like: Callable[[str], str]) -> None:
+    """An AssertionError where elements fail, or more are undetermined than may be."""
+    failed = c.failed
+    if failed.any():
+        score = np.where(failed, c.excess, -1.0)
+        worst = tuple(map(int, np.unravel_index(int(score.argmax()), score.shape)))
+        hint = looks_like(c.what)
+        first = " is the first to diverge" if c.what.startswith("layer ") and len(task.network) > 1 else ""
+        bound = "bound" if c.what.startswith("layer ") else f"{SIGMAS} sigma"
+        raise AssertionError(
+            f"{c.what}{first}: {int(failed.sum())} of {failed.size} relevances are off; worst at {worst}: got "
+            f"{c.actual[worst]:.9g}, needed {c.value[worst]:.9g}, error over {bound} {c.excess[worst]:.2g}"
+            + (f"; {hint}" if hint else ""))
+    open_ = c.undetermined
+    if int(open_.sum()) > allowed:
+        worst = tuple(map(int, np.argwhere(open_ & (c.radius == c.radius[open_].max()))[0]))
+        raise AssertionError(
+            f"{c.what}: {int(open_.sum())} of {open_.size} relevances are undetermined at u = {task.u:.2g}: at {worst} "
+            f"the bound {c.radius[worst]:.2g} exceeds the value {c.value[worst]:.9g}; choose an input that is better "
+            f"conditioned, or allow undetermined={int(open_.sum())}")
+
+
+def cut_elsewhere(task: Task, rules: Rules, below: str, filler: Rule | None, what: str, actual: Any) -> str:
+    """Whether the relevance is that of another cut-off."""
+    names = list(rules)
+    at = names.index(below)
+    others: list[tuple[str, Rules]] = [("there were no cut-off", rules)]
+    if at + 1 < len(names):
+        others.append((f"{below} itself were cut off too", cutoff(rules, names[at + 1], filler)))
+    if at > 0:
+        others.append((f"{names[at - 1]} kept its rule", cutoff(rules, names[at - 1], filler)))
+    under = {name for name in names[:at] if isinstance(task.layer(name), (Conv2D, Linear))}
+    with_weights = {name: task.rules[name] if name in under else rules[name] for name in names}
+    others.append(("only layers with weights were cut off", with_weights))
+    other_one = Flat() if isinstance(filler, WSquare) else WSquare()
+    others.append((f"the filler were {other_one}", cutoff(rules, below, other_one)))
+    name = what.removeprefix("layer ")
+    for sentence, other in others:
+        if name in task.network.names and isinstance(actual, Mapping):
+            if other[name] == task.rules[name]:
+                continue
+            got, R = task.given(actual, name), task.above(name, actual).value
+            alone = hand_down(other[name], task.layer(name), task.inputs[name].value, R)[0]
+        else:
+            got = numbers(actual, "the relevance")
+            alone = backwards(task, lambda n, a, R, o=other: hand_down(o[n], task.layer(n), a, R)[0])  # type: ignore[misc]
+        if agrees(got, alone, task.u):
+            return f"it looks as if {sentence}"
+    return ""
+
+
+def agrees(got: Array, other: Array, u: float) -> bool:
+    """Equal to half of u's digits everywhere."""
+    return distance(got, other, u) <= u**0.5
+
+
+def distance(got: Array, other: Array, u: float) -> float:
+    """The largest relative difference; numbers of less than half of u's digits of the largest count as that large."""
+    if not np.isfinite(other).all():
+        return np.inf
+    size = np.maximum(abs(other), abs(other).max() * u**0.5)
+    error = abs(got.astype(np.float64) - other)
+    return float(np.max(np.where(error == 0, 0.0, error / np.where(size > 0, size, np.finfo(float).tiny))))
+
+
+def per_sample(x: Array) -> Array:
+    return x.reshape(len(x), -1).sum(axis=1)
+
+
+# ---- What is given ----
+
+
+def numbers(given: Any, what: str) -> Array:
+    """The numbers as an array of floats: of a torch tensor too, or anything with `__array__`."""
+    if hasattr(given, "detach"):
+        given = given.detach().cpu()
+    array = np.asarray(given)
+    if array.dtype.kind != "f" or array.dtype.itemsize > 8:
+        raise ValueError(f"got {what} as {array.dtype}, needed float16, float32 or float64 numbers")
+    return array
+
+
+def fits(array: Array, shape: tuple[int, ...], what: str, other: str) -> None:
+    if array.shape != shape:
+        hint = ""
+        if sorted(array.shape) == sorted(shape):
+            hint = ": transpose it?"
+        elif array.size == int(np.prod(shape)):
+            hint = ": reshape it?"
+        raise ValueError(f"got {what} of shape {array.shape}, but {other} has shape {shape}{hint}")
+
+
+def held(values: Any, u: float, what: str) -> None:
+    """An error unless a format of that unit roundoff holds the numbers exactly: else what is computed is not theirs."""
+    kind, values = STORED.get(u), np.asarray(values)
+    if values.dtype == object:
+        raise ValueError(f"got {what} as exact numbers, needed the floats that the implementation had")
+    if kind is not None and not (values.astype(kind).astype(values.dtype) == values).all():
+        name = np.dtype(kind).name
+        raise ValueError(f"got numbers in {what} that {name} does not hold, and u={u:.3g} is {name}'s: give those that "
+                         f"the implementation had, as .astype(numpy.{name})")
