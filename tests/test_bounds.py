@@ -39,6 +39,7 @@ from lrp_ref import (
 )
 from lrp_ref.arrays import Array, convert_numbers
 from lrp_ref.checks import definitions as by_loops
+from lrp_ref.checks import twins
 from lrp_ref.checks.bounds import Ball, bounds, one_layer
 from lrp_ref.layers import IntersectionSVM
 from lrp_ref.relevance import relevances, start, step
@@ -439,3 +440,46 @@ def test_a_ball_holds_its_ends() -> None:
     ball = Ball.around(np.array([1.0, 0.0, 3.0]), np.array([1e-20, 0.0, 2.0]))
     assert (ball.low < [1, 1e-300, 1]).all() and (ball.high > [1, -1e-300, 5]).all()
     assert ball.low[1] == ball.high[1] == 0 and Pass() is not None
+
+
+# ---- Units that are provably equal ----
+
+
+def even_patch(rng: np.random.Generator, shape: tuple[int, ...]) -> Array:
+    """Hard numbers with an even patch in them, as a photograph's background."""
+    x = rng.normal(size=shape)
+    x[..., :2, :5] = 0.3
+    return x
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_tied_winners_of_an_even_patch_are_known_to_tie(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    network = Network([("conv1", Conv2D(rng.normal(size=(4, 1, 2, 2)), 3 + rng.normal(size=4), groups=2)),
+                       ("norm", BatchNorm(rng.normal(size=4), np.array([1, 4, 0.25, 9]), np.ones(4), rng.normal(size=4),
+                                          epsilon=0)),
+                       ("relu1", ReLU()), ("pool1", MaxPool((1, 2))), ("conv2", Conv2D(rng.normal(size=(3, 4, 1, 2)))),
+                       ("pool2", MaxPool((2, 1), 1)), ("flat", Flatten()),
+                       ("fc", Linear(rng.normal(size=(6, 2)), rng.normal(size=2)))])
+    b = assert_contained(network, even_patch(rng, (1, 2, 4, 7)), assign(network), 1)
+    assert b.infinite is None and b.undecided["pool1"] == 0
+    radii = b.activations["pool1"]
+    tied = (radii.value[..., 0, 0] == radii.value[..., 0, 1]) & (radii.value[..., 0, 0] > 0)
+    assert tied.any() and (radii.radius[..., 0, 0][tied] > 0).all()   # radii alone would not have known
+
+
+def test_units_of_one_number_have_one_exact_value() -> None:
+    rng = np.random.default_rng(0)
+    x = rng.integers(0, 2, (1, 2, 5, 6)) * 0.3
+    network = Network([("conv1", Conv2D(rng.normal(size=(4, 1, 2, 2)), pad=1, groups=2)), ("relu1", ReLU()),
+                       ("pool1", MaxPool(2, pad=1)), ("conv2", Conv2D(rng.normal(size=(3, 4, 1, 1))))])
+    ids, values, shared = twins.equals(x), rationals(x), 0
+    for _, layer in network:
+        values = layer.astype(F)(values)
+        ids = twins.lifted(layer, ids, values.shape)
+        by_number: dict[int, set[Any]] = {}
+        for number, value in zip(ids.flat, values.flat):
+            by_number.setdefault(int(number), set()).add(value)
+        assert all(len(equal) == 1 for equal in by_number.values())
+        shared += values.size - len(by_number)
+    assert shared > 20   # or nothing was tested

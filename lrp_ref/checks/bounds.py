@@ -46,6 +46,7 @@ import numpy as np
 
 from lrp_ref.arrays import Array, convert_numbers, ones_like, same, sign
 from lrp_ref.assignment import assign
+from lrp_ref.checks import twins
 from lrp_ref.checks.rounding import (
     FLOAT64,
     Arithmetic,
@@ -319,22 +320,26 @@ def origin_at(origin: Source, a: Array) -> Source:
     return Source(origin.weight, origin.bias, origin.size.reshape(-1, *(1,) * (a.ndim - 2)))
 
 
-def doubts(layer: Layer, x: Ball) -> Array | bool:
-    """Outputs whose gate or winner x's ball does not decide."""
+def doubts(layer: Layer, x: Ball, ids: Array | None = None) -> Array | bool:
+    """Outputs whose gate or winner x's ball does not decide; units of the same number (twins.py) are equal."""
     if x.low is x.high:
         return False
     if isinstance(layer, ReLU):
         return (x.low <= 0) & (x.high > 0)
     if isinstance(layer, MaxPool):
         outputs, window = layer.output_shape(x.value.shape)[2:], layer.window
-        least = layer(x.low)
-        taps = [window.taps(window.spread(end, -np.inf), outputs) for end in (x.low, x.high)]
-        candidates, certain = np.zeros(least.shape, int), np.ones(least.shape, bool)
-        for low, high in zip(*taps):
+        least, value = layer(x.low), layer(x.value)
+        ids = np.arange(1.0, 1 + x.value.size).reshape(x.value.shape) if ids is None else ids.astype(float)
+        all_taps = (window.taps(window.spread(y, -np.inf), outputs) for y in (x.low, x.high, x.value, ids))
+        candidates, certain, first = np.zeros(least.shape, int), np.ones(least.shape, bool), np.zeros(least.shape)
+        alike = np.ones(least.shape, bool)
+        for low, high, here, number in zip(*all_taps):
             may = high >= least
             candidates += may
             certain &= ~may | (low == high)
-        return (candidates > 1) & ~certain
+            first = np.where(may & (first == 0), number, first)
+            alike &= ~may | (number == first) & (here == value)   # and float64 sees that they are
+        return (candidates > 1) & ~certain & ~alike
     if isinstance(layer, (Linear, Conv2D, AvgPool, AdaptiveAvgPool, SumPool, Flatten, BatchNorm)):
         return False
     return np.ones(layer.output_shape(x.value.shape), bool) & (x.low != x.high).any()
@@ -396,13 +401,15 @@ def bounds(network: Network, x: Array, rules: Mapping[str, Rule] | None = None, 
         raise ValueError(f"got an input of {type(x.flat[0]).__name__}, which is exact: bounds are for floats")
     network, x = network.astype(np.float64), convert_numbers(x, np.float64)
     rules = assign(network) if rules is None else rules
-    balls = [Ball.exact(x)]
+    balls, ids = [Ball.exact(x)], [twins.equals(x)]
     for name, layer in network:
         balls.append(raised(name, layer, balls[-1], FLOAT64))
+        above = balls[-1]
+        ids.append(twins.known(twins.lifted(layer, ids[-1], above.value.shape), above.low, above.high))
     target = convert_numbers(target, np.float64) if np.asarray(target).dtype == np.float32 else target
     R = start_ball(balls[-1], target)
     Rs, _ = relevances(network, [ball.value for ball in balls], rules, R.value)
-    return downwards(network, balls, rules, R, dict(zip(network.names, Rs)))
+    return downwards(network, balls, ids, rules, R, dict(zip(network.names, Rs)))
 
 
 def start_ball(scores: Ball, target: Any) -> Ball:
@@ -436,12 +443,12 @@ def raised(name: str, layer: Layer, x: Ball, to: Arithmetic) -> Ball:
     return ball
 
 
-def downwards(network: Network, balls: Sequence[Ball], rules: Mapping[str, Rule], R: Ball,
+def downwards(network: Network, balls: Sequence[Ball], ids: Sequence[Array], rules: Mapping[str, Rule], R: Ball,
               values: Mapping[str, Array]) -> Bounds:
     """The radii of all relevances, from the balls of the activations and of R_L."""
     radii, undecided, infinite = {}, {}, None
-    for (name, layer), x in reversed(list(zip(network, balls))):
-        doubtful = doubts(layer, x)
+    for (name, layer), x, numbers in reversed(list(zip(network, balls, ids))):
+        doubtful = doubts(layer, x, numbers)
         if isinstance(layer, (ReLU, MaxPool)):
             undecided[name] = int(np.sum(doubtful))
         a, m = layer.linearize(x.value)
