@@ -26,6 +26,7 @@ from lrp_ref.checks.looks_like import alternatives
 from lrp_ref.checks.monte_carlo import monte_carlo
 from lrp_ref.checks.rounding import V, arithmetic, source
 from lrp_ref.layers import Conv2D, Layer, Linear
+from lrp_ref.linear_map import LinearMap
 from lrp_ref.network import Network
 from lrp_ref.relevance import hand_down, start, step
 from lrp_ref.rules import Flat, Pass, Rule, WSquare
@@ -54,7 +55,8 @@ class Compared:
 
     @property
     def error(self) -> Array:
-        error = abs(self.actual.astype(np.float64) - self.value)
+        with np.errstate(invalid="ignore"):
+            error = abs(self.actual.astype(np.float64) - self.value)
         return np.where(np.isnan(error), np.inf, error)
 
     @property
@@ -69,8 +71,8 @@ class Compared:
     @property
     def excess(self) -> Array:
         """Error over bound; 0 where there is no error, infinite where none is allowed."""
-        some = np.where(self.radius > 0, self.radius, 1.0)
-        return np.where(self.error == 0, 0.0, np.where(self.radius > 0, self.error / some, np.inf))
+        with np.errstate(divide="ignore", invalid="ignore"):
+            return np.where(self.error == 0, 0.0, np.nan_to_num(self.error / self.radius, nan=np.inf, posinf=np.inf))
 
     def verdicts(self) -> Counter[str]:
         """How many elements are exact (correctly rounded, and known to be), pass (within half a unit in the last
@@ -268,43 +270,48 @@ class Task:
         return Compared(what, actual, one.value, one.radius, one.exact, sigma)
 
     def looks_like(self, what: str, actual: Any) -> str:
-        """The convention that explains the layer's relevance, or the image's."""
+        """The convention that explains the layer's relevance, or the image's; it must explain it better than none."""
         name = what.removeprefix("layer ")
-        if name in self.network.names:
-            got, R = (self.given(actual, name), self.above(name, actual)) if isinstance(actual, Mapping) else (
-                numbers(actual, "the relevance"), self.R)
-            near = [(distance(got, below, self.u), sentence) for sentence, below in self.otherwise(name, R.value)]
-            nearest = max(2 * min((off for off, _ in near), default=0), 16 * self.u)   # and the first of equals
-            return next((f"it looks as if {sentence}" for off, sentence in near
-                         if off <= min(nearest, self.u**0.5)), "")
-        got = numbers(actual, "the relevance")
-        for sentence in dict.fromkeys(s for name in self.network.names for s, _ in self.sentences(name)):
-            everywhere = backwards(self, lambda name, a, R, s=sentence: self.as_if(name, a, R, s))  # type: ignore[misc]
-            if agrees(got, everywhere, self.u):
-                return f"it looks as if {sentence}, wherever that can be"
-            for one in self.network.names:
-                alone = backwards(self, lambda name, a, R, s=sentence, one=one:  # type: ignore[misc]
-                                  self.as_if(name, a, R, s if name == one else ""))
-                if agrees(got, alone, self.u):
-                    return f"it looks as if {sentence}, at layer {one}"
-        return f"give {{layer: relevance of its input}} to see at which of {', '.join(self.network.names)} it begins"
+        if name not in self.network.names:
+            return self.whole_looks_like(numbers(actual, "the relevance"))
+        if isinstance(actual, Mapping):
+            got, R = self.given(actual, name), self.above(name, actual).value
+        else:
+            got, R = numbers(actual, "the relevance"), self.R.value
+        a = self.inputs[name].value
+        found = [(distance(got, self.as_if(name, a, R, how), self.u), s) for s, how in self.sentences(name)]
+        best = max(2 * min((off for off, _ in found), default=0), 16 * self.u)   # and the first of equals
+        near = min(best, self.u**0.5, distance(got, self.as_if(name, a, R), self.u) / 2)
+        return next((f"it looks as if {sentence}" for off, sentence in found if off <= near), "")
 
-    def sentences(self, name: str) -> Iterator[tuple[str, Any]]:
+    def whole_looks_like(self, got: Array) -> str:
+        """The same of the image's relevance: a convention at every layer that knows it, or at one."""
+        hows = {name: dict(self.sentences(name)) for name in self.network.names}
+
+        def off(sentence: str, names: Sequence[str]) -> float:
+            R_0 = backwards(self, lambda name, a, R: self.as_if(
+                name, a, R, hows[name].get(sentence) if name in names else None))
+            return distance(got, R_0, self.u)
+
+        near = min(self.u**0.5, off("", ()) / 2)
+        for sentence in dict.fromkeys(s for name in hows for s in hows[name]):
+            having = [name for name in hows if sentence in hows[name]]
+            if len(having) > 1 and off(sentence, having) <= near:
+                return f"it looks as if {sentence}, at {', '.join(having)}"
+            for name in having:
+                if off(sentence, [name]) <= near:
+                    return f"it looks as if {sentence}, at layer {name}"
+        return f"give {{layer: relevance of its input}} to see at which of {', '.join(hows)} it begins"
+
+    def sentences(self, name: str) -> Iterator[tuple[str, tuple[Rule, LinearMap]]]:
         a, m = self.layer(name).linearize(self.inputs[name].value)
         return ((sentence, (rule, its_map)) for sentence, rule, its_map in alternatives(self.rules[name], m, a))
 
-    def otherwise(self, name: str, R: Array) -> Iterator[tuple[str, Array]]:
-        a = self.layer(name).linearize(self.inputs[name].value)[0]
+    def as_if(self, name: str, a: Array, R: Array, how: tuple[Rule, LinearMap] | None = None) -> Array:
+        """The layer's step as it should be, or under another convention."""
+        rule, m = how or (self.rules[name], self.layer(name).linearize(self.inputs[name].value)[1])
         with np.errstate(all="ignore"):
-            for sentence, (rule, its_map) in self.sentences(name):
-                yield sentence, step(rule, its_map, a, R)[0]
-
-    def as_if(self, name: str, a: Array, R: Array, sentence: str) -> Array:
-        """The layer's step under that convention where it knows it, else as it should be."""
-        a, m = self.layer(name).linearize(a)
-        rule, its_map = next((how for s, how in self.sentences(name) if s == sentence), (self.rules[name], m))
-        with np.errstate(all="ignore"):
-            return step(rule, its_map, a, R)[0]
+            return step(rule, m, self.layer(name).linearize(a)[0], R)[0]
 
 
 def lifted(name: str, layer: Layer, x: Ball, u: float) -> Ball:
@@ -369,23 +376,18 @@ def cut_elsewhere(task: Task, rules: Rules, below: str, filler: Rule | None, wha
         else:
             got = numbers(actual, "the relevance")
             alone = backwards(task, lambda n, a, R, o=other: hand_down(o[n], task.layer(n), a, R)[0])  # type: ignore[misc]
-        if agrees(got, alone, task.u):
+        if distance(got, alone, task.u) <= task.u**0.5:
             return f"it looks as if {sentence}"
     return ""
 
 
-def agrees(got: Array, other: Array, u: float) -> bool:
-    """Equal to half of u's digits everywhere."""
-    return distance(got, other, u) <= u**0.5
-
-
 def distance(got: Array, other: Array, u: float) -> float:
     """The largest relative difference; numbers of less than half of u's digits of the largest count as that large."""
-    if not np.isfinite(other).all():
+    if not (np.isfinite(other).all() and np.isfinite(got).all()):
         return np.inf
     size = np.maximum(abs(other), abs(other).max() * u**0.5)
     error = abs(got.astype(np.float64) - other)
-    return float(np.max(np.where(error == 0, 0.0, error / np.where(size > 0, size, np.finfo(float).tiny))))
+    return float(np.where(error == 0, 0.0, error / np.maximum(size, np.finfo(np.float32).tiny)).max())
 
 
 def per_sample(x: Array) -> Array:

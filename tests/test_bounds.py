@@ -460,7 +460,7 @@ def test_tied_winners_of_an_even_patch_are_known_to_tie(seed: int) -> None:
                                           epsilon=0)),
                        ("relu1", ReLU()), ("pool1", MaxPool((1, 2))), ("conv2", Conv2D(rng.normal(size=(3, 4, 1, 2)))),
                        ("pool2", MaxPool((2, 1), 1)), ("flat", Flatten()),
-                       ("fc", Linear(rng.normal(size=(6, 2)), rng.normal(size=2)))])
+                       ("fc", Linear(rng.normal(size=(12, 2)), rng.normal(size=2)))])
     b = assert_contained(network, even_patch(rng, (1, 2, 4, 7)), assign(network), 1)
     assert b.infinite is None and b.undecided["pool1"] == 0
     radii = b.activations["pool1"]
