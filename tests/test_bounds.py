@@ -372,6 +372,14 @@ def test_relevance_that_is_given_is_exact_and_that_of_a_class_has_the_scores_rad
     assert (given_R < bounds(network, x, {"fc": Flat()}, 0).radius).all()
 
 
+def test_without_a_target_the_class_is_the_one_that_explain_explains() -> None:
+    weight = np.array([[1, 1, 0.5], [2.0**-25, 2.0**-24, 0]], f32)   # in float32 the scores tie, in float64 not
+    network, x = Network([("fc", Linear(weight))]), np.ones((1, 2), f32)
+    assert network(x).argmax() == 0 != network.astype(f64)(x.astype(f64)).argmax()
+    b, e = bounds(network, x), explain(network, x)
+    assert (abs(b.relevances["fc"] - e.relevance) < 2.0**-24).all()
+
+
 def near_tie(a: float) -> Network:
     """Two units that are 0.3 a + 0.6 a and 0.9 a, alike but for rounding; a max-pooling chooses between them."""
     weight = np.array([[[[0.3, 0.6]]], [[[0.0, 0.9]]]]) * a

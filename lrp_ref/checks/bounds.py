@@ -390,7 +390,7 @@ def bounds(network: Network, x: Array, rules: Mapping[str, Rule] | None = None, 
     """For every layer a radius within which the exact value of every relevance lies: balls in float64.
 
     Arguments as `explain` takes them, floats; the exact value is what exact arithmetic would give from these very
-    weights and this image. With target=None, or an index, for the class of that index.
+    weights and this image, for the same class: with target=None the one that `explain` explains.
     """
     for name, layer in network:
         if not isinstance(layer, UPWARDS) or isinstance(layer, SpreadLinear):
@@ -399,6 +399,9 @@ def bounds(network: Network, x: Array, rules: Mapping[str, Rule] | None = None, 
     x = checked(network, x)
     if x.dtype == object:
         raise ValueError(f"got an input of {type(x.flat[0]).__name__}, which is exact: bounds are for floats")
+    if target is None:   # what explain explains: the top score in the network's own numbers
+        scores = network(x)
+        target = scores.argmax(axis=1) if scores.ndim == 2 else None
     network, x = network.astype(np.float64), convert_numbers(x, np.float64)
     rules = assign(network) if rules is None else rules
     balls, ids = [Ball.exact(x)], [twins.equals(x)]
