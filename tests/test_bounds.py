@@ -38,9 +38,9 @@ from lrp_ref import (
     paper_cnn,
 )
 from lrp_ref.arrays import Array, convert_numbers
+from lrp_ref.checks import bounds, one_layer, twins
 from lrp_ref.checks import definitions as by_loops
-from lrp_ref.checks import twins
-from lrp_ref.checks.bounds import Ball, bounds, one_layer
+from lrp_ref.checks.radius import Ball
 from lrp_ref.layers import IntersectionSVM
 from lrp_ref.relevance import relevances, start, step
 from lrp_ref.rules import Flat, Pass, Rule
@@ -79,7 +79,12 @@ def subnormal(rng: np.random.Generator, shape: tuple[int, ...]) -> Array:
     return 2.0**-149 * rng.integers(-2000, 2000, shape)
 
 
-KINDS = {kind.__name__: kind for kind in (tame, whole, cancelling, wide, tiny, subnormal)}
+def vanishing(rng: np.random.Generator, shape: tuple[int, ...]) -> Array:
+    """Normal numbers whose products are subnormal and lose most of their digits."""
+    return 2.0**-69 * tame(rng, shape)
+
+
+KINDS = {kind.__name__: kind for kind in (tame, whole, cancelling, wide, tiny, subnormal, vanishing)}
 
 
 def hard(kind: str, rng: np.random.Generator, shape: tuple[int, ...]) -> Array:
