@@ -385,6 +385,14 @@ def test_without_a_target_the_class_is_the_one_that_explain_explains() -> None:
     assert (abs(b.relevances["fc"] - e.relevance) < 2.0**-24).all()
 
 
+def test_an_input_that_is_known_badly_makes_its_own_relevance_known_badly() -> None:
+    # 0.1 + 0.2 - 0.3 is 5.6e-17 in float64 and 2.8e-17 exactly; the output is its bias, which is known well
+    network = Network([("fc1", Linear(np.array([[0.1], [0.2], [-0.3]]))), ("fc2", Linear(np.ones((1, 1)), np.ones(1)))])
+    b = assert_contained(network, np.ones((1, 3)), assign(network), 0)
+    assert 1e-17 < b.radii["fc2"][0, 0] < 1e-14
+    assert not within(b.relevances["fc2"], rationals([[2.7755575615628914e-17]]), np.array([[1e-18]]))
+
+
 def near_tie(a: float) -> Network:
     """Two units that are 0.3 a + 0.6 a and 0.9 a, alike but for rounding; a max-pooling chooses between them."""
     weight = np.array([[[[0.3, 0.6]]], [[[0.0, 0.9]]]]) * a
