@@ -393,6 +393,15 @@ def test_an_input_that_is_known_badly_makes_its_own_relevance_known_badly() -> N
     assert not within(b.relevances["fc2"], rationals([[2.7755575615628914e-17]]), np.array([[1e-18]]))
 
 
+@pytest.mark.parametrize("pool", [AvgPool((1, 2)), SumPool((1, 2)), AdaptiveAvgPool((2, 1))], ids=str)
+def test_averages_of_numbers_of_both_signs_have_balls_of_both_signs(pool: Any) -> None:
+    rng = np.random.default_rng(8)
+    network = Network([("conv1", Conv2D(rng.normal(size=(2, 1, 1, 1)))), ("pool1", pool), ("flat", Flatten()),
+                       ("fc", Linear(rng.normal(size=(4, 2))))])
+    b = assert_contained(network, rng.normal(size=(1, 1, 2, 2)), assign(network), 1)
+    assert (b.activations["flat"].value < 0).any()
+
+
 def near_tie(a: float) -> Network:
     """Two units that are 0.3 a + 0.6 a and 0.9 a, alike but for rounding; a max-pooling chooses between them."""
     weight = np.array([[[[0.3, 0.6]]], [[[0.0, 0.9]]]]) * a
@@ -494,8 +503,10 @@ def test_tied_winners_of_an_even_patch_are_known_to_tie(seed: int) -> None:
 def test_units_of_one_number_have_one_exact_value() -> None:
     rng = np.random.default_rng(0)
     x = rng.integers(0, 2, (1, 2, 5, 6)) * 0.3
-    network = Network([("conv1", Conv2D(rng.normal(size=(4, 1, 2, 2)), pad=1, groups=2)), ("relu1", ReLU()),
-                       ("pool1", MaxPool(2, pad=1)), ("conv2", Conv2D(rng.normal(size=(3, 4, 1, 1))))])
+    norm = BatchNorm(np.array([0.5, -1]), np.array([4, 0.25]), np.array([3, 2.0]), np.array([1, 0.75]), epsilon=0)
+    network = Network([("norm", norm), ("conv1", Conv2D(rng.normal(size=(4, 1, 2, 2)), pad=1, groups=2)),
+                       ("relu1", ReLU()), ("pool1", MaxPool(2, pad=1)),
+                       ("conv2", Conv2D(rng.normal(size=(3, 4, 1, 1))))])
     ids, values, shared = twins.equals(x), rationals(x), 0
     for _, layer in network:
         values = layer.astype(F)(values)

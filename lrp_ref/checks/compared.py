@@ -11,7 +11,7 @@ import numpy as np
 
 from lrp_ref.arrays import Array
 from lrp_ref.checks.bounds import raised, start_ball
-from lrp_ref.checks.looks_like import alternatives
+from lrp_ref.checks.looks_like import BOTH, GUARDED, alternatives
 from lrp_ref.checks.monte_carlo import monte_carlo
 from lrp_ref.checks.radius import Ball, one_layer
 from lrp_ref.checks.rounding import arithmetic, source
@@ -214,10 +214,12 @@ class Task:
 
         near = min(self.u**0.5, off("", ()) / 2)
         for sentence in dict.fromkeys(s for name in hows for s in hows[name]):
+            if BOTH in sentence:   # two conventions at once: a search through them all would take minutes
+                continue
             having = [name for name in hows if sentence in hows[name]]
             if len(having) > 1 and off(sentence, having) <= near:
                 return f"it looks as if {sentence}, at {', '.join(having)}"
-            for name in having:
+            for name in having if GUARDED not in sentence else []:
                 if off(sentence, [name]) <= near:
                     return f"it looks as if {sentence}, at layer {name}"
         return f"give {{layer: relevance of its input}} to see at which of {', '.join(hows)} it begins"

@@ -20,12 +20,14 @@ from lrp_ref.rules import AlphaBeta, Epsilon, Flat, Gamma, Pass, Raised, Rule, S
 
 GUARDS = (1e-16, 1e-12, 1e-9, 1e-7, 1e-6)   # stabilisers that libraries add of their own accord
 OTHERS = (Epsilon(0), ZPlus(), AlphaBeta(2, 1), Flat(), WSquare())
+GUARDED = "z had a stabiliser of"
+BOTH = f", and {GUARDED}"
 NOTHING: Any = 0
 
 Alternative = tuple[str, Rule, LinearMap]
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True)
 class Otherwise(Rule):
     """The shares as given, at one map and one input."""
 
@@ -56,9 +58,8 @@ def alternatives(rule: Rule, m: LinearMap, a: Array) -> Iterator[Alternative]:
         for sentence, other, its_map in [("", rule, m), *first]:
             if not other.epsilon:
                 sentence = "" if sentence == "there were no stabiliser" else sentence
-                guarded = f"z had a stabiliser of {guard:g}"
                 stabilised = Otherwise(other.shares(its_map, a), guard)
-                yield f"{sentence}, and {guarded}" if sentence else guarded, stabilised, its_map
+                yield (f"{sentence}{BOTH} {guard:g}" if sentence else f"{GUARDED} {guard:g}"), stabilised, its_map
 
 
 def conventions(rule: Rule, m: LinearMap, a: Array) -> Iterator[Alternative]:
