@@ -207,6 +207,20 @@ def test_undetermined_elements_fail_unless_they_are_allowed() -> None:
     assert report.compared[0].verdicts() == {"undetermined": 3}
 
 
+def test_one_more_undetermined_element_than_is_allowed_fails() -> None:
+    network, x, rules = cancelling()
+    with fails("layer fc: 3 of 3 relevances are undetermined …"):
+        assert_relevance_close(np.array([[7, -7, 0.5]], f32), network, x, rules, np.array([[1, 0.5]], f32),
+                               undetermined=2)
+
+
+def test_messages_that_cancel_are_undetermined_though_their_bound_is_finite() -> None:
+    network = Network([("fc", Linear(np.array([[0.1, 0.1], [0.3, 0.7]], f32)))])
+    x, R = np.array([[0.9, 0.0]], f32), np.array([[1, -1]], f32)     # 1 - 1, each rounded
+    with fails("layer fc: 1 of 2 relevances are undetermined …: at (0, 0) the bound …e-06 exceeds the value …"):
+        assert_relevance_close(np.zeros((1, 2), f32), network, x, {"fc": Epsilon(0)}, R)
+
+
 def test_relevance_that_is_not_finite_fails_even_where_anything_else_would_do() -> None:
     network, x, rules = cancelling()
     with fails("layer fc: 1 of 3 relevances are off; …"):
@@ -330,6 +344,15 @@ def test_a_bias_share_that_is_handed_down_is_named(cnn: Any) -> None:
                       activations=e.activations)
     assert str(caught.value).startswith("layer conv2: sample ")
     assert str(caught.value).endswith("it looks as if the bias's share were handed down too")
+
+
+def test_a_sum_that_is_off_by_a_ten_thousandth_fails(cnn: Any) -> None:
+    network, x = cnn
+    rules = assign(network, {Conv2D: ZPlus(), Linear: ZPlus()})
+    e = explain(network, x, rules, 1)
+    with fails("layer conv1: sample …; the sums may differ by …"):
+        assert_ledger(network, x, rules, {**e.relevances, "conv1": e.relevance * f32(1.0001)}, e.start,
+                      activations=e.activations)
 
 
 def test_a_ledger_that_cannot_be_told_fails() -> None:
