@@ -57,6 +57,14 @@ def explain_command(options: Namespace, watch: Watch) -> str:
     network = model.network(x.shape)
     e = explain(network, x, rules, target, watch)
     index = int(e.scores[0].argmax()) if target is None else target
+    bound = {}
+    if options.bound:
+        from lrp_ref.checks.bounds import bounds
+
+        watch("bounding")
+        b = bounds(network, x, rules, index)
+        bound = {"bound": {"relative": report.finite(b.relative), "undecided": dict(b.undecided),
+                           "infinite": b.infinite}}
     values = heatmap(e.relevance)
     limit = limit_of(values[0], percentile=options.percentile)
     if options.output:
@@ -68,10 +76,12 @@ def explain_command(options: Namespace, watch: Watch) -> str:
                                    "rules": json.dumps(report.names(rules))})
     if options.json:
         return dumped({"image": options.image, "model": options.model, **report.facts(model, network, e, index, rules),
-                       "output": options.output, "save": options.save})
+                       **bound, "output": options.output, "save": options.save})
     lines = [f"{Path(options.image).name}: {by(pixels.shape[:2])} pixels (height x width), seen by the model "
              f"as {by(x.shape[2:])} {model.preprocessing.colour}", *knows(options.model, model), "",
              report.text(model, network, e, index, rules)]
+    if options.bound:
+        lines += ["", f"bound: {b}"]
     written = {"heatmap": options.output, "arrays": options.save}
     return "\n".join(lines + [f"{what} written to {path}" for what, path in written.items() if path])
 

@@ -52,6 +52,8 @@ def parser() -> argparse.ArgumentParser:
     new.add_argument("--output", metavar="FILE.png", help="write the heatmap at the photograph's own size")
     new.add_argument("--save", metavar="FILE.npz",
                      help="write the arrays relevance, heatmap, scores, target and rules")
+    new.add_argument("--bound", action="store_true",
+                     help="print how far the exact relevance of these weights and pixels can be from float64's (CNNs)")
     json(new)
 
     new = command("figure", "Draw the paper's Figure 1. A row per photograph and model: input, heatmap without cut-off,"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from math import isfinite
 from textwrap import fill
 from typing import Any
 
@@ -75,3 +76,8 @@ def facts(model: Model, network: Network, e: Explanation, index: int, rules: Rul
         "of_which": [{"layer": part.layer, "column": part.column, "what": part.what, "amount": float(part.amount[0])}
                      for part in of_which(network, e)],
     }
+
+
+def finite(value: float) -> float | None:
+    """The value, or None in place of infinity, which is not JSON."""
+    return value if isfinite(value) else None

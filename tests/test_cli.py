@@ -47,6 +47,7 @@ from lrp_ref import (
     report,
     save_model,
 )
+from lrp_ref.checks import bounds
 from lrp_ref.cli import main
 from lrp_ref.experiment import study
 from lrp_ref.ledger import COLUMNS
@@ -130,6 +131,23 @@ def test_explain_prints_scores_from_the_highest_rules_and_ledger(done):
         "  Winner()                    pool1", "  Epsilon(epsilon=0)          pool2"]
     assert "\n".join(lines).endswith(e.ledger.table())
     assert max(map(len, lines)) <= 100
+
+
+def test_explain_prints_how_far_the_exact_relevance_can_be(done):
+    b = bounds(NETWORK, MODEL.prepare(PIXELS), paper_cnn(NETWORK), 1)
+    options = ["explain", "photo.png", "--model", "model.npz", "--class", "right", "--bound"]
+    assert done(*options).endswith(f"\n\nbound: {b}\n") and 0 < b.relative < 1e-6
+    assert parsed(done(*options, "--json"))["bound"] == {
+        "relative": b.relative, "undecided": {"relu1": 0, "pool1": 0, "relu2": 0}, "infinite": None}
+    assert "bound" not in parsed(done(*options[:-1], "--json"))
+    assert report.finite(float("inf")) is None and report.finite(0.5) == 0.5
+
+
+def test_a_bound_for_a_fisher_pipeline_is_refused_by_the_layer_that_has_none(run):
+    scene = FIXTURES / "scenes" / "scene.png"
+    code, out, err = run("explain", scene, "--model", "fv", "--bound", "--output", "heatmap.png")
+    assert (code, out) == (2, "") and not Path("heatmap.png").exists()
+    assert "bounds knows no ball for layer sift, a DenseSift" in err
 
 
 def test_json_is_all_that_is_printed_and_holds_the_numbers_in_full(done):

@@ -1,0 +1,298 @@
+"""What an implementation gave against what it should have given: the tolerance, the verdict, what it looks like."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from lrp_ref.arrays import Array
+from lrp_ref.checks.bounds import raised, start_ball
+from lrp_ref.checks.looks_like import BOTH, GUARDED, alternatives
+from lrp_ref.checks.monte_carlo import monte_carlo
+from lrp_ref.checks.radius import Ball, one_layer
+from lrp_ref.checks.rounding import arithmetic, source
+from lrp_ref.layers import Layer
+from lrp_ref.linear_map import LinearMap
+from lrp_ref.network import Network
+from lrp_ref.relevance import hand_down, start, step
+from lrp_ref.rules import Flat, Pass, Rule
+
+SIGMAS = 6
+VERDICTS = ("exact", "pass", "loose", "fail", "undetermined")
+STORED = {2.0**-24: np.float32, 2.0**-11: np.float16}
+
+Rules = Mapping[str, Rule]
+
+
+@dataclass(frozen=True, eq=False)
+class Compared:
+    """One array of relevance against its value: element by element, how far off and how far it may be.
+
+    radius  a bound (one layer), or 6 sigma (several): |actual - value| <= radius
+    exact   how far the float64 value may be from the exact one; None where that is not known
+    """
+
+    what: str
+    actual: Array
+    value: Array
+    radius: Array
+    exact: Array | None
+    sigma: Callable[[], Array] = field(repr=False)
+
+    @property
+    def error(self) -> Array:
+        with np.errstate(invalid="ignore"):
+            error = abs(self.actual.astype(np.float64) - self.value)
+        return np.where(np.isnan(error), np.inf, error)
+
+    @property
+    def failed(self) -> Array:
+        return (self.error > self.radius) | ~np.isfinite(self.actual)
+
+    @property
+    def undetermined(self) -> Array:
+        """Not known to be wrong, but the bound exceeds the value: it could have been anything of that size."""
+        return ~self.failed & (self.radius > abs(self.value))
+
+    @property
+    def excess(self) -> Array:
+        """Error over bound; 0 where there is no error, infinite where none is allowed."""
+        with np.errstate(divide="ignore", invalid="ignore"):
+            return np.where(self.error == 0, 0.0, np.nan_to_num(self.error / self.radius, nan=np.inf, posinf=np.inf))
+
+    def verdicts(self) -> Counter[str]:
+        """How many elements are exact (correctly rounded, and known to be), pass (within half a unit in the last
+        place or 6 sigma), loose (within the bound), fail, undetermined."""
+        pass_ = self.error <= np.maximum(SIGMAS * self.sigma(), abs(self.value) * np.finfo(self.actual.dtype).eps / 2)
+        rounded = np.zeros(self.value.shape, bool)
+        if self.exact is not None:
+            ends = [(self.value + side * self.exact).astype(self.actual.dtype) for side in (-1, 1)]
+            rounded = (ends[0] == ends[1]) & (self.actual == ends[0])
+        kinds = np.select([self.failed, self.undetermined, rounded, pass_], ["fail", "undetermined", "exact", "pass"],
+                          "loose")
+        return Counter({str(kind): int(n) for kind, n in zip(*np.unique(kinds, return_counts=True))})
+
+
+@dataclass(frozen=True, eq=False)
+class Report:
+    """What was compared, highest layer first; print it for a table of verdicts."""
+
+    compared: Sequence[Compared]
+
+    def __str__(self) -> str:
+        width = max(len(c.what) for c in self.compared)
+        lines = [" ".join([" " * width, *(f"{v:>12}" for v in VERDICTS), "  error/bound"])]
+        for c in self.compared:
+            verdicts = c.verdicts()
+            lines.append(" ".join([c.what.ljust(width), *(f"{verdicts[v]:12}" for v in VERDICTS),
+                                   f"{float(c.excess.max()):13.2g}"]))
+        return "\n".join(lines)
+
+
+# ---- What is compared with what ----
+
+
+@dataclass(frozen=True, eq=False)
+class Task:
+    """The network in float64, the ball of every layer's input, and of R_L."""
+
+    network: Network
+    x: Array
+    rules: Rules
+    R: Ball
+    target: Any
+    u: float
+    inputs: Mapping[str, Ball]
+
+    @classmethod
+    def of(cls, network: Network, x: Any, rules: Rules, R: Any, u: float,
+           activations: Mapping[str, Any] | None) -> Task:
+        arithmetic(u)
+        x = numbers(x, "x")
+        missing = [name for name in network.names if name not in rules]
+        if missing:
+            raise ValueError(f"got no rule for {', '.join(missing)}: make the rules with lrp_ref.assign(network, ...)")
+        for name, layer in network:
+            for array, values in layer.arrays().items():
+                held(values, u, f"{array} of {name}")
+        held(x, u, "x")
+        network, x64 = network.astype(np.float64), x.astype(np.float64)
+        given = {name: numbers(a, f"the activation of {name}") for name, a in (activations or {}).items()}
+        for name in given:
+            network.index(name)
+        balls, inputs = Ball.exact(x64), {}
+        for (name, layer), shape in zip(network, network.shapes(x.shape)):
+            if name in given:
+                fits(given[name], shape, f"the activation of {name}", f"the input of {name}")
+                balls = Ball.exact(given[name].astype(np.float64))
+            inputs[name] = balls
+            balls = lifted(name, layer, balls, u)
+        target = R if R is None or np.ndim(R) == 0 else numbers(R, "R") if np.shape(R) == balls.value.shape else R
+        if isinstance(target, np.ndarray):
+            held(target, u, "R")
+            target = target.astype(np.float64)
+        return cls(network, x64, rules, start_ball(balls, target), target, u, inputs)
+
+    def layer(self, name: str) -> Layer:
+        return self.network[name]
+
+    def given(self, relevances: Mapping[str, Any], name: str) -> Array:
+        if name not in relevances:
+            raise ValueError(f"got relevances of {', '.join(relevances)}, needed one of every layer's input: "
+                             f"{name}'s is missing")
+        here = numbers(relevances[name], f"the relevance of {name}")
+        fits(here, self.inputs[name].value.shape, f"the relevance of {name}", f"the input of {name}")
+        return here
+
+    def above(self, name: str, relevances: Mapping[str, Any]) -> Ball:
+        """The relevance of the layer's outputs: what the implementation says that the next layer's inputs have."""
+        n = self.network.index(name) + 1
+        if n == len(self.network):
+            return self.R
+        return Ball.exact(self.given(relevances, self.network.names[n]).astype(np.float64))
+
+    def compare(self, actual: Any) -> Iterator[Compared]:
+        """Layer by layer from the score down, or the image's relevance alone."""
+        if isinstance(actual, Mapping):
+            for name in actual:
+                self.network.index(name)
+            for name in reversed(self.network.names):
+                yield self.compare_layer(name, self.given(actual, name), self.above(name, actual))
+            return
+        name = self.network.names[0]
+        actual = self.given({name: actual}, name)
+        if len(self.network) == 1:
+            yield self.compare_layer(name, actual, self.R)
+            return
+        sigma = monte_carlo(self.network, self.x, self.rules, self.target, self.u)[name]
+        value = backwards(self, lambda name, a, R: hand_down(self.rules[name], self.layer(name), a, R)[0])
+        radius = np.maximum(SIGMAS * sigma, self.u * abs(value))
+        yield Compared("the relevance of the image", actual, value, radius, None, lambda: sigma)
+
+    def compare_layer(self, name: str, actual: Array, R: Ball) -> Compared:
+        rule, layer, x = self.rules[name], self.layer(name), self.inputs[name]
+
+        def sigma() -> Array:
+            return monte_carlo(Network([(name, layer)]), x.value, {name: rule}, R.value, self.u)[name]
+
+        what = f"layer {name}"
+        if source(layer).unknown and not isinstance(rule, (Flat, Pass)):   # its weights have no bound
+            value = hand_down(rule, layer, x.value, R.value)[0]
+            spread = sigma()
+            radius = np.maximum(SIGMAS * spread, self.u * abs(value))
+            return Compared(what, actual, value, radius, None, lambda: spread)
+        one = one_layer(rule, layer, x, R, self.u)
+        return Compared(what, actual, one.value, one.radius, one.exact, sigma)
+
+    def looks_like(self, what: str, actual: Any) -> str:
+        """The convention that explains the layer's relevance, or the image's; it must explain it better than none."""
+        name = what.removeprefix("layer ")
+        if name not in self.network.names:
+            return self.whole_looks_like(numbers(actual, "the relevance"))
+        if isinstance(actual, Mapping):
+            got, R = self.given(actual, name), self.above(name, actual).value
+        else:
+            got, R = numbers(actual, "the relevance"), self.R.value
+        a = self.inputs[name].value
+        found = [(distance(got, self.as_if(name, a, R, how), self.u), s) for s, how in self.sentences(name)]
+        best = max(2 * min((off for off, _ in found), default=0), 16 * self.u)   # and the first of equals
+        near = min(best, self.u**0.5, distance(got, self.as_if(name, a, R), self.u) / 2)
+        return next((f"it looks as if {sentence}" for off, sentence in found if off <= near), "")
+
+    def whole_looks_like(self, got: Array) -> str:
+        """The same of the image's relevance: a convention at every layer that knows it, or at one."""
+        hows = {name: dict(self.sentences(name)) for name in self.network.names}
+
+        def off(sentence: str, names: Sequence[str]) -> float:
+            R_0 = backwards(self, lambda name, a, R: self.as_if(
+                name, a, R, hows[name].get(sentence) if name in names else None))
+            return distance(got, R_0, self.u)
+
+        near = min(self.u**0.5, off("", ()) / 2)
+        for sentence in dict.fromkeys(s for name in hows for s in hows[name]):
+            if BOTH in sentence:   # two conventions at once: a search through them all would take minutes
+                continue
+            having = [name for name in hows if sentence in hows[name]]
+            if len(having) > 1 and off(sentence, having) <= near:
+                return f"it looks as if {sentence}, at {', '.join(having)}"
+            for name in having if GUARDED not in sentence else []:
+                if off(sentence, [name]) <= near:
+                    return f"it looks as if {sentence}, at layer {name}"
+        return f"give {{layer: relevance of its input}} to see at which of {', '.join(hows)} it begins"
+
+    def sentences(self, name: str) -> Iterator[tuple[str, tuple[Rule, LinearMap]]]:
+        a, m = self.layer(name).linearize(self.inputs[name].value)
+        return ((sentence, (rule, its_map)) for sentence, rule, its_map in alternatives(self.rules[name], m, a))
+
+    def as_if(self, name: str, a: Array, R: Array, how: tuple[Rule, LinearMap] | None = None) -> Array:
+        """The layer's step as it should be, or under another convention."""
+        rule, m = how or (self.rules[name], self.layer(name).linearize(self.inputs[name].value)[1])
+        with np.errstate(all="ignore"):
+            return step(rule, m, self.layer(name).linearize(a)[0], R)[0]
+
+
+def lifted(name: str, layer: Layer, x: Ball, u: float) -> Ball:
+    """The ball of the layer's output at u; as if exact where no ball is known: its error is then not allowed for."""
+    try:
+        return raised(name, layer, x, arithmetic(u))
+    except ValueError:
+        return Ball.exact(layer(x.value))
+
+
+def backwards(task: Task, below: Callable[[str, Array, Array], Array]) -> Array:
+    """R_0 from R_L, by some way to hand relevance down a layer."""
+    R = start(task.network(task.x), task.target)
+    for name in reversed(task.network.names):
+        R = below(name, task.inputs[name].value, R)
+    return R
+
+
+def distance(got: Array, other: Array, u: float) -> float:
+    """The largest relative difference; numbers of less than half of u's digits of the largest count as that large."""
+    if not (np.isfinite(other).all() and np.isfinite(got).all()):
+        return np.inf
+    size = np.maximum(abs(other), abs(other).max() * u**0.5)
+    error = abs(got.astype(np.float64) - other)
+    return float(np.where(error == 0, 0.0, error / np.maximum(size, np.finfo(np.float32).tiny)).max())
+
+
+def per_sample(x: Array) -> Array:
+    return x.reshape(len(x), -1).sum(axis=1)
+
+
+# ---- What is given ----
+
+
+def numbers(given: Any, what: str) -> Array:
+    """The numbers as an array of floats: of a torch tensor too, or anything with `__array__`."""
+    if hasattr(given, "detach"):
+        given = given.detach().cpu()
+    array = np.asarray(given)
+    if array.dtype.kind != "f" or array.dtype.itemsize > 8:
+        raise ValueError(f"got {what} as {array.dtype}, needed float16, float32 or float64 numbers")
+    return array
+
+
+def fits(array: Array, shape: tuple[int, ...], what: str, other: str) -> None:
+    if array.shape != shape:
+        hint = ""
+        if sorted(array.shape) == sorted(shape):
+            hint = ": transpose it?"
+        elif array.size == int(np.prod(shape)):
+            hint = ": reshape it?"
+        raise ValueError(f"got {what} of shape {array.shape}, but {other} has shape {shape}{hint}")
+
+
+def held(values: Any, u: float, what: str) -> None:
+    """An error unless a format of that unit roundoff holds the numbers exactly: else what is computed is not theirs."""
+    kind, values = STORED.get(u), np.asarray(values)
+    if values.dtype == object:
+        raise ValueError(f"got {what} as exact numbers, needed the floats that the implementation had")
+    if kind is not None and not (values.astype(kind).astype(values.dtype) == values).all():
+        name = np.dtype(kind).name
+        raise ValueError(f"got numbers in {what} that {name} does not hold, and u={u:.3g} is {name}'s: give those that "
+                         f"the implementation had, as .astype(numpy.{name})")
