@@ -25,6 +25,7 @@ from lrp_ref import (
     MaxPool,
     Network,
     ReLU,
+    SpreadLinear,
     SumPool,
     Tanh,
     Winner,
@@ -42,6 +43,7 @@ from lrp_ref.checks import bounds, one_layer, twins
 from lrp_ref.checks import definitions as by_loops
 from lrp_ref.checks.radius import Ball
 from lrp_ref.layers import IntersectionSVM
+from lrp_ref.layers.pool import Pool
 from lrp_ref.relevance import relevances, start, step
 from lrp_ref.rules import Flat, Pass, Rule
 
@@ -151,8 +153,11 @@ def within(computed: Array, exact: Array, radius: Array) -> bool:
     return all(r == np.inf or d <= F(r) for d, r in zip(distance(computed, exact).flat, radius.flat.__iter__()))
 
 
-COMBINATIONS = [(name, rule) for name in RATIONAL for rule in RULES
-                if takes(RATIONAL[name].map(samples=1)[1], RULES[rule]) and not name.startswith("LRN")]
+OF_CNNS = [name for name, example in RATIONAL.items()     # they take any numbers and stay rational
+           if isinstance(example.layer, (Linear, Conv2D, Pool, AdaptiveAvgPool, ReLU, Flatten, BatchNorm))
+           and not isinstance(example.layer, SpreadLinear)]
+COMBINATIONS = [(name, rule) for name in OF_CNNS for rule in RULES
+                if takes(RATIONAL[name].map(samples=1)[1], RULES[rule])]
 
 
 def check(layer: Any, rule: Rule, x: Array, R: Array) -> tuple[Array, Array]:
