@@ -7,6 +7,7 @@ the dialect and not rounding.
 
 from dataclasses import dataclass, fields, is_dataclass
 from fractions import Fraction
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -605,6 +606,23 @@ def test_departures_are_the_answers_that_are_not_canonical() -> None:
     assert DIALECTS["relevance_propagation_jl"].departures() == {
         "start": "one", "default_epsilon": 1e-6, "zero_rule": 1e-9, "stabiliser": 1e-9, "gamma": "weights",
         "max_pool": "contribution", "flat_max_pool": None, "lrn": None}
+
+
+def written(answer: Any) -> str:
+    """An answer in the table of docs/dialects.md."""
+    return "-" if answer is None else answer if isinstance(answer, str) else f"{answer:g}".replace("e-0", "e-")
+
+
+def test_the_table_of_conventions_in_the_docs_is_that_of_the_dialects() -> None:
+    lines = (Path(__file__).parents[1] / "docs" / "dialects.md").read_text(encoding="utf-8").splitlines()
+    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines if line.startswith("| `")]
+    [head] = [line for line in lines if line.startswith("| convention ")]
+    assert [cell.strip() for cell in head.strip("|").split("|")] == ["convention", "canonical", *DIALECTS]
+    for row, question in zip(rows, fields(Conventions), strict=True):
+        canonical = getattr(CANONICAL, question.name)
+        answers = [getattr(dialect.conventions, question.name) for dialect in DIALECTS.values()]
+        cells = ["·" if answer == canonical else written(answer) for answer in answers]
+        assert row == [f"`{question.name}`", written(canonical), *cells]
 
 
 # ---- A library's own output ----

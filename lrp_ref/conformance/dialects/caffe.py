@@ -1,7 +1,7 @@
 """lrp_toolbox, its Caffe version (read, not run): first winners, padding that takes shares, flat per channel.
 
 All of it in float32. Its alpha-beta is the canonical one, alpha = 1 + beta. Where an average pooling sums to less than
-1e-6 it hands down the inputs themselves, whatever R is (D11): that is linear in no R and no rule can say it.
+1e-6 it hands down the inputs themselves, whatever R is (D11): that is not linear in R, and no rule can say it.
 """
 
 from __future__ import annotations

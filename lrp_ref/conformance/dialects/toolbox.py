@@ -97,7 +97,7 @@ class SumPoolAlphaBeta(Rule):
     """R_i = sum_j (alpha a+_i / (sum_i a+_i + 1e-16) + (1 - alpha) a-_i / (sum_i a-_i - 1e-16)) R_j.
 
     Departs by reaching pools at all: alpha = 2 doubles R at every pool without negative inputs (D11b). Its fast path
-    multiplies the second part by R once more (D16), which is linear in no R and no rule can say.
+    multiplies the second part by R once more (D16), which is not linear in R, and no rule can say it.
     """
 
     alpha: Any
