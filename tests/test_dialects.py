@@ -205,6 +205,25 @@ def test_a_dialect_gives_the_numbers_of_its_library(case: str) -> None:
     assert as_printed(got, printed, unstabilised(rule)), [float(number) for number in got]
 
 
+def test_caffes_average_of_a_zero_sum_is_dead_here() -> None:
+    """What Caffe hands down there, the inputs themselves, is not linear in R."""
+    for x, wanted in (("1 -1 0 0", [0, 0, 0, 0]), ("1 -1 0 2", [3, -3, 0, 6])):
+        assert relevance(AvgPool((1, 4)), image(x), caffe.Average(), image("6")) == wanted
+
+
+def test_relevance_propagation_jl_has_one_gamma_for_all_signs_and_one_that_drops_negative_outputs() -> None:
+    """D8: 2.5, -1 and a bias of 1.25. D8b: -2.5 and -1 and 1.25 are -2.25; the general form has -2.5, -1.25 and 1.
+
+    After a ReLU the negative z of D8b is 0, and R is dropped.
+    """
+    julia = relevance_propagation_jl
+    assert as_printed(D8.relevance(julia.Gamma(QUARTER)), "1.81818182 -.72727273", False)
+    assert as_printed(D8B.relevance(julia.Gamma(QUARTER)), "-2.22222222 -.88888889", False)
+    assert as_printed(D8B.relevance(julia.GeneralizedGamma(QUARTER)), "-1.81818182 -.90909091", False)
+    assert D8B.relevance(julia.GeneralizedGammaReLU(QUARTER)) == [0, 0]
+    assert D8.relevance(julia.GeneralizedGammaReLU(QUARTER)) == D8.relevance(julia.GeneralizedGamma(QUARTER))
+
+
 def test_the_numbers_are_far_apart_where_dialects_disagree() -> None:
     """Otherwise printed digits would say nothing: D1 alone has seven answers."""
     answers = {tuple(neuron.relevance(rule)) for neuron, rule, _ in NUMBERS.values() if neuron is D1}
