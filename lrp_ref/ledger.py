@@ -15,9 +15,9 @@ class Account:
     """received_j = handed_j + bias_j + stabiliser_j + dead_j for every output j of one layer (an array each).
 
     received    R_j as it arrives
-    handed      sum over shares of  sum_i z_ij  part_j R_j / (z_j + epsilon sign z_j)
-    bias        sum over shares of          b_j  part_j R_j / (z_j + epsilon sign z_j)
-    stabiliser  sum over shares of  epsilon sign z_j  part_j R_j / (z_j + epsilon sign z_j)
+    handed      sum over shares of   sum_i z_ij  part_j R_j / (z_j + guard(z_j))
+    bias        sum over shares of          b_j  part_j R_j / (z_j + guard(z_j))
+    stabiliser  sum over shares of   guard(z_j)  part_j R_j / (z_j + guard(z_j)),  guard(z_j) = epsilon sign z_j
     dead        (1 - sum of the parts) R_j, and part_j R_j of every share whose denominator is 0
 
     Each column has its own formula; none is what the others leave over.

@@ -19,7 +19,6 @@ from lrp_ref.arrays import (
     number_type,
     plus,
     same,
-    sign,
     thin,
     times,
     zeros,
@@ -31,18 +30,20 @@ from lrp_ref.linear_map import LinearMap
 from lrp_ref.network import Network, same_numbers
 from lrp_ref.rules import Rule, Share, Term
 
+Guard = Callable[[Array], Array | None]   # of a denominator, what is added to it
 BATCH = 1 << 20   # numbers of a layer worked on at a time: larger batches go in pieces
 
 
 def step(rule: Rule, m: LinearMap, a: Array, R: Array, z: Array | None = None) -> tuple[Array, Account]:
-    """R_i = sum over shares, sum_j z_ij / (z_j + epsilon sign z_j) part_j R_j, and the account of every R_j.
+    """R_i = sum over shares, sum_j z_ij / (z_j + guard(z_j)) part_j R_j, and the account of every R_j.
 
     a: the map's input; R: relevance of its outputs; z: its output m(a), where the forward pass has left it. One pass
-    gives both. See rules.py for shares and terms.
+    gives both. See rules.py for shares and terms; the guard is epsilon sign z_j, or a rule's own.
     """
+    own, m = m, rule.seen(m, a)
     shares = rule.shares(m, a)
     needed = [[t for t in share.terms if thin(t.a).any()] for share in shares]   # a term of zeros needs no product
-    known = [z if z is not None and is_output(share, m, a) else None for share in shares]
+    known = [z if z is not None and m is own and is_output(share, m, a) else None for share in shares]
     products = apply_all(m, [t for terms, z_j in zip(needed, known) if z_j is None for t in terms])
     nothing = zeros((1,) * R.ndim, R)
     unclaimed, accounts, to_inputs = constant(1, R) + nothing, [], []
@@ -54,7 +55,7 @@ def step(rule: Rule, m: LinearMap, a: Array, R: Array, z: Array | None = None) -
             z_j = plus(z_inputs, b)
         else:
             z_inputs = plus(z_j, -b)
-        s, account = share_out(times(R, part), z_j, z_inputs, b, constant(rule.epsilon, R))
+        s, account = share_out(times(R, part), z_j, z_inputs, b, rule.guard)
         to_inputs += [(t, s) for t in terms]
         accounts.append(account.parts())
         unclaimed = unclaimed - part
@@ -74,15 +75,16 @@ def is_output(share: Share, m: LinearMap, a: Array) -> bool:
     return len(share.terms) == 1 and t.a is a and t.f is same and np.array_equal(t.b, m.bias)
 
 
-def share_out(R: Array, z: Array, z_inputs: Array, b: Array, epsilon: Any) -> tuple[Array, Account]:
-    """s_j = R_j / (z_j + epsilon sign z_j), z_j = sum_i z_ij + b_j, and the account of this R, a share's part."""
+def share_out(R: Array, z: Array, z_inputs: Array, b: Array, guard_of: Guard) -> tuple[Array, Account]:
+    """s_j = R_j / (z_j + guard(z_j)), z_j = sum_i z_ij + b_j, and the account of this R, a share's part."""
     nothing = zeros((1,) * R.ndim, R)
-    if epsilon:
-        guard = epsilon * sign(z)
-        s, dead = R / (z + guard), nothing
-    else:
+    given = guard_of(z)
+    if given is None:
         guard, s = nothing, divide(R, z)
         dead = R * (z == 0) if (z == 0).any() else nothing
+    else:
+        guard, dead = given, nothing
+        s = R / (z + guard)
     bias, stabiliser = (s * c if c.any() else nothing for c in (b, guard))
     return s, Account(R, times(s, z_inputs), bias, stabiliser, dead)
 
@@ -120,7 +122,7 @@ def hand_down(rule: Rule, layer: Layer, x: Array, R: Array, z: Array | None = No
     """
     samples = len(x) if layer.lean else max(1, BATCH // max(x[0].size, R[0].size))
     below, columns = zeros(x.shape, R), dict.fromkeys(COLUMNS[1:], np.broadcast_to(zeros((1,) * R.ndim, R), R.shape))
-    with np.errstate(over="ignore", invalid="ignore"):   # what is not finite is reported by name in relevances()
+    with np.errstate(over="ignore", invalid="ignore", divide="ignore"):   # relevances() reports by name
         for n in range(0, len(x), samples):
             batch = slice(n, n + samples)
             a, m = layer.linearize(x[batch])

@@ -3,11 +3,11 @@
 A rule is given a layer's linear map m, z_j = sum_i c_ij a_i w_ij + b_j, and its input a. It answers with shares: a part
 of R_j and the terms among which that part goes,
 
-    R_i = sum over shares, sum_j  z_ij / (z_j + epsilon sign z_j)  part_j R_j,
+    R_i = sum over shares, sum_j  z_ij / (z_j + guard(z_j))  part_j R_j,
     z_ij = sum over terms of c_ij a'_i f(w_ij),     z_j = sum_i z_ij + sum over terms of b'_j
 
-(Eq. 1 and 2 of the paper). What no share claims, 1 - sum of the parts, is handed to nobody. A rule names functions f of
-the weights and never does arithmetic on a weight array, so it knows no layer.
+(Eq. 1 and 2 of the paper), the guard being epsilon sign z_j. What no share claims, 1 - sum of the parts, is handed to
+nobody. A rule names functions f of the weights and never does arithmetic on a weight array, so it knows no layer.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 
-from lrp_ref.arrays import Array, Function, constant, finite, negative, ones_like, positive, same, square
+from lrp_ref.arrays import Array, Function, constant, finite, negative, ones_like, positive, same, sign, square
 from lrp_ref.linear_map import LinearMap
 
 
@@ -41,12 +41,24 @@ class Share:
 
 
 class Rule:
-    """shares(m, a): how a rule divides relevance; epsilon: its stabiliser, z + epsilon sign z."""
+    """shares(m, a): how a rule divides relevance; epsilon: its stabiliser, z + epsilon sign z.
+
+    `guard` and `seen` are for rules that stabilise in another way, or read another map into the layer.
+    """
 
     epsilon: Any = 0
 
     def shares(self, m: LinearMap, a: Array) -> list[Share]:
         raise NotImplementedError
+
+    def guard(self, z: Array) -> Array | None:
+        """What a denominator z gets added before R is divided by it; None: nothing, and R over 0 is dead."""
+        epsilon = constant(self.epsilon, z)
+        return epsilon * sign(z) if epsilon else None
+
+    def seen(self, m: LinearMap, a: Array) -> LinearMap:
+        """The map whose weights and coverage share R out: the layer's own."""
+        return m
 
 
 @dataclass(frozen=True)

@@ -1,5 +1,6 @@
 """Where every bit of relevance went: per unit, per layer, in total, and in print."""
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -22,7 +23,11 @@ from lrp_ref import (
     explain,
     paper_cnn,
 )
+from lrp_ref.arrays import Array, same
+from lrp_ref.layers.linear import Dense
 from lrp_ref.ledger import COLUMNS, Account, Ledger
+from lrp_ref.linear_map import LinearMap
+from lrp_ref.rules import Rule, Share, Term
 
 NETWORK = Network([
     ("conv1", Conv2D(mixed((2, 1, 2, 3), 1), mixed((2,), 2), pad=(0, 1))), ("relu1", ReLU()),
@@ -89,6 +94,30 @@ def test_each_kind_of_loss_is_in_its_own_column() -> None:
     assert lost(explain(NETWORK, X, RULES["paper"])) == ["bias", "dead"]
     without = NETWORK[4:]
     assert lost(explain(without, mixed((3, 12), 1), {"fc": Flat()})) == []
+
+
+@dataclass(frozen=True)
+class Guarded(Rule):
+    """R_i = sum_j 2 a_i w_ij / (z_j + z_j^2 / 4) R_j, z_j = sum_i 2 a_i w_ij: its own guard, and another map."""
+
+    def guard(self, z: Array) -> Array:
+        return z * z / 4
+
+    def seen(self, m: LinearMap, a: Array) -> LinearMap:
+        assert isinstance(m, Dense)
+        return Dense(2 * m.weight, 0 * m.bias)
+
+    def shares(self, m: LinearMap, a: Array) -> list[Share]:
+        return [Share(1, [Term(a, same, m.bias)])]
+
+
+def test_the_stabilisers_column_is_what_a_rules_own_guard_takes() -> None:
+    """z = 2 (3 + 1) = 8, the guard 16: of R = 72 a third is handed down, 6 : 2 as a w, and the guard takes the rest."""
+    e = explain(Network([("fc", Linear(fractions(["1", "1"]), fractions("5")))]), fractions(["3 1"]),
+                {"fc": Guarded()}, fractions(["72"]))
+    account = e.ledger["fc"]
+    assert e.relevance.tolist() == [[18, 6]]
+    assert [column.item() for column in account.parts()] == [24, 0, 48, 0]
 
 
 def test_totals_add_up_every_layers_losses_sample_by_sample() -> None:

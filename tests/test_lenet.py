@@ -7,6 +7,7 @@ import pytest
 from test_toolbox_small import as_lrp_toolbox, distance
 
 from lrp_ref import AlphaBeta, Conv2D, Epsilon, Flat, SumPool, WSquare, assign, cutoff, explain, load_model
+from lrp_ref.conformance.dialects import DIALECTS, zennit
 
 FOLDER = Path(__file__).resolve().parents[2] / "shared" / "reference" / "lenet5"
 pytestmark = pytest.mark.skipif(not FOLDER.is_dir(), reason="LeNet-5 may not be copied into the project")
@@ -76,3 +77,33 @@ def test_what_prepare_makes_of_a_digit_is_the_reference_input(lenet):
     prepared = np.concatenate([model.prepare(photograph) for photograph in photographs])
     # (p / 255 - 1/2) / (1/2) and p / 127.5 - 1 round differently, by an ulp of 1 each.
     assert np.abs(prepared - x).max() <= 4 * np.spacing(1.0)
+
+
+# ---- Dialects: of the first digit's score 23.5436, what libraries hand down ----
+
+
+@pytest.mark.parametrize("key", RULES)
+def test_the_toolboxs_dialect_gives_what_lrp_toolbox_gave(lenet, key):
+    network, x, numbers = lenet
+    rules = DIALECTS["toolbox"].translate(network, RULES[key](network))
+    # Rounding alone is left: sums of 400 products of both signs, a few times smaller than their terms.
+    assert distance(explain(network, x, rules).relevance, numbers[f"relevance_{key}"][:, None]) < 1e-12
+
+
+def test_zennits_squared_bias_takes_a_thirtieth_of_the_score(lenet):
+    """D4, without zennit's stabilisers: 22.8171 of 23.5436."""
+    network, x, _ = lenet
+    kept = explain(network, x[:1], assign(network, {Conv2D: WSquare(), SumPool: Flat()})).relevance.sum()
+    rules = assign(network, {Conv2D: zennit.WSquare(0), SumPool: Flat()})
+    assert (round(kept, 4), round(explain(network, x[:1], rules).relevance.sum(), 4)) == (23.5436, 22.8171)
+
+
+def test_alpha_2_on_pools_too_makes_ten_times_the_score(lenet):
+    """D11b: 247.45 where zennit, which keeps alpha from pools, has 30.93; they differ by 700 % of the largest."""
+    network, x, _ = lenet
+    canonical = {kind: assign(network, {Conv2D: AlphaBeta(2, 1), SumPool: pool})
+                 for kind, pool in (("toolbox", AlphaBeta(2, 1)), ("zennit", Epsilon(1e-6)))}
+    maps = {name: explain(network, x[:1], DIALECTS[name].translate(network, rules)).relevance
+            for name, rules in canonical.items()}
+    assert {name: round(relevance.sum(), 2) for name, relevance in maps.items()} == {"toolbox": 247.45, "zennit": 30.93}
+    assert round(distance(maps["toolbox"], maps["zennit"]), 2) == 7

@@ -1,0 +1,1 @@
+"""What other implementations of LRP compute, and how to tell."""
