@@ -198,7 +198,7 @@ def defined(layer: Any, x: Array) -> Map:
         case SumPool():
             return by_loops.sum_pool(a, layer.size, layer.stride, layer.scale)
         case AdaptiveAvgPool():
-            return adaptive_avg_pool(a, layer.size)
+            return by_loops.adaptive_avg_pool(a, layer.size)
         case ReLU():
             return by_loops.relu(a)
         case Flatten():
@@ -219,20 +219,6 @@ def rational_root(q: Fraction) -> Fraction:
     root = F(round(float(q.numerator) ** 0.5), round(float(q.denominator) ** 0.5))
     assert root * root == q
     return root
-
-
-def adaptive_avg_pool(a: Units, size: tuple[int, int]) -> Map:
-    """Pixel (y, x) belongs to cell (v, u) where v H < (y + 1) V and y V < (v + 1) H: the cell and the pixel overlap."""
-    channels, height, width = by_loops.shape(a)
-    connections: by_loops.Connections = {}
-    for c in range(channels):
-        for v in range(size[0]):
-            for u in range(size[1]):
-                inside = [(c, y, x) for y in range(height) for x in range(width)
-                          if v * height < (y + 1) * size[0] and y * size[0] < (v + 1) * height
-                          and u * width < (x + 1) * size[1] and x * size[1] < (u + 1) * width]
-                connections[c, v, u] = [(i, 1, F(1, len(inside))) for i in inside]
-    return by_loops.affine(a, connections, dict.fromkeys(connections, 0), learned=False)
 
 
 def defined_step(rule: Rule, m: Map, x: Array, R: Array) -> Step:

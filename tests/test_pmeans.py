@@ -5,13 +5,13 @@ from decimal import Decimal
 from math import inf
 from typing import Any
 
-import fisher_definition as by_loops
 import numpy as np
 import pytest
 from helpers import RULES, F, convert_numbers, fractions, mixed, relevance_for, takes, total, types_in
 
 from lrp_ref import Epsilon, Flat, Winner
 from lrp_ref.arrays import negative, ones_like, positive, same, square
+from lrp_ref.checks.definitions import fisher as by_loops
 from lrp_ref.layers.pmeans import PMeans
 from lrp_ref.relevance import step
 
