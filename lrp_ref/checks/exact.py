@@ -1,0 +1,136 @@
+"""Exact numbers: Fractions that refuse to become floats, maps frozen to rationals, Decimals at two precisions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import fields, replace
+from decimal import MAX_EMAX, MIN_EMIN, Context, localcontext
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+
+from lrp_ref.arrays import Array, convert_numbers
+from lrp_ref.layers import Layer
+from lrp_ref.linear_map import LinearMap
+
+DIGITS = (34, 50)
+
+
+class GuardedFraction(Fraction):
+    """p / q that stays a guarded p / q under + - * / ** abs; where the result would be a float it raises.
+
+    Fraction(1, 2) * 0.5 is a float without a word, and one such number spoils a proof by ==. Made deliberately from a
+    float, GuardedFraction(0.1), it is the rational number which that float is.
+    """
+
+    __slots__ = ()
+
+    def _operand(self, other: Any, sign: str) -> Any:
+        if isinstance(other, (int, Fraction)):
+            return other
+        if isinstance(other, (float, complex, np.generic)):
+            raise TypeError(f"{self} {sign} {other!r}: a {type(other).__name__} would turn exact arithmetic into "
+                            f"floats; make it GuardedFraction({other!r}) if that number is meant")
+        return None
+
+    def __add__(self, other: Any) -> Any:
+        other = self._operand(other, "+")
+        return NotImplemented if other is None else GuardedFraction(super().__add__(other))
+
+    def __sub__(self, other: Any) -> Any:
+        other = self._operand(other, "-")
+        return NotImplemented if other is None else GuardedFraction(super().__sub__(other))
+
+    def __mul__(self, other: Any) -> Any:
+        other = self._operand(other, "*")
+        return NotImplemented if other is None else GuardedFraction(super().__mul__(other))
+
+    def __truediv__(self, other: Any) -> Any:
+        other = self._operand(other, "/")
+        return NotImplemented if other is None else GuardedFraction(super().__truediv__(other))
+
+    __radd__ = __add__
+    __rmul__ = __mul__
+
+    def __rsub__(self, other: Any) -> Any:
+        return -self + other
+
+    def __rtruediv__(self, other: Any) -> Any:
+        other = self._operand(other, "/")
+        return NotImplemented if other is None else GuardedFraction(super().__rtruediv__(other))
+
+    def __pow__(self, exponent: Any, modulo: Any = None) -> Any:
+        if Fraction(self._operand(exponent, "**")).denominator != 1:
+            raise TypeError(f"({self}) ** ({exponent}) is no Fraction: use Decimal")
+        return GuardedFraction(super().__pow__(int(exponent)))
+
+    def __rpow__(self, base: Any, modulo: Any = None) -> Any:
+        raise TypeError(f"{base} ** ({self}) may be no Fraction: use Decimal, or an int as the exponent")
+
+    def __neg__(self) -> GuardedFraction:
+        return GuardedFraction(super().__neg__())
+
+    def __pos__(self) -> GuardedFraction:
+        return self
+
+    def __abs__(self) -> GuardedFraction:
+        return GuardedFraction(super().__abs__())
+
+    def __repr__(self) -> str:
+        return f"GuardedFraction({str(self)!r})"
+
+
+def guarded(nested: Any) -> Array:
+    """An array of guarded Fractions from nested lists of ints and texts: guarded([["17/90", 2], [-1, "0"]])."""
+    given = np.array(nested, dtype=object)
+    for number in given.flat:
+        if isinstance(number, (float, np.floating)):
+            raise ValueError(f"got the float {number!r} among exact numbers, needed ints, Fractions or texts: "
+                             f'write "{Fraction(number).limit_denominator(1000)}", or convert_numbers(x, '
+                             "GuardedFraction) for the rationals that floats are")
+    out = np.empty(given.shape, dtype=object)
+    out.reshape(-1)[:] = [GuardedFraction(int(n) if isinstance(n, np.integer) else n) for n in given.flat]
+    return out
+
+
+def exact(m: LinearMap, number: type = GuardedFraction) -> LinearMap:
+    """The map with its numbers taken as the rationals they are: what rules, cut-off and ledger see can be exact."""
+    return replace(m, **{f.name: frozen(getattr(m, f.name), number) for f in fields(m)})  # type: ignore[arg-type,type-var]
+
+
+def frozen(value: Any, number: type) -> Any:
+    """Arrays, and lists of arrays, in another number type; what is no array as it is; what was computed, forgotten."""
+    if isinstance(value, np.ndarray):
+        return convert_numbers(value, number) if value.dtype != bool else value
+    if isinstance(value, list) and value and isinstance(value[0], np.ndarray):
+        same = {id(part): frozen(part, number) for part in value}   # a pooling's weights may be one array many times
+        return [same[id(part)] for part in value]
+    return {} if isinstance(value, dict) else value
+
+
+def exact_map(layer: Layer, x: Array, number: type = GuardedFraction) -> tuple[Array, LinearMap]:
+    """(a, m): the map that the layer is at x, computed in x's floats and then taken as the rationals they are."""
+    a, m = layer.linearize(x)
+    return convert_numbers(a, number), exact(m, number)
+
+
+def settled(compute: Callable[[], Array], digits: Sequence[int] = DIGITS) -> Array:
+    """The float64 array nearest to what `compute` returns in Decimal, where two precisions agree on every number.
+
+    `compute` is called once per precision and makes its Decimals itself, so that nothing of one run is left in the
+    other. That both round to the same float64 is strong evidence and no proof; where they do not, it raises.
+    """
+    runs = []
+    for precision in digits:
+        with localcontext(Context(prec=precision, Emin=MIN_EMIN, Emax=MAX_EMAX)):
+            runs.append(np.asarray(compute()))
+    first, second = (run.astype(np.float64) for run in runs)
+    if first.shape != second.shape:
+        raise ValueError(f"got shapes {first.shape} and {second.shape} at {digits[0]} and {digits[1]} digits")
+    differ = ~(first == second)
+    if differ.any():
+        unit = tuple(map(int, np.argwhere(differ)[0]))
+        raise ValueError(f"unit {unit} rounds to {first[unit]!r} at {digits[0]} digits and to {second[unit]!r} at "
+                         f"{digits[1]}: too many digits cancel there for a value to count")
+    return second
