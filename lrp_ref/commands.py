@@ -33,11 +33,15 @@ if TYPE_CHECKING:
 Watch = Callable[[str], object]
 
 
+class Failed(Exception):
+    """A command's whole output, which says that something failed: it is printed, and the program ends with 1."""
+
+
 def run(options: Namespace, watch: Watch) -> str:
     """The text that a command prints, after all its files are written."""
     commands: dict[str, Callable[[Namespace, Watch], str]] = {
         "explain": explain_command, "figure": figure_command, "demo": demo_command, "models": models_command,
-        "layers": layers_command, "evaluate": evaluate_command,
+        "layers": layers_command, "evaluate": evaluate_command, "selfcheck": selfcheck_command,
     }
     return commands[options.command](options, watch)
 
@@ -172,6 +176,16 @@ def evaluate_command(options: Namespace, watch: Watch) -> str:
         return dumped({"count": options.count, "seed": options.seed, "average_precision": rows})
     return (f"average precision (VOC 2007, 11 points) on {options.count} test scenes, seed {options.seed}\n"
             f"{table}")
+
+
+def selfcheck_command(options: Namespace, watch: Watch) -> str:
+    from lrp_ref.checks import selfcheck
+
+    outcomes = selfcheck.selfcheck(options.full, watch)
+    printed = dumped(selfcheck.facts(outcomes)) if options.json else selfcheck.text(outcomes)
+    if selfcheck.failed(outcomes):
+        raise Failed(printed)
+    return printed
 
 
 def spare(option: str, path: str | None, *inputs: str) -> None:

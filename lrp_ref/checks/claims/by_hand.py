@@ -1,0 +1,95 @@
+"""Claims about conventions, on numbers worked by hand; and dense SIFT, which is floats, within a bound."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from lrp_ref import relevance
+from lrp_ref.arrays import Array
+from lrp_ref.checks.claims.case import Case
+from lrp_ref.checks.definitions import sift
+from lrp_ref.checks.examples import F, guarded, whole_numbers
+from lrp_ref.layers import AvgPool, Conv2D, DenseSift, Layer, Linear, MaxPool, ReLU
+from lrp_ref.rules import AlphaBeta, Epsilon, Flat, Gamma, Pass, Rule, Winner, WSquare, ZBox
+
+Row = tuple[str, Rule, str, str, str, str, str, str]
+
+# what; rule; weights of one output; bias; x; R; the relevance of each input; handed, bias, stabiliser, dead
+ONE_OUTPUT: list[Row] = [
+    ("z = 0, eps > 0: sign 0 = +1, the stabiliser takes R", Epsilon(F(1, 4)), "1 1", "0", "1 -1", "3", "12 -12",
+     "0 0 3 0"),
+    ("z = 0, eps = 0: dead", Epsilon(0), "1 1", "0", "1 -1", "3", "0 0", "0 0 0 3"),
+    ("z = -2, eps 1/2: -2 - 1/2", Epsilon(F(1, 2)), "1 -3", "0", "1 1", "5", "-2 6", "4 0 1 0"),
+    ("the bias' share is absorbed", Epsilon(0), "2 1", "-1", "1 3", "8", "4 6", "10 -2 0 0"),
+    # products 4 -3 2, bias -1: up 6, down -3 - 1
+    ("b- with beta", AlphaBeta(2, 1), "4 -1 2", "-1", "1 3 1", "12", "16 -9 8", "15 -3 0 0"),
+    ("b+ with alpha", AlphaBeta(2, 1), "4 -1 2", "2", "1 3 1", "12", "12 -12 6", "6 6 0 0"),
+    ("no negative product: -beta R is dead", AlphaBeta(2, 1), "4 1", "0", "1 2", "6", "8 4", "12 0 0 -6"),
+    ("no positive product: alpha R is dead", AlphaBeta(2, 1), "-4 1", "0", "1 -2", "6", "-4 -2", "-6 0 0 12"),
+    # z = 4 - 3 + 1 > 0: 4 + 2, -3, 1 + 1/2;  z = -2 < 0: 1, -3 - 3/2
+    ("gamma, z > 0", Gamma(F(1, 2)), "4 -1", "1", "1 3", "9", "12 -6", "6 3 0 0"),
+    ("gamma, z < 0", Gamma(F(1, 2)), "1 -1", "0", "1 3", "7", "-2 9", "7 0 0 0"),
+    ("gamma, z = 0: dead", Gamma(F(1, 2)), "1 -1", "0", "3 3", "7", "0 0", "0 0 0 7"),
+    # 2 + 3, -1 * 1 + 2 * 1 (high 2), no bias: 5 and 1
+    ("z-box", ZBox(-3, 2), "1 -1", "9", "2 1", "6", "5 1", "6 0 0 0"),
+    ("w-square, no bias", WSquare(), "1 -3", "9", "7 0", "20", "2 18", "20 0 0 0"),
+    ("flat, no bias", Flat(), "1 -3", "9", "7 0", "20", "10 10", "20 0 0 0"),
+]
+
+# what; rule; layer; image; relevance of the outputs, both as rows; the relevance of the pixels
+IMAGES: list[tuple[str, Rule, Layer, str, str, str]] = [
+    ("tied winners share evenly, also at 0", Winner(), MaxPool(2), "0 -1 5 2, 0 -3 5 5", "6 9", "3 0 3 0, 3 0 3 3"),
+    ("padding never wins and never ties", Winner(), MaxPool(2, 1, 1), "-2", "1 2, 4 8", "15"),
+    ("average pooling counts its padding", Epsilon(0), AvgPool((1, 2), 1, (0, 1)), "3 5", "2 4 6",
+     "7/2 17/2"),
+    ("flat: one over the pixels inside the image", Flat(), Conv2D(guarded([[[["1", "2", "3"]]]]), pad=(0, 1)), "7 0",
+     "6 8", "7 7"),
+    ("stride, padding and an uneven kernel", Epsilon(0),
+     Conv2D(guarded([[[["1", "2", "-1"]]]]), stride=(1, 2), pad=(0, 1)), "3 1 4", "5 18", "6 1 16"),
+    ("Pass hands R through a closed gate", Pass(), ReLU(), "-1 0 2", "3 4 5", "3 4 5"),
+]
+
+
+def numbers(text: str) -> Array:
+    return guarded(text.split())
+
+
+def image(text: str) -> Array:
+    return guarded([[[row.split() for row in text.split(",")]]])
+
+
+def conventions(full: bool) -> Iterator[Case]:
+    """sign 0 = +1, x/0 = 0, bias with its sign, absent signs dead, gamma by the sign of z, ties, padding: as by hand."""
+    for what, rule, weight, bias, x, R, wanted, columns in ONE_OUTPUT:
+        layer = Linear(numbers(weight)[:, None], numbers(bias))
+        a, m = layer.linearize(numbers(x)[None])
+        below, account = relevance.step(rule, m, a, numbers(R)[None])
+        holds = below[0].tolist() == numbers(wanted).tolist()
+        holds = holds and [column.item() for column in account.parts()] == numbers(columns).tolist()
+        yield Case(what, holds, (below,))
+    for what, rule, pooling, x, R, wanted in IMAGES:
+        a, m = pooling.linearize(image(x))
+        below, _ = relevance.step(rule, m, a, image(R))
+        yield Case(what, below.tolist() == image(wanted).tolist(), (below,))
+    layer = Linear(guarded([["1", "2", "0"], ["1", "-3", "4"], ["5", "1", "-1"]]), guarded(["0", "-2", "1"]))
+    a, m = layer.linearize(guarded([["1", "-1", "0"]]))
+    below, account = relevance.step(Epsilon(F(1, 4)), m, a, guarded([["3", "-5", "7"]]))
+    sums: list[Any] = [sum(column.flat) for column in account.parts()]
+    yield Case("three outputs of which one is 0", below.tolist() == [[F(116, 13), -8, 0]]
+               and sums == [F(116, 13) - 8, F(12, 13), F(41, 13), 0], (below,))
+
+
+ROUNDINGS = 1 << 11   # of a sum of some hundred terms, smoothed, filtered and normalised, on the scale of 512
+BOUND = 512 * ROUNDINGS * 2.0**-53
+
+
+def descriptors(full: bool) -> Iterator[Case]:
+    """Dense SIFT in float64 is the loops over frames, bins, pixels and orientations within 2^-33 of its scale 0 .. 255."""
+    for seed in range(4 if full else 1):
+        pixels = whole_numbers((1, 1, 15, 18), seed + 3, 0, 255) / 255
+        for layer in (DenseSift((3, 4), 3), DenseSift(3, 4, smoothing=None, window=2, flat=False, bounds=(1, 0, 16, 13))):
+            wanted = sift.descriptors(pixels[0, 0].tolist(), layer.sizes, layer.step, layer.smoothing, layer.window,
+                                      layer.contrast, layer.flat, layer.bounds)
+            off = float(abs(layer(pixels)[0] - wanted).max())
+            yield Case(f"sizes {layer.sizes}, seed {seed}", off <= BOUND, (), f"at most {off:.1g} off")
