@@ -109,9 +109,9 @@ def defined_fisher(m: FisherMap, n: int) -> Map:
 
 def read_off(m: LinearMap, a: Array) -> Map:
     """The map of a batch of one as connections, each read off with an input of 1 at one unit and 0 elsewhere."""
-    shape, connections = m.apply(a, ones_like).shape, {}
+    shape = m.apply(a, ones_like).shape
     bias = np.broadcast_to(m.bias, shape)[0]
-    connections = {j: [] for j in np.ndindex(shape[1:])}   # type: ignore[var-annotated]
+    connections: by_loops.Connections = {j: [] for j in np.ndindex(shape[1:])}
     for i in np.ndindex(a.shape[1:]):
         alone = 0 * a
         alone[0][i] = alone[0][i] + 1

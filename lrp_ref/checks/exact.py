@@ -87,7 +87,7 @@ def guarded(nested: Any) -> Array:
     for number in given.flat:
         if isinstance(number, (float, np.floating)):
             raise ValueError(f"got the float {number!r} among exact numbers, needed ints, Fractions or texts: "
-                             f'write "{Fraction(number).limit_denominator(1000)}", or convert_numbers(x, '
+                             f'write "{Fraction(float(number)).limit_denominator(1000)}", or convert_numbers(x, '
                              "GuardedFraction) for the rationals that floats are")
     out = np.empty(given.shape, dtype=object)
     out.reshape(-1)[:] = [GuardedFraction(int(n) if isinstance(n, np.integer) else n) for n in given.flat]

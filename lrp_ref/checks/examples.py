@@ -116,11 +116,13 @@ def two_with_a_rational_mean_square(x: Array) -> Array:
     return abs(np.stack([p * p - q * q + 2 * p * q, p * p - q * q - 2 * p * q], axis=1))
 
 
-STATISTICS = [guarded(["1", "-1/2", "3"]), guarded(["4", "9/4", "1/9"]), guarded(["-1", "3/2", "2"]),
-              guarded(["1/4", "-2", "0"])]
-MACHINE = [abs(mixed((4, 3), 61)), mixed((2, 4), 63), guarded(["1/4", "-2"])]      # support, alphas, bias
+Three = tuple[Array, Array, Array]
+STATISTICS: tuple[Array, Array, Array, Array] = (   # mean, variance, scale, shift
+    guarded(["1", "-1/2", "3"]), guarded(["4", "9/4", "1/9"]), guarded(["-1", "3/2", "2"]), guarded(["1/4", "-2", "0"]))
+MACHINE: Three = (abs(mixed((4, 3), 61)), mixed((2, 4), 63), guarded(["1/4", "-2"]))   # support, alphas, bias
 ROOT = guarded(["1/2", "1", "0"])
-MIXTURE = [guarded(["2/7", "5/7"]), mixed((2, 3), 63), abs(mixed((2, 3), 64)) + F(1, 2)]   # weights, means, variances
+MIXTURE: Three = (   # weights, means, variances
+    guarded(["2/7", "5/7"]), mixed((2, 3), 63), abs(mixed((2, 3), 64)) + F(1, 2))
 REGIONS = guarded([["1", "0", "1", "1"], ["1/2", "1", "0", "1/4"], ["0", "0", "0", "0"]])
 KERNEL = mixed((4, 1, 2, 3), 4)
 

@@ -50,7 +50,7 @@ def modulo(p: int, q: int) -> type[Residues]:
     return type(f"Modulo_{p}_{q}", (Residues,), {"primes": (p, q)})
 
 
-class Residues(np.ndarray):  # type: ignore[type-arg]
+class Residues(np.ndarray[Any, Any]):
     """An array of rational numbers: float64 values for comparisons, and their residues as int64, one array per prime.
 
     Its dtype is object and its own memory holds nothing, so that NumPy's C code, were it to pass by, would fail.
@@ -171,16 +171,16 @@ class Residues(np.ndarray):  # type: ignore[type-arg]
     def argmax(self, *axis: Any, **more: Any) -> Any:
         return self.value.argmax(*axis, **more)
 
-    def sum(self, axis: Any = None, keepdims: bool = False, **more: Any) -> Any:
+    def sum(self, axis: Any = None, keepdims: bool = False, **more: Any) -> Any:  # type: ignore[override]
         value, axes = last_axis(self.value, axis)
         residues = [last_axis(r, axis)[0].sum(axis=-1) % p for r, p in zip(self.residues, self.primes)]
         out = self.made(in_order(value), residues)
         return out.reshape([1 if n in axes else size for n, size in enumerate(self.shape)]) if keepdims else out
 
-    def max(self, axis: Any = None, keepdims: bool = False, **more: Any) -> Any:
+    def max(self, axis: Any = None, keepdims: bool = False, **more: Any) -> Any:  # type: ignore[override]
         return self.chosen(np.argmax, axis, keepdims)
 
-    def min(self, axis: Any = None, keepdims: bool = False, **more: Any) -> Any:
+    def min(self, axis: Any = None, keepdims: bool = False, **more: Any) -> Any:  # type: ignore[override]
         return self.chosen(np.argmin, axis, keepdims)
 
     def chosen(self, which: Any, axis: Any, keepdims: bool) -> Any:

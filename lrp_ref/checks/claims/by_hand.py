@@ -9,7 +9,8 @@ from lrp_ref import relevance
 from lrp_ref.arrays import Array
 from lrp_ref.checks.claims.case import Case
 from lrp_ref.checks.definitions import sift
-from lrp_ref.checks.examples import F, guarded, whole_numbers
+from lrp_ref.checks.exact import guarded
+from lrp_ref.checks.examples import F, whole_numbers
 from lrp_ref.layers import AvgPool, Conv2D, DenseSift, Layer, Linear, MaxPool, ReLU
 from lrp_ref.rules import AlphaBeta, Epsilon, Flat, Gamma, Pass, Rule, Winner, WSquare, ZBox
 
@@ -60,7 +61,7 @@ def image(text: str) -> Array:
 
 
 def conventions(full: bool) -> Iterator[Case]:
-    """sign 0 = +1, x/0 = 0, bias with its sign, absent signs dead, gamma by the sign of z, ties, padding: as by hand."""
+    """sign 0 = +1, x/0 = 0, bias with its sign, absent signs dead, gamma by the sign of z, ties, padding: by hand."""
     for what, rule, weight, bias, x, R, wanted, columns in ONE_OUTPUT:
         layer = Linear(numbers(weight)[:, None], numbers(bias))
         a, m = layer.linearize(numbers(x)[None])
@@ -85,10 +86,11 @@ BOUND = 512 * ROUNDINGS * 2.0**-53
 
 
 def descriptors(full: bool) -> Iterator[Case]:
-    """Dense SIFT in float64 is the loops over frames, bins, pixels and orientations within 2^-33 of its scale 0 .. 255."""
+    """Dense SIFT in float64 is the loops over frames, bins, pixels and orientations up to 2^-33, on a scale of 255."""
     for seed in range(4 if full else 1):
         pixels = whole_numbers((1, 1, 15, 18), seed + 3, 0, 255) / 255
-        for layer in (DenseSift((3, 4), 3), DenseSift(3, 4, smoothing=None, window=2, flat=False, bounds=(1, 0, 16, 13))):
+        other = DenseSift(3, 4, smoothing=None, window=2, flat=False, bounds=(1, 0, 16, 13))
+        for layer in (DenseSift((3, 4), 3), other):
             wanted = sift.descriptors(pixels[0, 0].tolist(), layer.sizes, layer.step, layer.smoothing, layer.window,
                                       layer.contrast, layer.flat, layer.bounds)
             off = float(abs(layer(pixels)[0] - wanted).max())

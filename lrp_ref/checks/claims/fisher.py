@@ -10,20 +10,19 @@ from typing import Any
 import numpy as np
 
 from lrp_ref import assignment, relevance
-from lrp_ref.arrays import Array, convert_numbers, ones_like, same, square
+from lrp_ref.arrays import Array, convert_numbers, divide, ones_like, same, square
 from lrp_ref.checks import definitions as loops
 from lrp_ref.checks.by_loops import defined_fisher
 from lrp_ref.checks.claims import case
 from lrp_ref.checks.claims.case import Case
 from lrp_ref.checks.claims.laws import per_sample, seeds
 from lrp_ref.checks.definitions import fisher
-from lrp_ref.checks.exact import settled
+from lrp_ref.checks.exact import guarded, settled
 from lrp_ref.checks.examples import (
     IRRATIONAL,
     MACHINE,
     STATISTICS,
     F,
-    guarded,
     mixed,
     relevance_for,
     sixteenths,
@@ -62,7 +61,7 @@ def equation_5(full: bool) -> Iterator[Case]:
                 holds = holds and all(below[n][i] == wanted.get(i, 0) for i in np.ndindex(below[n].shape))
                 whole = fisher.per_descriptor(there, R[n].tolist(), epsilon, below.shape[1])
                 holds = holds and below[n].sum(axis=1).tolist() == whole
-            kept = np.where(z == 0, F(0), R * abs(z) / np.where(z == 0, F(1), abs(z) + epsilon))
+            kept = divide(R * abs(z), abs(z) + epsilon) * (z != 0)
             holds = holds and per_sample(below) == per_sample(kept) == per_sample(account.handed)
             yield Case(f"map {seed}, eps {epsilon}", holds, (below,))
     m = fisher_map()
@@ -122,27 +121,30 @@ def chain(seed: int = 0) -> tuple[Network, Array]:
     return Network(layers), eighths((1, 9, 2), seed + 6) + 1 / 32   # so that no descriptor is a mean: a 0 never settles
 
 
-def explained(seed: int, epsilon: int) -> Any:
+def explained(seed: int, epsilon: int, which: int) -> Array:
+    """By the code: 0 the normalised vector, 1 R of the Fisher vector's dimensions, 2 R of its input."""
     network, x = chain(seed)
     exact = network.astype(Decimal)
-    return explain(exact, decimals(x), assignment.assign(exact, {FisherVector: Epsilon(epsilon)}), target=1)
+    e = explain(exact, decimals(x), assignment.assign(exact, {FisherVector: Epsilon(epsilon)}), target=1)
+    return (e.activations["svm"], e.relevances["l2"], e.relevance)[which][0]
 
 
-def formulas(seed: int, epsilon: int) -> tuple[Array, Array, Array]:
-    """(the normalised vector, R of the Fisher vector's dimensions, R of its input), from the formulas alone."""
+def formulas(seed: int, epsilon: int, which: int) -> Array:
+    """The same from the formulas alone."""
     network, x = chain(seed)
-    layer, svm = (network[name].astype(Decimal) for name in ("fisher", "svm"))
+    layer: Any = network["fisher"].astype(Decimal)
+    svm: Any = network["svm"].astype(Decimal)
     points, pi, mu, variance, coverage = (part.tolist() for part in (
-        decimals(x)[0], layer.weights, layer.means, layer.variances, layer.regions))   # type: ignore[attr-defined]
+        decimals(x)[0], layer.weights, layer.means, layer.variances, layer.regions))
     gamma = fisher.posteriors(points, pi, mu, variance, Decimal.exp, Decimal.sqrt)
     sigma = [[v.sqrt() for v in row] for row in variance]
     m = fisher.fisher_map(points, gamma, mu, sigma, [p.sqrt() for p in pi], [(2 * p).sqrt() for p in pi], coverage)
     z = [m.output[d,] for d in range(36)]
     top = fisher.improved([z[12 * r : 12 * r + 12] for r in range(3)], Decimal.sqrt)
-    R = [w * value for w, value in zip(svm.weight[:, 1], top)]   # type: ignore[attr-defined]
+    R = [w * value for w, value in zip(svm.weight[:, 1], top)]
     below = fisher.equation_5(m, R, Decimal(epsilon))
-    return tuple(np.array(values, dtype=object) for values in (   # type: ignore[return-value]
-        top, R, [[below.get((l, i), Decimal(0)) for i in range(2)] for l in range(9)]))
+    descriptors = [[below.get((l, i), Decimal(0)) for i in range(2)] for l in range(9)]
+    return np.array((top, R, descriptors)[which], dtype=object)
 
 
 def fisher_chain(full: bool) -> Iterator[Case]:
@@ -150,13 +152,9 @@ def fisher_chain(full: bool) -> Iterator[Case]:
     the code and the formulas round to the same float64."""
     for seed in seeds(full):
         for epsilon in (0, 100):
-            what = f"chain {seed}, eps {epsilon}"
-            yield agree(f"{what}: the vector", lambda s=seed, e=epsilon: explained(s, e).activations["svm"][0],
-                        lambda s=seed, e=epsilon: formulas(s, e)[0])
-            yield agree(f"{what}: R of its dimensions", lambda s=seed, e=epsilon: explained(s, e).relevances["l2"][0],
-                        lambda s=seed, e=epsilon: formulas(s, e)[1])
-            yield agree(f"{what}: R of the descriptors", lambda s=seed, e=epsilon: explained(s, e).relevance[0],
-                        lambda s=seed, e=epsilon: formulas(s, e)[2])
+            for n, what in enumerate(("the vector", "R of its dimensions", "R of the descriptors")):
+                yield agree(f"chain {seed}, eps {epsilon}: {what}", partial(explained, seed, epsilon, n),
+                            partial(formulas, seed, epsilon, n))
 
 
 def machine_formula(name: str, x: Any) -> list[Any]:
@@ -169,7 +167,8 @@ def machine_formula(name: str, x: Any) -> list[Any]:
 
     distance, rate = {"GaussianSVM": (squares, Decimal(1) / 4),
                       "ExponentialChiSquareSVM": (chi_squares, Decimal(1) / 3)}[name]
-    return fisher.machine(lambda v, y: (-rate * distance(v, y)).exp(), *(decimals(part).tolist() for part in MACHINE), x)
+    support, alphas, bias = (decimals(part).tolist() for part in MACHINE)
+    return fisher.machine(lambda v, y: (-rate * distance(v, y)).exp(), support, alphas, bias, x)
 
 
 def by_formula(name: str, x: Array) -> Array:
@@ -180,7 +179,8 @@ def by_formula(name: str, x: Array) -> Array:
         deviation = [(v + Decimal(layer.epsilon)).sqrt() for v in variance]
         output = loops.batch_norm(dict(np.ndenumerate(x)), mean, deviation, scale, shift).output
     elif name == "LRN, Caffe":
-        output = loops.lrn(dict(np.ndenumerate(x)), 5, Decimal(1e-4), Decimal(0.75), Decimal(1)).output
+        alpha, beta = Decimal(layer.alpha), Decimal(layer.beta)
+        output = loops.lrn(dict(np.ndenumerate(x)), 5, alpha, beta, Decimal(1)).output
     elif name == "PMeans, p = 5/2":
         columns = [fisher.p_means(column, Decimal(5) / 2, lambda b, e: b ** e) for column in x.T.tolist()]
         output = {(d,): z for d, (z, _) in enumerate(columns)}

@@ -136,7 +136,7 @@ def scaled(seed: int, number: Number, x: Array) -> Array:
 
 
 def gates(full: bool) -> Iterator[Case]:
-    """The gates that float64 chose are the exact ones: every ReLU's sign and every max-pooling's winners in Fractions."""
+    """The gates that float64 chose are the exact ones: the sign at every ReLU, the winners of every max-pooling."""
     undecided = units = 0
     cases = [("LeNet-sized", lenet(0), lenet_image(0))] + ([("VGG-16-shaped", vgg(0), vgg_image(0))] if full else [])
     for what, network, x in cases:

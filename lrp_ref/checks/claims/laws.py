@@ -9,10 +9,11 @@ from typing import Any
 import numpy as np
 
 from lrp_ref import assignment, network, relevance
-from lrp_ref.arrays import Array
+from lrp_ref.arrays import Array, divide
 from lrp_ref.checks import definitions as loops
 from lrp_ref.checks.by_loops import defined, defined_fisher, defined_step, input_of, read_off, units
 from lrp_ref.checks.claims.case import Case, same
+from lrp_ref.checks.exact import guarded
 from lrp_ref.checks.examples import (
     IRRATIONAL,
     LAYERS,
@@ -20,7 +21,6 @@ from lrp_ref.checks.examples import (
     STATISTICS,
     Example,
     F,
-    guarded,
     mixed,
     output_of,
     pairs,
@@ -66,7 +66,7 @@ def ledger(full: bool) -> Iterator[Case]:
 
 
 def network_ledger(full: bool) -> Iterator[Case]:
-    """R_L = R_0 + bias + stabiliser + dead summed over all layers of a network, and no layer receives what none gave."""
+    """R_L = R_0 + bias + stabiliser + dead, summed over all layers of a network."""
     for seed in seeds(full):
         chain, x = small_network(seed), mixed((2, 1, 6, 5), seed + 1)
         for rule in (Epsilon(0), Epsilon(F(1, 4)), AlphaBeta(2, 1), Gamma(F(1, 4)), ZPlus(), WSquare(), Flat()):
@@ -121,10 +121,12 @@ def as_defined(below: Array, account: Account, n: int, wanted: loops.Step) -> bo
 def dense_matrix(full: bool) -> Iterator[Case]:
     """Every rule is its formula on the matrix W and coverage c read off a map; Epsilon(0) is R = a * (W' (R / z))."""
     for seed in seeds(full):
+        read: dict[str, loops.Map] = {}
         for what, example, rule, a, m in pairs(LAYERS, samples=1, seed=seed + 20):
             R = relevance_for(output_of(a, m), seed + 9)
             below, account = relevance.step(rule, m, a, R)
-            there = read_off(m, a)
+            name = what.partition(" on ")[2]
+            there = read[name] = read[name] if name in read else read_off(m, a)
             holds = as_defined(below[0], account, 0, defined_step(rule, there, a[0], R[0]))
             if rule == Epsilon(0):
                 formula = loops.matrix_form(there, units(a[0]), units(R[0]))
@@ -217,20 +219,20 @@ MERGES = {
 
 
 def batch_norm(full: bool) -> Iterator[Case]:
-    """Merged into the layer below it is the same function; Epsilon(0) on it = Epsilon(0) on both where no output is 0."""
+    """Merged into the layer below, the same function; Epsilon(0) on it = Epsilon(0) on both where no output is 0."""
     for seed in seeds(full):
         for name, (chain, shape) in MERGES.items():
             x, merged = mixed(shape, seed + 8), network.merge_batchnorm(chain)
             yield Case(f"the same function, {name}", same(merged(x), chain(x)) and len(merged) == 1, (merged(x),))
             lower, upper = chain.activations(x)[1:]
-            R = np.where((lower == 0) | (upper == 0), F(0), relevance_for(upper, seed + 9))
+            R = relevance_for(upper, seed + 9) * ((lower != 0) & (upper != 0))
             below = chain.names[0]
             both = explain(chain, x, {below: Epsilon(0), "bn": Epsilon(0)}, R).relevance
             once = explain(merged, x, {below: Epsilon(0)}, R).relevance
             passed = explain(chain, x, {below: Epsilon(0), "bn": Pass()}, R).relevance
             yield Case(f"the same relevance, another than Pass, {name}", same(once, both) and not same(once, passed),
                        (once, passed))
-    bn = BatchNorm(*guarded([["1"], ["4"], ["2"], ["5"]]), epsilon=0)
+    bn = BatchNorm(guarded(["1"]), guarded(["4"]), guarded(["2"]), guarded(["5"]), epsilon=0)
     chain = Network([("fc", Linear(guarded([["1"], ["-1"]]))), ("bn", bn)])
     x, R = guarded([["3", "3"]]), guarded([["4"]])   # fc gives 3 - 3 = 0, bn (0 - 1) + 5 = 4
     both = explain(chain, x, {"fc": Epsilon(0), "bn": Epsilon(0)}, R).relevance
@@ -247,7 +249,7 @@ STEP = F(1, 1 << 40)   # shorter than the way to the next kink, in numbers as sm
 def difference_quotient(chain: Network, x: Array, R: Array, step: Any) -> Array:
     """d/dx_i sum_j s_j f_j(x) with f_j s_j = R_j: the exact slope of a piecewise linear function."""
     top = chain(x)
-    s = np.where(top == 0, F(0), R / np.where(top == 0, F(1), top))
+    s = divide(R, top)
     slope = 0 * x
     for i in np.ndindex(x.shape[1:]):
         moved = x.copy()
