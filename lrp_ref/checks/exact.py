@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import fields, replace
 from decimal import MAX_EMAX, MIN_EMIN, Context, localcontext
 from fractions import Fraction
+from math import gcd
 from typing import Any
 
 import numpy as np
@@ -25,60 +26,89 @@ class GuardedFraction(Fraction):
     """
 
     __slots__ = ()
+    _numerator: int     # Fraction's own, in lowest terms; without them the same results in three times the time
+    _denominator: int
 
-    def _operand(self, other: Any, sign: str) -> Any:
-        if isinstance(other, (int, Fraction)):
-            return other
+    def _ratio(self, other: Any, sign: str) -> tuple[int, int] | None:
+        """The other operand's numerator and denominator; None where it is for another type to say what to do."""
+        kind = type(other)
+        if kind is GuardedFraction or kind is Fraction:
+            return other._numerator, other._denominator
+        if isinstance(other, int):
+            return int(other), 1
         if isinstance(other, (float, complex, np.generic)):
-            raise TypeError(f"{self} {sign} {other!r}: a {type(other).__name__} would turn exact arithmetic into "
-                            f"floats; make it GuardedFraction({other!r}) if that number is meant")
+            raise TypeError(f"{self} {sign} {other!r}: a {kind.__name__} would turn exact arithmetic into floats; "
+                            f"make it GuardedFraction({other!r}) if that number is meant")
         return None
 
     def __add__(self, other: Any) -> Any:
-        other = self._operand(other, "+")
-        return NotImplemented if other is None else GuardedFraction(super().__add__(other))
+        ratio = self._ratio(other, "+")
+        if ratio is None:
+            return NotImplemented
+        n, d = ratio
+        return reduced(self._numerator * d + n * self._denominator, self._denominator * d)
 
     def __sub__(self, other: Any) -> Any:
-        other = self._operand(other, "-")
-        return NotImplemented if other is None else GuardedFraction(super().__sub__(other))
-
-    def __mul__(self, other: Any) -> Any:
-        other = self._operand(other, "*")
-        return NotImplemented if other is None else GuardedFraction(super().__mul__(other))
-
-    def __truediv__(self, other: Any) -> Any:
-        other = self._operand(other, "/")
-        return NotImplemented if other is None else GuardedFraction(super().__truediv__(other))
-
-    __radd__ = __add__
-    __rmul__ = __mul__
+        ratio = self._ratio(other, "-")
+        if ratio is None:
+            return NotImplemented
+        n, d = ratio
+        return reduced(self._numerator * d - n * self._denominator, self._denominator * d)
 
     def __rsub__(self, other: Any) -> Any:
         return -self + other
 
+    def __mul__(self, other: Any) -> Any:
+        ratio = self._ratio(other, "*")
+        if ratio is None:
+            return NotImplemented
+        return reduced(self._numerator * ratio[0], self._denominator * ratio[1])
+
+    def __truediv__(self, other: Any) -> Any:
+        ratio = self._ratio(other, "/")
+        if ratio is None:
+            return NotImplemented
+        return reduced(self._numerator * ratio[1], self._denominator * ratio[0])
+
     def __rtruediv__(self, other: Any) -> Any:
-        other = self._operand(other, "/")
-        return NotImplemented if other is None else GuardedFraction(super().__rtruediv__(other))
+        ratio = self._ratio(other, "/")
+        if ratio is None:
+            return NotImplemented
+        return reduced(ratio[0] * self._denominator, ratio[1] * self._numerator)
+
+    __radd__ = __add__
+    __rmul__ = __mul__
 
     def __pow__(self, exponent: Any, modulo: Any = None) -> Any:
-        if Fraction(self._operand(exponent, "**")).denominator != 1:
+        ratio = self._ratio(exponent, "**")
+        if ratio is None or ratio[1] != 1:
             raise TypeError(f"({self}) ** ({exponent}) is no Fraction: use Decimal")
-        return GuardedFraction(super().__pow__(int(exponent)))
+        return GuardedFraction(super().__pow__(ratio[0]))
 
     def __rpow__(self, base: Any, modulo: Any = None) -> Any:
         raise TypeError(f"{base} ** ({self}) may be no Fraction: use Decimal, or an int as the exponent")
 
     def __neg__(self) -> GuardedFraction:
-        return GuardedFraction(super().__neg__())
+        return reduced(-self._numerator, self._denominator)
 
     def __pos__(self) -> GuardedFraction:
         return self
 
     def __abs__(self) -> GuardedFraction:
-        return GuardedFraction(super().__abs__())
+        return reduced(abs(self._numerator), self._denominator)
 
     def __repr__(self) -> str:
         return f"GuardedFraction({str(self)!r})"
+
+
+def reduced(n: int, d: int) -> GuardedFraction:
+    """n / d in lowest terms."""
+    common = gcd(n, d) if d > 0 else -gcd(n, d)
+    if not common or not d:
+        raise ZeroDivisionError(f"{n} / {d} of exact numbers")
+    out = object.__new__(GuardedFraction)
+    out._numerator, out._denominator = n // common, d // common
+    return out
 
 
 def guarded(nested: Any) -> Array:

@@ -99,6 +99,18 @@ class Example:
         return exact_map(self.layer.astype(np.float64), convert_numbers(x, np.float64))
 
 
+def twins(x: Array) -> Array:
+    """The second number of the last axis equal to the first, so that opposite weights cancel."""
+    out = x.copy()
+    out[..., 1] = out[..., 0]
+    return out
+
+
+def coarse(x: Array) -> Array:
+    """-1, 0 or 1: full of ties."""
+    return (x > 0) * F(1) - (x < 0) * F(1)
+
+
 def signed_squares(x: Array) -> Array:
     """x |x|, whose signed root is x"""
     return x * abs(x)
@@ -124,15 +136,16 @@ ROOT = guarded(["1/2", "1", "0"])
 MIXTURE: Three = (   # weights, means, variances
     guarded(["2/7", "5/7"]), mixed((2, 3), 63), abs(mixed((2, 3), 64)) + F(1, 2))
 REGIONS = guarded([["1", "0", "1", "1"], ["1/2", "1", "0", "1/4"], ["0", "0", "0", "0"]])
-KERNEL = mixed((4, 1, 2, 3), 4)
+DENSE = np.concatenate([mixed((5, 2), 52), guarded([["2"], ["-2"], ["0"], ["0"], ["0"]])], axis=1)   # of twins: z = 0
+KERNEL = mixed((4, 1, 2, 3), 5)
 
 RATIONAL: dict[str, Example] = {
-    "Linear": Example(Linear(mixed((5, 3), 52), guarded(["2", "-3/2", "0"])), (5,)),
+    "Linear": Example(Linear(DENSE, guarded(["2", "-3/2", "0"])), (5,), twins),
     "Linear on rows, no bias": Example(Linear(mixed((4, 2), 3)), (3, 4)),
     "Conv2D": Example(Conv2D(KERNEL, guarded(["1/2", "-1", "0", "2"]), (1, 2), (2, 1), (2, 1), 2), (2, 3, 5)),
     "Conv2D, no bias": Example(Conv2D(mixed((3, 2, 3, 2), 6), pad=1), (2, 3, 4)),
-    "MaxPool": Example(MaxPool((3, 2), (2, 1), (1, 1)), (2, 4, 3)),
-    "MaxPool, ceil": Example(MaxPool(2, (3, 2), (0, 1), ceil=True), (2, 4, 3)),
+    "MaxPool": Example(MaxPool((3, 2), (2, 1), (1, 1)), (2, 4, 3), coarse),
+    "MaxPool, ceil": Example(MaxPool(2, (3, 2), (0, 1), ceil=True), (2, 4, 3), coarse),
     "AvgPool": Example(AvgPool((2, 3), (1, 2), (1, 2)), (2, 3, 4)),
     "AvgPool inside, ceil": Example(AvgPool((2, 3), 2, (1, 1), ceil=True, count_pad=False), (2, 4, 3)),
     "AvgPool, ceil": Example(AvgPool((3, 2), (2, 3), (1, 1), ceil=True), (2, 4, 5)),
@@ -148,8 +161,8 @@ RATIONAL: dict[str, Example] = {
     "RegionMean": Example(RegionMean(guarded(["4", "0", "3/2"])), (6,)),
     "PMeans, mean": Example(PMeans(1), (4, 3), abs),
     "PMeans, p = 2": Example(PMeans(2), (2, 5), two_with_a_rational_mean_square),
-    "PMeans, maximum": Example(PMeans(inf), (4, 3), abs),
-    "SpreadLinear": Example(SpreadLinear(mixed((5, 3), 52), guarded(["2", "-3/2", "0"])), (5,)),
+    "PMeans, maximum": Example(PMeans(inf), (4, 3), lambda x: abs(coarse(x))),
+    "SpreadLinear": Example(SpreadLinear(DENSE, guarded(["2", "-3/2", "0"])), (5,), twins),
     "IntersectionSVM": Example(IntersectionSVM(*MACHINE), (3,), abs),
     "ChiSquareSVM": Example(ChiSquareSVM(*MACHINE), (3,), abs),
     "NegativeChiSquareSVM": Example(NegativeChiSquareSVM(*MACHINE), (3,), abs),

@@ -71,8 +71,11 @@ class Residues(np.ndarray[Any, Any]):
         if x.dtype == object:
             return cls.made(x.astype(np.float64), [rational_residues(x, p) for p in cls.primes])
         value = x.astype(np.float64)
-        if not (np.isfinite(value).all() and (value == x).all()):
-            raise ValueError("got numbers that are no float64, or not finite, to take modulo primes")
+        if x.dtype.kind in "iu":
+            return cls.made(value, [(x % p).astype(np.int64) for p in cls.primes])
+        if not np.isfinite(value).all():
+            raise ValueError(f"got {value.flat[int((~np.isfinite(value)).argmax())]} to take modulo primes, needed "
+                             "finite numbers")
         return cls.made(value, [float_residues(value, p) for p in cls.primes])
 
     @classmethod

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from fractions import Fraction
 from typing import Any
 
@@ -36,31 +36,33 @@ CHOICES: dict[str, Callable[[Network], dict[str, Rule]]] = {
 }
 
 
-def ledger_case(name: str, network: Network, x: Array, rules: Callable[[Network], dict[str, Rule]]) -> Case:
-    """The ledger of one explanation: unit by unit, in total, and R_L = R_0 + what was absorbed."""
-    def compute(number: Number) -> Case:
-        chain = network.astype(number)
-        e = explain(chain, number(x), rules(chain), target=3)
-        total = e.ledger.total()
-        holds = all(closes(account) for _, account in e.ledger) and case.same(
-            total["received"], e.relevance.sum(axis=(1, 2, 3)) + total["bias"] + total["stabiliser"] + total["dead"])
-        holds = holds and case.same(total["received"], e.start.sum(axis=1)) and bool(e.relevance.any())
-        return Case(name, holds, (e.relevance, *total.values()))
+def ledgers(network: Network, x: Array, names: Iterable[str], seed: int) -> list[Case]:
+    """The ledger of one explanation per choice of rules: unit by unit, and R_L = R_0 + what was absorbed."""
+    def compute(number: Number) -> list[Case]:
+        chain, image = network.astype(number), number(x)
+        cases = []
+        for name in names:
+            e = explain(chain, image, CHOICES[name](chain), target=3)
+            total = e.ledger.total()
+            absorbed = total["bias"] + total["stabiliser"] + total["dead"]
+            holds = all(closes(account) for _, account in e.ledger) and bool(e.relevance.any())
+            holds = holds and case.same(e.start.sum(axis=1), e.relevance.sum(axis=(1, 2, 3)) + absorbed)
+            cases.append(Case(f"{name}, seed {seed}", holds, (e.relevance, *total.values())))
+        return cases
     return modulo_primes(compute)
 
 
 def lenet_ledger(full: bool) -> Iterator[Case]:
-    """LeNet-sized (28 x 28, 61 706 weights): the ledger at every unit and in total, R_L = R_0 + what was absorbed."""
+    """LeNet-sized (28 x 28, 61 706 weights): the ledger at every unit, and R_L = R_0 + what was absorbed."""
     for seed in range(4 if full else 1):
-        for name, rules in CHOICES.items():
-            yield ledger_case(f"{name}, seed {seed}", lenet(seed), lenet_image(seed), rules)
+        yield from ledgers(lenet(seed), lenet_image(seed), CHOICES, seed)
 
 
 def vgg_ledger(full: bool) -> Iterator[Case]:
-    """VGG-16's thirteen convolutions at an eighth of the channels, 32 x 32: the ledger, as above."""
-    for seed in range(2 if full else 1):
-        for name, rules in CHOICES.items() if full else [*CHOICES.items()][2:3]:
-            yield ledger_case(f"{name}, seed {seed}", vgg(seed), vgg_image(seed), rules)
+    """VGG-16's thirteen convolutions at an eighth of the channels, 32 x 32 pixels: the ledger at every unit, and R_L =
+    R_0 + what was absorbed."""
+    for seed in range(2):
+        yield from ledgers(vgg(seed), vgg_image(seed), CHOICES, seed)
 
 
 def relevance_of(network: Network, x: Array, rules: dict[str, Rule], target: Any = 3) -> Array:
