@@ -11,7 +11,7 @@ demo: $(VENV)/.installed
 	$(BIN)/lrp-ref demo --output out/figure1.png
 
 test: $(VENV)/.test
-	$(BIN)/python -m pytest -q -n 2 $(PYTEST_ARGS)
+	$(BIN)/python -m pytest -q -n 2 --dist loadgroup $(PYTEST_ARGS)
 
 $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)
@@ -24,14 +24,16 @@ $(VENV)/.test: $(VENV)/.installed
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e .[test]
 	touch $@
 
-# zennit and captum beside us. Their own requirements would bring another torch (gigabytes) and a torchvision that does
-# not import beside the CPU build, so they come without them; where torchvision does not import, a stand-in serves.
+# zennit and captum beside us, and scikit-image, whose Fisher vectors need scikit-learn. What zennit and captum require
+# would bring another torch (gigabytes) and a torchvision that does not import beside the CPU build, so they come without
+# it; where torchvision does not import, a stand-in serves.
 peers: $(PEERS)/.installed
-$(PEERS)/.installed: setup.cfg
+$(PEERS)/.installed: setup.cfg Makefile
 	$(PYTHON) -m venv $(PEERS)
 	$(PEERS)/bin/python -m pip install --quiet --disable-pip-version-check torch==2.13.0
 	$(PEERS)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps zennit==0.5.1 captum==0.9.0
-	$(PEERS)/bin/python -m pip install --quiet --disable-pip-version-check click tqdm matplotlib packaging -e .[test]
+	$(PEERS)/bin/python -m pip install --quiet --disable-pip-version-check click tqdm matplotlib packaging \
+	  scikit-image scikit-learn -e .[test]
 	$(PEERS)/bin/python -c "import torchvision" 2>/dev/null || \
 	  cp -r tests/standin/torchvision $$($(PEERS)/bin/python -c "import sysconfig; print(sysconfig.get_path('purelib'))")
 	$(PEERS)/bin/python -c "import zennit.composites, captum.attr"
@@ -39,6 +41,7 @@ $(PEERS)/.installed: setup.cfg
 
 bench: peers
 	$(PEERS)/bin/python benchmarks/bench.py
+	$(PEERS)/bin/python benchmarks/fisher.py
 
 clean:
 	rm -rf $(VENV) $(PEERS) out build dist *.egg-info

@@ -4,23 +4,15 @@ Every row is the median of several rounds; a round times each candidate once, so
 """
 
 import argparse
-import json
-import os
-import platform
 import statistics
-import subprocess
-import sys
-import time
-from pathlib import Path
 
-CORES = "2"
-for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
-    os.environ.setdefault(variable, CORES)
+from timing import CORES, alternate, clock, medians, now, python, write  # first: it sets the number of threads
 
-import numpy as np  # noqa: E402
-from vgg import vgg16  # noqa: E402
+# isort: split
+import numpy as np
+from vgg import vgg16
 
-from lrp_ref import AlphaBeta, Conv2D, Epsilon, Linear, assign, explain  # noqa: E402
+from lrp_ref import AlphaBeta, Conv2D, Epsilon, Linear, assign, explain
 
 RULES = {"alpha-beta": AlphaBeta(2, 1), "epsilon": Epsilon(1e-6)}
 
@@ -28,8 +20,8 @@ RULES = {"alpha-beta": AlphaBeta(2, 1), "epsilon": Epsilon(1e-6)}
 def products(network, x, rule, number):
     """The matrix products that no implementation of the rule can avoid: [(rows, inner, columns, how many)].
 
-    Forward one; epsilon one more forwards and one backwards; alpha-beta two and two (on the image, of both signs, four
-    and four), the two stacked.
+    Forward one; epsilon, which divides by what the forward pass has left, one backwards; alpha-beta two forwards and
+    two backwards (on the image, of both signs, four and four), the two stacked.
     """
     shapes = []
     for (_, layer), shape in zip(network, network.shapes(x.shape)):
@@ -40,22 +32,24 @@ def products(network, x, rule, number):
             p = int(np.prod(layer.output_shape(shape)[2:]))
         else:
             (k, o), p = layer.weight.shape, 1
-        stack = 2 if rule == "alpha-beta" else 1
-        times = 2 if rule == "alpha-beta" and shape == x.shape else 1
-        shapes += [(o, k, p, 1), (stack * o, k, p, times), (k, stack * o, p, times)]
+        if rule == "epsilon":
+            shapes += [(o, k, p, 1), (k, o, p, 1)]
+        else:
+            times = 2 if shape == x.shape else 1
+            shapes += [(o, k, p, 1), (2 * o, k, p, times), (k, 2 * o, p, times)]
     return shapes
 
 
 def bare(shapes, number):
-    """Seconds for those products and nothing else, the operands there already."""
+    """Seconds for those products and nothing else, the operands there already; no result."""
     seconds = 0.0
     for rows, inner, columns, times in shapes:
         a, b = np.full((rows, inner), 0.5, number), np.full((inner, columns), 0.5, number)
-        begin = time.perf_counter()
+        begin = now()
         for _ in range(times):
             a @ b
-        seconds += time.perf_counter() - begin
-    return seconds
+        seconds += now() - begin
+    return seconds, None
 
 
 def to_torch(network):
@@ -96,13 +90,13 @@ def zennit(module, x, rule, target):
     kinds = (Convolution, AnyLinear, torch.nn.Linear)
     composite = LayerMapComposite([(Activation, Pass()), *((kind, make()) for kind in kinds)])
     image = torch.from_numpy(x).requires_grad_()
-    begin = time.perf_counter()
+    begin = now()
     with composite.context(module) as hooked:
         scores = hooked(image)
         start = torch.zeros_like(scores)
         start[0, target] = scores[0, target].detach()
         relevance, = torch.autograd.grad(scores, image, grad_outputs=start)
-    return time.perf_counter() - begin, relevance.numpy()
+    return now() - begin, relevance.numpy()
 
 
 def vgg_rows(rounds):
@@ -115,35 +109,28 @@ def vgg_rows(rounds):
         network = vgg16(number)
         module = to_torch(network)
         x = np.random.default_rng(1).normal(size=(1, 3, 224, 224)).astype(number)
-        for name, rule in RULES.items():
-            rules = assign(network, {Conv2D: rule, Linear: rule})
-            shapes = products(network, x, name, number)
-            seconds = {"ours": [], "zennit": [], "bare": []}
-            for _ in range(rounds + 1):
-                begin = time.perf_counter()
-                e = explain(network, x, rules)
-                seconds["ours"].append(time.perf_counter() - begin)
-                spent, theirs = zennit(module, x, name, int(e.scores[0].argmax()))
-                seconds["zennit"].append(spent)
-                seconds["bare"].append(bare(shapes, number))
-            gap = float(abs(e.relevance - theirs).max() / abs(theirs).max())
-            times = {who: statistics.median(values[1:]) for who, values in seconds.items()}   # the first warms up
-            flop = sum(2 * r * i * c * n for r, i, c, n in shapes)
-            rows.append({"rule": name, "number": number.__name__, "gflop": flop / 1e9, **times, "gap": gap,
-                         "zennit/ours": times["zennit"] / times["ours"], "ours/bare": times["ours"] / times["bare"]})
+        for name in RULES:
+            rows.append(vgg_row(network, module, x, name, rounds))
             show(rows[-1])
     return rows
+
+
+def vgg_row(network, module, x, name, rounds):
+    number, rules = network.number, assign(network, {Conv2D: RULES[name], Linear: RULES[name]})
+    shapes, target = products(network, x, name, number), int(network(x)[0].argmax())
+    seconds, results = alternate({"ours": lambda: clock(lambda: explain(network, x, rules, target).relevance),
+                                  "zennit": lambda: zennit(module, x, name, target),
+                                  "bare": lambda: bare(shapes, number)}, rounds)
+    gap = float(abs(results["ours"] - results["zennit"]).max() / abs(results["zennit"]).max())
+    times, flop = medians(seconds), sum(2 * r * i * c * n for r, i, c, n in shapes)
+    return {"rule": name, "number": number.__name__, "gflop": flop / 1e9, **times, "gap": gap,
+            "zennit/ours": times["zennit"] / times["ours"], "ours/bare": times["ours"] / times["bare"]}
 
 
 def show(row):
     print(f"{row['rule']:<11} {row['number']:<8} {row['gflop']:7.1f} GFLOP  ours {row['ours']:6.2f} s  zennit "
           f"{row['zennit']:6.2f} s  bare {row['bare']:6.2f} s  zennit/ours {row['zennit/ours']:5.2f}  ours/bare "
           f"{row['ours/bare']:5.2f}  largest difference {row['gap']:.1e}", flush=True)
-
-
-def python(code, *arguments):
-    """What a fresh interpreter prints."""
-    return subprocess.run([sys.executable, "-c", code, *arguments], check=True, capture_output=True, text=True).stdout
 
 
 CAFFENET = """
@@ -186,12 +173,7 @@ def main():
     print(", ".join(f"{name} {value:.3f} s" for name, value in starts.items()), flush=True)
     print("VGG-16, one image of 224 x 224, forward and relevance to the pixels, ledger included:", flush=True)
     rows = vgg_rows(options.rounds)
-    machine = {"processor": platform.processor() or platform.machine(), "python": platform.python_version(),
-               "numpy": np.__version__, "threads": CORES}
-    Path(options.output).parent.mkdir(parents=True, exist_ok=True)
-    result = {"machine": machine, "caffenet": caffenet, "starts": starts, "vgg16": rows}
-    Path(options.output).write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
-    print(f"written to {options.output}")
+    write(options.output, caffenet=caffenet, starts=starts, vgg16=rows)
 
 
 if __name__ == "__main__":

@@ -96,8 +96,8 @@ def ones_like(w: Array) -> Array:
 
 
 def sign(z: Array) -> Array:
-    """sign z, with sign(0) = +1"""
-    return np.where(z >= 0, constant(1, z), constant(-1, z))
+    """sign z = 1 - 2 (z < 0), so that sign(0) = +1"""
+    return constant(1, z) - (z < 0) * constant(2, z)   # np.where is several times slower on mixed signs
 
 
 def divide(x: Array, z: Array) -> Array:

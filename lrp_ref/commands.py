@@ -9,20 +9,19 @@ from collections.abc import Callable, Iterator
 from importlib import resources
 from pathlib import Path
 from textwrap import fill
-from typing import TYPE_CHECKING, Any
-
-import numpy as np
+from typing import TYPE_CHECKING
 
 from lrp_ref import report
 from lrp_ref.arrays import Array
 from lrp_ref.assignment import Rules, is_fisher
 from lrp_ref.bundled import BUNDLED, find_model, knows, parameters, ready
-from lrp_ref.files import writable, writing
+from lrp_ref.evaluation import evaluate_command
 from lrp_ref.heatmap import heatmap, limit_of
 from lrp_ref.layer_table import by, layer_rows, layer_table
 from lrp_ref.models import Model
 from lrp_ref.network import Network
 from lrp_ref.options import KNOWS, parser
+from lrp_ref.outputs import dumped, save_arrays, spare, writes_arrays
 from lrp_ref.photograph import read_photograph
 from lrp_ref.relevance import explain
 from lrp_ref.rule_names import rules_for
@@ -48,13 +47,11 @@ def run(options: Namespace, watch: Watch) -> str:
 
 def explain_command(options: Namespace, watch: Watch) -> str:
     spare("--output", options.output, options.image, options.model)   # before the work, not after it
-    spare("--save", options.save, options.image, options.model)
+    writes_arrays(options.save, options.image, options.model)
     if options.output:
         from lrp_ref.picture import image_format, save_heatmap
 
         image_format(options.output)
-    if options.save and Path(options.save).suffix != ".npz":
-        raise ValueError(f"got --save {options.save}, needed a name that ends in .npz")
     model = ready(options.model, options.size)
     target = None if options.target is None else model.class_index(options.target)
     rules = rules_for(model, model.chain, options.rule, options.first, options.cutoff)
@@ -71,9 +68,8 @@ def explain_command(options: Namespace, watch: Watch) -> str:
         save_heatmap(options.output, values[0], pixels.shape[:2], options.colours,
                      None if options.percentile == 100 else limit)
     if options.save:
-        with writing(options.save) as temporary, open(temporary, "wb") as file:
-            np.savez_compressed(file, relevance=e.relevance, heatmap=values, scores=e.scores, target=index,
-                                rules=json.dumps(report.names(rules)))
+        save_arrays(options.save, {"relevance": e.relevance, "heatmap": values, "scores": e.scores, "target": index,
+                                   "rules": json.dumps(report.names(rules))})
     if options.json:
         return dumped({"image": options.image, "model": options.model, **report.facts(model, network, e, index, rules),
                        "output": options.output, "save": options.save})
@@ -162,22 +158,6 @@ def layers_command(options: Namespace, watch: Watch) -> str:
     return dumped(rows) if options.json else layer_table(model, rows)
 
 
-def evaluate_command(options: Namespace, watch: Watch) -> str:
-    from lrp_ref.evaluate import evaluate
-
-    for option, value, least in (("--count", options.count, 1), ("--seed", options.seed, 0)):
-        if value < least:
-            raise ValueError(f"got {option} {value}, needed at least {least}")
-    model = ready(options.model, options.size)
-    table = evaluate({Path(options.model).name: model}, options.count, options.seed, watch)
-    if options.json:
-        rows = {name: {column: None if np.isnan(value) else value   # NaN, of a class in no scene, is not JSON
-                       for column, value in zip(table.columns[1:], values)} for name, *values in table.rows}
-        return dumped({"count": options.count, "seed": options.seed, "average_precision": rows})
-    return (f"average precision (VOC 2007, 11 points) on {options.count} test scenes, seed {options.seed}\n"
-            f"{table}")
-
-
 def selfcheck_command(options: Namespace, watch: Watch) -> str:
     from lrp_ref.checks import selfcheck
 
@@ -186,14 +166,3 @@ def selfcheck_command(options: Namespace, watch: Watch) -> str:
     if selfcheck.failed(outcomes):
         raise Failed(printed)
     return printed
-
-
-def spare(option: str, path: str | None, *inputs: str) -> None:
-    """An error if nothing can be written to `path`, or if it is one of the files that are read."""
-    for other in inputs if path and writable(path).exists() else ():
-        if path and Path(other).exists() and Path(path).samefile(other):
-            raise ValueError(f"got {option} {path}, an input that would be lost: choose another path")
-
-
-def dumped(values: Any) -> str:
-    return json.dumps(values, indent=2, allow_nan=False)

@@ -158,7 +158,8 @@ def from_sklearn(sift: DenseSift, pca: Any, gmm: Any, svm: Any, regions: Any = P
     svm      LinearSVC, SVC(kernel="linear") of two classes, or OneVsRestClassifier of either, fitted on the normalised
              Fisher vectors, which are what the model gives with svm=None. Two classes have one score, the second's
     regions  as `regions_of` takes them
-    tallest  a photograph with more rows is made so tall, in its own proportions (480 as in the reference setup)
+    tallest  a photograph with more rows is made so tall, in its own proportions (480 as in the reference setup); None:
+             the model asks for a size, model.at_size((H, W))
     """
     refuse(not isinstance(sift, DenseSift), f"from_sklearn got sift={sift!r}, needed a DenseSift layer")
     weight, bias = projection(pca)
@@ -196,9 +197,10 @@ def projection(pca: Any) -> tuple[Array, Array | None]:
     fitted(pca, "PCA")
     weight = np.array(pca.components_.T)
     if pca.whiten:
-        refuse(not (pca.explained_variance_ > 0).all(), "from_sklearn got a whitened PCA with a component of variance "
-               "0: fit it with fewer components")
-        weight = weight / np.sqrt(pca.explained_variance_)
+        deviations = np.sqrt(pca.explained_variance_)   # PCA itself takes those below its rounding to be that large
+        refuse(not (deviations >= np.finfo(deviations.dtype).eps).all(), "from_sklearn got a whitened PCA with a "
+               "component of variance 0, or as small as its rounding: fit it with fewer components")
+        weight = weight / deviations
     return weight, -(pca.mean_ @ weight) if np.any(pca.mean_) else None
 
 
@@ -224,7 +226,8 @@ def linear_scores(svm: Any) -> tuple[Array, Array, tuple[str, ...]]:
                "lrp_ref.layers.svm for other kernels")
         refuse(len(svm.classes_) > 2, f"from_sklearn got an SVC of {len(svm.classes_)} classes, which compares them "
                "one versus one and has no score per class: use OneVsRestClassifier(SVC(kernel='linear')) or LinearSVC")
-    names = svm.classes_ if len(svm.coef_) > 1 else svm.classes_[-1:]
-    bias = np.broadcast_to(np.asarray(svm.intercept_, dtype=svm.coef_.dtype), len(svm.coef_))
-    return np.array(svm.coef_.T), np.array(bias), tuple(map(str, names))
+    weight = np.array(svm.coef_.toarray() if hasattr(svm.coef_, "toarray") else svm.coef_)   # sparse, or not
+    names = svm.classes_ if len(weight) > 1 else svm.classes_[-1:]
+    bias = np.broadcast_to(np.asarray(svm.intercept_, dtype=weight.dtype), len(weight))
+    return weight.T, np.array(bias), tuple(map(str, names))
 

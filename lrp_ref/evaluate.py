@@ -45,15 +45,49 @@ class Table:
 
     def __str__(self) -> str:
         """Columns aligned, three decimals, a dash where there is no number."""
-        cells = [self.columns, *((name, *map(_cell, numbers)) for name, *numbers in self.rows)]
-        widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
-        return "\n".join("  ".join([line[0].ljust(widths[0]),
-                                    *(c.rjust(w) for c, w in zip(line[1:], widths[1:], strict=True))])
-                         for line in cells)
+        return aligned([self.columns, *((name, *map(cell, numbers)) for name, *numbers in self.rows)])
 
 
-def _cell(number: float) -> str:
-    return "-" if math.isnan(number) else f"{number:.3f}"
+def aligned(lines: Sequence[Sequence[str]]) -> str:
+    """Names to the left, numbers to the right of their columns."""
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    return "\n".join("  ".join([line[0].ljust(widths[0]),
+                                *(c.rjust(w) for c, w in zip(line[1:], widths[1:], strict=True))])
+                     for line in lines)
+
+
+def cell(number: float) -> str:
+    """Three decimals, never -0.000; a dash where there is no number."""
+    return "-" if math.isnan(number) else f"{number:z.3f}"
+
+
+class Seen(Protocol):
+    """An image whose truth is known: what is in it, and where; per class, in a collection's order."""
+
+    @property
+    def image(self) -> Any: ...     # as a model prepares it
+    @property
+    def masks(self) -> Labels: ...      # (C, H, W): where each class is to be seen
+    @property
+    def labels(self) -> Labels: ...     # (C,): the class is to be seen
+    @property
+    def counted(self) -> Labels: ...    # (C,): and where it is not, that is certain
+
+
+@dataclass(frozen=True, eq=False)
+class Collection:
+    """What models are tested on: images with their names, and scores (N, C) of baselines that are no models.
+
+    title    what the images are, in words that follow "on": 300 test scenes, seed 2016
+    explain  the positions of those whose maps are looked at; every image counts in the average precision
+    """
+
+    title: str
+    classes: tuple[str, ...]
+    names: Sequence[str]
+    scenes: Sequence[Seen]
+    explain: Sequence[int]
+    baselines: Mapping[str, Numbers]
 
 
 def average_precision(scores: ArrayLike, labels: ArrayLike) -> float:
@@ -74,21 +108,34 @@ def average_precision(scores: ArrayLike, labels: ArrayLike) -> float:
     return math.fsum(precision[10 * hits >= t * hits[-1]].max() for t in range(11)) / 11
 
 
+def knows_all(model: Classifier, classes: Sequence[str], name: str = "the model") -> None:
+    """An error unless the model knows every class."""
+    missing = [one for one in classes if one not in model.classes]
+    if missing:
+        raise ValueError(f"{name} knows {', '.join(model.classes)} but not {', '.join(missing)}: "
+                         f"it can only be evaluated on images of its own classes")
+
+
 def predictions(model: Classifier, images: Iterable[Any], classes: Sequence[str] = CLASSES) -> Numbers:
     """f_c(image): the scores (N, C) of a model, its columns in the order of `classes`."""
-    missing = [name for name in classes if name not in model.classes]
-    if missing:
-        raise ValueError(f"the model knows {', '.join(model.classes)} but not {', '.join(missing)}: "
-                         f"it can only be evaluated on images of its own classes")
+    knows_all(model, classes)
     columns = [list(model.classes).index(name) for name in classes]
-    networks: dict[tuple[int, ...], Any] = {}  # building one can cost more than running it
-    scores = []
+    network, scores = kept(model), []
     for image in images:
         x = model.prepare(image)
-        if x.shape not in networks:
-            networks[x.shape] = model.network(x.shape)
-        scores.append(networks[x.shape](x))
+        scores.append(network(x.shape)(x))
     return np.concatenate(scores)[:, columns]
+
+
+def kept(model: Classifier) -> Callable[[tuple[int, ...]], Any]:
+    """model.network, the last one kept for as long as the shape stays: building one can cost more than running it."""
+    last: list[Any] = [None, None]
+
+    def network(shape: tuple[int, ...]) -> Any:
+        if last[0] != shape:
+            last[:] = shape, model.network(shape)
+        return last[1]
+    return network
 
 
 def histogram_baseline(scenes: Sequence[Scene], others: Sequence[Scene]) -> Numbers:
@@ -113,37 +160,45 @@ def _kernel(h: Numbers, k: Numbers) -> Numbers:
     return np.exp(-WIDTH * ((h * h).sum(axis=1)[:, None] + (k * k).sum(axis=1) - 2 * h @ k.T))
 
 
-def precision_table(labels: Labels, columns: Mapping[str, Numbers],
-                    classes: Sequence[str] = CLASSES) -> Table:
+def precision_table(labels: Labels, columns: Mapping[str, Numbers], classes: Sequence[str] = CLASSES,
+                    counted: Labels | None = None) -> Table:
     """AP of each column's scores (N, C) per class, beside prevalence; the last row is the mean of the rows.
 
     Prevalence is what scores without any meaning reach. A class that is never to be seen has no average
-    precision (NaN) and does not count in the mean.
+    precision (NaN) and does not count in the mean. Where `counted` (N, C) is False, an image is neither positive
+    nor negative for a class.
     """
-    numbers = np.array([labels.mean(axis=0), *(
-        [average_precision(s[:, c], labels[:, c]) for c in range(len(classes))] for s in columns.values())]).T
+    use = np.ones(labels.shape, bool) if counted is None else counted
+    numbers = np.array([(labels & use).sum(axis=0) / np.maximum(use.sum(axis=0), 1), *(
+        [average_precision(s[use[:, c], c], labels[use[:, c], c]) for c in range(len(classes))]
+        for s in columns.values())]).T
     seen = numbers[labels.any(axis=0)]
     mean = seen.mean(axis=0) if seen.size else np.full(1 + len(columns), math.nan)
     rows = zip([*classes, "mean"], [*numbers.tolist(), mean.tolist()], strict=True)
     return Table(("class", "prevalence", *columns), tuple((name, *row) for name, row in rows))
 
 
-def evaluate(models: Mapping[str, Classifier], count: int = COUNT, seed: int = SEED,
-             watch: Callable[[str], object] = str) -> Table:
-    """AP of every model, and the baselines, on `count` scenes of a seed cut from the bundled test halves.
-
-    watch is called with what is being done, scene by scene: for a progress line.
-    """
+def bundled(count: int = COUNT, seed: int = SEED, watch: Callable[[str], object] = str) -> Collection:
+    """`count` scenes of a seed, cut from the bundled test halves."""
     watch(f"cutting {count} scenes and {OTHERS} for the histogram baseline")
     photographs, backgrounds = bundled_photographs()
     scenes = generate(photographs, backgrounds, count, seed)
     others = generate(photographs, backgrounds, OTHERS, seed + 1)
-    columns = {"histogram": histogram_baseline(scenes, others)}
-    columns |= {name: predictions(model, _watched(scenes, name, watch)) for name, model in models.items()}
-    return precision_table(np.stack([scene.labels for scene in scenes]), columns)
+    return Collection(f"{count} test scenes, seed {seed}", CLASSES, [str(n) for n in range(count)], scenes,
+                      range(count), {"histogram": histogram_baseline(scenes, others)})
 
 
-def _watched(scenes: Sequence[Scene], name: str, watch: Callable[[str], object]) -> Iterator[Any]:
+def evaluate(models: Mapping[str, Classifier], collection: Collection, watch: Callable[[str], object] = str) -> Table:
+    """AP of every model and baseline on all images. `watch` hears what is being done: for a progress line."""
+    columns = dict(collection.baselines)
+    for name, model in models.items():
+        columns[name] = predictions(model, _watched(collection.scenes, name, watch), collection.classes)
+    labels = np.stack([scene.labels for scene in collection.scenes])
+    counted = np.stack([scene.counted for scene in collection.scenes])
+    return precision_table(labels, columns, collection.classes, counted)
+
+
+def _watched(scenes: Sequence[Seen], name: str, watch: Callable[[str], object]) -> Iterator[Any]:
     for n, scene in enumerate(scenes, 1):
         watch(f"{name}: scene {n} of {len(scenes)}")
         yield scene.image

@@ -13,8 +13,8 @@ import numpy as np
 
 from lrp_ref.arrays import Array, Pair, Shape, convert_numbers
 from lrp_ref.layers import LAYERS, DenseSift, FisherVector, Layer
-from lrp_ref.layers.base import pair
-from lrp_ref.layers.regions import regions_of
+from lrp_ref.layers.base import pair, whole
+from lrp_ref.layers.regions import rectangles, regions_of
 from lrp_ref.network import Network, did_you_mean
 
 FORMAT, VERSION = "lrp-ref model", 1
@@ -25,7 +25,7 @@ AGAIN = "save the model again with lrp_ref.save_model"
 class Preprocessing:
     """x = (maximum * pixels - mean) / std, pixels in [0, 1], at the size the network wants.
 
-    size     (H, W); None: each photograph's own
+    size     (H, W); None: each photograph's own, if `tallest` says how large it may be
     colour   grey, rgb or bgr: the order of the channels
     maximum  what white is before the mean is taken: 1, or 255
     mean     one number, or one per channel
@@ -44,7 +44,9 @@ class Preprocessing:
         if self.size is not None:
             object.__setattr__(self, "size", pair(self.size, "Preprocessing", "size", 1))
         if self.tallest is not None:
-            object.__setattr__(self, "tallest", pair(self.tallest, "Preprocessing", "tallest", 1)[0])
+            if not (whole(self.tallest) and self.tallest >= 1):
+                raise ValueError(f"Preprocessing got tallest={self.tallest!r}, needed a number of rows, at least 1")
+            object.__setattr__(self, "tallest", int(self.tallest))
         if self.colour not in ("grey", "rgb", "bgr"):
             raise ValueError(f"Preprocessing got colour={self.colour!r}, needed grey, rgb or bgr")
         for name in ("mean", "std"):
@@ -92,9 +94,14 @@ class Model:
 
     def __post_init__(self) -> None:
         kinds = {type(layer) for _, layer in self.chain}
-        if self.regions is not None and not {DenseSift, FisherVector} <= kinds:
+        if self.regions is None:
+            return
+        if not {DenseSift, FisherVector} <= kinds:
             raise ValueError(f"Model got regions={self.regions!r}, but its network has no DenseSift and FisherVector "
                              "to put them in: leave regions=None")
+        if not isinstance(self.regions, str):
+            object.__setattr__(self, "regions", rectangles(self.regions))
+        regions_of(np.zeros((1, 2)), (1, 1), self.regions)   # an error where they are none
 
     def prepare(self, photograph: Any) -> Array:
         """(1, C, H, W): the photograph at the network's size (the whole of it, squeezed to a fixed one), normalised.

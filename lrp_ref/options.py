@@ -80,12 +80,26 @@ def parser() -> argparse.ArgumentParser:
     size(new)
     json(new)
 
-    new = command("evaluate", "Average precision on test scenes. Scenes are cut from the bundled photographs "
-                  "and made anew from a seed; VOC 2007's measure with 11 points, per class.")
-    which(new)
-    new.add_argument("--count", type=int, default=300, metavar="N", help="how many scenes (default: 300)")
+    new = command("evaluate", "Test models on images whose truth is known. Average precision per class (VOC 2007's "
+                  "measure with 11 points); how much of a class's relevance falls inside its region, how sparse its "
+                  "maps are, without and with cut-offs; and which of the paper's statements hold.")
+    new.add_argument("scenes", nargs="?", metavar="SCENES",
+                     help="a folder in the layout of VOC 2007 (default: scenes cut from the bundled photographs)")
+    new.add_argument("--model", action="append", metavar="cnn|fv|FILE",
+                     help="a bundled model, or an .npz or lrp_toolbox .txt file; may be given several times (default: "
+                     "every bundled model)")
+    size(new)
+    new.add_argument("--count", type=int, default=300, metavar="N",
+                     help="how many scenes are made, or photographs of a folder explained (default: 300)")
     new.add_argument("--seed", type=int, default=2016, metavar="N",
-                     help="default: 2016, whose numbers the documentation shows")
+                     help="of the scenes, or of the choice of photographs (default: 2016, whose numbers the "
+                     "documentation shows)")
+    new.add_argument("--set", choices=("train", "val", "trainval", "test"), help="of the folder (default: test)")
+    new.add_argument("--difficult", choices=("ignore", "count"),
+                     help="a photograph whose only objects of a class are difficult is neither positive nor negative "
+                     "for it, as in VOC, or counts as positive (default: ignore)")
+    new.add_argument("--plot", metavar="FILE.png", help="draw medians and quartiles of every map")
+    new.add_argument("--save", metavar="FILE.npz", help="write every explanation's measures as arrays")
     json(new)
 
     new = command("selfcheck", "Prove the identities again on this machine. A line per claim: proved, within bound or "

@@ -79,7 +79,7 @@ def _not_an_image(header: bytes, error: Exception) -> str:
     if header[4:8] == b"ftyp" and header[8:12] in HEIF:
         return "is a HEIC/HEIF photograph, which needs pillow-heif: install that, or save it as JPEG or PNG"
     cause = error.__cause__
-    if type(cause).__name__ == "DecompressionBombError":  # of PIL, which is imported in picture.py only
+    if type(cause).__name__ == "DecompressionBombError":  # of PIL, which is imported where pictures are drawn only
         return f"is too large to be opened safely ({str(cause).partition(',')[0]}): make it smaller first"
     return f"is no image (it begins with {header!r}): give a PNG, JPEG or TIFF file, for example"
 

@@ -1,4 +1,4 @@
-"""Numbers to an image file: single heatmaps, and panels side by side. The only module that imports PIL."""
+"""Numbers to an image file: single heatmaps, and panels side by side. Only this module and plot.py import PIL."""
 
 import os
 import unicodedata
@@ -152,7 +152,7 @@ def figure(titles: Sequence[str], rows: Sequence[Row], colours: str = "paper") -
     lines = max(min(len(row.label.splitlines()), 3) for row in rows)
     left = MARGIN + lines * LINE + (GAP // 2 if lines else 0)
     side = _side(rows[0], (WIDEST - left - MARGIN + GAP) // len(titles) - GAP)
-    heads = [_wrap(title, side, text, 3) for title in titles]
+    heads = [wrap(title, side, text, 3) for title in titles]
     top = MARGIN + max(map(len, heads)) * LINE + BAR_GAP
     panels, bars, bottom = _layout(rows, side, top, left)
 
@@ -213,7 +213,7 @@ def _paste(canvas: Image.Image, pixels: Bytes, box: Box) -> None:
 def _draw_label(canvas: Image.Image, label: str, box: Box, lines: int, font: Font) -> None:
     """The label beside the row's first panel, from bottom to top."""
     written = Image.new("L", (max(box.height, LINE), lines * LINE))
-    for line, words in enumerate(reversed(_wrap(label, box.height, font, lines)), start=1):
+    for line, words in enumerate(reversed(wrap(label, box.height, font, lines)), start=1):
         ImageDraw.Draw(written).text((box.height // 2, (lines - line) * LINE), words, 255, font, anchor="ma")
     turned = written.rotate(90, expand=True)
     canvas.paste(INK, (MARGIN, box.top), turned)
@@ -238,7 +238,7 @@ def _ends(limit: float, clipped: bool) -> tuple[str, str]:
     return (f"<= {-limit:.3g}", f">= {limit:.3g}") if clipped else (f"{-limit:.3g}", f"{limit:.3g}")
 
 
-def _wrap(text: str, width: float, font: Font, lines: int) -> list[str]:
+def wrap(text: str, width: float, font: Font, lines: int) -> list[str]:
     """At most `lines` lines no wider than `width`; what does not fit ends in three dots."""
     given = [" ".join(_ascii(line).split()) for line in text.splitlines()]
     written: list[str] = []

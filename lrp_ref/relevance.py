@@ -18,6 +18,7 @@ from lrp_ref.arrays import (
     not_finite,
     number_type,
     plus,
+    same,
     sign,
     thin,
     times,
@@ -28,26 +29,32 @@ from lrp_ref.layers import Layer
 from lrp_ref.ledger import COLUMNS, Account, Ledger
 from lrp_ref.linear_map import LinearMap
 from lrp_ref.network import Network, same_numbers
-from lrp_ref.rules import Rule, Term
+from lrp_ref.rules import Rule, Share, Term
 
 BATCH = 1 << 20   # numbers of a layer worked on at a time: larger batches go in pieces
 
 
-def step(rule: Rule, m: LinearMap, a: Array, R: Array) -> tuple[Array, Account]:
+def step(rule: Rule, m: LinearMap, a: Array, R: Array, z: Array | None = None) -> tuple[Array, Account]:
     """R_i = sum over shares, sum_j z_ij / (z_j + epsilon sign z_j) part_j R_j, and the account of every R_j.
 
-    a: the map's input; R: relevance of its outputs. One pass gives both. See rules.py for shares and terms.
+    a: the map's input; R: relevance of its outputs; z: its output m(a), where the forward pass has left it. One pass
+    gives both. See rules.py for shares and terms.
     """
     shares = rule.shares(m, a)
     needed = [[t for t in share.terms if thin(t.a).any()] for share in shares]   # a term of zeros needs no product
-    products = apply_all(m, [t for terms in needed for t in terms])
+    known = [z if z is not None and is_output(share, m, a) else None for share in shares]
+    products = apply_all(m, [t for terms, z_j in zip(needed, known) if z_j is None for t in terms])
     nothing = zeros((1,) * R.ndim, R)
     unclaimed, accounts, to_inputs = constant(1, R) + nothing, [], []
-    for share, terms in zip(shares, needed):
+    for share, terms, z_j in zip(shares, needed, known):
         part = share.part if isinstance(share.part, np.ndarray) else constant(share.part, R) + nothing
-        z_inputs = reduce(plus, (next(products) for _ in terms), nothing)
         b = reduce(plus, (t.b + nothing for t in share.terms), nothing)
-        s, account = share_out(times(R, part), z_inputs, b, constant(rule.epsilon, R))
+        if z_j is None:
+            z_inputs = reduce(plus, (next(products) for _ in terms), nothing)
+            z_j = plus(z_inputs, b)
+        else:
+            z_inputs = plus(z_j, -b)
+        s, account = share_out(times(R, part), z_j, z_inputs, b, constant(rule.epsilon, R))
         to_inputs += [(t, s) for t in terms]
         accounts.append(account.parts())
         unclaimed = unclaimed - part
@@ -58,10 +65,18 @@ def step(rule: Rule, m: LinearMap, a: Array, R: Array) -> tuple[Array, Account]:
     return transpose_all(m, to_inputs, a), Account(R, *columns)
 
 
-def share_out(R: Array, z_inputs: Array, b: Array, epsilon: Any) -> tuple[Array, Account]:
+def is_output(share: Share, m: LinearMap, a: Array) -> bool:
+    """Whether the share's z_j is the map's own output: its one term is the input with the weights and bias as they are.
+
+    Same result with False; the forward pass's products are then worked out again.
+    """
+    t = share.terms[0]
+    return len(share.terms) == 1 and t.a is a and t.f is same and np.array_equal(t.b, m.bias)
+
+
+def share_out(R: Array, z: Array, z_inputs: Array, b: Array, epsilon: Any) -> tuple[Array, Account]:
     """s_j = R_j / (z_j + epsilon sign z_j), z_j = sum_i z_ij + b_j, and the account of this R, a share's part."""
     nothing = zeros((1,) * R.ndim, R)
-    z = plus(z_inputs, b)
     if epsilon:
         guard = epsilon * sign(z)
         s, dead = R / (z + guard), nothing
@@ -98,8 +113,11 @@ def grouped(arrays: Sequence[Array]) -> Iterable[list[int]]:
     return groups.values()
 
 
-def hand_down(rule: Rule, layer: Layer, x: Array, R: Array) -> tuple[Array, Account]:
-    """`step` at the map that the layer is at x, some samples and then piece by piece, so that memory stays small."""
+def hand_down(rule: Rule, layer: Layer, x: Array, R: Array, z: Array | None = None) -> tuple[Array, Account]:
+    """`step` at the map that the layer is at x, some samples and then piece by piece, so that memory stays small.
+
+    z: the layer's output at x, where it is there already.
+    """
     samples = len(x) if layer.lean else max(1, BATCH // max(x[0].size, R[0].size))
     below, columns = zeros(x.shape, R), dict.fromkeys(COLUMNS[1:], np.broadcast_to(zeros((1,) * R.ndim, R), R.shape))
     with np.errstate(over="ignore", invalid="ignore"):   # what is not finite is reported by name in relevances()
@@ -107,7 +125,8 @@ def hand_down(rule: Rule, layer: Layer, x: Array, R: Array) -> tuple[Array, Acco
             batch = slice(n, n + samples)
             a, m = layer.linearize(x[batch])
             for inputs, outputs, piece in m.pieces(a.shape):
-                received, account = step(rule, piece, a[inputs], R[batch][outputs])
+                known = None if z is None or layer.tangent else z[batch][outputs]
+                received, account = step(rule, piece, a[inputs], R[batch][outputs], known)
                 if (received.shape, account.received.shape) == (x.shape, R.shape):   # Same result without; no copies.
                     return received, account
                 below[batch][inputs] += received
@@ -129,10 +148,10 @@ def relevances(network: Network, activations: Sequence[Array], rules: Mapping[st
         raise ValueError(f"got rules in the order {', '.join(rules)}, needed the network's, lowest first, by which "
                          "cutoff goes: make them with assign(network, ...)")
     Rs, accounts = [R], []
-    for (name, layer), x in reversed(list(zip(network, activations))):
+    for (name, layer), x, z in reversed(list(zip(network, activations, activations[1:]))):
         watch(name)
         try:
-            below, account = hand_down(a_rule(rules[name]), layer, x, Rs[-1])
+            below, account = hand_down(a_rule(rules[name]), layer, x, Rs[-1], z)
         except ValueError as error:
             raise ValueError(f"layer {name}: {error}") from None
         if not all(map(finite, (column for column in (below, *account.parts()) if column is not Rs[-1]))):

@@ -48,6 +48,11 @@ class Scene:
         """(classes,) bool: the class is visible somewhere."""
         return np.any(self.masks, axis=(1, 2))
 
+    @property
+    def counted(self) -> NDArray[np.bool_]:
+        """(classes,) bool: all, since what is not visible is not there."""
+        return np.ones(len(self.masks), dtype=bool)
+
 
 def generate(photographs: Mapping[str, Grey], backgrounds: Mapping[str, Grey],
              count: int, seed: int) -> list[Scene]:

@@ -202,7 +202,7 @@ def to_text(model: Model) -> str:
         except ValueError as error:
             raise ValueError(f"layer {name}: {error}") from None
         weight: Any = getattr(layer, "weight", None)
-        if isinstance(layer, Linear):
+        if type(layer) is Linear:   # not a SpreadLinear, whose bias is read otherwise
             weight = channels_last(weight, channels)
             lines.append("Linear {} {}".format(*weight.shape))
         elif isinstance(layer, Conv2D):

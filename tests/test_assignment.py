@@ -14,15 +14,23 @@ from lrp_ref import (
     AvgPool,
     BatchNorm,
     Conv2D,
+    DenseSift,
     Epsilon,
+    FisherVector,
     Flat,
     Flatten,
     Gamma,
+    IntersectionSVM,
+    L2Norm,
     Linear,
     MaxPool,
     Network,
     Pass,
+    PMeans,
+    RegionMean,
     ReLU,
+    SignedSqrt,
+    SpreadLinear,
     SumPool,
     Tanh,
     Winner,
@@ -36,6 +44,7 @@ from lrp_ref import (
     epsilon_plus,
     epsilon_plus_flat,
     paper_cnn,
+    paper_fv,
 )
 from lrp_ref.assignment import DEFAULTS
 from lrp_ref.layers import LAYERS, Layer
@@ -53,12 +62,30 @@ DEFAULT = {"bn0": Pass(), "conv1": Epsilon(0), "relu1": Pass(), "norm1": Pass(),
 
 
 def test_every_layer_type_has_a_default_and_no_other() -> None:
-    assert set(DEFAULTS) == set(LAYERS.values())
+    assert {kind for layer in LAYERS.values() for kind in layer.__mro__ if kind in DEFAULTS} == set(DEFAULTS)
+    assert [layer for layer in LAYERS.values() if not set(layer.__mro__) & set(DEFAULTS)] == []
     assert {kind.__name__: kind for kind in LAYERS.values()} == LAYERS
 
 
 def test_defaults_are_epsilon_zero_winner_and_pass() -> None:
     assert assign(NETWORK) == DEFAULT and list(assign(NETWORK)) == list(NETWORK.names)
+
+
+FISHER = Network([
+    ("sift", DenseSift(4, 3)), ("pca", Linear(np.ones((128, 2)))), ("pca2", SpreadLinear(np.ones((2, 2)))),
+    ("fisher", FisherVector(np.ones(1), np.ones((1, 2)), np.ones((1, 2)))), ("mean", RegionMean(np.ones(1))),
+    ("norm", L2Norm()), ("root", SignedSqrt()), ("svm", Linear(np.ones((4, 3)))),
+    ("spread", SpreadLinear(np.ones((3, 2)))),
+])
+FISHER_DEFAULT = {"sift": Flat(), "pca": Epsilon(0), "pca2": Epsilon(0), "fisher": Epsilon(0), "mean": Pass(),
+                  "norm": Pass(), "root": Pass(), "svm": Epsilon(0), "spread": Epsilon(0)}
+
+
+def test_defaults_of_fisher_layers_are_flat_epsilon_zero_and_pass() -> None:
+    assert assign(FISHER) == FISHER_DEFAULT
+    words = Network([("sift", DenseSift(4, 3)), ("pool", PMeans(2)),
+                     ("svm", IntersectionSVM(np.ones((2, 128)), np.ones((1, 2)), np.ones(1)))])
+    assert assign(words) == {"sift": Flat(), "pool": Epsilon(0), "svm": Epsilon(0)}
 
 
 def test_a_rule_by_type_replaces_that_types_default_only() -> None:
@@ -129,6 +156,14 @@ def test_a_rule_for_an_unknown_name_suggests_the_nearest() -> None:
         assign(NETWORK, by_name={"conv3": Flat()})
 
 
+def test_first_is_refused_in_a_fisher_network_whose_pixels_are_dense_sifts() -> None:
+    with refused("assign got first=..., but in a Fisher network the pixels' own layer is DenseSift, which only spreads "
+                 "evenly: leave it out, or give rules by name"):
+        assign(FISHER, first=ZBox(0, 1))
+    with refused("assign got first=..., but in a Fisher network…"):
+        epsilon_plus_flat(FISHER)
+
+
 def test_first_needs_a_convolution_or_linear() -> None:
     with refused("assign got first=..., but the network has no Conv2D and no Linear"):
         assign(NETWORK[2:5], first=Flat())
@@ -163,6 +198,19 @@ def fully_connected(rule: Any) -> dict[str, Any]:
 ], ids=lambda value: value.__name__ if callable(value) else ", ".join(map(str, value)))
 def test_presets_change_convolutions_and_linears_and_nothing_else(preset: Any, arguments: Any, changed: Any) -> None:
     assert preset(NETWORK, **arguments) == DEFAULT | changed
+
+
+def test_the_fisher_preset_stabilises_the_fisher_vector_and_the_linears_below_it_alone() -> None:
+    for epsilon, got in ((100, paper_fv(FISHER)), (2.5, paper_fv(FISHER, epsilon=2.5))):
+        assert got == FISHER_DEFAULT | dict.fromkeys(["pca", "pca2", "fisher"], Epsilon(epsilon))
+        assert list(got) == list(FISHER.names)
+    two = Network([*FISHER[:4], ("again", FisherVector(np.ones(1), np.ones((1, 2)), np.ones((1, 2)))), *FISHER[5:]])
+    assert [name for name, rule in paper_fv(two).items() if rule == Epsilon(100)] == ["pca", "pca2", "fisher", "again"]
+
+
+def test_the_fisher_preset_needs_a_fisher_vector() -> None:
+    with refused("paper_fv got a network without a FisherVector: use paper_cnn"):
+        paper_fv(NETWORK)
 
 
 def test_a_preset_gives_a_first_linear_the_rule_of_the_first_layer() -> None:

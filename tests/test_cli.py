@@ -5,6 +5,7 @@ import io
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 import threading
@@ -36,6 +37,7 @@ from lrp_ref import (
     commands,
     cutoff,
     evaluate,
+    experiment_report,
     explain,
     figures,
     heatmap,
@@ -46,10 +48,12 @@ from lrp_ref import (
     save_model,
 )
 from lrp_ref.cli import main
+from lrp_ref.experiment import study
 from lrp_ref.ledger import COLUMNS
 from lrp_ref.of_which import of_which
 from lrp_ref.photograph import read_photograph
 from lrp_ref.picture import Panel
+from lrp_ref.plot import plot
 
 FIXTURES = Path(__file__).parents[1] / "data_fixtures"
 rng = np.random.default_rng(0)
@@ -499,14 +503,17 @@ def quick(monkeypatch):
 
 
 def test_evaluate_prints_the_table_of_its_scenes(done, quick):
-    out = done("evaluate", "--count", "7", "--seed", "3")
-    cnn = load_model(FIXTURES / "cnn.npz")
-    assert out == ("average precision (VOC 2007, 11 points) on 7 test scenes, seed 3\n"
-                   f"{evaluate.evaluate({'cnn': cnn}, 7, 3)}\n")
+    out = done("evaluate", "--model", "cnn", "--count", "7", "--seed", "3")
+    models, scenes = {"cnn": load_model(FIXTURES / "cnn.npz")}, evaluate.bundled(7, 3)
+    table = evaluate.evaluate(models, scenes)
+    assert out.startswith(f"average precision (VOC 2007, 11 points) on 7 test scenes, seed 3\n{table}\n\n")
+    studies = {"cnn": study(models["cnn"], scenes)}
+    assert out == experiment_report.text(scenes, table, studies) + "\n"
+    assert len(studies["cnn"].scores) == sum(scene.labels.sum() for scene in scenes.scenes)
 
 
 def test_a_class_in_no_scene_is_null_in_json(done, quick):
-    table = parsed(done("evaluate", "--count", "1", "--json"))
+    table = parsed(done("evaluate", "--model", "cnn", "--count", "1", "--json"))
     precisions = table["average_precision"]
     assert table["count"] == 1 and table["seed"] == 2016
     assert list(precisions) == ["brick", "grass", "gravel", "cat", "text", "stars", "mean"]
@@ -517,8 +524,61 @@ def test_a_class_in_no_scene_is_null_in_json(done, quick):
 
 def test_evaluate_announces_every_scene(quick):
     heard = []
-    evaluate.evaluate({"cnn": load_model(FIXTURES / "cnn.npz")}, 3, watch=heard.append)
+    evaluate.evaluate({"cnn": load_model(FIXTURES / "cnn.npz")}, evaluate.bundled(3, watch=heard.append), heard.append)
     assert heard[1:] == [f"cnn: scene {n} of 3" for n in (1, 2, 3)]
+
+
+def test_without_a_model_all_bundled_ones_are_evaluated_side_by_side(done, quick, folder):
+    shutil.copy(FIXTURES / "cnn.npz", folder / "other.npz")
+    (folder / "one" / "other.npz").symlink_to(folder / "other.npz")
+    given = parsed(done("evaluate", "--count", "2", "--json", "--model", "other.npz", "--model", "cnn",
+                        "--model", "one/other.npz"))
+    assert list(given["models"]) == ["other.npz", "cnn", "one/other.npz"]     # the path where the name says too little
+    assert given["models"]["other.npz"] == given["models"]["cnn"] == given["models"]["one/other.npz"]
+    assert list(given["average_precision"]["mean"]) == ["prevalence", "histogram", "other.npz", "cnn", "one/other.npz"]
+    assert list(parsed(done("evaluate", "--count", "2", "--json"))["models"]) == list(commands.BUNDLED)
+
+
+def test_evaluate_writes_a_plot_and_arrays_of_the_numbers_that_it_prints(done, quick, folder):
+    out = done("evaluate", "--model", "cnn", "--count", "3", "--plot", "plot.png", "--save", "arrays.npz")
+    assert out.endswith("plot written to plot.png\narrays written to arrays.npz\n")
+    picture, arrays = iio.imread(folder / "plot.png"), np.load(folder / "arrays.npz")
+    scenes = evaluate.bundled(3)
+    kept = study(load_model(FIXTURES / "cnn.npz"), scenes)
+    assert (picture == plot({"cnn": kept}).pixels).all()
+    for name, values in experiment_report.arrays(scenes, {"cnn": kept}).items():
+        np.testing.assert_array_equal(arrays[name], values)
+
+
+@pytest.fixture
+def voc(folder):
+    """A folder in VOC's layout: on one photograph something is left; on another, difficult, something is right."""
+    for part in ("JPEGImages", "ImageSets/Main", "Annotations"):
+        (folder / "voc" / part).mkdir(parents=True)
+    sets = {"test.txt": "1\n2\n", "left_test.txt": "1 1\n2 -1\n", "right_test.txt": "1 -1\n2 0\n",
+            "val.txt": "2\n", "sofa_val.txt": "2 -1\n"}
+    for name, text in sets.items():
+        (folder / "voc" / "ImageSets" / "Main" / name).write_text(text)
+    for name, what, difficult in (("1", "left", 0), ("2", "right", 1)):
+        iio.imwrite(folder / "voc" / "JPEGImages" / f"{name}.jpg", PIXELS)
+        (folder / "voc" / "Annotations" / f"{name}.xml").write_text(
+            f"<annotation><size><width>30</width><height>21</height></size><object><name>{what}</name><difficult>"
+            f"{difficult}</difficult><bndbox><xmin>1</xmin><ymin>3</ymin><xmax>12</xmax><ymax>20</ymax></bndbox>"
+            "</object></annotation>")
+    return folder / "voc"
+
+
+def test_evaluate_reads_a_folder_in_the_layout_of_voc(done, voc):
+    given = parsed(done("evaluate", "voc", "--model", "model.npz", "--json"))
+    assert given["images"] == "2 photographs of voc, set test" and given["explained_images"] == 1
+    assert given["average_precision"]["left"]["prevalence"] == 1 / 2
+    assert given["average_precision"]["right"] == {"prevalence": 0, "model.npz": None}
+    both = "evaluate", "voc", "--model", "model.npz", "--difficult", "count", "--json"
+    counting = parsed(done(*both, "--set", "test"))
+    assert counting["average_precision"]["right"]["prevalence"] == 1 / 2 and counting["explained_images"] == 2
+    assert counting["models"]["model.npz"]["explained"] + counting["models"]["model.npz"]["left_out"] == 2
+    one = parsed(done(*both, "--count", "1"))
+    assert one["explained_images"] == 1 and one["average_precision"] == counting["average_precision"]
 
 
 # ---- Everything that is wrong ----
@@ -584,6 +644,14 @@ WRONG = [
     (X + "--size 0x9", "--size 0x9", "height x width"),
     (X + "--size 99999x99999", "--size 99999x99999", "does not fit"),
     ("evaluate --model model.npz", "left, right, both", "its own classes"),
+    ("evaluate --model cnn --model model.npz", "model.npz knows left, right, both", "its own classes"),
+    ("evaluate --model cnn --model ./model.npz --model cnn", "--model cnn twice", "every model once"),
+    ("evaluate missing", "missing/ImageSets/Main/test.txt", "layout of VOC 2007"),
+    ("evaluate --set val", "--set val", "needed SCENES"),
+    ("evaluate --difficult count", "--difficult count", "needed SCENES"),
+    ("evaluate --set tset", "'tset'", "'trainval'"),
+    ("evaluate voc --set val --model model.npz", "sofa", "its own classes"),
+    ("evaluate voc --set train --model model.npz", "train.txt", "layout of VOC 2007"),
     # what is explained, and how
     (X + "--class write", "'write'", "did you mean 'right'?"),
     (X + "--class 3", "'3'", "0 to 2: left, right, both"),
@@ -602,6 +670,11 @@ WRONG = [
     (X + "--output one/../photo.png", "photo.png", "would be lost"),
     (X + "--save heat.png", "--save heat.png", ".npz"),
     (X + "--save model.npz", "--save model.npz", "would be lost"),
+    ("evaluate missing --plot plot.wrong", "'.wrong'", ".png or .jpg"),
+    ("evaluate missing --plot nowhere/plot.png", "nowhere", "make it"),
+    ("evaluate voc --plot voc/JPEGImages/1.jpg", "--plot voc/JPEGImages/1.jpg", "would be lost"),
+    ("evaluate missing --save arrays.txt", "--save arrays.txt", ".npz"),
+    ("evaluate missing --model model.npz --save model.npz", "--save model.npz", "would be lost"),
     ("figure one/same.png photo.png --output photo.png", "--output photo.png", "would be lost"),
     ("figure photo.png --cnn model.npz --output nowhere/f.png", "nowhere", "make it"),
     ("demo --output nowhere/f.png", "nowhere", "make it"),
@@ -609,7 +682,7 @@ WRONG = [
 
 
 @pytest.mark.parametrize(("command", "got", "cure"), WRONG, ids=[line[0][:50] or "nothing" for line in WRONG])
-def test_every_error_is_one_line_with_the_cure_and_leaves_every_file(run, broken, quick, command, got, cure):
+def test_every_error_is_one_line_with_the_cure_and_leaves_every_file(run, broken, voc, quick, command, got, cure):
     before = files(broken)
     code, out, err = run(*command.split())
     assert (code, out) == (2, "")

@@ -17,6 +17,7 @@ import pytest
 
 import lrp_ref
 from lrp_ref.cli import main
+from lrp_ref.convert import from_sklearn
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
@@ -191,6 +192,7 @@ def test_every_public_name_stands_on_the_page_of_the_public_surface_with_its_sig
     text = (DOCS / "api.md").read_text(encoding="utf-8")
     written = {name: name + signature(getattr(lrp_ref, name)) if callable(getattr(lrp_ref, name)) else name
                for name in lrp_ref.__all__}
+    written["from_sklearn"] = "lrp_ref.convert.from_sklearn" + signature(from_sklearn)
     assert {name: shown for name, shown in written.items() if f"`{shown}`" not in text} == {}
 
 

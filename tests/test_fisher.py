@@ -127,6 +127,15 @@ def test_a_posterior_below_the_threshold_is_dropped_and_the_others_stay() -> Non
     assert (mixture(threshold=float(every[0, 3, 1])).posteriors(x)[0, 3, 1]) == every[0, 3, 1]   # not below itself
 
 
+@pytest.mark.parametrize(("number", "kept", "dropped"), [(np.float32, 9, 10), (np.float64, 26, 27)], ids=str)
+def test_posteriors_whose_products_would_be_subnormal_are_dropped(number: type, kept: int, dropped: int) -> None:
+    # exp(-9^2 / 2) = 3e-18, exp(-10^2 / 2) = 2e-22; exp(-26^2 / 2) = 2e-147, exp(-27^2 / 2) = 5e-159
+    for mean, gone in ((kept, False), (dropped, True)):
+        layer = FisherVector(*(np.array(a, dtype=number) for a in ([0.5, 0.5], [[0], [mean]], [[1], [1]])))
+        small = layer.posteriors(np.zeros((1, 1, 1), dtype=number))[0, 0, 1]
+        assert small == 0 if gone else math.isclose(small, math.exp(-mean * mean / 2), rel_tol=1e-4)   # float32's exp
+
+
 def test_the_threshold_of_the_sum_is_that_of_its_relevance() -> None:
     # the descriptor's posterior of the far Gaussian is dropped: nothing of that Gaussian's relevance may reach it
     layer = FisherVector(np.array([0.5, 0.5]), np.array([[0.0], [6.0]]), np.array([[1.0], [1.0]]), threshold=1e-6)
@@ -171,6 +180,23 @@ def test_the_fisher_vector_is_scikit_images_without_its_weights_and_with_the_oth
     z = np.reshape(FisherVector(r["priors"], r["means"], r["covs"])(r["x"][None])[0] / len(r["x"]), (2, -1))
     theirs = np.concatenate([z[0], -z[1]])[:: CASES[name]]
     assert abs(theirs - r["skimage_plain"][-len(theirs) :]).max() <= 3e-6   # float32 in places
+
+
+@pytest.mark.parametrize("improved", [False, True], ids=["plain", "improved"])
+def test_the_fisher_vector_is_that_of_scikit_image_at_work(improved: bool) -> None:
+    # theirs is [weights (K) | mu | -sigma], means over the descriptors; `improved` is root and norm over all of it
+    from skimage.feature import fisher_vector
+    from sklearn.mixture import GaussianMixture
+
+    rng = np.random.default_rng(5)
+    x = rng.normal(size=(300, 6)) * [1, 2, 3, 4, 5, 6] + rng.choice([-4, 0, 7], (300, 1))
+    gmm = GaussianMixture(5, covariance_type="diag", random_state=0).fit(x)
+    theirs = fisher_vector(x[:90], gmm, improved=improved)[5:]
+    z = FisherVector(gmm.weights_, gmm.means_, gmm.covariances_)(x[None, :90])
+    ours = np.reshape((L2Norm()(SignedSqrt()(z)) if improved else z / 90)[0], (2, -1)) * [[1], [-1]]
+    wanted = np.reshape(theirs / np.linalg.norm(theirs) if improved else theirs, (2, -1))
+    # both expand (l - mu)^2: a mean of 90 numbers of some hundred, which cancel; the root's slope is 20 at most
+    assert abs(ours - wanted).max() <= 1e-12 and abs(wanted).min() > 1e-6
 
 
 def test_posteriors_and_normalised_vectors_are_vlfeats() -> None:

@@ -1,13 +1,26 @@
 """The map of a Fisher vector, exact in Fractions: by hand, by loops, its laws; its three products in floats."""
 
 from collections.abc import Callable
-from dataclasses import fields, replace
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
 import numpy as np
 import pytest
-from helpers import QUARTER, RULES, F, defined_step, fractions, mixed, relevance_for, takes, total, types_in, units
+from helpers import (
+    QUARTER,
+    RULES,
+    F,
+    converted,
+    defined_step,
+    fractions,
+    mixed,
+    relevance_for,
+    takes,
+    total,
+    types_in,
+    units,
+)
 from test_fisher import descriptors, mixture
 
 from lrp_ref import AlphaBeta, Epsilon, Flat
@@ -43,12 +56,6 @@ def rational(regions: Array | None = REGIONS, number: type = F) -> tuple[Array, 
     x = mixed((2, 5, 3), 1)
     m = FisherMap(x, POSTERIORS, **MIXTURE, regions=regions)
     return ones_like(convert_numbers(x, number)), converted(m, number)
-
-
-def converted(m: Any, number: type) -> Any:
-    """The map with all its numbers in another type."""
-    arrays = {f.name: getattr(m, f.name) for f in fields(m) if isinstance(getattr(m, f.name), np.ndarray)}
-    return replace(m, **{name: convert_numbers(array, number) for name, array in arrays.items()})
 
 
 def defined(m: FisherMap, n: int) -> by_loops.Map:
@@ -214,17 +221,6 @@ def test_the_map_returns_the_number_type_it_is_given(number: type) -> None:
         if takes(m, rule):
             below, account = step(rule, m, a, relevance_for(m(a)))
             assert types_in(below) == set.union(*map(types_in, account.parts())) == {number}, rule
-
-
-@pytest.mark.parametrize("rule", [Epsilon(0), Epsilon(100), AlphaBeta(2, 1), Flat()], ids=repr)
-def test_the_ledger_closes_for_the_rationals_that_a_float_map_is(rule: Rule) -> None:
-    x = descriptors(2, 5)
-    m = converted(mixture(regions=REGIONS, threshold=0.01).linearize(x)[1], F)
-    a = ones_like(m.x)
-    R = relevance_for(m(a))
-    below, account = step(rule, m, a, R)
-    assert (account.received == account.handed + account.bias + account.stabiliser + account.dead).all()
-    assert total(account.handed) == total(below)
 
 
 # ---- Three products against the direct sum, in floats ----

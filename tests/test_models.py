@@ -5,6 +5,7 @@ import pickle
 import zipfile
 from dataclasses import fields, replace
 from fractions import Fraction
+from math import inf
 from pathlib import Path
 
 import numpy as np
@@ -15,20 +16,33 @@ from lrp_ref import (
     AdaptiveAvgPool,
     AvgPool,
     BatchNorm,
+    ChiSquareSVM,
     Conv2D,
+    DenseSift,
+    ExponentialChiSquareSVM,
+    FisherVector,
     Flatten,
+    GaussianSVM,
+    IntersectionSVM,
+    L2Norm,
     Linear,
     MaxPool,
     Model,
+    NegativeChiSquareSVM,
     Network,
+    PMeans,
     Preprocessing,
+    RegionMean,
     ReLU,
+    SignedSqrt,
+    SpreadLinear,
     SumPool,
     Tanh,
     load_model,
     save_model,
 )
 from lrp_ref.layers import LAYERS
+from lrp_ref.layers.regions import regions_of
 
 GREY = Preprocessing((5, 7))
 SUBNORMAL, LARGE = 5e-324, 1.7976931348623157e308
@@ -44,6 +58,9 @@ def layers(dtype):
     with np.errstate(over="ignore"):
         extremes = np.nan_to_num(extremes.astype(dtype), posinf=3)
     variance = np.abs(numbers(3, dtype=dtype)) + dtype(0.125)
+    machine = [np.abs(numbers(4, 3, dtype=dtype)), numbers(2, 4, dtype=dtype), numbers(2, dtype=dtype)]
+    mixture = [np.array([0.25, 0.75], dtype), numbers(2, 3, dtype=dtype), np.abs(numbers(2, 3, dtype=dtype)) + dtype(1)]
+    root = np.abs(numbers(3, dtype=dtype))
     return {
         "Linear": Linear(extremes, numbers(3, dtype=dtype)),
         "Linear, no bias": Linear(numbers(3, 2, dtype=dtype)),
@@ -60,7 +77,20 @@ def layers(dtype):
         "BatchNorm": BatchNorm(numbers(3, dtype=dtype), variance, numbers(3, dtype=dtype, seed=1), 0 * variance, 1e-3),
         "LRN": LRN(5, 1e-4, 0.75, 2, taylor=True),
         "LRN, plain": LRN(3, 0.1, 1, 1.5),
-        "ReLU": ReLU(), "Tanh": Tanh(), "Flatten": Flatten(),
+        "ReLU": ReLU(), "Tanh": Tanh(), "Flatten": Flatten(), "SignedSqrt": SignedSqrt(),
+        "L2Norm": L2Norm(), "L2Norm, parts": L2Norm(8),
+        "RegionMean": RegionMean(np.array([7, 0, 1.5], dtype)),
+        "PMeans": PMeans(1), "PMeans, no whole p": PMeans(2.5), "PMeans, maximum": PMeans(inf),
+        "DenseSift": DenseSift((4, 6), 3),
+        "DenseSift, all given": DenseSift(8, 2, None, 2, 0, False, False, True, (1, 2, 60, 50)),
+        "FisherVector": FisherVector(*mixture),
+        "FisherVector, regions": FisherVector(*mixture, np.array([[1, 0.5, 0, 1], [0, 1, 0.25, 1]], dtype), 1e-6),
+        "SpreadLinear": SpreadLinear(numbers(3, 2, dtype=dtype), numbers(2, dtype=dtype)),
+        "SpreadLinear, no bias": SpreadLinear(numbers(3, 2, dtype=dtype)),
+        "IntersectionSVM": IntersectionSVM(*machine, spread=True), "ChiSquareSVM": ChiSquareSVM(*machine),
+        "NegativeChiSquareSVM": NegativeChiSquareSVM(*machine, root),
+        "GaussianSVM": GaussianSVM(*machine, root, gamma=0.1),
+        "ExponentialChiSquareSVM": ExponentialChiSquareSVM(*machine, root, True, gamma=3),
     }
 
 
@@ -147,7 +177,8 @@ def test_parameters_that_are_numpy_numbers_come_back_as_usable_as_before(tmp_pat
     Preprocessing(None),
     Preprocessing((227, 224), "bgr", 255, (104.0, 116.7, 122.7), (1, 2, 3)),
     Preprocessing((np.int64(3), 4), "rgb", np.float32(0.1), np.float64(1 / 3), np.array([0.5, 0.25, 2])),
-], ids=["no size", "Caffe's", "numpy numbers"])
+    Preprocessing(None, tallest=np.int64(480)),
+], ids=["no size", "Caffe's", "numpy numbers", "its own size up to some rows"])
 def test_preprocessing_comes_back(tmp_path, preprocessing):
     model = replace(example(), preprocessing=preprocessing)
     assert load_model(saved(tmp_path, model)).preprocessing == preprocessing
@@ -158,6 +189,56 @@ def test_classes_and_provenance_come_back(tmp_path):
     loaded = load_model(saved(tmp_path, model))
     assert loaded.classes == ("moiré", "", 'say "two"\nlines')
     assert loaded.provenance == "ours: 3 < 4 &c. – naïve"
+
+
+def fisher_model(**more):
+    """A chain whose Fisher vector has two regions."""
+    mixture = FisherVector(np.array([0.25, 0.75]), numbers(2, 128), np.abs(numbers(2, 128, seed=1)) + 1)
+    chain = Network([("sift", DenseSift((2, 3), 3)), ("fisher", mixture), ("norm", L2Norm(2))])
+    return Model(chain, [], Preprocessing(None, tallest=20), **more)
+
+
+RECTANGLES = ((0.0, 0.0, 9.0, 30.5), (2.0, 3.0, 16.0, 12.0))
+
+
+@pytest.mark.parametrize("regions", ["1x2", RECTANGLES, [list(map(int, sides)) for sides in RECTANGLES],
+                                     np.array(RECTANGLES)], ids=["grid", "tuples", "lists of ints", "array"])
+def test_regions_come_back_and_are_put_in_for_each_size_of_image(tmp_path, regions):
+    model = fisher_model(regions=regions)
+    loaded = load_model(saved(tmp_path, model))
+    assert loaded.regions == model.regions == (regions if isinstance(regions, str) else
+                                               tuple(tuple(map(float, sides)) for sides in regions))
+    assert "fisher.regions" not in np.load(tmp_path / "model.npz")
+    for shape in ((1, 1, 12, 18), (1, 1, 20, 11)):
+        frames, fisher = loaded.chain["sift"].frames(shape), loaded.network(shape)["fisher"]
+        assert fisher.regions.tolist() == regions_of(frames, shape, regions).tolist()
+        x = numbers(*shape)
+        assert loaded.network(shape)(x).tobytes() == model.network(shape)(x).tobytes()
+    assert loaded.chain["fisher"].regions is None
+
+
+def test_a_model_without_regions_has_no_field_for_them_and_is_its_network(tmp_path):
+    model = fisher_model()
+    with np.load(saved(tmp_path, model)) as file:
+        assert "regions" not in json.loads(file["manifest"].tobytes())
+    assert load_model(tmp_path / "model.npz").regions is None
+    assert fisher_model().network((1, 1, 12, 18))["fisher"].regions is None
+
+
+@pytest.mark.parametrize(("regions", "message"), [
+    ("2x2+3", "regions_of got '2x2+3', needed grids"), ([], "regions_of got no rectangles, needed at least one"),
+    (4, "regions_of got 4, needed grids"),
+    ([(3, 0, 2, 5)], "regions_of got the rectangle (3, 0, 2, 5), needed (top, left, bottom, right)"),
+])
+def test_regions_that_are_none_are_refused_before_there_is_an_image(regions, message):
+    with pytest.raises(ValueError) as caught:
+        fisher_model(regions=regions)
+    assert str(caught.value).startswith(message)
+
+
+def test_regions_need_a_fisher_vector_of_dense_sift():
+    with pytest.raises(ValueError, match=r"^Model got regions='1x2', but its network has no DenseSift and FisherVec"):
+        replace(example(), regions="1x2")
 
 
 def test_the_manifest_is_json_that_a_person_can_read(tmp_path):
@@ -350,6 +431,7 @@ CHANGES = {
     "half precision": (lambda m, a: a.update({"fc.bias": numbers(2).astype(np.float16)}), "numbers of type float16"),
     "whole numbers": (lambda m, a: a.update({"fc.bias": np.arange(2)}), "numbers of type int64"),
     "mixed precision": (lambda m, a: a.update({"fc.bias": numbers(2).astype(np.float32)}), "several number types"),
+    "regions without descriptors": (lambda m, a: m.update(regions="2x2"), "has no DenseSift and FisherVector to put"),
     "NaN": (lambda m, a: a.update({"fc.bias": np.array([1, np.nan])}), "Linear bias is nan at (1,)"),
     "stride no number": (lambda m, a: m["layers"][0].update(stride="two"), "got stride='two'"),
     "stride 0": (lambda m, a: m["layers"][0].update(stride=[0, 1]), "got stride=[0, 1]"),
@@ -397,6 +479,23 @@ def test_prepare_without_a_size_asks_for_one():
     assert model.at_size((5, 7)).prepare(np.zeros((9, 9))).shape == (1, 1, 5, 7)
 
 
+@pytest.mark.parametrize(("photograph", "wanted"), [
+    ((480, 1000), (480, 1000)), ((481, 1000), (480, 998)), ((960, 641), (480, 320)), ((960, 643), (480, 321)),
+    ((1920, 1), (480, 1)), ((10, 3000), (10, 3000)),
+], ids=str)
+def test_a_tall_photograph_is_shrunk_in_its_own_proportions(photograph, wanted):
+    # 1000 * 480 / 481 = 997.9; 641 / 2 and 643 / 2, a half being rounded down
+    assert Preprocessing(None, tallest=480).size_of(photograph) == wanted
+    assert Preprocessing((5, 7), tallest=480).size_of(photograph) == (5, 7)
+
+
+def test_prepare_shrinks_a_tall_photograph_alone():
+    model = fisher_model()
+    assert model.prepare(np.zeros((40, 24))).shape == (1, 1, 20, 12)
+    flat = np.linspace(0, 1, 19 * 30).reshape(19, 30)
+    assert (model.prepare(flat)[0, 0] == flat).all()
+
+
 def test_at_size_changes_the_size_alone():
     before = Preprocessing((5, 7), "rgb", 255, 3, (1, 2, 4))
     model = replace(example(), preprocessing=before).at_size((8, 6))
@@ -427,6 +526,8 @@ def test_an_unknown_class_is_refused_with_those_there_are(name):
     ({"colour": "gray"}, "colour='gray', needed grey, rgb or bgr"), ({"mean": (1, 2)}, "mean=(1, 2)"),
     ({"mean": np.nan}, "mean=nan"), ({"colour": "rgb", "std": (1, 2)}, "std=(1, 2)"), ({"std": 0}, "std=(0.0,)"),
     ({"std": -2.0}, "std=(-2.0,)"), ({"maximum": 0}, "maximum=0"), ({"maximum": np.inf}, "maximum=inf"),
+    ({"size": None, "tallest": 0}, "tallest=0, needed a number of rows"),
+    ({"size": None, "tallest": (480, 640)}, "tallest=(480, 640), needed a number of rows"),
 ])
 def test_preprocessing_that_makes_no_sense_is_refused(given, wanted):
     with pytest.raises(ValueError) as caught:

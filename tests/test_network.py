@@ -15,15 +15,20 @@ from lrp_ref import (
     AvgPool,
     BatchNorm,
     Conv2D,
+    DenseSift,
     Epsilon,
+    FisherVector,
     Flat,
     Flatten,
+    IntersectionSVM,
     Linear,
     MaxPool,
     Network,
     Pass,
+    PMeans,
     ReceptiveField,
     ReLU,
+    SpreadLinear,
     SumPool,
     Tanh,
     explain,
@@ -175,7 +180,11 @@ def test_a_first_layer_without_windows_sees_one_pixel() -> None:
     assert receptive_field(Network([("relu", ReLU())]), "relu") == ReceptiveField((1, 1), (1, 1), (0, 0))
 
 
-@pytest.mark.parametrize("layer", [Linear(np.ones((2, 2))), AdaptiveAvgPool(2)], ids=["Linear", "AdaptiveAvgPool"])
+@pytest.mark.parametrize("layer", [
+    Linear(np.ones((2, 2))), SpreadLinear(np.ones((2, 2))), AdaptiveAvgPool(2), DenseSift((2, 3), 1), PMeans(2),
+    FisherVector(np.ones(1), np.ones((1, 2)), np.ones((1, 2))),
+    IntersectionSVM(np.ones((3, 2)), np.ones((1, 3)), np.ones(1)),
+], ids=lambda layer: type(layer).__name__)
 def test_layers_that_see_the_whole_image_have_no_receptive_field_nor_those_above(layer: Any) -> None:
     network = Network([("pool", SumPool(2)), ("all", layer), ("relu", ReLU()), ("max", MaxPool(2))])
     assert receptive_field(network, "pool") == ReceptiveField((2, 2), (2, 2), (0, 0))

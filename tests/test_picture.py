@@ -10,7 +10,7 @@ from PIL import Image, ImageFont
 import lrp_ref.files
 from lrp_ref.heatmap import colour, limit_of
 from lrp_ref.photograph import enlarge
-from lrp_ref.picture import Panel, Row, _ascii, _ends, _wrap, alpha, figure, save_heatmap, save_image
+from lrp_ref.picture import Panel, Row, _ascii, _ends, alpha, figure, save_heatmap, save_image, wrap
 
 pytestmark = pytest.mark.filterwarnings("error")
 
@@ -36,10 +36,10 @@ def test_imageio_still_requires_pillow():
     assert any(re.match(r"pillow\b", line, re.IGNORECASE) for line in hard)
 
 
-def test_only_the_module_of_pictures_imports_pil():
+def test_only_the_modules_of_pictures_import_pil():
     package = Path(lrp_ref.files.__file__).parent
     importing = [p.name for p in package.rglob("*.py") if re.search(r"^\s*(from|import)\s+PIL\b", p.read_text(), re.M)]
-    assert importing == ["picture.py"]
+    assert sorted(importing) == ["picture.py", "plot.py"]
 
 
 # --- one heatmap --------------------------------------------------------------------------------------------------
@@ -277,9 +277,9 @@ def test_the_ends_of_a_bar_say_when_they_stand_for_all_beyond():
 def test_text_is_broken_between_words_and_cut_with_dots():
     font = ImageFont.load_default(15)
     width = font.getlength("cut-off at")
-    assert _wrap("cut-off at R(1)", width, font, 3) == ["cut-off at", "R(1)"]
-    assert _wrap("cut-off at\nR(1)\nof conv1 in all", width, font, 2) == ["cut-off at", "R(1) of..."]
-    assert _wrap("cut-off at R(1)\n4.31", width, font, 2) == ["cut-off...", "4.31"]
-    assert _wrap("cut-off at R(1)", width, font, 0) == []
-    (line,) = _wrap("a_name_without_any_space_in_it.png", width, font, 1)
+    assert wrap("cut-off at R(1)", width, font, 3) == ["cut-off at", "R(1)"]
+    assert wrap("cut-off at\nR(1)\nof conv1 in all", width, font, 2) == ["cut-off at", "R(1) of..."]
+    assert wrap("cut-off at R(1)\n4.31", width, font, 2) == ["cut-off...", "4.31"]
+    assert wrap("cut-off at R(1)", width, font, 0) == []
+    (line,) = wrap("a_name_without_any_space_in_it.png", width, font, 1)
     assert line.startswith("a_na") and line.endswith("...") and font.getlength(line) <= width

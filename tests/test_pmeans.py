@@ -1,4 +1,4 @@
-"""Pooling over descriptors by p-means."""
+"""Pooling over descriptors by p-means. Its laws and definition: test_laws.py, test_against_definitions.py."""
 
 import decimal
 from decimal import Decimal
@@ -7,10 +7,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-from helpers import RULES, F, convert_numbers, fractions, mixed, relevance_for, takes, total, types_in
+from helpers import F, convert_numbers, fractions, mixed, types_in
 
 from lrp_ref import Epsilon, Flat, Winner
-from lrp_ref.arrays import negative, ones_like, positive, same, square
 from lrp_ref.checks.definitions import fisher as by_loops
 from lrp_ref.layers.pmeans import PMeans
 from lrp_ref.relevance import step
@@ -80,26 +79,6 @@ def test_a_large_p_neither_overflows_nor_vanishes_and_nears_the_maximum() -> Non
     # (max^p / 3)^(1 / p): less than the maximum by the 400th root of 3
     assert np.allclose(m(a), x.max(axis=1) * 3 ** (-1 / 400), rtol=1e-12, atol=0)   # 400 roundings of a power
     assert np.allclose(m.weight.max(axis=1), 3 ** (399 / 400) / 3, rtol=1e-12, atol=0)
-
-
-@pytest.mark.parametrize("p", [1, 2, inf])
-@pytest.mark.parametrize("f", [same, positive, negative, square, ones_like, lambda w: w - 3 * square(w)])
-def test_forward_and_backward_are_adjoint(p: Any, f: Any) -> None:
-    a, m = PMeans(p).linearize(X)
-    forward = m.apply(a, f)
-    s = relevance_for(forward)
-    assert total(s * forward) == total(a * m.transpose(s, f, a.shape))
-
-
-@pytest.mark.parametrize("p", [1, 2, inf])
-@pytest.mark.parametrize("rule", RULES.values(), ids=RULES)
-def test_the_ledger_closes_at_every_unit(p: Any, rule: Any) -> None:
-    a, m = PMeans(p).linearize(X)
-    if takes(m, rule):
-        R = relevance_for(m(a))
-        below, account = step(rule, m, a, R)
-        assert (account.received == account.handed + account.bias + account.stabiliser + account.dead).all()
-        assert total(account.handed) == total(below)
 
 
 @pytest.mark.parametrize("number", [np.float32, np.float64, Decimal], ids=lambda number: number.__name__)

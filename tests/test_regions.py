@@ -55,6 +55,9 @@ def test_rectangles_are_top_left_bottom_right_and_closed_at_the_bottom_and_the_r
     ("", r"got '', needed grids"),
     ("0x2", r"got '0x2', needed grids"),
     ([], "got no rectangles, needed at least one"),
+    (3, r"got 3, needed grids such as '2x2\+3x1\+1x1', or rectangles"),
+    ([0, 0, 7, 5], r"got \[0, 0, 7, 5\], needed grids"),
+    (["2x2"], r"got \['2x2'\], needed grids"),
     ([(0, 0, 5)], r"got the rectangle \(0, 0, 5\), needed \(top, left, bottom, right\) in pixels"),
     ([(3, 0, 2, 5)], r"got the rectangle \(3, 0, 2, 5\), needed"),
 ])

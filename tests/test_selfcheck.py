@@ -110,8 +110,8 @@ def without(column: str) -> Patch:
     return share_out_with(lambda s, account, *_: (s, replace(account, **{column: 0 * account.handed})))
 
 
-def summed_over_the_batch(s: Array, account: Any, R: Array, z: Array, b: Array, epsilon: Any) -> Any:
-    whole = zeros(R.shape, R) + z.sum(axis=0) + b
+def summed_over_the_batch(s: Array, account: Any, R: Array, z: Array, *_: Any) -> Any:
+    whole = zeros(R.shape, R) + z.sum(axis=0)
     return R / np.where(whole == 0, constant(1, whole), whole), account
 
 

@@ -68,6 +68,7 @@ def exponential(number: type, **more: Any) -> dict[str, KernelSVM]:
 
 
 every = pytest.mark.parametrize("name", machines())
+AT_A_ROOT = [name for name in machines() if "root" in name]
 
 
 # ---- Additive kernels ----
@@ -217,11 +218,11 @@ def test_a_linear_layer_may_spread_its_bias() -> None:
     assert (SpreadLinear(weight, bias)(rows) == plain(rows)).all()
 
 
-# ---- Laws ----
+# ---- Laws, beside test_laws.py, which holds additive kernels and SpreadLinear to them ----
 
 
 @pytest.mark.parametrize("f", [same, positive, negative, square, ones_like, lambda w: w - 3 * positive(w)])
-@every
+@pytest.mark.parametrize("name", AT_A_ROOT)
 def test_forward_and_backward_are_adjoint(name: str, f: Any) -> None:
     a, m = machines()[name].linearize(X)
     forward = m.apply(a, f)
@@ -230,8 +231,8 @@ def test_forward_and_backward_are_adjoint(name: str, f: Any) -> None:
 
 
 @pytest.mark.parametrize("rule", RULES.values(), ids=RULES)
-@pytest.mark.parametrize("spread", [False, True], ids=["bias", "spread"])
-@every
+@pytest.mark.parametrize(("name", "spread"), [*((name, False) for name in AT_A_ROOT),
+                                              *((name, True) for name in machines())])
 def test_the_ledger_closes_at_every_class(name: str, spread: bool, rule: Any) -> None:
     a, m = machines(spread=spread)[name].linearize(X)
     if takes(m, rule):

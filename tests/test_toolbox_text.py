@@ -4,13 +4,9 @@ import warnings
 
 import numpy as np
 import pytest
-from test_models import GREY, assert_same_network, numbers
+from test_models import GREY, assert_same_network, layers, numbers
 
 from lrp_ref import (
-    LRN,
-    AdaptiveAvgPool,
-    AvgPool,
-    BatchNorm,
     Conv2D,
     Flatten,
     Linear,
@@ -308,13 +304,11 @@ UNSAYABLE = {
     "padding": (Conv2D(W, pad=(0, 1)), "has padding, dilation or groups"),
     "dilation": (Conv2D(W, dilation=(2, 1)), "has padding, dilation or groups"),
     "groups": (Conv2D(W, groups=2), "has padding, dilation or groups"),
-    "average pooling": (AvgPool(2), "a AvgPool, has no record"),
-    "adaptive pooling": (AdaptiveAvgPool(1), "a AdaptiveAvgPool, has no record"),
-    "batch norm": (BatchNorm(*np.ones((4, 99))), "a BatchNorm, has no record"),
-    "LRN": (LRN(3, 1, 1, 1), "a LRN, has no record"),
     "a plain sum": (SumPool((2, 8)), "a SumPool with scale=1.0 and not 1/sqrt(h w) = 0.25, has no record"),
     "padded pooling": (MaxPool(3, 1, (1, 0)), "a MaxPool with padding or ceil=True, has no record"),
     "pooling rounded up": (MaxPool(3, 2, ceil=True), "a MaxPool with padding or ceil=True, has no record"),
+    **{key: (layer, f"a {type(layer).__name__}, has no record") for key, layer in layers(np.float64).items()
+       if not isinstance(layer, (Conv2D, Flatten, MaxPool, ReLU, SumPool, Tanh)) and type(layer) is not Linear},
     "flatten of an unknown image": (Flatten(), "got Flatten before any Convolution"),
 }
 

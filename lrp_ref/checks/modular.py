@@ -352,6 +352,7 @@ def new(number: type[Residues], x: Any, dtype: Any = None, shape: Any = None, **
 
 FUNCTIONS: dict[Any, Callable[..., Any]] = {
     np.concatenate: joined(np.concatenate), np.stack: joined(np.stack), np.where: where,
+    np.array_equal: lambda number, x, y: np.shape(x) == np.shape(y) and bool(equal(number(x), number(y)).all()),
     np.zeros_like: new, np.empty_like: new, np.ndim: lambda number, x: x.ndim, np.shape: lambda number, x: x.shape,
     np.sum: lambda number, x, axis=None, **more: x.sum(axis, **more), np.any: lambda number, x, **more: x.any(**more),
     np.all: lambda number, x, **more: x.all(**more),

@@ -14,10 +14,12 @@ from lrp_ref.linear_map import LinearMap
 class Layer:
     """layer(x) is the forward pass; `a, m = layer.linearize(x)` the map it is at x, with m(a) = layer(x).
 
-    lean: the map takes no more memory than its input, so that whole batches can go at once.
+    lean     the map takes no more memory than its input, so that whole batches can go at once
+    tangent  the documented exception: a map near the layer, whose m(a) is not layer(x)
     """
 
     lean = False
+    tangent = False
 
     def __call__(self, x: Array) -> Array:
         raise NotImplementedError

@@ -109,9 +109,7 @@ class Convolution(LinearMap):
             w = np.reshape(self.weight, (self.groups, -1, self.weight[0].size))
             if functions == [same]:   # Same result without these two lines; no copy of the weights.
                 return w
-            self.stacks[key] = stack = zeros((self.groups, len(functions) * w.shape[1], w.shape[2]), w)
-            for n, f in enumerate(functions):
-                stack[:, n * w.shape[1] : (n + 1) * w.shape[1]] = f(w)
+            self.stacks[key] = np.concatenate([f(w) for f in functions], axis=1)
         return self.stacks[key]
 
     def gather(self, padded: Array, outputs: Pair) -> Array:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -10,7 +11,7 @@ import numpy as np
 
 from lrp_ref.arrays import Array, Shape, constant, is_fraction, ones_like, same, sqrt, zeros
 from lrp_ref.layers.base import Layer, parameter
-from lrp_ref.layers.fisher_map import ROWS, FisherMap, slices, views
+from lrp_ref.layers.fisher_map import ROWS, FisherMap, powers, slices, views
 from lrp_ref.layers.regions import Group, grouped
 from lrp_ref.linear_map import LinearMap
 
@@ -72,15 +73,15 @@ class FisherVector(Layer):
 
     def __call__(self, x: Array) -> Array:
         z = zeros(self.output_shape(x.shape), x)
-        for n in range(len(x)):   # Same result with all at once; the posteriors of one image may take 150 MB.
-            a, m = self.linearize(x[n : n + 1])
-            z[n] = m.apply(a, same)[0]
+        for n in range(len(x)):   # Same result as linearize(x)[1]; the posteriors of one image may take 150 MB.
+            one = x[n : n + 1]
+            z[n] = self.at(one, Posteriors.of(self, one)).apply(ones_like(one), same)[0]
         return z
 
     def linearize(self, x: Array) -> tuple[Array, LinearMap]:
         return ones_like(x), self.at(x, self.posteriors(x))
 
-    def at(self, x: Array, posteriors: Array) -> FisherMap:
+    def at(self, x: Array, posteriors: Any) -> FisherMap:
         """The map at descriptors x (N, L, D) with given posteriors (N, L, K)."""
         self.output_shape(x.shape)
         one = constant(1, self.weights)
@@ -91,28 +92,16 @@ class FisherVector(Layer):
         return FisherMap(x, posteriors, self.means, deviations, u, v, self.regions, self.groups)
 
     def posteriors(self, x: Array) -> Array:
-        """gamma_k(l) = pi_k N(l; mu_k, sigma_k^2) / sum of that over k, and 0 where below the threshold: (N, L, K)."""
+        """gamma_k(l) = pi_k N(l; mu_k, sigma_k^2) / sum of that over k, and 0 where below the threshold: (N, L, K).
+
+        Of float32 also where below 1e-19, of float64 1e-154: the root of the smallest normal number.
+        """
         self.output_shape(x.shape)
-        if is_fraction(self.weights):
-            raise ValueError("FisherVector has no exact form, for posteriors are exponentials: use Decimal or a float, "
-                             "or FisherMap with posteriors of your own")
-        gamma = np.empty_like(x, shape=(*x.shape[:2], len(self.weights)))
-        prior, least = log(self.weights) - log(self.variances).sum(axis=1) / 2, constant(self.threshold, x)
-        if x.dtype != object:   # Same result without, to the last digit; numbers below `tiny` are slow to work with.
-            least = max(least, np.finfo(x.dtype).tiny)
-        (_, first), *others = views(x, self.means, self.variances)
+        few = Posteriors.of(self, x)
+        gamma = np.empty_like(x, shape=few.shape)
         for n in range(len(x)):
             for rows in slices(x.shape[1], ROWS):
-                y = x[n, rows]
-                part = exponents(y - first, self.means - first, self.variances, prior)
-                for some, point in others:   # over what was not precise enough
-                    part[:, some] = exponents(y - point, self.means[some] - point, self.variances[some], prior[some])
-                part -= part.max(axis=1, keepdims=True)
-                np.exp(part, out=part)
-                part /= part.sum(axis=1, keepdims=True)
-                if part.min() < least:
-                    part[part < least] = constant(0, x)
-                gamma[n, rows] = part
+                few.into(gamma[n, rows], n, rows)
         return gamma
 
     def output_shape(self, shape: Shape) -> Shape:
@@ -127,12 +116,57 @@ class FisherVector(Layer):
         return shape[0], count * 2 * k * d
 
 
-def exponents(y: Array, mu: Array, variances: Array, prior: Array) -> Array:
-    """prior_k - 1/2 sum_i (y_i - mu_ki)^2 / sigma_ki^2 of y (n, D): (n, K), as one product of matrices"""
-    twice = variances + variances
-    rest = prior - (mu * mu / twice).sum(axis=1)
-    factors = np.concatenate([constant(-1, y) / twice, mu / variances, rest[:, None]], axis=1)
-    return np.concatenate([y * y, y, ones_like(y[:, :1])], axis=1) @ factors.T
+@dataclass(frozen=True, eq=False)
+class Posteriors:
+    """gamma[n, rows] (rows, K), worked out when asked for.
+
+    With y = l less some point the exponents log pi_k - 1/2 sum_i (log sigma_ki^2 + (l_i - mu_ki)^2 / sigma_ki^2) are
+    [1, y, y^2] times factors (1 + 2 D, K). The first of `seen` has a point and the factors of all Gaussians; the others
+    those of the Gaussians that are too narrow for it.
+    """
+
+    x: Array
+    seen: Sequence[tuple[Any, Array, Array]]
+    least: Any
+    shape: Shape
+
+    @staticmethod
+    def of(layer: FisherVector, x: Array) -> Posteriors:
+        if is_fraction(layer.weights):
+            raise ValueError("FisherVector has no exact form, for posteriors are exponentials: use Decimal or a float, "
+                             "or FisherMap with posteriors of your own")
+        prior = log(layer.weights) - log(layer.variances).sum(axis=1) / 2
+        seen: list[tuple[Any, Array, Array]] = []
+        for some, point in views(x, layer.means, layer.variances):
+            some = some if seen else slice(None)
+            mu, variances = layer.means[some] - point, layer.variances[some]
+            twice = variances + variances
+            rest = prior[some] - (mu * mu / twice).sum(axis=1)
+            factors = np.concatenate([rest[:, None], mu / variances, constant(-1, x) / twice], axis=1)
+            seen.append((some, point, factors.T))
+        return Posteriors(x, seen, constant(layer.threshold, x), (*x.shape[:2], len(layer.weights)))
+
+    def __getitem__(self, where: tuple[int, slice]) -> Array:
+        n, rows = where
+        return self.into(np.empty_like(self.x, shape=(len(self.x[where]), self.shape[2])), n, rows)
+
+    def into(self, gamma: Array, n: int, rows: slice) -> Array:
+        x, least = self.x[n, rows], self.least
+        (_, first, every), *others = self.seen
+        np.matmul(powers(x, first), every, out=gamma)
+        for some, point, factors in others:
+            gamma[:, some] = powers(x, point) @ factors
+        gamma -= gamma.max(axis=1, keepdims=True)
+        if x.dtype != object:
+            # A posterior below this shows nowhere beside the others, nor does its root. Kept, it would make products
+            # below the type's smallest normal number, with which processors are ten times slower.
+            root = np.sqrt(np.finfo(x.dtype).tiny)
+            least = max(least, root)
+            np.maximum(gamma, np.log(root) - 1, out=gamma)
+        np.exp(gamma, out=gamma)
+        gamma /= gamma.sum(axis=1, keepdims=True)
+        gamma *= gamma >= least
+        return gamma
 
 
 def log(x: Array) -> Array:

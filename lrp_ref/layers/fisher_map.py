@@ -30,7 +30,7 @@ class FisherMap(LinearMap):
     """psi_ld = gamma_k u_k (l_i - mu_ki) / sigma_ki  and  gamma_k v_k ((l_i - mu_ki)^2 / sigma_ki^2 - 1), c_ij = c_rl.
 
     x           the descriptors l (N, L, D)
-    posteriors  gamma (N, L, K)
+    posteriors  gamma (N, L, K): an array, or what gives gamma[n, rows] when asked
     means       mu (K, D)
     deviations  sigma (K, D)
     u, v        1 / sqrt(pi) and 1 / sqrt(2 pi), (K,). (No pi has both rational: exact arithmetic wants them given.)
@@ -45,7 +45,7 @@ class FisherMap(LinearMap):
     """
 
     x: Array
-    posteriors: Array
+    posteriors: Any
     means: Array
     deviations: Array
     u: Array
@@ -72,7 +72,8 @@ class FisherMap(LinearMap):
     @property
     def weight(self) -> Array:  # type: ignore[override]
         """Every psi, (N, L, 2, K, D): for looking at a few descriptors."""
-        return np.stack([self.statistics(x, gamma) for x, gamma in zip(self.x, self.posteriors)])
+        every = slice(None)
+        return np.stack([self.statistics(x, self.posteriors[n, every]) for n, x in enumerate(self.x)])
 
     def statistics(self, x: Array, gamma: Array) -> Array:
         """psi of descriptors (n, D) with posteriors (n, K): (n, 2, K, D)"""
@@ -109,17 +110,22 @@ class FisherMap(LinearMap):
         """sum_l a_li f(psi_ld) over every group, (groups, N, 2, K, D) for each f."""
         k, d = self.means.shape
         z = [zeros((len(self.groups), len(a), 2, k, d), a) for _ in functions]
-        total = zeros((len(self.groups), len(a), 1, k, 3, d), a)
-        others, present = [(z_f, f) for z_f, f in zip(z, functions) if f is not same], everywhere(1, a)
+        present = everywhere(1, a)   # Same result with False: then every coordinate has a count of its own.
+        total = zeros((len(self.groups), len(a), k, (1 if present else d) + 2 * d), a)
+        others = [(z_f, f) for z_f, f in zip(z, functions) if f is not same]
         for at, x, gamma, rows, c in self.blocks() if functions else ():
-            b = weighed(ones_like(x) if present else a[rows], c)
             for some, point in self.seen if same in functions else ():
-                total[at][0][some] += moments(x - point, gamma[:, some], b)
+                total[at][some] += gamma[:, some].T @ weighed(powers(x, point, None if present else a[rows]), c)
             for few in self.few(len(x) if others else 0):
                 psi = self.statistics(x[few], gamma[few])
+                b = weighed(a[rows], c)[few, None, None]
                 for z_f, f in others:
-                    z_f[at] += (b[few, None, None] * f(psi)).sum(axis=0)
-        return [(self.polynomial * total).sum(axis=4) if f is same else z_f for z_f, f in zip(z, functions)]
+                    z_f[at] += (b * f(psi)).sum(axis=0)
+        if same in functions:
+            counts, rest = total[..., : -2 * d], np.reshape(total[..., -2 * d :], (*total.shape[:-1], 2, d))
+            first, second, third = np.moveaxis(self.polynomial, 2, 0)
+            moments = first * counts[:, :, None] + second * rest[:, :, None, :, 0] + third * rest[:, :, None, :, 1]
+        return [moments if f is same else z_f for z_f, f in zip(z, functions)]
 
     def transpose_sum(self, s: Sequence[Array], functions: Sequence[Function], shape: Shape) -> Array:
         (k, d), out = self.means.shape, zeros(shape, s[0])
@@ -149,12 +155,14 @@ class FisherMap(LinearMap):
 
     def blocks(self) -> Iterator[tuple[tuple[int, int], Array, Array, Any, Array | None]]:
         """(group, sample); some descriptors of it, their posteriors, where both are, and c_rl where it is not even."""
-        for n, (x, gamma) in enumerate(zip(self.x, self.posteriors)):
+        for n, x in enumerate(self.x):
             for chunk in slices(len(x), ROWS):
+                gamma = self.posteriors[n, chunk]
                 for g, group in enumerate(self.groups):
                     rows = group.rows(chunk)
                     if rows is not None:
-                        yield (g, n), x[rows], gamma[rows], (n, rows), group.parts(self.coverage, rows)
+                        inside = gamma if rows is chunk else gamma[rows - chunk.start]
+                        yield (g, n), x[rows], inside, (n, rows), group.parts(self.coverage, rows)
 
     def few(self, rows: int) -> Iterator[slice]:
         """So many descriptors, a few at a time: as many as may have all their psi in memory."""
@@ -176,13 +184,20 @@ def views(x: Array, means: Array, variances: Array) -> Views:
     return alone if narrow.all() else [(np.flatnonzero(~narrow) if alone else slice(None), point), *alone]
 
 
-def moments(y: Array, gamma: Array, b: Array) -> Array:
-    """gamma^T b, gamma^T (b y), gamma^T (b y^2) of y, b (n, D) and gamma (n, K): (K, 3, D)"""
-    if everywhere(1, b):   # Same result without these lines; two products for three.
-        powers = np.reshape(gamma.T @ np.concatenate([y, y * y], axis=1), (-1, 2, y.shape[1]))
-        counts = np.broadcast_to(gamma.sum(axis=0)[:, None, None], (len(powers), 1, y.shape[1]))
-        return np.concatenate([counts, powers], axis=1)
-    return np.reshape(gamma.T @ np.concatenate([b, b * y, b * y * y], axis=1), (-1, 3, y.shape[1]))
+def powers(x: Array, point: Array, a: Array | None = None) -> Array:
+    """[1, y, y^2] of y = x - point (n, D): (n, 1 + 2 D); or, given a (n, D), [a, a y, a y^2]: (n, 3 D)"""
+    d = x.shape[1]
+    out = np.empty_like(x, shape=(len(x), (1 if a is None else d) + 2 * d))
+    one, y, squares = out[:, : -2 * d], out[:, -2 * d : -d], out[:, -d:]
+    np.subtract(x, point, out=y)
+    np.multiply(y, y, out=squares)
+    if a is None:
+        one[...] = constant(1, x)
+    else:
+        one[...] = a
+        y *= a
+        squares *= a
+    return out
 
 
 def polynomials(y: Array, gamma: Array, s: Array) -> Array:

@@ -81,6 +81,10 @@ class LRN(Layer):
     def lean(self) -> bool:  # type: ignore[override]
         return not self.taylor
 
+    @property
+    def tangent(self) -> bool:  # type: ignore[override]
+        return self.taylor
+
     def __post_init__(self) -> None:
         if not whole(self.size) or self.size < 1 or self.size % 2 == 0:
             raise ValueError(f"LRN got size={self.size!r}, needed an odd number of channels")

@@ -76,8 +76,7 @@ class MaxPool(PaddedPool):
         outputs = z.shape[2:]
         covered = window.taps(window.spread(ones_like(x[:1, :1])), outputs)
         taps = window.taps(window.spread(x, x.min()), outputs)
-        one, zero = constant(1, x), constant(0, x)
-        wins = [np.where((tap == z) & (thin(inside) != 0), one, zero) for tap, inside in zip(taps, covered)]
+        wins = [((tap == z) & (thin(inside) != 0)) * constant(1, x) for tap, inside in zip(taps, covered)]
         winners = sum(wins)
         return x, Pooling([win / winners for win in wins], zeros((1,), x), window)
 

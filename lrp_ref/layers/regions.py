@@ -33,7 +33,7 @@ def regions_of(centres: Any, shape: Shape, regions: str | Sequence[Sequence[floa
     x, y = points[:, 0] + 1, points[:, 1] + 1
     height, width = shape[-2:]
     if not isinstance(regions, str):
-        inside = [rectangle(x, y, sides) for sides in regions]
+        inside = [rectangle(x, y, sides) for sides in rectangles(regions)]
     else:
         inside = []
         for word in regions.split("+"):
@@ -52,10 +52,19 @@ def part(x: Array, p: int, parts: int, n: int) -> Array:
     return (p * n < x * parts) & (x * parts <= (p + 1) * n)
 
 
+def rectangles(regions: Sequence[Sequence[float]]) -> tuple[tuple[float, ...], ...]:
+    """The sides of every rectangle."""
+    try:
+        return tuple(tuple(map(float, sides)) for sides in regions)
+    except (TypeError, ValueError):
+        raise ValueError(f"regions_of got {regions!r}, needed grids such as {PYRAMID!r}, or rectangles") from None
+
+
 def rectangle(x: Array, y: Array, sides: Sequence[float]) -> Array:
     """Where top < y <= bottom and left < x <= right"""
     if len(sides) != 4 or not (sides[0] < sides[2] and sides[1] < sides[3]):
-        raise ValueError(f"regions_of got the rectangle {tuple(sides)}, needed (top, left, bottom, right) in pixels")
+        raise ValueError(f"regions_of got the rectangle ({', '.join(f'{side:g}' for side in sides)}), needed (top, "
+                         "left, bottom, right) in pixels")
     top, left, bottom, right = sides
     return (left < x) & (x <= right) & (top < y) & (y <= bottom)
 

@@ -78,6 +78,8 @@ class DenseSift(Layer):
                  of all sizes have their centre in common, to half a pixel
     """
 
+    tangent = True   # its map says which pixels the bins cover
+
     sizes: Any
     step: int
     smoothing: float | None = 6
@@ -290,7 +292,7 @@ class Coverage(LinearMap):
 
     def apply(self, a: Array, f: Function) -> Array:
         only_coverage(f)
-        out, first = zeros((len(a), sum(map(len, self.grids)), LENGTH), a), 0
+        out, first = np.empty_like(a, shape=(len(a), sum(map(len, self.grids)), LENGTH)), 0
         for grid in self.grids:
             sums = box(a[:, 0], grid.size)
             h = out[:, first : first + len(grid)].reshape(len(a), *grid.count, BINS, BINS, ORIENTATIONS)

@@ -15,20 +15,32 @@ from lrp_ref import (
     AlphaBeta,
     AvgPool,
     BatchNorm,
+    ChiSquareSVM,
     Conv2D,
+    DenseSift,
     Epsilon,
     Explanation,
+    ExponentialChiSquareSVM,
+    FisherVector,
     Flat,
     Flatten,
     Gamma,
+    GaussianSVM,
+    IntersectionSVM,
+    L2Norm,
     Linear,
     MaxPool,
     Model,
+    NegativeChiSquareSVM,
     Network,
     Pass,
+    PMeans,
     Preprocessing,
     ReceptiveField,
+    RegionMean,
     ReLU,
+    SignedSqrt,
+    SpreadLinear,
     SumPool,
     Tanh,
     Winner,
@@ -48,17 +60,19 @@ from lrp_ref import (
     load_model,
     merge_batchnorm,
     paper_cnn,
+    paper_fv,
     receptive_field,
+    regions_of,
     save_model,
 )
-from lrp_ref.convert import from_torch
+from lrp_ref.convert import from_sklearn, from_torch
 
 Floats = NDArray[np.float64]
 rng: np.random.Generator = np.random.default_rng(0)
 
 
 def small() -> Network:
-    """Every type of layer once."""
+    """Every type of layer of a CNN once."""
     weight: Floats = rng.normal(size=(6, 3, 3, 3))
     statistics: list[Floats] = [rng.random(6) + 0.5 for _ in range(4)]
     mean, variance, scale, shift = statistics
@@ -70,6 +84,29 @@ def small() -> Network:
         ("pool4", AdaptiveAvgPool((2, 3))), ("tanh", Tanh()), ("flat", Flatten()),
         ("fc", Linear(rng.normal(size=(36, 4)), bias=rng.normal(size=4))),
     ])
+
+
+def fisher() -> Network:
+    """A Fisher pipeline, for images of 24 x 30 pixels."""
+    sift = DenseSift(sizes=(4, 3), step=5, smoothing=None, bounds=(2, 2, 27, 21))
+    centres: NDArray[Any] = sift.frames((1, 1, 24, 30))
+    regions: NDArray[Any] = regions_of(centres, (24, 30), "1x2+1x1")
+    mixture = FisherVector(np.array([0.25, 0.75]), rng.normal(size=(2, 3)), rng.random((2, 3)) + 0.5, regions,
+                           threshold=1e-6)
+    return Network([
+        ("sift", sift), ("pca", Linear(rng.normal(size=(128, 3)) / 100)), ("fisher", mixture),
+        ("mean", RegionMean(regions.sum(axis=1))), ("norm", L2Norm(parts=3)), ("root", SignedSqrt()),
+        ("svm", SpreadLinear(rng.normal(size=(36, 2)), bias=rng.normal(size=2))),
+    ])
+
+
+def machines() -> list[Network]:
+    """Every kernel machine, on descriptors pooled by their p-means."""
+    support, alphas, bias, root = rng.random((4, 6)), rng.normal(size=(2, 4)), rng.normal(size=2), rng.random(6)
+    kinds = [IntersectionSVM(support, alphas, bias, spread=True), ChiSquareSVM(support, alphas, bias, root),
+             NegativeChiSquareSVM(support, alphas, bias), GaussianSVM(support, alphas, bias, root, gamma=0.5),
+             ExponentialChiSquareSVM(support, alphas, bias, root, gamma=2)]
+    return [Network([("pool", PMeans(2)), ("svm", kind)]) for kind in kinds]
 
 
 def look_at(network: Network, x: Floats) -> list[str]:
@@ -121,6 +158,12 @@ def converted(module: Any) -> Network:
     return from_torch(module)
 
 
+def pipeline(pca: Any, gmm: Any, svm: Any) -> Model:
+    """A Fisher pipeline of scikit-learn's parts."""
+    model: Model = from_sklearn(DenseSift((4, 6), 3), pca, gmm, svm, regions="2x2+1x1", tallest=480, provenance="mine")
+    return model
+
+
 def large() -> Network:
     """The paper's network with weights drawn from a seed: 60 million of them, so not called below."""
     return caffenet(classes=20, seed=1)
@@ -140,6 +183,11 @@ def main() -> None:
     prepared: NDArray[Any] = model.prepare(photograph)
     assert model.network(prepared.shape)(prepared).shape == (1, 4)
     assert model.class_index("three") == 2
+    network, x = fisher(), rng.random((1, 1, 24, 30))
+    for rules in (paper_fv(network), cutoff(paper_fv(network, epsilon=10), below="fisher")):
+        assert explain(network, x, rules, target=1).relevance.shape == x.shape
+    for machine in machines():
+        assert explain(machine, rng.random((2, 5, 6))).relevance.shape == (2, 5, 6)
     assert lrp_ref.__version__
 
 

@@ -66,15 +66,22 @@ def ledger(full: bool) -> Iterator[Case]:
 
 
 def network_ledger(full: bool) -> Iterator[Case]:
-    """R_L = R_0 + bias + stabiliser + dead, summed over all layers of a network."""
+    """R_L = R_0 + bias + stabiliser + dead, summed over all layers of a network; each layer's step is its map's own."""
     for seed in seeds(full):
         chain, x = small_network(seed), mixed((2, 1, 6, 5), seed + 1)
         for rule in (Epsilon(0), Epsilon(F(1, 4)), AlphaBeta(2, 1), Gamma(F(1, 4)), ZPlus(), WSquare(), Flat()):
-            e = explain(chain, x, assignment.assign(chain, {Conv2D: rule, Linear: rule}))
+            rules = assignment.assign(chain, {Conv2D: rule, Linear: rule})
+            e = explain(chain, x, rules)
             total = e.ledger.total()
             holds = all(closes(account) for _, account in e.ledger) and same(
                 total["received"], per_sample(e.relevance) + total["bias"] + total["stabiliser"] + total["dead"])
             holds = holds and per_sample(e.start) == total["received"].tolist()
+            R = e.start
+            for name, layer in reversed(list(chain)):   # without what the forward pass has left behind
+                a, m = layer.linearize(e.activations[name])
+                R, account = relevance.step(rules[name], m, a, R)
+                holds = holds and same(e.relevances[name], R) and all(
+                    same(p, q) for p, q in zip(e.ledger[name].parts(), account.parts()))
             yield Case(f"{rule!r}, network {seed}", holds, (e.relevance, *total.values()))
 
 

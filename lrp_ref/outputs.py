@@ -1,0 +1,34 @@
+"""Where commands write, checked before the work; arrays and JSON."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from lrp_ref.files import writable, writing
+
+
+def writes_arrays(path: str | None, *inputs: str) -> None:
+    """An error unless arrays can be written there, if anywhere."""
+    spare("--save", path, *inputs)
+    if path and Path(path).suffix != ".npz":
+        raise ValueError(f"got --save {path}, needed a name that ends in .npz")
+
+
+def save_arrays(path: str, arrays: dict[str, Any]) -> None:
+    with writing(path) as temporary, open(temporary, "wb") as file:
+        np.savez_compressed(file, **arrays)
+
+
+def spare(option: str, path: str | None, *inputs: str) -> None:
+    """An error if nothing can be written to `path`, or if it is one of the files that are read."""
+    for other in inputs if path and writable(path).exists() else ():
+        if path and Path(other).exists() and Path(path).samefile(other):
+            raise ValueError(f"got {option} {path}, an input that would be lost: choose another path")
+
+
+def dumped(values: Any) -> str:
+    return json.dumps(values, indent=2, allow_nan=False)
