@@ -195,7 +195,8 @@ def test_a_division_by_zero_is_no_matter_of_primes() -> None:
 
 
 @pytest.mark.parametrize("call", [np.sqrt, np.exp, np.sin, lambda x: x**0.5, lambda x: np.add.reduce(x),
-                                  np.linalg.norm, np.median], ids=str)
+                                  np.linalg.norm, np.median],
+                         ids=["sqrt", "exp", "sin", "x ** 0.5", "add.reduce", "norm", "median"])
 def test_what_has_no_form_modulo_primes_raises(call: Callable[[Any], Any]) -> None:
     with pytest.raises(TypeError):
         call(M(np.array([4.0, 9.0])))

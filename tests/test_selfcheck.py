@@ -150,7 +150,7 @@ def scalar_sign(minus: int, zero: int) -> Callable[[Array], Array]:
 
 PLAIN_MAX, PLAIN_ALPHA, PLAIN_CUTOFF, PLAIN_MERGE = (MaxPool.linearize, AlphaBeta.shares, assignment.cutoff,
                                                      network.merge_batchnorm)
-PLAIN_EXPONENTS, PLAIN_BOX, PLAIN_PART = fisher.exponents, sift.box, regions.part
+PLAIN_OF, PLAIN_BOX, PLAIN_PART = fisher.Posteriors.of, sift.box, regions.part
 
 
 def patched(thing: Any, name: str, value: Any) -> Patch:
@@ -188,8 +188,9 @@ WRONG: list[tuple[str, Patch, tuple[str, ...], tuple[str, ...]]] = [
      ("cut-off (a)", "rules")),
     ("batch norm merged without its shift", patched(network, "merge_batchnorm", without_shift), ("batch norm",),
      ("layers",)),
-    ("sigma for sigma squared", patched(fisher, "exponents", lambda y, mu, v, prior: PLAIN_EXPONENTS(
-        y, mu, v ** constant(2, v), prior)), ("Fisher chain",), ("Eq. 5",)),
+    ("posteriors of squared variances", patched(fisher.Posteriors, "of", staticmethod(
+        lambda layer, x: PLAIN_OF(replace(layer, variances=layer.variances * layer.variances), x))), ("Fisher chain",),
+     ("Eq. 5",)),
     ("the variance statistic without its -1", patched(FisherMap, "polynomial", property(lambda m: bent(m))),
      ("Eq. 5", "three products", "Fisher chain"), ("rules on CNNs",)),
     ("bins one pixel wider", patched(sift, "box", lambda x, size: PLAIN_BOX(x, size + 2)), ("cut-off (e)", "rules"),

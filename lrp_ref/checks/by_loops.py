@@ -176,12 +176,12 @@ def reciprocal(number: Any) -> Any:
 
 
 def p_means(x: list[list[Any]], p: Any) -> Map:
-    """z_d = sum_l a_ld w_ld; for p = inf w is shared by the winners."""
+    """z_d = sum_l a_ld w_ld, for p = 1 with w = 1 / L and for p = inf with w shared by the winners."""
     connections: by_loops.Connections = {}
     for d, column in enumerate(zip(*x)):
-        if p == inf:
-            wins = [value == max(column) for value in column]
-            w = [Fraction(won, sum(wins)) for won in wins]
+        if p in (1, inf):
+            chosen = [p == 1 or value == max(column) for value in column]
+            w = [Fraction(one, sum(chosen)) for one in chosen]
         else:
             w = fisher.p_means(column, Fraction(p), rational_power)[1]
         connections[d,] = [((l, d), 1, w[l]) for l in range(len(column))]
