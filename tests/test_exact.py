@@ -9,7 +9,20 @@ import numpy as np
 import pytest
 from helpers import types_in
 
-from lrp_ref import Conv2D, Epsilon, GaussianSVM, L2Norm, Linear, MaxPool, Network, ReLU, SignedSqrt, Tanh, explain
+from lrp_ref import (
+    Conv2D,
+    Epsilon,
+    FisherVector,
+    GaussianSVM,
+    L2Norm,
+    Linear,
+    MaxPool,
+    Network,
+    ReLU,
+    SignedSqrt,
+    Tanh,
+    explain,
+)
 from lrp_ref.arrays import (
     constant,
     convert_numbers,
@@ -133,6 +146,15 @@ def test_a_layer_without_an_exact_form_names_itself_and_suggests_what_to_use(nam
     network = Network([("fc", Linear(guarded([["1", "2"], ["3", "5"]]))), (name, layer)])
     with pytest.raises(ValueError, match=f"^layer {name}: {type(layer).__name__} has no exact form.*{cure}"):
         explain(network, guarded([["1", "1/2"]]), target=0)
+
+
+def test_a_fisher_vector_in_fractions_names_itself_and_suggests_decimals() -> None:
+    mixture = FisherVector(guarded(["1/4", "3/4"]), guarded([["1", "2"], ["0", "1"]]), guarded([[1, 4], [1, 1]]))
+    network = Network([("fisher", mixture)])
+    with pytest.raises(ValueError, match=r"^layer fisher: FisherVector has no exact form, .*: use Decimal or a float"):
+        explain(network, guarded([[["1", "2"], ["3", "1"]]]), target=0)
+    exact = explain(network.astype(Decimal), convert_numbers(np.array([[[1.0, 2.0], [3.0, 1.0]]]), Decimal), target=0)
+    assert types_in(exact.relevance) == {Decimal}
 
 
 # ---- Maps frozen to rationals ----

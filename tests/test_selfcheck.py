@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import check_platforms
@@ -14,7 +15,7 @@ from lrp_ref.arrays import Array, constant, negative, ones_like, positive, same,
 from lrp_ref.checks import selfcheck
 from lrp_ref.checks.claims import laws
 from lrp_ref.checks.claims.case import Case, digest
-from lrp_ref.checks.examples import LAYERS, RULES, drawn, output_of, pairs, takes
+from lrp_ref.checks.examples import LAYERS, RATIONAL, RULES, drawn, output_of, pairs, takes
 from lrp_ref.checks.modular import modulo
 from lrp_ref.checks.selfcheck import CLAIMS, FAILED, ONLY_FULL, PROVED, WITHIN, Claim
 from lrp_ref.cli import main
@@ -23,6 +24,7 @@ from lrp_ref.layers import fisher, regions, sift
 from lrp_ref.layers.fisher_map import FisherMap
 from lrp_ref.rules import Rule, Share, Term
 
+DOCS = Path(__file__).parents[1] / "docs"
 NAMED = {claim.name: claim for claim in CLAIMS}
 QUICK = ("conventions", "batch norm", "cut-off (d)", "cut-off (e)", "three products", "regions", "Fisher chain")
 
@@ -75,6 +77,20 @@ def test_the_examples_meet_dead_units_biases_and_stabilisers_of_both_signs() -> 
         if what in ("Winner on MaxPool", "Winner on MaxPool, ceil", "Winner on PMeans, maximum"):
             assert np.logical_and(m.weight > 0, m.weight < 1).any(), what     # ties
     assert min(columns.values()) >= 12, columns
+
+
+def test_the_table_of_the_page_is_what_is_proved() -> None:
+    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in (
+        DOCS / "selfcheck.md").read_text(encoding="utf-8").splitlines() if line.startswith("| ")]
+    [head] = [row for row in rows if row[1] == "Epsilon"]
+    shown = {(row[0], rule): cell for row in rows if row[0] in TYPES for rule, cell in zip(head[1:], row[1:])}
+    proved: dict[tuple[str, str], str] = dict.fromkeys(shown, "")
+    for example in (*LAYERS.values(), *RATIONAL.values()):     # of a type with both the exact one is shown
+        m = example.map(1)[1]
+        for rule in RULES.values():
+            if takes(m, rule):
+                proved[type(example.layer).__name__, type(rule).__name__] = "exact" if example.rational else "map"
+    assert shown == proved and len(shown) == len(TYPES) * 9
 
 
 def test_more_seeds_in_full() -> None:
@@ -184,6 +200,8 @@ WRONG: list[tuple[str, Patch, tuple[str, ...], tuple[str, ...]]] = [
      ("gradient", "rules"), ("layers",)),
     ("the first winner takes all", patched(MaxPool, "linearize", first_winner), ("conventions", "rules"),
      ("batch norm",)),
+    ("the default of max-pooling is Epsilon(0)", patched(assignment, "DEFAULTS", {
+        **assignment.DEFAULTS, MaxPool: Epsilon(0)}), ("choices",), ("cut-off",)),
     ("the boundary layer cut off too", patched(assignment, "cutoff", inclusive), ("cut-off",),
      ("cut-off (a)", "rules")),
     ("batch norm merged without its shift", patched(network, "merge_batchnorm", without_shift), ("batch norm",),
@@ -192,7 +210,7 @@ WRONG: list[tuple[str, Patch, tuple[str, ...], tuple[str, ...]]] = [
         lambda layer, x: PLAIN_OF(replace(layer, variances=layer.variances * layer.variances), x))), ("Fisher chain",),
      ("Eq. 5",)),
     ("the variance statistic without its -1", patched(FisherMap, "polynomial", property(lambda m: bent(m))),
-     ("Eq. 5", "three products", "Fisher chain"), ("rules on CNNs",)),
+     ("Eq. 5", "three products", "Fisher chain"), ("layers",)),
     ("bins one pixel wider", patched(sift, "box", lambda x, size: PLAIN_BOX(x, size + 2)), ("cut-off (e)", "rules"),
      ("cut-off (d)",)),
     ("regions counted from the other side", patched(regions, "part", lambda x, p, parts, n: PLAIN_PART(

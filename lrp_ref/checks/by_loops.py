@@ -34,6 +34,7 @@ from lrp_ref.layers import (
     SumPool,
 )
 from lrp_ref.layers.fisher_map import FisherMap
+from lrp_ref.layers.sift import Coverage
 from lrp_ref.linear_map import LinearMap
 from lrp_ref.rules import AlphaBeta, Epsilon, Flat, Gamma, Pass, Rule, Winner, WSquare, ZBox, ZPlus
 
@@ -116,18 +117,11 @@ def read_off(m: LinearMap, a: Array) -> Map:
         alone = 0 * a
         alone[0][i] = alone[0][i] + 1
         covered = m.apply(alone, ones_like)[0]
-        weights = covered if is_coverage(m) else m.apply(alone, same)[0]
+        weights = covered if isinstance(m, Coverage) else m.apply(alone, same)[0]   # which has none: 1 for each
         for j, c in np.ndenumerate(covered):
             if c != 0:
                 connections[j].append((i, c, weights[j] / c))
     return Map(connections, units(bias), {}, m.learned)
-
-
-def is_coverage(m: LinearMap) -> bool:
-    """Whether the map has no weights, only parts of pixels."""
-    from lrp_ref.layers.sift import Coverage
-
-    return isinstance(m, Coverage)
 
 
 def input_of(layer: Any, x: Array) -> Array:

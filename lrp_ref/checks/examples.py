@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from lrp_ref.arrays import Array, convert_numbers, same
+from lrp_ref.arrays import Array, convert_numbers, ones_like, same
 from lrp_ref.checks.exact import GuardedFraction, exact_map, guarded
 from lrp_ref.layers import (
     LRN,
@@ -213,8 +213,6 @@ def relevance_for(z: Array, seed: int = 9) -> Array:
 
 def output_of(a: Array, m: LinearMap) -> Array:
     """Something of the outputs' shape."""
-    from lrp_ref.arrays import ones_like
-
     return m.apply(a, ones_like)
 
 

@@ -35,6 +35,7 @@ class Claim:
 
 CLAIMS: tuple[Claim, ...] = (
     Claim("conventions", FRACTIONS, by_hand.conventions),
+    Claim("choices", "by name", by_hand.choices),
     Claim("layers", FRACTIONS, laws.forward),
     Claim("rules", FROZEN, laws.by_definition),
     Claim("matrix", FROZEN, laws.dense_matrix),
@@ -96,7 +97,7 @@ def outcome(claim: Claim, full: bool, watch: Callable[[str], object]) -> Outcome
         failures.append(f"{type(error).__name__}{after}: {' '.join(str(error).split())}")
     if not cases and not failures:
         failures.append("no case was tried")
-    remarks = tuple(case.remark for case in cases if case.remark)
+    remarks = tuple(dict.fromkeys(case.remark for case in cases if case.remark))
     return Outcome(claim.name, claim.sentence, claim.arithmetic, len(cases), FAILED if failures else claim.verdict,
                    digest(cases), remarks, tuple(failures), perf_counter() - begin)
 
@@ -119,7 +120,7 @@ def text(outcomes: Sequence[Outcome]) -> str:
     for one in outcomes:
         lines.append(f"{one.verdict:<12}  {one.name:<16} {one.cases:>4} {'cases' if one.cases != 1 else 'case '}  "
                      f"{one.digest}  {one.sentence} [{one.arithmetic}]")
-        lines += [f"{'':14}: {remark}" for remark in one.remarks[-2:]]
+        lines += [f"{'':14}: {remark}" for remark in one.remarks]
         lines += [f"{'':14}! {failure}" for failure in one.failures[:3]]
         if len(one.failures) > 3:
             lines.append(f"{'':14}! and {len(one.failures) - 3} more")

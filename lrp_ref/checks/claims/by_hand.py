@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from lrp_ref import relevance
+from lrp_ref import assignment, relevance
 from lrp_ref.arrays import Array
 from lrp_ref.checks.claims.case import Case
 from lrp_ref.checks.definitions import sift
 from lrp_ref.checks.exact import guarded
-from lrp_ref.checks.examples import F, whole_numbers
-from lrp_ref.layers import AvgPool, Conv2D, DenseSift, Layer, Linear, MaxPool, ReLU
-from lrp_ref.rules import AlphaBeta, Epsilon, Flat, Gamma, Pass, Rule, Winner, WSquare, ZBox
+from lrp_ref.checks.examples import LAYERS, F, mixed, small_network, whole_numbers
+from lrp_ref.heatmap import heatmap
+from lrp_ref.layers import AvgPool, Conv2D, DenseSift, Layer, Linear, MaxPool, ReLU, SignedSqrt
+from lrp_ref.network import Network
+from lrp_ref.rules import AlphaBeta, Epsilon, Flat, Gamma, Pass, Rule, Winner, WSquare, ZBox, ZPlus
 
 Row = tuple[str, Rule, str, str, str, str, str, str]
 
@@ -79,6 +81,43 @@ def conventions(full: bool) -> Iterator[Case]:
     sums: list[Any] = [sum(column.flat) for column in account.parts()]
     yield Case("three outputs of which one is 0", below.tolist() == [[F(116, 13), -8, 0]]
                and sums == [F(116, 13) - 8, F(12, 13), F(41, 13), 0], (below,))
+
+
+DEFAULTS: dict[Rule, tuple[str, ...]] = {
+    Epsilon(0): ("Linear", "Conv2D", "AvgPool", "AdaptiveAvgPool", "SumPool", "PMeans, mean", "FisherVector",
+                 "SpreadLinear", "IntersectionSVM", "ChiSquareSVM", "NegativeChiSquareSVM", "GaussianSVM",
+                 "ExponentialChiSquareSVM"),
+    Winner(): ("MaxPool",), Flat(): ("DenseSift",),
+    Pass(): ("ReLU", "Tanh", "Flatten", "BatchNorm", "LRN", "SignedSqrt", "L2Norm", "RegionMean"),
+}
+
+
+def choices(full: bool) -> Iterator[Case]:
+    """Each type's default rule, AlphaBeta(2, 1) in paper_cnn, Epsilon(100) up to the Fisher vector in paper_fv, first=,
+    R_L = the target's score, and a heatmap as the sum over channels are the settled ones."""
+    for rule, names in DEFAULTS.items():
+        for name in names:
+            chain = Network([("one", LAYERS[name].layer)])
+            yield Case(f"{rule!r} for {name}", assignment.assign(chain) == {"one": rule})
+    chain = small_network()
+    by_type = assignment.assign(chain)
+    pairs = {"conv1": AlphaBeta(2, 1), "conv2": AlphaBeta(2, 1), "fc": AlphaBeta(2, 1)}
+    yield Case("paper_cnn", assignment.paper_cnn(chain) == {**by_type, **pairs})
+    yield Case("first", assignment.assign(chain, first=Flat(), by_name={"fc": ZPlus()})
+               == {**by_type, "conv1": Flat(), "fc": ZPlus()})
+    linear = Linear(mixed((3, 3), 1))
+    fisher = Network([("sift", DenseSift(3, 3)), ("pca", linear), ("fisher", LAYERS["FisherVector"].layer),
+                      ("root", SignedSqrt()), ("svm", linear)])
+    wanted = {"sift": Flat(), "pca": Epsilon(100), "fisher": Epsilon(100), "root": Pass(), "svm": Epsilon(0)}
+    yield Case("paper_fv", assignment.paper_fv(fisher) == wanted)
+    e = relevance.explain(chain, mixed((2, 1, 6, 5), 1), target=2)
+    only = 0 * e.scores
+    only[:, 2] = e.scores[:, 2]
+    yield Case("R_L is the target's score", e.start.tolist() == only.tolist() and bool(only.any()), (e.start,))
+    top = relevance.explain(chain, mixed((2, 1, 6, 5), 1)).start
+    yield Case("the top score's without one", all(sum(R) == max(f) for R, f in zip(top, e.scores)), (top,))
+    R = mixed((2, 3, 2, 4), 5)
+    yield Case("channels are summed", heatmap(R).tolist() == (R[:, 0] + R[:, 1] + R[:, 2]).tolist(), (R,))
 
 
 ROUNDINGS = 1 << 11   # of a sum of some hundred terms, smoothed, filtered and normalised, on the scale of 512

@@ -152,6 +152,7 @@ def gates(full: bool) -> Iterator[Case]:
             else:
                 continue
             undecided, units = undecided + int(differ.sum()), units + differ.size
-            yield Case(f"{what} {name}", not differ.any(), (), f"{units} signs and winners, {undecided} undecided")
+            yield Case(f"{what} {name}", not differ.any())
+    yield Case("in all", undecided == 0, (), f"{units} signs and winners, {undecided} undecided")
 
 
