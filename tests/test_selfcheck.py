@@ -20,7 +20,7 @@ from lrp_ref.checks.modular import modulo
 from lrp_ref.checks.selfcheck import CLAIMS, FAILED, ONLY_FULL, PROVED, WITHIN, Claim
 from lrp_ref.cli import main
 from lrp_ref.layers import LAYERS as TYPES
-from lrp_ref.layers import fisher, regions, sift
+from lrp_ref.layers import fisher, regions, sift, svm
 from lrp_ref.layers.fisher_map import FisherMap
 from lrp_ref.rules import Rule, Share, Term
 
@@ -166,6 +166,7 @@ def scalar_sign(minus: int, zero: int) -> Callable[[Array], Array]:
 
 PLAIN_MAX, PLAIN_ALPHA, PLAIN_CUTOFF, PLAIN_MERGE = (MaxPool.linearize, AlphaBeta.shares, assignment.cutoff,
                                                      network.merge_batchnorm)
+PLAIN_SLOPE = svm.GaussianSVM.gradient
 PLAIN_OF, PLAIN_BOX, PLAIN_PART = fisher.Posteriors.of, sift.box, regions.part
 
 
@@ -202,6 +203,8 @@ WRONG: list[tuple[str, Patch, tuple[str, ...], tuple[str, ...]]] = [
      ("batch norm",)),
     ("the default of max-pooling is Epsilon(0)", patched(assignment, "DEFAULTS", {
         **assignment.DEFAULTS, MaxPool: Epsilon(0)}), ("choices",), ("cut-off",)),
+    ("half the slope of a Gaussian kernel", patched(svm.GaussianSVM, "gradient", lambda layer, x: PLAIN_SLOPE(
+        layer, x) / constant(2, x)), ("roots and powers",), ("layers",)),
     ("the boundary layer cut off too", patched(assignment, "cutoff", inclusive), ("cut-off",),
      ("cut-off (a)", "rules")),
     ("batch norm merged without its shift", patched(network, "merge_batchnorm", without_shift), ("batch norm",),

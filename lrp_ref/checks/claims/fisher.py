@@ -28,7 +28,17 @@ from lrp_ref.checks.examples import (
     sixteenths,
     whole_numbers,
 )
-from lrp_ref.layers import FisherVector, L2Norm, Linear, SignedSqrt
+from lrp_ref.layers import (
+    ChiSquareSVM,
+    ExponentialChiSquareSVM,
+    FisherVector,
+    GaussianSVM,
+    KernelSVM,
+    L2Norm,
+    Linear,
+    NegativeChiSquareSVM,
+    SignedSqrt,
+)
 from lrp_ref.layers.fisher_map import FisherMap
 from lrp_ref.layers.regions import regions_of
 from lrp_ref.network import Network
@@ -194,7 +204,7 @@ def by_formula(name: str, x: Array) -> Array:
 
 def decimal_layers(full: bool) -> Iterator[Case]:
     """Layers with roots, powers or exponentials round to the same float64 as their formulas: BatchNorm, LRN, p-means,
-    Gaussian and exponential chi-square machines."""
+    Gaussian and exponential chi-square machines, and the weights of kernel machines expanded at a root."""
     for seed in seeds(full):
         for name in ("BatchNorm, epsilon", "LRN, Caffe", "PMeans, p = 5/2", "GaussianSVM", "ExponentialChiSquareSVM"):
             example = IRRATIONAL[name]
@@ -204,3 +214,24 @@ def decimal_layers(full: bool) -> Iterator[Case]:
                 return example.layer.astype(Decimal)(decimals(x))[0]
 
             yield agree(f"{name} {seed}", code, partial(lambda name, x: by_formula(name, decimals(x)[0]), name, x))
+    root = guarded(["1/2", "1", "3/4"])
+    machines: dict[str, KernelSVM] = {
+        "ChiSquareSVM": ChiSquareSVM(*MACHINE, root), "NegativeChiSquareSVM": NegativeChiSquareSVM(*MACHINE, root),
+        "GaussianSVM": GaussianSVM(*MACHINE, root, gamma=F(1, 4)),
+        "ExponentialChiSquareSVM": ExponentialChiSquareSVM(*MACHINE, root, gamma=F(1, 3)),
+    }
+    for name, layer in machines.items():
+        yield agree(f"weights of {name}", partial(weights_at_root, layer), partial(slopes_at_root, layer))
+
+
+def weights_at_root(layer: KernelSVM) -> Array:
+    """w_dc of the expansion at the root, by the code."""
+    exact = layer.astype(Decimal)
+    return exact.linearize(exact.root[None])[1].weight[0]
+
+
+def slopes_at_root(layer: KernelSVM) -> Array:
+    """(f_c(x0 + h e_d) - f_c(x0 - h e_d)) / 2h, whose error is of the order h^2 = 1e-24."""
+    exact, h = layer.astype(Decimal), Decimal("1e-12")
+    steps = h * decimals(np.eye(len(layer.root)))
+    return (exact(exact.root + steps) - exact(exact.root - steps)) / (2 * h)

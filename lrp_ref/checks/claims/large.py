@@ -47,6 +47,7 @@ def ledgers(network: Network, x: Array, names: Iterable[str], seed: int) -> list
             absorbed = total["bias"] + total["stabiliser"] + total["dead"]
             holds = all(closes(account) for _, account in e.ledger) and bool(e.relevance.any())
             holds = holds and case.same(e.start.sum(axis=1), e.relevance.sum(axis=(1, 2, 3)) + absorbed)
+            holds = holds and case.same(total["handed"], e.relevance.sum(axis=(1, 2, 3)))
             cases.append(Case(f"{name}, seed {seed}", holds, (e.relevance, *total.values())))
         return cases
     return modulo_primes(compute)

@@ -76,6 +76,7 @@ def network_ledger(full: bool) -> Iterator[Case]:
             holds = all(closes(account) for _, account in e.ledger) and same(
                 total["received"], per_sample(e.relevance) + total["bias"] + total["stabiliser"] + total["dead"])
             holds = holds and per_sample(e.start) == total["received"].tolist()
+            holds = holds and per_sample(e.relevance) == total["handed"].tolist()
             R = e.start
             for name, layer in reversed(list(chain)):   # without what the forward pass has left behind
                 a, m = layer.linearize(e.activations[name])
