@@ -54,6 +54,8 @@ def constant(c: Any, x: Array) -> Any:
 
 def convert_numbers(x: Any, number: type) -> Array:
     """The array x with every number in another type: numpy.float32, numpy.float64, Fraction, Decimal."""
+    if issubclass(number, np.ndarray):   # a class of arrays that is its own number type
+        return number(x)
     x = np.asarray(x)
     if issubclass(number, np.generic):
         return x.astype(number)
@@ -90,7 +92,7 @@ def square(w: Array) -> Array:
 
 def ones_like(w: Array) -> Array:
     """f(w) = 1, without memory of its own: one number seen at every index."""
-    return np.broadcast_to(np.asarray(constant(1, w), dtype=w.dtype), w.shape)
+    return np.broadcast_to(constant(1, w), w.shape)
 
 
 def sign(z: Array) -> Array:
@@ -134,7 +136,7 @@ def finite(x: Array) -> bool:
     """Whether no number of x is NaN or infinite."""
     x = thin(x)
     if x.dtype == object:
-        return all(number.is_finite() for number in x.flat if isinstance(number, Decimal))
+        return x.size == 0 or not isinstance(x.flat[0], Decimal) or all(number.is_finite() for number in x.flat)
     with np.errstate(over="ignore", invalid="ignore"):
         if np.isfinite(x.sum()):   # Same result without these lines; a sum is faster, and finite only where all is.
             return True

@@ -9,12 +9,12 @@ from argparse import Namespace
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 
-from lrp_ref.commands import run
+from lrp_ref.commands import Failed, run
 from lrp_ref.options import parser
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command; 0 on success, 2 with one line on stderr where the input is wrong.
+    """Run one command; 0 on success, 1 where what it checked failed, 2 with one line on stderr for a wrong input.
 
     Files are written first, then notes go to stderr and the text to stdout: a reader who closes the pipe
     early loses nothing, and where there is an error, it is all that is printed.
@@ -28,6 +28,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         for note in notes:
             say(f"note: {note.message}")
         show(text + "\n")
+    except Failed as failed:
+        show(f"{failed}\n")
+        return 1
     except MemoryError as error:
         say(f"error: not enough memory ({error}): use a smaller --size, or smaller or fewer photographs")
         return 2

@@ -32,11 +32,15 @@ if TYPE_CHECKING:
 Watch = Callable[[str], object]
 
 
+class Failed(Exception):
+    """A command's whole output, which says that something failed: it is printed, and the program ends with 1."""
+
+
 def run(options: Namespace, watch: Watch) -> str:
     """The text that a command prints, after all its files are written."""
     commands: dict[str, Callable[[Namespace, Watch], str]] = {
         "explain": explain_command, "figure": figure_command, "demo": demo_command, "models": models_command,
-        "layers": layers_command, "evaluate": evaluate_command,
+        "layers": layers_command, "evaluate": evaluate_command, "selfcheck": selfcheck_command,
     }
     return commands[options.command](options, watch)
 
@@ -162,3 +166,13 @@ def layers_command(options: Namespace, watch: Watch) -> str:
     model = find_model(options.model, options.size)
     rows = layer_rows(model)
     return dumped(rows) if options.json else layer_table(model, rows)
+
+
+def selfcheck_command(options: Namespace, watch: Watch) -> str:
+    from lrp_ref.checks import selfcheck
+
+    outcomes = selfcheck.selfcheck(options.full, watch)
+    printed = dumped(selfcheck.facts(outcomes)) if options.json else selfcheck.text(outcomes)
+    if selfcheck.failed(outcomes):
+        raise Failed(printed)
+    return printed

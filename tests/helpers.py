@@ -9,7 +9,6 @@ from fractions import Fraction
 from math import inf
 from typing import Any
 
-import fisher_definition
 import numpy as np
 import pytest
 
@@ -47,9 +46,9 @@ from lrp_ref import (
     ZBox,
     ZPlus,
 )
-from lrp_ref.arrays import Array, convert_numbers, ones_like, same
-from lrp_ref.checks import definitions as by_loops
-from lrp_ref.checks.definitions import Map, Step, Units
+from lrp_ref.arrays import Array, convert_numbers, same
+from lrp_ref.checks.by_loops import defined, defined_step, input_of, units
+from lrp_ref.checks.definitions import Units
 from lrp_ref.layers.sift import Coverage
 from lrp_ref.ledger import Account
 from lrp_ref.linear_map import LinearMap
@@ -241,150 +240,9 @@ def relevance_for(z: Array, seed: int = 9) -> Array:
 # ---- The same, as definitions by loops ----
 
 
-def units(x: Array) -> Units:
-    """{unit: number} of one sample."""
-    return dict(np.ndenumerate(x))
-
-
 def arrayed(values: Units, shape: tuple[int, ...]) -> Array:
     """One sample from {unit: number}; a unit that is not listed is 0."""
     return fractions([values.get(unit, 0) for unit in np.ndindex(*shape)]).reshape(shape)
-
-
-def defined(layer: Any, x: Array) -> Map:
-    """The layer at one sample x, by loops from its formula."""
-    a = units(x)
-    match layer:
-        case SpreadLinear():
-            i, j = layer.weight.shape
-            bias = bias_of(layer, j)
-            connections = {(*row, c): [((*row, d), 1, a[*row, d] * layer.weight[d, c] + bias[c] / i) for d in range(i)]
-                           for row in {unit[:-1] for unit in a} for c in range(j)}
-            return by_loops.affine(dict.fromkeys(a, 1), connections, dict.fromkeys(connections, 0), learned=False)
-        case Linear():
-            return by_loops.linear(a, layer.weight.tolist(), bias_of(layer, layer.weight.shape[1]))
-        case Conv2D():
-            bias = bias_of(layer, len(layer.weight))
-            return by_loops.conv2d(a, layer.weight.tolist(), bias, layer.stride, layer.pad, layer.dilation,
-                                   layer.groups)
-        case MaxPool():
-            return by_loops.max_pool(a, layer.size, layer.stride, layer.pad, layer.ceil)
-        case AvgPool():
-            return by_loops.avg_pool(a, layer.size, layer.stride, layer.pad, layer.ceil, layer.count_pad)
-        case SumPool():
-            return by_loops.sum_pool(a, layer.size, layer.stride, layer.scale)
-        case AdaptiveAvgPool():
-            return adaptive_avg_pool(a, layer.size)
-        case ReLU():
-            return by_loops.relu(a)
-        case Flatten():
-            return by_loops.flatten(a)
-        case BatchNorm():
-            root = [rational_root(v + F(layer.epsilon)) for v in layer.variance]
-            return by_loops.batch_norm(a, layer.mean.tolist(), root, layer.scale.tolist(), layer.shift.tolist())
-        case LRN():
-            return by_loops.lrn(a, layer.size, F(layer.alpha), layer.beta, F(layer.k), layer.taylor)
-        case SignedSqrt():
-            roots = {i: rational_root(abs(value)) for i, value in a.items()}
-            return gate({i: 1 / root if root else 0 for i, root in roots.items()}, a)
-        case L2Norm():
-            slices = {i: (*i[:-1], i[-1] * layer.parts // x.shape[-1]) for i in a}
-            norms = {part: rational_root(sum(a[i] ** 2 for i in a if slices[i] == part)) for part in slices.values()}
-            return gate({i: 1 / norms[slices[i]] if norms[slices[i]] else 0 for i in a}, a)
-        case RegionMean():
-            counts = {i: layer.counts[i[-1] * len(layer.counts) // x.shape[-1]] for i in a}
-            return gate({i: 1 / count if count else 0 for i, count in counts.items()}, a)
-        case PMeans():
-            return p_means(x.tolist(), layer.p)
-        case IntersectionSVM() | ChiSquareSVM() | NegativeChiSquareSVM():
-            w, f = fisher_definition.additive(KERNELS[type(layer)], layer.support.tolist(), layer.alphas.tolist(),
-                                              layer.bias.tolist(), x.tolist())
-            connections = {(c,): [((d,), 1, w[d][c]) for d in range(len(w))] for c in range(len(f))}
-            return by_loops.affine(dict.fromkeys(a, 1), connections, units(layer.bias), learned=False)
-    raise TypeError(f"no definition of {layer!r}")
-
-
-KERNELS: dict[type, Callable[[Any, Any], Any]] = {
-    IntersectionSVM: fisher_definition.intersection, ChiSquareSVM: fisher_definition.chi_square,
-    NegativeChiSquareSVM: fisher_definition.negative_chi_square,
-}
-
-
-def input_of_map(layer: Any, x: Array) -> Array:
-    """a: the layer's input; or 1 for each, where the weights say what an input amounts to ("presence")."""
-    return ones_like(x) if isinstance(layer, (SpreadLinear, *KERNELS)) else x
-
-
-def gate(weight: Units, a: Units) -> Map:
-    """z_i = a_i w_i"""
-    return by_loops.gate(weight, {i: a[i] * weight[i] for i in a})
-
-
-def p_means(x: list[list[Any]], p: Any) -> Map:
-    """z_d = sum_l a_ld w_ld, for p = 1 with w = 1 / L and for p = inf with w shared by the winners."""
-    connections: by_loops.Connections = {}
-    for d, column in enumerate(zip(*x)):
-        if p in (1, inf):
-            chosen = [p == 1 or value == max(column) for value in column]
-            w = [F(one, sum(chosen)) for one in chosen]
-        else:
-            w = fisher_definition.p_means(column, F(p), rational_power)[1]
-        connections[d,] = [((l, d), 1, w[l]) for l in range(len(column))]
-    return by_loops.affine(by_loops.units(x), connections, dict.fromkeys(connections, 0), learned=False)
-
-
-def rational_power(number: Fraction, exponent: Fraction) -> Fraction:
-    return rational_root(number) if exponent == F(1, 2) else number ** int(exponent)
-
-
-def bias_of(layer: Any, outputs: int) -> list[Any]:
-    return [F(0)] * outputs if layer.bias is None else layer.bias.tolist()
-
-
-def rational_root(q: Fraction) -> Fraction:
-    root = F(round(float(q.numerator) ** 0.5), round(float(q.denominator) ** 0.5))
-    assert root * root == q
-    return root
-
-
-def adaptive_avg_pool(a: Units, size: tuple[int, int]) -> Map:
-    """Pixel (y, x) belongs to cell (v, u) where v H < (y + 1) V and y V < (v + 1) H: the cell and the pixel overlap."""
-    channels, height, width = by_loops.shape(a)
-    connections: by_loops.Connections = {}
-    for c in range(channels):
-        for v in range(size[0]):
-            for u in range(size[1]):
-                inside = [(c, y, x) for y in range(height) for x in range(width)
-                          if v * height < (y + 1) * size[0] and y * size[0] < (v + 1) * height
-                          and u * width < (x + 1) * size[1] and x * size[1] < (u + 1) * width]
-                connections[c, v, u] = [(i, 1, F(1, len(inside))) for i in inside]
-    return by_loops.affine(a, connections, dict.fromkeys(connections, 0), learned=False)
-
-
-def defined_step(rule: Rule, m: Map, x: Array, R: Array) -> Step:
-    """The rule at a map and one sample's input and relevance, by loops from its formula."""
-    a, R_j = units(x), units(R)
-    match rule:
-        case Epsilon():
-            return by_loops.epsilon(m, a, R_j, F(rule.epsilon))
-        case AlphaBeta():
-            return by_loops.alpha_beta(m, a, R_j, F(rule.alpha), F(rule.beta))
-        case ZPlus():
-            return by_loops.z_plus(m, a, R_j)
-        case Gamma():
-            return by_loops.gamma(m, a, R_j, F(rule.gamma))
-        case ZBox():
-            low, high = (np.broadcast_to(np.asarray(bound), x.shape[:1]).tolist() for bound in (rule.low, rule.high))
-            return by_loops.z_box(m, a, R_j, [F(c) for c in low], [F(c) for c in high])
-        case WSquare():
-            return by_loops.w_square(m, a, R_j)
-        case Flat():
-            return by_loops.flat(m, a, R_j)
-        case Winner():
-            return by_loops.winner(m, a, R_j)
-        case Pass():
-            return by_loops.passed(m, a, R_j)
-    raise TypeError(f"no definition of {rule!r}")
 
 
 COLUMNS = ("handed", "bias", "stabiliser", "dead")
@@ -395,7 +253,7 @@ def assert_as_defined(layer: Any, rule: Rule, x: Array, R: Array) -> None:
     a, m = layer.linearize(x)
     relevance, account = step(rule, m, a, R)
     for n in range(len(x)):
-        wanted = defined_step(rule, defined(layer, x[n]), input_of_map(layer, x[n]), R[n])
+        wanted = defined_step(rule, defined(layer, x[n]), input_of(layer, x[n]), R[n])
         assert units(relevance[n]) == wanted.relevance
         for column in COLUMNS:
             assert units(getattr(account, column)[n]) == getattr(wanted, column), column

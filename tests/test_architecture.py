@@ -88,9 +88,13 @@ def test_nothing_in_use_imports_the_checks_but_a_command_that_is_asked_for_them(
             assert not any(module.startswith(("lrp_ref.checks", "lrp_ref.conformance")) for module in found), name
 
 
-def test_the_definitions_import_nothing_of_the_package_and_no_numpy() -> None:
-    assert not own("lrp_ref.checks.definitions")
-    assert {module.split(".")[0] for module, _ in imports("lrp_ref.checks.definitions")} <= sys.stdlib_module_names
+DEFINITIONS = [name for name in MODULES if name.startswith("lrp_ref.checks.definitions")]
+
+
+@pytest.mark.parametrize("name", DEFINITIONS)
+def test_the_definitions_import_nothing_of_the_package_but_each_other_and_no_numpy(name: str) -> None:
+    assert len(DEFINITIONS) >= 7 and own(name) <= set(DEFINITIONS)
+    assert {module.split(".")[0] for module, _ in imports(name)} <= sys.stdlib_module_names | {"lrp_ref"}
 
 
 def test_the_core_needs_numpy_and_the_standard_library_only() -> None:

@@ -13,7 +13,7 @@ from helpers import (
     defined_step,
     fractions,
     image,
-    input_of_map,
+    input_of,
     mixed,
     pairs,
     refused,
@@ -220,7 +220,7 @@ def test_averaged_messages_fall_short_of_flat_by_the_absorbed_relevance(example:
     a, m = layer.linearize(x)
     R = relevance_for(m(a))
     there, (_, account) = defined(layer, x[0]), step(rule, m, a, R)
-    messages = defined_step(rule, there, input_of_map(layer, x[0]), R[0]).messages
+    messages = defined_step(rule, there, input_of(layer, x[0]), R[0]).messages
     averaged, absorbed = dict.fromkeys(units(x[0]), F(0)), dict.fromkeys(units(x[0]), F(0))
     for j, connections in there.connections.items():
         n = sum(c for _, c, _ in connections)

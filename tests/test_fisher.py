@@ -7,13 +7,13 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-import fisher_definition as by_loops
 import numpy as np
 import pytest
 from helpers import F, fractions, mixed, total, types_in
 
 from lrp_ref import Epsilon, Linear, Network, Pass, assign, explain
 from lrp_ref.arrays import Array, convert_numbers, ones_like, same
+from lrp_ref.checks.definitions import fisher as by_loops
 from lrp_ref.layers.fisher import FisherVector
 from lrp_ref.layers.norms import L2Norm, SignedSqrt
 from lrp_ref.layers.regions import regions_of

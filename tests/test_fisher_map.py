@@ -5,7 +5,6 @@ from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
-import fisher_definition as by_loops
 import numpy as np
 import pytest
 from helpers import (
@@ -26,6 +25,7 @@ from test_fisher import descriptors, mixture
 
 from lrp_ref import AlphaBeta, Epsilon, Flat
 from lrp_ref.arrays import Array, convert_numbers, negative, ones_like, positive, same, square, zeros
+from lrp_ref.checks.definitions import fisher as by_loops
 from lrp_ref.layers import fisher_map
 from lrp_ref.layers.fisher_map import FisherMap
 from lrp_ref.layers.regions import regions_of

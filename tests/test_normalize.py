@@ -5,11 +5,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-from helpers import STATISTICS, F, defined, fractions, image, mixed, rational_root, refused, types_in, units
+from helpers import STATISTICS, F, defined, fractions, image, mixed, refused, types_in, units
 
 from lrp_ref import LRN, BatchNorm
 from lrp_ref.arrays import constant, ones_like, same
 from lrp_ref.checks import definitions as by_loops
+from lrp_ref.checks.by_loops import rational_root
 
 
 def test_batch_norm_divides_by_the_deviation_then_scales_and_shifts() -> None:

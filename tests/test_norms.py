@@ -4,13 +4,13 @@ import decimal
 from decimal import Decimal
 from typing import Any
 
-import fisher_definition as by_loops
 import numpy as np
 import pytest
 from helpers import F, fractions, mixed
 
 from lrp_ref import Epsilon, Pass
 from lrp_ref.arrays import Array
+from lrp_ref.checks.definitions import fisher as by_loops
 from lrp_ref.layers.norms import L2Norm, RegionMean, SignedSqrt
 from lrp_ref.relevance import step
 

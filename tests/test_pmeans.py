@@ -5,12 +5,12 @@ from decimal import Decimal
 from math import inf
 from typing import Any
 
-import fisher_definition as by_loops
 import numpy as np
 import pytest
 from helpers import F, convert_numbers, fractions, mixed, types_in
 
 from lrp_ref import Epsilon, Flat, Winner
+from lrp_ref.checks.definitions import fisher as by_loops
 from lrp_ref.layers.pmeans import PMeans
 from lrp_ref.relevance import step
 

@@ -2,12 +2,12 @@
 
 from typing import Any
 
-import fisher_definition as by_loops
 import numpy as np
 import pytest
 from helpers import F, fractions
 
 from lrp_ref.arrays import zeros
+from lrp_ref.checks.definitions import fisher as by_loops
 from lrp_ref.layers.regions import grouped, regions_of
 
 ROWS, COLUMNS = np.meshgrid(np.arange(0, 7, 0.5), np.arange(0, 5, 0.5), indexing="ij")

@@ -8,12 +8,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-import sift_definition as by_loops
 from helpers import COLUMNS, RULES, F, fractions, mixed, total, types_in, units
 
 from lrp_ref import Flat, Linear, Network, WSquare, assign, cutoff, explain
 from lrp_ref.arrays import Array, ones_like, positive, same
 from lrp_ref.checks.definitions import flat
+from lrp_ref.checks.definitions import sift as by_loops
 from lrp_ref.layers import sift
 from lrp_ref.layers.sift import DenseSift, fast_arctan2
 from lrp_ref.relevance import hand_down, step

@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-import fisher_definition as by_loops
 import numpy as np
 import pytest
 from helpers import RULES, F, convert_numbers, fractions, mixed, relevance_for, takes, total, types_in
 
 from lrp_ref import Epsilon, Flat, Linear, Network, Winner, WSquare, assign, explain
 from lrp_ref.arrays import Array, negative, ones_like, positive, same, square
+from lrp_ref.checks.definitions import fisher as by_loops
 from lrp_ref.layers.svm import (
     ChiSquareSVM,
     ExponentialChiSquareSVM,

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from fractions import Fraction
 from typing import Any
 
-from lrp_ref.checks.definitions import Connections, Map, affine, units
+from lrp_ref.checks.definitions.units import Connections, Map, affine, units
 
 Number = Any
 Vector = Sequence[Number]

@@ -1,0 +1,1 @@
+"""What selfcheck proves: each claim is a function that yields its cases; its docstring is the claim."""

@@ -1,0 +1,136 @@
+"""Claims about conventions, on numbers worked by hand; and dense SIFT, which is floats, within a bound."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from lrp_ref import assignment, relevance
+from lrp_ref.arrays import Array
+from lrp_ref.checks.claims.case import Case
+from lrp_ref.checks.definitions import sift
+from lrp_ref.checks.exact import guarded
+from lrp_ref.checks.examples import LAYERS, F, mixed, small_network, whole_numbers
+from lrp_ref.heatmap import heatmap
+from lrp_ref.layers import AvgPool, Conv2D, DenseSift, Layer, Linear, MaxPool, ReLU, SignedSqrt
+from lrp_ref.network import Network
+from lrp_ref.rules import AlphaBeta, Epsilon, Flat, Gamma, Pass, Rule, Winner, WSquare, ZBox, ZPlus
+
+Row = tuple[str, Rule, str, str, str, str, str, str]
+
+# what; rule; weights of one output; bias; x; R; the relevance of each input; handed, bias, stabiliser, dead
+ONE_OUTPUT: list[Row] = [
+    ("z = 0, eps > 0: sign 0 = +1, the stabiliser takes R", Epsilon(F(1, 4)), "1 1", "0", "1 -1", "3", "12 -12",
+     "0 0 3 0"),
+    ("z = 0, eps = 0: dead", Epsilon(0), "1 1", "0", "1 -1", "3", "0 0", "0 0 0 3"),
+    ("z = -2, eps 1/2: -2 - 1/2", Epsilon(F(1, 2)), "1 -3", "0", "1 1", "5", "-2 6", "4 0 1 0"),
+    ("the bias' share is absorbed", Epsilon(0), "2 1", "-1", "1 3", "8", "4 6", "10 -2 0 0"),
+    # products 4 -3 2, bias -1: up 6, down -3 - 1
+    ("b- with beta", AlphaBeta(2, 1), "4 -1 2", "-1", "1 3 1", "12", "16 -9 8", "15 -3 0 0"),
+    ("b+ with alpha", AlphaBeta(2, 1), "4 -1 2", "2", "1 3 1", "12", "12 -12 6", "6 6 0 0"),
+    ("no negative product: -beta R is dead", AlphaBeta(2, 1), "4 1", "0", "1 2", "6", "8 4", "12 0 0 -6"),
+    ("no positive product: alpha R is dead", AlphaBeta(2, 1), "-4 1", "0", "1 -2", "6", "-4 -2", "-6 0 0 12"),
+    # z = 4 - 3 + 1 > 0: 4 + 2, -3, 1 + 1/2;  z = -2 < 0: 1, -3 - 3/2
+    ("gamma, z > 0", Gamma(F(1, 2)), "4 -1", "1", "1 3", "9", "12 -6", "6 3 0 0"),
+    ("gamma, z < 0", Gamma(F(1, 2)), "1 -1", "0", "1 3", "7", "-2 9", "7 0 0 0"),
+    ("gamma, z = 0: dead", Gamma(F(1, 2)), "1 -1", "0", "3 3", "7", "0 0", "0 0 0 7"),
+    # 2 + 3, -1 * 1 + 2 * 1 (high 2), no bias: 5 and 1
+    ("z-box", ZBox(-3, 2), "1 -1", "9", "2 1", "6", "5 1", "6 0 0 0"),
+    ("w-square, no bias", WSquare(), "1 -3", "9", "7 0", "20", "2 18", "20 0 0 0"),
+    ("flat, no bias", Flat(), "1 -3", "9", "7 0", "20", "10 10", "20 0 0 0"),
+]
+
+# what; rule; layer; image; relevance of the outputs, both as rows; the relevance of the pixels
+IMAGES: list[tuple[str, Rule, Layer, str, str, str]] = [
+    ("tied winners share evenly, also at 0", Winner(), MaxPool(2), "0 -1 5 2, 0 -3 5 5", "6 9", "3 0 3 0, 3 0 3 3"),
+    ("padding never wins and never ties", Winner(), MaxPool(2, 1, 1), "-2", "1 2, 4 8", "15"),
+    ("average pooling counts its padding", Epsilon(0), AvgPool((1, 2), 1, (0, 1)), "3 5", "2 4 6",
+     "7/2 17/2"),
+    ("flat: one over the pixels inside the image", Flat(), Conv2D(guarded([[[["1", "2", "3"]]]]), pad=(0, 1)), "7 0",
+     "6 8", "7 7"),
+    ("stride, padding and an uneven kernel", Epsilon(0),
+     Conv2D(guarded([[[["1", "2", "-1"]]]]), stride=(1, 2), pad=(0, 1)), "3 1 4", "5 18", "6 1 16"),
+    ("Pass hands R through a closed gate", Pass(), ReLU(), "-1 0 2", "3 4 5", "3 4 5"),
+]
+
+
+def numbers(text: str) -> Array:
+    return guarded(text.split())
+
+
+def image(text: str) -> Array:
+    return guarded([[[row.split() for row in text.split(",")]]])
+
+
+def conventions(full: bool) -> Iterator[Case]:
+    """sign 0 = +1, x/0 = 0, bias with its sign, absent signs dead, gamma by the sign of z, ties, padding: by hand."""
+    for what, rule, weight, bias, x, R, wanted, columns in ONE_OUTPUT:
+        layer = Linear(numbers(weight)[:, None], numbers(bias))
+        a, m = layer.linearize(numbers(x)[None])
+        below, account = relevance.step(rule, m, a, numbers(R)[None])
+        holds = below[0].tolist() == numbers(wanted).tolist()
+        holds = holds and [column.item() for column in account.parts()] == numbers(columns).tolist()
+        yield Case(what, holds, (below,))
+    for what, rule, pooling, x, R, wanted in IMAGES:
+        a, m = pooling.linearize(image(x))
+        below, _ = relevance.step(rule, m, a, image(R))
+        yield Case(what, below.tolist() == image(wanted).tolist(), (below,))
+    layer = Linear(guarded([["1", "2", "0"], ["1", "-3", "4"], ["5", "1", "-1"]]), guarded(["0", "-2", "1"]))
+    a, m = layer.linearize(guarded([["1", "-1", "0"]]))
+    below, account = relevance.step(Epsilon(F(1, 4)), m, a, guarded([["3", "-5", "7"]]))
+    sums: list[Any] = [sum(column.flat) for column in account.parts()]
+    yield Case("three outputs of which one is 0", below.tolist() == [[F(116, 13), -8, 0]]
+               and sums == [F(116, 13) - 8, F(12, 13), F(41, 13), 0], (below,))
+
+
+DEFAULTS: dict[Rule, tuple[str, ...]] = {
+    Epsilon(0): ("Linear", "Conv2D", "AvgPool", "AdaptiveAvgPool", "SumPool", "PMeans, mean", "FisherVector",
+                 "SpreadLinear", "IntersectionSVM", "ChiSquareSVM", "NegativeChiSquareSVM", "GaussianSVM",
+                 "ExponentialChiSquareSVM"),
+    Winner(): ("MaxPool",), Flat(): ("DenseSift",),
+    Pass(): ("ReLU", "Tanh", "Flatten", "BatchNorm", "LRN", "SignedSqrt", "L2Norm", "RegionMean"),
+}
+
+
+def choices(full: bool) -> Iterator[Case]:
+    """Each type's default rule, AlphaBeta(2, 1) in paper_cnn, Epsilon(100) up to the Fisher vector in paper_fv, first=,
+    R_L = the target's score, and a heatmap as the sum over channels are the settled ones."""
+    for rule, names in DEFAULTS.items():
+        for name in names:
+            chain = Network([("one", LAYERS[name].layer)])
+            yield Case(f"{rule!r} for {name}", assignment.assign(chain) == {"one": rule})
+    chain = small_network()
+    by_type = assignment.assign(chain)
+    pairs = {"conv1": AlphaBeta(2, 1), "conv2": AlphaBeta(2, 1), "fc": AlphaBeta(2, 1)}
+    yield Case("paper_cnn", assignment.paper_cnn(chain) == {**by_type, **pairs})
+    yield Case("first", assignment.assign(chain, first=Flat(), by_name={"fc": ZPlus()})
+               == {**by_type, "conv1": Flat(), "fc": ZPlus()})
+    linear = Linear(mixed((3, 3), 1))
+    fisher = Network([("sift", DenseSift(3, 3)), ("pca", linear), ("fisher", LAYERS["FisherVector"].layer),
+                      ("root", SignedSqrt()), ("svm", linear)])
+    wanted = {"sift": Flat(), "pca": Epsilon(100), "fisher": Epsilon(100), "root": Pass(), "svm": Epsilon(0)}
+    yield Case("paper_fv", assignment.paper_fv(fisher) == wanted)
+    e = relevance.explain(chain, mixed((2, 1, 6, 5), 1), target=2)
+    only = 0 * e.scores
+    only[:, 2] = e.scores[:, 2]
+    yield Case("R_L is the target's score", e.start.tolist() == only.tolist() and bool(only.any()), (e.start,))
+    top = relevance.explain(chain, mixed((2, 1, 6, 5), 1)).start
+    yield Case("the top score's without one", all(sum(R) == max(f) for R, f in zip(top, e.scores)), (top,))
+    R = mixed((2, 3, 2, 4), 5)
+    yield Case("channels are summed", heatmap(R).tolist() == (R[:, 0] + R[:, 1] + R[:, 2]).tolist(), (R,))
+
+
+ROUNDINGS = 1 << 11   # of a sum of some hundred terms, smoothed, filtered and normalised, on the scale of 512
+BOUND = 512 * ROUNDINGS * 2.0**-53
+
+
+def descriptors(full: bool) -> Iterator[Case]:
+    """Dense SIFT in float64 is the loops over frames, bins, pixels and orientations up to 2^-33, on a scale of 255."""
+    for seed in range(4 if full else 1):
+        pixels = whole_numbers((1, 1, 15, 18), seed + 3, 0, 255) / 255
+        other = DenseSift(3, 4, smoothing=None, window=2, flat=False, bounds=(1, 0, 16, 13))
+        for layer in (DenseSift((3, 4), 3), other):
+            wanted = sift.descriptors(pixels[0, 0].tolist(), layer.sizes, layer.step, layer.smoothing, layer.window,
+                                      layer.contrast, layer.flat, layer.bounds)
+            off = float(abs(layer(pixels)[0] - wanted).max())
+            yield Case(f"sizes {layer.sizes}, seed {seed}", off <= BOUND, (), f"at most {off:.1g} off")

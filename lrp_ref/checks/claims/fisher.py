@@ -1,0 +1,237 @@
+"""Claims about the Fisher pipeline: Eq. 5 in Fractions, the whole chain in Decimals at two precisions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from decimal import Decimal
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from lrp_ref import assignment, relevance
+from lrp_ref.arrays import Array, convert_numbers, divide, ones_like, same, square
+from lrp_ref.checks import definitions as loops
+from lrp_ref.checks.by_loops import defined_fisher
+from lrp_ref.checks.claims import case
+from lrp_ref.checks.claims.case import Case
+from lrp_ref.checks.claims.laws import per_sample, seeds
+from lrp_ref.checks.definitions import fisher
+from lrp_ref.checks.exact import guarded, settled
+from lrp_ref.checks.examples import (
+    IRRATIONAL,
+    MACHINE,
+    STATISTICS,
+    F,
+    mixed,
+    relevance_for,
+    sixteenths,
+    whole_numbers,
+)
+from lrp_ref.layers import (
+    ChiSquareSVM,
+    ExponentialChiSquareSVM,
+    FisherVector,
+    GaussianSVM,
+    KernelSVM,
+    L2Norm,
+    Linear,
+    NegativeChiSquareSVM,
+    SignedSqrt,
+)
+from lrp_ref.layers.fisher_map import FisherMap
+from lrp_ref.layers.regions import regions_of
+from lrp_ref.network import Network
+from lrp_ref.relevance import explain
+from lrp_ref.rules import Epsilon
+
+REGIONS = guarded([["1", "0", "1", "1", "0"], ["1", "1/2", "0", "1/4", "1"], ["0"] * 5])
+
+
+def fisher_map(seed: int = 0) -> FisherMap:
+    """A Fisher vector's map of rational roots and posteriors: two samples, three regions, two Gaussians."""
+    parts = abs(mixed((2, 5, 2), seed + 5)) + F(1, 3)
+    return FisherMap(mixed((2, 5, 3), seed + 1), parts / parts.sum(axis=2, keepdims=True), mixed((2, 3), seed + 2),
+                     abs(mixed((2, 3), seed + 3)) + F(1, 2), guarded(["3/2", "5/4"]), guarded(["1", "7/8"]), REGIONS)
+
+
+def equation_5(full: bool) -> Iterator[Case]:
+    """Epsilon on a Fisher vector is Eq. 5; summed over the coordinates of a descriptor it is the rule for descriptors,
+    and sum R_l = sum_d R_d |z_d| / (|z_d| + eps)."""
+    for seed in seeds(full):
+        m = fisher_map(seed)
+        a = ones_like(m.x)
+        z, R = m(a), relevance_for(m(a), seed + 9)
+        for epsilon in (F(0), F(3, 2), F(100)):
+            below, account = relevance.step(Epsilon(epsilon), m, a, R)
+            holds = True
+            for n in range(len(a)):
+                there = defined_fisher(m, n)
+                wanted = fisher.equation_5(there, R[n].tolist(), epsilon)
+                holds = holds and all(below[n][i] == wanted.get(i, 0) for i in np.ndindex(below[n].shape))
+                whole = fisher.per_descriptor(there, R[n].tolist(), epsilon, below.shape[1])
+                holds = holds and below[n].sum(axis=1).tolist() == whole
+            kept = divide(R * abs(z), abs(z) + epsilon) * (z != 0)
+            holds = holds and per_sample(below) == per_sample(kept) == per_sample(account.handed)
+            yield Case(f"map {seed}, eps {epsilon}", holds, (below,))
+    m = fisher_map()
+    z = m(ones_like(m.x))
+    yield Case("the dimension of a region without descriptors is dead",
+               not z[:, 24:].any() and bool(z[:, :24].all()), (z,))
+
+
+def three_products(full: bool) -> Iterator[Case]:
+    """The Fisher vector's sums as three products of matrices are the direct sums over every psi, up and down."""
+    for seed in seeds(full):
+        m = fisher_map(seed)
+        for name, a in (("presence", ones_like(m.x)), ("any input", mixed(m.x.shape, seed + 17))):
+            s = relevance_for(m(a), seed + 3)
+            direct: Callable[[Array], Array] = lambda w: w   # not `same`, and so by every psi  # noqa: E731
+            holds = case.same(m.apply(a, same), m.apply(a, direct)) and case.same(
+                m.transpose(s, same, a.shape), m.transpose(s, direct, a.shape))
+            yield Case(f"map {seed}, {name}", holds, (m.apply(a, same), m.transpose(s, same, a.shape)))
+        every = np.reshape(m.weight * m.weight * a[:, :, None, None], (2, 5, -1))
+        holds = case.same(m.apply(a, square), np.reshape(m.coverage @ every, (2, -1)))
+        yield Case(f"map {seed}, squares", holds)
+
+
+def regions(full: bool) -> Iterator[Case]:
+    """The regions of a descriptor are those of 2x2 + 3x1 + 1x1, in the order left top, left bottom, right top, .. ."""
+    for width, height in ((9, 8), (10, 7), (13, 12)):
+        centres = [(x, y) for y in range(height) for x in range(width)]
+        got = regions_of(centres, (height, width))
+        wanted = [fisher.pyramid(x, y, width, height) for x, y in centres]
+        yield Case(f"{width} x {height}", [np.flatnonzero(column).tolist() for column in got.T] == wanted, (got,))
+
+
+# ---- Decimals ----
+
+
+def decimals(x: Any) -> Array:
+    return convert_numbers(x, Decimal)
+
+
+def agree(what: str, code: Callable[[], Array], formula: Callable[[], Array]) -> Case:
+    """Whether the code and the formula round to the same float64, each being settled by 34 and 50 digits."""
+    got, wanted = settled(code), settled(formula)
+    return Case(what, case.same(got, wanted), (got,))
+
+
+def eighths(shape: tuple[int, ...], seed: int) -> Array:
+    return sixteenths(shape, seed, 20, 8)
+
+
+def chain(seed: int = 0) -> tuple[Network, Array]:
+    """A Fisher vector over three regions, the norms above it, two classes; nine descriptors of 2 numbers; float64."""
+    centres = whole_numbers((9, 2), seed + 1, 0, 7)
+    mixture = FisherVector(np.array([2, 3, 4]) / 16, eighths((3, 2), seed + 2), abs(eighths((3, 2), seed + 3)) + 0.5,
+                           regions=regions_of(centres, (8, 8), "1x2+1x1"))
+    layers = [("fisher", mixture), ("l2", L2Norm(3)), ("root", SignedSqrt()), ("norm", L2Norm()),
+              ("svm", Linear(eighths((36, 2), seed + 4), eighths((2,), seed + 5)))]
+    return Network(layers), eighths((1, 9, 2), seed + 6) + 1 / 32   # so that no descriptor is a mean: a 0 never settles
+
+
+def explained(seed: int, epsilon: int, which: int) -> Array:
+    """By the code: 0 the normalised vector, 1 R of the Fisher vector's dimensions, 2 R of its input."""
+    network, x = chain(seed)
+    exact = network.astype(Decimal)
+    e = explain(exact, decimals(x), assignment.assign(exact, {FisherVector: Epsilon(epsilon)}), target=1)
+    return (e.activations["svm"], e.relevances["l2"], e.relevance)[which][0]
+
+
+def formulas(seed: int, epsilon: int, which: int) -> Array:
+    """The same from the formulas alone."""
+    network, x = chain(seed)
+    layer: Any = network["fisher"].astype(Decimal)
+    svm: Any = network["svm"].astype(Decimal)
+    points, pi, mu, variance, coverage = (part.tolist() for part in (
+        decimals(x)[0], layer.weights, layer.means, layer.variances, layer.regions))
+    gamma = fisher.posteriors(points, pi, mu, variance, Decimal.exp, Decimal.sqrt)
+    sigma = [[v.sqrt() for v in row] for row in variance]
+    m = fisher.fisher_map(points, gamma, mu, sigma, [p.sqrt() for p in pi], [(2 * p).sqrt() for p in pi], coverage)
+    z = [m.output[d,] for d in range(36)]
+    top = fisher.improved([z[12 * r : 12 * r + 12] for r in range(3)], Decimal.sqrt)
+    R = [w * value for w, value in zip(svm.weight[:, 1], top)]
+    below = fisher.equation_5(m, R, Decimal(epsilon))
+    descriptors = [[below.get((l, i), Decimal(0)) for i in range(2)] for l in range(9)]
+    return np.array((top, R, descriptors)[which], dtype=object)
+
+
+def fisher_chain(full: bool) -> Iterator[Case]:
+    """Posteriors, Fisher vector, L2 per region, signed root, L2, SVM and LRP down to the descriptors by Eq. 5 with eps:
+    the code and the formulas round to the same float64."""
+    for seed in seeds(full):
+        for epsilon in (0, 100):
+            for n, what in enumerate(("the vector", "R of its dimensions", "R of the descriptors")):
+                yield agree(f"chain {seed}, eps {epsilon}: {what}", partial(explained, seed, epsilon, n),
+                            partial(formulas, seed, epsilon, n))
+
+
+def machine_formula(name: str, x: Any) -> list[Any]:
+    """f_c = sum_s alpha_cs k(v_s, x) + b_c of one sample in Decimals."""
+    def squares(v: Any, y: Any) -> Any:
+        return sum((p - q) ** 2 for p, q in zip(v, y))
+
+    def chi_squares(v: Any, y: Any) -> Any:
+        return -sum(fisher.negative_chi_square(p, q) for p, q in zip(v, y))
+
+    distance, rate = {"GaussianSVM": (squares, Decimal(1) / 4),
+                      "ExponentialChiSquareSVM": (chi_squares, Decimal(1) / 3)}[name]
+    support, alphas, bias = (decimals(part).tolist() for part in MACHINE)
+    return fisher.machine(lambda v, y: (-rate * distance(v, y)).exp(), support, alphas, bias, x)
+
+
+def by_formula(name: str, x: Array) -> Array:
+    """A layer without a rational form at one sample, from its formula in Decimals."""
+    layer = IRRATIONAL[name].layer
+    if name == "BatchNorm, epsilon":
+        mean, variance, scale, shift = (decimals(part).tolist() for part in STATISTICS)
+        deviation = [(v + Decimal(layer.epsilon)).sqrt() for v in variance]
+        output = loops.batch_norm(dict(np.ndenumerate(x)), mean, deviation, scale, shift).output
+    elif name == "LRN, Caffe":
+        alpha, beta = Decimal(layer.alpha), Decimal(layer.beta)
+        output = loops.lrn(dict(np.ndenumerate(x)), 5, alpha, beta, Decimal(1)).output
+    elif name == "PMeans, p = 5/2":
+        columns = [fisher.p_means(column, Decimal(5) / 2, lambda b, e: b ** e) for column in x.T.tolist()]
+        output = {(d,): z for d, (z, _) in enumerate(columns)}
+    else:
+        output = {(c,): f for c, f in enumerate(machine_formula(name, x.tolist()))}
+    out = np.empty([1 + max(i) for i in zip(*output)], dtype=object)
+    for i, value in output.items():
+        out[i] = value
+    return out
+
+
+def decimal_layers(full: bool) -> Iterator[Case]:
+    """Layers with roots, powers or exponentials round to the same float64 as their formulas: BatchNorm, LRN, p-means,
+    Gaussian and exponential chi-square machines, and the weights of kernel machines expanded at a root."""
+    for seed in seeds(full):
+        for name in ("BatchNorm, epsilon", "LRN, Caffe", "PMeans, p = 5/2", "GaussianSVM", "ExponentialChiSquareSVM"):
+            example = IRRATIONAL[name]
+            x = example.x(1, seed)
+
+            def code(example: Any = example, x: Array = x) -> Array:
+                return example.layer.astype(Decimal)(decimals(x))[0]
+
+            yield agree(f"{name} {seed}", code, partial(lambda name, x: by_formula(name, decimals(x)[0]), name, x))
+    root = guarded(["1/2", "1", "3/4"])
+    machines: dict[str, KernelSVM] = {
+        "ChiSquareSVM": ChiSquareSVM(*MACHINE, root), "NegativeChiSquareSVM": NegativeChiSquareSVM(*MACHINE, root),
+        "GaussianSVM": GaussianSVM(*MACHINE, root, gamma=F(1, 4)),
+        "ExponentialChiSquareSVM": ExponentialChiSquareSVM(*MACHINE, root, gamma=F(1, 3)),
+    }
+    for name, layer in machines.items():
+        yield agree(f"weights of {name}", partial(weights_at_root, layer), partial(slopes_at_root, layer))
+
+
+def weights_at_root(layer: KernelSVM) -> Array:
+    """w_dc of the expansion at the root, by the code."""
+    exact = layer.astype(Decimal)
+    return exact.linearize(exact.root[None])[1].weight[0]
+
+
+def slopes_at_root(layer: KernelSVM) -> Array:
+    """(f_c(x0 + h e_d) - f_c(x0 - h e_d)) / 2h, whose error is of the order h^2 = 1e-24."""
+    exact, h = layer.astype(Decimal), Decimal("1e-12")
+    steps = h * decimals(np.eye(len(layer.root)))
+    return (exact(exact.root + steps) - exact(exact.root - steps)) / (2 * h)

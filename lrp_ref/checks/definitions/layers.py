@@ -1,0 +1,179 @@
+"""Every layer of a CNN, unit by unit."""
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+from lrp_ref.checks.definitions.units import Connections, Map, Number, Pair, Unit, Units, affine, divide, gate, units
+
+
+def linear(a: Units, weight: Sequence[Sequence[Number]], bias: Sequence[Number]) -> Map:
+    """z_j = sum_i a_i weight[i][j] + bias[j], over the last axis of a."""
+    outputs = [(*row, j) for row in sorted({i[:-1] for i in a}) for j in range(len(bias))]
+    connections = {(*row, j): [((*row, i), 1, weight[i][j]) for i in range(len(weight))] for *row, j in outputs}
+    return affine(a, connections, {j: bias[j[-1]] for j in outputs}, learned=True)
+
+
+def shape(a: Units) -> tuple[int, int, int]:
+    """(channels, height, width) of an image."""
+    c, y, x = max(a)
+    return c + 1, y + 1, x + 1
+
+
+def starts(n: int, size: int, stride: int, pad: int, ceil: bool = False) -> list[int]:
+    """Where the floor((n + 2 pad - size) / stride) + 1 windows along an axis of n pixels begin, from -pad on.
+
+    With `ceil` (Caffe) the quotient is rounded up, so that the last window may hang over the end of the
+    padding; a window that would begin behind the last pixel is dropped.
+    """
+    room = n + 2 * pad - size
+    count = (-(-room // stride) if ceil else room // stride) + 1
+    begins = [t * stride - pad for t in range(count)]
+    return [begin for begin in begins if begin < n] if ceil else begins
+
+
+def corners(a: Units, size: Pair, stride: Pair, pad: Pair, ceil: bool = False) -> dict[Pair, Pair]:
+    """The pixel (top, left) at which the window of each output pixel (y, x) begins."""
+    _, height, width = shape(a)
+    tops = starts(height, size[0], stride[0], pad[0], ceil)
+    lefts = starts(width, size[1], stride[1], pad[1], ceil)
+    return {(y, x): (top, left) for y, top in enumerate(tops) for x, left in enumerate(lefts)}
+
+
+def conv2d(
+    a: Units, weight: Any, bias: Sequence[Number],
+    stride: Pair = (1, 1), pad: Pair = (0, 0), dilation: Pair = (1, 1), groups: int = 1,
+) -> Map:  # fmt: skip
+    """z_oyx = sum_cvu a[first + c, top + v dilation, left + u dilation] weight[o][c][v][u] + bias[o].
+
+    `first` is the first input channel of the group to which the output channel o belongs.
+    """
+    depth, rows, columns = shape(units(weight[0]))
+    extent = (dilation[0] * (rows - 1) + 1, dilation[1] * (columns - 1) + 1)
+    connections: Connections = {}
+    for o in range(len(weight)):
+        first = o // (len(weight) // groups) * depth
+        for (y, x), (top, left) in corners(a, extent, stride, pad).items():
+            connections[o, y, x] = []
+            for (c, v, u), w in units(weight[o]).items():
+                i = (first + c, top + v * dilation[0], left + u * dilation[1])
+                if i in a:
+                    connections[o, y, x].append((i, 1, w))
+    return affine(a, connections, {j: bias[j[0]] for j in connections}, learned=True)
+
+
+def windows(a: Units, size: Pair, stride: Pair, pad: Pair, ceil: bool) -> dict[Unit, list[Unit]]:
+    """The pixels of the image in the window of each output unit of a pooling layer (pad < size)."""
+    inside: dict[Unit, list[Unit]] = {}
+    for c in range(shape(a)[0]):
+        for (y, x), (top, left) in corners(a, size, stride, pad, ceil).items():
+            window = [(c, top + v, left + u) for v in range(size[0]) for u in range(size[1])]
+            inside[c, y, x] = [i for i in window if i in a]
+    return inside
+
+
+def max_pool(a: Units, size: Pair, stride: Pair, pad: Pair = (0, 0), ceil: bool = False) -> Map:
+    """x_j = max of a_i over the window; w_ij = 1 / (number of winners) for the winners, 0 for the others."""
+    inside = windows(a, size, stride, pad, ceil)
+    connections, output = {}, {}
+    for j in inside:
+        best = output[j] = max(a[i] for i in inside[j])
+        winners = [i for i in inside[j] if a[i] == best]
+        w = divide(0 * best + 1, len(winners))  # this 1 has the number type of the image
+        connections[j] = [(i, 1, w if i in winners else 0) for i in inside[j]]
+    return Map(connections, dict.fromkeys(inside, 0), output, learned=False)
+
+
+def avg_pool(a: Units, size: Pair, stride: Pair, pad: Pair = (0, 0), ceil: bool = False, count_pad: bool = True) -> Map:
+    """x_j = sum of a_i over the window / number of pixels in it.
+
+    With `count_pad` the padding counts, but never what hangs over its end; without, only the image counts.
+    """
+    _, height, width = shape(a)
+    inside = windows(a, size, stride, pad, ceil)
+    connections, output = {}, {}
+    for j in inside:
+        rows = min(size[0], height + 2 * pad[0] - j[1] * stride[0])
+        columns = min(size[1], width + 2 * pad[1] - j[2] * stride[1])
+        number = rows * columns if count_pad else len(inside[j])
+        connections[j] = [(i, 1, divide(0 * a[i] + 1, number)) for i in inside[j]]
+        output[j] = divide(sum(a[i] for i in inside[j]), number)
+    return Map(connections, dict.fromkeys(inside, 0), output, learned=False)
+
+
+def sum_pool(a: Units, size: Pair, stride: Pair, scale: Number = 1) -> Map:
+    """x_j = scale * sum of a_i over the window."""
+    inside = windows(a, size, stride, (0, 0), ceil=False)
+    connections = {j: [(i, 1, scale) for i in inside[j]] for j in inside}
+    return affine(a, connections, dict.fromkeys(inside, 0), learned=False)
+
+
+def adaptive_avg_pool(a: Units, size: Pair) -> Map:
+    """x_j = mean of a_i over a cell: pixel y belongs to row v of the V cells where v H < (y + 1) V and y V < (v + 1) H.
+
+    That is where the cell and the pixel overlap; columns likewise.
+    """
+    channels, height, width = shape(a)
+    connections: Connections = {}
+    for c in range(channels):
+        for v in range(size[0]):
+            for u in range(size[1]):
+                inside = [(c, y, x) for y in range(height) for x in range(width)
+                          if v * height < (y + 1) * size[0] and y * size[0] < (v + 1) * height
+                          and u * width < (x + 1) * size[1] and x * size[1] < (u + 1) * width]
+                connections[c, v, u] = [(i, 1, divide(0 * a[i] + 1, len(inside))) for i in inside]
+    return affine(a, connections, dict.fromkeys(connections, 0), learned=False)
+
+
+def relu(a: Units) -> Map:
+    """x_i = max(a_i, 0): the gate is 1 where a_i > 0, else 0."""
+    return gate({i: 1 if a[i] > 0 else 0 for i in a}, {i: max(a[i], 0 * a[i]) for i in a})
+
+
+def tanh(a: Units) -> Map:
+    """x_i = tanh a_i (floats): the gate is tanh(a_i) / a_i, and 1 at 0."""
+    output = {i: math.tanh(a[i]) for i in a}
+    return gate({i: output[i] / a[i] if a[i] != 0 else 1 for i in a}, output)
+
+
+def flatten(a: Units) -> Map:
+    """x_n = a_cyx, where n counts along x first, then y, then c."""
+    connections = {j: [(i, 1, 1)] for j, i in zip(units([*a]), sorted(a), strict=True)}
+    return affine(a, connections, dict.fromkeys(connections, 0), learned=False)
+
+
+def batch_norm(a: Units, mean: Any, deviation: Any, scale: Any, shift: Any) -> Map:
+    """x_i = (a_i - mean[c]) / deviation[c] * scale[c] + shift[c], where c = i[0] is the channel.
+
+    deviation[c] = sqrt(variance[c] + epsilon) is the caller's to take, because a root is seldom rational.
+    """
+    w = [divide(scale[c], deviation[c]) for c in range(len(scale))]
+    connections = {i: [(i, 1, w[i[0]])] for i in a}
+    bias = {i: shift[i[0]] - mean[i[0]] * w[i[0]] for i in a}
+    output = {i: divide(a[i] - mean[i[0]], deviation[i[0]]) * scale[i[0]] + shift[i[0]] for i in a}
+    return Map(connections, bias, output, learned=True)
+
+
+def lrn(a: Units, size: int, alpha: Number, beta: Number, k: Number, taylor: bool = False) -> Map:
+    """x_i = a_i s_i^-beta, s_i = k + alpha/size * sum of a_j^2 over the `size` channels j centred on i.
+
+    The map is the gate s_i^-beta. With `taylor` it is that of Binder et al. 2016, whose z_j is not x_j:
+    w_ii = (k + alpha/size a_i^2)^-beta, else w_ij = -2 alpha/size beta a_i a_j s_j^(-beta-1) in the window.
+    Rational for an integer beta.
+    """
+    if size % 2 == 0:
+        raise ValueError(f"LRN got a window of {size} channels, which has no centre: give it an odd size.")
+    reach = range(-(size // 2), size // 2 + 1)
+    window = {(c, *at): [(c + d, *at) for d in reach if (c + d, *at) in a] for c, *at in a}
+    s = {i: k + divide(alpha * sum(a[j] * a[j] for j in window[i]), size) for i in a}
+    output = {i: a[i] * s[i] ** -beta for i in a}
+    if not taylor:
+        return gate({i: s[i] ** -beta for i in a}, output)
+
+    def w(i: Unit, j: Unit) -> Number:
+        if i == j:
+            return (k + divide(alpha * a[i] * a[i], size)) ** -beta
+        return divide(-2 * alpha * beta * a[i] * a[j] * s[j] ** (-beta - 1), size)
+
+    connections = {j: [(i, 1, w(i, j)) for i in window[j]] for j in a}
+    return Map(connections, dict.fromkeys(a, 0), output, learned=False)
