@@ -10,7 +10,7 @@ import check_platforms
 import numpy as np
 import pytest
 
-from lrp_ref import AlphaBeta, Epsilon, Flat, Gamma, MaxPool, ZPlus, assignment, network, relevance
+from lrp_ref import AlphaBeta, Epsilon, Flat, Gamma, MaxPool, ZPlus, assignment, network, relevance, rules
 from lrp_ref.arrays import Array, constant, negative, ones_like, positive, same, zeros
 from lrp_ref.checks import selfcheck
 from lrp_ref.checks.claims import laws
@@ -176,8 +176,8 @@ def patched(thing: Any, name: str, value: Any) -> Patch:
 
 # what is wrong; the patch; the claims that must fail; and some that must not, for they say something else
 WRONG: list[tuple[str, Patch, tuple[str, ...], tuple[str, ...]]] = [
-    ("sign 0 = -1", patched(relevance, "sign", scalar_sign(-1, -1)), ("conventions", "rules"), ("ledger", "cut-off")),
-    ("unsigned epsilon", patched(relevance, "sign", scalar_sign(1, 1)), ("conventions", "rules", "Eq. 5"), ("layers",)),
+    ("sign 0 = -1", patched(rules, "sign", scalar_sign(-1, -1)), ("conventions", "rules"), ("ledger", "cut-off")),
+    ("unsigned epsilon", patched(rules, "sign", scalar_sign(1, 1)), ("conventions", "rules", "Eq. 5"), ("layers",)),
     ("no bias in the ledger", without("bias"), ("conventions", "ledger", "network ledger", "LeNet ledger"),
      ("cut-off",)),
     ("no dead in the ledger", without("dead"), ("conventions", "ledger"), ("cut-off (c)",)),
@@ -259,7 +259,7 @@ def test_the_command_ends_with_1_where_a_claim_failed(monkeypatch: pytest.Monkey
     assert main(["selfcheck"]) == 0
     printed = capsys.readouterr().out
     assert len([line for line in printed.splitlines() if line.startswith(("proved", "within"))]) == len(QUICK)
-    monkeypatch.setattr(relevance, "sign", scalar_sign(-1, -1))
+    monkeypatch.setattr(rules, "sign", scalar_sign(-1, -1))
     assert main(["selfcheck"]) == 1
     captured = capsys.readouterr()
     [line] = [line for line in captured.out.splitlines() if line.startswith("FAILED") and "conventions" in line]
