@@ -1,8 +1,8 @@
-"""Which test kills each mutant: python tests/mutants/run.py [NAME ...] [--jobs 2] [--json FILE] [--markdown FILE]
+"""Which test kills each mutant: python tests/mutants/run.py [NAME ...] [--jobs 2] [--json FILE] [--page FILE]
 
-Every mutant is applied to a copy of the code, in a temporary folder, where the tests of the core run until one fails: a
-killed mutant. One that lives shows a gap in the tests. Only a failed assertion counts as a kill by its value; where the
-first failure is another error, the tests go on until an assertion fails, and if none does the kill is marked "error".
+Every mutant is applied to a copy of the code, in a temporary folder, where the tests of the core run until an assertion
+fails: a killed mutant. One that lives shows a gap in the tests. Where tests end in other errors and no assertion fails
+(the mutant may only crash, or change a shape), the kill is marked "error".
 
 --with selfcheck runs `python -m lrp_ref selfcheck --json` in the copies instead and says which claims FAILED.
 Exit code 1: a mutant lives, or no longer applies, or the tests fail on the code as it is.
@@ -14,6 +14,7 @@ import argparse
 import json
 import os
 import re
+import resource
 import shutil
 import subprocess
 import sys
@@ -24,14 +25,17 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+import first_assertion
 import the_fisher_pipeline
 import the_layers
 import the_rules
+import the_seams
 import the_step
 from mutant import Edit, Mutant
 
 ROOT = Path(__file__).resolve().parents[2]
-MUTANTS = the_step.MUTANTS + the_rules.MUTANTS + the_layers.MUTANTS + the_fisher_pipeline.MUTANTS
+MUTANTS = [*the_step.MUTANTS, *the_rules.MUTANTS, *the_layers.MUTANTS, *the_fisher_pipeline.MUTANTS,
+           *the_seams.MUTANTS]
 COPIED = ("lrp_ref", "data_fixtures", "tests", "setup.cfg", "pyproject.toml")
 
 # The core: what runs in seconds and looks at numbers. The law over all layers comes last, as it takes longest.
@@ -69,8 +73,13 @@ LIKELY = {
     "layers/fisher_map.py": ("fisher_map", "fisher"),
 }
 
-FAILURE = re.compile(r"^(?:FAILED|ERROR) (?:tests/)?(?P<test>.*?)(?: - (?P<reason>.*))?$", re.MULTILINE)
-ASSERTION = re.compile(r"assert|AssertionError|Failed: DID NOT RAISE")
+HEADING = "## Mutants and the tests that kill them"
+
+# What the plugin prints, and pytest's own summary.
+FAILURES = {
+    "value": re.compile(rf"^{re.escape(first_assertion.MARK)} (?:tests/)?(?P<test>.*)$", re.MULTILINE),
+    "error": re.compile(r"^(?:FAILED|ERROR) (?:tests/)?(?P<test>.*?)(?: - .*)?$", re.MULTILINE),
+}
 
 
 @dataclass(frozen=True)
@@ -106,7 +115,8 @@ def copied(edits: Sequence[Edit], to: Path) -> None:
 def run(command: Sequence[str], folder: Path, seconds: float) -> tuple[int | None, str, str]:
     """Exit code, output and errors of Python in the copy; None where it takes too long."""
     single = {f"{library}_NUM_THREADS": "1" for library in ("OMP", "OPENBLAS", "MKL")}
-    environment = {**os.environ, **single, "PYTHONPATH": str(folder), "COLUMNS": "300", "PYTHONDONTWRITEBYTECODE": "1"}
+    environment = {**os.environ, **single, "PYTHONDONTWRITEBYTECODE": "1",
+                   "PYTHONPATH": os.pathsep.join([str(folder), str(folder / "tests" / "mutants")])}
     try:
         done = subprocess.run([sys.executable, *command], cwd=folder, env=environment, text=True, timeout=seconds,
                               stdin=subprocess.DEVNULL, capture_output=True, check=False)
@@ -115,38 +125,33 @@ def run(command: Sequence[str], folder: Path, seconds: float) -> tuple[int | Non
     return done.returncode, done.stdout, done.stderr
 
 
-def pytest(folder: Path, files: Sequence[str], every: bool, seconds: float) -> tuple[str, str, str] | None:
-    """How a test fails, which and why; the first, or with `every` the first whose assertion fails. None: all pass."""
-    command = ["-m", "pytest", "-q", "--tb=no", "-p", "no:cacheprovider", *([] if every else ["-x"]),
-               *(f"--deselect=tests/{slow}" for slow in SLOW), *(f"tests/test_{file}.py" for file in files)]
-    code, output, errors = run(command, folder, seconds)
+def pytest(folder: Path, files: Sequence[str], seconds: float) -> tuple[str, str]:
+    """How these tests kill ("value", "error", "time" or not at all) and which of them, the first assertion if any."""
+    code, output, errors = run(["-m", "pytest", "-q", "--tb=no", "-p", "no:cacheprovider", "-p", "first_assertion",
+                                "--continue-on-collection-errors", *(f"--deselect=tests/{slow}" for slow in SLOW),
+                                *(f"tests/test_{file}.py" for file in files)], folder, seconds)
     if code is None:
-        return "time", f"one of {', '.join(files)}", f"more than {seconds:g} s"
+        return "time", f"one of {', '.join(files)}"
     if code == 0:
-        return None
-    failures = [(match["test"], match["reason"] or "") for match in FAILURE.finditer(output)]
-    if code not in (1, 2) or not failures:
-        raise RuntimeError(f"pytest ended with {code}:\n{output[-2000:]}{errors[-2000:]}")
-    by_value = [(test, reason) for test, reason in failures if ASSERTION.match(reason)]
-    return ("value", *by_value[0]) if by_value else ("error", *failures[0])
+        return "", ""
+    found = {how: pattern.search(output) for how, pattern in FAILURES.items()}
+    for how, match in found.items():
+        if match:
+            return how, match["test"]
+    raise RuntimeError(f"pytest ended with {code}:\n{output[-2000:]}{errors[-2000:]}")
 
 
 def by_tests(folder: Path, mutant: Mutant | None, seconds: float) -> tuple[str, tuple[str, ...], str]:
-    """How the mutant in that folder dies, by which test, and why."""
-    likely = [*mutant.first, *LIKELY[mutant.file]] if mutant else []
-    rest = [file for file in CORE if file not in likely]
-    first = None
-    for every in (False, True):
-        for files in filter(None, (list(dict.fromkeys(likely)), rest)):
-            found = pytest(folder, files, every, seconds)
-            first = first or found
-            if found and found[0] != "error":
-                return found[0], (found[1],), found[2]
-            if found and not every:
-                break
-        if not first:
-            return "", (), ""
-    return first[0], (first[1],), first[2]
+    """How the mutant in that folder dies, by which test: first of those that look at its file, then of all."""
+    likely = list(dict.fromkeys([*mutant.first, *LIKELY[mutant.file]])) if mutant else []
+    first = ""
+    for files in filter(None, (likely, [file for file in CORE if file not in likely])):
+        killed, test = pytest(folder, files, seconds)
+        if killed == "error":
+            first = first or test
+        elif killed:
+            return killed, (test,), ""
+    return ("error", (first,), "no assertion fails") if first else ("", (), "")
 
 
 def by_selfcheck(folder: Path, mutant: Mutant | None, seconds: float) -> tuple[str, tuple[str, ...], str]:
@@ -209,7 +214,7 @@ def line(outcome: Outcome) -> str:
 
 
 def table(outcomes: Sequence[Outcome]) -> str:
-    """Name, what it breaks, what kills it: for docs/mutation.md."""
+    """Name, what it breaks, what kills it: a line for each."""
     sentences = {mutant.name: mutant.breaks for mutant in MUTANTS}
     rows = [f"| `{o.name}` | {escaped(sentences[o.name])} | {killer(o)} |" for o in outcomes]
     return "\n".join(["| mutant | what it breaks | killed by |", "|---|---|---|", *rows])
@@ -238,7 +243,7 @@ def main() -> int:
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--with", dest="how", choices=("tests", "selfcheck"), default="tests")
     parser.add_argument("--json", type=Path, metavar="FILE", help="what became of every mutant")
-    parser.add_argument("--markdown", type=Path, metavar="FILE", help="the same as a table")
+    parser.add_argument("--page", type=Path, metavar="FILE", help=f"the same as a table, below {HEADING!r} of a page")
     parser.add_argument("--seconds", type=float, default=300, help="a run that takes longer kills the mutant")
     options = parser.parse_args()
     how = by_tests if options.how == "tests" else by_selfcheck
@@ -256,16 +261,19 @@ def main() -> int:
         print(f"without a mutant: {line(healthy.result())}: nothing above means anything")
         return 1
     lives, stale = ([o for o in outcomes if o.killed == verdict] for verdict in ("", "does not apply"))
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
     print(f"{len(outcomes)} mutants, {len(outcomes) - len(lives) - len(stale)} killed, {len(lives)} live"
           f"{f', {len(stale)} do not apply' if stale else ''}; "
-          f"{sum(o.killed == 'error' for o in outcomes)} killed by errors alone; {time.monotonic() - began:.0f} s")
+          f"{sum(o.killed == 'error' for o in outcomes)} killed by errors alone; {time.monotonic() - began:.0f} s, "
+          f"{used.ru_utime + used.ru_stime:.0f} s of processor time")
     for outcome in lives:
         print(f"  {outcome.name}: {next(m.breaks for m in mutants if m.name == outcome.name)}")
     if options.json:
         facts = [{**asdict(o), "breaks": m.breaks, "file": m.file} for o, m in zip(outcomes, mutants)]
         options.json.write_text(json.dumps(facts, indent=1) + "\n", encoding="utf-8")
-    if options.markdown:
-        options.markdown.write_text(table(outcomes) + "\n", encoding="utf-8")
+    if options.page:
+        above = options.page.read_text(encoding="utf-8").partition(HEADING)[0]
+        options.page.write_text(f"{above}{HEADING}\n\n{table(outcomes)}\n", encoding="utf-8")
     return 1 if lives or stale else 0
 
 
