@@ -1,10 +1,11 @@
-# make demo | test | peers | bench: each makes the environment it needs, from nothing but Python 3.11 or newer.
+# make demo | test | mutants | mutation | peers | bench: each makes the environment it needs, from nothing but Python 3.11 or newer.
 PYTHON ?= python3
 VENV ?= .venv
 PEERS ?= .venv-peers
+MUTATION ?= .venv-mutation
 BIN = $(VENV)/bin
 
-.PHONY: demo test peers bench clean
+.PHONY: demo test mutants mutation peers bench clean
 
 demo: $(VENV)/.installed
 	mkdir -p out
@@ -12,6 +13,20 @@ demo: $(VENV)/.installed
 
 test: $(VENV)/.test
 	$(BIN)/python -m pytest -q -n 2 --dist loadgroup $(PYTEST_ARGS)
+
+# Which test kills each mutant of the specification (tests/mutants), on copies of the code.
+mutants: $(VENV)/.test
+	$(BIN)/python tests/mutants/run.py $(MUTANTS_ARGS)
+
+# Mutants that a program makes of rules, relevance, ledger and layers ([mutmut] in setup.cfg), on a copy in mutants/.
+mutation: $(MUTATION)/.installed
+	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(MUTATION)/bin/mutmut run --max-children 2 $(MUTATION_ARGS)
+	$(MUTATION)/bin/mutmut results
+
+$(MUTATION)/.installed: setup.cfg pyproject.toml
+	$(PYTHON) -m venv $(MUTATION)
+	$(MUTATION)/bin/python -m pip install --quiet --disable-pip-version-check mutmut==3.8.1 -e .[test]
+	touch $@
 
 $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)
@@ -44,4 +59,4 @@ bench: peers
 	$(PEERS)/bin/python benchmarks/fisher.py
 
 clean:
-	rm -rf $(VENV) $(PEERS) out build dist *.egg-info
+	rm -rf $(VENV) $(PEERS) $(MUTATION) mutants out build dist *.egg-info

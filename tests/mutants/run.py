@@ -1,0 +1,281 @@
+"""Which test kills each mutant: python tests/mutants/run.py [NAME ...] [--jobs 2] [--json FILE] [--page FILE]
+
+Every mutant is applied to a copy of the code, in a temporary folder, where the tests of the core run until an assertion
+fails: a killed mutant. One that lives shows a gap in the tests. Where tests end in other errors and no assertion fails
+(the mutant may only crash, or change a shape), the kill is marked "error".
+
+--with selfcheck runs `python -m lrp_ref selfcheck --json` in the copies instead and says which claims FAILED.
+Exit code 1: a mutant lives, or no longer applies, or the tests fail on the code as it is.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import re
+import resource
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import first_assertion
+import the_fisher_pipeline
+import the_layers
+import the_rules
+import the_seams
+import the_step
+from mutant import Edit, Mutant
+
+ROOT = Path(__file__).resolve().parents[2]
+MUTANTS = [*the_step.MUTANTS, *the_rules.MUTANTS, *the_layers.MUTANTS, *the_fisher_pipeline.MUTANTS,
+           *the_seams.MUTANTS]
+COPIED = ("lrp_ref", "data_fixtures", "tests", "setup.cfg", "pyproject.toml")
+
+# The core: what runs in seconds and looks at numbers. The law over all layers comes last, as it takes longest.
+CORE = ("rules", "relevance", "ledger", "cutoff", "assignment", "arrays", "linear_map", "linear", "conv", "pool",
+        "elementwise", "normalize", "norms", "pmeans", "svm", "regions", "fisher", "fisher_map", "fisher_pipeline",
+        "sift", "network", "heatmap", "of_which", "localise", "voc", "evaluate", "toolbox_small", "caffenet",
+        "rule_names", "definitions", "against_definitions", "laws")
+SLOW = ("test_evaluate.py::test_the_bundled_models_reach_the_committed_numbers",
+        "test_evaluate.py::test_the_page_on_the_experiment_shows_the_measures_of_the_bundled_models")
+
+# The tests that look at a file, likely killers first.
+LIKELY = {
+    "arrays.py": ("arrays", "rules", "relevance"),
+    "relevance.py": ("relevance", "rules", "ledger"),
+    "ledger.py": ("ledger",),
+    "rules.py": ("rules", "against_definitions"),
+    "assignment.py": ("assignment", "cutoff"),
+    "network.py": ("network", "conv", "normalize"),
+    "heatmap.py": ("heatmap",),
+    "evaluate.py": ("evaluate",),
+    "voc.py": ("voc",),
+    "localise.py": ("localise",),
+    "of_which.py": ("of_which",),
+    "layers/linear.py": ("linear", "linear_map"),
+    "layers/conv.py": ("conv", "against_definitions"),
+    "layers/pool.py": ("pool", "against_definitions"),
+    "layers/elementwise.py": ("elementwise", "against_definitions"),
+    "layers/normalize.py": ("normalize", "against_definitions"),
+    "layers/norms.py": ("norms",),
+    "layers/pmeans.py": ("pmeans",),
+    "layers/svm.py": ("svm",),
+    "layers/sift.py": ("sift",),
+    "layers/regions.py": ("regions", "fisher_map"),
+    "layers/fisher.py": ("fisher", "fisher_pipeline"),
+    "layers/fisher_map.py": ("fisher_map", "fisher"),
+}
+
+HEADING = "## Mutants and the tests that kill them"
+
+# What the plugin prints, and pytest's own summary.
+FAILURES = {
+    "value": re.compile(rf"^{re.escape(first_assertion.MARK)} (?:tests/)?(?P<test>.*)$", re.MULTILINE),
+    "error": re.compile(r"^(?:FAILED|ERROR) (?:tests/)?(?P<test>.*?)(?: - .*)?$", re.MULTILINE),
+}
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of a mutant.
+
+    killed  by a failed assertion ("value"), by nothing else than errors ("error"), by "time"; by a claim ("claim");
+            or not at all ("")
+    by      the tests, or the claims, that say so
+    """
+
+    name: str
+    killed: str
+    by: tuple[str, ...]
+    reason: str
+    seconds: float
+
+
+def copied(edits: Sequence[Edit], to: Path) -> None:
+    """The project's code in a folder of its own, with the edits applied."""
+    for name in COPIED:
+        if (ROOT / name).is_dir():
+            shutil.copytree(ROOT / name, to / name, ignore=shutil.ignore_patterns("__pycache__"))
+        else:
+            shutil.copy(ROOT / name, to / name)
+    # An installed lrp_ref finds its fixtures elsewhere; here they lie where the package is.
+    shutil.copytree(ROOT / "data_fixtures", to / "lrp_ref" / "data_fixtures", dirs_exist_ok=True)
+    for edit in edits:
+        path = to / "lrp_ref" / edit.file
+        path.write_text(edit.applied(path.read_text(encoding="utf-8")), encoding="utf-8")
+
+
+def run(command: Sequence[str], folder: Path, seconds: float) -> tuple[int | None, str, str]:
+    """Exit code, output and errors of Python in the copy; None where it takes too long."""
+    single = {f"{library}_NUM_THREADS": "1" for library in ("OMP", "OPENBLAS", "MKL")}
+    environment = {**os.environ, **single, "PYTHONDONTWRITEBYTECODE": "1",
+                   "PYTHONPATH": os.pathsep.join([str(folder), str(folder / "tests" / "mutants")])}
+    try:
+        done = subprocess.run([sys.executable, *command], cwd=folder, env=environment, text=True, timeout=seconds,
+                              stdin=subprocess.DEVNULL, capture_output=True, check=False)
+    except subprocess.TimeoutExpired:
+        return None, "", ""
+    return done.returncode, done.stdout, done.stderr
+
+
+def pytest(folder: Path, files: Sequence[str], seconds: float) -> tuple[str, str]:
+    """How these tests kill ("value", "error", "time" or not at all) and which of them, the first assertion if any."""
+    code, output, errors = run(["-m", "pytest", "-q", "--tb=no", "-p", "no:cacheprovider", "-p", "first_assertion",
+                                "--continue-on-collection-errors", *(f"--deselect=tests/{slow}" for slow in SLOW),
+                                *(f"tests/test_{file}.py" for file in files)], folder, seconds)
+    if code is None:
+        return "time", f"one of {', '.join(files)}"
+    if code == 0:
+        return "", ""
+    found = {how: pattern.search(output) for how, pattern in FAILURES.items()}
+    for how, match in found.items():
+        if match:
+            return how, match["test"]
+    raise RuntimeError(f"pytest ended with {code}:\n{output[-2000:]}{errors[-2000:]}")
+
+
+def by_tests(folder: Path, mutant: Mutant | None, seconds: float) -> tuple[str, tuple[str, ...], str]:
+    """How the mutant in that folder dies, by which test: first of those that look at its file, then of all."""
+    likely = list(dict.fromkeys([*mutant.first, *LIKELY[mutant.file]])) if mutant else []
+    first = ""
+    for files in filter(None, (likely, [file for file in CORE if file not in likely])):
+        killed, test = pytest(folder, files, seconds)
+        if killed == "error":
+            first = first or test
+        elif killed:
+            return killed, (test,), ""
+    return ("error", (first,), "no assertion fails") if first else ("", (), "")
+
+
+def by_selfcheck(folder: Path, mutant: Mutant | None, seconds: float) -> tuple[str, tuple[str, ...], str]:
+    """Which claims of `lrp-ref selfcheck` FAILED in that folder."""
+    code, output, errors = run(["-m", "lrp_ref", "selfcheck", "--json"], folder, seconds)
+    if code is None:
+        return "time", ("selfcheck",), f"more than {seconds:g} s"
+    try:
+        verdicts = claims(output)
+    except ValueError as error:
+        last = errors.strip().splitlines()[-1:] or ["no output"]
+        if mutant is None:
+            raise RuntimeError(f"selfcheck ended with {code} and no claims ({error}): {last[0]}") from None
+        return "error", ("selfcheck",), f"ended with {code}: {last[0]}"
+    failed = tuple(claim for claim, verdict in verdicts if verdict.upper() == "FAILED")
+    return ("claim" if failed else "", failed, f"{len(failed)} of {len(verdicts)} claims")
+
+
+def claims(output: str) -> list[tuple[str, str]]:
+    """(claim, verdict) of every claim in selfcheck's JSON: an object with a list "claims", or that list."""
+    facts = json.loads(output)
+    listed = facts.get("claims") if isinstance(facts, dict) else facts
+    if not isinstance(listed, list) or not listed:
+        raise ValueError('needed {"claims": [{"claim": .., "verdict": ..}, ..]}')
+    return [(str(one.get("claim", one.get("name"))), str(one.get("verdict", ""))) for one in listed]
+
+
+def tried(mutant: Mutant | None, how: Callable[..., tuple[str, tuple[str, ...], str]], seconds: float) -> Outcome:
+    """The mutant in a copy of its own; without one, the code as it is."""
+    began, name = time.monotonic(), mutant.name if mutant else "(the code as it is)"
+    with tempfile.TemporaryDirectory(prefix="mutant-") as folder:
+        try:
+            copied(mutant.edits if mutant else (), Path(folder))
+        except ValueError as error:
+            return Outcome(name, "does not apply", (), str(error), 0.0)
+        killed, by, reason = how(Path(folder), mutant, seconds)
+    return Outcome(name, killed, by, reason, round(time.monotonic() - began, 1))
+
+
+def same_code(folder: Path) -> None:
+    """An error unless the copy's tests see the copy's code."""
+    code, output, errors = run(["-c", "import lrp_ref; print(lrp_ref.__file__)"], folder, 60)
+    if code != 0 or not Path(output.strip()).is_relative_to(folder.resolve()):
+        raise RuntimeError(f"the copy in {folder} imports {output.strip() or errors}")
+
+
+def chosen(names: Sequence[str]) -> list[Mutant]:
+    """All mutants, or those named."""
+    known = {mutant.name: mutant for mutant in MUTANTS}
+    unknown = [name for name in names if name not in known]
+    if unknown:
+        raise SystemExit(f"no mutant is named {', '.join(unknown)}")
+    return [known[name] for name in names] if names else MUTANTS
+
+
+def line(outcome: Outcome) -> str:
+    width = max(len(mutant.name) for mutant in MUTANTS)
+    verdict = {"": "LIVES", "value": "killed"}.get(outcome.killed, outcome.killed)
+    return f"{outcome.name:{width}}  {verdict:7} {outcome.seconds:5.1f} s  {'; '.join(outcome.by) or outcome.reason}"
+
+
+def table(outcomes: Sequence[Outcome]) -> str:
+    """Name, what it breaks, what kills it: a line for each."""
+    sentences = {mutant.name: mutant.breaks for mutant in MUTANTS}
+    rows = [f"| `{o.name}` | {escaped(sentences[o.name])} | {killer(o)} |" for o in outcomes]
+    return "\n".join(["| mutant | what it breaks | killed by |", "|---|---|---|", *rows])
+
+
+def killer(outcome: Outcome) -> str:
+    """The test, or the claims; and by what, where it is no failed assertion."""
+    if not outcome.killed:
+        return "**lives**"
+    by = escaped("; ".join(map(shortened, outcome.by)))
+    return by if outcome.killed in ("value", "claim") else f"{by} ({outcome.killed})"
+
+
+def escaped(text: str) -> str:
+    return text.replace("|", "\\|").replace("*", "\\*").replace("_", "\\_")
+
+
+def shortened(test: str) -> str:
+    """A test without its parameters."""
+    return test.split("[")[0].replace(".py::", ": ")
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("names", nargs="*", metavar="NAME")
+    parser.add_argument("--jobs", type=int, default=2)
+    parser.add_argument("--with", dest="how", choices=("tests", "selfcheck"), default="tests")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="what became of every mutant")
+    parser.add_argument("--page", type=Path, metavar="FILE", help=f"the same as a table, below {HEADING!r} of a page")
+    parser.add_argument("--seconds", type=float, default=300, help="a run that takes longer kills the mutant")
+    options = parser.parse_args()
+    how = by_tests if options.how == "tests" else by_selfcheck
+    began, mutants = time.monotonic(), chosen(options.names)
+    with tempfile.TemporaryDirectory(prefix="mutant-") as folder:
+        copied((), Path(folder))
+        same_code(Path(folder))
+    outcomes = []
+    with ThreadPoolExecutor(options.jobs) as pool:
+        healthy = pool.submit(tried, None, how, options.seconds)
+        for outcome in pool.map(lambda mutant: tried(mutant, how, options.seconds), mutants):
+            outcomes.append(outcome)
+            print(line(outcome), flush=True)
+    if healthy.result().killed:
+        print(f"without a mutant: {line(healthy.result())}: nothing above means anything")
+        return 1
+    lives, stale = ([o for o in outcomes if o.killed == verdict] for verdict in ("", "does not apply"))
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    print(f"{len(outcomes)} mutants, {len(outcomes) - len(lives) - len(stale)} killed, {len(lives)} live"
+          f"{f', {len(stale)} do not apply' if stale else ''}; "
+          f"{sum(o.killed == 'error' for o in outcomes)} killed by errors alone; {time.monotonic() - began:.0f} s, "
+          f"{used.ru_utime + used.ru_stime:.0f} s of processor time")
+    for outcome in lives:
+        print(f"  {outcome.name}: {next(m.breaks for m in mutants if m.name == outcome.name)}")
+    if options.json:
+        facts = [{**asdict(o), "breaks": m.breaks, "file": m.file} for o, m in zip(outcomes, mutants)]
+        options.json.write_text(json.dumps(facts, indent=1) + "\n", encoding="utf-8")
+    if options.page:
+        above = options.page.read_text(encoding="utf-8").partition(HEADING)[0]
+        options.page.write_text(f"{above}{HEADING}\n\n{table(outcomes)}\n", encoding="utf-8")
+    return 1 if lives or stale else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

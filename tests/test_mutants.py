@@ -1,0 +1,91 @@
+"""The mutants are for the code as it is, and their runner reads what it runs. (`make mutants` runs them.)"""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+MUTANTS = Path(__file__).parent / "mutants"
+sys.path.insert(0, str(MUTANTS))
+
+import run as runner  # noqa: E402
+from mutant import Edit, Mutant  # noqa: E402
+
+CODE = Path(__file__).parents[1] / "lrp_ref"
+STUB = """
+import json, sys
+from lrp_ref.rules import Epsilon
+assert sys.argv[1:] == ["selfcheck", "--json"]
+bias = "same, m.bias" in open(sys.modules["lrp_ref.rules"].__file__).read()
+print(json.dumps({"claims": [{"claim": "the bias is absorbed", "verdict": "PROVED" if bias else "FAILED"},
+                             {"claim": "another", "verdict": "SKIPPED"}]}))
+"""
+
+
+@pytest.mark.parametrize("mutant", runner.MUTANTS, ids=lambda mutant: mutant.name)
+def test_every_mutant_is_for_the_code_as_it_is(mutant: Mutant) -> None:
+    texts = {edit.file: (CODE / edit.file).read_text(encoding="utf-8") for edit in mutant.edits}
+    for edit in mutant.edits:
+        texts[edit.file] = edit.applied(texts[edit.file])
+    for file, text in texts.items():
+        compile(text, file, "exec")
+    assert mutant.breaks.endswith(".") and "'" in mutant.breaks
+
+
+def test_mutants_have_names_of_their_own_and_no_two_are_the_same() -> None:
+    assert len({mutant.name for mutant in runner.MUTANTS}) == len(runner.MUTANTS)
+    assert len({mutant.edits for mutant in runner.MUTANTS}) == len(runner.MUTANTS)
+
+
+def test_an_old_text_that_is_not_there_exactly_once_is_an_error() -> None:
+    for text in ("a + b", "x + y, x + y"):
+        with pytest.raises(ValueError, match="needed once"):
+            Edit("rules.py", "x + y", "x - y").applied(text)
+
+
+def test_the_working_tree_keeps_its_code_and_the_copy_has_the_mutant(tmp_path: Path) -> None:
+    mutant = runner.chosen(["wsquare_by_size"])[0]
+    before = (CODE / mutant.file).read_text(encoding="utf-8")
+    runner.copied(mutant.edits, tmp_path)
+    assert (CODE / mutant.file).read_text(encoding="utf-8") == before
+    assert (tmp_path / "lrp_ref" / mutant.file).read_text(encoding="utf-8") == before.replace(mutant.old, mutant.new)
+    runner.same_code(tmp_path)
+
+
+def test_a_killed_mutant_names_the_test_that_kills_it() -> None:
+    outcome = runner.tried(runner.chosen(["heatmap_sum_of_sizes"])[0], runner.by_tests, 300)
+    assert outcome.killed == "value" and outcome.by[0].startswith("test_heatmap.py::")
+
+
+def test_a_mutant_that_no_longer_applies_is_an_error() -> None:
+    stale = Mutant("stale", "Nothing: 'this text was here once'.", "rules.py", "no such text", "another")
+    assert runner.tried(stale, runner.by_tests, 300).killed == "does not apply"
+
+
+def test_selfcheck_names_the_claims_that_failed(tmp_path: Path) -> None:
+    mutant = runner.chosen(["epsilon_without_bias"])[0]
+    for edits, found in (((), ("", ())), (mutant.edits, ("claim", ("the bias is absorbed",)))):
+        folder = tmp_path / str(len(edits))
+        folder.mkdir()
+        runner.copied(edits, folder)
+        (folder / "lrp_ref" / "__main__.py").write_text(STUB, encoding="utf-8")
+        assert runner.by_selfcheck(folder, mutant, 300)[:2] == found
+
+
+def test_a_selfcheck_without_claims_is_no_success(tmp_path: Path) -> None:
+    for text in ("{}", "[]", '{"claims": []}'):
+        with pytest.raises(ValueError, match="claims"):
+            runner.claims(text)
+    assert runner.claims(json.dumps([{"name": "a", "verdict": "proved"}])) == [("a", "proved")]
+    runner.copied((), tmp_path)
+    (tmp_path / "lrp_ref" / "__main__.py").write_text("raise SystemExit('no such command')", encoding="utf-8")
+    assert runner.by_selfcheck(tmp_path, runner.MUTANTS[0], 300)[0] == "error"
+    with pytest.raises(RuntimeError, match="no such command"):
+        runner.by_selfcheck(tmp_path, None, 300)
+
+
+def test_an_unknown_name_ends_the_runner() -> None:
+    done = subprocess.run([sys.executable, str(MUTANTS / "run.py"), "no_such_mutant"], capture_output=True, text=True)
+    assert done.returncode == 1 and "no mutant is named no_such_mutant" in done.stderr
