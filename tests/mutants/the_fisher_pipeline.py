@@ -77,10 +77,7 @@ MUTANTS = [
            "layers/fisher.py",
            "return ones_like(x), self.at(x, self.posteriors(x))",
            "return ones_like(x), self.at(\n"
-           "            x, FisherVector(self.weights, self.means, self.variances).posteriors(x))",
-           (Edit(FISHER, "return ones_like(x), self.at(x, self.posteriors(x))",
-                 "return ones_like(x), self.at(x, FisherVector(self.weights, self.means, self.variances)"
-                 ".posteriors(x))"),)),
+           "            x, FisherVector(self.weights, self.means, self.variances).posteriors(x))"),
     Mutant("fisher_threshold_backwards_only",
            "The threshold is the same forwards and backwards: 'it is a matter of relevance'.",
            "layers/fisher.py",
