@@ -29,6 +29,7 @@ from lrp_ref import (
     Epsilon,
     Flat,
     Flatten,
+    Gamma,
     Linear,
     MaxPool,
     Network,
@@ -37,6 +38,7 @@ from lrp_ref import (
     SumPool,
     Winner,
     WSquare,
+    ZBox,
     ZPlus,
     assign,
     cutoff,
@@ -48,6 +50,16 @@ from lrp_ref.checks.definitions import Map
 from lrp_ref.relevance import step
 
 SHAPE = (2, 1, 6, 5)
+
+
+def test_a_cutoff_replaces_rules_that_were_chosen_as_well_as_defaults() -> None:
+    chosen = {"conv1": ZBox(-1, 2), "relu1": Epsilon(QUARTER), "pool1": WSquare(), "conv2": Gamma(QUARTER),
+              "relu2": Flat(), "avg": ZPlus(), "flat": Epsilon(0), "fc": AlphaBeta(2, 1)}
+    rules = assign(network(), by_name=chosen)
+    for filler in (Flat(), WSquare()):
+        cut = cutoff(rules, "flat", filler)
+        assert {name: cut[name] for name in list(chosen)[:6]} == dict.fromkeys(list(chosen)[:6], filler)
+        assert cut["flat"] == Epsilon(0) and cut["fc"] == AlphaBeta(2, 1)
 
 
 def network(seed: int = 0) -> Network:

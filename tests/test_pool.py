@@ -9,8 +9,9 @@ from helpers import Example, F, defined, fractions, image, mixed, refused, types
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lrp_ref import AdaptiveAvgPool, AvgPool, MaxPool, SumPool
+from lrp_ref import AdaptiveAvgPool, AvgPool, MaxPool, SumPool, Winner
 from lrp_ref.arrays import ones_like, same
+from lrp_ref.relevance import step
 
 POOLS: list[Any] = [MaxPool, AvgPool, SumPool, AdaptiveAvgPool]
 pools = pytest.mark.parametrize("pool", POOLS, ids=lambda pool: pool.__name__)
@@ -244,3 +245,11 @@ def test_strides_and_paddings_are_ints_or_pairs_of_ints(pool: Any) -> None:
 def test_a_sum_poolings_scale_is_positive(scale: Any) -> None:
     with refused(f"SumPool got scale={scale!r}, needed a positive number"):
         SumPool(2, scale=scale)
+
+
+@pytest.mark.parametrize(("number", "apart"), [(np.float32, 2.0**-22), (np.float64, 2.0**-51)])
+def test_winners_that_differ_in_the_last_digit_do_not_tie(number: type, apart: float) -> None:
+    x = np.array([[[[1.5, 1.5 + apart, -3, 0]]]], dtype=number)
+    assert x[0, 0, 0, 0] < x[0, 0, 0, 1]
+    a, m = MaxPool((1, 4)).linearize(x)
+    assert step(Winner(), m, a, np.array([[[[7]]]], dtype=number))[0].tolist() == [[[[0, 7, 0, 0]]]]

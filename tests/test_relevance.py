@@ -197,6 +197,20 @@ def test_a_batch_is_its_images_one_by_one(rule: Any) -> None:
                 assert (column[0] == whole[n]).all()
 
 
+def test_what_one_image_has_not_another_of_its_batch_may_have() -> None:
+    # the first image has no negative input, the second no positive one, the third is empty
+    layer = Linear(fractions([["2", "-3"], ["-1", "5"], ["4", "-2"]]), fractions("1 -2"))
+    x = fractions(["1 0 3", "-2 -1 -4", "0 0 0"])
+    R = fractions(["3 -1", "2 7", "-4 6"])
+    network = Network([("fc", layer)])
+    for order in ([0, 1, 2], [1, 0, 2], [2, 0, 1]):
+        below = explain(network, x[order], {"fc": AlphaBeta(2, 1)}, R[order]).relevance
+        for n, one in enumerate(order):
+            alone = explain(network, x[one : one + 1], {"fc": AlphaBeta(2, 1)}, R[one : one + 1]).relevance
+            assert (below[n] == alone[0]).all()
+        assert below[order.index(0)].any() and below[order.index(1)].any()
+
+
 @pytest.mark.parametrize("batch", [1, 31, 70])
 def test_large_batches_in_parts_are_the_same_as_whole(batch: int, monkeypatch: pytest.MonkeyPatch) -> None:
     rules = assign(NETWORK, {Conv2D: AlphaBeta(2, 1), Linear: Epsilon(F(1, 4)), ReLU: Epsilon(0)})
