@@ -59,6 +59,22 @@ def test_a_killed_mutant_names_the_test_that_kills_it() -> None:
     assert outcome.killed == "value" and outcome.by[0].startswith("test_heatmap.py::")
 
 
+@pytest.mark.parametrize(("new", "killed"), [("return np.sum(relevance, axis=1) / None", "error"),
+                                             ("return np.add.reduce(relevance, axis=1)", "")], ids=["crashes", "lives"])
+def test_a_mutant_that_only_crashes_is_marked_and_one_that_lives_has_no_killer(
+        new: str, killed: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(runner, "CORE", ("heatmap",))
+    mutant = Mutant("one", "Nothing: 'no'.", "heatmap.py", "return np.sum(relevance, axis=1)", new)
+    outcome = runner.tried(mutant, runner.by_tests, 300)
+    assert outcome.killed == killed and bool(outcome.by) == bool(killed)
+
+
+def test_the_tests_go_on_after_an_error_until_an_assertion_fails(tmp_path: Path) -> None:
+    runner.copied((), tmp_path)
+    (tmp_path / "tests" / "test_stub.py").write_text("def test_error(): None + 1\n\ndef test_value(): assert 1 == 2\n")
+    assert runner.pytest(tmp_path, ["stub"], 300) == ("value", "test_stub.py::test_value")
+
+
 def test_a_mutant_that_no_longer_applies_is_an_error() -> None:
     stale = Mutant("stale", "Nothing: 'this text was here once'.", "rules.py", "no such text", "another")
     assert runner.tried(stale, runner.by_tests, 300).killed == "does not apply"

@@ -224,7 +224,7 @@ def killer(outcome: Outcome) -> str:
     """The test, or the claims; and by what, where it is no failed assertion."""
     if not outcome.killed:
         return "**lives**"
-    by = escaped("; ".join(map(shortened, outcome.by)))
+    by = "; ".join(f"`{shortened(one)}`" for one in outcome.by)
     return by if outcome.killed in ("value", "claim") else f"{by} ({outcome.killed})"
 
 

@@ -269,7 +269,7 @@ MUTANTS = [
            "The first frames of all sizes have their centre in common: 'all begin at the corner'.",
            SIFT, "(start + 3 * (largest - s) // 2 for start in (y0, x0))",
            "(start + 0 * largest for start in (y0, x0))"),
-    Mutant("sift_last_pixel_of_the_contrast",
+    Mutant("sift_bins_a_step_apart",
            "Bin b is centred on first + step n + size b: 'first + step n + step b'.",
            SIFT, "np.arange(self.count[axis])[:, None] + self.size * np.arange(BINS)",
            "np.arange(self.count[axis])[:, None] + self.step * np.arange(BINS)"),
