@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+import numpy as np
+
 from lrp_ref import assignment, relevance
 from lrp_ref.arrays import Array
 from lrp_ref.checks.claims.case import Case
@@ -23,6 +25,7 @@ ONE_OUTPUT: list[Row] = [
     ("z = 0, eps > 0: sign 0 = +1, the stabiliser takes R", Epsilon(F(1, 4)), "1 1", "0", "1 -1", "3", "12 -12",
      "0 0 3 0"),
     ("z = 0, eps = 0: dead", Epsilon(0), "1 1", "0", "1 -1", "3", "0 0", "0 0 0 3"),
+    ("z = 1e-9 is not 0", Epsilon(0), "1 -1", "0", "3 2999999999/1000000000", "2", "6000000000 -5999999998", "2 0 0 0"),
     ("z = -2, eps 1/2: -2 - 1/2", Epsilon(F(1, 2)), "1 -3", "0", "1 1", "5", "-2 6", "4 0 1 0"),
     ("the bias' share is absorbed", Epsilon(0), "2 1", "-1", "1 3", "8", "4 6", "10 -2 0 0"),
     # products 4 -3 2, bias -1: up 6, down -3 - 1
@@ -30,6 +33,7 @@ ONE_OUTPUT: list[Row] = [
     ("b+ with alpha", AlphaBeta(2, 1), "4 -1 2", "2", "1 3 1", "12", "12 -12 6", "6 6 0 0"),
     ("no negative product: -beta R is dead", AlphaBeta(2, 1), "4 1", "0", "1 2", "6", "8 4", "12 0 0 -6"),
     ("no positive product: alpha R is dead", AlphaBeta(2, 1), "-4 1", "0", "1 -2", "6", "-4 -2", "-6 0 0 12"),
+    ("no input, but a bias: it takes alpha R", AlphaBeta(2, 1), "4 1", "3", "0 0", "6", "0 0", "0 12 0 -6"),
     # z = 4 - 3 + 1 > 0: 4 + 2, -3, 1 + 1/2;  z = -2 < 0: 1, -3 - 3/2
     ("gamma, z > 0", Gamma(F(1, 2)), "4 -1", "1", "1 3", "9", "12 -6", "6 3 0 0"),
     ("gamma, z < 0", Gamma(F(1, 2)), "1 -1", "0", "1 3", "7", "-2 9", "7 0 0 0"),
@@ -81,6 +85,12 @@ def conventions(full: bool) -> Iterator[Case]:
     sums: list[Any] = [sum(column.flat) for column in account.parts()]
     yield Case("three outputs of which one is 0", below.tolist() == [[F(116, 13), -8, 0]]
                and sums == [F(116, 13) - 8, F(12, 13), F(41, 13), 0], (below,))
+    # as many windows as reach a pixel; float64 holds quarters exactly
+    height, width = 30, 20000
+    below, _ = relevance.hand_down(Flat(), Conv2D(np.ones((1, 1, 2, 2))), np.zeros((1, 1, height, width)),
+                                   np.ones((1, 1, height - 1, width - 1)))
+    down, across = (np.minimum(2, 1 + np.minimum(np.arange(n), np.arange(n)[::-1])) for n in (height, width))
+    yield Case("an image so large that it goes in pieces", bool((4 * below[0, 0] == down[:, None] * across).all()))
 
 
 DEFAULTS: dict[Rule, tuple[str, ...]] = {
@@ -116,6 +126,12 @@ def choices(full: bool) -> Iterator[Case]:
     yield Case("R_L is the target's score", e.start.tolist() == only.tolist() and bool(only.any()), (e.start,))
     top = relevance.explain(chain, mixed((2, 1, 6, 5), 1)).start
     yield Case("the top score's without one", all(sum(R) == max(f) for R, f in zip(top, e.scores)), (top,))
+    scores = guarded([["1", "-5", "2"], ["4", "3", "-6"]])
+    start = relevance.start(scores)
+    yield Case("of each image, the largest and not the largest in size", start.tolist() == [[0, 0, 2], [4, 0, 0]],
+               (start,))
+    start = relevance.start(scores, np.array([1, 2]))
+    yield Case("a target for each image", start.tolist() == [[0, -5, 0], [0, 0, -6]], (start,))
     R = mixed((2, 3, 2, 4), 5)
     yield Case("channels are summed", heatmap(R).tolist() == (R[:, 0] + R[:, 1] + R[:, 2]).tolist(), (R,))
 
