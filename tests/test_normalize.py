@@ -5,9 +5,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-from helpers import STATISTICS, F, defined, fractions, image, mixed, refused, types_in, units
+from helpers import STATISTICS, F, assert_as_defined, defined, fractions, image, mixed, refused, types_in, units
 
-from lrp_ref import LRN, BatchNorm
+from lrp_ref import LRN, BatchNorm, Epsilon
 from lrp_ref.arrays import constant, ones_like, same
 from lrp_ref.checks import definitions as by_loops
 from lrp_ref.checks.by_loops import rational_root
@@ -177,3 +177,9 @@ def test_batch_norm_takes_as_many_channels_as_it_has_statistics(shape: tuple[int
     for use in (layer, layer.linearize):
         with refused(f"BatchNorm got an input of shape {shape}, needed (N, 3, ...)"):
             use(np.ones(shape))
+
+
+def test_the_taylor_form_of_five_channels_is_its_definition() -> None:
+    layer, x, R = LRN(5, F(3, 4), 2, 2, taylor=True), mixed((2, 6, 2, 3), 7), mixed((2, 6, 2, 3), 8)
+    assert_as_defined(layer, Epsilon(0), x, R)
+    assert_as_defined(layer, Epsilon(F(1, 4)), x, R)

@@ -43,6 +43,12 @@ def test_further_columns_of_a_frame_are_not_looked_at() -> None:
     assert (regions_of(frames, (3, 4)) == regions_of(frames[:, :2], (3, 4))).all()
 
 
+def test_a_centre_on_the_border_of_two_rectangles_lies_in_the_upper_and_in_the_left_one() -> None:
+    points = np.array([[2, 1], [1, 3]])     # x + 1 = 3, y + 1 = 2; x + 1 = 2, y + 1 = 4
+    c = regions_of(points, (7, 6), [(0, 0, 2, 5), (2, 0, 4, 5), (0, 0, 6, 3), (0, 3, 6, 5)])
+    assert c.tolist() == [[1, 0], [0, 1], [1, 1], [0, 0]]
+
+
 def test_rectangles_are_top_left_bottom_right_and_closed_at_the_bottom_and_the_right() -> None:
     points = np.array([[0, 0], [1, 0], [0, 2], [3, 4], [2, 1]])
     c = regions_of(points, (5, 4), [(0, 0, 5, 4), (0, 1, 2, 3), (2, 0, 5, 1)])

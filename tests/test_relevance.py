@@ -23,6 +23,7 @@ from lrp_ref import (
     ReLU,
     SumPool,
     Winner,
+    WSquare,
     ZPlus,
     assign,
     explain,
@@ -195,6 +196,19 @@ def test_a_batch_is_its_images_one_by_one(rule: Any) -> None:
         for name, account in alone.ledger:
             for column, whole in zip(account.parts(), e.ledger[name].parts()):
                 assert (column[0] == whole[n]).all()
+
+
+def test_a_column_of_one_is_written_down_in_parts_as_in_the_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    network = Network([("fc", Linear(fractions([["2"], ["-1"]]), fractions("-3")))])
+    x, R = fractions(["1 -4", "3 1", "2 5"]), fractions(["1", "-5", "2"])
+    whole = explain(network, x, {"fc": Epsilon(0)}, R).ledger["fc"]
+    monkeypatch.setattr(lrp_ref.relevance, "BATCH", 1)     # one image, and so one output, at a time
+    parts = explain(network, x, {"fc": Epsilon(0)}, R).ledger["fc"]
+    # z = 6 - 3, 5 - 3, -1 - 3: handed 2, -25/2, 1/2 and bias -1, 15/2, 3/2
+    assert whole.handed.tolist() == parts.handed.tolist() == [[2], [F(-25, 2)], [F(1, 2)]]
+    assert whole.bias.tolist() == parts.bias.tolist() == [[-1], [F(15, 2)], [F(3, 2)]]
+    even = explain(network, x, {"fc": WSquare()}, fractions(["1", "1", "1"])).ledger["fc"]
+    assert even.handed.tolist() == [[1], [1], [1]] and not even.bias.any()
 
 
 def test_what_one_image_has_not_another_of_its_batch_may_have() -> None:

@@ -108,6 +108,7 @@ SETTINGS: dict[str, tuple[tuple[int, ...], DenseSift]] = {
     "coarse steps, bounds": ((1, 17, 16), DenseSift((2, 4), 3, 3.5, contrast=0.0, bounds=(2, 1, 14, 16))),
     "steps and sizes of a common divisor": ((1, 14, 19), DenseSift(4, 6, None)),
     "contrast": ((1, 10, 17), DenseSift((2, 3), 2, contrast=0.17)),
+    "tall": ((1, 21, 9), DenseSift(2, 1, contrast=0.0)),    # more rows of frames than are normalised at a time
 }
 
 
