@@ -1,0 +1,35 @@
+"""What an implementation under test is: a name, a version, its precision, and one function from a task to R_0."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+from lrp_ref.arrays import Array
+from lrp_ref.network import Network
+from lrp_ref.rules import Rule
+
+
+class Unsupported(Exception):
+    """Raised by an adapter for what the implementation does not have: why, and the issue that asks for it, if any."""
+
+    def __init__(self, reason: str, url: str = "") -> None:
+        super().__init__(reason)
+        self.reason, self.url = reason, url
+
+
+class Adapter(Protocol):
+    """An implementation, between its own interface and this project's.
+
+    unit_roundoff  2**-53 for float64, 2**-24 for float32: networks and inputs come in that format
+    conventions    {question: answer} of `dialects.Conventions`, for what it is known to do on purpose; may be empty.
+                   A stabiliser that is declared is allowed for in every case; other answers where a case has them
+    relevance      R_0, shaped like x, for the whole network; it raises Unsupported for what it does not have
+    """
+
+    name: str
+    version: str
+    unit_roundoff: float
+    conventions: Mapping[str, Any]
+
+    def relevance(self, network: Network, rules: Mapping[str, Rule], x: Array, R: Array) -> Any: ...
