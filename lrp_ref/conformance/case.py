@@ -162,7 +162,7 @@ def unchecked(kind: type, given: Mapping[str, Any]) -> Any:
 
     So that a negative case can hold AlphaBeta(2, 2): whether that is refused is asked of the implementation.
     """
-    thing = object.__new__(kind)
+    thing: Any = object.__new__(kind)
     for f in fields(kind):
         object.__setattr__(thing, f.name, given[f.name])
     return thing
