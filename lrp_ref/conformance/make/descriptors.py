@@ -170,6 +170,7 @@ def p_means() -> Iterator[Case]:
     x = guarded([[["1", "3", "0"], ["2", "3", "0"], ["6", "0", "0"], ["3", "1/2", "0"]]])
     R = row("3 -2 5")
     square = guarded([[["1", "7", "4"], ["7", "17", "28"]]])   # mean squares 25, 169, 400
+    rule: Rule
     for slug, rule, comment, flags in (
             ("mean", Epsilon(0), "p = 1 is the mean: in proportion to the inputs; a column of zeros is dead",
              ("ZERO_INPUT",)),
@@ -244,7 +245,8 @@ def machines() -> Iterator[Case]:
         yield one(f"{name}-epsilon", Epsilon(F(1, 2)), layer, x, R, section=FISHER, flags=("BATCH", "BIAS"),
                   comment="the same, stabilised")
         yield one(f"{name}-spread", Epsilon(0), kind(SUPPORT, ALPHAS, OFFSET, spread=True), x, R, section=FISHER,
-                  irrational=True, flags=("BATCH", "BIAS_SPREAD"), comment="the bias is shared evenly by the dimensions")
+                  irrational=True, flags=("BATCH", "BIAS_SPREAD"),
+                  comment="the bias is shared evenly by the dimensions")
         yield one(f"{name}-flat", Flat(), layer, x, R, section=CUT, flags=("BATCH",),
                   comment="below a cut-off every dimension gets the same")
     yield one("intersection-alpha2-beta1", AlphaBeta(2, 1), IntersectionSVM(SUPPORT, ALPHAS, OFFSET), x, R,

@@ -48,4 +48,40 @@ NOTES: dict[str, dict[str, Any]] = {
     "SCALE": note("numbers of 2^-40", "scale", "a stabiliser or an absolute tolerance swallows them"),
     "GATE": note("a gate passes relevance on", "gate", "the gradient is handed down: nothing passes a closed gate"),
     "TIES": note("tied maxima", "ties", "the first or every winner takes all", f"{TOOLBOX}/5"),
+    # ---- Fisher pipelines ----
+    "RAW_SUM": note("epsilon beside a sum over descriptors", "scale", "with 1 / N, or on descriptors of norm 1, "
+                    "epsilon takes all but a thousandth"),
+    "REGIONS": note("regions that share descriptors", "region", "a descriptor's relevance of one region is lost, or "
+                    "divided by another's sum"),
+    "EMPTY_REGION": note("a region without descriptors", "zero", "0 / 0 is not a number"),
+    "POSTERIOR_THRESHOLD": note("a posterior threshold", "gate", "backwards other descriptors count than forwards: "
+                                "their shares no longer add up to R"),
+    "NOT_LEARNED": note("weights that are the image's", "rule", "w-square squares an image's statistics as if they "
+                        "were the model's weights"),
+    "COVERAGE": note("pixels that a bin covers in part", "window", "bins at the border lose what lies outside, or "
+                     "relevance moves by half a pixel"),
+    "ZERO_SLICE": note("a slice of norm 0", "zero", "0 / 0 is not a number"),
+    "BIAS_SPREAD": note("a bias that the dimensions share", "bias", "the bias's share is lost, or given to them twice"),
+    "TAYLOR": note("a kernel expanded at a root point", "reference", "relevance of x instead of x less the root"),
+    # ---- Networks and cut-offs ----
+    "CUT_OFF": note("a cut-off", "cut-off", "the layer at the boundary loses its rule, or one under it keeps its own"),
+    "CUT_POOL": note("a pooling under the cut-off", "cut-off", "only layers with weights are spread evenly, and the "
+                     "winner still takes all"),
+    "PRESET": note("a preset's rules", "rule", "a layer's rule is another's"),
+    "ALONE": note("one image of a batch", "batch", "the image's relevance depends on what else is in the batch"),
+    "BATCH_NORM": note("batch norm after a layer with weights", "gate", "its shift takes a share, or the merged "
+                       "layer's bias is another", f"{INNVESTIGATE}/2", f"{INNVESTIGATE}/118", f"{INNVESTIGATE}/287",
+                       f"{ZENNIT}/234"),
+    "DEEP": note("many layers", "scale", "errors of a layer are multiplied by those above"),
+    # ---- Edges of the number format ----
+    "HUGE": note("numbers near the largest", "overflow", "an order of operations that overflows gives infinity or NaN",
+                 f"{CAPTUM}/1138"),
+    "SUBNORMAL": note("numbers below the smallest normal one", "underflow", "taken for 0, nothing is handed down"),
+    "CANCELLATION": note("sums that cancel", "rounding", "the order of a sum decides its sign, and so everyone's share",
+                         f"{ZENNIT}/148"),
+    "ZERO_PREACT": note("z = 0 under inputs that are not", "zero", "x / 0 is infinite; sign 0 = -1 turns every sign"),
+    "SMALL_NEGATIVE": note("a small negative sum beside a large positive one", "rounding", "z - z+ loses it"),
+    "FAN_IN": note("many terms", "rounding", "the error of a sum grows with their number"),
+    "ZERO_RELEVANCE": note("no relevance arrives", "zero", "0 / 0 is not a number"),
+    "REFUSED": note("what has no answer", "error", "numbers come back, and someone takes them for relevance"),
 }
