@@ -164,8 +164,9 @@ MAXIMA: dict[str, tuple[MaxPool, tuple[int, ...], str, Sequence[str]]] = {
 def maxima() -> Iterator[Case]:
     """No two inputs of a map are equal, and none is 0: the winner is one, and its share is all."""
     for n, (name, (layer, shape, comment, flags)) in enumerate(MAXIMA.items()):
-        for rule in (Winner(), Epsilon(0), ZPlus(), Gamma(F(1, 2))) if name != "padding" else (Winner(), Epsilon(0)):
-            x = distinct(shape, 70 + n, negative=name == "padding", positive=isinstance(rule, (ZPlus, Gamma)))
+        for rule in POOLED[:-2] + (Winner(),) if name == "window" else (Winner(), Epsilon(0)):
+            signed = isinstance(rule, (AlphaBeta, ZPlus, Gamma))
+            x = distinct(shape, 70 + n, negative=name == "padding", positive=signed)
             R = small(layer.output_shape(shape), 80 + n, -4, 5)
             yield one(slug(rule, layer, name), rule, layer, x, R, comment=comment + ".", section=SECTIONS[type(rule)],
                       flags=flags)
@@ -179,14 +180,15 @@ def gates() -> Iterator[Case]:
     response = LRN(3, F(3, 64), 2, 1)
     table: list[tuple[str, Layer, tuple[int, ...], str, Sequence[Rule]]] = [
         ("gate", ReLU(), (2, 3, 4), "A closed gate passes relevance on, as an open one does", (Pass(), *FILLERS)),
-        ("vectors", ReLU(), (3, 5), "Inputs above and below 0", (Pass(), Epsilon(F(1, 4)), ZPlus(), AlphaBeta(2, 1))),
+        ("vectors", ReLU(), (3, 5), "Inputs above and below 0", POOLED[1:5] + (Pass(), Epsilon(F(1, 4)))),
         ("order", Flatten(), (2, 3, 4, 2), "Channel, row, column is the order", (Pass(), Flat(), Epsilon(F(1, 4)))),
         ("images", norm, (2, 3, 2, 4), "A gate with a bias, one for each channel",
-         (Epsilon(F(1, 4)), AlphaBeta(2, 1), ZPlus(), *FILLERS)),
+         (Epsilon(F(1, 4)), AlphaBeta(2, 1), ZPlus(), ZBox(-4, 5), *FILLERS)),
         ("vectors", norm, (2, 3), "A gate with a bias, of vectors", (Epsilon(0),)),
         ("centred", centred, (2, 3, 2, 4), "Mean and shift are 0, so that passing on and contribution are one",
          (Pass(), Epsilon(0), ZPlus())),
-        ("gate", response, (1, 4, 2, 3), "A gate s^-2 of three channels' squares", (Epsilon(0), ZPlus(), Flat())),
+        ("gate", response, (1, 4, 2, 3), "A gate s^-2 of three channels' squares",
+         (Epsilon(0), AlphaBeta(2, 1), ZPlus(), Gamma(F(1, 2)), *FILLERS)),
         ("first-order", LRN(3, F(3, 64), 2, 1, taylor=True), (1, 4, 2, 1), "The first-order map, which mixes channels",
          (Epsilon(0), Flat())),
     ]
