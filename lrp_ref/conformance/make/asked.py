@@ -147,7 +147,7 @@ def of_spreading() -> Iterator[Case]:
     box = Other("bias_z_box", "positive", caffe.ZBox(-1, 1))
     yield asked("linear", ZBox(-1, 1), Linear(weights, bias), row("1/2 -1/4 3/4"), row("3 -2"), "The bias cancels: "
                 "b - b+ - b-", box, flags=["BIAS"])
-    inside = guarded([[[["1/2", "-1/2", 1]], [["1/4", 0, -1]]]])
+    inside = guarded([[[["1/2", "-1/2", "3/4"]], [["1/4", 0, "-3/4"]]]])
     yield asked("conv", ZBox(-1, 1), Conv2D(kernel, guarded([3, -1])), inside,
                 guarded([[[[3, -1]], [[2, 5]]]]), "The bias cancels: b - b+ - b-", box, flags=["BIAS"])
     three = Conv2D(small((2, 3, 2, 2), 421), None, pad=1)
@@ -190,7 +190,7 @@ def of_pools() -> Iterator[Case]:
     yield asked("sum", Epsilon(QUARTER), SumPool(2, 1, F(1, 2)), first_sums((1, 2, 2, 3)), small((1, 2, 1, 2), 442,
                 -4, 5), "The stabiliser is added to the layer's own output, which is half the sum", ends)
     winners = [Other("max_pool", "first", First()), Other("max_pool", "contribution", Contribution())]
-    yield asked("ties", Winner(), MaxPool((2, 2), (1, 1)), picture("2 2 1, 0 1 1, 0 0 -1"), picture("4 -2, 6 3"),
+    yield asked("ties", Winner(), MaxPool((2, 2), (1, 1)), picture("2 2 1, 0 1 1, 0 0 -1"), picture("4 -1, 6 3"),
                 "Tied winners share evenly; windows overlap", winners[0], flags=["TIES", "OVERLAP"])
     yield asked("rectified", Winner(), MaxPool((2, 3)), guarded([[[[0, 0, 0, 3, 0, 1], [0, 0, 0, 0, 2, 3]]], [[
                 [1, 0, 0, 0, 0, 0], [0, 0, 1, 0, 0, 0]]]]), guarded([[[[6, 2]]], [[[-4, 3]]]]), "After a ReLU: windows "

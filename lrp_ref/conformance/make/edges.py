@@ -148,18 +148,18 @@ def parameters() -> Iterator[Case]:
     yield edge("gamma-zero", Gamma(0), Linear(guarded([[2, 1], [1, 3]])), row("1 2"), row("3 -2"), "gamma = 0 is Eq. 1")
     yield edge("gamma-large", Gamma(8), Linear(guarded([[2, 1], [-1, 3]])), row("3 2"), row("3 -2"), "gamma = 8: "
                "nearly z+")
-    low, high = guarded([-1, "-1/2", 0]), guarded([2, "3/2", 1])
+    low, high = guarded([-1, "-1/2", "-1/4"]), guarded([2, "3/2", "5/4"])
     kernel = small((2, 3, 2, 2), 671)
-    x = small((1, 3, 3, 3), 672, 0, 4) * QUARTER
+    x = small((1, 3, 3, 3), 672, 1, 4) * QUARTER
     yield edge("bounds-by-channel", ZBox(low, high), Conv2D(kernel), x, small((1, 2, 2, 2), 673, -4, 5), "Every "
                "channel has bounds of its own")
-    yield edge("bounds-positive", ZBox(0, 4), Conv2D(kernel), x * 4, small((1, 2, 2, 2), 674, -4, 5), "low = 0: of "
+    yield edge("bounds-positive", ZBox(0, 5), Conv2D(kernel), x * 4, small((1, 2, 2, 2), 674, -4, 5), "low = 0: of "
                "positive weights nothing is taken off", least=F(0))
 
 
 def in_decimals() -> Iterator[Case]:
     network = Network([("fc1", Linear(small((3, 4), 681), halves((4,), 682))), ("tanh", Tanh()),
-                       ("fc2", Linear(small((4, 2), 683), halves((2,), 684)))])
+                       ("fc2", Linear(small((4, 2), 683), halves((2,), 694)))])
     x, R = small((2, 3), 685) * QUARTER, small((2, 2), 686, 1, 5)
     table: tuple[tuple[str, Rule, str], ...] = (
         ("passed", Pass(), "Relevance passes the tanh, whose output shares out what is above"),
