@@ -13,14 +13,24 @@ from typing import Any
 import numpy as np
 
 from lrp_ref.conformance.case import Case, to_json
-from lrp_ref.conformance.make import cut_offs, descriptors, extremes, grid, networks, refused
+from lrp_ref.conformance.make import (
+    asked,
+    cut_offs,
+    descriptors,
+    disagreements,
+    edges,
+    extremes,
+    grid,
+    networks,
+    refused,
+)
 from lrp_ref.conformance.make.notes import NOTES
 from lrp_ref.conformance.make.records import RECORDS
 from lrp_ref.conformance.vectors import FORMAT, SPEC
 from lrp_ref.files import writing
 
 MODULES: tuple[ModuleType, ...] = (   # each with cases() -> iterable of Case
-    grid, descriptors, cut_offs, networks, extremes, refused)
+    grid, asked, disagreements, edges, descriptors, cut_offs, networks, extremes, refused)
 
 
 def cases() -> list[Case]:

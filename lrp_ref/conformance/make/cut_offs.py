@@ -85,4 +85,4 @@ def of_the_fisher_pipeline() -> Iterator[Case]:
             if below == "fisher":
                 what = f"R(1): Eq. 5 in the Fisher vector, and under it every coordinate before PCA gets R {how}."
             yield made(f"cutoff-fisher-{below}-{name}", "cutoff", "fisher", network, cutoff(paper, below, filler), x, R,
-                       irrational=True, section=CUT, flags=flags, comment=what)
+                       irrational=True, least=F(1, 10**30), section=CUT, flags=flags, comment=what)

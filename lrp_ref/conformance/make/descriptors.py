@@ -76,7 +76,7 @@ def fisher_vectors() -> Iterator[Case]:
         x = POINTS[:samples]
         return decidable(lambda seed: one(
             slug, rule, layer, x, F(scale) * uneven((samples, layer.output_shape(x.shape)[1]), seed),
-            comment=comment, section=section, irrational=True, **about))
+            comment=comment, section=section, irrational=True, least=F(1, 10**30), **about))
 
     yield case("fisher-eq-5", Epsilon(0), "Eq. 5 itself: every dimension of the Fisher vector goes to the coordinates "
                "it is made of, in proportion to the descriptors' statistics; priors and variances all differ")
@@ -84,7 +84,7 @@ def fisher_vectors() -> Iterator[Case]:
                "1 / N, as the paper's pipeline has it", scale=64, flags=("RAW_SUM",))
     yield case("fisher-epsilon-small", Epsilon(F(1, 4)), "an epsilon of the size of the sums takes the sign of each")
     yield case("fisher-regions", Epsilon(0), "three regions: one shares, one has descriptors in part, one has none: "
-               "what arrives at its dimensions is dead", REGIONS, flags=("REGIONS", "EMPTY_REGION"))
+               "what arrives at its dimensions is dead", REGIONS, level="stress", flags=("REGIONS", "EMPTY_REGION"))
     yield case("fisher-regions-100", Epsilon(100), "regions, stabilised: each has a sum and an epsilon of its own; "
                "those of the empty one are taken by the stabiliser", REGIONS, scale=64,
                flags=("REGIONS", "EMPTY_REGION", "RAW_SUM"))

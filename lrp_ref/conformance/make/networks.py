@@ -176,7 +176,7 @@ def perceptrons() -> Iterator[Case]:
 def pipelines() -> Iterator[Case]:
     """Fisher pipelines from descriptors to scores."""
     network, x, R = question = fisher(1)
-    about = {"topic": "fisher", "section": "Section 2.2", "irrational": True}
+    about = {"topic": "fisher", "section": "Section 2.2", "irrational": True, "least": F(1, 10**30)}
     flags = ("RAW_SUM", "REGIONS")
 
     def pipeline(slug: str, question: Question, rules: Rules, comment: str, *more: str) -> Case:
