@@ -1,7 +1,7 @@
 """What must be refused: parameters that define no rule, rules for other layers, numbers and shapes that cannot be.
 
-An implementation refuses by an error of any kind, or by saying that it does not support the case. Numbers that come
-back are a failure: someone would take them for relevance.
+An implementation refuses by an error of any kind. An array that comes back is a failure: someone would take it for
+relevance.
 """
 
 from __future__ import annotations
