@@ -69,16 +69,15 @@ def one(slug: str, rule: Rule, layer: Layer, x: Array, R: Array, **about: Any) -
 
 def made(slug: str, rule: str, topic: str, network: Network, rules: Rules, x: Array, R: Array, *, comment: str,
          section: str, level: str = "required", flags: Sequence[str] = (), either: Sequence[Other] = (),
-         irrational: bool = False, least: Any = LEAST) -> Case:
+         maybe: Sequence[Other] = (), irrational: bool = False, least: Any = LEAST) -> Case:
     """The case, its relevance worked out; an error where two derivations differ or an alternative says the same.
 
+    maybe       alternatives that are left out where they say the same, or nothing finite
     irrational  a layer has no exact form: Decimals of 34 and 50 digits, which must agree on every float64
     least       of a required case's denominators
     """
     rules = assign(network, by_name=dict(rules))
     case = Case("", rule, topic, level, comment, section, network, rules, x, R, flags=tuple(flags))
-    if level == "convention" and not either:
-        raise ValueError(f"{slug} asks for a convention and has no other answer")
     if level == "required":
         floating = [convert_numbers(x, np.float64)]
         for name, layer in network:
@@ -92,6 +91,9 @@ def made(slug: str, rule: str, topic: str, network: Network, rules: Rules, x: Ar
     fractions = [] if irrational else [str(n) for n in answer.relevance.flat]
     short = bool(fractions) and max(map(len, fractions)) <= SHORT
     others = [other_answer(slug, case, other, relevance, irrational) for other in either]
+    others += [answer for answer in (anything_else(case, other, relevance, irrational) for other in maybe) if answer]
+    if level == "convention" and not others:
+        raise ValueError(f"{slug} asks for a convention and has no other answer")
     ledger = {name: {column: total_text(n) for column, n in columns.items()} for name, columns in answer.totals.items()}
     return replace(
         case, id=f"{slug}-{identity(case)}", relevance=relevance, exact=answer.relevance if short else None,
@@ -134,6 +136,14 @@ def other_answer(slug: str, case: Case, other: Other, relevance: Array, irration
     if (either.relevance == relevance).all():
         raise ValueError(f"{slug}: {other.question} = {other.value} gives the same relevance")
     return either
+
+
+def anything_else(case: Case, other: Other, relevance: Array, irrational: bool) -> Either | None:
+    """`other_answer`, or None where there is none."""
+    try:
+        return other_answer("", case, other, relevance, irrational)
+    except ValueError:
+        return None
 
 
 def total_text(total: Any) -> str:
