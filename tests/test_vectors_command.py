@@ -48,7 +48,7 @@ def run(*arguments: str) -> int:
 
 def test_an_export_has_every_file_that_is_shipped(folder: Path, capsys: Capture) -> None:
     assert run("export", "out") == 0
-    assert capsys.readouterr().out == f"{len(SHIPPED)} files written to out: begin with README.md\n"
+    assert capsys.readouterr().out == f"written to out: {len(SHIPPED)} files, begin with README.md\n"
     assert dict(walked(folder / "out")) == SHIPPED
     assert {"README.md", "LICENSE", "cases.schema.json", "v1/manifest.json", "v1/records.json"} <= SHIPPED.keys()
 
@@ -74,7 +74,7 @@ def test_what_is_there_is_not_written_over(name: str, folder: Path, capsys: Capt
 def test_a_folder_that_is_there_is_not_written_into(folder: Path, capsys: Capture) -> None:
     (folder / "out").mkdir()
     assert run("export", "out") == 2 and [*(folder / "out").iterdir()] == []
-    assert "cannot write out: it is a folder" in capsys.readouterr().err
+    assert "got out, which is there already" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("name", ["out", "out.zip"])
