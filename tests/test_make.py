@@ -315,7 +315,7 @@ def test_an_answer_that_is_none_is_refused() -> None:
         return one("d", Epsilon(F(1, 2)), Linear(fractions([["1"]])), fractions([["-1/2"]]), R, level="convention",
                    either=either, **ABOUT)
 
-    with refused("d answers 'colour', which is none of start, epsilon, …"):
+    with refused("got the question 'colour', needed one of start, epsilon, …"):
         asked(Other("colour", 1, Epsilon(0)))
     with refused("d: epsilon_sign = none has no finite answer: …"):
         asked(Other("epsilon_sign", "none", lxt.Epsilon(F(1, 2))))
