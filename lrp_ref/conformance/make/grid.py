@@ -122,7 +122,7 @@ def weighted() -> Iterator[Case]:
             layer, x = place.drawn(rule, 100 * n)
             R = relevance_for(rule, layer, x, 100 * n + 7)
             padded = place.name == "padded" and rule in FILLERS
-            comment = place.comment + "." + (" What the padding would get is shared out inside." if padded else "")
+            comment = place.comment + (". What the padding would get is shared out inside" if padded else "")
             flags = [*place.flags, *["BIAS"] * (layer.bias is not None)]
             maybe = others(rule) if place.weight != LARGEST else []
             if isinstance(rule, ZPlus) and layer.bias is not None:   # both at once
@@ -158,7 +158,7 @@ def pools() -> Iterator[Case]:
             x = input_for(rule, layer, shape, 50 + n)
             R = relevance_for(rule, layer, x, 60 + n)
             hanging = rule in FILLERS and name in ("padding-counts", "padding-left-out", "ceil")
-            yield one(slug(rule, layer, name), rule, layer, x, R, comment=comment + ".", section=SECTIONS[type(rule)],
+            yield one(slug(rule, layer, name), rule, layer, x, R, comment=comment, section=SECTIONS[type(rule)],
                       flags=flags, level="convention" if hanging else "required", maybe=others(rule))
 
 
@@ -178,7 +178,7 @@ def maxima() -> Iterator[Case]:
             signed = isinstance(rule, (AlphaBeta, ZPlus, Gamma))
             x = distinct(shape, 70 + n, negative=name == "padding", positive=signed)
             R = relevance_for(rule, layer, x, 80 + n)
-            yield one(slug(rule, layer, name), rule, layer, x, R, comment=comment + ".", section=SECTIONS[type(rule)],
+            yield one(slug(rule, layer, name), rule, layer, x, R, comment=comment, section=SECTIONS[type(rule)],
                       flags=flags)
 
 
@@ -207,7 +207,7 @@ def gates() -> Iterator[Case]:
             nonzero = isinstance(rule, Epsilon) or layer is centred   # where z = 0 would be 0 / 0
             x = input_for(rule, layer, shape, 90 + n, halves if nonzero else small)
             R = relevance_for(rule, layer, x, 95 + n)
-            yield one(slug(rule, layer, name), rule, layer, x, R, comment=comment + ".", section=SECTIONS[type(rule)],
+            yield one(slug(rule, layer, name), rule, layer, x, R, comment=comment, section=SECTIONS[type(rule)],
                       flags=["GATE"] if name != "first-order" else [], maybe=others(rule))
 
 

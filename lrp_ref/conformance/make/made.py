@@ -90,8 +90,13 @@ def made(slug: str, rule: str, topic: str, network: Network, rules: Rules, x: Ar
     relevance = convert_numbers(answer.relevance, np.float64)
     fractions = [] if irrational else [str(n) for n in answer.relevance.flat]
     short = bool(fractions) and max(map(len, fractions)) <= SHORT
-    others = [other_answer(slug, case, other, relevance, irrational) for other in either]
-    others += [answer for answer in (anything_else(case, other, relevance, irrational) for other in maybe) if answer]
+    others = []
+    for other in (*either, *maybe):
+        found = other_answer(case, other, relevance, irrational)
+        if isinstance(found, Either):
+            others.append(found)
+        elif other in either:
+            raise ValueError(f"{slug}: {other.question} = {other.value} {found}")
     if level == "convention" and not others:
         raise ValueError(f"{slug} asks for a convention and has no other answer")
     ledger = {name: {column: total_text(n) for column, n in columns.items()} for name, columns in answer.totals.items()}
@@ -124,26 +129,17 @@ def totals(ledger: Ledger) -> dict[str, dict[str, Any]]:
     return {name: {column: getattr(account, column).sum() for column in COLUMNS} for name, account in ledger}
 
 
-def other_answer(slug: str, case: Case, other: Other, relevance: Array, irrational: bool) -> Either:
+def other_answer(case: Case, other: Other, relevance: Array, irrational: bool) -> Either | str:
+    """R_0 by another convention, or why there is none."""
     if other.question not in QUESTIONS:
-        raise ValueError(f"{slug} answers {other.question!r}, which is none of {', '.join(QUESTIONS)}")
+        raise ValueError(f"got the question {other.question!r}, needed one of {', '.join(QUESTIONS)}")
     given = other.rules if isinstance(other.rules, Mapping) else dict.fromkeys(case.network.names, other.rules)
     try:
         got = answered(other.network or case.network, {**case.rules, **given}, case.x, case.R, irrational).relevance
     except ZeroDivisionError as error:
-        raise ValueError(f"{slug}: {other.question} = {other.value} has no finite answer: {error}") from None
+        return f"has no finite answer: {error}"
     either = Either(other.question, other.value, convert_numbers(got, np.float64))
-    if (either.relevance == relevance).all():
-        raise ValueError(f"{slug}: {other.question} = {other.value} gives the same relevance")
-    return either
-
-
-def anything_else(case: Case, other: Other, relevance: Array, irrational: bool) -> Either | None:
-    """`other_answer`, or None where there is none."""
-    try:
-        return other_answer("", case, other, relevance, irrational)
-    except ValueError:
-        return None
+    return "gives the same relevance" if (either.relevance == relevance).all() else either
 
 
 def total_text(total: Any) -> str:
