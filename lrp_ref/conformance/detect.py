@@ -15,7 +15,8 @@ import numpy as np
 from lrp_ref.arrays import Array
 from lrp_ref.conformance.case import Case, Either
 from lrp_ref.conformance.dialects import CANONICAL, DIALECTS, Conventions
-from lrp_ref.conformance.measure import Interval, Stabilised, format_of, intervals, meet
+from lrp_ref.conformance.make.alternatives import Stabilised
+from lrp_ref.conformance.measure import Interval, format_of, intervals, meet
 from lrp_ref.conformance.questions import phrase, stated
 from lrp_ref.conformance.vectors import Suite
 from lrp_ref.relevance import hand_down
