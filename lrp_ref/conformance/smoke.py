@@ -29,6 +29,9 @@ START = ((3.0, -5.0, 7.0), (-2.0, 11.0, 13.0))
 class Broken(ValueError):
     """The adapter does not do what adapters do, so that nothing is said about the implementation."""
 
+    def __init__(self, how: str) -> None:
+        super().__init__(f"broken adapter: {how}")
+
 
 def smoke(adapter: Adapter) -> None:
     """An error that says how the adapter is broken, if it is."""
