@@ -200,18 +200,23 @@ class Task:
             got, R = (numbers(actual, "the relevance"), self.R.value) if whole else (
                 self.given(actual, name), self.above(name, actual).value)
             names = (name,)
-        explained: Iterator[str] = filter(None, (
-            explain() for explain in (lambda: self.single(got, names, R),
-                                      lambda: self.convention(names[0], got, R) if len(names) == 1 else "",
-                                      lambda: at_a_glance(got, self.right(names, R)),
-                                      lambda: self.times_input(got, names, R),
-                                      lambda: self.whole_convention(got) if len(names) > 1 else "",
-                                      lambda: self.less_precise(names[0], got, R) if len(names) == 1 else "")))
-        sentence = next(explained, "")
+        sentence = next(filter(None, self.explained(got, names, R)), "")
         if sentence:
             return f"it looks as if {sentence}"
         return "" if len(names) == 1 else (
             f"give {{layer: relevance of its input}} to see at which of {', '.join(names)} it begins")
+
+    def explained(self, got: Array, names: Sequence[str], R: Array) -> Iterator[str]:
+        """What may explain the relevance of the lowest of the layers, from R above the highest: the likeliest first."""
+        yield self.single(got, names, R)
+        if len(names) == 1:
+            yield self.convention(names[0], got, R)
+        yield at_a_glance(got, self.right(names, R))
+        yield self.times_input(got, names, R)
+        if len(names) == 1:
+            yield self.less_precise(names[0], got, R)
+        else:
+            yield self.whole_convention(got)
 
     def start(self) -> Array:
         return start(self.network(self.x), self.target)

@@ -35,8 +35,9 @@ def at_a_glance(got: Array, value: Array) -> str:
 
 def elsewhere(got: Array, value: Array) -> Iterator[tuple[str, Array]]:
     """(as if .., the answer with that undone)"""
-    if got.ndim == 4 and got.shape[2] == got.shape[3] > 1:
-        yield "rows and columns of the image were swapped", np.swapaxes(got, 2, 3)
+    if got.ndim == 4 and min(got.shape[2:]) > 1:
+        n, c, h, w = got.shape
+        yield "rows and columns of the image were swapped", np.swapaxes(got.reshape(n, c, w, h), 2, 3)
     if got.ndim == 4:
         yield "the image were upside down", got[:, :, ::-1]
         yield "the image were mirrored", got[..., ::-1]

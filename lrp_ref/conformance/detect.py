@@ -49,7 +49,8 @@ class Finding:
 
 def detect(answers: Mapping[str, Array], suite: Suite | Iterable[Case]) -> list[Finding]:
     """The answer to every question that the suite's answered cases ask, in the order of `Conventions`."""
-    cases = [case for case in getattr(suite, "cases", suite) if case.id in answers and case.either]
+    cases = suite.cases if isinstance(suite, Suite) else suite
+    cases = [case for case in cases if case.id in answers and case.either]
     u = format_of(answers[case.id] for case in cases)
     asked = {field.name: [case for case in cases if any(row.convention == field.name for row in case.either)]
              for field in fields(Conventions)}
