@@ -28,8 +28,9 @@ def disagreements(facts: Facts, found: Sequence[Cause]) -> Html:
     return tag(
         "section", tag("h2", "Disagreements"),
         tag("p", f"{plural(number, 'case')} in which ", "implementations differ from one another or from" if several else
-            "the implementation differs from", " the exact answer, by what explains them. Every case stands once; where "
-            "it has a second cause, that one links to it."),
+            "the implementation differs from", " the exact answer, by what explains them. Every case is told once, "
+            "under its first cause; its other causes link to it." if several else " the exact answer, by what explains "
+            "them."),
         [group(facts, cause) for cause in found], id="disagreements")
 
 
@@ -59,8 +60,8 @@ def case(facts: Facts, id: str) -> Html:
     about = [entry.get("level"), told.get("section"), *entry.get("flags", ())]
     return tag(
         "details", tag("summary", tag("code", id), " ", tag("span", [verdict(facts, s, id) for s in facts.subjects],
-                                                            class_="verdicts")),
-        tag("p", comment, class_="comment"),
+                                                            class_="verdicts"), " ",
+                       tag("span", comment, class_="comment")),
         tag("p", place, [" · ", " · ".join(map(str, filter(None, about)))], class_="quiet"),
         numbers(facts, told) if told else None,
         [failure(subject, id) for subject in facts.subjects if subject.key in failures],
@@ -181,6 +182,7 @@ def every_case(facts: Facts) -> Html:
     rules = [(rule, list(pairs)) for rule, pairs in groupby(here, key=lambda pair: pair[1]["rule"])]
     return tag(
         "section", tag("h2", "All cases"),
+        tag("p", "Those that are told above link to their numbers."),
         [tag("details", tag("summary", tag("h3", rule), " ", tag("span", len(pairs), class_="count")),
              table(head, bodies(pairs), caption=f"Cases of {rule}", class_="cases")) for rule, pairs in rules], id="cases")
 

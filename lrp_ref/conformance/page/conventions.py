@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
+from lrp_ref.conformance.dialects import DIALECTS
 from lrp_ref.conformance.page.facts import Entry, Facts, Subject
 from lrp_ref.conformance.page.html import Html, shown, slug, table, tag
 from lrp_ref.conformance.page.words import mark
@@ -17,9 +19,10 @@ def conventions(facts: Facts) -> Html | None:
         return None
     head = [tag("th", "Question", scope="col"), tag("th", "Canonical answer", scope="col"),
             *(tag("th", subject.title, scope="col") for subject in facts.subjects)]
-    body = [tag("tr", tag("th", title(entry), " ", tag("code", name), scope="row"), tag("td", shown(entry["canonical"])),
-                [answer(facts, subject, name) for subject in facts.subjects], id=slug("question", name))
-            for name, entry in asked.items()]
+    body = [tag("tr", tag("th", title(entry), " ", tag("code", name), scope="row", role="rowheader"),
+                cell("Canonical answer", shown(entry["canonical"])),
+                [cell(s.title, *answer(facts, s, name), departing=departing(s, name)) for s in facts.subjects],
+                id=slug("question", name), role="row") for name, entry in asked.items()]
     return tag(
         "section", tag("h2", "Conventions"),
         tag("p", "What each implementation was found to do where the published formulas leave a question open: seen in "
@@ -44,22 +47,41 @@ def departs() -> Html:
     return tag("span", tag("span", "≠", aria_hidden="true"), " departs", class_="departs")
 
 
-def answer(facts: Facts, subject: Subject, question: str) -> Html:
+def cell(by: str, *children: Any, departing: bool = False) -> Html:
+    """A cell that says whose it is where a narrow screen puts the columns one below the other, and stays a cell."""
+    return tag("td", *children, class_="departing" if departing else None, data_by=by, role="cell")
+
+
+def entry_of(subject: Subject, question: str) -> Entry:
+    return next((entry for entry in subject.run["conventions"] if entry["question"] == question), {})
+
+
+def departing(subject: Subject, question: str) -> bool:
+    """Whether the answer is known, and not the canonical one."""
+    entry = entry_of(subject, question)
+    return entry.get("value") is not None and entry["value"] != entry["canonical"]
+
+
+def answer(facts: Facts, subject: Subject, question: str) -> list[Any]:
     """The value, whether it departs, whether it is declared, who else answers so, and the cases that show it."""
-    entry = next((entry for entry in subject.run["conventions"] if entry["question"] == question), None)
-    if entry is None:
-        return tag("td", tag("span", "not asked", class_="quiet"))
+    entry = entry_of(subject, question)
+    if not entry:
+        return [tag("span", "not asked", class_="quiet")]
     evidence = [str(id) for id in entry.get("evidence") or ()]
     if entry["value"] is None:
         word = "none of the known answers" if evidence else "not determined"
-        return tag("td", tag("span", mark("undetermined"), " ", word), links(facts, evidence))
-    same = entry["value"] == entry["canonical"]
-    others = [name for name in entry.get("known") or () if name != subject.name]
-    return tag(
-        "td", tag("b", shown(entry["value"])), None if same else [" ", departs()],
-        tag("span", "declared", class_="quiet line") if entry.get("declared") else None,
-        None if same or not others else tag("span", f"as {', '.join(others)}", class_="quiet line"),
-        links(facts, evidence), class_=None if same else "departing")
+        return [tag("span", mark("undetermined"), " ", word), links(facts, evidence)]
+    others = [called(name) for name in entry.get("known") or () if name.lower() != subject.name.lower()]
+    differs = departing(subject, question)
+    return [tag("b", shown(entry["value"])), [" ", departs()] if differs else None,
+            tag("span", "declared", class_="quiet line") if entry.get("declared") else None,
+            tag("span", f"as {', '.join(others)}", class_="quiet line") if differs and others else None,
+            links(facts, evidence)]
+
+
+def called(dialect: str) -> str:
+    """What a dialect calls itself."""
+    return f"{DIALECTS[dialect].name} {DIALECTS[dialect].version}" if dialect in DIALECTS else dialect
 
 
 def links(facts: Facts, ids: Sequence[str]) -> Html | None:

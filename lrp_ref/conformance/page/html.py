@@ -40,7 +40,7 @@ def inside(child: Any) -> str:
 
 def table(head: Iterable[Any], *bodies: Any, caption: str, class_: str = "", style: str | None = None) -> Html:
     """A table in a box of its own, which scrolls where it is too wide, by keyboard too."""
-    return tag("div", tag("table", tag("caption", caption), tag("thead", tag("tr", head)), bodies),
+    return tag("div", tag("table", tag("caption", caption), tag("thead", tag("tr", head)), bodies, role="table"),
                class_=f"wide {class_}".strip(), role="region", aria_label=caption, tabindex=0, style=style)
 
 
@@ -64,13 +64,13 @@ def issues(urls: Iterable[str]) -> Html:
 
 
 def shown(value: Any, digits: int = 10) -> str:
-    """A number in so many digits; NaN and inf by their names; texts as they are; None is a number that JSON lacks."""
+    """A number in so many digits; -0 as 0; NaN and inf by their names; texts as they are; None is a number that JSON lacks."""
     if value is None:
         return "not finite"
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, float):
-        return f"{value:.{digits}g}" if math.isfinite(value) else str(value)
+        return f"{value + 0.0:.{digits}g}" if math.isfinite(value) else str(value)
     if isinstance(value, (list, tuple)):
         return "[" + ", ".join(shown(part, digits) for part in value) + "]"
     return str(value)

@@ -17,7 +17,7 @@ def matrix(facts: Facts) -> Html:
     head = [tag("th", "Rule and layer", scope="col"), *(tag("th", s.title, scope="col") for s in facts.subjects)]
     return tag(
         "section", tag("h2", "Rule by layer"),
-        tag("p", "Passed cases of all cases, and beneath them what became of the others. The line of a rule speaks of "
+        tag("p", "Passed cases of all cases, and beside them what became of the others. The line of a rule speaks of "
             "its required cases alone: it is ", badge("passed"), " only if all of them passed."),
         table(head, [rows(facts, rule, layers) for rule, layers in facts.places()],
               caption="Passed cases by rule, layer and implementation",
@@ -41,7 +41,7 @@ def required(subject: Subject, rule: str) -> Html:
                      if outcome["rule"] == rule and outcome["level"] == "required")
     is_, total = state(counts), sum(counts.values())
     words = {"passed": f"all {total} required", "none": "none required", "unsupported": "unsupported"}
-    text = words.get(is_, f"{counts['passed']} of {total} required")
+    text = words.get(is_, f"{counts['passed']}/{total} required")
     return tag("td", badge(is_, text), class_=is_)
 
 
