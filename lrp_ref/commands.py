@@ -41,6 +41,7 @@ def run(options: Namespace, watch: Watch) -> str:
     commands: dict[str, Callable[[Namespace, Watch], str]] = {
         "explain": explain_command, "figure": figure_command, "demo": demo_command, "models": models_command,
         "layers": layers_command, "evaluate": evaluate_command, "selfcheck": selfcheck_command,
+        "vectors": vectors_command,
     }
     return commands[options.command](options, watch)
 
@@ -176,3 +177,9 @@ def selfcheck_command(options: Namespace, watch: Watch) -> str:
     if selfcheck.failed(outcomes):
         raise Failed(printed)
     return printed
+
+
+def vectors_command(options: Namespace, watch: Watch) -> str:
+    from lrp_ref.conformance import vectors_command
+
+    return vectors_command.vectors_command(options, watch)

@@ -2,6 +2,7 @@
 
 import os
 import secrets
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -47,3 +48,23 @@ def writing(path: str | os.PathLike[str]) -> Iterator[Path]:
         raise ValueError(f"cannot write {path}: {error.strerror or error}: choose another path") from error
     finally:
         temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def writing_folder(path: str | os.PathLike[str]) -> Iterator[Path]:
+    """A temporary folder beside `path`, renamed to `path` when the block succeeds, removed when it fails.
+
+    `path` must not exist: nothing is ever added to a folder that is there. Errors are as in `writing`.
+    """
+    target = writable(path)
+    if target.exists():
+        raise ValueError(f"cannot write {path}: it exists: choose another path")
+    temporary = target.with_name(f".{secrets.token_hex(6)}")
+    try:
+        temporary.mkdir()
+        yield temporary
+        temporary.rename(target)
+    except OSError as error:
+        raise ValueError(f"cannot write {path}: {error.strerror or error}: choose another path") from error
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)

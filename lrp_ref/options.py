@@ -109,6 +109,17 @@ def parser() -> argparse.ArgumentParser:
                   "failed. It takes about half a minute.")
     new.add_argument("--full", action="store_true", help="more seeds and a network as deep as VGG-16: some minutes")
     json(new)
+
+    new = command("vectors", "The cases that implementations are held to. lint: look for faults in them; regenerate: "
+                  "make them anew, and --check that they are the files that are here; export: write them, with their "
+                  "schemas and a description, into a new folder or .zip, for programs in other languages.")
+    new.add_argument("what", choices=("lint", "regenerate", "export"), help="what to do")
+    new.add_argument("folder", nargs="?", metavar="FOLDER",
+                     help="export: a new folder, or a new file that ends in .zip; lint: an exported folder (default: "
+                     "the vectors of this package)")
+    new.add_argument("--check", action="store_true",
+                     help="regenerate: write nothing, compare byte by byte with the files that are here")
+    new.add_argument("--output", metavar="FOLDER", help="regenerate: the new folder to write into")
     return top
 
 

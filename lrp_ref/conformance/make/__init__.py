@@ -1,0 +1,66 @@
+"""Makes the vectors: `write` works out every case anew and gives the same files, byte by byte."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from hashlib import sha256
+from os import PathLike
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from lrp_ref.conformance.case import Case, to_json
+from lrp_ref.conformance.make import grid
+from lrp_ref.conformance.make.notes import NOTES, RECORDS
+from lrp_ref.conformance.vectors import FORMAT, SPEC
+from lrp_ref.files import writing
+
+MODULES: tuple[ModuleType, ...] = (grid,)   # each with cases() -> iterable of Case
+
+
+def cases() -> list[Case]:
+    """Every case, worked out anew."""
+    made = [case for module in MODULES for case in module.cases()]
+    ids = [case.id for case in made]
+    twice = sorted({id for id in ids if ids.count(id) > 1})
+    if twice:
+        raise ValueError(f"two cases have the id {', '.join(twice)}")
+    return made
+
+
+def write(folder: str | PathLike[str]) -> None:
+    """All files of a folder of vectors."""
+    folder = Path(folder)
+    for path, text in files(cases()).items():
+        (folder / path).parent.mkdir(parents=True, exist_ok=True)
+        with writing(folder / path) as temporary:
+            temporary.write_text(text, encoding="utf-8")
+
+
+def files(made: Sequence[Case]) -> dict[str, str]:
+    """{path: text} of everything that `write` writes, the manifest last."""
+    texts = {f"{rule}/{topic}.json": text for (rule, topic), text in vectors(made)}
+    promised = {path: {"sha256": sha256(text.encode()).hexdigest(), "count": json.loads(text)["count"]}
+                for path, text in texts.items()}
+    manifest = {"schema": FORMAT, "spec": SPEC, "count": len(made), "files": promised}
+    return {**texts, "flags.json": pretty(NOTES), "records.json": pretty(RECORDS), "manifest.json": pretty(manifest)}
+
+
+def vectors(made: Sequence[Case]) -> Iterator[tuple[tuple[str, str], str]]:
+    """((rule, topic), text) of every file, in alphabetical order; cases in the order in which they are made."""
+    for place in sorted({(case.rule, case.topic) for case in made}):
+        here = [case for case in made if (case.rule, case.topic) == place]
+        head = f'{{"schema": "{FORMAT}", "spec": "{SPEC}", "count": {len(here)}, "cases": [\n'
+        yield place, head + ",\n".join(map(written, here)) + "\n]}\n"
+
+
+def written(case: Case) -> str:
+    """A case as JSON, one line for every key."""
+    lines = [f"{json.dumps(key)}: {json.dumps(value, separators=(',', ':'), ensure_ascii=False)}"
+             for key, value in to_json(case).items()]
+    return "{" + ",\n ".join(lines) + "}"
+
+
+def pretty(value: Mapping[str, Any] | Sequence[Any]) -> str:
+    return json.dumps(value, indent=1, ensure_ascii=False) + "\n"

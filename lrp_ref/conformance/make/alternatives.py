@@ -1,0 +1,85 @@
+"""Other answers that no dialect gives alone: one convention at a time, and nothing else that departs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from lrp_ref.arrays import Array, constant, negative, positive, same, zeros
+from lrp_ref.conformance.dialects.parts import Gradient
+from lrp_ref.layers import LRN
+from lrp_ref.layers.normalize import Band, channels
+from lrp_ref.linear_map import LinearMap
+from lrp_ref.rules import Raised, Rule, Share, Term
+
+
+@dataclass(frozen=True)
+class SplitWeights(Rule):
+    """R_i = sum_j (alpha a_i w+_ij / (sum_i a_i w+_ij + b+_j) - beta a_i w-_ij / (sum_i a_i w-_ij + b-_j)) R_j"""
+
+    alpha: Any = 1
+    beta: Any = 0
+
+    def shares(self, m: LinearMap, a: Array) -> list[Share]:
+        beta = constant(self.beta, a)
+        up = Share(constant(1, a) + beta, [Term(a, positive, positive(m.bias))])
+        return [up, Share(-beta, [Term(a, negative, negative(m.bias))])] if self.beta else [up]
+
+
+@dataclass(frozen=True)
+class RaisedWeights(Rule):
+    """R_i = sum_j a_i (w_ij + gamma w+_ij) / (sum_i (same) + b_j + gamma b+_j) R_j, whatever the signs of a and z."""
+
+    gamma: Any
+
+    def shares(self, m: LinearMap, a: Array) -> list[Share]:
+        up = Raised(self.gamma, positive)
+        return [Share(1, [Term(a, up, up(m.bias))])]
+
+
+@dataclass(frozen=True)
+class KeptBias(Rule):
+    """R_i = sum_j a_i (w_ij + gamma w+_ij) / (sum_i (same) + b_j) R_j"""
+
+    gamma: Any
+
+    def shares(self, m: LinearMap, a: Array) -> list[Share]:
+        return [Share(1, [Term(a, Raised(self.gamma, positive), m.bias)])]
+
+
+@dataclass(frozen=True)
+class LRNGradient(Gradient):
+    """R_i = sum_j dz_j/da_i R_j, dz_j/da_i = s_j^-beta (i = j) - 2 alpha / size beta a_i a_j s_j^(-beta - 1)"""
+
+    layer: LRN
+
+    def seen(self, m: LinearMap, a: Array) -> LinearMap:
+        layer = self.layer
+        slope = constant(-2 * layer.beta, a) * layer.rate(a) * a * layer.power(layer.sums(a), -layer.beta - 1)
+        weights = [slope * a_i for a_i in channels(a, layer.size)]
+        weights[layer.size // 2] = weights[layer.size // 2] + layer.gate(a)
+        return Band(np.stack(weights), zeros((1,), a))
+
+
+@dataclass(frozen=True)
+class Stabilised(Rule):
+    """The shares of a rule, with another stabiliser: z + epsilon sign z."""
+
+    rule: Rule
+    epsilon: Any
+
+    def seen(self, m: LinearMap, a: Array) -> LinearMap:
+        return self.rule.seen(m, a)
+
+    def shares(self, m: LinearMap, a: Array) -> list[Share]:
+        return self.rule.shares(m, a)
+
+
+@dataclass(frozen=True)
+class Contribution(Rule):
+    """R_i = sum_j a_i w_ij / z_j R_j: Eq. 1 in place of a rule that a layer has for itself."""
+
+    def shares(self, m: LinearMap, a: Array) -> list[Share]:
+        return [Share(1, [Term(a, same, m.bias)])]

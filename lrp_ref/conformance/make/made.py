@@ -1,0 +1,224 @@
+"""A finished case from a question: R_0 in exact arithmetic, derived twice, and what other conventions make of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, fields, replace
+from decimal import Decimal
+from fractions import Fraction
+from hashlib import sha256
+from typing import Any
+
+import numpy as np
+
+from lrp_ref.arrays import Array, convert_numbers, same
+from lrp_ref.assignment import assign
+from lrp_ref.checks.by_loops import defined, defined_step, units
+from lrp_ref.checks.exact import GuardedFraction, guarded, settled
+from lrp_ref.checks.modular import PRIMES
+from lrp_ref.checks.radius import Ball, added, dyadic, origin_at
+from lrp_ref.checks.rounding import arithmetic, size, source
+from lrp_ref.conformance.case import Case, Either, floats, identity
+from lrp_ref.conformance.dialects import Conventions
+from lrp_ref.conformance.make.decimals import in_decimals
+from lrp_ref.layers import Layer
+from lrp_ref.ledger import COLUMNS, Ledger
+from lrp_ref.linear_map import LinearMap
+from lrp_ref.network import Network
+from lrp_ref.relevance import relevances
+from lrp_ref.rules import Epsilon, Gamma, Rule, Term
+
+F = GuardedFraction
+SHORT = 24            # characters that a fraction may take before its residues stand for it
+LEAST = F(1, 8)       # what a denominator is at least in a required case, so that no tiny stabiliser matters
+FORMATS = {"f32": (np.float32, 2.0**-24), "f64": (np.float64, 2.0**-53)}
+QUESTIONS = [question.name for question in fields(Conventions)]
+
+Rules = Mapping[str, Rule]
+
+
+@dataclass(frozen=True, eq=False)
+class Other:
+    """Another answer to one of the questions of `Conventions`, and the rule that gives it.
+
+    rules    the rule of every layer, or {name: rule} of those that have another than in the case
+    network  where it is not the rule but what a layer is that differs
+    """
+
+    question: str
+    value: Any
+    rules: Rule | Rules
+    network: Network | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Answer:
+    """R_0 and the ledger's totals of every layer: Fractions, or float64 where they are irrational."""
+
+    relevance: Array
+    totals: Mapping[str, Mapping[str, Any]]
+
+
+def one(slug: str, rule: Rule, layer: Layer, x: Array, R: Array, **about: Any) -> Case:
+    """A case of one layer, which is named for its kind; the file is the rule's and the layer's."""
+    kind = type(layer).__name__
+    network = Network([(kind.lower(), layer)])
+    about = {"topic": kind.lower(), **about}
+    return made(slug, type(rule).__name__, network=network, rules={kind.lower(): rule}, x=x, R=R, **about)
+
+
+def made(slug: str, rule: str, topic: str, network: Network, rules: Rules, x: Array, R: Array, *, comment: str,
+         section: str, level: str = "required", flags: Sequence[str] = (), either: Sequence[Other] = (),
+         irrational: bool = False, least: Any = LEAST) -> Case:
+    """The case, its relevance worked out; an error where two derivations differ or an alternative says the same.
+
+    irrational  a layer has no exact form: Decimals of 34 and 50 digits, which must agree on every float64
+    least       of a required case's denominators
+    """
+    rules = assign(network, by_name=dict(rules))
+    case = Case("", rule, topic, level, comment, section, network, rules, x, R, flags=tuple(flags))
+    if level == "convention" and not either:
+        raise ValueError(f"{slug} asks for a convention and has no other answer")
+    if level == "required" and not irrational:
+        for (name, layer), a in zip(network, network.activations(x)):
+            if not conditioned(rules[name], layer, a, least):
+                raise ValueError(f"{slug}, {name}: got a denominator below {least}: choose other numbers or level")
+    answer = answered(network, rules, x, R, irrational)
+    if not irrational and not agree(answer, case):
+        raise ValueError(f"{slug}: the definition by loops gives another relevance or ledger")
+    relevance = convert_numbers(answer.relevance, np.float64)
+    fractions = [] if irrational else [str(n) for n in answer.relevance.flat]
+    short = bool(fractions) and max(map(len, fractions)) <= SHORT
+    others = [other_answer(slug, case, other, relevance, irrational) for other in either]
+    ledger = {name: {column: total_text(n) for column, n in columns.items()} for name, columns in answer.totals.items()}
+    return replace(
+        case, id=f"{slug}-{identity(case)}", relevance=relevance, exact=answer.relevance if short else None,
+        ledger=ledger, modulo={} if short or irrational else residues(answer.relevance), either=tuple(others),
+        exact_in=() if irrational else tuple(name for name in FORMATS if held(case, *FORMATS[name])))
+
+
+def answered(network: Network, rules: Rules, x: Array, R: Array, irrational: bool = False) -> Answer:
+    """R_0 and the ledger by the same code that runs in floats: in guarded Fractions, or settled in Decimals."""
+    if not irrational:
+        Rs, ledger = relevances(network, network.activations(x), rules, R)
+        return Answer(Rs[0], totals(ledger))
+
+    def flat() -> Array:
+        decimals = in_decimals(network)
+        a, start = convert_numbers(x, Decimal), convert_numbers(R, Decimal)
+        Rs, ledger = relevances(decimals, decimals.activations(a), rules, start)
+        return np.concatenate([Rs[0].ravel(), [n for columns in totals(ledger).values() for n in columns.values()]])
+
+    numbers = settled(flat)
+    ledger = iter(numbers[x.size:].tolist())
+    columns = {name: {column: next(ledger) for column in COLUMNS} for name in network.names[::-1]}
+    return Answer(numbers[: x.size].reshape(x.shape), columns)
+
+
+def totals(ledger: Ledger) -> dict[str, dict[str, Any]]:
+    """Every column of every layer, summed over samples and units."""
+    return {name: {column: getattr(account, column).sum() for column in COLUMNS} for name, account in ledger}
+
+
+def other_answer(slug: str, case: Case, other: Other, relevance: Array, irrational: bool) -> Either:
+    if other.question not in QUESTIONS:
+        raise ValueError(f"{slug} answers {other.question!r}, which is none of {', '.join(QUESTIONS)}")
+    given = other.rules if isinstance(other.rules, Mapping) else dict.fromkeys(case.network.names, other.rules)
+    try:
+        got = answered(other.network or case.network, {**case.rules, **given}, case.x, case.R, irrational).relevance
+    except ZeroDivisionError as error:
+        raise ValueError(f"{slug}: {other.question} = {other.value} has no finite answer: {error}") from None
+    either = Either(other.question, other.value, convert_numbers(got, np.float64))
+    if (either.relevance == relevance).all():
+        raise ValueError(f"{slug}: {other.question} = {other.value} gives the same relevance")
+    return either
+
+
+def total_text(total: Any) -> str:
+    """A fraction where it is short, else the nearest float64 in hex."""
+    text = str(total) if isinstance(total, Fraction) else ""
+    return text if 0 < len(text) <= SHORT else float(total).hex()
+
+
+def residues(relevance: Array) -> dict[str, str]:
+    """{prime: sixteen digits of the SHA-256 of p q^-1 modulo it, for every p / q, in decimal, joined by commas}"""
+    found = {}
+    for prime in PRIMES[:2]:
+        text = ",".join(str(n.numerator * pow(n.denominator, -1, prime) % prime) for n in relevance.flat)
+        found[str(prime)] = sha256(text.encode()).hexdigest()[:16]
+    return found
+
+
+# ---- The second derivation ----
+
+
+def agree(answer: Answer, case: Case) -> bool:
+    """Whether the definitions by loops give the same relevance of every input and the same totals, with ==."""
+    shapes = case.network.shapes(case.x.shape)
+    sums = {name: dict.fromkeys(COLUMNS, F(0)) for name in case.network.names}
+    for n, x in enumerate(case.x):
+        inputs, maps, R = [x], [], case.R[n]
+        for (_, layer), shape in zip(case.network, shapes[1:]):
+            maps.append(defined(layer, inputs[-1]))
+            inputs.append(arrayed(maps[-1].output, shape[1:]))
+        for (name, _), m, a in reversed(list(zip(case.network, maps, inputs))):
+            step = defined_step(case.rules[name], m, a, R)
+            for column in COLUMNS:
+                sums[name][column] += sum(units(R).values() if column == "received" else getattr(step, column).values())
+            R = arrayed(step.relevance, a.shape)
+        if not np.array_equal(R, answer.relevance[n]):
+            return False
+    return sums == answer.totals
+
+
+def arrayed(values: Mapping[Any, Any], shape: tuple[int, ...]) -> Array:
+    return guarded([Fraction(values[unit]) for unit in np.ndindex(*shape)]).reshape(shape)
+
+
+# ---- What a case is fit for ----
+
+
+def conditioned(rule: Rule, layer: Layer, x: Array, least: Any = LEAST) -> bool:
+    """Whether no denominator is small, or 0 though something stands above it: other conventions would show."""
+    a, m = layer.linearize(x)
+    if isinstance(rule, Gamma) and (m(a) == 0).any():
+        return False
+    divided = isinstance(rule, Epsilon) and not rule.epsilon   # by 0 too, where all is 0
+    return not any(((part != 0) & ((Z != 0) | divided) & (abs(z) < least)).any()
+                   for part, z, Z in denominators(rule, m, a))
+
+
+def denominators(rule: Rule, m: LinearMap, a: Array) -> Iterator[tuple[Any, Array, Array]]:
+    """(part, z_j, sum_i |z_ij| + |b_j|) of every share."""
+    def added_up(terms: Sequence[Term], absolute: bool) -> Any:
+        if not absolute:
+            return sum(m.apply(t.a, t.f) + t.b for t in terms)
+        return sum(m.apply(abs(t.a), size(t.f)) + abs(t.b) for t in terms)
+
+    for share in rule.shares(m, a):
+        yield share.part, added_up(share.terms, False), added_up(share.terms, True)
+
+
+def held(case: Case, number: type, u: float) -> bool:
+    """Whether the format holds x, R and all parameters, and no forward sum in it is rounded."""
+    exact = all(float(number(float(n))) == n for n in numbers_in(case))
+    if not exact or not all(map(dyadic, case.rules.values())):
+        return False
+    xs = case.network.activations(case.x)
+    for (_, layer), x, output in zip(case.network, xs, xs[1:]):
+        layer, x = floats(layer.astype(np.float64)), convert_numbers(x, np.float64)
+        a, m = layer.linearize(x)
+        sums = added(m, [(Term(a, same, m.bias), Ball.exact(a))], m(a), origin_at(source(layer), a))
+        if sums.error(arithmetic(u)).any() or not all(float(number(float(n))) == n for n in output.flat):
+            return False
+    return True
+
+
+def numbers_in(case: Case) -> Iterator[Any]:
+    """Every number of x, R, the layers and the rules."""
+    things = [layer for _, layer in case.network] + list(case.rules.values())
+    values = [getattr(thing, f.name) for thing in things for f in fields(thing)]  # type: ignore[arg-type]
+    for value in [case.x, case.R, *values]:
+        for n in np.ravel(np.asarray(value, dtype=object)):
+            if isinstance(n, (int, float, Fraction)) and not isinstance(n, bool):
+                yield n

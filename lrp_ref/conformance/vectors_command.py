@@ -1,0 +1,117 @@
+"""lrp-ref vectors: look for faults in the vectors, make them anew, take them along."""
+
+from __future__ import annotations
+
+from argparse import Namespace
+from collections.abc import Callable, Mapping
+from importlib import resources
+from importlib.resources.abc import Traversable
+from pathlib import Path
+from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
+
+from lrp_ref.commands import Failed
+from lrp_ref.conformance.lint import knows_schemas, lint, walked
+from lrp_ref.files import writing, writing_folder
+
+Watch = Callable[[str], object]
+
+
+def vectors_command(options: Namespace, watch: Watch) -> str:
+    """The text of lrp-ref vectors lint, regenerate or export."""
+    allowed = {"lint": {"folder"}, "regenerate": {"check", "output"}, "export": {"folder"}}[options.what]
+    for name, written in (("folder", "a folder"), ("check", "--check"), ("output", "--output")):
+        if getattr(options, name) and name not in allowed:
+            cure = ": write --output" if name == "folder" else ""
+            raise ValueError(f"got {written} for lrp-ref vectors {options.what}, which takes none{cure}")
+    if options.what == "lint":
+        return lint_text(Path(options.folder) if options.folder else shipped(), watch)
+    if options.what == "export":
+        if not options.folder:
+            raise ValueError("lrp-ref vectors export needs to know where to: lrp-ref vectors export vectors.zip")
+        return export_text(options.folder, dict(walked(shipped())))
+    if bool(options.output) == options.check:
+        raise ValueError("lrp-ref vectors regenerate needs either --check, to compare with the files that are here, or "
+                         "--output FOLDER, to write them")
+    return check_text(made(watch)) if options.check else output_text(options.output, watch)
+
+
+def shipped() -> Traversable:
+    """The folder of the vectors that came with this package: v1, schemas, README.md and licence."""
+    return resources.files("lrp_ref.data_fixtures") / "vectors"
+
+
+def lint_text(root: Traversable, watch: Watch) -> str:
+    found, cases = lint(root, watch)
+    note = [] if knows_schemas() else ["note: without the package jsonschema the forms of the files were not looked at"]
+    last = f"{cases} cases, {len(found)} finding{'s' * (len(found) != 1)}"
+    if found:
+        raise Failed("\n".join([*found, *note, last]))
+    return "\n".join([*note, last])
+
+
+# ---- Making them anew ----
+
+
+def made(watch: Watch) -> dict[str, bytes]:
+    """{path in v1: contents} of all files that are computed: every file of cases, and the manifest."""
+    from lrp_ref.conformance.make import files
+
+    return files(watch)
+
+
+def check_text(new: Mapping[str, bytes]) -> str:
+    """An error at the first file that differs from the shipped one."""
+    here = dict(walked(shipped() / "v1"))
+    written = {*here} - {"records.json", "flags.json"}
+    for path in sorted({*new} | written):
+        if path not in here or path not in new:
+            raise Failed(f"{path}: is {'not here' if path not in here else 'made by nothing'}, the first of the files "
+                         "that differ")
+        if here[path] != new[path]:
+            line = first_difference(here[path], new[path])
+            raise Failed(f"{path}: line {line} is not what is made anew, the first of the files that differ")
+    return f"{len(new)} files are byte for byte what is made anew"
+
+
+def first_difference(x: bytes, y: bytes) -> int:
+    """The first line, counted from 1, in which two different files differ."""
+    lines = x.splitlines(keepends=True), y.splitlines(keepends=True)
+    return next((n for n, (a, b) in enumerate(zip(*lines), 1) if a != b), min(map(len, lines)) + 1)
+
+
+def output_text(path: str, watch: Watch) -> str:
+    """Everything that is shipped, with its files of cases made anew."""
+    new = Path(path)
+    if new.exists():
+        raise ValueError(f"got --output {path}, which is there already: give the name of a new folder")
+    kept = {name: data for name, data in walked(shipped()) if "/" not in name or name in KEPT}
+    with writing_folder(path) as temporary:
+        write(temporary, kept | {f"v1/{name}": data for name, data in made(watch).items()})
+    return f"vectors written to {path}"
+
+
+KEPT = ("v1/records.json", "v1/flags.json")
+
+
+# ---- Taking them along ----
+
+
+def export_text(path: str, files: Mapping[str, bytes]) -> str:
+    """All files into a new folder, or a new .zip of one."""
+    if Path(path).exists():
+        raise ValueError(f"got {path}, which is there already: give the name of a new folder or .zip")
+    if Path(path).suffix == ".zip":
+        with writing(path) as temporary, ZipFile(temporary, "w", ZIP_DEFLATED) as archive:
+            for name, data in files.items():   # dated 1980, so that two exports are the same bytes
+                archive.writestr(ZipInfo(f"{Path(path).stem}/{name}"), data, ZIP_DEFLATED)
+    else:
+        with writing_folder(path) as temporary:
+            write(temporary, files)
+    return f"{len(files)} files written to {path}: begin with README.md"
+
+
+def write(folder: Path, files: Mapping[str, bytes]) -> None:
+    for name, data in files.items():
+        target = folder / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes(data)
