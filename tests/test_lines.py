@@ -69,7 +69,8 @@ def test_a_task_is_hex_floats_and_whole_sizes() -> None:
 
 
 def test_an_answer_is_the_number_to_the_last_bit() -> None:
-    with LinesAdapter(program("say({'seq': message['seq'], 'result': [[(0.1).hex(), 1/3, 'nan', '-inf', 7]]})")) as adapter:
+    say = "say({'seq': message['seq'], 'result': [[(0.1).hex(), 1/3, 'nan', '-inf', 7]]})"
+    with LinesAdapter(program(say)) as adapter:
         got = adapter.relevance(*TASK)
     np.testing.assert_array_equal(got, [[0.1, 1 / 3, np.nan, -np.inf, 7]])
 
