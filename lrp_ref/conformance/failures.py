@@ -1,4 +1,4 @@
-"""Why a case failed, as far as it can be told from outside: convention, layer, worst number, smallest counterexample."""
+"""Why a case failed, as far as it can be told from outside: convention, layer, worst number, counterexample."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from lrp_ref.conformance.dialects import CANONICAL
 from lrp_ref.conformance.expected import expected, right_at
 from lrp_ref.conformance.outcome import NUMBERS, Outcome, ask, judged, status
 from lrp_ref.conformance.run import Run, Watch, place
-from lrp_ref.conformance.shrink import shrink
+from lrp_ref.conformance.shrink import NoCounterexample, shrink
 from lrp_ref.network import Network
 
 SHRUNK = 10   # causes of which a smallest counterexample is looked for: each takes a second or two
@@ -28,7 +28,8 @@ Facts = dict[str, Any]
 def failures(run: Run, findings: Sequence[Finding], watch: Watch = str) -> list[Facts]:
     """One entry per failed case; of each cause the first has the counterexample."""
     stabilisers = unstated(run, findings)
-    found, shrunk = [], set()
+    found: list[Facts] = []
+    shrunk: set[str] = set()
     for outcome in run.failed:
         watch(f"{run.adapter.name}: looking into {outcome.case.id}")
         outcome = renamed(outcome, run, stabilisers)
@@ -36,7 +37,7 @@ def failures(run: Run, findings: Sequence[Finding], watch: Watch = str) -> list[
         if outcome.compared is not None and cause(facts) not in shrunk and len(shrunk) < SHRUNK:
             shrunk.add(cause(facts))
             watch(f"{run.adapter.name}: shrinking {outcome.case.id}")
-            facts["counterexample"] = counterexample(outcome, run, facts["first"])
+            facts["counterexample"] = counterexample(outcome, run, facts["first"], stabilisers)
         found.append(facts)
     return found
 
@@ -53,14 +54,14 @@ def cause(failure: Facts) -> str:
     return f"{first['rule'].partition('(')[0]} on {failure['layer']}"
 
 
-def unstated(run: Run, findings: Sequence[Finding]) -> list[dict[str, Any]]:
+def unstated(run: Run, findings: Sequence[Finding]) -> list[Facts]:
     """The stabilisers that the numbers show and that the adapter does not declare: each alone, then together."""
     found = {f.question: f.value for f in findings if f.question in MEASURED
              and f.value not in (None, getattr(CANONICAL, f.question), run.adapter.conventions.get(f.question))}
     return [*({question: value} for question, value in found.items()), *([found] if len(found) > 1 else [])]
 
 
-def renamed(outcome: Outcome, run: Run, stabilisers: Sequence[Mapping[str, Any]]) -> Outcome:
+def renamed(outcome: Outcome, run: Run, stabilisers: Sequence[Facts]) -> Outcome:
     """The outcome with the stabiliser that explains it, if one does and nothing else did."""
     if outcome.convention is None and outcome.compared is not None and outcome.answer is not None:
         u, declared = run.adapter.unit_roundoff, run.adapter.conventions
@@ -124,15 +125,14 @@ def asked(run: Run) -> Callable[..., Array]:
     return lambda network, rules, x, R: ask(run.adapter, network, dict(rules), x, R)
 
 
-def agrees_with(run: Run) -> Callable[..., bool]:
-    """Whether an answer to any question is right: within its bound, its declared stabilisers allowed for."""
+def agrees_with(run: Run, more: Mapping[str, Any] | None = None) -> Callable[..., bool]:
+    """Whether an answer to any question is right: within its bound, declared stabilisers (and more) allowed for."""
+    u, declared = run.adapter.unit_roundoff, {**run.adapter.conventions, **(more or {})}
+
     def agrees(network: Network, rules: Rules, x: Array, R: Array, answer: Any) -> bool:
-        u = run.adapter.unit_roundoff
-        if np.shape(answer) != x.shape:
-            return False
         with np.errstate(all="ignore"):
-            return any(status(answer, one, u) != "failed"
-                       for one in right_at(network, rules, x, R, u, run.adapter.conventions))
+            return np.shape(answer) == x.shape and any(status(answer, one, u) != "failed"
+                                                       for one in right_at(network, rules, x, R, u, declared))
     return agrees
 
 
@@ -142,7 +142,8 @@ def first_layer(outcome: Outcome, run: Run) -> str | None:
     if len(case.network) == 1:
         return case.network.names[0]
     with np.errstate(all="ignore"):
-        return first_divergence(asked(run), *task(outcome, run), agrees_with(run)).layer
+        network, rules, x, R = task(outcome, run)
+        return first_divergence(asked(run), network, rules, x, R, agrees_with(run)).layer
 
 
 def task(outcome: Outcome, run: Run) -> Any:
@@ -162,13 +163,20 @@ def looks_like(outcome: Outcome, run: Run) -> str:
     return "" if found.startswith("give ") else found
 
 
-def counterexample(outcome: Outcome, run: Run, first: Facts | None) -> Facts | None:
-    """A small network of whole numbers that goes wrong in the same layer, or in networks of the same kinds."""
+def counterexample(outcome: Outcome, run: Run, first: Facts | None, stabilisers: Sequence[Facts]) -> Facts | None:
+    """A small network of whole numbers that goes wrong in the same layer, or in networks of the same kinds.
+
+    Stabilisers that the numbers show are allowed for, unless they are what is wrong: else they are all that is found.
+    """
     network, rules, x, R = task(outcome, run)
     if first is not None and len(network) > 1:
         at = network.index(first["layer"])
         xs = network.activations(x)
         network, rules, x, R = network[at:at + 1], {first["layer"]: rules[first["layer"]]}, xs[at], xs[at + 1]
+    question = outcome.convention[0] if outcome.convention else ""
+    more = stabilisers[-1] if stabilisers and question not in MEASURED else {}
     with np.errstate(all="ignore"):
-        found = shrink(asked(run), network, rules, x, R, agrees_with(run))
-    return {"text": found.text, "got": found.got, "expected": found.expected} if found else None
+        found = shrink(asked(run), network, rules, x, R, agrees_with(run, more))
+    if isinstance(found, NoCounterexample):
+        return None
+    return {"text": found.text, "got": found.got, "expected": found.expected}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
-from textwrap import fill
+from textwrap import fill, wrap
 from typing import Any
 
 import numpy as np
@@ -20,6 +20,8 @@ from lrp_ref.conformance.run import Run, Watch, place
 from lrp_ref.conformance.vectors import Suite
 
 WIDTH = 120
+LAYERS = 44   # columns for the names of layers
+REASONS = 12   # that are printed
 LISTED = 6   # cases of one cause that are named
 FORMATS = {2.0**-53: "float64", 2.0**-24: "float32"}
 
@@ -87,21 +89,44 @@ def listed(x: Array | None) -> Any:
 def text(facts: Facts) -> str:
     """Table, conventions, and each cause of failures with one case in full."""
     adapter, counts = facts["adapter"], facts["counts"]
-    about = (f"{adapter['name']} {adapter['version']}, {FORMATS[adapter['unit_roundoff']]}, on {facts['vectors']['count']} "
-             f"cases of the vectors {facts['vectors']['spec']} ({facts['vectors']['digest']})")
-    parts = [about, "\n".join(table(facts)), *conventions(facts), *causes(facts)]
+    parts = [f"{named(adapter)}, {on(facts['vectors'])}", "\n".join(table(facts)), *conventions(facts),
+             *unsupported(facts), *causes(facts)]
     total = ", ".join(f"{counts[status]} {status}" for status in STATUSES)
     return "\n\n".join([*parts, f"{total}, of {facts['vectors']['count']}, in {facts['seconds']:.0f} s"])
 
 
+def named(adapter: Facts) -> str:
+    return f"{adapter['name']} {adapter['version']}, {FORMATS[adapter['unit_roundoff']]}"
+
+
+def on(vectors: Facts) -> str:
+    return f"on {vectors['count']} cases of the vectors {vectors['spec']} ({vectors['digest']})"
+
+
 def table(facts: Facts) -> list[str]:
-    """Rule by layer: how many cases became what, of how many."""
+    """Rule by layer: how many cases became what, of how many. Layers of which all became the same share a row."""
     head = ["rule", "layer", *STATUSES, "of"]
-    rows = [[row["rule"], row["layer"], *(str(row[status] or "-") for status in STATUSES), str(row["count"])]
-            for row in facts["matrix"]]
-    rows.append(["all", "", *(str(facts["counts"][status] or "-") for status in STATUSES),
-                 str(facts["vectors"]["count"])])
+    rows = []
+    for rule in dict.fromkeys(row["rule"] for row in facts["matrix"]):
+        here: dict[tuple[Any, ...], list[Facts]] = {}
+        for row in facts["matrix"]:
+            there = [status for status in STATUSES if row[status]]
+            if row["rule"] == rule:
+                here.setdefault(tuple(there) if len(there) == 1 else (*there, row["layer"]), []).append(row)
+        for group in here.values():
+            first, *more = wrap(", ".join(row["layer"] for row in group), LAYERS)
+            rows += [[rule if group is next(iter(here.values())) else "", first, *numbers(total(group))],
+                     *(["", line, *[""] * (len(STATUSES) + 1)] for line in more)]
+    rows.append(["all", "", *numbers({**facts["counts"], "count": facts["vectors"]["count"]})])
     return aligned([head, *rows], 2)
+
+
+def total(rows: Sequence[Facts]) -> Facts:
+    return {key: sum(row[key] for row in rows) for key in (*STATUSES, "count")}
+
+
+def numbers(row: Mapping[str, Any]) -> list[str]:
+    return [*(str(row[status] or "-") for status in STATUSES), str(row["count"])]
 
 
 def aligned(rows: Sequence[Sequence[str]], left: int) -> list[str]:
@@ -132,25 +157,40 @@ def remark(entry: Facts) -> str:
     return "; ".join(parts)
 
 
+def unsupported(facts: Facts) -> Iterator[str]:
+    """What it does not have, by reason."""
+    reasons: dict[tuple[str, str], int] = {}
+    for one in facts["outcomes"]:
+        if one["status"] == "unsupported":
+            reasons[one["reason"], one["url"]] = reasons.get((one["reason"], one["url"]), 0) + 1
+    if reasons:
+        rows = sorted(reasons.items(), key=lambda pair: -pair[1])
+        lines = [f"{count:4}  {reason}{f' ({url})' if url else ''}" for (reason, url), count in rows[:REASONS]]
+        more = [f"      and {len(rows) - REASONS} reasons more"] if len(rows) > REASONS else []
+        yield "\n".join(["unsupported, and why", *lines, *more])
+
+
 def causes(facts: Facts) -> Iterator[str]:
     """The failures by what they have in common, the largest group first, each with its first case in full."""
     groups: dict[str, list[Facts]] = {}
     for failure in facts["failures"]:
         groups.setdefault(cause(failure), []).append(failure)
     if groups:
-        count = len(facts["failures"])
-        yield (f"{count} case{'s' if count > 1 else ''} failed, of {len(groups)} "
-               f"cause{'s' if len(groups) > 1 else ''}")
+        yield f"{counted(len(facts['failures']), 'case')} failed, for {counted(len(groups), 'cause')}"
     for n, group in enumerate(sorted(groups.values(), key=len, reverse=True), 1):
-        yield "\n".join([f"{n}. {headline(group[0])}: {len(group)} case{'s' if len(group) > 1 else ''}",
-                         *indented(told(group[0])), *indented(others(group[1:]))])
+        yield "\n".join([f"{n}. {headline(group[0])}: {counted(len(group), 'case')}", *indented(told(group[0])),
+                         *indented(others(group[1:]))])
+
+
+def counted(count: int, what: str) -> str:
+    return f"{count} {what}{'' if count == 1 else 's'}"
 
 
 def headline(failure: Facts) -> str:
     if failure["convention"]:
         question, value = failure["convention"].values()
         return f"{TITLES[question]}: {phrase(question, value)}"
-    return cause(failure)
+    return cause(failure).removeprefix("it looks ")
 
 
 def told(failure: Facts) -> Iterator[tuple[str, str]]:
@@ -195,10 +235,8 @@ def comparison_text(facts: Facts) -> str:
     """The matrix with a column for every implementation, conventions side by side, and who fails what."""
     each = facts["implementations"]
     names = [one["adapter"]["name"] for one in each]
-    about = [f"{one['adapter']['name']} {one['adapter']['version']}, {FORMATS[one['adapter']['unit_roundoff']]}"
-             for one in each]
-    parts = [f"{', '.join(about)}, on {facts['vectors']['count']} cases of the vectors {facts['vectors']['spec']} "
-             f"({facts['vectors']['digest']})", "\n".join(side_by_side(each, names))]
+    about = "; ".join(named(one["adapter"]) for one in each)
+    parts = [f"{about}; {on(facts['vectors'])}", "\n".join(side_by_side(each, names))]
     if rows := asked(each):
         parts.append("\n".join(["conventions, as their numbers show them (* departs from the canonical answer)",
                                 *aligned([["", *names], *rows], 1 + len(names))]))
