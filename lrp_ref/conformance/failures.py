@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 
 from lrp_ref.arrays import Array
-from lrp_ref.checks.compared import Task
 from lrp_ref.conformance.bisect import Rules, first_divergence
 from lrp_ref.conformance.detect import Finding
 from lrp_ref.conformance.dialects import CANONICAL
 from lrp_ref.conformance.expected import expected, right_at
+from lrp_ref.conformance.known import issues, known
 from lrp_ref.conformance.outcome import NUMBERS, Outcome, ask, judged, status
 from lrp_ref.conformance.run import Run, Watch, place
 from lrp_ref.conformance.shrink import NoCounterexample, shrink
@@ -78,9 +78,9 @@ def failure(outcome: Outcome, run: Run) -> Facts:
     facts: Facts = {
         "id": case.id, "rule": rule, "layer": layer, "level": case.level, "comment": case.comment,
         "convention": convention_facts(outcome), "first": None, "worst": None, "looks_like": "",
-        "counterexample": None, "command": command(run, case.id), "issues": issues(run, outcome),
+        "counterexample": None, "command": command(run, case.id), "issues": issues(case, run.suite.notes, []),
         "reason": outcome.reason}
-    if outcome.compared is None:
+    if outcome.compared is None or outcome.answer is None:
         return facts
     at, c = outcome.worst, outcome.compared
     assert at is not None
@@ -89,8 +89,9 @@ def failure(outcome: Outcome, run: Run) -> Facts:
     name = first_layer(outcome, run)
     if name is not None:
         facts["first"] = {"layer": name, "rule": in_words(case.rules[name])}
-    facts["looks_like"] = looks_like(outcome, run)
-    return facts
+    found = known(case, outcome.answer, run.suite.notes, run.adapter.unit_roundoff, outcome.convention,
+                  lambda: asked(run)(*task(outcome, run)))
+    return {**facts, "looks_like": found.sentence, "issues": list(found.issues)}
 
 
 def convention_facts(outcome: Outcome) -> Facts | None:
@@ -99,12 +100,6 @@ def convention_facts(outcome: Outcome) -> Facts | None:
 
 def command(run: Run, id: str) -> str:
     return f"lrp-ref conform {run.command} --case {id}"
-
-
-def issues(run: Run, outcome: Outcome) -> list[str]:
-    """What is known of the case's flags."""
-    notes = [run.suite.notes[flag] for flag in outcome.case.flags if flag in run.suite.notes]
-    return list(dict.fromkeys(issue for note in notes for issue in note.issues))
 
 
 def number(value: Any) -> float | str:
@@ -148,19 +143,6 @@ def first_layer(outcome: Outcome, run: Run) -> str | None:
 
 def task(outcome: Outcome, run: Run) -> Any:
     return outcome.case.task(NUMBERS[run.adapter.unit_roundoff])
-
-
-def looks_like(outcome: Outcome, run: Run) -> str:
-    """The sentence of the known mistake that explains the numbers best."""
-    network, rules, x, R = task(outcome, run)
-    name = network.names[0]
-    try:
-        with np.errstate(all="ignore"):
-            found = Task.of(network, x, rules, R, run.adapter.unit_roundoff, None).looks_like(
-                f"layer {name}" if len(network) == 1 else "the relevance", outcome.answer)
-    except ValueError:   # a layer of which no mistakes are known
-        return ""
-    return "" if found.startswith("give ") else found
 
 
 def counterexample(outcome: Outcome, run: Run, first: Facts | None, stabilisers: Sequence[Facts]) -> Facts | None:

@@ -190,7 +190,7 @@ def headline(failure: Facts) -> str:
     if failure["convention"]:
         question, value = failure["convention"].values()
         return f"{TITLES[question]}: {phrase(question, value)}"
-    return cause(failure).removeprefix("it looks ")
+    return cause(failure)
 
 
 def told(failure: Facts) -> Iterator[tuple[str, str]]:
@@ -204,8 +204,6 @@ def told(failure: Facts) -> Iterator[tuple[str, str]]:
         yield "worst", f"at {tuple(worst['index'])}: got {got}, expected {expected}, error {error}, bound {bound}"
     else:
         yield "reason", failure["reason"]
-    if failure["convention"] and failure["looks_like"]:
-        yield "looks like", failure["looks_like"].removeprefix("it looks as if ")
     if failure["counterexample"]:
         small = failure["counterexample"]
         yield "smallest", f"{small['text']} -> {small['got']}, expected {small['expected']}"
