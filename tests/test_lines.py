@@ -13,7 +13,7 @@ import pytest
 from lrp_ref import Conv2D, Epsilon, Linear, MaxPool, Network, ReLU, SumPool, WSquare, ZBox, explain
 from lrp_ref.arrays import convert_numbers
 from lrp_ref.conformance.adapter import Unsupported
-from lrp_ref.conformance.lines import LinesAdapter
+from lrp_ref.conformance.lines import Lines
 from lrp_ref.conformance.run import run
 from lrp_ref.conformance.task_json import number, written
 from lrp_ref.conformance.vectors import load
@@ -37,7 +37,7 @@ def program(*lines: str) -> str:
 
 
 def complaint(command: str, timeout: float = 20) -> str:
-    with LinesAdapter(command, timeout) as adapter, pytest.raises(ValueError) as caught:
+    with Lines(command, timeout) as adapter, pytest.raises(ValueError) as caught:
         adapter.relevance(*TASK)
     assert "\n" not in str(caught.value).replace(command, "")
     return str(caught.value).replace(command, "IT")
@@ -47,7 +47,7 @@ def complaint(command: str, timeout: float = 20) -> str:
 
 
 def test_it_says_who_it_is() -> None:
-    with LinesAdapter(program()) as adapter:
+    with Lines(program()) as adapter:
         assert (adapter.name, adapter.version, adapter.unit_roundoff) == ("it", "3", 2.0**-53)
         assert adapter.conventions == {"stabiliser": 0.5}
 
@@ -70,7 +70,7 @@ def test_a_task_is_hex_floats_and_whole_sizes() -> None:
 
 def test_an_answer_is_the_number_to_the_last_bit() -> None:
     say = "say({'seq': message['seq'], 'result': [[(0.1).hex(), 1/3, 'nan', '-inf', 7]]})"
-    with LinesAdapter(program(say)) as adapter:
+    with Lines(program(say)) as adapter:
         got = adapter.relevance(*TASK)
     np.testing.assert_array_equal(got, [[0.1, 1 / 3, np.nan, -np.inf, 7]])
 
@@ -82,21 +82,21 @@ def test_what_might_be_read_as_another_number_is_refused(text: object) -> None:
 
 
 def test_what_it_has_not_is_unsupported_with_a_reason_and_an_issue() -> None:
-    with LinesAdapter(program("say({'seq': message['seq'], 'skipped': {'reason': 'no such rule', 'url': 'https://x/1'}})")
+    with Lines(program("say({'seq': message['seq'], 'skipped': {'reason': 'no such rule', 'url': 'https://x/1'}})")
                ) as adapter, pytest.raises(Unsupported) as caught:
         adapter.relevance(*TASK)
     assert (caught.value.reason, caught.value.url) == ("no such rule", "https://x/1")
 
 
 def test_an_issue_may_be_left_out() -> None:
-    with LinesAdapter(program("say({'seq': message['seq'], 'skipped': {'reason': 'none'}})")) as adapter, \
+    with Lines(program("say({'seq': message['seq'], 'skipped': {'reason': 'none'}})")) as adapter, \
             pytest.raises(Unsupported) as caught:
         adapter.relevance(*TASK)
     assert caught.value.url == ""
 
 
 def test_its_own_error_is_handed_on() -> None:
-    with LinesAdapter(program("say({'seq': message['seq'], 'errored': {'message': 'KeyError: w'}})")) as adapter, \
+    with Lines(program("say({'seq': message['seq'], 'errored': {'message': 'KeyError: w'}})")) as adapter, \
             pytest.raises(RuntimeError, match=r"^KeyError: w$"):
         adapter.relevance(*TASK)
 
@@ -131,7 +131,7 @@ def test_silence_is_an_error_after_a_time() -> None:
 def test_a_process_that_went_astray_is_started_anew_for_the_next_run() -> None:
     lines = ["runs += 1", "x = message['case']['x'][0][0]", "sys.exit(1) if x == (9.0).hex() else None",
              "say({'seq': message['seq'], 'result': [[runs]]})"]
-    with LinesAdapter(program(*lines)) as adapter:
+    with Lines(program(*lines)) as adapter:
         assert adapter.relevance(*TASK)[0, 0] == 1 and adapter.relevance(*TASK)[0, 0] == 2
         with pytest.raises(ValueError, match="exit code 1"):
             adapter.relevance(NETWORK, TASK[1], 9 + 0 * X, R)
@@ -140,7 +140,7 @@ def test_a_process_that_went_astray_is_started_anew_for_the_next_run() -> None:
 
 def begun(command: str) -> str:
     with pytest.raises(ValueError) as caught:
-        LinesAdapter(command, 20)
+        Lines(command, 20)
     assert "\n" not in str(caught.value)
     return str(caught.value).replace(command, "IT")
 
@@ -149,7 +149,7 @@ def test_a_program_that_is_not_there_is_an_error() -> None:
     assert begun("no-such-program x").startswith("'IT' does not start: ")
     assert "No closing quotation" in begun("python 'x")
     with pytest.raises(ValueError, match="'' does not start"):
-        LinesAdapter("")
+        Lines("")
 
 
 def test_a_process_that_does_not_say_who_it_is_is_an_error() -> None:
@@ -161,7 +161,7 @@ def test_a_process_that_does_not_say_who_it_is_is_an_error() -> None:
 
 def test_stop_ends_the_process_and_so_does_the_end_of_its_stdin() -> None:
     for lines in (["pass"], ["time.sleep(60)"]):   # the second hears nothing of it
-        adapter = LinesAdapter(program(*lines), 0.2)
+        adapter = Lines(program(*lines), 0.2)
         process = adapter.process
         assert process is not None
         if lines != ["pass"]:
@@ -175,7 +175,7 @@ def test_stop_ends_the_process_and_so_does_the_end_of_its_stdin() -> None:
 
 
 def test_the_example_passes_every_case_that_it_has() -> None:
-    with LinesAdapter(HARNESS) as adapter:
+    with Lines(HARNESS) as adapter:
         outcomes = run(adapter, load()).outcomes
     statuses = {one.status for one in outcomes}
     rules = {one.case.rule for one in outcomes if one.status == "passed"}
@@ -184,7 +184,7 @@ def test_the_example_passes_every_case_that_it_has() -> None:
 
 @pytest.mark.parametrize("rule", [Epsilon(0.1), WSquare()], ids=repr)
 def test_the_example_computes_what_this_package_does(rule: Epsilon) -> None:
-    with LinesAdapter(HARNESS) as adapter:
+    with Lines(HARNESS) as adapter:
         got = adapter.relevance(NETWORK, {"fc": rule}, X, R)
     np.testing.assert_allclose(got, explain(NETWORK, X, {"fc": rule}, R).relevance, rtol=1e-15)
 
@@ -202,7 +202,7 @@ def schema() -> object:
 
 def test_all_traffic_is_of_the_published_format() -> None:
     validator, heard = schema(), []
-    with LinesAdapter(HARNESS, watch=heard.append) as adapter:
+    with Lines(HARNESS, watch=heard.append) as adapter:
         for case in load().cases[::3]:
             with suppress(Unsupported):
                 adapter.relevance(*case.task())

@@ -34,7 +34,7 @@ from lrp_ref.rules import Rule
 START = {"cmd": "start", "protocol": 1, "spec": SPEC}
 
 
-class LinesAdapter:
+class Lines:
     """The adapter that asks a process. It is started anew after it died or went astray; `close`, `with`, or the end of
     this program ends it.
 
