@@ -34,7 +34,7 @@ ISSUES = {("captum", "ZPlus"): ["https://github.com/meta-pytorch/captum/issues/1
           ("innvestigate", "AlphaBeta"): ["https://github.com/albermax/innvestigate/issues/273"]}
 RECORDS = [
     {"id": "d12-shared-tensor", "title": "Two layers that read one tensor",
-     "question": "f with the identity rule and g with epsilon read the same x = 1 2 and are added. What does x receive?",
+     "question": "f with the identity rule and g with epsilon read the same x = 1 2 and are added: what is R?",
      "answers": {"zennit 0.5.1, either order": "1 2", "captum 0.9.0, f first": "-1 0", "captum 0.9.0, g first": "3 0"},
      "issues": ["https://github.com/meta-pytorch/captum/issues/546"]},
     {"id": "d16-alpha-zero", "title": "A convolution under alpha = 0", "question": "A single product z = -1e-16.",
@@ -147,7 +147,7 @@ def run(dialect: Dialect, name: str, questions: Sequence[Facts]) -> Facts:
 
 
 def explained(dialect: Dialect, case: Facts) -> Facts:
-    """A convention on which the library departs and that the rule or the layer asks about; else a sentence; else nothing."""
+    """A convention that the rule or the layer asks about and on which the library departs; or a sentence."""
     departures = dialect.departures()
     likely = [*ASKED_BY.get(case["layer"], []), *ASKED_BY.get(case["rule"], [])]
     question = next((q for q in likely if q in departures), None)
@@ -181,3 +181,29 @@ def found(dialect: Dialect, name: str, failures: Sequence[Facts]) -> list[Facts]
                         "canonical": getattr(CANONICAL, question), "known": known, "evidence": evidence[:6]})
     assert {entry["question"] for entry in entries} <= {f.name for f in fields(Conventions)}
     return entries
+
+
+# ---- One rule on one layer, made by hand ----
+
+
+def outcome(n: int, status: str, level: str = "required", **more: Any) -> Facts:
+    return {"id": f"case-{n}", "rule": "Flat", "layer": "Linear", "level": level, "flags": [], "status": status,
+            "reason": "", "url": "", "convention": None, **more}
+
+
+def failure(n: int, **more: Any) -> Facts:
+    return {"id": f"case-{n}", "rule": "Flat", "layer": "Linear", "level": "required", "comment": "A comment.",
+            "convention": None, "first": None, "worst": None, "looks_like": "", "counterexample": None,
+            "command": f"lrp-ref conform mine --case case-{n}", "issues": [], "reason": "outside the bound", **more}
+
+
+def one(*outcomes: Facts, failures: Sequence[Facts] = (), name: str = "mine", **more: Any) -> Facts:
+    """The report of `lrp-ref conform` with these outcomes."""
+    return {"adapter": {"name": name, "version": "1.0", "unit_roundoff": 2.0**-53, "conventions": {}},
+            "vectors": {"spec": "1.0", "count": len(outcomes), "digest": "0"}, "seconds": 0.5, "conventions": [],
+            "counts": counted(outcomes), "matrix": matrix(outcomes), "failures": list(failures),
+            "outcomes": list(outcomes), "records": [], **more}
+
+
+def several(*runs: Facts, disagreements: Sequence[Facts] = ()) -> Facts:
+    return {"vectors": runs[0]["vectors"], "implementations": list(runs), "disagreements": list(disagreements)}
