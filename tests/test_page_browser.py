@@ -18,6 +18,7 @@ if PROGRAM is None:
     pytest.skip("needs Chromium", allow_module_level=True)
 
 PAGES = {"two": ("zennit", "captum"), "one": ("captum",), "eight": tuple(DIALECTS)}
+FEWER = 5   # a fifth of the cases: enough of every kind, and a browser lays them out in a moment
 pytestmark = pytest.mark.xdist_group("chromium")
 
 
@@ -29,13 +30,14 @@ def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
 
 @pytest.fixture(scope="module")
 def facts() -> dict[str, Any]:
-    return compared(*PAGES["two"])
+    return compared(*PAGES["two"], every=FEWER)
 
 
 @pytest.fixture(scope="module")
 def pages(tmp_path_factory: pytest.TempPathFactory, facts: dict[str, Any]) -> dict[str, Path]:
     folder = tmp_path_factory.mktemp("pages")
-    given = {"two": facts, "one": conformed(*PAGES["one"]), "eight": compared(*PAGES["eight"])}
+    given = {"two": facts, "one": conformed(*PAGES["one"], every=FEWER),
+             "eight": compared(*PAGES["eight"], every=3 * FEWER)}
     for name, its in given.items():
         (folder / f"{name}.html").write_text(page(its), encoding="utf-8")
     return {name: folder / f"{name}.html" for name in given}
@@ -104,7 +106,7 @@ def test_the_filter_leaves_the_cases_that_it_names_and_says_how_many(
     assert browser.value(SHOWN) == len(outcomes[0])
     failed = [one["id"] for one in outcomes[1] if one["status"] == "failed" and one["rule"] == "ZPlus"]
     choose(browser, subject="1", status="failed", rule="ZPlus")
-    assert browser.value(SHOWN) == len(failed) > 5
+    assert browser.value(SHOWN) == len(failed) > 2
     assert set(browser.value(CASES)) == {slug("case", id) for id in failed}
     assert browser.value("document.querySelector('output').textContent") == f"{len(failed)} of {len(outcomes[0])} cases"
     assert browser.value("[...document.querySelectorAll('details.cause:not([hidden])')].every(e =>"
@@ -155,7 +157,7 @@ def test_in_print_all_is_unfolded_on_white_and_links_show_their_address_without_
     visible = f"{inside}.filter(e => e.checkVisibility({{contentVisibilityAuto: true}})).length"
     assert browser.value(visible) == 0
     browser.media("print", dark=True)
-    assert browser.value(visible) == browser.value(f"{inside}.length") > 1000
+    assert browser.value(visible) == browser.value(f"{inside}.length") > 200
     assert browser.value("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
     assert "https://github.com/" in browser.value(
         "getComputedStyle(document.querySelector('.record a'), '::after').content")
