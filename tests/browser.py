@@ -28,8 +28,9 @@ class Browser:
         script = f'exec 3<&{inward} 4>&{outward}; exec "$@"'
         options = ["--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars", "--disable-dev-shm-usage",
                    "--no-first-run", "--disable-extensions", f"--user-data-dir={profile}", "--remote-debugging-pipe"]
-        self.process = subprocess.Popen(["bash", "-c", script, "bash", PROGRAM, *options, "about:blank"],
-                                        pass_fds=(inward, outward), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        self.process = subprocess.Popen(
+            ["bash", "-c", script, "bash", PROGRAM, *options, "about:blank"], pass_fds=(inward, outward),
+            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         os.close(inward)
         os.close(outward)
         self.rest, self.number, self.session = b"", 0, ""
@@ -73,7 +74,8 @@ class Browser:
         """Load a file; wait until it is there."""
         self.events.clear()
         self.call("Emulation.setScriptExecutionDisabled", value=not script)
-        self.call("Emulation.setDeviceMetricsOverride", width=width, height=900, deviceScaleFactor=1, mobile=width < 600)
+        size = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": width < 600}
+        self.call("Emulation.setDeviceMetricsOverride", **size)
         self.media("", dark)
         self.call("Page.navigate", url="about:blank")
         self.wait("Page.loadEventFired")

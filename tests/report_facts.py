@@ -13,20 +13,17 @@ import numpy as np
 
 from lrp_ref.arrays import Array
 from lrp_ref.checks.examples import RATIONAL, RULES, mixed, takes
-from lrp_ref.conformance.dialects import CANONICAL, DIALECTS, Conventions, Dialect
+from lrp_ref.conformance.dialects import CANONICAL, DIALECTS, Dialect
 from lrp_ref.conformance.page.facts import STATUSES
+from lrp_ref.conformance.questions import TITLES
 from lrp_ref.layers import Layer
 from lrp_ref.network import Network
 from lrp_ref.relevance import step
 from lrp_ref.rules import Rule
 
 LAYERS = ("Linear", "Conv2D", "MaxPool", "AvgPool", "SumPool", "AdaptiveAvgPool", "ReLU", "Flatten", "BatchNorm", "LRN")
-TITLES = {   # of the questions that the facts ask
-    "epsilon_sign": "Sign that epsilon takes", "sign_of_zero": "Sign of a z of zero",
-    "stabiliser": "Stabiliser of every rule but epsilon", "bias_alpha_beta": "Bias under alpha-beta",
-    "split": "What alpha-beta splits by sign", "gamma": "Form of the gamma rule", "bias_gamma": "Bias under gamma",
-    "bias_w_square": "Bias under w-square", "flat": "What flat counts as an input", "max_pool": "Ties of a max-pooling",
-    "batch_norm": "Batch norm"}
+QUESTIONS = ("epsilon_sign", "sign_of_zero", "stabiliser", "bias_alpha_beta", "split", "gamma", "bias_gamma",
+             "bias_w_square", "flat", "max_pool", "batch_norm")
 ASKED_BY = {   # the question that most likely explains a departure under a rule, first of a layer
     "MaxPool": ["max_pool"], "BatchNorm": ["batch_norm"], "Epsilon": ["sign_of_zero"], "AlphaBeta": ["split",
     "bias_alpha_beta"], "ZPlus": ["split"], "Gamma": ["gamma"], "WSquare": ["bias_w_square"], "Flat": ["flat"]}
@@ -34,7 +31,7 @@ ISSUES = {("captum", "ZPlus"): ["https://github.com/meta-pytorch/captum/issues/1
           ("innvestigate", "AlphaBeta"): ["https://github.com/albermax/innvestigate/issues/273"]}
 RECORDS = [
     {"id": "d12-shared-tensor", "title": "Two layers that read one tensor",
-     "question": "f with the identity rule and g with epsilon read the same x = 1 2 and are added. What does x receive?",
+     "question": "f with the identity rule and g with epsilon read the same x = 1 2 and are added: what is R?",
      "answers": {"zennit 0.5.1, either order": "1 2", "captum 0.9.0, f first": "-1 0", "captum 0.9.0, g first": "3 0"},
      "issues": ["https://github.com/meta-pytorch/captum/issues/546"]},
     {"id": "d16-alpha-zero", "title": "A convolution under alpha = 0", "question": "A single product z = -1e-16.",
@@ -44,9 +41,9 @@ LEVELS = ("required", "convention", "stress")
 Facts = dict[str, Any]
 
 
-def compared(*names: str) -> Facts:
-    """The report of `lrp-ref compare`."""
-    questions = cases()
+def compared(*names: str, every: int = 1) -> Facts:
+    """The report of `lrp-ref compare` on all cases, or on every so many-th."""
+    questions = cases(every)
     runs = [run(DIALECTS[name], name, questions) for name in names]
     differing = [case for n, case in enumerate(questions)
                  if any(r["outcomes"][n]["status"] in ("failed", "loose") for r in runs)]
@@ -58,9 +55,9 @@ def compared(*names: str) -> Facts:
         for case in differing]}
 
 
-def conformed(name: str) -> Facts:
+def conformed(name: str, every: int = 1) -> Facts:
     """The report of `lrp-ref conform`."""
-    return {"vectors": vectors(cases()), **run(DIALECTS[name], name, cases())}
+    return run(DIALECTS[name], name, cases(every))
 
 
 def vectors(questions: Sequence[Facts]) -> Facts:
@@ -68,9 +65,9 @@ def vectors(questions: Sequence[Facts]) -> Facts:
 
 
 @cache
-def cases() -> list[Facts]:
+def cases(every: int = 1) -> list[Facts]:
     """Every rule on every layer of a CNN, in float64, at two or three inputs, one of them required."""
-    return [{"number": n, **case} for n, case in enumerate(steps())]
+    return [{"number": n, **case} for n, case in enumerate(list(steps())[::every])]
 
 
 def steps() -> Iterator[Facts]:
@@ -147,7 +144,7 @@ def run(dialect: Dialect, name: str, questions: Sequence[Facts]) -> Facts:
 
 
 def explained(dialect: Dialect, case: Facts) -> Facts:
-    """A convention on which the library departs and that the rule or the layer asks about; else a sentence; else nothing."""
+    """A convention that the rule or the layer asks about and on which the library departs; or a sentence."""
     departures = dialect.departures()
     likely = [*ASKED_BY.get(case["layer"], []), *ASKED_BY.get(case["rule"], [])]
     question = next((q for q in likely if q in departures), None)
@@ -173,11 +170,36 @@ def matrix(outcomes: Sequence[Facts]) -> list[Facts]:
 
 def found(dialect: Dialect, name: str, failures: Sequence[Facts]) -> list[Facts]:
     entries = []
-    for question, title in TITLES.items():
+    for question in QUESTIONS:
         value = getattr(dialect.conventions, question)
         evidence = [f["id"] for f in failures if f["convention"] and f["convention"]["question"] == question]
         known = [other for other, d in DIALECTS.items() if getattr(d.conventions, question) == value]
-        entries.append({"question": question, "title": title, "value": value, "declared": question == "stabiliser",
+        entries.append({"question": question, "title": TITLES[question], "value": value, "declared": question == "stabiliser",
                         "canonical": getattr(CANONICAL, question), "known": known, "evidence": evidence[:6]})
-    assert {entry["question"] for entry in entries} <= {f.name for f in fields(Conventions)}
     return entries
+
+
+# ---- One rule on one layer, made by hand ----
+
+
+def outcome(n: int, status: str, level: str = "required", **more: Any) -> Facts:
+    return {"id": f"case-{n}", "rule": "Flat", "layer": "Linear", "level": level, "flags": [], "status": status,
+            "reason": "", "url": "", "convention": None, **more}
+
+
+def failure(n: int, **more: Any) -> Facts:
+    return {"id": f"case-{n}", "rule": "Flat", "layer": "Linear", "level": "required", "comment": "A comment.",
+            "convention": None, "first": None, "worst": None, "looks_like": "", "counterexample": None,
+            "command": f"lrp-ref conform mine --case case-{n}", "issues": [], "reason": "outside the bound", **more}
+
+
+def one(*outcomes: Facts, failures: Sequence[Facts] = (), name: str = "mine", **more: Any) -> Facts:
+    """The report of `lrp-ref conform` with these outcomes."""
+    return {"adapter": {"name": name, "version": "1.0", "unit_roundoff": 2.0**-53, "conventions": {}},
+            "vectors": {"spec": "1.0", "count": len(outcomes), "digest": "0"}, "seconds": 0.5, "conventions": [],
+            "counts": counted(outcomes), "matrix": matrix(outcomes), "failures": list(failures),
+            "outcomes": list(outcomes), "records": [], **more}
+
+
+def several(*runs: Facts, disagreements: Sequence[Facts] = ()) -> Facts:
+    return {"vectors": runs[0]["vectors"], "implementations": list(runs), "disagreements": list(disagreements)}

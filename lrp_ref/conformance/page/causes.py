@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
-from lrp_ref.conformance.page.conventions import questions, title
-from lrp_ref.conformance.page.facts import Facts, Subject
-from lrp_ref.conformance.page.html import Html, shown, slug, tag
+from lrp_ref.conformance.page.facts import Entry, Facts, Subject
+from lrp_ref.conformance.page.html import Html, capital, slug, tag
+from lrp_ref.conformance.questions import stated
 
 UNKNOWN = "No convention explains it"
+LOOKS = "it looks as if "
 DIFFERENT = "Different answers, and none of them failed"
 
 
@@ -51,38 +50,44 @@ def causes(facts: Facts) -> list[Cause]:
             told.add(id)
     rest = [id for id in facts.disagreements if id not in told]
     for id in rest:
-        of(DIFFERENT).told.append(id)
-    return sorted(found.values(), key=lambda one: (one.text == DIFFERENT, one.text == UNKNOWN, -one.count()))
+        of(difference(facts, id)).told.append(id)
+    return sorted(found.values(), key=lambda one: (not one.ids, one.text == UNKNOWN, -one.count()))
+
+
+def difference(facts: Facts, id: str) -> str:
+    """What sets the answers to a case apart that nobody failed."""
+    for subject in facts.subjects:
+        convention = subject.outcomes.get(id, {}).get("convention")
+        if convention:
+            return f"Allowed for, as it is declared: {stated(convention['question'], convention['value'])}"
+    return DIFFERENT
 
 
 def failed(facts: Facts) -> Iterator[tuple[str, Subject, str]]:
     """(case, who failed it, why) in the order of the cases."""
-    titles = {name: title(entry) for name, entry in questions(facts).items()}
     for id in dict.fromkeys([*facts.cases, *(id for subject in facts.subjects for id in subject.failures)]):
         for subject in facts.subjects:
             if id in subject.failures or subject.status(id) == "failed":
-                yield id, subject, why(subject.failures.get(id) or subject.outcomes[id], titles)
+                yield id, subject, why(subject.failures.get(id) or subject.outcomes[id])
 
 
-def why(failure: Any, titles: dict[str, str]) -> str:
+def why(failure: Entry) -> str:
     """The convention that the answer agrees with; what it looks like; the error; or that it is not known."""
     convention = failure.get("convention")
     if convention:
-        question = convention["question"]
-        return f"{titles.get(question, question)}: {shown(convention['value'])}"
-    sentence = str(failure.get("looks_like") or "").removeprefix("it looks as if ")
-    if sentence and not sentence.startswith("give "):
-        sentence = re.sub(r",? at (layers? )?[^,]+(, [^,]+)*$", "", sentence)   # which layers differs by case
-        return sentence if sentence[1:2] == " " else sentence[:1].upper() + sentence[1:]   # z stays z
-    if "worst" in failure and failure["worst"] is None and failure.get("reason"):
+        return capital(stated(convention["question"], convention["value"]))
+    sentence = str(failure.get("looks_like") or "")
+    if sentence.startswith(LOOKS):
+        return capital(sentence.removeprefix(LOOKS).partition(", at ")[0])   # at which layers differs by case
+    if failure.get("worst") is None and failure.get("reason"):
         return str(failure["reason"])
     return UNKNOWN
 
 
-def in_short(facts: Facts, found: Sequence[Cause], subject: Subject, most: int = 5) -> Html | None:
+def in_short(found: Sequence[Cause], subject: Subject, most: int = 5) -> Html | None:
     """The causes behind one implementation's failures, as links."""
     own = sorted(((len(cause.ids[subject.key]), cause) for cause in found if subject.key in cause.ids),
-                 key=lambda pair: -pair[0])
+                 key=lambda pair: (pair[1].text == UNKNOWN, -pair[0]))
     if not own:
         return None
     rest = sum(number for number, _ in own[most:])

@@ -7,8 +7,9 @@ from typing import Any
 
 from lrp_ref.conformance.dialects import DIALECTS
 from lrp_ref.conformance.page.facts import Entry, Facts, Subject
-from lrp_ref.conformance.page.html import Html, shown, slug, table, tag
+from lrp_ref.conformance.page.html import Html, capital, slug, table, tag
 from lrp_ref.conformance.page.words import mark
+from lrp_ref.conformance.questions import phrase
 
 EVIDENCE = 3   # cases to show; the rest unfolds
 
@@ -20,14 +21,15 @@ def conventions(facts: Facts) -> Html | None:
     head = [tag("th", "Question", scope="col"), tag("th", "Canonical answer", scope="col"),
             *(tag("th", subject.title, scope="col") for subject in facts.subjects)]
     body = [tag("tr", tag("th", title(entry), " ", tag("code", name), scope="row", role="rowheader"),
-                cell("Canonical answer", shown(entry["canonical"])),
+                cell("Canonical answer", phrase(name, entry["canonical"])),
                 [cell(s.title, *answer(facts, s, name), departing=departing(s, name)) for s in facts.subjects],
                 id=slug("question", name), role="row") for name, entry in asked.items()]
     return tag(
         "section", tag("h2", "Conventions"),
         tag("p", "What each implementation was found to do where the published formulas leave a question open: seen in "
             "its numbers alone, and in no source code. ", departs(), " marks an answer that is not the canonical one."),
-        table(head, tag("tbody", body), caption="Conventions by implementation", class_="conventions"), id="conventions")
+        table(head, tag("tbody", body), caption="Conventions by implementation", class_="conventions"),
+        id="conventions")
 
 
 def questions(facts: Facts) -> dict[str, Entry]:
@@ -40,7 +42,7 @@ def questions(facts: Facts) -> dict[str, Entry]:
 
 
 def title(entry: Entry) -> str:
-    return str(entry.get("title") or entry["question"])
+    return capital(str(entry.get("title") or entry["question"]))
 
 
 def departs() -> Html:
@@ -73,7 +75,7 @@ def answer(facts: Facts, subject: Subject, question: str) -> list[Any]:
         return [tag("span", mark("undetermined"), " ", word), links(facts, evidence)]
     others = [called(name) for name in entry.get("known") or () if name.lower() != subject.name.lower()]
     differs = departing(subject, question)
-    return [tag("b", shown(entry["value"])), [" ", departs()] if differs else None,
+    return [tag("b", phrase(question, entry["value"])), [" ", departs()] if differs else None,
             tag("span", "declared", class_="quiet line") if entry.get("declared") else None,
             tag("span", f"as {', '.join(others)}", class_="quiet line") if differs and others else None,
             links(facts, evidence)]

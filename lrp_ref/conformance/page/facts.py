@@ -7,8 +7,6 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from lrp_ref.conformance.page.html import slug
-
 STATUSES = ("passed", "loose", "undetermined", "unsupported", "failed")
 Entry = Mapping[str, Any]
 
@@ -69,7 +67,7 @@ def read(facts: Entry) -> Facts:
     subjects = []
     for n, run in enumerate(runs, 1):
         name = str(run["adapter"]["name"])
-        key = slug(name) if names[name] == 1 else slug(name, n)
+        key = name if names[name] == 1 else f"{name}.{n}"
         subjects.append(Subject(key, run, by_id(run["outcomes"]), by_id(run["failures"])))
     cases = {id: entry for subject in reversed(subjects) for id, entry in subject.outcomes.items()}
     ordered = {id: cases[id] for subject in subjects for id in subject.outcomes}

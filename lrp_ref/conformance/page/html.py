@@ -45,15 +45,15 @@ def table(head: Iterable[Any], *bodies: Any, caption: str, class_: str = "", sty
 
 
 def slug(*texts: Any) -> str:
-    """Texts as an id: what is neither a letter nor a digit of ASCII is written as its code, and so stays apart."""
-    return "--".join(re.sub(r"[^A-Za-z0-9.-]", lambda found: f"_{ord(found[0]):x}", str(text)) for text in texts)
+    """Texts as an id: what an address would not keep as it is stands as its code, so that different texts differ."""
+    return "/".join(re.sub(r"[^A-Za-z0-9_.-]", lambda found: f":{ord(found[0]):x}:", str(text)) for text in texts)
 
 
 def issue(url: str) -> Html:
     """A link whose text is `repository #number`; plain text unless it is https."""
     if not str(url).startswith("https://"):
         return tag("span", url)
-    parts = re.fullmatch(r"https://[^/]+/[^/]+/([^/]+)/(?:-/)?(?:issues|pull|merge_requests|discussions)/(\d+)[^/]*", url)
+    parts = re.fullmatch(r"https://[^/]+/[^/]+/([^/]+)/(?:-/)?(?:issues|pull|merge_requests)/(\d+)[^/]*", url)
     return tag("a", f"{parts[1]} #{parts[2]}" if parts else url.removeprefix("https://"), href=url, rel="noreferrer")
 
 
@@ -64,7 +64,7 @@ def issues(urls: Iterable[str]) -> Html:
 
 
 def shown(value: Any, digits: int = 10) -> str:
-    """A number in so many digits; -0 as 0; NaN and inf by their names; texts as they are; None is a number that JSON lacks."""
+    """A number in so many digits, -0 as 0, NaN and inf by their names, texts as they are; None is what JSON lacks."""
     if value is None:
         return "not finite"
     if isinstance(value, bool):
@@ -74,3 +74,9 @@ def shown(value: Any, digits: int = 10) -> str:
     if isinstance(value, (list, tuple)):
         return "[" + ", ".join(shown(part, digits) for part in value) + "]"
     return str(value)
+
+
+def capital(sentence: str) -> str:
+    """With a capital letter, but z stays z and sign(0) sign(0)."""
+    first = sentence.partition(" ")[0]
+    return sentence[:1].upper() + sentence[1:] if first.strip(":").isalpha() and len(first) > 1 else sentence

@@ -27,7 +27,7 @@ def matrix(facts: Facts) -> Html:
 
 def rows(facts: Facts, rule: str, layers: list[str]) -> Html:
     """A rule's line of required cases, and a line for every layer."""
-    formula = tag("span", RULES[rule].__doc__.partition("\n")[0], class_="formula") if rule in RULES else None
+    formula = tag("span", str(RULES[rule].__doc__).partition("\n")[0], class_="formula") if rule in RULES else None
     first = tag("tr", tag("th", tag("span", rule, class_="rule"), formula, scope="rowgroup"),
                 [required(subject, rule) for subject in facts.subjects], class_="head")
     return tag("tbody", first, [
@@ -112,11 +112,12 @@ def card(facts: Facts, subject: Subject, causes: Html | None) -> Html:
     short = ran != promised and tag("p", f"{ran} cases are accounted for, and the manifest has {promised}: this run is "
                                     "not complete.", class_="warning")
     return tag("article", tag("h3", subject.title), tag("p", " · ".join(filter(None, about)), class_="quiet"), short,
+               [tag("p", sentence, class_="warning") for sentence in subject.run.get("contradicted", ())],
                bar(subject.run["counts"]), tag("ul", totals(subject), class_="totals"), causes,
                class_="card", id=slug("implementation", subject.key))
 
 
-def cards(facts: Facts, causes: Mapping[str, Html]) -> Html:
+def cards(facts: Facts, causes: Mapping[str, Html | None]) -> Html:
     return tag("section", tag("h2", "At a glance"),
                tag("div", join([card(facts, s, causes.get(s.key)) for s in facts.subjects]), class_="cards"),
                id="glance")

@@ -65,8 +65,8 @@ def how_to_run(names: list[str]) -> Html:
         "section", tag("h2", "How to run it yourself"),
         tag("p", "With ", tag("code", "lrp_ref"), " and the library installed side by side:"),
         tag("pre", tag("code", commands(names)), tabindex=0),
-        tag("p", "Any other implementation needs an adapter: a class with four values and one function, or a program in "
-            "any language that answers lines of JSON."),
+        tag("p", "Any other implementation needs an adapter: a class with four values and one function, or a program "
+            "in any language that answers lines of JSON."),
         tag("pre", tag("code", ADAPTER), tabindex=0),
         tag("pre", tag("code", "lrp-ref conform package.module:Adapter\npytest --lrp-adapter package.module:Adapter\n"
                                "lrp-ref conform --exec COMMAND"), tabindex=0),
