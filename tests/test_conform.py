@@ -2,6 +2,7 @@
 
 import json
 import re
+import sys
 from collections.abc import Iterator
 from dataclasses import fields, replace
 from pathlib import Path
@@ -302,3 +303,14 @@ def test_comparisons_have_an_expectation_for_each(capsys: pytest.CaptureFixture[
 def test_two_adapters_of_one_name_are_refused(capsys: pytest.CaptureFixture[str]) -> None:
     code, _, err = conform(capsys, "lrp_ref", "lrp_ref", name="compare")
     assert code == 2 and "got two adapters named lrp_ref: give each a name of its own" in err
+
+
+# ---- A program in another language ----
+
+
+def test_a_program_is_asked_in_lines_and_named_again_in_the_command(capsys: pytest.CaptureFixture[str]) -> None:
+    program = f"{sys.executable} {Path(__file__).parents[1] / 'docs' / 'harness.py'}"
+    _, out, _ = conform(capsys, "--exec", program, "--json")
+    facts = json.loads(out)
+    assert facts["counts"]["passed"] > 0 and sum(facts["counts"].values()) == 13
+    assert all(one["command"] == f"lrp-ref conform --exec '{program}' --case {one['id']}" for one in facts["failures"])
