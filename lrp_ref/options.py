@@ -112,9 +112,9 @@ def parser() -> argparse.ArgumentParser:
     new.add_argument("--full", action="store_true", help="more seeds and a network as deep as VGG-16: some minutes")
     json(new)
 
-    new = command("conform", "Hold an implementation of LRP to the vectors. Which rules on which layers agree with exact "
-                  "arithmetic, which conventions its numbers follow, and for what fails the layer, the worst number, a "
-                  "small counterexample and the command that repeats it. The program ends with 1 where a case failed, "
+    new = command("conform", "Hold an implementation of LRP to the vectors. Which rules on which layers agree with "
+                  "exact arithmetic, which conventions its numbers follow, and for what fails the layer, the worst number, "
+                  "a small counterexample and the command that repeats it. The program ends with 1 where a case failed, "
                   "with 2 where the adapter is broken.")
     new.add_argument("adapter", nargs="?", metavar="ADAPTER", help=ADAPTERS)
     new.add_argument("--exec", metavar="COMMAND",
@@ -130,8 +130,8 @@ def parser() -> argparse.ArgumentParser:
     reported(new)
 
     new = command("compare", "Hold several implementations of LRP to the vectors, side by side. Rules by layers, "
-                  "conventions, and every case on which they differ. The program ends with 1 where a case failed, with 2 "
-                  "where an adapter is broken.")
+                  "conventions, and every case on which they differ. The program ends with 1 where a case failed, with "
+                  "2 where an adapter is broken.")
     new.add_argument("adapters", nargs="+", metavar="ADAPTER", help=ADAPTERS)
     new.add_argument("--expect", metavar="FOLDER",
                      help="a folder with a file NAME.txt for every implementation, as conform --expect takes it")

@@ -69,7 +69,8 @@ def test_a_task_is_hex_floats_and_whole_sizes() -> None:
 
 
 def test_an_answer_is_the_number_to_the_last_bit() -> None:
-    with Lines(program("say({'seq': message['seq'], 'result': [[(0.1).hex(), 1/3, 'nan', '-inf', 7]]})")) as adapter:
+    say = "say({'seq': message['seq'], 'result': [[(0.1).hex(), 1/3, 'nan', '-inf', 7]]})"
+    with Lines(program(say)) as adapter:
         got = adapter.relevance(*TASK)
     np.testing.assert_array_equal(got, [[0.1, 1 / 3, np.nan, -np.inf, 7]])
 
@@ -146,7 +147,9 @@ def begun(command: str) -> str:
 
 def test_a_program_that_is_not_there_is_an_error() -> None:
     assert begun("no-such-program x").startswith("'IT' does not start: ")
-    assert "does not start" in begun("") and "No closing quotation" in begun("python 'x")
+    assert "No closing quotation" in begun("python 'x")
+    with pytest.raises(ValueError, match="'' does not start"):
+        Lines("")
 
 
 def test_a_process_that_does_not_say_who_it_is_is_an_error() -> None:

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import shlex
 from argparse import Namespace
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 from lrp_ref.commands import Failed, Watch
 from lrp_ref.conformance import expectations, report
 from lrp_ref.conformance.adapter import Adapter
-from lrp_ref.conformance.ours import ours
-from lrp_ref.conformance.run import Answers, Run, run, selected
+from lrp_ref.conformance.run import Answers, run, selected
 from lrp_ref.conformance.vectors import load
 from lrp_ref.files import writing
 from lrp_ref.outputs import dumped, spare
@@ -28,8 +28,9 @@ def conform(options: Namespace, watch: Watch) -> str:
     asked = selected(suite, options.case, options.rule, options.layer, options.level)
     expected = expectations.read(options.expect) if options.expect else None
     one, words = adapter(options.adapter, options.exec)
-    outcome = run(one, asked, watch, command=words)
-    facts = report.facts(outcome, watch)
+    with ending(one):
+        outcome = run(one, asked, watch, command=words)
+        facts = report.facts(outcome, watch)
     text = report.text(facts)
     if options.case:
         text = "\n\n".join([*map(report.case_text, outcome.outcomes), *report.causes(facts)])
@@ -60,15 +61,30 @@ def compare(options: Namespace, watch: Watch) -> str:
 def adapter(text: str | None, program: str | None = None) -> tuple[Adapter, str]:
     """The adapter, and the words by which it is named again."""
     if program:
-        from lrp_ref.conformance.lines import LinesAdapter
+        from lrp_ref.conformance.lines import Lines
 
-        return LinesAdapter(program), f"--exec {shlex.quote(program)}"
+        return Lines(program), f"--exec {shlex.quote(program)}"
     assert text is not None
-    if found := ours(text):
-        return found, text
     from lrp_ref.conformance.adapters import find
 
     return find(text), shlex.quote(text)
+
+
+@contextmanager
+def ending(one: Adapter) -> Iterator[None]:
+    """What the adapter started ends with it."""
+    try:
+        yield
+    finally:
+        if isinstance(one, Closing):
+            one.close()
+
+
+@runtime_checkable
+class Closing(Protocol):
+    """An adapter to a process of its own."""
+
+    def close(self) -> None: ...
 
 
 def named(adapters: Sequence[Adapter]) -> None:

@@ -11,6 +11,7 @@ The format is data_fixtures/vectors/protocol.schema.json, and docs/harness.py an
 
 from __future__ import annotations
 
+import atexit
 import json
 import shlex
 from collections.abc import Callable, Mapping
@@ -34,7 +35,8 @@ START = {"cmd": "start", "protocol": 1, "spec": SPEC}
 
 
 class Lines:
-    """The adapter that asks a process. It is started anew after it died or went astray; `close` or `with` ends it.
+    """The adapter that asks a process. It is started anew after it died or went astray; `close`, `with`, or the end of
+    this program ends it.
 
     command  as in a shell, but without one: "julia harness.jl --float32"
     timeout  seconds for every answer
@@ -45,6 +47,7 @@ class Lines:
         self.command, self.timeout, self.watch = command, timeout, watch
         self.process: Process | None = None
         self.seq = 0
+        atexit.register(self.close)
         answer = self.ask(START)
         try:
             self.name, self.version = str(answer["name"]), str(answer["version"])
@@ -115,6 +118,7 @@ class Lines:
             self.process.send(json.dumps({"cmd": "stop"}))
             self.process.leave()
         self.end()
+        atexit.unregister(self.close)
 
     def __enter__(self) -> Self:
         return self

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
-from textwrap import fill
+from textwrap import fill, wrap
 from typing import Any
 
 import numpy as np
@@ -15,11 +15,13 @@ from lrp_ref.conformance.detect import contradicted, detect
 from lrp_ref.conformance.dialects import CANONICAL
 from lrp_ref.conformance.failures import Facts, cause, convention_facts, failures, in_words, number
 from lrp_ref.conformance.outcome import STATUSES, Outcome
-from lrp_ref.conformance.questions import TITLES, phrase
+from lrp_ref.conformance.questions import TITLES, phrase, stated
 from lrp_ref.conformance.run import Run, Watch, place
 from lrp_ref.conformance.vectors import Suite
 
 WIDTH = 120
+LAYERS = 44   # columns for the names of layers
+REASONS = 12   # that are printed
 LISTED = 6   # cases of one cause that are named
 FORMATS = {2.0**-53: "float64", 2.0**-24: "float32"}
 
@@ -87,21 +89,44 @@ def listed(x: Array | None) -> Any:
 def text(facts: Facts) -> str:
     """Table, conventions, and each cause of failures with one case in full."""
     adapter, counts = facts["adapter"], facts["counts"]
-    about = (f"{adapter['name']} {adapter['version']}, {FORMATS[adapter['unit_roundoff']]}, on {facts['vectors']['count']} "
-             f"cases of the vectors {facts['vectors']['spec']} ({facts['vectors']['digest']})")
-    parts = [about, "\n".join(table(facts)), *conventions(facts), *causes(facts)]
+    parts = [f"{named(adapter)}, {on(facts['vectors'])}", "\n".join(table(facts)), *conventions(facts),
+             *unsupported(facts), *causes(facts)]
     total = ", ".join(f"{counts[status]} {status}" for status in STATUSES)
     return "\n\n".join([*parts, f"{total}, of {facts['vectors']['count']}, in {facts['seconds']:.0f} s"])
 
 
+def named(adapter: Facts) -> str:
+    return f"{adapter['name']} {adapter['version']}, {FORMATS[adapter['unit_roundoff']]}"
+
+
+def on(vectors: Facts) -> str:
+    return f"on {vectors['count']} cases of the vectors {vectors['spec']} ({vectors['digest']})"
+
+
 def table(facts: Facts) -> list[str]:
-    """Rule by layer: how many cases became what, of how many."""
+    """Rule by layer: how many cases became what, of how many. Layers of which all became the same share a row."""
     head = ["rule", "layer", *STATUSES, "of"]
-    rows = [[row["rule"], row["layer"], *(str(row[status] or "-") for status in STATUSES), str(row["count"])]
-            for row in facts["matrix"]]
-    rows.append(["all", "", *(str(facts["counts"][status] or "-") for status in STATUSES),
-                 str(facts["vectors"]["count"])])
+    rows = []
+    for rule in dict.fromkeys(row["rule"] for row in facts["matrix"]):
+        here: dict[tuple[Any, ...], list[Facts]] = {}
+        for row in facts["matrix"]:
+            there = [status for status in STATUSES if row[status]]
+            if row["rule"] == rule:
+                here.setdefault(tuple(there) if len(there) == 1 else (*there, row["layer"]), []).append(row)
+        for group in here.values():
+            first, *more = wrap(", ".join(row["layer"] for row in group), LAYERS)
+            rows += [[rule if group is next(iter(here.values())) else "", first, *numbers(total(group))],
+                     *(["", line, *[""] * (len(STATUSES) + 1)] for line in more)]
+    rows.append(["all", "", *numbers({**facts["counts"], "count": facts["vectors"]["count"]})])
     return aligned([head, *rows], 2)
+
+
+def total(rows: Sequence[Facts]) -> Facts:
+    return {key: sum(row[key] for row in rows) for key in (*STATUSES, "count")}
+
+
+def numbers(row: Mapping[str, Any]) -> list[str]:
+    return [*(str(row[status] or "-") for status in STATUSES), str(row["count"])]
 
 
 def aligned(rows: Sequence[Sequence[str]], left: int) -> list[str]:
@@ -115,7 +140,7 @@ def conventions(facts: Facts) -> Iterator[str]:
     """What the numbers say about the questions that formulas leave open."""
     if not facts["conventions"]:
         return
-    rows = [["*" if departs(entry) else "", entry["title"], phrase(entry["question"], entry["value"]), remark(entry)]
+    rows = [["*" if departs(entry) else " ", entry["title"], phrase(entry["question"], entry["value"]), remark(entry)]
             for entry in facts["conventions"]]
     lines = ["conventions, as its numbers show them (* departs from the canonical answer)", *aligned(rows, 4)]
     yield "\n".join([*lines, *(f"! {sentence}" for sentence in facts["contradicted"])])
@@ -132,24 +157,38 @@ def remark(entry: Facts) -> str:
     return "; ".join(parts)
 
 
+def unsupported(facts: Facts) -> Iterator[str]:
+    """What it does not have, by reason."""
+    reasons: dict[tuple[str, str], int] = {}
+    for one in facts["outcomes"]:
+        if one["status"] == "unsupported":
+            reasons[one["reason"], one["url"]] = reasons.get((one["reason"], one["url"]), 0) + 1
+    if reasons:
+        rows = sorted(reasons.items(), key=lambda pair: -pair[1])
+        lines = [f"{count:4}  {reason}{f' ({url})' if url else ''}" for (reason, url), count in rows[:REASONS]]
+        more = [f"      and {len(rows) - REASONS} reasons more"] if len(rows) > REASONS else []
+        yield "\n".join(["unsupported, and why", *lines, *more])
+
+
 def causes(facts: Facts) -> Iterator[str]:
     """The failures by what they have in common, the largest group first, each with its first case in full."""
     groups: dict[str, list[Facts]] = {}
     for failure in facts["failures"]:
         groups.setdefault(cause(failure), []).append(failure)
     if groups:
-        count = len(facts["failures"])
-        yield (f"{count} case{'s' if count > 1 else ''} failed, of {len(groups)} "
-               f"cause{'s' if len(groups) > 1 else ''}")
+        yield f"{counted(len(facts['failures']), 'case')} failed, for {counted(len(groups), 'cause')}"
     for n, group in enumerate(sorted(groups.values(), key=len, reverse=True), 1):
-        yield "\n".join([f"{n}. {headline(group[0])}: {len(group)} case{'s' if len(group) > 1 else ''}",
-                         *indented(told(group[0])), *indented(others(group[1:]))])
+        head = fill(f"{n}. {counted(len(group), 'case')}: {headline(group[0])}", WIDTH, subsequent_indent="   ")
+        yield "\n".join([head, *indented(told(group[0])), *indented(others(group[1:]))])
+
+
+def counted(count: int, what: str) -> str:
+    return f"{count} {what}{'' if count == 1 else 's'}"
 
 
 def headline(failure: Facts) -> str:
     if failure["convention"]:
-        question, value = failure["convention"].values()
-        return f"{TITLES[question]}: {phrase(question, value)}"
+        return stated(*failure["convention"].values())
     return cause(failure)
 
 
@@ -164,8 +203,8 @@ def told(failure: Facts) -> Iterator[tuple[str, str]]:
         yield "worst", f"at {tuple(worst['index'])}: got {got}, expected {expected}, error {error}, bound {bound}"
     else:
         yield "reason", failure["reason"]
-    if failure["convention"] and failure["looks_like"]:
-        yield "looks like", failure["looks_like"].removeprefix("it looks as if ")
+    if not failure["convention"] and "; " in failure["looks_like"]:
+        yield "also", failure["looks_like"].partition("; ")[2]
     if failure["counterexample"]:
         small = failure["counterexample"]
         yield "smallest", f"{small['text']} -> {small['got']}, expected {small['expected']}"
@@ -176,8 +215,13 @@ def told(failure: Facts) -> Iterator[tuple[str, str]]:
 
 def others(rest: Sequence[Facts]) -> Iterator[tuple[str, str]]:
     if rest:
-        more = f" and {len(rest) - LISTED} more" if len(rest) > LISTED else ""
-        yield "also", ", ".join(failure["id"] for failure in rest[:LISTED]) + more
+        yield "others", named_cases(rest)
+
+
+def named_cases(cases: Sequence[Facts]) -> str:
+    """Their ids, if they are not too many."""
+    more = f" and {len(cases) - LISTED} more" if len(cases) > LISTED else ""
+    return ", ".join(case["id"] for case in cases[:LISTED]) + more
 
 
 def shown(value: float | str) -> str:
@@ -195,18 +239,26 @@ def comparison_text(facts: Facts) -> str:
     """The matrix with a column for every implementation, conventions side by side, and who fails what."""
     each = facts["implementations"]
     names = [one["adapter"]["name"] for one in each]
-    about = [f"{one['adapter']['name']} {one['adapter']['version']}, {FORMATS[one['adapter']['unit_roundoff']]}"
-             for one in each]
-    parts = [f"{', '.join(about)}, on {facts['vectors']['count']} cases of the vectors {facts['vectors']['spec']} "
-             f"({facts['vectors']['digest']})", "\n".join(side_by_side(each, names))]
+    about = "; ".join(named(one["adapter"]) for one in each)
+    parts = [f"{about}; {on(facts['vectors'])}", "\n".join(side_by_side(each, names))]
     if rows := asked(each):
         parts.append("\n".join(["conventions, as their numbers show them (* departs from the canonical answer)",
                                 *aligned([["", *names], *rows], 1 + len(names))]))
     if differ := facts["disagreements"]:
-        rows = [[one["id"], *(one["statuses"][name] for name in names)] for one in differ]
-        parts.append("\n".join([f"{len(differ)} cases on which they, or the expected answer, differ",
-                                *aligned([["", *names], *rows], 1 + len(names))]))
+        parts.append("\n".join([f"{counted(len(differ), 'case')} on which they, or the expected answer, differ",
+                                *indented(disagreements(differ))]))
     return "\n\n".join(parts)
+
+
+def disagreements(differ: Sequence[Facts]) -> Iterator[tuple[str, str]]:
+    """Who failed, and the cases; those that most cases have in common first."""
+    groups: dict[str, list[Facts]] = {}
+    for one in differ:
+        apart = [f"{name} {status}" for name, status in one["statuses"].items() if status not in ("passed", "loose")]
+        groups.setdefault(", ".join(apart) or "all passed, by conventions of their own", []).append(one)
+    for statuses, here in sorted(groups.items(), key=lambda pair: -len(pair[1])):
+        yield counted(len(here), "case"), statuses
+        yield "", named_cases(here)
 
 
 def side_by_side(each: Sequence[Facts], names: Sequence[str]) -> list[str]:
