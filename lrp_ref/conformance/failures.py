@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from lrp_ref.arrays import Array
-from lrp_ref.checks.compared import Task
+from lrp_ref.checks.compared import distance
 from lrp_ref.conformance.bisect import Rules, first_divergence
 from lrp_ref.conformance.detect import Finding
 from lrp_ref.conformance.dialects import CANONICAL
 from lrp_ref.conformance.expected import expected, right_at
+from lrp_ref.conformance.known import issues, known
 from lrp_ref.conformance.outcome import NUMBERS, Outcome, ask, judged, status
 from lrp_ref.conformance.run import Run, Watch, place
 from lrp_ref.conformance.shrink import NoCounterexample, shrink
@@ -21,6 +22,7 @@ from lrp_ref.network import Network
 
 SHRUNK = 10   # causes of which a smallest counterexample is looked for: each takes a second or two
 MEASURED = ("stabiliser", "zero_rule")
+TINY = 2.0**-10   # of the largest relevance: more than any library's stabiliser makes of whole numbers
 
 Facts = dict[str, Any]
 
@@ -37,7 +39,7 @@ def failures(run: Run, findings: Sequence[Finding], watch: Watch = str) -> list[
         if outcome.compared is not None and cause(facts) not in shrunk and len(shrunk) < SHRUNK:
             shrunk.add(cause(facts))
             watch(f"{run.adapter.name}: shrinking {outcome.case.id}")
-            facts["counterexample"] = counterexample(outcome, run, facts["first"], stabilisers)
+            facts["counterexample"] = counterexample(outcome, run, facts["first"])
         found.append(facts)
     return found
 
@@ -49,7 +51,7 @@ def cause(failure: Facts) -> str:
     if failure["worst"] is None:
         return str(failure["reason"])
     if failure["looks_like"]:
-        return str(failure["looks_like"].partition(", at ")[0])
+        return str(failure["looks_like"].partition("; ")[0].partition(", at ")[0])
     first = failure["first"] or failure
     return f"{first['rule'].partition('(')[0]} on {failure['layer']}"
 
@@ -78,9 +80,9 @@ def failure(outcome: Outcome, run: Run) -> Facts:
     facts: Facts = {
         "id": case.id, "rule": rule, "layer": layer, "level": case.level, "comment": case.comment,
         "convention": convention_facts(outcome), "first": None, "worst": None, "looks_like": "",
-        "counterexample": None, "command": command(run, case.id), "issues": issues(run, outcome),
+        "counterexample": None, "command": command(run, case.id), "issues": issues(case, run.suite.notes, []),
         "reason": outcome.reason}
-    if outcome.compared is None:
+    if outcome.compared is None or outcome.answer is None:
         return facts
     at, c = outcome.worst, outcome.compared
     assert at is not None
@@ -89,8 +91,9 @@ def failure(outcome: Outcome, run: Run) -> Facts:
     name = first_layer(outcome, run)
     if name is not None:
         facts["first"] = {"layer": name, "rule": in_words(case.rules[name])}
-    facts["looks_like"] = looks_like(outcome, run)
-    return facts
+    found = known(case, outcome.answer, run.suite.notes, run.adapter.unit_roundoff, outcome.convention,
+                  lambda: asked(run)(*task(outcome, run)))
+    return {**facts, "looks_like": found.sentence, "issues": list(found.issues)}
 
 
 def convention_facts(outcome: Outcome) -> Facts | None:
@@ -99,12 +102,6 @@ def convention_facts(outcome: Outcome) -> Facts | None:
 
 def command(run: Run, id: str) -> str:
     return f"lrp-ref conform {run.command} --case {id}"
-
-
-def issues(run: Run, outcome: Outcome) -> list[str]:
-    """What is known of the case's flags."""
-    notes = [run.suite.notes[flag] for flag in outcome.case.flags if flag in run.suite.notes]
-    return list(dict.fromkeys(issue for note in notes for issue in note.issues))
 
 
 def number(value: Any) -> float | str:
@@ -125,14 +122,15 @@ def asked(run: Run) -> Callable[..., Array]:
     return lambda network, rules, x, R: ask(run.adapter, network, dict(rules), x, R)
 
 
-def agrees_with(run: Run, more: Mapping[str, Any] | None = None) -> Callable[..., bool]:
-    """Whether an answer to any question is right: within its bound, declared stabilisers (and more) allowed for."""
-    u, declared = run.adapter.unit_roundoff, {**run.adapter.conventions, **(more or {})}
+def agrees_with(run: Run, near: float = 0.0) -> Callable[..., bool]:
+    """Whether an answer to any question is right: within its bound, declared stabilisers allowed for, or that near."""
+    u, declared = run.adapter.unit_roundoff, run.adapter.conventions
 
     def agrees(network: Network, rules: Rules, x: Array, R: Array, answer: Any) -> bool:
         with np.errstate(all="ignore"):
-            return np.shape(answer) == x.shape and any(status(answer, one, u) != "failed"
-                                                       for one in right_at(network, rules, x, R, u, declared))
+            return np.shape(answer) == x.shape and any(
+                status(answer, one, u) != "failed" or distance(answer, one.value, u) < near
+                for one in right_at(network, rules, x, R, u, declared))
     return agrees
 
 
@@ -150,33 +148,21 @@ def task(outcome: Outcome, run: Run) -> Any:
     return outcome.case.task(NUMBERS[run.adapter.unit_roundoff])
 
 
-def looks_like(outcome: Outcome, run: Run) -> str:
-    """The sentence of the known mistake that explains the numbers best."""
-    network, rules, x, R = task(outcome, run)
-    name = network.names[0]
-    try:
-        with np.errstate(all="ignore"):
-            found = Task.of(network, x, rules, R, run.adapter.unit_roundoff, None).looks_like(
-                f"layer {name}" if len(network) == 1 else "the relevance", outcome.answer)
-    except ValueError:   # a layer of which no mistakes are known
-        return ""
-    return "" if found.startswith("give ") else found
-
-
-def counterexample(outcome: Outcome, run: Run, first: Facts | None, stabilisers: Sequence[Facts]) -> Facts | None:
+def counterexample(outcome: Outcome, run: Run, first: Facts | None) -> Facts | None:
     """A small network of whole numbers that goes wrong in the same layer, or in networks of the same kinds.
 
-    Stabilisers that the numbers show are allowed for, unless they are what is wrong: else they are all that is found.
+    Where the case is off by more than a stabiliser makes it, so must the counterexample be.
     """
     network, rules, x, R = task(outcome, run)
+    assert outcome.compared is not None
+    much = distance(outcome.compared.actual, outcome.compared.value, run.adapter.unit_roundoff) > 2 * TINY
+    much = much and (outcome.convention is None or outcome.convention[0] not in MEASURED)
     if first is not None and len(network) > 1:
         at = network.index(first["layer"])
         xs = network.activations(x)
         network, rules, x, R = network[at:at + 1], {first["layer"]: rules[first["layer"]]}, xs[at], xs[at + 1]
-    question = outcome.convention[0] if outcome.convention else ""
-    more = stabilisers[-1] if stabilisers and question not in MEASURED else {}
     with np.errstate(all="ignore"):
-        found = shrink(asked(run), network, rules, x, R, agrees_with(run, more))
+        found = shrink(asked(run), network, rules, x, R, agrees_with(run, TINY if much else 0.0))
     if isinstance(found, NoCounterexample):
         return None
     return {"text": found.text, "got": found.got, "expected": found.expected}

@@ -15,7 +15,7 @@ from lrp_ref.conformance.detect import contradicted, detect
 from lrp_ref.conformance.dialects import CANONICAL
 from lrp_ref.conformance.failures import Facts, cause, convention_facts, failures, in_words, number
 from lrp_ref.conformance.outcome import STATUSES, Outcome
-from lrp_ref.conformance.questions import TITLES, phrase
+from lrp_ref.conformance.questions import TITLES, phrase, stated
 from lrp_ref.conformance.run import Run, Watch, place
 from lrp_ref.conformance.vectors import Suite
 
@@ -178,8 +178,8 @@ def causes(facts: Facts) -> Iterator[str]:
     if groups:
         yield f"{counted(len(facts['failures']), 'case')} failed, for {counted(len(groups), 'cause')}"
     for n, group in enumerate(sorted(groups.values(), key=len, reverse=True), 1):
-        yield "\n".join([f"{n}. {headline(group[0])}: {counted(len(group), 'case')}", *indented(told(group[0])),
-                         *indented(others(group[1:]))])
+        head = fill(f"{n}. {headline(group[0])}: {counted(len(group), 'case')}", WIDTH, subsequent_indent="   ")
+        yield "\n".join([head, *indented(told(group[0])), *indented(others(group[1:]))])
 
 
 def counted(count: int, what: str) -> str:
@@ -188,9 +188,8 @@ def counted(count: int, what: str) -> str:
 
 def headline(failure: Facts) -> str:
     if failure["convention"]:
-        question, value = failure["convention"].values()
-        return f"{TITLES[question]}: {phrase(question, value)}"
-    return cause(failure).removeprefix("it looks ")
+        return stated(*failure["convention"].values())
+    return cause(failure)
 
 
 def told(failure: Facts) -> Iterator[tuple[str, str]]:
@@ -204,8 +203,8 @@ def told(failure: Facts) -> Iterator[tuple[str, str]]:
         yield "worst", f"at {tuple(worst['index'])}: got {got}, expected {expected}, error {error}, bound {bound}"
     else:
         yield "reason", failure["reason"]
-    if failure["convention"] and failure["looks_like"]:
-        yield "looks like", failure["looks_like"].removeprefix("it looks as if ")
+    if not failure["convention"] and "; " in failure["looks_like"]:
+        yield "also", failure["looks_like"].partition("; ")[2]
     if failure["counterexample"]:
         small = failure["counterexample"]
         yield "smallest", f"{small['text']} -> {small['got']}, expected {small['expected']}"
@@ -217,7 +216,7 @@ def told(failure: Facts) -> Iterator[tuple[str, str]]:
 def others(rest: Sequence[Facts]) -> Iterator[tuple[str, str]]:
     if rest:
         more = f" and {len(rest) - LISTED} more" if len(rest) > LISTED else ""
-        yield "also", ", ".join(failure["id"] for failure in rest[:LISTED]) + more
+        yield "others", ", ".join(failure["id"] for failure in rest[:LISTED]) + more
 
 
 def shown(value: float | str) -> str:
