@@ -99,7 +99,7 @@ def outcome(adapter: Adapter, case: Case, want: Want) -> Outcome:
     except Exception as error:
         if case.level == "negative":
             return ended("passed", f"refused: {one_line(error)}")
-        beyond = any(np.isinf(one.radius).any() for one in want(case))   # what the format holds, and so nothing is known
+        beyond = any(np.isinf(one.radius).any() for one in want(case))   # what the format holds: nothing is known
         return ended("undetermined" if beyond else "failed", f"raised {one_line(error)}")
     if case.level == "negative":
         return ended("failed", f"answered, and must refuse: {case.error}", answer=answer)
