@@ -1,0 +1,114 @@
+"""A Network as a torch.nn.Sequential of the same weights: what the adapters to torch's libraries start from.
+
+torch is imported here, and this module only by those adapters.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import nn
+
+from lrp_ref.arrays import Array, Shape
+from lrp_ref.conformance.adapter import Unsupported
+from lrp_ref.layers import (
+    LRN,
+    AdaptiveAvgPool,
+    AvgPool,
+    BatchNorm,
+    Conv2D,
+    Flatten,
+    Layer,
+    Linear,
+    MaxPool,
+    ReLU,
+    SumPool,
+    Tanh,
+)
+from lrp_ref.network import Network
+
+
+def to_torch(network: Network, shape: Shape) -> Any:
+    """A Sequential in evaluation mode, one module per layer in their order, for inputs of this shape.
+
+    Weights are copies and keep float32 or float64. Raises Unsupported, by the layer's name, for what torch.nn has not.
+    """
+    return nn.Sequential(*(module_of(name, layer, above) for (name, layer), above
+                           in zip(network, network.shapes(shape)))).eval()
+
+
+def module_of(name: str, layer: Layer, shape: Shape) -> Any:
+    make = MODULES.get(type(layer))
+    if make is None:
+        raise Unsupported(f"{name}: torch.nn has no {type(layer).__name__}")
+    try:
+        return make(layer, shape)
+    except Unsupported as error:
+        raise Unsupported(f"{name}: {error.reason}") from None
+
+
+class SummingPool(nn.AvgPool2d):  # type: ignore[misc]
+    """scale * sum of the window: an average over one number, times the scale."""
+
+    def __init__(self, size: Any, stride: Any, scale: float) -> None:
+        super().__init__(size, stride, divisor_override=1)
+        self.scale = scale
+
+    def forward(self, x: Any) -> Any:
+        return super().forward(x) * self.scale
+
+
+def with_values(module: Any, **values: Array | None) -> Any:
+    """The module with these numbers as its parameters and statistics, in their own number type."""
+    given = {name: torch.from_numpy(value.copy()) for name, value in values.items() if value is not None}
+    module.to(next(iter(given.values())).dtype).load_state_dict(given, strict=False)
+    return module
+
+
+def linear(layer: Any, shape: Shape) -> Any:
+    return with_values(nn.Linear(*layer.weight.shape, bias=layer.bias is not None),
+                       weight=layer.weight.T, bias=layer.bias)
+
+
+def conv2d(layer: Any, shape: Shape) -> Any:
+    outputs, per_group, *size = layer.weight.shape
+    module = nn.Conv2d(per_group * layer.groups, outputs, size, layer.stride, layer.pad, layer.dilation, layer.groups,
+                       layer.bias is not None)
+    return with_values(module, weight=layer.weight, bias=layer.bias)
+
+
+def half_window(layer: Any) -> None:
+    if any(2 * p > k for p, k in zip(layer.pad, layer.size)):
+        raise Unsupported(f"torch's pooling takes no padding {layer.pad} of more than half its window {layer.size}")
+
+
+def max_pool(layer: Any, shape: Shape) -> Any:
+    half_window(layer)
+    return nn.MaxPool2d(layer.size, layer.stride, layer.pad, ceil_mode=layer.ceil)
+
+
+def avg_pool(layer: Any, shape: Shape) -> Any:
+    half_window(layer)
+    return nn.AvgPool2d(layer.size, layer.stride, layer.pad, layer.ceil, layer.count_pad)
+
+
+def batch_norm(layer: Any, shape: Shape) -> Any:
+    kind = nn.BatchNorm2d if len(shape) == 4 else nn.BatchNorm1d
+    return with_values(kind(len(layer.mean), float(layer.epsilon)), weight=layer.scale, bias=layer.shift,
+                       running_mean=layer.mean, running_var=layer.variance)
+
+
+def lrn(layer: Any, shape: Shape) -> Any:
+    if layer.taylor:
+        raise Unsupported("torch has no local response norm with the map LRN(taylor=True)")
+    return nn.LocalResponseNorm(layer.size, float(layer.alpha), float(layer.beta), float(layer.k))
+
+
+MODULES: dict[type[Layer], Callable[[Any, Shape], Any]] = {
+    AdaptiveAvgPool: lambda layer, shape: nn.AdaptiveAvgPool2d(layer.size), AvgPool: avg_pool, BatchNorm: batch_norm,
+    Conv2D: conv2d, Flatten: lambda layer, shape: nn.Flatten(), Linear: linear, LRN: lrn, MaxPool: max_pool,
+    ReLU: lambda layer, shape: nn.ReLU(), Tanh: lambda layer, shape: nn.Tanh(),
+    SumPool: lambda layer, shape: SummingPool(layer.size, layer.stride, float(layer.scale)),
+}

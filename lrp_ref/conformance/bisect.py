@@ -1,0 +1,79 @@
+"""The first layer that goes wrong, without looking inside: the layers from i on with input a_i must give R_i.
+
+LRP from the top down to layer i is LRP of a network that ends there, so that an implementation can be asked for every
+R_i from outside. Where R_i+1 is right and R_i is wrong, layer i is at fault: log2 of the layers in questions find such
+an i.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+from lrp_ref.arrays import Array
+from lrp_ref.network import Network
+from lrp_ref.relevance import hand_down
+from lrp_ref.rules import Rule
+
+Rules = Mapping[str, Rule]
+Relevance = Callable[[Network, Rules, Array, Array], Any]     # an adapter's
+Agrees = Callable[[Network, Rules, Array, Array, Any], bool]  # whether an answer to such a question is right
+
+
+class Divergence(NamedTuple):
+    """A layer at which a right relevance becomes wrong, and how many calls it took to find.
+
+    layer  None where no layer goes wrong by itself: what is wrong is how they are put together
+    note   "" where a binary search found it, else why every layer was asked by itself
+    """
+
+    layer: str | None
+    calls: int
+    note: str = ""
+
+
+def first_divergence(relevance: Relevance, network: Network, rules: Rules, x: Array, R: Array,
+                     agrees: Agrees) -> Divergence:
+    """The layer at fault in a network whose R_0 is known to be wrong.
+
+    At most ceil(log2(layers)) calls find it, one more confirms that it is wrong by itself, with the right relevance
+    arriving. Where it is not (errors of other layers cancelled in between, or the fault lies in how layers are put
+    together) every layer is asked by itself, highest first. Of several faults it is one, the highest unless the errors
+    of a higher one cancel.
+    """
+    names, xs, Rs = network.names, network.activations(x), right(network, rules, x, R)
+    calls = 0
+
+    def wrong(first: int, end: int) -> bool:
+        nonlocal calls
+        calls += 1
+        part = network[first:end]
+        given = {name: rules[name] for name in part.names}
+        try:
+            answer = relevance(part, given, xs[first], Rs[end])
+        except Exception:   # of a part that it refuses nothing is known
+            return False
+        return not agrees(part, given, xs[first], Rs[end], answer)
+
+    low, high = 0, len(names)   # from low on it is wrong, from high on it is right
+    while high - low > 1:
+        middle = (low + high) // 2
+        if wrong(middle, len(names)):
+            low = middle
+        else:
+            high = middle
+    if len(names) == 1 or wrong(low, low + 1):
+        return Divergence(names[low], calls)
+    note = f"{names[low]} is right by itself, so every layer was asked by itself"
+    for n in reversed(range(len(names))):
+        if n != low and wrong(n, n + 1):
+            return Divergence(names[n], calls, note)
+    return Divergence(None, calls, "every layer is right by itself: what is wrong is how they are put together")
+
+
+def right(network: Network, rules: Rules, x: Array, R: Array) -> list[Array]:
+    """[R_0, .., R_L] as they should be."""
+    Rs, xs = [R], network.activations(x)
+    for (name, layer), a in reversed(list(zip(network, xs))):
+        Rs.append(hand_down(rules[name], layer, a, Rs[-1])[0])
+    return Rs[::-1]

@@ -1,0 +1,97 @@
+"""Why cases fail, in a few words, and which cases have a cause in common."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+from lrp_ref.conformance.page.facts import Entry, Facts, Subject
+from lrp_ref.conformance.page.html import Html, capital, slug, tag
+from lrp_ref.conformance.questions import stated
+
+UNKNOWN = "No convention explains it"
+LOOKS = "it looks as if "
+DIFFERENT = "Different answers, and none of them failed"
+
+
+@dataclass(frozen=True, eq=False)
+class Cause:
+    """What it is, whose cases show it, and those of them that are told in full here: each case is told once.
+
+    ids: {a subject's key: its cases}; none for cases in which nobody failed
+    """
+
+    text: str
+    key: str
+    told: list[str] = field(default_factory=list)
+    ids: dict[str, list[str]] = field(default_factory=dict)
+
+    def count(self) -> int:
+        return len({*self.told, *(id for ids in self.ids.values() for id in ids)})
+
+    def elsewhere(self) -> list[tuple[str, str]]:
+        """(subject's key, case) of those that another cause tells."""
+        return [(key, id) for key, ids in self.ids.items() for id in ids if id not in self.told]
+
+
+def causes(facts: Facts) -> list[Cause]:
+    """Those with the most cases first; what no convention explains, and what nobody failed, at the end."""
+    found: dict[str, Cause] = {}
+    told: set[str] = set()
+
+    def of(text: str) -> Cause:
+        return found.setdefault(text, Cause(text, slug("cause", len(found) + 1)))
+
+    for id, subject, text in failed(facts):
+        cause = of(text)
+        cause.ids.setdefault(subject.key, []).append(id)
+        if id not in told:
+            cause.told.append(id)
+            told.add(id)
+    rest = [id for id in facts.disagreements if id not in told]
+    for id in rest:
+        of(difference(facts, id)).told.append(id)
+    return sorted(found.values(), key=lambda one: (not one.ids, one.text == UNKNOWN, -one.count()))
+
+
+def difference(facts: Facts, id: str) -> str:
+    """What sets the answers to a case apart that nobody failed."""
+    for subject in facts.subjects:
+        convention = subject.outcomes.get(id, {}).get("convention")
+        if convention:
+            return f"Allowed for, as it is declared: {stated(convention['question'], convention['value'])}"
+    return DIFFERENT
+
+
+def failed(facts: Facts) -> Iterator[tuple[str, Subject, str]]:
+    """(case, who failed it, why) in the order of the cases."""
+    for id in dict.fromkeys([*facts.cases, *(id for subject in facts.subjects for id in subject.failures)]):
+        for subject in facts.subjects:
+            if id in subject.failures or subject.status(id) == "failed":
+                yield id, subject, why(subject.failures.get(id) or subject.outcomes[id])
+
+
+def why(failure: Entry) -> str:
+    """The convention that the answer agrees with; what it looks like; the error; or that it is not known."""
+    convention = failure.get("convention")
+    if convention:
+        return capital(stated(convention["question"], convention["value"]))
+    sentence = str(failure.get("looks_like") or "")
+    if sentence.startswith(LOOKS):
+        return capital(sentence.removeprefix(LOOKS).partition(", at ")[0])   # at which layers differs by case
+    if failure.get("worst") is None and failure.get("reason"):
+        return str(failure["reason"])
+    return UNKNOWN
+
+
+def in_short(found: Sequence[Cause], subject: Subject, most: int = 5) -> Html | None:
+    """The causes behind one implementation's failures, as links."""
+    own = sorted(((len(cause.ids[subject.key]), cause) for cause in found if subject.key in cause.ids),
+                 key=lambda pair: (pair[1].text == UNKNOWN, -pair[0]))
+    if not own:
+        return None
+    rest = sum(number for number, _ in own[most:])
+    return tag("div", tag("h4", "Failed cases, by cause"), tag("ol", [
+        tag("li", tag("a", cause.text, href=f"#{cause.key}"), " ", tag("span", number, class_="count"))
+        for number, cause in own[:most]], class_="causes"),
+        tag("p", f"and {rest} more of {len(own) - most} other causes", class_="quiet") if rest else None)
