@@ -11,7 +11,7 @@ import numpy as np
 from lrp_ref.arrays import Array
 from lrp_ref.checks.compared import Task
 from lrp_ref.conformance.case import Case
-from lrp_ref.conformance.detect import apart, dialects
+from lrp_ref.conformance.detect import NEARER, apart, dialects
 from lrp_ref.conformance.dialects import DIALECTS, Dialect
 from lrp_ref.conformance.questions import stated
 from lrp_ref.conformance.vectors import Note
@@ -83,7 +83,7 @@ def speaking(case: Case, answer: Array, u: float) -> Iterator[tuple[str, str]]:
     assert case.relevance is not None
     if answer.shape != case.relevance.shape:
         return
-    near = min(u**0.5, apart(answer, case.relevance) / 2)
+    near = min(u**0.5, apart(answer, case.relevance) / NEARER)
     for name, dialect in DIALECTS.items():
         spoken = said(dialect, case)
         if spoken is not None and apart(answer, spoken) <= near:
