@@ -10,8 +10,8 @@ from wrong_adapters import WRONG
 from lrp_ref.conformance.case import Case
 from lrp_ref.conformance.detect import contradicted, detect
 from lrp_ref.conformance.known import known
-from lrp_ref.conformance.outcome import ask, outcome
 from lrp_ref.conformance.ours import Ours
+from lrp_ref.conformance.outcome import ask, outcome
 from lrp_ref.conformance.run import Answers
 from lrp_ref.conformance.smoke import Broken, smoke
 from lrp_ref.conformance.vectors import Suite, load

@@ -47,7 +47,7 @@ def known(case: Case, answer: Array, notes: Mapping[str, Note], u: float = 2.0**
         names = dialects(*convention)
         sentence = f"looks like {stated(*convention)}{of(names)}"
     else:
-        spoken = {name: text for name, text in speaking(case, answer, u)}
+        spoken = dict(speaking(case, answer, u))
         names = list(spoken)
         sentence = f"looks like {DIALECTS[names[0]].name}'s {spoken[names[0]]}" if names else ""
         if guess := looks_like(case, answer, u):
@@ -60,10 +60,9 @@ def of(names: Sequence[str]) -> str:
 
 
 def issues(case: Case, notes: Mapping[str, Note], names: Sequence[str]) -> list[str]:
-    """Links of the notes on the case's flags: to the libraries that answer so, if any link is to one; else all."""
+    """Links of the notes on the case's flags: to the libraries that answer so; all where none is known to."""
     links = list(dict.fromkeys(link for flag in case.flags if flag in notes for link in notes[flag].issues))
-    theirs = [link for link in links if any(f"/{HOMES[name]}/" in link for name in names)]
-    return theirs or links
+    return [link for link in links if not names or any(f"/{HOMES[name]}/" in link for name in names)]
 
 
 def looks_like(case: Case, answer: Array, u: float) -> str:
