@@ -201,8 +201,8 @@ class FastPath(InDialect):
     """lrp_toolbox's own sums, in its own order of roundings: z- = z - (z+ + 1e-16) - 1e-16."""
 
     def relevance(self, network: Any, rules: Any, x: Any, R: Any) -> Any:
-        [(name, layer)] = network
-        if not isinstance(rules[name], AlphaBeta) or x.ndim != 2 or not hasattr(layer, "bias"):
+        name, layer = network.layers[0]
+        if len(network) > 1 or not isinstance(rules[name], AlphaBeta) or x.ndim != 2 or not hasattr(layer, "bias"):
             return super().relevance(network, rules, x, R)
         products = x[:, :, None] * layer.weight
         bias = 0 if layer.bias is None else layer.bias

@@ -27,6 +27,8 @@ def test_what_may_be_mistaken_is_what_the_layer_has() -> None:
     grouped, square = sentences(GROUPED, IMAGES[2]), sentences(SQUARE, IMAGES[3])
     for part in ("dilation", "groups were ignored", "the stride were (1, 2), not (2, 1)"):
         assert any(part in sentence for sentence in grouped) and not any(part in sentence for sentence in square), part
+    paddings = {sentence for sentence in square if "padding" in sentence}
+    assert len(paddings) == 8 and "backwards the padding were (2, 1), not (1, 1)" in paddings
     assert "backwards the padding were (0, 0), not (1, 1)" in square and "backwards the kernel were flipped" in square
     assert sentences(Linear(np.ones((3, 2))), np.ones((2, 3))) == []
     assert sentences(AvgPool(2), np.ones((1, 1, 4, 4)))[-1] == "backwards the stride were (1, 1), not (2, 2)"

@@ -32,7 +32,8 @@ def epsilon_of(answered: Answered, u: float, at_zero: bool = False) -> float | N
     """
     def off(epsilon: float) -> float:
         """The largest difference, in roundings that are allowed; at most 1 if it fits."""
-        return max(difference(stabilised(case, epsilon, at_zero), answer) for case, answer in answered) / (ROUNDINGS * u)
+        offs = [difference(stabilised(case, epsilon, at_zero), answer) for case, answer in answered]
+        return max(offs) / (ROUNDINGS * u)
 
     if off(0.0) <= 1:
         return 0.0
