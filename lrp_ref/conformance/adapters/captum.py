@@ -15,7 +15,7 @@ from lrp_ref.conformance.adapter import Unsupported
 from lrp_ref.conformance.adapters.to_torch import to_torch
 from lrp_ref.layers import Flatten, Layer, MaxPool, ReLU, Tanh
 from lrp_ref.network import Network
-from lrp_ref.rules import AlphaBeta, Epsilon, Gamma, Pass, Rule, Winner, ZPlus
+from lrp_ref.rules import AlphaBeta, Epsilon, Flat, Gamma, Pass, Rule, Winner, WSquare, ZBox, ZPlus
 
 
 class Captum:
@@ -30,13 +30,12 @@ class Captum:
             if (rule := their(rules[name], layer)) is not None:
                 part.rule = rule
         model = torch.nn.ModuleList(part for part in parts if not isinstance(part, torch.nn.Flatten))
-
         def score(x: Any) -> Any:
             """1 with the gradient R: captum begins with the gradient of a score and ends by multiplying by it."""
             for part in parts:   # a Flatten is called but not in the model, for captum refuses modules of that kind
                 x = part(x)
-            total = (given * x).flatten(1).sum(1)
-            return total - total.detach() + 1
+            zero = (x - x.detach()).flatten(1)
+            return torch.stack([r.dot(z) for r, z in zip(given.flatten(1), zero, strict=True)]) + 1
         model.forward = score
         return LRP(model).attribute(torch.from_numpy(x.copy()).requires_grad_()).detach()
 
@@ -57,4 +56,5 @@ def their(rule: Rule, layer: Layer) -> Any:
         case (ZPlus() | AlphaBeta(beta=0)), _:
             return theirs.Alpha1_Beta0_Rule()
     raise Unsupported(f"captum has no rule for {type(rule).__name__} on {type(layer).__name__}",
-                      "https://github.com/meta-pytorch/captum/issues/485")
+                      "https://github.com/meta-pytorch/captum/issues/485"
+                      if isinstance(rule, AlphaBeta | Flat | WSquare | ZBox) else "")
