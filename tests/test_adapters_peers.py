@@ -65,16 +65,17 @@ def distance(got, wanted):
 IMAGES, VECTORS, ROWS = (2, 3, 7, 8), (4, 5), (2, 6, 5)
 LAYERS = {
     "Linear": (lambda: Linear(halves(5, 4), halves(4)), VECTORS),
+    "Linear, its weight backwards": (lambda: Linear(halves(5, 4)[::-1]), VECTORS),
     "Linear on rows, no bias": (lambda: Linear(halves(5, 4)), ROWS),
     "Conv2D, stride": (lambda: Conv2D(halves(4, 3, 3, 2), halves(4), (2, 3)), IMAGES),
     "Conv2D, padding": (lambda: Conv2D(halves(4, 3, 2, 3), halves(4), (1, 2), (1, 2)), IMAGES),
     "Conv2D, groups": (lambda: Conv2D(halves(6, 1, 2, 2), None, groups=3), IMAGES),
     "Conv2D, dilation": (lambda: Conv2D(halves(2, 3, 3, 2), None, 1, (2, 1), (2, 3)), IMAGES),
     "MaxPool": (lambda: MaxPool((2, 3), (2, 1), (1, 0)), IMAGES),
-    "MaxPool, ceil": (lambda: MaxPool(3, (2, 3), 1, ceil=True), IMAGES),
+    "MaxPool, ceil": (lambda: MaxPool((2, 3), 3, (0, 1), ceil=True), IMAGES),
     "MaxPool, a window that would begin outside": (lambda: MaxPool(2, 3, 1, ceil=True), IMAGES),
     "AvgPool": (lambda: AvgPool((2, 4), 2, 1), IMAGES),
-    "AvgPool, ceil": (lambda: AvgPool((3, 2), (3, 2), 1, ceil=True), IMAGES),
+    "AvgPool, ceil": (lambda: AvgPool((4, 3), (3, 2), (1, 0), ceil=True), IMAGES),   # the last rows: 2 in, 1 padded
     "AvgPool, padding left out": (lambda: AvgPool(3, (2, 1), 1, ceil=True, count_pad=False), IMAGES),
     "SumPool": (lambda: SumPool((2, 3), (1, 2)), IMAGES),
     "SumPool, scaled": (lambda: SumPool(2, scale=0.3), IMAGES),
