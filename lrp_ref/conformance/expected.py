@@ -21,7 +21,7 @@ from lrp_ref.arrays import Array, convert_numbers, ones_like, same
 from lrp_ref.checks.bounds import raised
 from lrp_ref.checks.compared import SIGMAS, distance
 from lrp_ref.checks.exact import GuardedFraction, settled
-from lrp_ref.checks.monte_carlo import RUNS, monte_carlo
+from lrp_ref.checks.monte_carlo import RUNS, even, noisy_layer, noisy_step
 from lrp_ref.checks.radius import Ball, origin_at, step_radius
 from lrp_ref.checks.rounding import FLOAT64, V, arithmetic, source, upward
 from lrp_ref.conformance.case import Case
@@ -150,10 +150,23 @@ def bounded(network: Network, rules: Rules, x: Array, R: Array, u: float, value:
 
 
 def spread(network: Network, rules: Rules, x: Array, R: Array, u: float) -> Array:
-    """sigma of R_0 from one run of Monte-Carlo arithmetic on RUNS copies of the samples: the same, and much faster."""
-    copies = [np.tile(array, (RUNS, *(1,) * (array.ndim - 1))) for array in (x, R)]
-    errors = monte_carlo(network, copies[0], rules, copies[1], u, runs=1)[network.names[0]]
-    return np.sqrt((errors.reshape(RUNS, *x.shape) ** 2).mean(axis=0))
+    """sigma of R_0: the root mean square error of as many runs of Monte-Carlo arithmetic, all at once as one batch.
+
+    As checks.monte_carlo has it, but where a layer computes its weights from its input (posteriors, kernels, norms) they
+    have errors too: those that an input off by u would give them.
+    """
+    rng, centre = np.random.default_rng(0), run(network, rules, x, R)
+    xs, R = [copies(x)], copies(R)
+    for _, layer in network:
+        xs.append(noisy_layer(layer, xs[-1], u, rng))
+    for (name, layer), a in reversed(list(zip(network, xs))):
+        R = noisy_step(rules[name], layer, even(a, u, rng) if source(layer).unknown else a, R, u, rng)
+    errors = R.reshape(RUNS, *x.shape) - centre
+    return np.nan_to_num(np.sqrt((errors**2).mean(axis=0)), nan=np.inf)
+
+
+def copies(x: Array) -> Array:
+    return np.tile(x, (RUNS, *(1,) * (x.ndim - 1)))
 
 
 def certain(network: Network, x: Array, u: float) -> list[Ball] | None:
