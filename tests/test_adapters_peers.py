@@ -174,6 +174,22 @@ def test_a_batch_is_its_images_alone(name):
 
 
 @pytest.mark.parametrize("name", ON_CONVOLUTIONS)
+def test_an_adapter_leaves_torch_the_threads_that_it_had(name):
+    seen = []
+    network = Network([("fc", Linear(halves(5, 4)))])
+    torch.set_num_threads(2)
+    try:
+        hook = torch.nn.modules.module.register_module_forward_hook(lambda *_: seen.append(torch.get_num_threads()))
+        find(name).relevance(network, {"fc": Epsilon(0.25)}, halves(3, 5), halves(3, 4))
+        with pytest.raises(Unsupported):
+            find(name).relevance(network, {"fc": Winner()}, halves(3, 5), halves(3, 4))
+        assert torch.get_num_threads() == 2 and set(seen) == {1}
+    finally:
+        hook.remove()
+        torch.set_num_threads(1)
+
+
+@pytest.mark.parametrize("name", ON_CONVOLUTIONS)
 def test_float32_stays_float32(name):
     rules = assign(NETWORK, {Linear: Epsilon(0.25)})
     got = find(name).relevance(NETWORK.astype(np.float32), rules, X.astype(np.float32), R.astype(np.float32))
