@@ -51,7 +51,8 @@ def cases() -> list[Case]:
     wide = layer([[4097], [-1]], "0")   # 4097 * 4097 - 16785408 = 1, and 4097 * 4097 takes 25 bits
     rules = {"fc1": Gamma(F(1, 4)), "fc2": Epsilon(F(1, 4))}
     return [
-        one("plain", Epsilon(F(1, 4)), layer([[1, 2, -1], [3, -1, 2]], "1/2 1 -1"), row("2 -1"), row("3 -5 7"), **ABOUT),
+        one("plain", Epsilon(F(1, 4)), layer([[1, 2, -1], [3, -1, 2]], "1/2 1 -1"), row("2 -1"), row("3 -5 7"),
+            **ABOUT),
         one("minus", Epsilon(F(1, 10)), layer([[1], [2]], "-9/2"), row("1 1"), row("-3/2"), level="convention",
             either=[Other("epsilon_sign", "none", lxt.Epsilon(F(1, 10)))], flags=["SIGN"], **ABOUT),
         one("zero", Epsilon(F(1, 10)), layer([[1], [-1]], "0"), row("1 1"), row("1"), level="convention",

@@ -18,6 +18,7 @@ from lrp_ref.conformance import command, report
 from lrp_ref.conformance.detect import Finding
 from lrp_ref.conformance.dialects import Conventions
 from lrp_ref.conformance.failures import cause, failures
+from lrp_ref.conformance.outcome import STATUSES
 from lrp_ref.conformance.questions import TITLES
 from lrp_ref.conformance.run import run
 
@@ -45,7 +46,7 @@ def test_an_implementation_without_failures_ends_with_0(capsys: pytest.CaptureFi
     assert (code, err) == (0, "")
     assert out.startswith("right 1.2, float64, on 13 cases of the vectors 1.0 (0123456789ab)\n\nrule       layer")
     assert re.search(r"^all +13 +- +- +- +- +13$", out, re.MULTILINE)
-    assert re.search(r"^13 passed, 0 loose, 0 undetermined, 0 unsupported, 0 failed, of 13, in \d+ s$", out, re.MULTILINE)
+    assert re.search(r"\n13 passed, 0 loose, 0 undetermined, 0 unsupported, 0 failed, of 13, in \d+ s\n$", out)
 
 
 def test_a_failure_ends_with_1(capsys: pytest.CaptureFixture[str]) -> None:
@@ -61,10 +62,12 @@ def test_what_is_undetermined_or_unsupported_is_no_failure(capsys: pytest.Captur
 def test_a_broken_adapter_ends_with_2_and_says_how(capsys: pytest.CaptureFixture[str]) -> None:
     code, out, err = conform(capsys, "small_suite:Zero", "--json")
     assert (code, out) == (2, "")
-    assert err.startswith("lrp-ref: error: broken adapter: zero: all relevance is 0, needed [[-5.0,") and err.count("\n") == 1
+    assert err.startswith("lrp-ref: error: broken adapter: zero: all relevance is 0, needed [[-5.0,")
+    assert err.count("\n") == 1
 
 
-def test_a_run_of_too_few_cases_ends_with_2(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_run_of_too_few_cases_ends_with_2(capsys: pytest.CaptureFixture[str],
+                                            monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(command, "load", lambda: replace(SUITE, count=353))
     code, _, err = conform(capsys, "small_suite:Right")
     assert code == 2 and "13 cases ran, and the manifest promises 353" in err
@@ -77,7 +80,7 @@ def test_a_run_of_too_few_cases_ends_with_2(capsys: pytest.CaptureFixture[str], 
     (["small_suite:Right", "--report", "nowhere/page.html"], "cannot write nowhere/page.html: folder "),
     (["small_suite:Right", "--rule", "Epsilom"], "got --rule Epsilom, which no case of the vectors has: did you mean"),
     (["small_suite:Right", "--expect", "nowhere.txt"], "[Errno 2] No such file or directory: 'nowhere.txt'"),
-    (["small_suite:Wright"], "got the adapter small_suite:Wright, but small_suite has no Wright: did you mean 'Right'?"),
+    (["small_suite:Wright"], "got the adapter small_suite:Wright, but small_suite has no Wright: did you mean "),
 ])
 def test_what_is_wrong_is_said_in_one_line(arguments: list[str], message: str,
                                            capsys: pytest.CaptureFixture[str]) -> None:
@@ -89,8 +92,7 @@ def test_what_is_wrong_is_said_in_one_line(arguments: list[str], message: str,
 
 
 def test_the_table_counts_and_layers_that_fare_alike_share_a_row() -> None:
-    rows = [{"rule": rule, "layer": layer, **dict.fromkeys(("passed", "loose", "undetermined", "unsupported", "failed"), 0),
-             status: count, "count": count} for rule, layer, status, count in (
+    rows = [{"rule": rule, "layer": layer, **dict.fromkeys(STATUSES, 0), status: count, "count": count} for rule, layer, status, count in (
                  ("Flat", "Conv2D", "passed", 3), ("Flat", "Linear", "failed", 2), ("Flat", "ReLU", "passed", 4))]
     counts = {"passed": 7, "loose": 0, "undetermined": 0, "unsupported": 0, "failed": 2}
     lines = report.table({"matrix": rows, "counts": counts, "vectors": {"count": 9}})
@@ -131,9 +133,10 @@ def test_conventions_are_marked_where_they_depart(capsys: pytest.CaptureFixture[
 def test_one_case_is_shown_in_full(capsys: pytest.CaptureFixture[str]) -> None:
     code, out, _ = conform(capsys, "dialect:lxt", "--case", ID["minus"])
     assert code == 1
-    assert out.startswith(f"{ID['minus']} (convention; Eq. 1)\nTold in the test.\n\nlayer linear: Linear, Epsilon(1/10)\n"
-                          "  weight = [[1], [2]]\n  bias = [-9/2]\nx = [[1, 1]]\nR = [[-3/2]]\n"
-                          "expected = [[15/16, 15/8]]\nepsilon_sign = none: [[1.0714285714285714, 2.1428571428571428]]\n"
+    assert out.startswith(f"{ID['minus']} (convention; Eq. 1)\nTold in the test.\n\n"
+                          "layer linear: Linear, Epsilon(1/10)\n  weight = [[1], [2]]\n  bias = [-9/2]\nx = [[1, 1]]\nR = [[-3/2]]\n"
+                          "expected = [[15/16, 15/8]]\n"
+                          "epsilon_sign = none: [[1.0714285714285714, 2.1428571428571428]]\n"
                           "got = [[1.0714285714285714, 2.1428571428571428]]\n"
                           "failed (epsilon_sign = none): at (0, 0): got 1.07142857, needed 0.9375, error over bound ")
     assert "1 case failed, for 1 cause" in out
@@ -179,8 +182,8 @@ def test_json_has_what_a_page_needs(partial: dict[str, Any]) -> None:
 def test_json_of_conventions_says_value_canonical_and_evidence() -> None:
     facts = report.facts(run(small_suite.SquaredBias(), SUITE))
     entry = next(one for one in facts["conventions"] if one["question"] == "bias_w_square")
-    assert entry == {"question": "bias_w_square", "title": "bias in w-square", "value": "squared", "canonical": "left out",
-                     "declared": False, "known": ["zennit"], "evidence": [ID["squared"]]}
+    assert entry == {"question": "bias_w_square", "title": "bias in w-square", "value": "squared",
+                     "canonical": "left out", "declared": False, "known": ["zennit"], "evidence": [ID["squared"]]}
     (failure,) = facts["failures"]
     assert failure["convention"] == {"question": "bias_w_square", "value": "squared"}
     assert failure["worst"]["index"] == [0, 1] and failure["worst"]["error"] > failure["worst"]["bound"] > 0
@@ -212,7 +215,8 @@ def test_the_first_wrong_layer_of_a_network_is_named() -> None:
 
     found = {one["id"]: one for one in report.facts(run(WrongGamma(), SUITE))["failures"]}
     assert found.keys() == {ID["whole"], ID["rounded"]}
-    assert found[ID["whole"]]["first"] == {"layer": "fc1", "rule": "Gamma(1/4)"} and found[ID["whole"]]["layer"] == "network"
+    assert found[ID["whole"]]["first"] == {"layer": "fc1", "rule": "Gamma(1/4)"}
+    assert found[ID["whole"]]["layer"] == "network"
 
 
 def test_an_undeclared_stabiliser_is_the_cause_that_is_named() -> None:
@@ -243,7 +247,8 @@ def test_an_outcome_as_expected_ends_with_0(capsys: pytest.CaptureFixture[str], 
 def test_a_stale_line_ends_with_1(capsys: pytest.CaptureFixture[str], expected: Path) -> None:
     code, out, _ = conform(capsys, "small_suite:Right", "--expect", str(expected / "partial.txt"))
     assert code == 1 and out.endswith(f"\n\n2 not as expected\n{ID['split']}: passed, expected unsupported: line 1 is "
-                                      f"stale, delete it\n{ID['even']}: passed, expected failed: line 2 is stale, delete it\n")
+                                      f"stale, delete it\n{ID['even']}: passed, expected failed: line 2 is stale, "
+                                      "delete it\n")
     code, out, _ = conform(capsys, "small_suite:Right", "--json", "--expect", str(expected / "partial.txt"))
     assert code == 1 and len(json.loads(out)["unexpected"]) == 2
 
@@ -296,8 +301,8 @@ def test_comparisons_have_an_expectation_for_each(capsys: pytest.CaptureFixture[
     assert code == 0 and out.endswith("all as expected\n")
     (expected / "right.txt").write_text(f"{ID['plain']} failed\n", encoding="utf-8")
     code, out, _ = conform(capsys, *arguments, name="compare")
-    assert code == 1 and out.endswith(f"1 not as expected\nright: {ID['plain']}: passed, expected failed: line 1 is stale, "
-                                      "delete it\n")
+    assert code == 1 and out.endswith(f"1 not as expected\nright: {ID['plain']}: passed, expected failed: line 1 is "
+                                      "stale, delete it\n")
 
 
 def test_two_adapters_of_one_name_are_refused(capsys: pytest.CaptureFixture[str]) -> None:

@@ -9,10 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from copy import copy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from fractions import Fraction
 from functools import cache
+from math import inf
 from typing import Any
 
 import numpy as np
@@ -34,6 +35,8 @@ from lrp_ref.relevance import hand_down
 from lrp_ref.rules import Epsilon, Flat, Gamma, Pass, Rule, Share, Term, Winner, WSquare
 
 AVERAGES = (AvgPool, AdaptiveAvgPool, SumPool)
+COMPUTED = 4   # roundings
+BATCHES = 8   # in which runs are made, each with computed weights of its own
 MOVED = 8   # denominators of the vectors are 1/8 or more (make), so that a stabiliser moves a row by 8 of it
 
 Rules = Mapping[str, Rule]
@@ -150,23 +153,44 @@ def bounded(network: Network, rules: Rules, x: Array, R: Array, u: float, value:
 
 
 def spread(network: Network, rules: Rules, x: Array, R: Array, u: float) -> Array:
-    """sigma of R_0: the root mean square error of as many runs of Monte-Carlo arithmetic, all at once as one batch.
+    """sigma of R_0: the root mean square error of RUNS runs of Monte-Carlo arithmetic, many at once as one batch.
 
-    As checks.monte_carlo has it, but where a layer computes its weights from its input (posteriors, kernels, norms) they
-    have errors too: those that an input off by u would give them.
+    As checks.monte_carlo has it, but where a layer computes its weights from its input (posteriors, kernels, norms)
+    they have errors too: those that an input and numbers of the layer off by 4 u would give them, u for each rounding
+    that a transcendental function counts for (checks.rounding).
     """
     rng, centre = np.random.default_rng(0), run(network, rules, x, R)
-    xs, R = [copies(x)], copies(R)
-    for _, layer in network:
-        xs.append(noisy_layer(layer, xs[-1], u, rng))
-    for (name, layer), a in reversed(list(zip(network, xs))):
-        R = noisy_step(rules[name], layer, even(a, u, rng) if source(layer).unknown else a, R, u, rng)
-    errors = R.reshape(RUNS, *x.shape) - centre
-    return np.nan_to_num(np.sqrt((errors**2).mean(axis=0)), nan=np.inf)
+    batches = BATCHES if any(computes(layer) for _, layer in network) else 1
+    errors = [noisy_run(network, rules, copies(x, RUNS // batches), copies(R, RUNS // batches), u, rng)
+              .reshape(-1, *x.shape) - centre for _ in range(batches)]
+    return np.nan_to_num(np.sqrt((np.concatenate(errors) ** 2).mean(axis=0)), nan=np.inf)
 
 
-def copies(x: Array) -> Array:
-    return np.tile(x, (RUNS, *(1,) * (x.ndim - 1)))
+def noisy_run(network: Network, rules: Rules, x: Array, R: Array, u: float, rng: np.random.Generator) -> Array:
+    """R_0 with rounding errors, layers off by some u where their weights are computed."""
+    xs, layers = [x], []
+    for name, layer in network:
+        computed = computes(layer)
+        layers.append((name, computed, shaken(layer, COMPUTED * u, rng) if computed else layer))
+        xs.append(noisy_layer(layers[-1][2], xs[-1], u, rng))
+    for (name, computed, layer), a in reversed(list(zip(layers, xs))):
+        R = noisy_step(rules[name], layer, even(a, COMPUTED * u, rng) if computed else a, R, u, rng)
+    return R
+
+
+def computes(layer: Layer) -> bool:
+    """Whether the layer's weights are computed from its input, and not by comparisons alone."""
+    return bool(source(layer).unknown) and getattr(layer, "p", None) != inf
+
+
+def shaken(layer: Layer, u: float, rng: np.random.Generator) -> Layer:
+    """The layer with its numbers off by u; what covers what is as it is."""
+    own = {name: even(values, u, rng) for name, values in layer.arrays().items() if name != "regions"}
+    return replace(layer, **own) if own else layer  # type: ignore[type-var]
+
+
+def copies(x: Array, count: int) -> Array:
+    return np.tile(x, (count, *(1,) * (x.ndim - 1)))
 
 
 def certain(network: Network, x: Array, u: float) -> list[Ball] | None:

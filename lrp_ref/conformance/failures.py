@@ -15,7 +15,7 @@ from lrp_ref.conformance.detect import Finding
 from lrp_ref.conformance.dialects import CANONICAL
 from lrp_ref.conformance.expected import expected, right_at
 from lrp_ref.conformance.known import issues, known
-from lrp_ref.conformance.outcome import NUMBERS, Outcome, ask, judged, status
+from lrp_ref.conformance.outcome import NUMBERS, REFUSE, Outcome, ask, judged, status
 from lrp_ref.conformance.run import Run, Watch, place
 from lrp_ref.conformance.shrink import NoCounterexample, shrink
 from lrp_ref.network import Network
@@ -49,7 +49,7 @@ def cause(failure: Facts) -> str:
     if failure["convention"]:
         return f"{failure['convention']['question']} {failure['convention']['value']}"
     if failure["worst"] is None:
-        return str(failure["reason"])
+        return REFUSE if failure["reason"].startswith(REFUSE) else str(failure["reason"])
     if failure["looks_like"]:
         return str(failure["looks_like"].partition("; ")[0].partition(", at ")[0])
     first = failure["first"] or failure

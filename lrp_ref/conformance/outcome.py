@@ -23,6 +23,7 @@ from lrp_ref.rules import Rule
 
 STATUSES = ("passed", "loose", "undetermined", "unsupported", "failed")
 NUMBERS: dict[float, type] = {2.0**-53: np.float64, 2.0**-24: np.float32}
+REFUSE = "answered, and must refuse"
 Want = Callable[[Case], Sequence[Expected]]
 
 
@@ -99,10 +100,10 @@ def outcome(adapter: Adapter, case: Case, want: Want) -> Outcome:
     except Exception as error:
         if case.level == "negative":
             return ended("passed", f"refused: {one_line(error)}")
-        open_ = any(np.isinf(one.radius).any() for one in want(case))   # of what its format cannot hold nothing is known
-        return ended("undetermined" if open_ else "failed", f"raised {one_line(error)}")
+        beyond = any(np.isinf(one.radius).any() for one in want(case))   # what the format holds: nothing is known
+        return ended("undetermined" if beyond else "failed", f"raised {one_line(error)}")
     if case.level == "negative":
-        return ended("failed", f"answered, and must refuse: {case.error}", answer=answer)
+        return ended("failed", f"{REFUSE}: {case.error}", answer=answer)
     if answer.shape != case.x.shape:
         return ended("failed", f"returned relevance of shape {answer.shape} for an x of shape {case.x.shape}",
                      answer=answer)
