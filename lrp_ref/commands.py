@@ -41,7 +41,7 @@ def run(options: Namespace, watch: Watch) -> str:
     commands: dict[str, Callable[[Namespace, Watch], str]] = {
         "explain": explain_command, "figure": figure_command, "demo": demo_command, "models": models_command,
         "layers": layers_command, "evaluate": evaluate_command, "selfcheck": selfcheck_command,
-        "vectors": vectors_command,
+        "vectors": vectors_command, "conform": conform_command, "compare": compare_command,
     }
     return commands[options.command](options, watch)
 
@@ -183,3 +183,15 @@ def vectors_command(options: Namespace, watch: Watch) -> str:
     from lrp_ref.conformance import vectors_command
 
     return vectors_command.vectors_command(options, watch)
+
+
+def conform_command(options: Namespace, watch: Watch) -> str:
+    from lrp_ref.conformance import command
+
+    return command.conform(options, watch)
+
+
+def compare_command(options: Namespace, watch: Watch) -> str:
+    from lrp_ref.conformance import command
+
+    return command.compare(options, watch)

@@ -15,6 +15,8 @@ pixels, layer by layer, and account for every bit of it."""
 KNOWS = """The bundled models, a CNN and a Fisher-vector pipeline, know six textures (brick, grass, gravel, cat, text,
 stars), seen in grey at 128 x 128. They show how LRP works and have nothing to say about other photographs: for your
 own, bring your own model (--model FILE; see lrp_ref.save_model, lrp_ref.convert.from_torch and from_sklearn)."""
+ADAPTERS = """zennit, captum, toolbox:FOLDER, package.module:Name, lrp_ref, or dialect:NAME (lrp_ref and dialects also
+with :float32 at the end)"""
 
 
 class Parser(argparse.ArgumentParser):
@@ -110,6 +112,31 @@ def parser() -> argparse.ArgumentParser:
     new.add_argument("--full", action="store_true", help="more seeds and a network as deep as VGG-16: some minutes")
     json(new)
 
+    new = command("conform", "Hold an implementation of LRP to the vectors. Which rules on which layers agree with "
+                  "exact arithmetic, which conventions its numbers follow, and for what fails the layer, the worst number, "
+                  "a small counterexample and the command that repeats it. The program ends with 1 where a case failed, "
+                  "with 2 where the adapter is broken.")
+    new.add_argument("adapter", nargs="?", metavar="ADAPTER", help=ADAPTERS)
+    new.add_argument("--exec", metavar="COMMAND",
+                     help="a program in any language instead, which reads and writes lines of JSON")
+    new.add_argument("--case", action="append", default=[], metavar="ID",
+                     help="this case alone, in full; may be given several times")
+    new.add_argument("--rule", metavar="NAME", help="only the cases of a rule, such as AlphaBeta")
+    new.add_argument("--layer", metavar="KIND", help="only those on a layer, such as Conv2D, or on a whole network")
+    new.add_argument("--level", metavar="LEVEL", help="only those that are required, convention, stress or negative")
+    new.add_argument("--expect", metavar="FILE",
+                     help="lines `id status issue-url` of what does not pass: the program ends with 0 where all is as "
+                     "expected, with 1 where anything is not, or a line is stale")
+    reported(new)
+
+    new = command("compare", "Hold several implementations of LRP to the vectors, side by side. Rules by layers, "
+                  "conventions, and every case on which they differ. The program ends with 1 where a case failed, with "
+                  "2 where an adapter is broken.")
+    new.add_argument("adapters", nargs="+", metavar="ADAPTER", help=ADAPTERS)
+    new.add_argument("--expect", metavar="FOLDER",
+                     help="a folder with a file NAME.txt for every implementation, as conform --expect takes it")
+    reported(new)
+
     new = command("vectors", "The cases that implementations are held to. lint: look for faults in them; regenerate: "
                   "make them anew, and --check that they are the files that are here; export: write them, with their "
                   "schemas and a description, into a new folder or .zip, for programs in other languages.")
@@ -142,6 +169,12 @@ def how(new: argparse.ArgumentParser) -> None:
                      help="strongest colour at this percentile of |relevance| (default: 100, the largest)")
     new.add_argument("--colours", default="paper", choices=("paper", "safe"),
                      help="the paper's colours, or ones for every colour vision")
+
+
+def reported(new: argparse.ArgumentParser) -> None:
+    """Options that say where a report goes."""
+    new.add_argument("--report", metavar="FILE.html", help="write one page of HTML that needs nothing else")
+    json(new)
 
 
 def size(new: argparse.ArgumentParser) -> None:

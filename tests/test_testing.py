@@ -79,7 +79,8 @@ CASES: dict[str, Case] = {
     "D1b, z = 0": (linear([1, -1]), Epsilon(0.1), [1, 1], 1, [10, -10], [
         ([-10, 10], "sign(0) = -1"), ([1, -1], "z = 0 were not divided by"),
         ([1e16, -1e16], "z had a stabiliser of 1e-16")]),
-    "D1c, the pole": (linear([1]), Epsilon(0.5), [-0.5], 1, [0.5], [([-np.inf], "")]),
+    "D1c, the pole": (linear([1]), Epsilon(0.5), [-0.5], 1, [0.5], [
+        ([-np.inf], "something were divided by 0: 1 of 1 numbers are not finite")]),
     "D2, a negative bias": (linear([1, 2], -4.5), ZPlus(), [1, 1], -1.5, [-0.5, -1], [
         ([1, 2], "the whole bias stood in every denominator")]),
     "D2b, and z+ + b = 0": (linear([1, -1], -1), ZPlus(), [1, 1], -1, [-1, 0], [

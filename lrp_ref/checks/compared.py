@@ -9,8 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from lrp_ref.arrays import Array
+from lrp_ref.arrays import Array, same
 from lrp_ref.checks.bounds import raised, start_ball
+from lrp_ref.checks.faults import at_a_glance, off, rounded_to_float32
 from lrp_ref.checks.looks_like import BOTH, GUARDED, alternatives
 from lrp_ref.checks.monte_carlo import monte_carlo
 from lrp_ref.checks.radius import Ball, one_layer
@@ -19,7 +20,7 @@ from lrp_ref.layers import Layer
 from lrp_ref.linear_map import LinearMap
 from lrp_ref.network import Network
 from lrp_ref.relevance import hand_down, start, step
-from lrp_ref.rules import Flat, Pass, Rule
+from lrp_ref.rules import Flat, Pass, Rule, WSquare
 
 SIGMAS = 6
 VERDICTS = ("exact", "pass", "loose", "fail", "undetermined")
@@ -189,40 +190,109 @@ class Task:
         return Compared(what, actual, one.value, one.radius, one.exact, sigma)
 
     def looks_like(self, what: str, actual: Any) -> str:
-        """The convention that explains the layer's relevance, or the image's; it must explain it better than none."""
+        """The fault or convention that explains the layer's relevance, or the image's, better than none does."""
         name = what.removeprefix("layer ")
         if name not in self.network.names:
-            return self.whole_looks_like(numbers(actual, "the relevance"))
-        if isinstance(actual, Mapping):
-            got, R = self.given(actual, name), self.above(name, actual).value
+            got = numbers(actual, "the relevance")
+            names, R = self.network.names, self.start()
         else:
-            got, R = numbers(actual, "the relevance"), self.R.value
+            whole = not isinstance(actual, Mapping)
+            got, R = (numbers(actual, "the relevance"), self.R.value) if whole else (
+                self.given(actual, name), self.above(name, actual).value)
+            names = (name,)
+        sentence = next(filter(None, self.explained(got, names, R)), "")
+        if sentence:
+            return f"it looks as if {sentence}"
+        return "" if len(names) == 1 else (
+            f"give {{layer: relevance of its input}} to see at which of {', '.join(names)} it begins")
+
+    def explained(self, got: Array, names: Sequence[str], R: Array) -> Iterator[str]:
+        """What may explain the relevance of the lowest of the layers, from R above the highest: the likeliest first."""
+        yield self.single(got, names, R)
+        if len(names) == 1:
+            yield self.convention(names[0], got, R)
+        yield at_a_glance(got, self.right(names, R))
+        yield self.times_input(got, names, R)
+        if len(names) == 1:
+            yield self.less_precise(names[0], got, R)
+        else:
+            yield self.whole_convention(got)
+
+    def start(self) -> Array:
+        return start(self.network(self.x), self.target)
+
+    def single(self, got: Array, names: Sequence[str], R: Array) -> str:
+        """Whether the numbers are float32's, where the implementation's are said to be float64's."""
+        single = self.u < 2.0**-24 and rounded_to_float32(got, self.right(names, R))
+        return "it were computed in float32" if single else ""
+
+    def right(self, names: Sequence[str], R: Array) -> Array:
+        """Relevance of the lowest of the layers, from R above the highest."""
+        return self.through(names, R, lambda name, a, R: self.as_if(name, a, R))
+
+    def times_input(self, got: Array, names: Sequence[str], R: Array) -> str:
+        def gradient(name: str, a: Array, R: Array) -> Array:
+            a, m = self.layer(name).linearize(a)
+            return m.transpose(R + np.zeros(m(a).shape), same, a.shape)
+
+        wanted = self.through(names, R, gradient) * self.inputs[names[0]].value
+        near = off(got, wanted) <= min(self.u**0.5, off(got, self.right(names, R)) / 2)
+        return "relevance were the gradient times the input" if near else ""
+
+    def through(self, names: Sequence[str], R: Array, below: Callable[[str, Array, Array], Array]) -> Array:
+        """R of the lowest of the layers, by some way to hand relevance down a layer."""
+        for name in reversed(names):
+            R = below(name, self.inputs[name].value, R)
+        return R
+
+    def less_precise(self, name: str, got: Array, R: Array) -> str:
+        """Whether float32 would have been allowed to give this, though its numbers are float64's."""
+        if self.u >= 2.0**-24:
+            return ""
+        one = one_layer(self.rules[name], self.layer(name), self.inputs[name], R, 2.0**-24)
+        near = off(got, one.value) <= 2.0**-12 and bool((abs(got - one.value) <= one.radius).all())
+        return "it were computed in float32" if near else ""
+
+    def convention(self, name: str, got: Array, R: Array) -> str:
+        """The alternative at one layer that explains its relevance."""
         a = self.inputs[name].value
         found = [(distance(got, self.as_if(name, a, R, how), self.u), s) for s, how in self.sentences(name)]
-        best = max(2 * min((off for off, _ in found), default=0), 16 * self.u)   # and the first of equals
+        best = max(2 * min((far for far, _ in found), default=0), 16 * self.u)   # and the first of equals
         near = min(best, self.u**0.5, distance(got, self.as_if(name, a, R), self.u) / 2)
-        return next((f"it looks as if {sentence}" for off, sentence in found if off <= near), "")
+        return next((sentence for far, sentence in found if far <= near), "")
 
-    def whole_looks_like(self, got: Array) -> str:
+    def whole_convention(self, got: Array) -> str:
         """The same of the image's relevance: a convention at every layer that knows it, or at one."""
         hows = {name: dict(self.sentences(name)) for name in self.network.names}
 
-        def off(sentence: str, names: Sequence[str]) -> float:
-            R_0 = backwards(self, lambda name, a, R: self.as_if(
-                name, a, R, hows[name].get(sentence) if name in names else None))
-            return distance(got, R_0, self.u)
+        def far(hows: Mapping[str, tuple[Rule, LinearMap]]) -> float:
+            return distance(got, backwards(self, lambda name, a, R: self.as_if(name, a, R, hows.get(name))), self.u)
 
-        near = min(self.u**0.5, off("", ()) / 2)
+        near = min(self.u**0.5, far({}) / 2)
+        for sentence, others in self.cut_higher():
+            if far(others) <= near:
+                return sentence
         for sentence in dict.fromkeys(s for name in hows for s in hows[name]):
             if BOTH in sentence:   # two conventions at once: a search through them all would take minutes
                 continue
-            having = [name for name in hows if sentence in hows[name]]
-            if len(having) > 1 and off(sentence, having) <= near:
-                return f"it looks as if {sentence}, at {', '.join(having)}"
+            having = {name: hows[name][sentence] for name in hows if sentence in hows[name]}
+            if len(having) > 1 and far(having) <= near:
+                return f"{sentence}, at {', '.join(having)}"
             for name in having if GUARDED not in sentence else []:
-                if off(sentence, [name]) <= near:
-                    return f"it looks as if {sentence}, at layer {name}"
-        return f"give {{layer: relevance of its input}} to see at which of {', '.join(hows)} it begins"
+                if far({name: having[name]}) <= near:
+                    return f"{sentence}, at layer {name}"
+        return ""
+
+    def cut_higher(self) -> Iterator[tuple[str, Mapping[str, tuple[Rule, LinearMap]]]]:
+        """The same with a cut-off that reaches further up than the lowest layers' Flat or WSquare does."""
+        names = self.network.names
+        filler, others = self.rules[names[0]], {}
+        if not isinstance(filler, (Flat, WSquare)):
+            return
+        for name in names:
+            if self.rules[name] != filler:
+                others[name] = (filler, self.layer(name).linearize(self.inputs[name].value)[1])
+                yield f"the cut-off included {', '.join(others)}", dict(others)
 
     def sentences(self, name: str) -> Iterator[tuple[str, tuple[Rule, LinearMap]]]:
         a, m = self.layer(name).linearize(self.inputs[name].value)
@@ -245,10 +315,7 @@ def lifted(name: str, layer: Layer, x: Ball, u: float) -> Ball:
 
 def backwards(task: Task, below: Callable[[str, Array, Array], Array]) -> Array:
     """R_0 from R_L, by some way to hand relevance down a layer."""
-    R = start(task.network(task.x), task.target)
-    for name in reversed(task.network.names):
-        R = below(name, task.inputs[name].value, R)
-    return R
+    return task.through(task.network.names, task.start(), below)
 
 
 def distance(got: Array, other: Array, u: float) -> float:

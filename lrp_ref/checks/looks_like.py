@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from lrp_ref.arrays import Array, Function, negative, ones_like, positive, same, sign, square
+from lrp_ref.checks.windows import other_windows
 from lrp_ref.layers.conv import Convolution
 from lrp_ref.layers.pool import Pooling
 from lrp_ref.linear_map import LinearMap
@@ -54,12 +55,23 @@ def alternatives(rule: Rule, m: LinearMap, a: Array) -> Iterator[Alternative]:
     yield from first
     if m.learned:
         yield from ((f"the rule were {other}", other, m) for other in OTHERS if other != rule)
+    if len(a) > 1:
+        yield "all samples of the batch shared one denominator", Otherwise([*shared(rule, m, a)], rule.epsilon), m
+    yield from ((sentence, rule, other) for sentence, other in other_windows(m, a))
     for guard in GUARDS:
         for sentence, other, its_map in [("", rule, m), *first]:
             if not other.epsilon:
                 sentence = "" if sentence == "there were no stabiliser" else sentence
                 stabilised = Otherwise(other.shares(its_map, a), guard)
                 yield (f"{sentence}{BOTH} {guard:g}" if sentence else f"{GUARDED} {guard:g}"), stabilised, its_map
+
+
+def shared(rule: Rule, m: LinearMap, a: Array) -> Iterator[Share]:
+    """The rule's shares, every denominator summed over the samples."""
+    for share in rule.shares(m, a):
+        z = sum(m.apply(t.a, t.f) + t.b for t in share.terms)
+        first = share.terms[0]
+        yield replace(share, terms=[replace(first, b=first.b + z.sum(axis=0) - z), *share.terms[1:]])
 
 
 def conventions(rule: Rule, m: LinearMap, a: Array) -> Iterator[Alternative]:
@@ -111,6 +123,9 @@ def of_epsilon(epsilon: float, m: LinearMap, a: Array) -> Iterator[Any]:
         axes = tuple(range(1, z.ndim))
         yield ("the stabiliser were relative to z's root mean square",
                guarded(epsilon * sign(z) * np.sqrt((z * z).mean(axis=axes, keepdims=True))))
+        yield "the stabiliser were relative to z itself", guarded(epsilon * z)
+        yield ("the stabiliser were relative to the largest |z|",
+               guarded(epsilon * sign(z) * abs(z).max(axis=axes, keepdims=True)))
         yield "z = 0 were not divided by", guarded(np.where(z == 0, 1.0, epsilon * sign(z)))
         if isinstance(m, Pooling):
             yield "the stabiliser were added to the sum, not the mean", guarded(epsilon * sign(z) * m.weights[0])
@@ -136,7 +151,8 @@ def of_alpha_beta(alpha: float, beta: float, m: LinearMap, a: Array) -> Iterator
 
     for products, weights in ((True, ""), (False, "weights were split, not products")):
         kinds = [("the whole bias stood in every denominator", m.bias, m.bias),
-                 ("the bias were ignored", NOTHING, NOTHING), ("", positive(m.bias), negative(m.bias))]
+                 ("the bias were ignored", NOTHING, NOTHING), ("", positive(m.bias), negative(m.bias)),
+                 ("b+ stood in the negative sum and b- in the positive", negative(m.bias), positive(m.bias))]
         for bias, up, down in kinds:
             both = " and ".join(filter(None, (weights, bias)))
             if both and (m.bias.any() or not bias):

@@ -154,8 +154,8 @@ def added(m: LinearMap, terms: Sequence[tuple[Term, Ball]], R: Array, origin: So
 
 
 def dyadic(rule: Rule) -> bool:
-    """Whether every parameter of the rule is a float exactly (a third is not)."""
-    numbers = [n for value in vars(rule).values() for n in np.ravel(np.asarray(value, dtype=object))]
+    """Whether every parameter of the rule that its sums are made with is a float exactly (a third is not)."""
+    numbers = [n for name, value in vars(rule).items() if name != "epsilon" for n in np.ravel(np.asarray(value, dtype=object))]
     return all(n == Fraction(float(n)) for n in numbers)
 
 

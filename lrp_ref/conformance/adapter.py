@@ -27,9 +27,13 @@ class Adapter(Protocol):
     relevance      R_0, shaped like x, for the whole network; it raises Unsupported for what it does not have
     """
 
-    name: str
-    version: str
-    unit_roundoff: float
-    conventions: Mapping[str, Any]
+    @property   # read, never set: class attributes and fields of frozen dataclasses will do
+    def name(self) -> str: ...
+    @property
+    def version(self) -> str: ...
+    @property
+    def unit_roundoff(self) -> float: ...
+    @property
+    def conventions(self) -> Mapping[str, Any]: ...
 
     def relevance(self, network: Network, rules: Mapping[str, Rule], x: Array, R: Array) -> Any: ...

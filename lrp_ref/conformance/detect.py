@@ -15,7 +15,8 @@ import numpy as np
 from lrp_ref.arrays import Array
 from lrp_ref.conformance.case import Case, Either
 from lrp_ref.conformance.dialects import CANONICAL, DIALECTS, Conventions
-from lrp_ref.conformance.measure import Interval, Stabilised, format_of, intervals, meet
+from lrp_ref.conformance.make.alternatives import Stabilised
+from lrp_ref.conformance.measure import Interval, format_of, intervals, meet
 from lrp_ref.conformance.questions import phrase, stated
 from lrp_ref.conformance.vectors import Suite
 from lrp_ref.relevance import hand_down
@@ -48,7 +49,8 @@ class Finding:
 
 def detect(answers: Mapping[str, Array], suite: Suite | Iterable[Case]) -> list[Finding]:
     """The answer to every question that the suite's answered cases ask, in the order of `Conventions`."""
-    cases = [case for case in getattr(suite, "cases", suite) if case.id in answers and case.either]
+    cases = suite.cases if isinstance(suite, Suite) else suite
+    cases = [case for case in cases if case.id in answers and case.either]
     u = format_of(answers[case.id] for case in cases)
     asked = {field.name: [case for case in cases if any(row.convention == field.name for row in case.either)]
              for field in fields(Conventions)}

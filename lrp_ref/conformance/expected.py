@@ -71,13 +71,14 @@ def expected(case: Case, u: float, declared: Mapping[str, Any]) -> list[Expected
 
 
 def rounded_row(value: Array, u: float, epsilon: float, convention: tuple[str, Any]) -> Expected:
-    """Half of u's digits of the largest number: the file has the row's numbers and not its rule, so no bound is known."""
+    """A row of the case: no bound is known without its rule, so half of u's digits of its largest number are asked."""
     size = np.abs(np.where(np.isfinite(value), value, 0)).max()
     radius = np.full(value.shape, max(u**0.5, MOVED * epsilon) * size)
     return Expected(value, radius, lambda: radius / SIGMAS, convention)
 
 
-def right_at(network: Network, rules: Rules, x: Array, R: Array, u: float, declared: Mapping[str, Any]) -> list[Expected]:
+def right_at(network: Network, rules: Rules, x: Array, R: Array, u: float,
+             declared: Mapping[str, Any]) -> list[Expected]:
     """The same of any network of floats, from float64's own R_0; without the rows that cases have."""
     found = [bounded(network, rules, x, R, u)]
     for others, near in stabilised(network, rules, declared):
@@ -245,7 +246,7 @@ class Undivided(Epsilon):
 
 
 def undivided(case: Case, right: Expected) -> list[Expected]:
-    """The canonical answer, but not a number wherever 0 / 0 comes down to, where Epsilon(0) is declared to give that."""
+    """The canonical answer, but not a number wherever 0 / 0 comes down to, for those who declare that of Epsilon(0)."""
     network, _, x, R = case.task()
     rules = {name: Undivided(rule.epsilon) if isinstance(rule, Epsilon) else rule for name, rule in case.rules.items()}
     with np.errstate(all="ignore"):

@@ -7,34 +7,17 @@ that epsilon is known to within that much of |z| + epsilon: best where |z| is sm
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from fractions import Fraction
-from typing import Any
 
 import numpy as np
 
 from lrp_ref.arrays import Array
 from lrp_ref.conformance.case import Case
-from lrp_ref.linear_map import LinearMap
+from lrp_ref.conformance.make.alternatives import Stabilised
 from lrp_ref.relevance import hand_down
-from lrp_ref.rules import Rule, Share
 
 ROUNDINGS = 16   # products, sum, quotient, product: six of them in one unit of few inputs, and room for other orders
 Interval = tuple[float, float]
-
-
-@dataclass(frozen=True)
-class Stabilised(Rule):
-    """R_i of another rule, its own stabiliser replaced: z + epsilon sign z, sign 0 = +1."""
-
-    rule: Rule
-    epsilon: Any
-
-    def shares(self, m: LinearMap, a: Array) -> list[Share]:
-        return self.rule.shares(m, a)
-
-    def seen(self, m: LinearMap, a: Array) -> LinearMap:
-        return self.rule.seen(m, a)
 
 
 def intervals(case: Case, answer: Array, u: float) -> Iterator[Interval]:

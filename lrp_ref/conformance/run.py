@@ -21,12 +21,16 @@ Watch = Callable[[str], object]
 
 @dataclass(frozen=True, eq=False)
 class Run:
-    """An implementation's outcomes, in the suite's order; the suite has the cases that were asked for."""
+    """An implementation's outcomes, in the suite's order; the suite has the cases that were asked for.
+
+    command  the words of the command line that name the adapter
+    """
 
     adapter: Adapter
     suite: Suite
     outcomes: Sequence[Outcome]
     seconds: float
+    command: str
 
     @property
     def failed(self) -> list[Outcome]:
@@ -72,7 +76,7 @@ class Answers:
         return want
 
 
-def run(adapter: Adapter, suite: Suite, watch: Watch = str, answers: Answers | None = None) -> Run:
+def run(adapter: Adapter, suite: Suite, watch: Watch = str, answers: Answers | None = None, command: str = "") -> Run:
     """Every case of the suite, after the smoke test; an error where fewer ran than its manifest promises."""
     watch(f"{getattr(adapter, 'name', 'the adapter')}: smoke test")
     smoke(adapter)
@@ -83,7 +87,7 @@ def run(adapter: Adapter, suite: Suite, watch: Watch = str, answers: Answers | N
     if len(outcomes) < suite.count:
         raise ValueError(f"{len(outcomes)} cases ran, and the manifest promises {suite.count}: nothing is said about "
                          f"{adapter.name}")
-    return Run(adapter, suite, outcomes, perf_counter() - begin)
+    return Run(adapter, suite, outcomes, perf_counter() - begin, command or adapter.name)
 
 
 def selected(suite: Suite, ids: Sequence[str] = (), rule: str | None = None, layer: str | None = None,

@@ -12,7 +12,7 @@ from dataclasses import dataclass, fields, replace
 from itertools import product
 from math import prod
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -73,7 +73,7 @@ class NoCounterexample:
 
     reason: str
 
-    def __bool__(self) -> bool:
+    def __bool__(self) -> Literal[False]:
         return False
 
 
@@ -102,13 +102,13 @@ def shrink(relevance: Relevance, network: Network, rules: Rules, x: Array, R: Ar
     how = settings(max_examples=DRAWN, derandomize=True, database=None, deadline=None)
     for inputs, outputs in LEVELS:
         shapes = [shape for shape in product(range(1, inputs + 1), repeat=x.ndim) if prod(shape) == inputs]
-        drawn = strategies.composite(lambda draw: a_question(draw, strategies, network, rules, x.dtype, shapes,
-                                                                   outputs))()
+        drawn = strategies.composite(a_question)(strategies, network, rules, x.dtype, shapes, outputs)
         with nothing_left():
             try:
                 found = find(drawn, wrong, settings=how)
             except NoSuchExample:
                 continue
+        assert found is not None
         task = found.network, found.rules, found.x, found.R
         return Counterexample(*task, result(relevance(*task)), result(right(*task)[0]), len(asked))
     return NoCounterexample(f"no network of at most {INPUTS} inputs and small whole numbers goes wrong")
@@ -168,7 +168,7 @@ def a_question(draw: Draw, st: Any, network: Network, rules: Rules, number: Any,
 
 def a_layer(draw: Draw, st: Any, layer: Layer, shape: tuple[int, ...], outputs: int,
             array: Callable[..., Array]) -> Layer:
-    """A small layer of that kind on inputs of that shape, with strides, padding and groups only if the layer has them."""
+    """A small layer of that kind for inputs of that shape; it has strides, padding and groups only if the layer has."""
     def one_of(*choices: Any) -> Any:
         return draw(st.sampled_from(choices))
 

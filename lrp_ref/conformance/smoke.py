@@ -21,13 +21,17 @@ from lrp_ref.layers import Linear
 from lrp_ref.network import Network, did_you_mean
 from lrp_ref.rules import AlphaBeta, Epsilon, Gamma, Rule, WSquare, ZPlus
 
-RULES: tuple[Rule, ...] = (Epsilon(0.25), ZPlus(), Gamma(0.25), AlphaBeta(2.0, 1.0), WSquare())   # the first that it has
+RULES: tuple[Rule, ...] = (   # the first that it has
+    Epsilon(0.25), ZPlus(), Gamma(0.25), AlphaBeta(2.0, 1.0), WSquare())
 WAY = (1, 2, 0)   # input i is connected with output WAY[i]: transposed weights are not the same
 START = ((3.0, -5.0, 7.0), (-2.0, 11.0, 13.0))
 
 
 class Broken(ValueError):
     """The adapter does not do what adapters do, so that nothing is said about the implementation."""
+
+    def __init__(self, how: str) -> None:
+        super().__init__(f"broken adapter: {how}")
 
 
 def smoke(adapter: Adapter) -> None:
@@ -36,8 +40,8 @@ def smoke(adapter: Adapter) -> None:
     name = adapter.name
     number = NUMBERS[adapter.unit_roundoff]
     for factor, what in ((1, "the identity, its units in another order"), (4, "4 times that")):
-        weight = factor * np.eye(3, dtype=number)[list(WAY)]
-        R = np.array(START, dtype=number)
+        weight: Array = factor * np.eye(3, dtype=number)[list(WAY)]
+        R: Array = np.array(START, dtype=number)
         answer = first_answer(adapter, weight, R)
         if answer is None:   # it has none of these rules
             return
@@ -73,7 +77,7 @@ def described(adapter: Any) -> None:
         raise Broken(f"{adapter.name}: got unit_roundoff {adapter.unit_roundoff!r}, needed 2.0**-53 (float64) or "
                      "2.0**-24 (float32)")
     if not isinstance(adapter.conventions, Mapping):
-        raise Broken(f"{adapter.name}: got conventions {adapter.conventions!r}, needed {{question: answer}}, may be {{}}")
+        raise Broken(f"{adapter.name}: got conventions {adapter.conventions!r}, needed {{question: answer}} or {{}}")
     questions = [question.name for question in fields(Conventions)]
     for question in adapter.conventions:
         if question not in questions:

@@ -34,7 +34,8 @@ def find(text: str) -> Adapter:
     if (found := ours(text)) is not None:
         return found
     if not kind or not rest:
-        raise ValueError(f"got the adapter {text!r}, needed {did_you_mean(text, [*LIBRARIES, 'lrp_ref'])}{FORMS}")
+        near = did_you_mean(text, [*LIBRARIES, "lrp_ref"])
+        raise ValueError(f"got the adapter {text!r}, which is not known: {near}needed {FORMS}")
     return own(kind, rest)
 
 

@@ -37,7 +37,6 @@ class Captum:
                 x = part(x)
             total = (given * x).flatten(1).sum(1)
             return total - total.detach() + 1
-
         model.forward = score
         return LRP(model).attribute(torch.from_numpy(x.copy()).requires_grad_()).detach()
 

@@ -18,7 +18,8 @@ class Conventions:
     """One field per question; the defaults are the canonical answers, so that a dialect states its departures only.
 
     start             what R_L is: "score" of the target, "all scores", "one", "chosen" by the caller (D15d)
-    epsilon           what epsilon does to z: "added" or "clipped" (z is no smaller than epsilon) (D1)
+    epsilon           what epsilon does to z: "added", "clipped" (z is no smaller than epsilon), or "scaled" by the root
+                      mean square of z and added (D1)
     epsilon_sign      the sign that epsilon takes: "z" or "none", which has a pole at z = -epsilon (D1, D1c)
     sign_of_zero      +1 or -1; 0: a z of 0 is not divided by at all (D1b); None where epsilon has no sign
     default_epsilon   of the epsilon rule where none is given
@@ -27,11 +28,12 @@ class Conventions:
     pool_epsilon      what epsilon is added to in an averaging or summing pool: its "output" or the "sum" (D11)
     bias_epsilon      "kept" in the denominator, "left out" (D1)
     bias_alpha_beta   "split" by sign, "whole" in both denominators, "left out" (D2)
-    split             what alpha-beta and z+ split by sign: "products" or "weights" (D3)
+    split             what alpha-beta and z+ split by sign: "products", "weights" (D3), or inputs and weights, each of
+                      the four "quadrants" with a sum of its own (D17)
     alpha_beta        "difference": alpha - beta = 1 (beta >= 0), "sum": alpha + beta = 1
     small_negative    the negative sum: "own" products, or "difference" z - z+ which cancels (D7)
     gamma             "general", "weights" (w + gamma w+), "squares" (w + gamma w+ w+) (D8, D8b)
-    bias_gamma        "raised" as the weights are, or "kept" as it is (D8)
+    bias_gamma        "raised" as the weights are, "kept" as it is, "left out" (D8, D9)
     bias_w_square     "left out" or "squared" (D4)
     bias_z_box        "cancels" or "positive" (b+ stays in the denominator) (D6)
     flat              what an input gets of R: 1 over the inputs "inside" the image, over the "window" (of all

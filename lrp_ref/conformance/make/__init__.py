@@ -11,12 +11,12 @@ from types import ModuleType
 from typing import Any
 
 from lrp_ref.conformance.case import Case, to_json
-from lrp_ref.conformance.make import grid
+from lrp_ref.conformance.make import asked, disagreements, edges, grid
 from lrp_ref.conformance.make.notes import NOTES, RECORDS
 from lrp_ref.conformance.vectors import FORMAT, SPEC
 from lrp_ref.files import writing
 
-MODULES: tuple[ModuleType, ...] = (grid,)   # each with cases() -> iterable of Case
+MODULES: tuple[ModuleType, ...] = (grid, asked, disagreements, edges)   # each with cases() -> iterable of Case
 
 
 def cases() -> list[Case]:

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from lrp_ref import rules
 from lrp_ref.arrays import Array, constant, negative, positive, same, zeros
 from lrp_ref.conformance.dialects.parts import Gradient
 from lrp_ref.layers import LRN
@@ -83,3 +84,46 @@ class Contribution(Rule):
 
     def shares(self, m: LinearMap, a: Array) -> list[Share]:
         return [Share(1, [Term(a, same, m.bias)])]
+
+
+@dataclass(frozen=True)
+class BelowZero(rules.Epsilon):
+    """R_i = sum_j a_i w_ij / (z_j + epsilon sign z_j) R_j, sign 0 = -1"""
+
+    def guard(self, z: Array) -> Array:
+        one, two = constant(1, z), constant(2, z)
+        return constant(self.epsilon, z) * ((z > 0) * two - one)
+
+
+@dataclass(frozen=True)
+class Difference(Rule):
+    """R_i = sum_j (alpha z+_ij / z+_j - beta z-_ij / (z_j - z+_j - 1e-16)) R_j, the difference one of float64 numbers.
+
+    z_j and z+_j + 1e-16 are rounded, their difference and it less 1e-16 too: what is left when they cancel.
+    """
+
+    alpha: Any
+    beta: Any
+
+    def shares(self, m: LinearMap, a: Array) -> list[Share]:
+        up, down = rules.AlphaBeta(self.alpha, self.beta).shares(m, a)
+        z, plus, minus = m(a), *(sum(m.apply(t.a, t.f) + t.b for t in share.terms) for share in (up, down))
+        left = (z.astype(np.float64) - (plus.astype(np.float64) + 1e-16)) - 1e-16
+        first, second = down.terms
+        return [up, Share(down.part, [Term(first.a, first.f, first.b + constant(left, a) - minus), second])]
+
+
+@dataclass(frozen=True)
+class Quadrants(Rule):
+    """R_i = sum_j (p pp_ij / pp_j + q nn_ij / nn_j) R_j, pp_ij = a+ w+, nn_ij = a- w-: denominators of their own (D17).
+
+    b+ stands in pp_j, b- in nn_j.
+    """
+
+    p: Any
+    q: Any
+
+    def shares(self, m: LinearMap, a: Array) -> list[Share]:
+        p, q = constant(self.p, a), constant(self.q, a)
+        return [Share(p, [Term(positive(a), positive, positive(m.bias))]),
+                Share(q, [Term(negative(a), negative, negative(m.bias))])]

@@ -11,7 +11,7 @@ from lrp_ref.checks.exact import guarded
 from lrp_ref.conformance.case import Case
 from lrp_ref.conformance.dialects import caffe, innvestigate, toolbox
 from lrp_ref.conformance.make.alternatives import SplitWeights
-from lrp_ref.conformance.make.made import Other, conditioned, one
+from lrp_ref.conformance.make.made import Other, conditioned, determined, one
 from lrp_ref.conformance.make.numbers import F, first, halves, small
 from lrp_ref.layers import (
     LRN,
@@ -116,7 +116,7 @@ def weighted() -> Iterator[Case]:
     for n, place in enumerate(WEIGHTED):
         for rule in MIXING:
             layer, x = place.drawn(rule, 100 * n)
-            R = small(layer.output_shape(x.shape), 100 * n + 7, -4, 5)
+            R = relevance_for(rule, layer, x, 100 * n + 7)
             either = others(rule, layer)
             padded = place.name == "padded" and rule in FILLERS
             comment = place.comment + "." + (" What the padding would get is shared out inside." if padded else "")
@@ -147,7 +147,7 @@ def pools() -> Iterator[Case]:
     for n, (name, (layer, shape, comment, flags)) in enumerate(POOLS.items()):
         for rule in POOLED if name in ALL_RULES else (Epsilon(0), Flat()):
             x = input_for(rule, layer, shape, 50 + n)
-            R = small(layer.output_shape(shape), 60 + n, -4, 5)
+            R = relevance_for(rule, layer, x, 60 + n)
             yield one(slug(rule, layer, name), rule, layer, x, R, comment=comment + ".", section=SECTIONS[type(rule)],
                       flags=flags)
 
@@ -164,9 +164,10 @@ MAXIMA: dict[str, tuple[MaxPool, tuple[int, ...], str, Sequence[str]]] = {
 def maxima() -> Iterator[Case]:
     """No two inputs of a map are equal, and none is 0: the winner is one, and its share is all."""
     for n, (name, (layer, shape, comment, flags)) in enumerate(MAXIMA.items()):
-        for rule in (Winner(), Epsilon(0), ZPlus(), Gamma(F(1, 2))) if name != "padding" else (Winner(), Epsilon(0)):
-            x = distinct(shape, 70 + n, negative=name == "padding", positive=isinstance(rule, (ZPlus, Gamma)))
-            R = small(layer.output_shape(shape), 80 + n, -4, 5)
+        for rule in POOLED[:-2] + (Winner(),) if name == "window" else (Winner(), Epsilon(0)):
+            signed = isinstance(rule, (AlphaBeta, ZPlus, Gamma))
+            x = distinct(shape, 70 + n, negative=name == "padding", positive=signed)
+            R = relevance_for(rule, layer, x, 80 + n)
             yield one(slug(rule, layer, name), rule, layer, x, R, comment=comment + ".", section=SECTIONS[type(rule)],
                       flags=flags)
 
@@ -179,21 +180,22 @@ def gates() -> Iterator[Case]:
     response = LRN(3, F(3, 64), 2, 1)
     table: list[tuple[str, Layer, tuple[int, ...], str, Sequence[Rule]]] = [
         ("gate", ReLU(), (2, 3, 4), "A closed gate passes relevance on, as an open one does", (Pass(), *FILLERS)),
-        ("vectors", ReLU(), (3, 5), "Inputs above and below 0", (Pass(), Epsilon(F(1, 4)), ZPlus(), AlphaBeta(2, 1))),
+        ("vectors", ReLU(), (3, 5), "Inputs above and below 0", POOLED[1:5] + (Pass(), Epsilon(F(1, 4)))),
         ("order", Flatten(), (2, 3, 4, 2), "Channel, row, column is the order", (Pass(), Flat(), Epsilon(F(1, 4)))),
         ("images", norm, (2, 3, 2, 4), "A gate with a bias, one for each channel",
-         (Epsilon(F(1, 4)), AlphaBeta(2, 1), ZPlus(), *FILLERS)),
+         (Epsilon(F(1, 4)), AlphaBeta(2, 1), ZPlus(), ZBox(-4, 5), *FILLERS)),
         ("vectors", norm, (2, 3), "A gate with a bias, of vectors", (Epsilon(0),)),
         ("centred", centred, (2, 3, 2, 4), "Mean and shift are 0, so that passing on and contribution are one",
          (Pass(), Epsilon(0), ZPlus())),
-        ("gate", response, (1, 4, 2, 3), "A gate s^-2 of three channels' squares", (Epsilon(0), ZPlus(), Flat())),
+        ("gate", response, (1, 4, 2, 3), "A gate s^-2 of three channels' squares",
+         (Epsilon(0), AlphaBeta(2, 1), ZPlus(), Gamma(F(1, 2)), *FILLERS)),
         ("first-order", LRN(3, F(3, 64), 2, 1, taylor=True), (1, 4, 2, 1), "The first-order map, which mixes channels",
          (Epsilon(0), Flat())),
     ]
     for n, (name, layer, shape, comment, rules) in enumerate(table):
         for rule in rules:
             x = input_for(rule, layer, shape, 90 + n)
-            R = small(layer.output_shape(shape), 95 + n, -4, 5)
+            R = relevance_for(rule, layer, x, 95 + n)
             yield one(slug(rule, layer, name), rule, layer, x, R, comment=comment + ".", section=SECTIONS[type(rule)],
                       flags=["GATE"] if name != "first-order" else [])
 
@@ -211,6 +213,12 @@ def input_for(rule: Rule, layer: Layer, shape: tuple[int, ...], seed: int) -> Ar
 def suits(rule: Rule, layer: Layer, x: Array) -> bool:
     """Whether the case can be required: under Gamma only where all its forms are one, at a >= 0 and z > 0."""
     return conditioned(rule, layer, x) and (not isinstance(rule, Gamma) or bool((layer(x) > 0).all()))
+
+
+def relevance_for(rule: Rule, layer: Layer, x: Array, seed: int) -> Array:
+    """Whole numbers of both signs, with zeros, that have nothing to do with the output and cancel nowhere below."""
+    shape = layer.output_shape(x.shape)
+    return first(lambda n: small(shape, seed + 1000 * n, -4, 5), lambda R: determined(rule, layer, x, R))
 
 
 def distinct(shape: tuple[int, ...], seed: int, negative: bool, positive: bool) -> Array:

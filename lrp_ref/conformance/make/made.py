@@ -16,7 +16,7 @@ from lrp_ref.assignment import assign
 from lrp_ref.checks.by_loops import defined, defined_step, units
 from lrp_ref.checks.exact import GuardedFraction, guarded, settled
 from lrp_ref.checks.modular import PRIMES
-from lrp_ref.checks.radius import Ball, added, dyadic, origin_at
+from lrp_ref.checks.radius import Ball, added, dyadic, one_layer, origin_at
 from lrp_ref.checks.rounding import arithmetic, size, source
 from lrp_ref.conformance.case import Case, Either, floats, identity
 from lrp_ref.conformance.dialects import Conventions
@@ -79,10 +79,12 @@ def made(slug: str, rule: str, topic: str, network: Network, rules: Rules, x: Ar
     case = Case("", rule, topic, level, comment, section, network, rules, x, R, flags=tuple(flags))
     if level == "convention" and not either:
         raise ValueError(f"{slug} asks for a convention and has no other answer")
-    if level == "required" and not irrational:
-        for (name, layer), a in zip(network, network.activations(x)):
-            if not conditioned(rules[name], layer, a, least):
+    if level == "required":
+        floating = [convert_numbers(x, np.float64)]
+        for name, layer in network:
+            if not conditioned(rules[name], layer, floating[-1], least):
                 raise ValueError(f"{slug}, {name}: got a denominator below {least}: choose other numbers or level")
+            floating.append(in_floats(layer)(floating[-1]))
     answer = answered(network, rules, x, R, irrational)
     if not irrational and not agree(answer, case):
         raise ValueError(f"{slug}: the definition by loops gives another relevance or ledger")
@@ -180,12 +182,23 @@ def arrayed(values: Mapping[Any, Any], shape: tuple[int, ...]) -> Array:
 
 def conditioned(rule: Rule, layer: Layer, x: Array, least: Any = LEAST) -> bool:
     """Whether no denominator is small, or 0 though something stands above it: other conventions would show."""
-    a, m = layer.linearize(x)
+    rule, (a, m) = floats(rule), in_floats(layer).linearize(convert_numbers(x, np.float64))
     if isinstance(rule, Gamma) and (m(a) == 0).any():
         return False
     divided = isinstance(rule, Epsilon) and not rule.epsilon   # by 0 too, where all is 0
     return not any(((part != 0) & ((Z != 0) | divided) & (abs(z) < least)).any()
                    for part, z, Z in denominators(rule, m, a))
+
+
+def determined(rule: Rule, layer: Layer, x: Array, R: Array) -> bool:
+    """Whether float32 can tell every element of R_0 from 0: none is what is left of others that cancel."""
+    bound = one_layer(floats(rule), in_floats(layer), convert_numbers(x, np.float64), convert_numbers(R, np.float64))
+    return bool((bound.radius <= abs(bound.value)).all())
+
+
+def in_floats(layer: Layer) -> Any:
+    """The layer in float64."""
+    return floats(layer.astype(np.float64))
 
 
 def denominators(rule: Rule, m: LinearMap, a: Array) -> Iterator[tuple[Any, Array, Array]]:
@@ -206,8 +219,8 @@ def held(case: Case, number: type, u: float) -> bool:
         return False
     xs = case.network.activations(case.x)
     for (_, layer), x, output in zip(case.network, xs, xs[1:]):
-        layer, x = floats(layer.astype(np.float64)), convert_numbers(x, np.float64)
-        a, m = layer.linearize(x)
+        layer = in_floats(layer)
+        a, m = layer.linearize(convert_numbers(x, np.float64))
         sums = added(m, [(Term(a, same, m.bias), Ball.exact(a))], m(a), origin_at(source(layer), a))
         if sums.error(arithmetic(u)).any() or not all(float(number(float(n))) == n for n in output.flat):
             return False

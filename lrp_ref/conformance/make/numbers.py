@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 from lrp_ref.arrays import Array, convert_numbers
 from lrp_ref.checks.exact import GuardedFraction, guarded
 from lrp_ref.checks.examples import whole_numbers
+from lrp_ref.layers import BatchNorm
 
 F = GuardedFraction
 T = TypeVar("T")
@@ -37,6 +38,12 @@ def column(text: str) -> Array:
 def picture(text: str) -> Array:
     """(1, 1, H, W) from "1 2, 3 4"."""
     return guarded([[[line.split() for line in text.split(",")]]])
+
+
+def batch_norm(mean: str, variance: str, scale: str, shift: str, epsilon: Any) -> BatchNorm:
+    """Each a text with a number for every channel."""
+    m, v, g, b = (guarded(text.split()) for text in (mean, variance, scale, shift))
+    return BatchNorm(m, v, g, b, epsilon)
 
 
 def first(build: Callable[[int], T], suits: Callable[[T], Any]) -> T:

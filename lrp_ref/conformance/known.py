@@ -1,0 +1,115 @@
+"""What is known of a wrong answer: a sentence, which libraries answer so, and the issues that speak of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from lrp_ref.arrays import Array
+from lrp_ref.checks.compared import Task
+from lrp_ref.conformance.case import Case
+from lrp_ref.conformance.detect import apart, dialects
+from lrp_ref.conformance.dialects import DIALECTS, Dialect
+from lrp_ref.conformance.questions import stated
+from lrp_ref.conformance.vectors import Note
+from lrp_ref.relevance import hand_down
+
+HOMES = {
+    "zennit": "chr5tphr/zennit", "captum": "meta-pytorch/captum", "innvestigate": "albermax/innvestigate",
+    "toolbox": "sebastian-lapuschkin/lrp_toolbox", "caffe": "sebastian-lapuschkin/lrp_toolbox",
+    "torchlrp": "fhvilshoj/TorchLRP", "lxt": "rachtibat/LRP-eXplains-Transformers",
+    "relevance_propagation_jl": "Julia-XAI/RelevancePropagation.jl",
+}
+
+
+@dataclass(frozen=True)
+class Known:
+    """sentence: "looks like sign(0) = -1 (TorchLRP)", or ""; names: the dialects that answer so."""
+
+    sentence: str
+    names: Sequence[str]
+    issues: Sequence[str]
+
+
+def known(case: Case, answer: Array, notes: Mapping[str, Note], u: float = 2.0**-53,
+          convention: tuple[str, Any] | None = None, again: Callable[[], Array] | None = None) -> Known:
+    """What is known of an answer that is wrong.
+
+    convention  (question, value) of the row that it agrees with, or that detection found, if any
+    again       asks the implementation the same once more: a different answer says more than any rule
+    """
+    if again is not None and not np.array_equal(again(), answer, equal_nan=True):
+        return Known("looks like something kept between calls: the same question had another answer", [], [])
+    if convention is not None:
+        names = dialects(*convention)
+        sentence = f"looks like {stated(*convention)}{of(names)}"
+    else:
+        spoken = {name: text for name, text in speaking(case, answer, u)}
+        names = list(spoken)
+        sentence = f"looks like {DIALECTS[names[0]].name}'s {spoken[names[0]]}" if names else ""
+        if guess := looks_like(case, answer, u):
+            sentence = f"{sentence}; {guess}" if sentence else guess
+    return Known(sentence, names, issues(case, notes, names))
+
+
+def of(names: Sequence[str]) -> str:
+    return f" ({', '.join(DIALECTS[name].name for name in names)})" if names else ""
+
+
+def issues(case: Case, notes: Mapping[str, Note], names: Sequence[str]) -> list[str]:
+    """Links of the notes on the case's flags: to the libraries that answer so, if any link is to one; else all."""
+    links = list(dict.fromkeys(link for flag in case.flags if flag in notes for link in notes[flag].issues))
+    theirs = [link for link in links if any(f"/{HOMES[name]}/" in link for name in names)]
+    return theirs or links
+
+
+def looks_like(case: Case, answer: Array, u: float) -> str:
+    """The sentence of checks.looks_like, if there is one."""
+    network, rules, x, R = case.task()
+    what = f"layer {network.names[0]}" if len(network) == 1 else "the relevance"
+    try:
+        with np.errstate(all="ignore"):
+            found = Task.of(network, x, rules, R, u, None).looks_like(what, answer)
+    except ValueError:   # a layer of which nothing is known
+        return ""
+    return "" if found.startswith("give ") else found
+
+
+def speaking(case: Case, answer: Array, u: float) -> Iterator[tuple[str, str]]:
+    """(dialect, its rules and how they depart) where a dialect gives this answer and the canonical rules do not."""
+    assert case.relevance is not None
+    if answer.shape != case.relevance.shape:
+        return
+    near = min(u**0.5, apart(answer, case.relevance) / 2)
+    for name, dialect in DIALECTS.items():
+        spoken = said(dialect, case)
+        if spoken is not None and apart(answer, spoken) <= near:
+            yield name, departure(dialect, case)
+
+
+def said(dialect: Dialect, case: Case) -> Array | None:
+    """R_0 in a dialect; None where it has no such rule."""
+    network, rules, x, R = case.task()
+    with np.errstate(all="ignore"):
+        try:
+            theirs, xs = dialect.translate(network, rules), network.activations(x)
+            for (name, layer), a in reversed(list(zip(network, xs))):
+                R = hand_down(theirs[name], layer, a, R)[0]
+        except ValueError:
+            return None
+    return R
+
+
+def departure(dialect: Dialect, case: Case) -> str:
+    """The rules that are not canonical, and the sentence that says how the first departs."""
+    found = {}
+    for name, layer in case.network:
+        rule = dialect.rule(case.rules[name], layer)
+        if type(rule) is not type(case.rules[name]):
+            about = " ".join((type(rule).__doc__ or "").split())
+            found[type(rule).__name__] = about.partition("Departs ")[2].partition(" (D")[0].partition(". ")[0]
+    first = next((how for how in found.values() if how), "")
+    return ", ".join(found) + (f", which departs {first.rstrip('.')}" if first else "")

@@ -1,0 +1,177 @@
+"""An implementation in a process of its own, in any language: JSON objects, one per line, on its stdin and stdout.
+
+    to it                                               from it
+    {"cmd": "start", "protocol": 1, "spec": "1.0"}      {"name", "version", "unit_roundoff", "conventions"}
+    {"cmd": "run", "seq": 1,                            {"seq": 1} with one of "result": R_0,
+     "case": {"net": layers, "x", "R"}}                 "skipped": {"reason", "url"}, "errored": {"message"}
+    {"cmd": "stop"}                                     nothing: it ends, as it does at the end of its stdin
+
+The format is data_fixtures/vectors/protocol.schema.json, and docs/harness.py an example.
+"""
+
+from __future__ import annotations
+
+import atexit
+import json
+import shlex
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from queue import Empty, Queue
+from subprocess import PIPE, Popen, TimeoutExpired
+from tempfile import TemporaryFile
+from threading import Thread
+from typing import IO, Any, Self
+
+import numpy as np
+
+from lrp_ref.arrays import Array
+from lrp_ref.conformance.adapter import Unsupported
+from lrp_ref.conformance.task_json import number, numbers, shortened, written
+from lrp_ref.conformance.vectors import SPEC
+from lrp_ref.network import Network
+from lrp_ref.rules import Rule
+
+START = {"cmd": "start", "protocol": 1, "spec": SPEC}
+
+
+class Lines:
+    """The adapter that asks a process. It is started anew after it died or went astray; `close`, `with`, or the end of
+    this program ends it.
+
+    command  as in a shell, but without one: "julia harness.jl --float32"
+    timeout  seconds for every answer
+    watch    hears every line that is sent or comes
+    """
+
+    def __init__(self, command: str, timeout: float = 60.0, watch: Callable[[str], object] = str) -> None:
+        self.command, self.timeout, self.watch = command, timeout, watch
+        self.process: Process | None = None
+        self.seq = 0
+        atexit.register(self.close)
+        answer = self.ask(START)
+        try:
+            self.name, self.version = str(answer["name"]), str(answer["version"])
+            self.unit_roundoff = number(answer["unit_roundoff"])
+            self.conventions: Mapping[str, Any] = dict(answer["conventions"])
+        except (KeyError, TypeError, ValueError, OverflowError) as error:
+            raise self.astray(f"answered start with {shortened(answer)}, needed name, version, unit_roundoff and "
+                              f"conventions ({type(error).__name__}: {error})") from None
+
+    def relevance(self, network: Network, rules: Mapping[str, Rule], x: Array, R: Array) -> Array:
+        if self.process is None:
+            self.ask(START)
+        self.seq += 1
+        answer = self.ask({"cmd": "run", "seq": self.seq, "case": written(network, rules, x, R)})
+        match answer:
+            case {"seq": self.seq, "result": result}:
+                return self.array(result)
+            case {"seq": self.seq, "skipped": {"reason": str(reason), **rest}}:
+                raise Unsupported(reason, str(rest.get("url", "")))
+            case {"seq": self.seq, "errored": {"message": message}}:
+                raise RuntimeError(str(message))
+        raise self.astray(f"answered {shortened(answer)} to run {self.seq}, needed {{\"seq\": {self.seq}}} with "
+                          "result, skipped {reason, url} or errored {message}")
+
+    def array(self, result: Any) -> Array:
+        try:
+            return np.array(numbers(result), dtype=np.float64)
+        except (TypeError, ValueError, OverflowError) as error:
+            raise self.astray(f"gave a result that is no array: {error}") from None
+
+    def ask(self, message: dict[str, Any]) -> dict[str, Any]:
+        """What the process says to a message; an error, and no process, where that is no JSON object in time."""
+        if self.process is None:
+            self.process = Process(self.command)
+        line = json.dumps(message)
+        self.watch(line)
+        self.process.send(line)
+        try:
+            said = self.process.lines.get(timeout=self.timeout)
+        except Empty:
+            raise self.astray(f"said nothing for {self.timeout:g} seconds") from None
+        if said is None:
+            raise self.astray(f"ended with exit code {self.process.wait()}")
+        self.watch(said)
+        try:
+            answer = json.loads(said)
+        except ValueError:
+            answer = None
+        if not isinstance(answer, dict):
+            raise self.astray(f"wrote {shortened(said)} on its stdout, needed one JSON object per line: print all else "
+                              "to stderr, and flush")
+        return answer
+
+    def astray(self, what: str) -> ValueError:
+        """An error with the last that it said on stderr; the process is ended."""
+        said = self.process.complaint() if self.process else ""
+        self.end()
+        return ValueError(f"{self.command}: the process {what}" + (f"; its stderr ends: {said}" if said else ""))
+
+    def end(self) -> None:
+        if self.process is not None:
+            self.process.kill()
+        self.process = None
+
+    def close(self) -> None:
+        """Say stop; a process that does not end by itself is ended."""
+        if self.process is not None:
+            self.process.send(json.dumps({"cmd": "stop"}))
+            self.process.leave()
+        self.end()
+        atexit.unregister(self.close)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+class Process:
+    """A started command; its lines as they come, and None at their end."""
+
+    def __init__(self, command: str) -> None:
+        self.stderr = TemporaryFile()   # noqa: SIM115 - closed by kill
+        try:
+            words = shlex.split(command)
+            self.popen = Popen(words, stdin=PIPE, stdout=PIPE, stderr=self.stderr, encoding="utf-8", errors="replace")
+        except (OSError, ValueError, IndexError) as error:
+            raise ValueError(f"{command!r} does not start: {error}: give a program and its arguments") from None
+        assert self.popen.stdin and self.popen.stdout
+        self.stdin = self.popen.stdin
+        self.lines: Queue[str | None] = Queue()
+        Thread(target=pour, args=(self.popen.stdout, self.lines), daemon=True).start()
+
+    def send(self, line: str) -> None:
+        with suppress(OSError):   # where it has ended, which is seen when its answer is read
+            self.stdin.write(line + "\n")
+            self.stdin.flush()
+
+    def wait(self) -> int:
+        return self.popen.wait()
+
+    def leave(self) -> None:
+        """Its stdin is closed, and a second passes at most."""
+        with suppress(OSError, TimeoutExpired):
+            self.stdin.close()
+            self.popen.wait(1)
+
+    def kill(self) -> None:
+        self.popen.kill()
+        self.popen.wait()
+        with suppress(OSError):
+            self.stdin.close()
+        self.stderr.close()
+
+    def complaint(self) -> str:
+        """The last line of its stderr."""
+        self.stderr.seek(0)
+        lines = self.stderr.read().decode("utf-8", "replace").split("\n")
+        return shortened(next((line.strip() for line in reversed(lines) if line.strip()), ""))
+
+
+def pour(lines: IO[str], queue: Queue[str | None]) -> None:
+    with lines:
+        for line in lines:
+            queue.put(line.rstrip("\r\n"))
+    queue.put(None)

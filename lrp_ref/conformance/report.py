@@ -1,0 +1,319 @@
+"""What is known of an implementation after a run: as facts (plain values, JSON), and as a page of text."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict
+from textwrap import fill, wrap
+from typing import Any
+
+import numpy as np
+
+from lrp_ref.arrays import Array
+from lrp_ref.conformance.case import parameters
+from lrp_ref.conformance.detect import contradicted, detect
+from lrp_ref.conformance.dialects import CANONICAL
+from lrp_ref.conformance.failures import Facts, cause, convention_facts, failures, in_words, number
+from lrp_ref.conformance.outcome import STATUSES, Outcome
+from lrp_ref.conformance.questions import TITLES, phrase
+from lrp_ref.conformance.run import Run, Watch, place
+from lrp_ref.conformance.vectors import Suite
+
+WIDTH = 120
+LAYERS = 44   # columns for the names of layers
+REASONS = 12   # that are printed
+LISTED = 6   # cases of one cause that are named
+FORMATS = {2.0**-53: "float64", 2.0**-24: "float32"}
+
+
+# ---- Facts ----
+
+
+def vectors_facts(suite: Suite) -> Facts:
+    return {"spec": suite.spec, "count": suite.count, "digest": suite.digest}
+
+
+def facts(run: Run, watch: Watch = str) -> Facts:
+    """Everything about one implementation."""
+    adapter = run.adapter
+    answers = {one.case.id: one.answer for one in run.outcomes if one.answer is not None and one.compared is not None}
+    watch(f"{adapter.name}: telling its conventions")
+    with np.errstate(all="ignore"):
+        findings = detect(answers, run.suite)
+    return {
+        "adapter": {"name": adapter.name, "version": adapter.version, "unit_roundoff": adapter.unit_roundoff,
+                    "conventions": dict(adapter.conventions)},
+        "vectors": vectors_facts(run.suite), "seconds": round(run.seconds, 3), "counts": run.counts(),
+        "matrix": run.matrix(),
+        "conventions": [{"question": f.question, "title": TITLES[f.question], "value": f.value,
+                         "canonical": getattr(CANONICAL, f.question), "declared": f.question in adapter.conventions,
+                         "known": list(f.known), "evidence": list(f.evidence)} for f in findings],
+        "contradicted": contradicted(findings, adapter.conventions),
+        "failures": failures(run, findings, watch), "outcomes": list(map(outcome_facts, run.outcomes)),
+        "records": [{**asdict(record), "issues": list(record.issues)} for record in run.suite.records]}
+
+
+def outcome_facts(one: Outcome) -> Facts:
+    rule, layer = place(one.case)
+    return {"id": one.case.id, "rule": rule, "layer": layer, "level": one.case.level, "flags": list(one.case.flags),
+            "status": one.status, "reason": one.reason, "url": one.url, "convention": convention_facts(one)}
+
+
+def comparison(runs: Sequence[Run], each: Sequence[Facts]) -> Facts:
+    """Several implementations side by side, and the cases on which they or the expectation differ."""
+    names = [run.adapter.name for run in runs]
+    differ = []
+    for outcomes in zip(*(run.outcomes for run in runs)):
+        case = outcomes[0].case
+        if any(one.status == "failed" or one.convention for one in outcomes):
+            notes = [runs[0].suite.notes[flag] for flag in case.flags if flag in runs[0].suite.notes]
+            differ.append({
+                "id": case.id, "comment": case.comment, "section": case.section,
+                "issues": list(dict.fromkeys(issue for note in notes for issue in note.issues)),
+                "expected": listed(case.relevance),
+                "answers": {name: listed(one.answer) for name, one in zip(names, outcomes)},
+                "statuses": {name: one.status for name, one in zip(names, outcomes)}})
+    return {"vectors": vectors_facts(runs[0].suite), "implementations": list(each), "disagreements": differ}
+
+
+def listed(x: Array | None) -> Any:
+    """Nested lists of numbers as JSON has them."""
+    if x is None:
+        return None
+    return [listed(row) for row in x] if np.ndim(x) else number(x)
+
+
+# ---- Text ----
+
+
+def text(facts: Facts) -> str:
+    """Table, conventions, and each cause of failures with one case in full."""
+    adapter, counts = facts["adapter"], facts["counts"]
+    parts = [f"{named(adapter)}, {on(facts['vectors'])}", "\n".join(table(facts)), *conventions(facts),
+             *unsupported(facts), *causes(facts)]
+    total = ", ".join(f"{counts[status]} {status}" for status in STATUSES)
+    return "\n\n".join([*parts, f"{total}, of {facts['vectors']['count']}, in {facts['seconds']:.0f} s"])
+
+
+def named(adapter: Facts) -> str:
+    return f"{adapter['name']} {adapter['version']}, {FORMATS[adapter['unit_roundoff']]}"
+
+
+def on(vectors: Facts) -> str:
+    return f"on {vectors['count']} cases of the vectors {vectors['spec']} ({vectors['digest']})"
+
+
+def table(facts: Facts) -> list[str]:
+    """Rule by layer: how many cases became what, of how many. Layers of which all became the same share a row."""
+    head = ["rule", "layer", *STATUSES, "of"]
+    rows = []
+    for rule in dict.fromkeys(row["rule"] for row in facts["matrix"]):
+        here: dict[tuple[Any, ...], list[Facts]] = {}
+        for row in facts["matrix"]:
+            there = [status for status in STATUSES if row[status]]
+            if row["rule"] == rule:
+                here.setdefault(tuple(there) if len(there) == 1 else (*there, row["layer"]), []).append(row)
+        for group in here.values():
+            first, *more = wrap(", ".join(row["layer"] for row in group), LAYERS)
+            rows += [[rule if group is next(iter(here.values())) else "", first, *numbers(total(group))],
+                     *(["", line, *[""] * (len(STATUSES) + 1)] for line in more)]
+    rows.append(["all", "", *numbers({**facts["counts"], "count": facts["vectors"]["count"]})])
+    return aligned([head, *rows], 2)
+
+
+def total(rows: Sequence[Facts]) -> Facts:
+    return {key: sum(row[key] for row in rows) for key in (*STATUSES, "count")}
+
+
+def numbers(row: Mapping[str, Any]) -> list[str]:
+    return [*(str(row[status] or "-") for status in STATUSES), str(row["count"])]
+
+
+def aligned(rows: Sequence[Sequence[str]], left: int) -> list[str]:
+    """Columns of equal width, the first `left` of them to the left."""
+    widths = [max(map(len, column)) for column in zip(*rows)]
+    return ["  ".join(cell.ljust(width) if n < left else cell.rjust(width)
+                      for n, (cell, width) in enumerate(zip(row, widths))).rstrip() for row in rows]
+
+
+def conventions(facts: Facts) -> Iterator[str]:
+    """What the numbers say about the questions that formulas leave open."""
+    if not facts["conventions"]:
+        return
+    rows = [["*" if departs(entry) else "", entry["title"], phrase(entry["question"], entry["value"]), remark(entry)]
+            for entry in facts["conventions"]]
+    lines = ["conventions, as its numbers show them (* departs from the canonical answer)", *aligned(rows, 4)]
+    yield "\n".join([*lines, *(f"! {sentence}" for sentence in facts["contradicted"])])
+
+
+def departs(entry: Facts) -> bool:
+    return bool(entry["value"] is None or entry["value"] != entry["canonical"])
+
+
+def remark(entry: Facts) -> str:
+    parts = ["declared"] if entry["declared"] else []
+    if departs(entry) and entry["known"]:
+        parts.append(f"as {', '.join(entry['known'])}")
+    return "; ".join(parts)
+
+
+def unsupported(facts: Facts) -> Iterator[str]:
+    """What it does not have, by reason."""
+    reasons: dict[tuple[str, str], int] = {}
+    for one in facts["outcomes"]:
+        if one["status"] == "unsupported":
+            reasons[one["reason"], one["url"]] = reasons.get((one["reason"], one["url"]), 0) + 1
+    if reasons:
+        rows = sorted(reasons.items(), key=lambda pair: -pair[1])
+        lines = [f"{count:4}  {reason}{f' ({url})' if url else ''}" for (reason, url), count in rows[:REASONS]]
+        more = [f"      and {len(rows) - REASONS} reasons more"] if len(rows) > REASONS else []
+        yield "\n".join(["unsupported, and why", *lines, *more])
+
+
+def causes(facts: Facts) -> Iterator[str]:
+    """The failures by what they have in common, the largest group first, each with its first case in full."""
+    groups: dict[str, list[Facts]] = {}
+    for failure in facts["failures"]:
+        groups.setdefault(cause(failure), []).append(failure)
+    if groups:
+        yield f"{counted(len(facts['failures']), 'case')} failed, for {counted(len(groups), 'cause')}"
+    for n, group in enumerate(sorted(groups.values(), key=len, reverse=True), 1):
+        yield "\n".join([f"{n}. {headline(group[0])}: {counted(len(group), 'case')}", *indented(told(group[0])),
+                         *indented(others(group[1:]))])
+
+
+def counted(count: int, what: str) -> str:
+    return f"{count} {what}{'' if count == 1 else 's'}"
+
+
+def headline(failure: Facts) -> str:
+    if failure["convention"]:
+        question, value = failure["convention"].values()
+        return f"{TITLES[question]}: {phrase(question, value)}"
+    return cause(failure)
+
+
+def told(failure: Facts) -> Iterator[tuple[str, str]]:
+    """(what, text) of a failure."""
+    yield "case", f"{failure['id']} ({failure['level']}): {failure['comment']}"
+    if failure["first"]:
+        yield "first wrong", f"layer {failure['first']['layer']}, {failure['first']['rule']}"
+    if failure["worst"]:
+        worst = failure["worst"]
+        got, expected, error, bound = (shown(worst[name]) for name in ("got", "expected", "error", "bound"))
+        yield "worst", f"at {tuple(worst['index'])}: got {got}, expected {expected}, error {error}, bound {bound}"
+    else:
+        yield "reason", failure["reason"]
+    if failure["counterexample"]:
+        small = failure["counterexample"]
+        yield "smallest", f"{small['text']} -> {small['got']}, expected {small['expected']}"
+    yield "repeat", failure["command"]
+    for issue in failure["issues"]:
+        yield "known", issue
+
+
+def others(rest: Sequence[Facts]) -> Iterator[tuple[str, str]]:
+    if rest:
+        more = f" and {len(rest) - LISTED} more" if len(rest) > LISTED else ""
+        yield "also", ", ".join(failure["id"] for failure in rest[:LISTED]) + more
+
+
+def shown(value: float | str) -> str:
+    return value if isinstance(value, str) else f"{value:.9g}"
+
+
+def indented(lines: Iterator[tuple[str, str]]) -> Iterator[str]:
+    for what, line in lines:
+        indent = f"   {what:<12} "
+        yield fill(line, WIDTH, initial_indent=indent, subsequent_indent=" " * len(indent), break_long_words=False,
+                   break_on_hyphens=False)
+
+
+def comparison_text(facts: Facts) -> str:
+    """The matrix with a column for every implementation, conventions side by side, and who fails what."""
+    each = facts["implementations"]
+    names = [one["adapter"]["name"] for one in each]
+    about = "; ".join(named(one["adapter"]) for one in each)
+    parts = [f"{about}; {on(facts['vectors'])}", "\n".join(side_by_side(each, names))]
+    if rows := asked(each):
+        parts.append("\n".join(["conventions, as their numbers show them (* departs from the canonical answer)",
+                                *aligned([["", *names], *rows], 1 + len(names))]))
+    if differ := facts["disagreements"]:
+        rows = [[one["id"], *(one["statuses"][name] for name in names)] for one in differ]
+        parts.append("\n".join([f"{len(differ)} cases on which they, or the expected answer, differ",
+                                *aligned([["", *names], *rows], 1 + len(names))]))
+    return "\n\n".join(parts)
+
+
+def side_by_side(each: Sequence[Facts], names: Sequence[str]) -> list[str]:
+    """Right of all, and of those how many were unsupported or undetermined."""
+    head = ["rule", "layer", *names, "of"]
+    rows = [[row[0]["rule"], row[0]["layer"], *map(cell, row), str(row[0]["count"])]
+            for row in zip(*(one["matrix"] for one in each))]
+    totals = [cell({**one["counts"], "count": one["vectors"]["count"]}) for one in each]
+    rows.append(["all", "", *totals, str(each[0]["vectors"]["count"])])
+    return [*aligned([head, *rows], 2), "right, and what is not: f failed, ? undetermined, - unsupported"]
+
+
+def cell(row: Mapping[str, Any]) -> str:
+    """12, or 9 2f 1-"""
+    marks = {"failed": "f", "undetermined": "?", "unsupported": "-"}
+    parts = [f"{row[status]}{mark}" for status, mark in marks.items() if row[status]]
+    return " ".join([str(row["passed"] + row["loose"]), *parts])
+
+
+def asked(each: Sequence[Facts]) -> list[list[str]]:
+    """A row for every question, with the answer of each."""
+    answers = [{entry["question"]: entry for entry in one["conventions"]} for one in each]
+    rows = []
+    for question in [question for question in TITLES if any(question in one for one in answers)]:
+        row = [TITLES[question]]
+        for one in answers:
+            entry = one.get(question)
+            row.append("not asked" if entry is None
+                       else f"{'*' if departs(entry) else ''}{phrase(question, entry['value'])}")
+        rows.append(row)
+    return rows
+
+
+# ---- One case ----
+
+
+def case_text(outcome: Outcome) -> str:
+    """A case in full: network, rules, x, R, what was expected and what came back."""
+    case = outcome.case
+    lines = [f"{case.id} ({case.level}; {case.section})", fill(case.comment, WIDTH), ""]
+    for name, layer in case.network:
+        lines.append(f"layer {name}: {type(layer).__name__}, {in_words(case.rules[name])}")
+        lines += [f"  {parameter} = {value_text(value)}" for parameter, value in parameters(layer).items()
+                  if value is not None]
+    lines += [f"x = {array_text(case.x)}", f"R = {array_text(case.R)}"]
+    if case.relevance is None:
+        lines.append(f"must be refused: {case.error}")
+    else:
+        lines.append(f"expected = {array_text(case.relevance if case.exact is None else case.exact)}")
+    lines += [f"{row.convention} = {row.value}: {array_text(row.relevance)}" for row in case.either]
+    if outcome.answer is not None:
+        lines.append(f"got = {array_text(outcome.answer)}")
+    named = "" if outcome.convention is None else f" ({' = '.join(map(str, outcome.convention))})"
+    lines.append(f"{outcome.status}{named}{': ' if outcome.reason else ''}{outcome.reason}")
+    return "\n".join(lines)
+
+
+def value_text(value: Any) -> str:
+    """A parameter as the case's file has it."""
+    if isinstance(value, list) and value and not isinstance(value[0], int):
+        return nested(value)
+    return str(value)
+
+
+def nested(value: Any) -> str:
+    return f"[{', '.join(map(nested, value))}]" if isinstance(value, list) else str(value)
+
+
+def array_text(x: Array) -> str:
+    """All its numbers: fractions as they are, floats to their last digit."""
+    if np.ndim(x):
+        return f"[{', '.join(map(array_text, x))}]"
+    return f"{float(x):.17g}" if isinstance(x, (float, np.floating)) else str(x)
+

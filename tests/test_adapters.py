@@ -1,0 +1,159 @@
+"""Adapters by name, and lrp_toolbox's modules behind one; those of torch's libraries are in test_adapters_peers.py."""
+
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from lrp_ref import (
+    AlphaBeta,
+    AvgPool,
+    Conv2D,
+    Epsilon,
+    Flat,
+    Flatten,
+    Gamma,
+    Linear,
+    MaxPool,
+    Network,
+    Pass,
+    ReLU,
+    SumPool,
+    Tanh,
+    Winner,
+    WSquare,
+    ZPlus,
+    assign,
+    explain,
+)
+from lrp_ref.conformance.adapter import Unsupported
+from lrp_ref.conformance.adapters import find
+from lrp_ref.conformance.dialects import DIALECTS
+from lrp_ref.conformance.smoke import smoke
+
+STANDIN = Path(__file__).parent / "standin" / "toolbox"
+ADAPTER = """
+class Mine:
+    name, version, unit_roundoff, conventions = "mine", "1", 2.0**-53, {}
+    def relevance(self, network, rules, x, R):
+        return x
+
+class Needy(Mine):
+    def __init__(self, path): pass
+
+class Half:
+    name, relevance = "half", None
+
+made = Mine()
+"""
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The current folder, with modules of one's own; nothing of it is known afterwards."""
+    for name, text in (("mine", ADAPTER), ("needs", "import no_such_thing\n")):
+        (tmp_path / f"{name}.py").write_text(text, encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    for name in ("mine", "needs"):
+        monkeypatch.delitem(sys.modules, name, raising=False)
+    return tmp_path
+
+
+# ---- By name ----
+
+
+@pytest.mark.parametrize("text", ["mine:Mine", "mine:made"])
+def test_a_class_or_an_instance_of_the_current_folder_is_found(folder: Path, text: str) -> None:
+    assert find(text).name == "mine"
+
+
+def test_this_package_and_the_dialects_are_found() -> None:
+    assert find("lrp_ref").name == "lrp_ref" and find("dialect:captum").version == DIALECTS["captum"].version
+
+
+@pytest.mark.parametrize(("text", "wanted"), [
+    ("zenit", "got the adapter 'zenit', which is not known: did you mean 'zennit'? needed zennit, "
+              "captum, toolbox:PATH, lrp_ref, dialect:NAME, or module:Name of your own"),
+    ("mine:", "got the adapter 'mine:', which is not known: "),
+    ("toolbox", "toolbox:PATH"),
+    ("yours:Mine", "got the adapter yours:Mine, but No module named 'yours': needed a module of"),
+    ("mine:Main", "got the adapter mine:Main, but mine has no Main: did you mean 'Mine'? it has Mine, Needy,"),
+    ("needs:Mine", "got the adapter needs:Mine, but No module named 'no_such_thing': mend or install that"),
+    ("mine:Needy", "a class that is not made without arguments (Needy.__init__() missing 1 required"),
+    ("mine:Half", "got the adapter mine:Half, which has no version, unit_roundoff, conventions, needed an object with "
+                  "name, version, unit_roundoff, conventions, relevance"),
+    ("toolbox:nowhere", "got toolbox:nowhere, which has no modules/__init__.py: give lrp_toolbox's python folder"),
+    ("dialect:zenit", "got the dialect 'zenit', which is not known: did you mean 'zennit'?"),
+])
+def test_what_is_not_found_is_said_in_one_line_with_what_to_do(folder: Path, text: str, wanted: str) -> None:
+    with pytest.raises(ValueError) as caught:
+        find(text)
+    assert wanted in str(caught.value) and "\n" not in str(caught.value)
+
+
+def test_a_library_that_is_not_installed_is_named_with_the_command_that_installs_it(
+        monkeypatch: pytest.MonkeyPatch) -> None:
+    for module in [name for name in sys.modules if name.startswith("lrp_ref.conformance.adapters.")]:
+        monkeypatch.delitem(sys.modules, module)
+    monkeypatch.setitem(sys.modules, "torch", None)
+    with pytest.raises(ValueError, match=r"^got the adapter captum, but .*torch.*: pip install torch captum$"):
+        find("captum")
+
+
+# ---- lrp_toolbox ----
+
+RNG = np.random.default_rng(0)
+
+
+def halves(*shape: int) -> np.ndarray:
+    return RNG.integers(-6, 7, shape) / 2
+
+
+CONVOLUTION = Conv2D(halves(5, 3, 2, 3), halves(5), (1, 2))
+NETWORK = Network([("conv", CONVOLUTION), ("relu", ReLU()), ("max", MaxPool(2, (1, 2))),
+                   ("sum", SumPool((2, 1), scale=1 / np.sqrt(2))), ("flat", Flatten()),
+                   ("fc", Linear(halves(20, 7), halves(7))), ("tanh", Tanh()), ("fc2", Linear(halves(7, 4)))])
+X, R = halves(2, 3, 7, 9), halves(2, 4)
+
+
+@pytest.mark.parametrize("rule", [Epsilon(0.25), Epsilon(0), AlphaBeta(2, 1), ZPlus(), Flat(), WSquare()], ids=repr)
+def test_lrp_toolboxs_modules_get_our_weights_images_and_rules(rule: object) -> None:
+    """Stabilisers of 1e-16 and 1e-12 move nothing here, for no denominator is that small."""
+    rules = assign(NETWORK, {Conv2D: rule, Linear: rule, SumPool: rule if rule == Flat() else Epsilon(0)})
+    adapter = find(f"toolbox:{STANDIN}")
+    got = adapter.relevance(NETWORK, rules, X, R)
+    wanted = explain(NETWORK, X, rules, R).relevance
+    assert got.shape == X.shape and np.abs(got - wanted).max() < 1e-9 * np.abs(wanted).max()
+
+
+def test_lrp_toolboxs_adapter_passes_the_smoke_test() -> None:
+    smoke(find(f"toolbox:{STANDIN}"))
+
+
+@pytest.mark.parametrize(("layer", "rule", "shape"), [
+    (Conv2D(halves(2, 3, 2, 2), None, 1, (0, 1)), Flat(), (1, 3, 4, 5)),
+    (Conv2D(halves(2, 3, 2, 2), None, 1, 0, (2, 1)), Flat(), (1, 3, 4, 5)),
+    (Conv2D(halves(2, 1, 2, 2), None, groups=2), Flat(), (1, 2, 4, 5)),
+    (MaxPool(2, 1, 1), Winner(), (1, 3, 4, 5)), (MaxPool(2, 2, ceil=True), Winner(), (1, 3, 4, 5)),
+    (SumPool(2, scale=1), Epsilon(0), (1, 3, 4, 5)), (AvgPool(2), Epsilon(0), (1, 3, 4, 5)),
+    (Linear(halves(5, 2)), Epsilon(0), (1, 3, 5)), (Linear(halves(5, 2)), Gamma(0.25), (1, 5)),
+    (SumPool(2, scale=0.5), Winner(), (1, 3, 4, 6)), (Linear(halves(5, 5)), Pass(), (1, 5)),
+], ids=["padding", "dilation", "groups", "padded maximum", "ceil", "sum", "average", "rows", "gamma", "winner of a sum",
+        "pass of a dense layer"])
+def test_what_lrp_toolbox_lacks_is_unsupported_by_name(layer, rule, shape) -> None:
+    network, x = Network([("it", layer)]), halves(*shape)
+    with pytest.raises(Unsupported, match=f"lrp_toolbox has no .*{type(layer).__name__}"):
+        find(f"toolbox:{STANDIN}").relevance(network, {"it": rule}, x, network(x))
+
+
+def test_numpy_itself_keeps_no_float() -> None:
+    find(f"toolbox:{STANDIN}")
+    assert not hasattr(np, "float")
+
+
+@pytest.mark.parametrize("name", ["zennit", "captum"])
+def test_an_adapter_to_a_library_is_short(name: str) -> None:
+    path = Path(__file__).parents[1] / "lrp_ref" / "conformance" / "adapters" / f"{name}.py"
+    assert len(path.read_text(encoding="utf-8").splitlines()) <= 60

@@ -1,0 +1,235 @@
+"""An implementation in a process of its own: what goes to and fro, and what is said when it goes astray."""
+
+import json
+import shlex
+import sys
+from contextlib import suppress
+from pathlib import Path
+
+import jsonschema
+import numpy as np
+import pytest
+
+from lrp_ref import Conv2D, Epsilon, Linear, MaxPool, Network, ReLU, SumPool, WSquare, ZBox, explain
+from lrp_ref.arrays import convert_numbers
+from lrp_ref.conformance.adapter import Unsupported
+from lrp_ref.conformance.lines import Lines
+from lrp_ref.conformance.run import run
+from lrp_ref.conformance.task_json import number, written
+from lrp_ref.conformance.vectors import load
+
+ROOT = Path(__file__).parents[1]
+HARNESS = f"{shlex.quote(sys.executable)} {shlex.quote(str(ROOT / 'docs' / 'harness.py'))}"
+READY = {"name": "it", "version": "3", "unit_roundoff": "0x1p-53", "conventions": {"stabiliser": 0.5}}
+NETWORK = Network([("fc", Linear(np.array([[1.5, -2.0, 0.0], [3.0, 0.5, -1.0]]), np.array([0.25, 0.0, -4.0])))])
+X, R = np.array([[1.0, -2.0]]), np.array([[2.0, -1.0, 3.0]])
+TASK = NETWORK, {"fc": Epsilon(0.1)}, X, R
+
+
+def program(*lines: str) -> str:
+    """The command of a program that answers start as it should, and a run by these lines of Python."""
+    body = ["import json, os, sys, time", "say = lambda thing: print(json.dumps(thing), flush=True)", "runs = 0",
+            "for line in sys.stdin:", "    message = json.loads(line)",
+            "    if message['cmd'] == 'start':", f"        say({READY!r})",
+            "    elif message['cmd'] == 'run':", *(f"        {line}" for line in lines or ["pass"]),
+            "    else:", "        break"]
+    return shlex.join([sys.executable, "-c", "\n".join(body)])
+
+
+def complaint(command: str, timeout: float = 20) -> str:
+    with Lines(command, timeout) as adapter, pytest.raises(ValueError) as caught:
+        adapter.relevance(*TASK)
+    assert "\n" not in str(caught.value).replace(command, "")
+    return str(caught.value).replace(command, "IT")
+
+
+# ---- What goes to and fro ----
+
+
+def test_it_says_who_it_is() -> None:
+    with Lines(program()) as adapter:
+        assert (adapter.name, adapter.version, adapter.unit_roundoff) == ("it", "3", 2.0**-53)
+        assert adapter.conventions == {"stabiliser": 0.5}
+
+
+def test_a_task_is_hex_floats_and_whole_sizes() -> None:
+    network = Network([("c", Conv2D(np.array([[[[0.1, -2.0]]]], np.float32), None, (1, 2), 3)), ("r", ReLU()),
+                       ("m", MaxPool(2, ceil=True)), ("s", SumPool((2, 1), scale=1))])
+    rules = {"c": ZBox(-1, np.array([0.5])), "r": Epsilon(0.1), "m": Epsilon(2), "s": Epsilon(0.25)}
+    task = written(network, rules, np.array([[[[3.0, -0.0]]]], np.float32), np.array([[[[1e-300]]]]))
+    assert task["x"] == [[[["0x1.8000000000000p+1", "-0x0.0p+0"]]]]
+    assert float.fromhex(task["R"][0][0][0][0]) == 1e-300
+    conv, relu, pool, total = task["net"]
+    assert conv["weight"] == [[[[float(np.float32(0.1)).hex(), "-0x1.0000000000000p+1"]]]] and conv["bias"] is None
+    assert (conv["stride"], conv["pad"], conv["dilation"], conv["groups"]) == ([1, 2], [3, 3], [1, 1], 1)
+    assert conv["rule"] == {"name": "ZBox", "low": "-0x1.0000000000000p+0", "high": ["0x1.0000000000000p-1"]}
+    assert relu == {"name": "r", "op": "ReLU", "rule": {"name": "Epsilon", "epsilon": (0.1).hex()}}
+    assert pool["ceil"] is True and pool["rule"]["epsilon"] == "0x1.0000000000000p+1"
+    assert total["size"] == [2, 1] and total["scale"] == "0x1.0000000000000p+0"
+
+
+def test_an_answer_is_the_number_to_the_last_bit() -> None:
+    say = "say({'seq': message['seq'], 'result': [[(0.1).hex(), 1/3, 'nan', '-inf', 7]]})"
+    with Lines(program(say)) as adapter:
+        got = adapter.relevance(*TASK)
+    np.testing.assert_array_equal(got, [[0.1, 1 / 3, np.nan, -np.inf, 7]])
+
+
+@pytest.mark.parametrize("text", ["10", "1.5", "", "0xzz", None, True, {}])
+def test_what_might_be_read_as_another_number_is_refused(text: object) -> None:
+    with pytest.raises(ValueError, match=r"hex|float"):
+        number(text)
+
+
+def test_what_it_has_not_is_unsupported_with_a_reason_and_an_issue() -> None:
+    with Lines(program("say({'seq': message['seq'], 'skipped': {'reason': 'no such rule', 'url': 'https://x/1'}})")
+               ) as adapter, pytest.raises(Unsupported) as caught:
+        adapter.relevance(*TASK)
+    assert (caught.value.reason, caught.value.url) == ("no such rule", "https://x/1")
+
+
+def test_an_issue_may_be_left_out() -> None:
+    with Lines(program("say({'seq': message['seq'], 'skipped': {'reason': 'none'}})")) as adapter, \
+            pytest.raises(Unsupported) as caught:
+        adapter.relevance(*TASK)
+    assert caught.value.url == ""
+
+
+def test_its_own_error_is_handed_on() -> None:
+    with Lines(program("say({'seq': message['seq'], 'errored': {'message': 'KeyError: w'}})")) as adapter, \
+            pytest.raises(RuntimeError, match=r"^KeyError: w$"):
+        adapter.relevance(*TASK)
+
+
+# ---- Going astray ----
+
+FLUSH = "needed one JSON object per line: print all else to stderr, and flush"
+ASTRAY = {
+    "words": (["print('loading ..', flush=True)"], f"wrote loading .. on its stdout, {FLUSH}"),
+    "many words": (["print('x' * 500, flush=True)"], f"wrote {'x' * 200} .. on its stdout, {FLUSH}"),
+    "a list": (["say([1])"], f"wrote [1] on its stdout, {FLUSH}"),
+    "an end": (["sys.exit(3)"], "ended with exit code 3"),
+    "an exception": (["raise KeyError('weight')"], "ended with exit code 1; its stderr ends: KeyError: 'weight'"),
+    "another seq": (["say({'seq': 7, 'result': [[1]]})"], 'answered {"seq": 7, "result": [[1]]} to run 1, needed'),
+    "neither": (["say({'seq': 1})"], 'answered {"seq": 1} to run 1, needed {"seq": 1} with result, skipped'),
+    "ragged": (["say({'seq': 1, 'result': [['0x1p0'], []]})"], "gave a result that is no array"),
+    "decimals": (["say({'seq': 1, 'result': [['1.5', '2']]})"], "gave a result that is no array: got 1.5, needed"),
+    "too large": (["say({'seq': 1, 'result': ['0x1p9999']})"], "gave a result that is no array"),
+}
+
+
+@pytest.mark.parametrize("how", ASTRAY)
+def test_a_process_that_goes_astray_is_an_error_that_says_what_was_got(how: str) -> None:
+    lines, wanted = ASTRAY[how]
+    assert f"IT: the process {wanted}" in complaint(program(*lines))
+
+
+def test_silence_is_an_error_after_a_time() -> None:
+    assert complaint(program("time.sleep(60)"), timeout=0.2) == "IT: the process said nothing for 0.2 seconds"
+
+
+def test_a_process_that_went_astray_is_started_anew_for_the_next_run() -> None:
+    lines = ["runs += 1", "x = message['case']['x'][0][0]", "sys.exit(1) if x == (9.0).hex() else None",
+             "say({'seq': message['seq'], 'result': [[runs]]})"]
+    with Lines(program(*lines)) as adapter:
+        assert adapter.relevance(*TASK)[0, 0] == 1 and adapter.relevance(*TASK)[0, 0] == 2
+        with pytest.raises(ValueError, match="exit code 1"):
+            adapter.relevance(NETWORK, TASK[1], 9 + 0 * X, R)
+        assert adapter.relevance(*TASK)[0, 0] == 1
+
+
+def begun(command: str) -> str:
+    with pytest.raises(ValueError) as caught:
+        Lines(command, 20)
+    assert "\n" not in str(caught.value)
+    return str(caught.value).replace(command, "IT")
+
+
+def test_a_program_that_is_not_there_is_an_error() -> None:
+    assert begun("no-such-program x").startswith("'IT' does not start: ")
+    assert "No closing quotation" in begun("python 'x")
+    with pytest.raises(ValueError, match="'' does not start"):
+        Lines("")
+
+
+def test_a_process_that_does_not_say_who_it_is_is_an_error() -> None:
+    said = json.dumps({"name": "it", "version": "1", "conventions": {}})
+    command = shlex.join([sys.executable, "-c", f"input(); print({said!r}, flush=True)"])
+    assert begun(command) == (f"IT: the process answered start with {said}, needed name, version, unit_roundoff and "
+                              "conventions (KeyError: 'unit_roundoff')")
+
+
+def test_stop_ends_the_process_and_so_does_the_end_of_its_stdin() -> None:
+    for lines in (["pass"], ["time.sleep(60)"]):   # the second hears nothing of it
+        adapter = Lines(program(*lines), 0.2)
+        process = adapter.process
+        assert process is not None
+        if lines != ["pass"]:
+            process.send(json.dumps({"cmd": "run"}))
+        adapter.close()
+        assert process.popen.returncode == (0 if lines == ["pass"] else -9)
+        assert adapter.process is None and process.stderr.closed and process.stdin.closed
+
+
+# ---- The example, and the format ----
+
+
+def test_the_example_passes_every_case_that_it_has() -> None:
+    with Lines(HARNESS) as adapter:
+        outcomes = run(adapter, load()).outcomes
+    statuses = {one.status for one in outcomes}
+    rules = {one.case.rule for one in outcomes if one.status == "passed"}
+    assert statuses == {"passed", "unsupported"} and rules == {"Epsilon", "Flat", "WSquare"}
+
+
+@pytest.mark.parametrize("rule", [Epsilon(0.1), WSquare()], ids=repr)
+def test_the_example_computes_what_this_package_does(rule: Epsilon) -> None:
+    with Lines(HARNESS) as adapter:
+        got = adapter.relevance(NETWORK, {"fc": rule}, X, R)
+    np.testing.assert_allclose(got, explain(NETWORK, X, {"fc": rule}, R).relevance, rtol=1e-15)
+
+
+def test_the_example_is_short_and_needs_nothing() -> None:
+    text = (ROOT / "docs" / "harness.py").read_text(encoding="utf-8")
+    assert len(text.splitlines()) <= 60
+    assert [line for line in text.splitlines() if "import" in line] == ["import json", "import sys"]
+
+
+def schema() -> object:
+    text = (ROOT / "data_fixtures" / "vectors" / "protocol.schema.json").read_text(encoding="utf-8")
+    return jsonschema.Draft202012Validator(json.loads(text))
+
+
+def test_all_traffic_is_of_the_published_format() -> None:
+    validator, heard = schema(), []
+    with Lines(HARNESS, watch=heard.append) as adapter:
+        for case in load().cases[::3]:
+            with suppress(Unsupported):
+                adapter.relevance(*case.task())
+    assert len(heard) > 80
+    for line in heard:
+        validator.validate(json.loads(line))
+
+
+@pytest.mark.parametrize("line", [
+    {"cmd": "run", "seq": 0, "case": written(*TASK)}, {"cmd": "start", "protocol": 2, "spec": "1.0"},
+    {"seq": 1, "result": [["1.5"]]}, {"seq": 1}, {"seq": 1, "result": [[1]], "errored": {"message": "x"}},
+    {"seq": 1, "skipped": {"url": ""}}, {**READY, "unit_roundoff": 1e-16}, {"cmd": "halt"},
+    {"cmd": "run", "seq": 1, "case": {**written(*TASK), "x": [[1.5]]}}], ids=lambda line: json.dumps(line)[:40])
+def test_the_published_format_refuses_what_is_not_of_it(line: object) -> None:
+    assert not schema().is_valid(line)
+
+
+def test_the_published_format_is_itself_well_formed_and_strict_on_layers_of_a_cnn() -> None:
+    validator = schema()
+    validator.check_schema(validator.schema)
+    run_ = {"cmd": "run", "seq": 1, "case": written(*TASK)}
+    assert validator.is_valid(run_)
+    run_["case"]["net"][0]["groups"] = 1
+    assert not validator.is_valid(run_)
+
+
+def test_numbers_in_float32_are_its_own_numbers() -> None:
+    network = Network([("fc", NETWORK["fc"].astype(np.float32))])
+    task = written(network, {"fc": Epsilon(0.5)}, convert_numbers(X * 0.1, np.float32), convert_numbers(R, np.float32))
+    assert float.fromhex(task["x"][0][0]) == float(np.float32(0.1))

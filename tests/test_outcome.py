@@ -1,0 +1,228 @@
+"""Every status by a case that has it, and every way an answer can be none."""
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+import small_suite
+from small_suite import Partial, Right, Single, SquaredBias, Stabilised, Talkative
+
+from lrp_ref import Epsilon, Linear, Network
+from lrp_ref.arrays import Array
+from lrp_ref.conformance.case import Case
+from lrp_ref.conformance.expected import bounded, certain, expected
+from lrp_ref.conformance.ours import ours
+from lrp_ref.conformance.outcome import Outcome, numbers, outcome
+from lrp_ref.conformance.run import Answers
+
+CASES = {case.id.rpartition("-")[0]: case for case in small_suite.cases()}
+
+
+def ended(adapter: Any, case: Case) -> Outcome:
+    return outcome(adapter, case, Answers().of(adapter))
+
+
+def of(adapter: Any, slug: str) -> tuple[str, str]:
+    one = ended(adapter, CASES[slug])
+    return one.status, one.reason
+
+
+def declared(kind: type, **conventions: Any) -> Any:
+    adapter = kind()
+    adapter.conventions = conventions
+    return adapter
+
+
+@pytest.mark.parametrize("number", ["float64", "float32"])
+def test_this_package_passes_whatever_the_format_decides(number: str) -> None:
+    adapter = ours(f"lrp_ref:{number}")
+    undecided = {"cancels": "undetermined", "fine": "unsupported"} if number == "float32" else {}
+    assert {slug: of(adapter, slug)[0] for slug in CASES} == {slug: undecided.get(slug, "passed") for slug in CASES}
+
+
+def test_an_input_that_float32_does_not_hold_is_unsupported_and_no_failure() -> None:
+    assert of(Single(), "fine") == ("unsupported", "float32 does not hold x")
+    assert of(Right(), "fine") == ("passed", "")
+
+
+def test_what_rounding_leaves_open_is_undetermined_and_wrong_numbers_there_are_too() -> None:
+    class Half(Single):
+        def changed(self, relevance: Array) -> Any:
+            return relevance / 2
+
+    assert of(Single(), "cancels") == of(Half(), "cancels") == ("undetermined", "")
+    assert of(Half(), "plain")[0] == "failed"
+
+
+def test_a_wrong_number_fails_and_the_worst_is_named() -> None:
+    class Off(Right):
+        def changed(self, relevance: Array) -> Any:
+            return relevance + np.array([0, 1e-3])   # 1e-3 is far outside float64's bound, 0 is not
+
+    # z = (1/2, 6, -5), z / (z + sign/4): R_1 = -3 * 3 / (3/4) + (-5) / (25/4) + -2 * 7 / (-21/4) = -4 - 4/5 ... by exact
+    exact = float(CASES["plain"].relevance[0, 1])   # type: ignore[index]
+    status, reason = of(Off(), "plain")
+    assert status == "failed"
+    assert reason.startswith(f"at (0, 1): got {exact + 1e-3:.9g}, needed {exact:.9g}, error over bound ")
+
+
+def test_within_the_bound_but_beyond_six_sigma_is_loose() -> None:
+    (want,) = expected(CASES["plain"], 2.0**-53, {})
+    six = np.maximum(6 * want.sigma(), 2.0**-53 * abs(want.value))
+    between = np.where(want.radius > six, (want.radius + six) / 2, 0.0)
+    assert between.any()
+
+    class Loose(Right):
+        def changed(self, relevance: Array) -> Any:
+            return want.value + between
+
+    assert of(Loose(), "plain")[0] == "loose"
+
+    class Beyond(Right):
+        def changed(self, relevance: Array) -> Any:
+            return want.value + 1.01 * want.radius
+
+    assert of(Beyond(), "plain")[0] == "failed"
+
+
+def test_a_refusal_is_unsupported_with_its_reason_and_issue() -> None:
+    one = ended(Partial(), CASES["split"])
+    assert (one.status, one.reason, one.url) == ("unsupported", "there is no alpha-beta", "https://example.org/partial/3")
+
+
+def test_any_other_exception_fails_with_one_line() -> None:
+    assert of(Partial(), "even") == ("failed", "raised KeyError: 'flat\\nrule'")
+
+
+def test_a_library_that_ends_the_program_only_fails() -> None:
+    class Exits(Right):
+        def changed(self, relevance: Array) -> Any:
+            raise SystemExit(3)
+
+    assert of(Exits(), "plain") == ("failed", "raised RuntimeError: it wanted to end the program: exit(3)")
+
+
+@pytest.mark.parametrize(("answer", "reason"), [
+    (np.ones((2, 3)), "returned relevance of shape (2, 3) for an x of shape (1, 2)"),
+    (None, "raised TypeError: relevance returned NoneType of object, needed an array of numbers"),
+    (np.ones((1, 2), complex), "raised TypeError: relevance returned ndarray of complex128, needed an array of numbers"),
+    ([[1.0], [2.0, 3.0]], "raised ValueError: setting an array element"),
+    ([[np.nan, 1.0]], "at (0, 0): got nan, needed "),
+])
+def test_what_is_no_relevance_fails(answer: Any, reason: str) -> None:
+    class Answers_(Right):
+        def changed(self, relevance: Array) -> Any:
+            return answer
+
+    assert of(Answers_(), "plain")[1].startswith(reason)
+
+
+def test_a_tensor_is_an_answer() -> None:
+    class Tensor:
+        def __init__(self, values: Any) -> None:
+            self.values = values
+
+        def detach(self) -> "Tensor":
+            return self
+
+        cpu = double = detach
+
+        def __array__(self, *_: Any, **__: Any) -> Array:
+            return np.array(self.values)
+
+    assert numbers(Tensor([[1, 2]])).tolist() == [[1.0, 2.0]]
+
+
+def test_what_an_implementation_prints_goes_to_stderr_and_its_warnings_nowhere(
+        capsys: pytest.CaptureFixture[str], recwarn: pytest.WarningsRecorder) -> None:
+    assert of(Talkative(), "plain")[0] == "passed"
+    assert capsys.readouterr() == ("", "here I am\n") and not recwarn.list
+
+
+# ---- Negative cases ----
+
+
+def test_a_negative_case_passes_where_it_is_refused() -> None:
+    status, reason = of(Right(), "refused")
+    assert status == "passed" and reason.startswith("refused: ValueError: AlphaBeta got alpha=2, beta=2")
+
+
+def test_a_negative_case_fails_where_it_is_answered() -> None:
+    class Answering(Right):
+        def relevance(self, network: Any, rules: Any, x: Array, R: Array) -> Any:
+            return x
+
+    assert of(Answering(), "refused") == ("failed", "answered, and must refuse: alpha - beta = 0")
+
+
+# ---- Conventions ----
+
+
+def test_an_undeclared_convention_fails_by_its_name() -> None:
+    one = ended(SquaredBias(), CASES["squared"])
+    assert (one.status, one.convention) == ("failed", ("bias_w_square", "squared"))
+    assert ended(ours("dialect:lxt"), CASES["minus"]).convention == ("epsilon_sign", "none")
+    assert ended(ours("dialect:torchlrp"), CASES["zero"]).convention == ("sign_of_zero", -1)   # 0.1 in float32
+
+
+def test_a_declared_convention_passes_by_its_name_and_no_other_does() -> None:
+    one = ended(declared(SquaredBias, bias_w_square="squared"), CASES["squared"])
+    assert (one.status, one.convention) == ("passed", ("bias_w_square", "squared"))
+    assert ended(declared(SquaredBias, bias_w_square="left out"), CASES["squared"]).status == "failed"
+    assert ended(declared(Right, bias_w_square="squared"), CASES["squared"]).convention is None
+
+
+def test_a_declared_stabiliser_is_allowed_for_in_every_case_and_no_other_is() -> None:
+    slugs = ("split", "even", "whole", "rounded", "squared")
+    adapter = declared(Stabilised, stabiliser=1e-6)
+    assert {of(adapter, slug)[0] for slug in slugs} <= {"passed", "loose"}
+    assert {of(Stabilised(), slug)[0] for slug in slugs} == {"failed"}
+    assert {of(declared(Stabilised, stabiliser=2e-6), slug)[0] for slug in slugs} == {"failed"}
+    assert of(declared(Right, stabiliser=1e-6), "split")[0] == "passed"   # without one is right as well
+
+
+def test_a_stabiliser_beside_another_convention_does_not_hide_it() -> None:
+    one = ended(ours("dialect:zennit"), CASES["squared"])
+    assert (one.status, one.convention) == ("failed", ("bias_w_square", "squared"))
+    both = replace(ours("dialect:zennit"), conventions={"stabiliser": 1e-6, "bias_w_square": "squared"})  # type: ignore[type-var]
+    assert ended(both, CASES["squared"]).status == "passed"
+
+
+def test_what_epsilon_0_does_where_z_is_0_may_be_declared_a_number_or_none() -> None:
+    class Tiny(Right):
+        def rule(self, rule: Any, layer: Any) -> Any:
+            return rule if rule.epsilon else with_tiny(rule)
+
+    assert of(Tiny(), "dead")[0] == "failed" and of(declared(Tiny, zero_rule=1e-9), "dead")[0] == "passed"
+    zennit = ours("dialect:zennit")
+    assert of(zennit, "dead")[1].startswith("at (0, 0): got inf, needed 0")
+    assert of(replace(zennit, conventions={"zero_rule": "nan"}), "dead")[0] == "passed"   # type: ignore[type-var]
+    assert of(declared(Right, zero_rule="nan"), "dead")[0] == "passed"
+
+
+def with_tiny(rule: Any) -> Any:
+    return small_suite.with_epsilon(rule, 1e-9) if isinstance(rule, Epsilon) else rule
+
+
+# ---- Several layers ----
+
+
+def test_through_layers_that_nothing_is_rounded_in_the_bound_is_derived() -> None:
+    network, rules, x, R = CASES["whole"].task()
+    assert certain(network, x, 2.0**-24) is not None
+    rounded, _, its_x, _ = CASES["rounded"].task(np.float32)
+    assert certain(rounded.astype(np.float64), its_x.astype(np.float64), 2.0**-24) is None
+    value = CASES["whole"].relevance
+    for u in (2.0**-53, 2.0**-24):
+        want = bounded(network, CASES["whole"].rules, x, R, u, value)
+        assert (want.radius < 200 * u * abs(value).max()).all() and (want.radius >= 6 * want.sigma() / 20).all()   # type: ignore[arg-type]
+
+
+def test_a_hidden_unit_of_exactly_zero_is_decided() -> None:
+    """z = 0 below a layer: whichever sign it is given, Monte-Carlo arithmetic would take as rounding."""
+    one = np.ones((1, 1))
+    network = Network([("fc1", Linear(np.array([[1.0], [-1.0]]))), ("fc2", Linear(one, np.ones(1)))])
+    rules, x, R = {"fc1": Epsilon(0.5), "fc2": Epsilon(0)}, np.ones((1, 2)), one
+    want = bounded(network, rules, x, R, 2.0**-53)
+    assert want.radius.max() < 1e-14

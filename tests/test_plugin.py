@@ -1,0 +1,144 @@
+"""The pytest plugin: unasked it costs nothing, and asked it runs every vector as a test."""
+
+import subprocess
+import sys
+from importlib.metadata import entry_points
+from pathlib import Path
+
+import pytest
+
+from lrp_ref.conformance.vectors import load
+
+pytest_plugins = ["pytester"]
+ROOT = Path(__file__).parents[1]
+MINE = """
+    from lrp_ref import explain
+    from lrp_ref.conformance.adapter import Unsupported
+    from lrp_ref.rules import Epsilon, Flat
+
+    class Mine:
+        '''Epsilon is twice what it should be, Flat is right, and there is nothing else.'''
+        name, version, unit_roundoff, conventions = "mine", "1", 2.0**-53, {}
+
+        def relevance(self, network, rules, x, R):
+            if not all(isinstance(rule, (Epsilon, Flat)) for rule in rules.values()):
+                raise Unsupported("not yet", "https://mine/1")
+            factor = 2 if any(isinstance(rule, Epsilon) for rule in rules.values()) else 1
+            return factor * explain(network, x, rules, R).relevance
+"""
+LINEAR = sorted(case.id for case in load().cases if case.layers == ("Linear",) and case.level == "required"
+                and case.rule in ("Epsilon", "Flat", "ZPlus"))
+RIGHT, WRONG, MISSING = (next(id for id in LINEAR if id.startswith(rule)) for rule in ("flat", "epsilon", "zplus"))
+THREE = f"{RIGHT} or {WRONG} or {MISSING}"
+
+
+@pytest.fixture
+def run(pytester: pytest.Pytester):
+    """pytest with the plugin on three vectors, or as given, in a folder with the adapter; and its result."""
+    pytester.makepyfile(mine=MINE)
+
+    def result(*arguments: str, k: str = THREE) -> pytest.RunResult:
+        return pytester.runpytest_inprocess("-p", "lrp_ref_pytest", "-p", "no:cacheprovider", "-rA",
+                                            *(("-k", k) if k else ()), *arguments)
+    return result
+
+
+def outcomes(result: pytest.RunResult) -> dict[str, int]:
+    return {what: n for what, n in result.parseoutcomes().items() if what != "deselected"}
+
+
+# ---- Unasked ----
+
+
+def test_without_its_option_it_imports_nothing_but_pytest(tmp_path: Path) -> None:
+    (tmp_path / "test_it.py").write_text(
+        "import sys\ndef test_it(): assert 'lrp_ref_pytest' in sys.modules and "
+        "not [m for m in ('numpy', 'scipy', 'lrp_ref', 'torch') if m in sys.modules]\n", encoding="utf-8")
+    code = (f"import sys; sys.path.insert(0, {str(ROOT)!r}); import pytest; "
+            "sys.exit(pytest.main(['-q', '-p', 'lrp_ref_pytest', '-p', 'no:cacheprovider']))")
+    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True)
+    assert "1 passed" in done.stdout, done.stdout + done.stderr
+
+
+def test_pytest_knows_it_by_its_entry_point() -> None:
+    found = {entry.name: entry.value for entry in entry_points(group="pytest11")}
+    assert found.get("lrp_ref_pytest") == "lrp_ref_pytest"
+
+
+def test_without_its_option_no_vector_is_collected(run) -> None:
+    assert run("--collect-only", k="").ret == pytest.ExitCode.NO_TESTS_COLLECTED
+
+
+# ---- Every vector is a test ----
+
+
+def test_every_vector_is_an_item_by_its_id(run, pytester: pytest.Pytester) -> None:
+    pytester.makepyfile("def test_my_own(): pass")
+    result = run("--lrp-adapter", "mine:Mine", "--collect-only", "-q", k="")
+    got = [line.removeprefix("lrp_ref::") for line in result.outlines if line.startswith("lrp_ref::")]
+    assert got == [case.id for case in load().cases]
+    assert "test_every_vector_is_an_item_by_its_id.py::test_my_own" in result.outlines
+
+
+def test_right_passes_wrong_fails_and_what_is_missing_is_skipped(run) -> None:
+    result = run("--lrp-adapter", "mine:Mine")
+    assert outcomes(result) == {"passed": 1, "failed": 1, "skipped": 1}
+    text = result.stdout.str()
+    assert f"PASSED lrp_ref::{RIGHT}" in text and f"FAILED lrp_ref::{WRONG}" in text
+    assert "unsupported: not yet https://mine/1" in text
+    assert f"lrp-ref conform mine:Mine --case {WRONG}" in text and "needed" in text and "Traceback" not in text
+
+
+def test_a_mark_chooses_the_vectors_alone(run, pytester: pytest.Pytester) -> None:
+    pytester.makepyfile("def test_my_own(): pass")
+    result = run("--lrp-adapter", "mine:Mine", "-m", "lrp_vector", "--strict-markers", "--collect-only", "-q", k="")
+    assert result.parseoutcomes()["deselected"] == 1
+
+
+def test_several_processes_share_the_vectors(run) -> None:
+    result = run("--lrp-adapter", "mine:Mine", "-n", "2")
+    assert outcomes(result) == {"passed": 1, "failed": 1, "skipped": 1}
+
+
+# ---- What is expected ----
+
+
+def expecting(pytester: pytest.Pytester, *lines: str) -> str:
+    (pytester.path / "expected.txt").write_text("\n".join(["# of Linear", *lines, ""]), encoding="utf-8")
+    return "expected.txt"
+
+
+def test_what_is_expected_to_fail_is_no_failure(run, pytester: pytest.Pytester) -> None:
+    file = expecting(pytester, f"{WRONG} failed https://mine/2", f"{MISSING} unsupported")
+    result = run("--lrp-adapter", "mine:Mine", "--lrp-expect", file, k=f"{THREE} or expectations")
+    assert outcomes(result) == {"passed": 2, "xfailed": 1, "skipped": 1} and result.ret == 0
+    assert "https://mine/2" in result.stdout.str()
+
+
+@pytest.mark.parametrize(("line", "wanted"), [
+    (f"{RIGHT} failed https://mine/3", f"{RIGHT}: passed, expected failed: line 2 is stale, delete it"),
+    (f"{WRONG} unsupported", f"{WRONG}: failed, expected unsupported (line 2)"),
+    ("", f"{WRONG}: failed, expected to pass"), ("", f"{MISSING}: unsupported, expected to pass"),
+    (f"{WRONG}x failed", f"{WRONG}x: no case has this id (line 2): did you mean '{WRONG}'? delete the line"),
+], ids=["stale", "another status", "no line", "no line, unsupported", "unknown"])
+def test_what_is_not_as_expected_fails(run, pytester: pytest.Pytester, line: str, wanted: str) -> None:
+    file = expecting(pytester, *filter(None, [line]))
+    result = run("--lrp-adapter", "mine:Mine", "--lrp-expect", file, k=f"{THREE} or expectations")
+    assert f"expected.txt: {wanted}" in result.stdout.str() and result.ret == 1
+
+
+# ---- Errors, each one line before anything runs ----
+
+
+@pytest.mark.parametrize(("arguments", "wanted"), [
+    (("--lrp-adapter", "nobody:Mine"), "got the adapter nobody:Mine, but No module named 'nobody'"),
+    (("--lrp-adapter", "mine:Mine", "--lrp-expect", "none.txt"), "none.txt"),
+    (("--lrp-expect", "none.txt"), "--lrp-expect is for the vectors, needed --lrp-adapter too"),
+    (("--lrp-adapter", "mine:explain"), "which has no name, version, unit_roundoff, conventions, relevance"),
+], ids=["no module", "no file", "no adapter", "no adapter's parts"])
+@pytest.mark.parametrize("processes", [(), ("-n", "2")], ids=["one", "two"])
+def test_what_cannot_run_is_said_in_one_line(run, arguments, wanted: str, processes) -> None:
+    result = run(*arguments, *processes)
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    [line] = [line for line in result.errlines if line]
+    assert line.startswith("ERROR: ") and wanted in line
