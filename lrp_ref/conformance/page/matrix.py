@@ -112,7 +112,7 @@ def card(facts: Facts, subject: Subject, causes: Html | None) -> Html:
     short = ran != promised and tag("p", f"{ran} cases are accounted for, and the manifest has {promised}: this run is "
                                     "not complete.", class_="warning")
     return tag("article", tag("h3", subject.title), tag("p", " · ".join(filter(None, about)), class_="quiet"), short,
-               [tag("p", sentence, class_="warning") for sentence in subject.run.get("contradicted", ())],
+               [tag("p", f"It {sentence}.", class_="warning") for sentence in subject.run.get("contradicted", ())],
                bar(subject.run["counts"]), tag("ul", totals(subject), class_="totals"), causes,
                class_="card", id=slug("implementation", subject.key))
 
