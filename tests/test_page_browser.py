@@ -111,6 +111,9 @@ def test_the_filter_leaves_the_cases_that_it_names_and_says_how_many(
     assert browser.value("document.querySelector('output').textContent") == f"{len(failed)} of {len(outcomes[0])} cases"
     assert browser.value("[...document.querySelectorAll('details.cause:not([hidden])')].every(e =>"
                          " e.querySelector('.case:not([hidden])'))")
+    failed = [one["id"] for one in outcomes[0] if one["status"] == "failed"]
+    choose(browser, subject="0", rule="")
+    assert set(browser.value(CASES)) == {slug("case", id) for id in failed} and browser.value(SHOWN) == len(failed)
     either = sum(any(one["status"] != "passed" for one in pair) for pair in zip(*outcomes))
     choose(browser, subject="", status="!", rule="")
     assert browser.value(SHOWN) == either < len(outcomes[0])
