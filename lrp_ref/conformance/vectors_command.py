@@ -11,7 +11,7 @@ from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
 
 from lrp_ref.commands import Failed
 from lrp_ref.conformance.lint import knows_schemas, lint, walked
-from lrp_ref.files import writing, writing_folder
+from lrp_ref.files import writable, writing, writing_folder
 
 Watch = Callable[[str], object]
 
@@ -32,7 +32,10 @@ def vectors_command(options: Namespace, watch: Watch) -> str:
     if bool(options.output) == options.check:
         raise ValueError("lrp-ref vectors regenerate needs either --check, to compare with the files that are here, or "
                          "--output FOLDER, to write them")
-    return check_text(made(watch)) if options.check else output_text(options.output, watch)
+    if options.output:
+        return output_text(options.output, watch)
+    watch("making every case anew")
+    return check_text(made(), dict(walked(shipped() / "v1")))
 
 
 def shipped() -> Traversable:
@@ -52,24 +55,22 @@ def lint_text(root: Traversable, watch: Watch) -> str:
 # ---- Making them anew ----
 
 
-def made(watch: Watch) -> dict[str, bytes]:
-    """{path in v1: contents} of all files that are computed: every file of cases, and the manifest."""
-    from lrp_ref.conformance.make import files
+def made() -> dict[str, bytes]:
+    """{path in v1: contents}, everything worked out anew."""
+    from lrp_ref.conformance.make import cases, files
 
-    return files(watch)
+    return {path: text.encode() for path, text in files(cases()).items()}
 
 
-def check_text(new: Mapping[str, bytes]) -> str:
-    """An error at the first file that differs from the shipped one."""
-    here = dict(walked(shipped() / "v1"))
-    written = {*here} - {"records.json", "flags.json"}
-    for path in sorted({*new} | written):
+def check_text(new: Mapping[str, bytes], here: Mapping[str, bytes]) -> str:
+    """An error at the first file that differs from the one that is here."""
+    for path in sorted({*new} | {*here}):
         if path not in here or path not in new:
-            raise Failed(f"{path}: is {'not here' if path not in here else 'made by nothing'}, the first of the files "
-                         "that differ")
+            where = "made and not here" if path in new else "here and not made"
+            raise Failed(f"{path}: is {where}: it is the first of the files that differ")
         if here[path] != new[path]:
-            line = first_difference(here[path], new[path])
-            raise Failed(f"{path}: line {line} is not what is made anew, the first of the files that differ")
+            raise Failed(f"{path}: line {first_difference(here[path], new[path])} is not what is made anew: it is the "
+                         "first of the files that differ")
     return f"{len(new)} files are byte for byte what is made anew"
 
 
@@ -80,17 +81,20 @@ def first_difference(x: bytes, y: bytes) -> int:
 
 
 def output_text(path: str, watch: Watch) -> str:
-    """Everything that is shipped, with its files of cases made anew."""
-    new = Path(path)
-    if new.exists():
-        raise ValueError(f"got --output {path}, which is there already: give the name of a new folder")
-    kept = {name: data for name, data in walked(shipped()) if "/" not in name or name in KEPT}
+    """A new folder as `export` makes it, with v1 made anew."""
+    spare_folder(path)
+    kept = {name: data for name, data in walked(shipped()) if not name.startswith("v1/")}
+    watch("making every case anew")
+    new = kept | {f"v1/{name}": data for name, data in made().items()}
     with writing_folder(path) as temporary:
-        write(temporary, kept | {f"v1/{name}": data for name, data in made(watch).items()})
-    return f"vectors written to {path}"
+        write(temporary, new)
+    return f"{len(new)} files written to {path}"
 
 
-KEPT = ("v1/records.json", "v1/flags.json")
+def spare_folder(path: str) -> None:
+    """An error if something is there, or nothing can be written: before the work, not after it."""
+    if writable(path).exists():
+        raise ValueError(f"got {path}, which is there already: give the name of a new folder")
 
 
 # ---- Taking them along ----
@@ -98,8 +102,7 @@ KEPT = ("v1/records.json", "v1/flags.json")
 
 def export_text(path: str, files: Mapping[str, bytes]) -> str:
     """All files into a new folder, or a new .zip of one."""
-    if Path(path).exists():
-        raise ValueError(f"got {path}, which is there already: give the name of a new folder or .zip")
+    spare_folder(path)
     if Path(path).suffix == ".zip":
         with writing(path) as temporary, ZipFile(temporary, "w", ZIP_DEFLATED) as archive:
             for name, data in files.items():   # dated 1980, so that two exports are the same bytes

@@ -10,18 +10,33 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import numpy as np
+
 from lrp_ref.conformance.case import Case, to_json
-from lrp_ref.conformance.make import asked, disagreements, edges, grid
-from lrp_ref.conformance.make.notes import NOTES, RECORDS
+from lrp_ref.conformance.make import (
+    asked,
+    cut_offs,
+    descriptors,
+    disagreements,
+    edges,
+    extremes,
+    grid,
+    networks,
+    refused,
+)
+from lrp_ref.conformance.make.notes import NOTES
+from lrp_ref.conformance.make.records import RECORDS
 from lrp_ref.conformance.vectors import FORMAT, SPEC
 from lrp_ref.files import writing
 
-MODULES: tuple[ModuleType, ...] = (grid, asked, disagreements, edges)   # each with cases() -> iterable of Case
+MODULES: tuple[ModuleType, ...] = (   # each with cases() -> iterable of Case
+    grid, asked, disagreements, edges, descriptors, cut_offs, networks, extremes, refused)
 
 
 def cases() -> list[Case]:
     """Every case, worked out anew."""
-    made = [case for module in MODULES for case in module.cases()]
+    with np.errstate(all="ignore"):   # what float32 does not hold is asked of it
+        made = [case for module in MODULES for case in module.cases()]
     ids = [case.id for case in made]
     twice = sorted({id for id in ids if ids.count(id) > 1})
     if twice:

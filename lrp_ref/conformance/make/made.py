@@ -13,7 +13,7 @@ import numpy as np
 
 from lrp_ref.arrays import Array, convert_numbers, same
 from lrp_ref.assignment import assign
-from lrp_ref.checks.by_loops import defined, defined_step, units
+from lrp_ref.checks.by_loops import defined, defined_step, input_of, units
 from lrp_ref.checks.exact import GuardedFraction, guarded, settled
 from lrp_ref.checks.modular import PRIMES
 from lrp_ref.checks.radius import Ball, added, dyadic, one_layer, origin_at
@@ -163,8 +163,8 @@ def agree(answer: Answer, case: Case) -> bool:
         for (_, layer), shape in zip(case.network, shapes[1:]):
             maps.append(defined(layer, inputs[-1]))
             inputs.append(arrayed(maps[-1].output, shape[1:]))
-        for (name, _), m, a in reversed(list(zip(case.network, maps, inputs))):
-            step = defined_step(case.rules[name], m, a, R)
+        for (name, layer), m, a in reversed(list(zip(case.network, maps, inputs))):
+            step = defined_step(case.rules[name], m, input_of(layer, a), R)
             for column in COLUMNS:
                 sums[name][column] += sum(units(R).values() if column == "received" else getattr(step, column).values())
             R = arrayed(step.relevance, a.shape)

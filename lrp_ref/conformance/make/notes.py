@@ -113,6 +113,35 @@ NOTES: dict[str, dict[str, Any]] = {
     "D14": note("D14: local response norm", "disagreement", "not divided, so that relevance grows"),
     "D17": note("D17: four quadrants", "disagreement", "one parameter is read in another's place"),
     "D19": note("D19: a neuron of zeros", "disagreement", "0 / 0 is not a number", f"{TOOLBOX}/19"),
+    # ---- Fisher pipelines ----
+    "RAW_SUM": note("epsilon beside a sum over descriptors", "scale", "with 1 / N, or on descriptors of norm 1, "
+                    "epsilon takes all but a thousandth"),
+    "REGIONS": note("regions that share descriptors", "region", "a descriptor's relevance of one region is lost, or "
+                    "divided by another's sum"),
+    "EMPTY_REGION": note("a region without descriptors", "zero", "0 / 0 is not a number"),
+    "POSTERIOR_THRESHOLD": note("a posterior threshold", "gate", "backwards other descriptors count than forwards: "
+                                "their shares no longer add up to R"),
+    "NOT_LEARNED": note("weights that are the image's", "rule", "w-square squares an image's statistics as if they "
+                        "were the model's weights"),
+    "COVERAGE": note("pixels that a bin covers in part", "window", "bins at the border lose what lies outside, or "
+                     "relevance moves by half a pixel"),
+    "ZERO_SLICE": note("a slice of norm 0", "zero", "0 / 0 is not a number"),
+    "BIAS_SPREAD": note("a bias that the dimensions share", "bias", "the bias's share is lost, or given to them twice"),
+    "TAYLOR": note("a kernel expanded at a root point", "reference", "relevance of x instead of x less the root"),
+    # ---- Networks and cut-offs ----
+    "CUT_OFF": note("a cut-off", "cut-off", "the layer at the boundary loses its rule, or one under it keeps its own"),
+    "CUT_POOL": note("a pooling under the cut-off", "cut-off", "only layers with weights are spread evenly, and the "
+                     "winner still takes all"),
+    "PRESET": note("a preset's rules", "rule", "a layer's rule is another's"),
+    "ALONE": note("one image of a batch", "batch", "the image's relevance depends on what else is in the batch"),
+    "DEEP": note("many layers", "scale", "errors of a layer are multiplied by those above"),
+    # ---- Edges of the number format ----
+    "HUGE": note("numbers near the largest", "overflow", "an order of operations that overflows gives infinity or NaN",
+                 f"{CAPTUM}/1138"),
+    "SUBNORMAL": note("numbers below the smallest normal one", "underflow", "taken for 0, nothing is handed down"),
+    "ROUNDING": note("sums that all but cancel", "rounding", "the order of a sum decides its sign, and so "
+                     "everyone's share", f"{ZENNIT}/148"),
+    "FAN_IN": note("many terms", "rounding", "the error of a sum grows with their number"),
+    "ZERO_RELEVANCE": note("no relevance arrives", "zero", "0 / 0 is not a number"),
+    "REFUSED": note("what has no answer", "error", "numbers come back, and someone takes them for relevance"),
 }
-
-RECORDS: list[dict[str, Any]] = []
