@@ -53,8 +53,10 @@ def alternatives(rule: Rule, m: LinearMap, a: Array) -> Iterator[Alternative]:
     """(as if .., that rule, its map) for everything known that can go wrong with this rule at this map."""
     first = [*conventions(rule, m, a)]
     yield from first
-    if m.learned:
+    if m.learned or isinstance(rule, (WSquare, ZBox, Gamma)):
         yield from ((f"the rule were {other}", other, m) for other in OTHERS if other != rule)
+    elif isinstance(rule, (AlphaBeta, ZPlus, Flat)):
+        yield f"the rule were {Epsilon(0)}", Epsilon(0), m
     if len(a) > 1:
         yield "all samples of the batch shared one denominator", Otherwise([*shared(rule, m, a)], rule.epsilon), m
     yield from ((sentence, rule, other) for sentence, other in other_windows(m, a))

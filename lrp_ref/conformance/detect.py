@@ -7,7 +7,7 @@ vote; a question has an answer if all its cases vote alike. Where the answer is 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 import numpy as np
@@ -16,21 +16,27 @@ from lrp_ref.arrays import Array
 from lrp_ref.conformance.case import Case, Either
 from lrp_ref.conformance.dialects import CANONICAL, DIALECTS, Conventions
 from lrp_ref.conformance.make.alternatives import Stabilised
-from lrp_ref.conformance.measure import Interval, format_of, intervals, meet
+from lrp_ref.conformance.measure import epsilon_of, format_of
 from lrp_ref.conformance.questions import phrase, stated
 from lrp_ref.conformance.vectors import Suite
 from lrp_ref.relevance import hand_down
 from lrp_ref.rules import Epsilon
 
 MEASURED = ("stabiliser", "zero_rule")
+MEASURED = ("stabiliser", "zero_rule")
 LARGEST = 1e-6   # the largest stabiliser that a library is known to add: allowed for where none was measured
 SMALL = 1e-2     # what is larger is no stabiliser but another rule
-# Denominators of the vectors are no smaller than 1/16, so that a stabiliser moves a row by 16 of it, and a sum of two
-# shares by twice that.
+# Denominators of the vectors are 1/8 or more where nothing else is said, so that a stabiliser moves a row by 8 of it;
+# by four times that where shares of both signs leave a quarter of their size.
 MOVED = 32
-# Rows of one case are a tenth apart or more (a test says so) and what moves an answer off its row is smaller than a
-# thousandth: a factor of 100 between the nearest row and the next is never met by two.
+# Rows of one case are a hundredth apart or more (a test says so), and what moves an answer off its row is smaller than a
+# ten-thousandth: no two rows are both within a factor of 100 of the nearest.
 NEARER = 100
+# Where rules or layers of one library have answers of their own, whose answer counts, first to last; then all others'.
+FIRST: dict[str, tuple[str, ...]] = {
+    "stabiliser": ("ZPlus/Linear", "AlphaBeta/Linear"), "zero_rule": ("Epsilon/Linear",),
+    "bias_alpha_beta": ("AlphaBeta/Linear", "AlphaBeta/Conv2D"), "flat": ("Flat/Conv2D",),
+}
 
 
 @dataclass(frozen=True)
@@ -52,18 +58,16 @@ def detect(answers: Mapping[str, Array], suite: Suite | Iterable[Case]) -> list[
     cases = suite.cases if isinstance(suite, Suite) else suite
     cases = [case for case in cases if case.id in answers and case.either]
     u = format_of(answers[case.id] for case in cases)
-    asked = {field.name: [case for case in cases if any(row.convention == field.name for row in case.either)]
-             for field in fields(Conventions)}
+    asked = {field.name: evidence(field.name, cases) for field in fields(Conventions)}
     values = {question: measured(question, asked[question], answers, u) for question in MEASURED if asked[question]}
     sizes = [abs(value) for value in values.values() if isinstance(value, float) and abs(value) < SMALL]
-    allowed = u**0.5 + MOVED * max([LARGEST, *sizes])
+    room = Room(u, u**0.5 + MOVED * max([LARGEST, *sizes]), values.get("stabiliser") or 0)
     for question in [question for question in asked if asked[question] and question not in MEASURED]:
-        values[question] = agreed(vote(question, case, answers[case.id], allowed, values.get("stabiliser"))
-                                  for case in asked[question])
+        values[question] = agreed(question, [(case, answers[case.id]) for case in asked[question]], room)
     if values.get("epsilon_sign") == "none":   # then 0 has none either
         values.pop("sign_of_zero", None)
-    return [Finding(question, values[question], dialects(question, values[question]), [case.id for case in evidence])
-            for question, evidence in asked.items() if question in values]
+    return [Finding(question, values[question], dialects(question, values[question]), [case.id for case in here])
+            for question, here in asked.items() if question in values]
 
 
 def dialects(question: str, value: Any) -> list[str]:
@@ -72,25 +76,64 @@ def dialects(question: str, value: Any) -> list[str]:
                                      if getattr(dialect.conventions, question) == value]
 
 
-ABSTAINS = object()   # of a case whose answer is another question's
+def evidence(question: str, cases: Sequence[Case]) -> list[Case]:
+    """The cases that ask it: those of the rule and layer whose answer counts, if there are any."""
+    asking = [case for case in cases if any(row.convention == question for row in case.either)]
+    for place in FIRST.get(question, ()):
+        if here := [case for case in asking if (case.rule, *case.layers) == tuple(place.split("/"))]:
+            return here
+    return asking
 
 
-def agreed(votes: Iterable[Any]) -> Any:
-    """The value that all votes name, else None."""
-    values = [value for value in votes if value is not ABSTAINS]
-    return values[0] if values and all(value == values[0] for value in values) else None
+# ---- Rows ----
 
 
-def vote(question: str, case: Case, answer: Array, allowed: float, stabiliser: float | None = None) -> Any:
-    """The value whose row is near and much nearer than the others'; None if there is none."""
-    canonical = [case.relevance] if not stabiliser else [case.relevance, with_stabiliser(case, stabiliser)]
-    rows = [*(Either("", getattr(CANONICAL, question), row) for row in canonical if row is not None), *case.either]
-    offs = [apart(answer, row.relevance) for row in rows]
-    nearest = rows[int(np.argmin(offs))]
-    others = [off for row, off in zip(rows, offs) if (row.convention, row.value) != (nearest.convention, nearest.value)]
-    if not (min(offs) <= allowed and NEARER * min(offs) <= min(others, default=np.inf)):
+@dataclass(frozen=True)
+class Room:
+    """How far an answer may be from its row: rounding, and a stabiliser on top."""
+
+    u: float
+    allowed: float
+    stabiliser: float
+
+
+def agreed(question: str, answered: Sequence[tuple[Case, Array]], room: Room) -> Any:
+    """The one value that all cases admit, if at least half of them name some; else None.
+
+    Where they contradict each other, an answer without a row of its own may have been taken for a neighbour's: the
+    value that is left when every case admits those too, if it is one.
+    """
+    canonical = getattr(CANONICAL, question)
+    every = {canonical, *(row.value for case, _ in answered for row in case.either if row.convention == question)}
+    votes = [(values, every - {canonical, *(row.value for row in case.either if row.convention == question)})
+             for case, answer in answered if (values := vote(question, case, answer, room)) is not None]
+    named = [values for values, _ in votes if values]
+    if 2 * len(named) < len(votes) or not named:
         return None
-    return nearest.value if nearest.convention in ("", question) else ABSTAINS
+    # Who answers as canonical rules do may give any answer that has no row there.
+    strict = every.intersection(*(values | rest if canonical in values else values for values, rest in votes if values))
+    lenient = every.intersection(*(values | rest for values, rest in votes if values))
+    if canonical in strict:
+        return canonical
+    return next((left.pop() for left in (strict, lenient) if len(left) == 1), None)
+
+
+def vote(question: str, case: Case, answer: Array, room: Room) -> set[Any] | None:
+    """The values whose rows are near, and much nearer than the others'; none where nothing is near.
+
+    None: nothing is said, for the answer is another question's.
+    """
+    assert case.relevance is not None
+    canonical = Either(question, getattr(CANONICAL, question), case.relevance)
+    rows = [canonical, replace(canonical, relevance=with_stabiliser(case, room.stabiliser)),
+            *(row for row in case.either if row.convention not in MEASURED)]
+    offs = [apart(answer, row.relevance) for row in rows]
+    if min(offs) > room.allowed:
+        return set()
+    near = [row for row, off in zip(rows, offs) if off <= NEARER * max(min(offs), room.u)]
+    values = {row.value for row in near if row.convention == question}
+    others = any(row.convention != question for row in near)
+    return None if others and canonical.value not in values else values
 
 
 def with_stabiliser(case: Case, epsilon: float) -> Array:
@@ -116,20 +159,26 @@ def apart(got: Array, row: Array) -> float:
 
 def measured(question: str, cases: Sequence[Case], answers: Mapping[str, Array], u: float) -> Any:
     """The number that all answers admit; of Epsilon(0) at z = 0 also "nan" and "dead"."""
+    answered = [(case, answers[case.id]) for case in cases if len(case.network) == 1]
     if question == "zero_rule":
-        kinds = {kind_at_zero(answers[case.id]) for case in cases}
-        if len(kinds) != 1:
-            return None
-        if (kind := kinds.pop()) != "number":
-            return kind
-    found: list[Interval] = [interval for case in cases for interval in intervals(case, answers[case.id], u)]
-    return meet(found)
+        kinds = {kind_at_zero(case, answer, u) for case, answer in answered}
+        if kinds != {"number"}:
+            return kinds.pop() if len(kinds) == 1 else None
+    answered = [(case, answer) for case, answer in answered if not another(question, case, answer, u)]
+    value = epsilon_of(answered, u, at_zero=question == "zero_rule") if answered else None
+    return None if question == "stabiliser" and value is not None and value >= SMALL else value
 
 
-def kind_at_zero(answer: Array) -> str:
+def another(question: str, case: Case, answer: Array, u: float) -> bool:
+    """Whether the answer is, stabilisers apart, another question's row."""
+    return any(apart(answer, row.relevance) <= u**0.5 for row in case.either if row.convention not in MEASURED)
+
+
+def kind_at_zero(case: Case, answer: Array, u: float) -> str:
+    assert case.relevance is not None
     if not np.isfinite(answer).all():
         return "nan"
-    return "number" if answer.any() else "dead"
+    return "dead" if apart(answer, case.relevance) <= u**0.5 else "number"
 
 
 # ---- In words ----

@@ -20,7 +20,7 @@ import numpy as np
 from lrp_ref.arrays import Array, convert_numbers, ones_like, same
 from lrp_ref.checks.bounds import raised
 from lrp_ref.checks.compared import SIGMAS, distance
-from lrp_ref.checks.exact import settled
+from lrp_ref.checks.exact import GuardedFraction, settled
 from lrp_ref.checks.monte_carlo import RUNS, monte_carlo
 from lrp_ref.checks.radius import Ball, origin_at, step_radius
 from lrp_ref.checks.rounding import FLOAT64, V, arithmetic, source, upward
@@ -57,11 +57,13 @@ def expected(case: Case, u: float, declared: Mapping[str, Any]) -> list[Expected
     """The right answers at u of an implementation with these conventions: the canonical one first."""
     assert case.relevance is not None
     network, _, x, R = case.task()
-    right = bounded(network, case.rules, x, R, u, case.relevance)
+    numbers = given(case)
+    value = case.relevance if numbers[0] is case.network else exact(numbers[0], case.rules, *numbers[1:])
+    right = bounded(network, case.rules, x, R, u, value)
     found = [right]
     for rules, near in stabilised(network, case.rules, declared):
-        value = exact(case.network, rules, case.x, case.R)
-        if not near or distance(value, case.relevance, V) <= MOVED * stabiliser(declared):
+        value = exact(numbers[0], rules, *numbers[1:])
+        if not near or distance(value, right.value, V) <= MOVED * stabiliser(declared):
             found.append(bounded(network, rules, x, R, u, value))
     if declared.get("zero_rule") == "nan":
         found += undivided(case, right)
@@ -86,6 +88,40 @@ def right_at(network: Network, rules: Rules, x: Array, R: Array, u: float,
         if not near or distance(one.value, found[0].value, V) <= MOVED * stabiliser(declared):
             found.append(one)
     return found
+
+
+# ---- What an implementation is given ----
+
+
+def unheld(case: Case, number: type) -> str:
+    """Which of x, R and the layers' arrays the format does not hold exactly; "" where it holds them all."""
+    arrays = [("x", case.x), ("R", case.R)]
+    arrays += [(f"{array} of {name}", values) for name, layer in case.network
+               for array, values in layer.arrays().items()]
+    for what, values in arrays:
+        if not all(held(n, number) for n in values.flat):
+            return what
+    return ""
+
+
+def held(n: Any, number: type) -> bool:
+    try:
+        with np.errstate(all="ignore"):
+            return bool(float(number(float(n))) == n)
+    except OverflowError:   # of a fraction beyond float64
+        return False
+
+
+def given(case: Case) -> tuple[Network, Array, Array]:
+    """(network, x, R): the exact numbers that an implementation in float64 is given: a few cases have others."""
+    if not unheld(case, np.float64):
+        return case.network, case.x, case.R
+
+    def rounded(x: Array) -> Array:
+        return convert_numbers(convert_numbers(x, np.float64), GuardedFraction)
+
+    layers = [(name, layer.astype(np.float64).astype(GuardedFraction)) for name, layer in case.network]
+    return Network(layers), rounded(case.x), rounded(case.R)
 
 
 # ---- How far rounding may take it ----

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from lrp_ref.arrays import Array
+from lrp_ref.checks.compared import distance
 from lrp_ref.conformance.bisect import Rules, first_divergence
 from lrp_ref.conformance.detect import Finding
 from lrp_ref.conformance.dialects import CANONICAL
@@ -21,6 +22,7 @@ from lrp_ref.network import Network
 
 SHRUNK = 10   # causes of which a smallest counterexample is looked for: each takes a second or two
 MEASURED = ("stabiliser", "zero_rule")
+TINY = 2.0**-10   # of the largest relevance: more than any library's stabiliser makes of whole numbers
 
 Facts = dict[str, Any]
 
@@ -37,7 +39,7 @@ def failures(run: Run, findings: Sequence[Finding], watch: Watch = str) -> list[
         if outcome.compared is not None and cause(facts) not in shrunk and len(shrunk) < SHRUNK:
             shrunk.add(cause(facts))
             watch(f"{run.adapter.name}: shrinking {outcome.case.id}")
-            facts["counterexample"] = counterexample(outcome, run, facts["first"], stabilisers)
+            facts["counterexample"] = counterexample(outcome, run, facts["first"])
         found.append(facts)
     return found
 
@@ -49,7 +51,7 @@ def cause(failure: Facts) -> str:
     if failure["worst"] is None:
         return str(failure["reason"])
     if failure["looks_like"]:
-        return str(failure["looks_like"].partition(", at ")[0])
+        return str(failure["looks_like"].partition("; ")[0].partition(", at ")[0])
     first = failure["first"] or failure
     return f"{first['rule'].partition('(')[0]} on {failure['layer']}"
 
@@ -120,14 +122,15 @@ def asked(run: Run) -> Callable[..., Array]:
     return lambda network, rules, x, R: ask(run.adapter, network, dict(rules), x, R)
 
 
-def agrees_with(run: Run, more: Mapping[str, Any] | None = None) -> Callable[..., bool]:
-    """Whether an answer to any question is right: within its bound, declared stabilisers (and more) allowed for."""
-    u, declared = run.adapter.unit_roundoff, {**run.adapter.conventions, **(more or {})}
+def agrees_with(run: Run, near: float = 0.0) -> Callable[..., bool]:
+    """Whether an answer to any question is right: within its bound, declared stabilisers allowed for, or that near."""
+    u, declared = run.adapter.unit_roundoff, run.adapter.conventions
 
     def agrees(network: Network, rules: Rules, x: Array, R: Array, answer: Any) -> bool:
         with np.errstate(all="ignore"):
-            return np.shape(answer) == x.shape and any(status(answer, one, u) != "failed"
-                                                       for one in right_at(network, rules, x, R, u, declared))
+            return np.shape(answer) == x.shape and any(
+                status(answer, one, u) != "failed" or distance(answer, one.value, u) < near
+                for one in right_at(network, rules, x, R, u, declared))
     return agrees
 
 
@@ -145,20 +148,21 @@ def task(outcome: Outcome, run: Run) -> Any:
     return outcome.case.task(NUMBERS[run.adapter.unit_roundoff])
 
 
-def counterexample(outcome: Outcome, run: Run, first: Facts | None, stabilisers: Sequence[Facts]) -> Facts | None:
+def counterexample(outcome: Outcome, run: Run, first: Facts | None) -> Facts | None:
     """A small network of whole numbers that goes wrong in the same layer, or in networks of the same kinds.
 
-    Stabilisers that the numbers show are allowed for, unless they are what is wrong: else they are all that is found.
+    Where the case is off by more than a stabiliser makes it, so must the counterexample be.
     """
     network, rules, x, R = task(outcome, run)
+    assert outcome.compared is not None
+    much = distance(outcome.compared.actual, outcome.compared.value, run.adapter.unit_roundoff) > 2 * TINY
+    much = much and (outcome.convention is None or outcome.convention[0] not in MEASURED)
     if first is not None and len(network) > 1:
         at = network.index(first["layer"])
         xs = network.activations(x)
         network, rules, x, R = network[at:at + 1], {first["layer"]: rules[first["layer"]]}, xs[at], xs[at + 1]
-    question = outcome.convention[0] if outcome.convention else ""
-    more = stabilisers[-1] if stabilisers and question not in MEASURED else {}
     with np.errstate(all="ignore"):
-        found = shrink(asked(run), network, rules, x, R, agrees_with(run, more))
+        found = shrink(asked(run), network, rules, x, R, agrees_with(run, TINY if much else 0.0))
     if isinstance(found, NoCounterexample):
         return None
     return {"text": found.text, "got": found.got, "expected": found.expected}

@@ -15,7 +15,7 @@ from lrp_ref.conformance.detect import contradicted, detect
 from lrp_ref.conformance.dialects import CANONICAL
 from lrp_ref.conformance.failures import Facts, cause, convention_facts, failures, in_words, number
 from lrp_ref.conformance.outcome import STATUSES, Outcome
-from lrp_ref.conformance.questions import TITLES, phrase
+from lrp_ref.conformance.questions import TITLES, phrase, stated
 from lrp_ref.conformance.run import Run, Watch, place
 from lrp_ref.conformance.vectors import Suite
 
@@ -140,7 +140,7 @@ def conventions(facts: Facts) -> Iterator[str]:
     """What the numbers say about the questions that formulas leave open."""
     if not facts["conventions"]:
         return
-    rows = [["*" if departs(entry) else "", entry["title"], phrase(entry["question"], entry["value"]), remark(entry)]
+    rows = [["*" if departs(entry) else " ", entry["title"], phrase(entry["question"], entry["value"]), remark(entry)]
             for entry in facts["conventions"]]
     lines = ["conventions, as its numbers show them (* departs from the canonical answer)", *aligned(rows, 4)]
     yield "\n".join([*lines, *(f"! {sentence}" for sentence in facts["contradicted"])])
@@ -178,8 +178,8 @@ def causes(facts: Facts) -> Iterator[str]:
     if groups:
         yield f"{counted(len(facts['failures']), 'case')} failed, for {counted(len(groups), 'cause')}"
     for n, group in enumerate(sorted(groups.values(), key=len, reverse=True), 1):
-        yield "\n".join([f"{n}. {headline(group[0])}: {counted(len(group), 'case')}", *indented(told(group[0])),
-                         *indented(others(group[1:]))])
+        head = fill(f"{n}. {counted(len(group), 'case')}: {headline(group[0])}", WIDTH, subsequent_indent="   ")
+        yield "\n".join([head, *indented(told(group[0])), *indented(others(group[1:]))])
 
 
 def counted(count: int, what: str) -> str:
@@ -188,8 +188,7 @@ def counted(count: int, what: str) -> str:
 
 def headline(failure: Facts) -> str:
     if failure["convention"]:
-        question, value = failure["convention"].values()
-        return f"{TITLES[question]}: {phrase(question, value)}"
+        return stated(*failure["convention"].values())
     return cause(failure)
 
 
@@ -204,6 +203,8 @@ def told(failure: Facts) -> Iterator[tuple[str, str]]:
         yield "worst", f"at {tuple(worst['index'])}: got {got}, expected {expected}, error {error}, bound {bound}"
     else:
         yield "reason", failure["reason"]
+    if not failure["convention"] and "; " in failure["looks_like"]:
+        yield "also", failure["looks_like"].partition("; ")[2]
     if failure["counterexample"]:
         small = failure["counterexample"]
         yield "smallest", f"{small['text']} -> {small['got']}, expected {small['expected']}"
@@ -214,8 +215,13 @@ def told(failure: Facts) -> Iterator[tuple[str, str]]:
 
 def others(rest: Sequence[Facts]) -> Iterator[tuple[str, str]]:
     if rest:
-        more = f" and {len(rest) - LISTED} more" if len(rest) > LISTED else ""
-        yield "also", ", ".join(failure["id"] for failure in rest[:LISTED]) + more
+        yield "others", named_cases(rest)
+
+
+def named_cases(cases: Sequence[Facts]) -> str:
+    """Their ids, if they are not too many."""
+    more = f" and {len(cases) - LISTED} more" if len(cases) > LISTED else ""
+    return ", ".join(case["id"] for case in cases[:LISTED]) + more
 
 
 def shown(value: float | str) -> str:
@@ -239,10 +245,20 @@ def comparison_text(facts: Facts) -> str:
         parts.append("\n".join(["conventions, as their numbers show them (* departs from the canonical answer)",
                                 *aligned([["", *names], *rows], 1 + len(names))]))
     if differ := facts["disagreements"]:
-        rows = [[one["id"], *(one["statuses"][name] for name in names)] for one in differ]
-        parts.append("\n".join([f"{len(differ)} cases on which they, or the expected answer, differ",
-                                *aligned([["", *names], *rows], 1 + len(names))]))
+        parts.append("\n".join([f"{counted(len(differ), 'case')} on which they, or the expected answer, differ",
+                                *indented(disagreements(differ))]))
     return "\n\n".join(parts)
+
+
+def disagreements(differ: Sequence[Facts]) -> Iterator[tuple[str, str]]:
+    """Who failed, and the cases; those that most cases have in common first."""
+    groups: dict[str, list[Facts]] = {}
+    for one in differ:
+        apart = [f"{name} {status}" for name, status in one["statuses"].items() if status not in ("passed", "loose")]
+        groups.setdefault(", ".join(apart) or "all passed, by conventions of their own", []).append(one)
+    for statuses, here in sorted(groups.items(), key=lambda pair: -len(pair[1])):
+        yield counted(len(here), "case"), statuses
+        yield "", named_cases(here)
 
 
 def side_by_side(each: Sequence[Facts], names: Sequence[str]) -> list[str]:

@@ -24,8 +24,9 @@ from lrp_ref.network import Network
 from lrp_ref.rules import Rule, ZBox
 
 INPUTS = 3
-LEVELS = ((1, 1), (2, 1), (1, 2), (3, 1), (2, 2), (3, 2))   # inputs and outputs, fewest first: so they need not shrink
-DRAWN, EVALUATIONS = 60, 300   # networks drawn at a level before one fails; questions asked in all
+# Inputs, outputs and whether there is a bias: the fewest numbers first, so that sizes need not shrink.
+LEVELS = ((1, 1, 0), (1, 1, 1), (2, 1, 0), (2, 1, 1), (1, 2, 1), (3, 1, 1), (2, 2, 1))
+DRAWN, EVALUATIONS = 50, 300   # networks drawn at a level before one fails; questions asked in all
 WINDOWS = ((1, 1), (1, 2), (2, 1), (1, 3), (3, 1), (2, 2))
 Draw = Callable[[Any], Any]   # of a hypothesis strategy
 
@@ -100,9 +101,9 @@ def shrink(relevance: Relevance, network: Network, rules: Rules, x: Array, R: Ar
         return asked.get(question.text, False)
 
     how = settings(max_examples=DRAWN, derandomize=True, database=None, deadline=None)
-    for inputs, outputs in LEVELS:
+    for inputs, outputs, biased in LEVELS:
         shapes = [shape for shape in product(range(1, inputs + 1), repeat=x.ndim) if prod(shape) == inputs]
-        drawn = strategies.composite(a_question)(strategies, network, rules, x.dtype, shapes, outputs)
+        drawn = strategies.composite(a_question)(strategies, network, rules, x.dtype, shapes, (outputs, biased))
         with nothing_left():
             try:
                 found = find(drawn, wrong, settings=how)
@@ -146,7 +147,7 @@ def drawable(layer: Layer) -> bool:
 
 
 def a_question(draw: Draw, st: Any, network: Network, rules: Rules, number: Any,
-               shapes: Sequence[tuple[int, ...]], outputs: int) -> Question | None:
+               shapes: Sequence[tuple[int, ...]], level: tuple[int, int]) -> Question | None:
     """A small network of the same kinds on an input of one of the shapes; None where its shapes do not fit."""
     def array(*shape: int) -> Array:
         return np.array([draw(whole) for _ in range(prod(shape))], dtype=number).reshape(shape)
@@ -157,7 +158,7 @@ def a_question(draw: Draw, st: Any, network: Network, rules: Rules, number: Any,
     layers: list[tuple[str, Layer]] = []
     try:
         for name, layer in network:
-            layers.append((name, a_layer(draw, st, layer, shape, outputs, array)))
+            layers.append((name, a_layer(draw, st, layer, shape, level, array)))
             shape = layers[-1][1].output_shape(shape)
         small = Network(layers)
         R = array(*shape) if draw(st.booleans()) else small(x)
@@ -166,22 +167,26 @@ def a_question(draw: Draw, st: Any, network: Network, rules: Rules, number: Any,
     return Question(small, {name: scalar(rules[name]) for name in small.names}, x, R)
 
 
-def a_layer(draw: Draw, st: Any, layer: Layer, shape: tuple[int, ...], outputs: int,
+def a_layer(draw: Draw, st: Any, layer: Layer, shape: tuple[int, ...], level: tuple[int, int],
             array: Callable[..., Array]) -> Layer:
     """A small layer of that kind for inputs of that shape; it has strides, padding and groups only if the layer has."""
     def one_of(*choices: Any) -> Any:
         return draw(st.sampled_from(choices))
 
+    def bias(outputs: int) -> Array:
+        return array(outputs) if biased else np.zeros_like(array(0), shape=outputs)
+
+    outputs, biased = level
     match layer:
         case Linear():
-            return replace(layer, weight=array(shape[-1], outputs), bias=array(outputs))
+            return replace(layer, weight=array(shape[-1], outputs), bias=bias(outputs))
         case Conv2D():
             groups = shape[1] if layer.groups > 1 else 1
             outputs *= groups
             weight = array(outputs, shape[1] // groups, *one_of(*WINDOWS))
             stride, pad, dilation = (one_of(least, *{least, given} - {least}) for least, given in
                                      (((1, 1), layer.stride), ((0, 0), layer.pad), ((1, 1), layer.dilation)))
-            return Conv2D(weight, array(outputs), stride, pad, dilation, groups)
+            return Conv2D(weight, bias(outputs), stride, pad, dilation, groups)
         case BatchNorm():   # variance + epsilon is a square
             mean, scale, shift = (array(shape[1]) for _ in range(3))
             variance = np.array([one_of(0, 3, 8) for _ in mean], dtype=mean.dtype)

@@ -1,0 +1,316 @@
+"""lrp-ref conform and compare as a maintainer meets them: what is printed, how the program ends, what goes wrong."""
+
+import json
+import re
+import sys
+from collections.abc import Iterator
+from dataclasses import fields, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import small_suite
+from small_suite import Partial, Right, Stabilised
+
+from lrp_ref.cli import main
+from lrp_ref.conformance import command, report
+from lrp_ref.conformance.detect import Finding
+from lrp_ref.conformance.dialects import Conventions
+from lrp_ref.conformance.failures import cause, failures
+from lrp_ref.conformance.questions import TITLES
+from lrp_ref.conformance.run import run
+
+SUITE = small_suite.suite()
+ID = {case.id.rpartition("-")[0]: case.id for case in SUITE.cases}
+
+
+@pytest.fixture(autouse=True)
+def small(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(command, "load", lambda: SUITE)
+    monkeypatch.setattr("lrp_ref.conformance.failures.SHRUNK", 0)   # which takes a second for every cause
+
+
+def conform(capsys: pytest.CaptureFixture[str], *arguments: str, name: str = "conform") -> tuple[int, str, str]:
+    """(how the program ends, what it prints, what it says on stderr)"""
+    code = main([name, *arguments])
+    return (code, *capsys.readouterr())
+
+
+# ---- How the program ends ----
+
+
+def test_an_implementation_without_failures_ends_with_0(capsys: pytest.CaptureFixture[str]) -> None:
+    code, out, err = conform(capsys, "small_suite:Right")
+    assert (code, err) == (0, "")
+    assert out.startswith("right 1.2, float64, on 13 cases of the vectors 1.0 (0123456789ab)\n\nrule       layer")
+    assert re.search(r"^all +13 +- +- +- +- +13$", out, re.MULTILINE)
+    assert re.search(r"^13 passed, 0 loose, 0 undetermined, 0 unsupported, 0 failed, of 13, in \d+ s$", out, re.MULTILINE)
+
+
+def test_a_failure_ends_with_1(capsys: pytest.CaptureFixture[str]) -> None:
+    assert conform(capsys, "small_suite:Partial")[0] == 1
+
+
+def test_what_is_undetermined_or_unsupported_is_no_failure(capsys: pytest.CaptureFixture[str]) -> None:
+    code, out, _ = conform(capsys, "small_suite:Single")
+    assert code == 0 and "11 passed, 0 loose, 1 undetermined, 1 unsupported, 0 failed, of 13" in out
+    assert "unsupported, and why\n   1  float32 does not hold x\n" in out
+
+
+def test_a_broken_adapter_ends_with_2_and_says_how(capsys: pytest.CaptureFixture[str]) -> None:
+    code, out, err = conform(capsys, "small_suite:Zero", "--json")
+    assert (code, out) == (2, "")
+    assert err.startswith("lrp-ref: error: broken adapter: zero: all relevance is 0, needed [[-5.0,") and err.count("\n") == 1
+
+
+def test_a_run_of_too_few_cases_ends_with_2(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(command, "load", lambda: replace(SUITE, count=353))
+    code, _, err = conform(capsys, "small_suite:Right")
+    assert code == 2 and "13 cases ran, and the manifest promises 353" in err
+
+
+@pytest.mark.parametrize(("arguments", "message"), [
+    ([], "lrp-ref conform needs the name of an adapter, or --exec COMMAND"),
+    (["small_suite:Right", "--exec", "julia harness.jl"], "lrp-ref conform needs the name of an adapter, or --exec"),
+    (["small_suite:Right", "--report", "page.txt"], "got --report page.txt, needed a name that ends in .html"),
+    (["small_suite:Right", "--report", "nowhere/page.html"], "cannot write nowhere/page.html: folder "),
+    (["small_suite:Right", "--rule", "Epsilom"], "got --rule Epsilom, which no case of the vectors has: did you mean"),
+    (["small_suite:Right", "--expect", "nowhere.txt"], "[Errno 2] No such file or directory: 'nowhere.txt'"),
+    (["small_suite:Wright"], "got the adapter small_suite:Wright, but small_suite has no Wright: did you mean 'Right'?"),
+])
+def test_what_is_wrong_is_said_in_one_line(arguments: list[str], message: str,
+                                           capsys: pytest.CaptureFixture[str]) -> None:
+    code, out, err = conform(capsys, *arguments)
+    assert (code, out, err.count("\n")) == (2, "", 1) and message in err
+
+
+# ---- What is printed ----
+
+
+def test_the_table_counts_and_layers_that_fare_alike_share_a_row() -> None:
+    rows = [{"rule": rule, "layer": layer, **dict.fromkeys(("passed", "loose", "undetermined", "unsupported", "failed"), 0),
+             status: count, "count": count} for rule, layer, status, count in (
+                 ("Flat", "Conv2D", "passed", 3), ("Flat", "Linear", "failed", 2), ("Flat", "ReLU", "passed", 4))]
+    counts = {"passed": 7, "loose": 0, "undetermined": 0, "unsupported": 0, "failed": 2}
+    lines = report.table({"matrix": rows, "counts": counts, "vectors": {"count": 9}})
+    assert [line.split() for line in lines] == [
+        ["rule", "layer", "passed", "loose", "undetermined", "unsupported", "failed", "of"],
+        ["Flat", "Conv2D,", "ReLU", "7", "-", "-", "-", "-", "7"], ["Linear", "-", "-", "-", "-", "2", "2"],
+        ["all", "7", "-", "-", "-", "2", "9"]]
+
+
+def test_a_failure_says_layer_worst_number_counterexample_command_and_issues(
+        capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("lrp_ref.conformance.failures.SHRUNK", 1)
+    _, out, _ = conform(capsys, "dialect:lxt", "--level", "convention")
+    told = out[out.index("1 case failed, for 1 cause\n\n1. 1 case: epsilon has no sign\n"):].splitlines()[3:]
+    assert told[:2] == [f"   case         {ID['minus']} (convention): Told in the test.",
+                        "   first wrong  layer linear, Epsilon(1/10)"]
+    # 1 * -3/2 / (-3/2 + 1/10) = 15/14, and with the sign of z 15/16
+    assert told[2].startswith("   worst        at (0, 0): got 1.07142857, expected 0.9375, error 0.133928571, bound ")
+    # R = z = -1: -1 * -1 / (-1 + 1/10) = -10/9, and with the sign of z -10/11
+    assert told[3] == "   smallest     Epsilon(0.1), x=[1], W=[[-1]], b=0 -> -1.11111111, expected -0.909090909"
+    assert told[4:6] == [f"   repeat       lrp-ref conform dialect:lxt --case {ID['minus']}",
+                         "   known        https://example.org/sign/1"]
+
+
+def test_failures_of_one_cause_are_told_once(capsys: pytest.CaptureFixture[str]) -> None:
+    _, out, _ = conform(capsys, "small_suite:Stabilised")
+    heads = re.findall(r"^\d+\. (.*)$", out, re.MULTILINE)
+    assert len(heads) < 6 and re.search(r"^\d cases failed, for \d causes?$", out, re.MULTILINE)
+    assert out.count("   repeat  ") == len(heads) and "   others  " in out
+
+
+def test_conventions_are_marked_where_they_depart(capsys: pytest.CaptureFixture[str]) -> None:
+    _, out, _ = conform(capsys, "dialect:lxt")
+    assert re.search(r"^\*  the sign of epsilon +epsilon has no sign +as lxt$", out, re.MULTILINE)
+    assert re.search(r"^   the sign of epsilon +that of z$", conform(capsys, "lrp_ref")[1], re.MULTILINE)
+
+
+def test_one_case_is_shown_in_full(capsys: pytest.CaptureFixture[str]) -> None:
+    code, out, _ = conform(capsys, "dialect:lxt", "--case", ID["minus"])
+    assert code == 1
+    assert out.startswith(f"{ID['minus']} (convention; Eq. 1)\nTold in the test.\n\nlayer linear: Linear, Epsilon(1/10)\n"
+                          "  weight = [[1], [2]]\n  bias = [-9/2]\nx = [[1, 1]]\nR = [[-3/2]]\n"
+                          "expected = [[15/16, 15/8]]\nepsilon_sign = none: [[1.0714285714285714, 2.1428571428571428]]\n"
+                          "got = [[1.0714285714285714, 2.1428571428571428]]\n"
+                          "failed (epsilon_sign = none): at (0, 0): got 1.07142857, needed 0.9375, error over bound ")
+    assert "1 case failed, for 1 cause" in out
+
+
+def test_a_negative_case_is_shown_with_its_reason(capsys: pytest.CaptureFixture[str]) -> None:
+    code, out, _ = conform(capsys, "small_suite:Right", "--case", ID["refused"])
+    assert code == 0 and "must be refused: alpha - beta = 0\npassed: refused: ValueError: AlphaBeta got" in out
+
+
+def test_what_an_adapter_prints_does_not_spoil_json(capsys: pytest.CaptureFixture[str]) -> None:
+    code, out, err = conform(capsys, "small_suite:Talkative", "--json")
+    assert code == 0 and json.loads(out)["counts"]["passed"] == 13 and "here I am" in err
+
+
+# ---- Facts ----
+
+
+@pytest.fixture(scope="module")
+def partial() -> dict[str, Any]:
+    facts: dict[str, Any] = json.loads(json.dumps(report.facts(run(Partial(), SUITE)), allow_nan=False))
+    return facts
+
+
+def test_json_has_what_a_page_needs(partial: dict[str, Any]) -> None:
+    assert partial["adapter"] == {"name": "partial", "version": "1.2", "unit_roundoff": 2.0**-53, "conventions": {}}
+    assert partial["vectors"] == {"spec": "1.0", "count": 13, "digest": "0123456789ab"}
+    assert partial["counts"] == {"passed": 11, "loose": 0, "undetermined": 0, "unsupported": 1, "failed": 1}
+    assert partial["records"] == [{"id": "kept", "title": "A record", "question": "What?", "answers": {"zennit": "1"},
+                                   "issues": []}]
+    by_id = {one["id"]: one for one in partial["outcomes"]}
+    assert by_id[ID["split"]] == {
+        "id": ID["split"], "rule": "AlphaBeta", "layer": "Linear", "level": "required", "flags": [],
+        "status": "unsupported", "reason": "there is no alpha-beta", "url": "https://example.org/partial/3",
+        "convention": None}
+    assert partial["failures"] == [{
+        "id": ID["even"], "rule": "Flat", "layer": "Conv2D", "level": "required", "comment": "Told in the test.",
+        "convention": None, "first": None, "worst": None, "looks_like": "", "counterexample": None,
+        "command": f"lrp-ref conform partial --case {ID['even']}", "issues": [],
+        "reason": "raised KeyError: 'flat\\nrule'"}]
+
+
+def test_json_of_conventions_says_value_canonical_and_evidence() -> None:
+    facts = report.facts(run(small_suite.SquaredBias(), SUITE))
+    entry = next(one for one in facts["conventions"] if one["question"] == "bias_w_square")
+    assert entry == {"question": "bias_w_square", "title": "bias in w-square", "value": "squared", "canonical": "left out",
+                     "declared": False, "known": ["zennit"], "evidence": [ID["squared"]]}
+    (failure,) = facts["failures"]
+    assert failure["convention"] == {"question": "bias_w_square", "value": "squared"}
+    assert failure["worst"]["index"] == [0, 1] and failure["worst"]["error"] > failure["worst"]["bound"] > 0
+
+
+def test_numbers_that_json_has_none_of_are_names() -> None:
+    facts = report.facts(run(Dividing(), SUITE))
+    (failure,) = (one for one in facts["failures"] if one["id"] == ID["dead"])
+    assert failure["worst"]["got"] == "inf" and failure["worst"]["error"] == "inf" and failure["worst"]["expected"] == 0
+    json.dumps(facts, allow_nan=False)
+
+
+class Dividing(Right):
+    """1 / 0 is infinite."""
+
+    name = "dividing"
+
+    def relevance(self, network: Any, rules: Any, x: Any, R: Any) -> Any:
+        found = super().relevance(network, rules, x, R)
+        return np.array([[np.inf, -np.inf]]) if not network(x).any() and not rules["linear"].epsilon else found
+
+
+def test_the_first_wrong_layer_of_a_network_is_named() -> None:
+    class WrongGamma(Right):
+        name = "wrong_gamma"
+
+        def rule(self, rule: Any, layer: Any) -> Any:
+            return type(rule)(1) if hasattr(rule, "gamma") else rule
+
+    found = {one["id"]: one for one in report.facts(run(WrongGamma(), SUITE))["failures"]}
+    assert found.keys() == {ID["whole"], ID["rounded"]}
+    assert found[ID["whole"]]["first"] == {"layer": "fc1", "rule": "Gamma(1/4)"} and found[ID["whole"]]["layer"] == "network"
+
+
+def test_an_undeclared_stabiliser_is_the_cause_that_is_named() -> None:
+    """Where the numbers of other cases have shown it."""
+    one = run(Stabilised(), SUITE)
+    causes = {f["id"]: cause(f) for f in failures(one, [Finding("stabiliser", 1e-6, [], [])])}
+    assert {causes[ID[slug]] for slug in ("split", "even", "whole", "squared")} == {"stabiliser 1e-06"}
+
+
+def test_every_question_has_a_title() -> None:
+    assert set(TITLES) == {question.name for question in fields(Conventions)}
+
+
+# ---- Expectations and the page ----
+
+
+@pytest.fixture
+def expected(tmp_path: Path) -> Iterator[Path]:
+    (tmp_path / "partial.txt").write_text(f"{ID['split']} unsupported\n{ID['even']} failed\n", encoding="utf-8")
+    yield tmp_path
+
+
+def test_an_outcome_as_expected_ends_with_0(capsys: pytest.CaptureFixture[str], expected: Path) -> None:
+    code, out, _ = conform(capsys, "small_suite:Partial", "--expect", str(expected / "partial.txt"))
+    assert code == 0 and out.endswith("\n\nall as expected\n")
+
+
+def test_a_stale_line_ends_with_1(capsys: pytest.CaptureFixture[str], expected: Path) -> None:
+    code, out, _ = conform(capsys, "small_suite:Right", "--expect", str(expected / "partial.txt"))
+    assert code == 1 and out.endswith(f"\n\n2 not as expected\n{ID['split']}: passed, expected unsupported: line 1 is "
+                                      f"stale, delete it\n{ID['even']}: passed, expected failed: line 2 is stale, delete it\n")
+    code, out, _ = conform(capsys, "small_suite:Right", "--json", "--expect", str(expected / "partial.txt"))
+    assert code == 1 and len(json.loads(out)["unexpected"]) == 2
+
+
+def test_a_page_is_written_whatever_the_outcome(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    path = tmp_path / "report.html"
+    code, out, _ = conform(capsys, "small_suite:Partial", "--report", str(path))
+    assert code == 1 and out.endswith(f"\n\nreport written to {path}\n")
+    page = path.read_text(encoding="utf-8")
+    assert page.startswith("<!DOCTYPE html>") and ID["even"] in page and "partial" in page
+
+
+# ---- compare ----
+
+
+def test_implementations_are_compared_side_by_side(capsys: pytest.CaptureFixture[str]) -> None:
+    code, out, _ = conform(capsys, "small_suite:Right", "small_suite:Partial", "dialect:lxt", name="compare")
+    assert code == 1
+    assert out.startswith("right 1.2, float64; partial 1.2, float64; dialect:lxt 2.1, float64; on 13 cases of the ")
+    assert re.search(r"^AlphaBeta  Linear +2 +1 1- +0 2- +2$", out, re.MULTILINE)
+    assert re.search(r"^Flat       Conv2D +1 +0 1f +0 1- +1$", out, re.MULTILINE)
+    assert re.search(r"^the sign of epsilon +that of z +that of z +\*epsilon has no sign$", out, re.MULTILINE)
+    assert re.search(rf"^   1 case +partial failed, dialect:lxt unsupported\n +{ID['even']}$", out, re.MULTILINE)
+
+
+def test_the_comparison_as_json_has_the_answers_that_differ(capsys: pytest.CaptureFixture[str]) -> None:
+    code, out, _ = conform(capsys, "small_suite:Right", "dialect:lxt", "--json", name="compare")
+    facts = json.loads(out)
+    assert code == 1 and [one["adapter"]["name"] for one in facts["implementations"]] == ["right", "dialect:lxt"]
+    assert facts["vectors"]["count"] == 13
+    entry = next(one for one in facts["disagreements"] if one["id"] == ID["minus"])
+    assert entry == {"id": ID["minus"], "comment": "Told in the test.", "section": "Eq. 1",
+                     "issues": ["https://example.org/sign/1"], "expected": [[0.9375, 1.875]],
+                     "answers": {"right": [[0.9375, 1.875]], "dialect:lxt": [[1.0714285714285714, 2.142857142857143]]},
+                     "statuses": {"right": "passed", "dialect:lxt": "failed"}}
+    assert {one["id"] for one in facts["disagreements"]} == {ID[slug] for slug in ("plain", "minus", "dead")}
+
+
+def test_implementations_that_agree_end_with_0(capsys: pytest.CaptureFixture[str]) -> None:
+    code, out, _ = conform(capsys, "small_suite:Right", "lrp_ref", name="compare")
+    assert code == 0 and "differ" not in out
+
+
+def test_comparisons_have_an_expectation_for_each(capsys: pytest.CaptureFixture[str], expected: Path) -> None:
+    arguments = ["small_suite:Partial", "small_suite:Right", "--expect", str(expected)]
+    code, _, err = conform(capsys, *arguments, name="compare")
+    assert code == 2 and f"got --expect {expected}, which has no file right.txt: make an empty one if every case" in err
+    (expected / "right.txt").touch()
+    code, out, _ = conform(capsys, *arguments, name="compare")
+    assert code == 0 and out.endswith("all as expected\n")
+    (expected / "right.txt").write_text(f"{ID['plain']} failed\n", encoding="utf-8")
+    code, out, _ = conform(capsys, *arguments, name="compare")
+    assert code == 1 and out.endswith(f"1 not as expected\nright: {ID['plain']}: passed, expected failed: line 1 is stale, "
+                                      "delete it\n")
+
+
+def test_two_adapters_of_one_name_are_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    code, _, err = conform(capsys, "lrp_ref", "lrp_ref", name="compare")
+    assert code == 2 and "got two adapters named lrp_ref: give each a name of its own" in err
+
+
+# ---- A program in another language ----
+
+
+def test_a_program_is_asked_in_lines_and_named_again_in_the_command(capsys: pytest.CaptureFixture[str]) -> None:
+    program = f"{sys.executable} {Path(__file__).parents[1] / 'docs' / 'harness.py'}"
+    _, out, _ = conform(capsys, "--exec", program, "--json")
+    facts = json.loads(out)
+    assert facts["counts"]["passed"] > 0 and sum(facts["counts"].values()) == 13
+    assert all(one["command"] == f"lrp-ref conform --exec '{program}' --case {one['id']}" for one in facts["failures"])
