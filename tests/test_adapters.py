@@ -1,6 +1,9 @@
 """Adapters by name, and lrp_toolbox's modules behind one; those of torch's libraries are in test_adapters_peers.py."""
 
+import dataclasses
+import re
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -29,8 +32,10 @@ from lrp_ref import (
 )
 from lrp_ref.conformance.adapter import Unsupported
 from lrp_ref.conformance.adapters import find
+from lrp_ref.conformance.case import RULES
 from lrp_ref.conformance.dialects import DIALECTS
 from lrp_ref.conformance.smoke import smoke
+from lrp_ref.layers import LAYERS
 
 STANDIN = Path(__file__).parent / "standin" / "toolbox"
 ADAPTER = """
@@ -50,22 +55,22 @@ made = Mine()
 
 
 @pytest.fixture
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """The current folder, with modules of one's own; nothing of it is known afterwards."""
     for name, text in (("mine", ADAPTER), ("needs", "import no_such_thing\n")):
         (tmp_path / f"{name}.py").write_text(text, encoding="utf-8")
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "path", [*sys.path])
+    yield
     for name in ("mine", "needs"):
-        monkeypatch.delitem(sys.modules, name, raising=False)
-    return tmp_path
+        sys.modules.pop(name, None)
 
 
 # ---- By name ----
 
 
 @pytest.mark.parametrize("text", ["mine:Mine", "mine:made"])
-def test_a_class_or_an_instance_of_the_current_folder_is_found(folder: Path, text: str) -> None:
+def test_a_class_or_an_instance_of_the_current_folder_is_found(folder: None, text: str) -> None:
     assert find(text).name == "mine"
 
 
@@ -87,7 +92,7 @@ def test_this_package_and_the_dialects_are_found() -> None:
     ("toolbox:nowhere", "got toolbox:nowhere, which has no modules/__init__.py: give lrp_toolbox's python folder"),
     ("dialect:zenit", "got the dialect 'zenit', which is not known: did you mean 'zennit'?"),
 ])
-def test_what_is_not_found_is_said_in_one_line_with_what_to_do(folder: Path, text: str, wanted: str) -> None:
+def test_what_is_not_found_is_said_in_one_line_with_what_to_do(folder: None, text: str, wanted: str) -> None:
     with pytest.raises(ValueError) as caught:
         find(text)
     assert wanted in str(caught.value) and "\n" not in str(caught.value)
@@ -157,3 +162,24 @@ def test_numpy_itself_keeps_no_float() -> None:
 def test_an_adapter_to_a_library_is_short(name: str) -> None:
     path = Path(__file__).parents[1] / "lrp_ref" / "conformance" / "adapters" / f"{name}.py"
     assert len(path.read_text(encoding="utf-8").splitlines()) <= 60
+
+
+# ---- The page ----
+
+PAGE = (Path(__file__).parents[1] / "docs" / "adapters.md").read_text(encoding="utf-8")
+TABLE = dict(re.findall(r"^\| `(\w+)` \| (.*?)(?: \|.*)? \|$", PAGE, re.MULTILINE))
+
+
+@pytest.mark.parametrize("name", ["Linear", "Conv2D", "MaxPool", "AvgPool", "SumPool", "AdaptiveAvgPool", "BatchNorm",
+                                  "LRN", "Epsilon", "AlphaBeta", "Gamma", "ZBox"])
+def test_the_page_names_every_field_of_a_layer_or_rule_and_no_other(name: str) -> None:
+    kind = LAYERS[name] if name in LAYERS else RULES[name]
+    fields = [field.name for field in dataclasses.fields(kind)]
+    assert [word for word in re.findall(r"`(\w+)`", TABLE[name]) if word != "LRP"] == fields
+
+
+def test_the_page_names_every_rule_and_the_layers_of_every_case_that_is_no_fisher_vectors() -> None:
+    assert all(f"`{rule}`" in PAGE for rule in RULES)
+    assert {kind for kind in LAYERS if f"`{kind}`" in PAGE} >= {
+        "Linear", "Conv2D", "MaxPool", "AvgPool", "SumPool", "AdaptiveAvgPool", "BatchNorm", "LRN", "ReLU", "Tanh",
+        "Flatten", "SignedSqrt", "L2Norm"}

@@ -3,6 +3,9 @@
 Inputs and weights are halves, with zeros, ties and both signs; relevance has nothing to do with outputs.
 """
 
+import re
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -221,3 +224,15 @@ def test_captum_loses_what_arrives_at_a_maximum_of_0():
     network, x = Network([("max", MaxPool((1, 2)))]), np.array([[[[0.0, -1.0], [2.0, 1.0]]]])
     got = np.asarray(find("captum").relevance(network, {"max": Winner()}, x, np.array([[[[3.0], [4.0]]]])))
     assert np.abs(got - [[[[0, 0], [4, 0]]]]).max() < 1e-8   # 4 / (2 + 1e-9) * 2
+
+
+def test_the_pages_adapter_by_torchs_gradient_runs(tmp_path, monkeypatch):
+    page = (Path(__file__).parents[1] / "docs" / "adapters.md").read_text(encoding="utf-8")
+    [text] = re.findall(r"^```python\n# gradient_adapter.py\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)
+    (tmp_path / "gradient_adapter.py").write_text(text, encoding="utf-8")
+    monkeypatch.syspath_prepend(tmp_path)
+    adapter = find("gradient_adapter:GradientTimesInput")
+    smoke(adapter)
+    network = Network([("fc", Linear(np.array([[2.0], [-3.0]])))])
+    got = adapter.relevance(network, {"fc": Epsilon(0)}, np.array([[5.0, 7.0]]), np.array([[10.0]]))
+    np.testing.assert_array_equal(got.detach(), [[100, -210]])

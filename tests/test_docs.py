@@ -88,6 +88,14 @@ def blocks(text: str, language: str) -> Iterator[tuple[int, str]]:
         yield text.count("\n", 0, match.start(1)), match.group(1)
 
 
+def write_modules(page: Path, folder: Path) -> None:
+    """The files of a page: every ```python block whose first line is `# name.py`; and its harness."""
+    for _, block in blocks(page.read_text(encoding="utf-8"), "python"):
+        if match := re.match(r"# (\w+\.py)\n", block):
+            (folder / match.group(1)).write_text(block, encoding="utf-8")
+    shutil.copy(DOCS / "harness.py", folder / "harness.py")
+
+
 def run_examples(path: Path) -> dict[str, Any]:
     """Every >>> of a page in one session; the names it leaves behind."""
     text = re.sub(r"^```.*$", "", path.read_text(encoding="utf-8"), flags=re.MULTILINE)   # a fence ends an output
@@ -115,6 +123,7 @@ def commands(text: str) -> Iterator[tuple[str, str]]:
 
 @page
 def test_the_commands_of_a_page_print_what_it_shows(page: Path, folder: Path) -> None:
+    write_modules(page, folder)
     for line, want in commands(page.read_text(encoding="utf-8")):
         written = StringIO()
         with redirect_stdout(written), redirect_stderr(written), suppress(SystemExit):   # --version exits

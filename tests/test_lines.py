@@ -1,6 +1,7 @@
 """An implementation in a process of its own: what goes to and fro, and what is said when it goes astray."""
 
 import json
+import re
 import shlex
 import sys
 from contextlib import suppress
@@ -15,7 +16,7 @@ from lrp_ref.arrays import convert_numbers
 from lrp_ref.conformance.adapter import Unsupported
 from lrp_ref.conformance.lines import Lines
 from lrp_ref.conformance.run import run
-from lrp_ref.conformance.task_json import number, written
+from lrp_ref.conformance.task_json import number, numbers, written
 from lrp_ref.conformance.vectors import load
 
 ROOT = Path(__file__).parents[1]
@@ -227,6 +228,24 @@ def test_the_published_format_is_itself_well_formed_and_strict_on_layers_of_a_cn
     assert validator.is_valid(run_)
     run_["case"]["net"][0]["groups"] = 1
     assert not validator.is_valid(run_)
+
+
+PAGE = (ROOT / "docs" / "adapters.md").read_text(encoding="utf-8")
+SHOWN = [json.loads(line) for line in re.findall(r"^```json\n(.*)\n```$", PAGE, re.MULTILINE)]
+
+
+def test_the_lines_that_the_page_shows_are_of_the_format_and_the_examples_own() -> None:
+    validator = schema()
+    for shown in SHOWN:
+        validator.validate(shown)
+    heard: list[str] = []
+    [asked] = [shown for shown in SHOWN if shown.get("cmd") == "run"]
+    with Lines(HARNESS, watch=heard.append) as adapter:
+        adapter.ask(asked)
+    start, ready, run_, answer = map(json.loads, heard)
+    assert [start, run_] == [SHOWN[0], SHOWN[2]] and numbers(answer["result"]) == numbers(SHOWN[3]["result"])
+    assert {**ready, "unit_roundoff": number(ready["unit_roundoff"])} == {**SHOWN[1], "unit_roundoff": 2.0**-53}
+    assert len(SHOWN) == 7
 
 
 def test_numbers_in_float32_are_its_own_numbers() -> None:

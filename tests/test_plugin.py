@@ -1,5 +1,6 @@
 """The pytest plugin: unasked it costs nothing, and asked it runs every vector as a test."""
 
+import re
 import subprocess
 import sys
 from importlib.metadata import entry_points
@@ -142,3 +143,13 @@ def test_what_cannot_run_is_said_in_one_line(run, arguments, wanted: str, proces
     assert result.ret == pytest.ExitCode.USAGE_ERROR
     [line] = [line for line in result.errlines if line]
     assert line.startswith("ERROR: ") and wanted in line
+
+
+def test_the_pages_adapter_runs_as_the_page_says(pytester: pytest.Pytester) -> None:
+    page = (ROOT / "docs" / "adapters.md").read_text(encoding="utf-8")
+    for name, text in re.findall(r"^```python\n# (\w+)\.py\n(.*?)^```$", page, re.MULTILINE | re.DOTALL):
+        pytester.makepyfile(**{name: text})
+    result = pytester.runpytest_inprocess("-p", "lrp_ref_pytest", "--lrp-adapter", "tiny_adapter:Tiny", "-k", THREE)
+    assert outcomes(result) == {"passed": 1, "skipped": 2}
+    adapter = (pytester.path / "tiny_adapter.py").read_text(encoding="utf-8")
+    assert sum(1 for line in adapter.splitlines() if line.strip()) <= 15
