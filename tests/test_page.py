@@ -275,6 +275,23 @@ def test_a_likeness_is_a_cause(sentence: str, heading: str) -> None:
     assert tree(page(told)).all("details", "cause")[0].all("h3")[0].text == heading
 
 
+def test_what_must_be_refused_and_was_answered_is_one_cause() -> None:
+    cases = [outcome(n, "failed", "negative") for n in range(2)]
+    failures = [failure(n, level="negative", reason=f"answered, and must refuse: x has nan at {n}") for n in range(2)]
+    cause, = tree(page(one(*cases, failures=failures))).all("details", "cause")
+    assert cause.all("h3")[0].text == "Answered, and must refuse" and "x has nan at 1" in cause.text
+
+
+def test_a_card_names_the_causes_with_most_cases_and_always_what_nothing_explains() -> None:
+    worst = {"index": [0], "got": 1.0, "expected": 2.0, "error": 1.0, "bound": 0.0}
+    failures = [failure(n, reason=f"Error {min(n, 9)}") for n in range(12)]
+    failures += [failure(n, worst=worst) for n in (12, 13)]
+    card, = tree(page(one(*(outcome(n, "failed") for n in range(14)), failures=failures))).all("article", "card")
+    causes = [(li.all("a")[0].text, li.all("span")[0].text) for li in card.all("ol")[0].all("li")]
+    assert causes[0] == ("Error 9", "3") and causes[-1] == ("No convention explains it", "2") and len(causes) == 8
+    assert "3 more of other causes" in card.text
+
+
 def test_commands_name_an_implementation_as_it_was_named() -> None:
     told = failure(1, command="lrp-ref conform package.module:Adapter --case case-1")
     section = tree(page(one(outcome(1, "failed"), failures=[told]))).by_id("run")

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from browser import PROGRAM, Browser
-from report_facts import compared, conformed
+from report_facts import compared, conformed, failure, one, outcome
 
 from lrp_ref.conformance.dialects import DIALECTS
 from lrp_ref.conformance.page import page
@@ -37,17 +37,31 @@ def facts() -> dict[str, Any]:
 def pages(tmp_path_factory: pytest.TempPathFactory, facts: dict[str, Any]) -> dict[str, Path]:
     folder = tmp_path_factory.mktemp("pages")
     given = {"two": facts, "one": conformed(*PAGES["one"], every=FEWER),
-             "eight": compared(*PAGES["eight"], every=3 * FEWER)}
+             "eight": compared(*PAGES["eight"], every=3 * FEWER), "long": long()}
     for name, its in given.items():
         (folder / f"{name}.html").write_text(page(its), encoding="utf-8")
     return {name: folder / f"{name}.html" for name in given}
 
 
+def long() -> dict[str, Any]:
+    """Names and texts of one word that no line holds."""
+    word = "Relevance" * 30
+    told = failure(1, comment=word, reason=word, looks_like=f"looks like {word}", command=word,
+                   counterexample={"text": word, "got": word, "expected": word}, issues=[f"https://example.org/{word}"],
+                   worst={"index": [1] * 30, "got": 0.1, "expected": "nan", "error": "nan", "bound": None},
+                   first={"layer": word, "rule": word})
+    record = {"id": word, "title": word, "question": word, "answers": {word: word}, "issues": []}
+    question = {"question": "flat", "title": word, "value": "window", "canonical": "inside", "declared": False,
+                "known": [word], "evidence": ["case-1", word]}
+    cases = [outcome(1, "failed", flags=[word]), outcome(2, "unsupported", reason=word)]
+    return one(*cases, failures=[told], name=word, records=[record], conventions=[question], contradicted=[word])
+
+
 UNFOLD = "document.querySelectorAll('details').forEach(e => { e.open = true; })"
 
 
-@pytest.mark.parametrize("width", [1280, 390])
-@pytest.mark.parametrize("name", PAGES)
+@pytest.mark.parametrize("width", [1280, 390, 320])
+@pytest.mark.parametrize("name", [*PAGES, "long"])
 def test_nothing_is_wider_than_the_window_but_what_scrolls_in_its_box(
         browser: Browser, pages: dict[str, Path], name: str, width: int) -> None:
     browser.open(pages[name], width)

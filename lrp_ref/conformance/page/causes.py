@@ -79,7 +79,8 @@ def why(failure: Entry) -> str:
     if sentence:   # of two guesses the first; at which layers differs by case
         return capital(sentence.removeprefix("as if ").partition("; it looks ")[0].partition(", at ")[0])
     if failure.get("worst") is None and failure.get("reason"):
-        return str(failure["reason"])
+        reason = str(failure["reason"])   # of what must be refused, what is wrong with it differs by case
+        return capital(reason.partition(": ")[0]) if failure.get("level") == "negative" else reason
     return UNKNOWN
 
 
@@ -95,8 +96,9 @@ def in_short(found: Sequence[Cause], subject: Subject, most: int = 7) -> Html | 
                  key=lambda pair: (pair[1].text == UNKNOWN, -pair[0]))
     if not own:
         return None
-    rest = sum(number for number, _ in own[most:])
+    told = [*own[:most], *(pair for pair in own[most:] if pair[1].text == UNKNOWN)]
+    rest = sum(number for number, _ in own) - sum(number for number, _ in told)
     return tag("div", tag("h4", "Failed cases, by cause"), tag("ol", [
         tag("li", tag("a", cause.text, href=f"#{cause.key}"), " ", tag("span", number, class_="count"))
-        for number, cause in own[:most]], class_="causes"),
+        for number, cause in told], class_="causes"),
         tag("p", f"{rest} more of other causes", class_="quiet") if rest else None)

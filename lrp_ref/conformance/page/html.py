@@ -78,4 +78,4 @@ def shown(value: Any, digits: int = 10) -> str:
 
 def capital(sentence: str) -> str:
     """With a capital letter where it begins with a word: z, w-square, sign(0) and captum's stay as they are."""
-    return sentence[:1].upper() + sentence[1:] if re.match(r"[a-z]{2,}[ :-]|[a-z]{2,}$", sentence) else sentence
+    return sentence[:1].upper() + sentence[1:] if re.match(r"[a-z]{2,}[ ,:-]|[a-z]{2,}$", sentence) else sentence
