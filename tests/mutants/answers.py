@@ -1,18 +1,15 @@
 """What the code answers on small networks, and whether lrp_ref.testing takes such answers for right.
 
-    python tests/mutants/answers.py give FILE      the answers of the lrp_ref that is imported
-    python tests/mutants/answers.py judge FILE     those answers against the lrp_ref that is imported now: the first
-                                                   that it refuses, of those that differ from its own; JSON
-    python tests/mutants/answers.py all FILE       the same, of all of them
+    python tests/mutants/answers.py FILE      the answers of the lrp_ref that is imported, for `judged` of another
 """
 
 from __future__ import annotations
 
-import json
 import pickle
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -125,9 +122,18 @@ def alike(one: Any, other: Any) -> bool:
         R.dtype == other[name].dtype and np.array_equal(R, other[name], equal_nan=True) for name, R in one.items())
 
 
-def judged(theirs: Mapping[tuple[str, float], Any], every: bool) -> dict[str, Any]:
-    """How many answers differ from this code's, how many are errors, and the first refused, float32 before float64."""
-    known, ours = dict(cases()), answers()
+@cache
+def own() -> tuple[dict[str, Case], dict[tuple[str, float], Any]]:
+    """The cases, and this code's own answers."""
+    return dict(cases()), answers()
+
+
+def judged(theirs: Mapping[tuple[str, float], Any], every: bool = False) -> dict[str, Any]:
+    """How many answers differ from this code's, how many are errors, and the first refused, float32 before float64.
+
+    every  look at those too that do not differ
+    """
+    known, ours = own()
     differ = [key for key in ours if not alike(theirs.get(key), ours[key])]
     wrong = [key for key in differ if not isinstance(theirs.get(key), dict)]
     order = sorted(set(ours if every else differ) - set(wrong), key=lambda key: (-key[1], list(ours).index(key)))
@@ -139,8 +145,4 @@ def judged(theirs: Mapping[tuple[str, float], Any], every: bool) -> dict[str, An
 
 
 if __name__ == "__main__":
-    file = Path(sys.argv[2])
-    if sys.argv[1] == "give":
-        file.write_bytes(pickle.dumps(answers()))
-    else:
-        print(json.dumps(judged(pickle.loads(file.read_bytes()), sys.argv[1] == "all")))
+    Path(sys.argv[1]).write_bytes(pickle.dumps(answers()))

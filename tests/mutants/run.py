@@ -4,8 +4,8 @@ Every mutant is applied to a copy of the code, in a temporary folder, where the 
 fails: a killed mutant. One that lives shows a gap in the tests. Where tests end in other errors and no assertion fails
 (the mutant may only crash, or change a shape), the kill is marked "error".
 
---with selfcheck runs `python -m lrp_ref selfcheck --json` in the copies instead and says which claims FAILED; --with
-testing holds what the copies answer on small networks to the code as it is, by the assertions of lrp_ref.testing.
+--with selfcheck goes through the claims of `lrp-ref selfcheck` in the copies instead, up to the first that FAILED;
+--with testing holds what the copies answer on small networks to the code as it is, by lrp_ref.testing's assertions.
 --page writes what came of it into a column of the page's table.
 Exit code 1: a mutant lives, or no longer applies, or the tests fail on the code as it is.
 """
@@ -15,6 +15,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import pickle
 import re
 import resource
 import shutil
@@ -38,6 +39,7 @@ import the_step
 from mutant import Edit, Mutant
 
 ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT))
 MUTANTS = [*the_step.MUTANTS, *the_rules.MUTANTS, *the_layers.MUTANTS, *the_fisher_pipeline.MUTANTS,
            *the_seams.MUTANTS]
 COPIED = ("lrp_ref", "data_fixtures", "tests", "setup.cfg", "pyproject.toml")
@@ -78,11 +80,22 @@ LIKELY = {
 }
 
 HEADING = "## Mutants and what kills them"
-COLUMNS = {"tests": "killed by", "selfcheck": "claims that fail", "testing": "refused by `lrp_ref.testing`"}
-SHOWN = 3   # claims of a mutant in the table
+COLUMNS = {"tests": "killed by", "selfcheck": "claim that fails", "testing": "refused by `lrp_ref.testing`"}
 
-# What a claim says that raised an error before a case of it failed.
-RAISED = re.compile(r"\w*(?:Error|Exception)(?: after .*)?: ")
+# The claims one by one, as `lrp-ref selfcheck --json` prints them, until a case of one fails: not one that only raises.
+# Those that take longest come last.
+LONG = ("rules", "matrix", "ledger", "batches", "linearity", "floats", "LeNet ledger", "LeNet identities", "gates")
+RAISED = r"\w*(?:Error|Exception)(?: after .*)?: "
+CLAIMS = f"""
+import json, re
+from lrp_ref.checks.selfcheck import CLAIMS, FAILED, ONLY_FULL, facts, selfcheck
+outcomes = []
+for claim in sorted(CLAIMS, key=lambda claim: claim.name in {LONG!r}):
+    outcomes += selfcheck(claims=[claim]) if claim.name not in ONLY_FULL else []
+    if any(not re.match({RAISED!r}, failure) for failure in outcomes[-1].failures):
+        break
+print(json.dumps(facts(outcomes)))
+"""
 
 # What the plugin prints, and pytest's own summary.
 FAILURES = {
@@ -164,8 +177,8 @@ def by_tests(folder: Path, mutant: Mutant | None, seconds: float) -> tuple[str, 
 
 
 def by_selfcheck(folder: Path, mutant: Mutant | None, seconds: float) -> tuple[str, tuple[str, ...], str]:
-    """Which claims of `lrp-ref selfcheck` FAILED in that folder: by a wrong case; by errors alone, where none did."""
-    code, output, errors = run(["-m", "lrp_ref", "selfcheck", "--json"], folder, seconds)
+    """The first claim of `lrp-ref selfcheck` that FAILED in that folder by a wrong case; by errors, where none did."""
+    code, output, errors = run(["-c", CLAIMS], folder, seconds)
     if code is None:
         return "time", ("selfcheck",), f"more than {seconds:g} s"
     try:
@@ -175,31 +188,31 @@ def by_selfcheck(folder: Path, mutant: Mutant | None, seconds: float) -> tuple[s
         if mutant is None:
             raise RuntimeError(f"selfcheck ended with {code} and no claims ({error}): {last[0]}") from None
         return "error", ("selfcheck",), f"ended with {code}: {last[0]}"
-    failed = [one for one in listed if one["verdict"].upper() == "FAILED"]
-    wrong = [one for one in failed if not all(map(RAISED.match, one.get("failures", [""])))]
-    return ("claim" if wrong else "error" if failed else "", tuple(one["name"] for one in wrong or failed),
-            f"{len(failed)} of {len(listed)} claims")
+    failed = [one for one in listed if one["verdict"] == "FAILED"]
+    wrong = [one["name"] for one in failed if not all(re.match(RAISED, failure) for failure in one["failures"])]
+    names = wrong or [one["name"] for one in failed[:1]]
+    return "claim" if wrong else "error" if failed else "", tuple(names), f"{len(failed)} of {len(listed)} claims"
 
 
 def claims(output: str) -> list[dict[str, Any]]:
     """Every claim in selfcheck's JSON: its name, verdict and failures."""
     facts = json.loads(output)
     listed = facts.get("claims") if isinstance(facts, dict) else None
-    if not listed or not all({"name", "verdict"} <= set(one) for one in listed):
+    if not listed or not all({"name", "verdict", "failures"} <= set(one) for one in listed):
         raise ValueError('needed {"claims": [{"name": .., "verdict": .., "failures": [..]}, ..]}')
     return listed
 
 
 def by_testing(folder: Path, mutant: Mutant | None, seconds: float) -> tuple[str, tuple[str, ...], str]:
     """Which answer of the code in that folder is refused by lrp_ref.testing, as it is here, and with what hint."""
-    answers = str(Path(__file__).with_name("answers.py"))
-    for arguments, where in (([answers, "give", str(folder / "answers")], folder),
-                             ([answers, "judge" if mutant else "all", str(folder / "answers")], ROOT)):
-        code, output, errors = run(arguments, where, seconds)
-        if code != 0:
-            last = errors.strip().splitlines()[-1:] or ["no output"]
-            return "error" if code else "time", (last[0],), "no answers"
-    facts = json.loads(output)
+    import answers  # and with it lrp_ref, which nothing else here needs
+
+    file = folder / "answers"
+    code, _, errors = run([answers.__file__, str(file)], folder, seconds)
+    if code != 0:
+        last = errors.strip().splitlines()[-1:] or ["no output"]
+        return "error" if code else "time", (last[0],), "no answers"
+    facts = answers.judged(pickle.loads(file.read_bytes()), every=mutant is None)
     if facts["refused"]:
         case, u, message = facts["refused"]
         hint = message.partition("it looks as if ")[2]
@@ -261,8 +274,7 @@ def killer(outcome: Outcome) -> str:
     """The test, the claims, the answer; and by what, where it is no wrong number. Or that it lives."""
     if not outcome.killed:
         return "**lives**" if not outcome.reason.endswith("differs") else "-"
-    by = ", ".join([f"`{shortened(one)}`" for one in outcome.by[:SHOWN]] + [f"{len(outcome.by) - SHOWN} more"] * (
-        len(outcome.by) > SHOWN))
+    by = ", ".join(f"`{shortened(one)}`" for one in outcome.by)
     return by.replace("|", "\\|") if outcome.killed in ("value", "claim") else f"{by} ({outcome.killed})"
 
 
