@@ -250,7 +250,7 @@ class Task:
         if self.u >= 2.0**-24:
             return ""
         one = one_layer(self.rules[name], self.layer(name), self.inputs[name], R, 2.0**-24)
-        near = off(got, one.value) <= 2.0**-12 and bool((abs(got - one.value) <= one.radius).all())
+        near = 2.0**-28 <= off(got, one.value) <= 2.0**-12 and bool((abs(got - one.value) <= one.radius).all())
         return "it were computed in float32" if near else ""
 
     def convention(self, name: str, got: Array, R: Array) -> str:
