@@ -1,9 +1,10 @@
-"""An implementation of LRP behind JSON lines, in plain Python: dense layers under LRP-0, epsilon, flat and w-square.
+"""An implementation of LRP behind JSON lines, in plain Python: one dense layer under LRP-0, epsilon, flat, w-square.
 
     lrp-ref conform --exec "python docs/harness.py"
 """
 
 import json
+import math
 import sys
 
 
@@ -15,42 +16,42 @@ def texts(nested):
     return [texts(part) for part in nested] if isinstance(nested, list) else nested.hex()
 
 
-def terms(layer, x):
-    """z_ij, and what is added to their sum, for every output j."""
-    weight, rule = numbers(layer["weight"]), layer["rule"]["name"]
-    columns = [list(column) for column in zip(*weight)]
-    if rule == "Epsilon":
-        bias = numbers(layer["bias"]) if layer["bias"] else [0.0] * len(columns)
-        return [([x_i * w for x_i, w in zip(x, column)], b) for column, b in zip(columns, bias)]
-    return [([1.0 if rule == "Flat" else w * w for w in column], 0.0) for column in columns]
-
-
-def relevance(layer, x, R):
+def relevance(x, R, columns, bias, rule, epsilon):
     """R_i = sum_j z_ij / (z_j + epsilon sign z_j) R_j, where the denominator is not 0."""
-    epsilon = float.fromhex(layer["rule"].get("epsilon", "0x0p+0"))
+    if len(x) != len(columns[0]) or len(R) != len(columns):
+        raise ValueError(f"got {len(x)} inputs and {len(R)} outputs, needed {len(columns[0])} and {len(columns)}")
+    if epsilon < 0 or not all(map(math.isfinite, [epsilon, *x, *R])):
+        raise ValueError("needed finite numbers, and an epsilon of at least 0")
     out = [0.0] * len(x)
-    for (z, b), R_j in zip(terms(layer, x), R):
-        total = sum(z) + b
+    for column, b, R_j in zip(columns, bias, R):
+        z = {"Epsilon": [x_i * w for x_i, w in zip(x, column)], "Flat": [1.0] * len(x),
+             "WSquare": [w * w for w in column]}[rule]
+        total = sum(z) + (b if rule == "Epsilon" else 0.0)
         total += epsilon if total >= 0 else -epsilon
-        for i, z_i in enumerate(z):
-            out[i] += z_i / total * R_j if total else 0.0
+        out = [r + (z_i / total * R_j if total else 0.0) for r, z_i in zip(out, z)]
     return out
 
 
 def answer(case):
-    if len(case["net"]) > 1 or case["net"][0]["op"] != "Linear" or not isinstance(case["x"][0][0], str):
-        return {"skipped": {"reason": "one dense layer on (N, I) is all there is", "url": ""}}
-    layer = case["net"][0]
-    if layer["rule"]["name"] not in ("Epsilon", "Flat", "WSquare"):
-        return {"skipped": {"reason": f"no rule {layer['rule']['name']}", "url": ""}}
-    return {"result": texts([relevance(layer, x, R) for x, R in zip(numbers(case["x"]), numbers(case["R"]))])}
+    layer, rule = case["net"][0], case["net"][0]["rule"]
+    if len(case["net"]) > 1 or layer["op"] != "Linear" or rule["name"] not in ("Epsilon", "Flat", "WSquare"):
+        return {"skipped": {"reason": f"no {rule['name']} on {layer['op']}, or more than one layer"}}
+    x, R, columns = numbers(case["x"]), numbers(case["R"]), list(zip(*numbers(layer["weight"])))
+    if isinstance(x[0], list) and isinstance(x[0][0], list):
+        return {"skipped": {"reason": "no rows of vectors (N, L, I)"}}
+    bias, epsilon = numbers(layer["bias"] or ["0x0p+0"] * len(columns)), float.fromhex(rule.get("epsilon", "0x0p+0"))
+    both = zip(x, R, strict=True)   # sample by sample
+    return {"result": texts([relevance(x_n, R_n, columns, bias, rule["name"], epsilon) for x_n, R_n in both])}
 
 
 for line in sys.stdin:
     message = json.loads(line)
     if message["cmd"] == "stop":
         break
-    reply = {"name": "plain Python", "version": "1", "unit_roundoff": (2.0**-53).hex(), "conventions": {}}
+    reply = {"name": "plain Python", "version": "1", "unit_roundoff": "0x1p-53", "conventions": {}}
     if message["cmd"] == "run":
-        reply = {"seq": message["seq"], **answer(message["case"])}
+        try:
+            reply = {"seq": message["seq"], **answer(message["case"])}
+        except Exception as error:
+            reply = {"seq": message["seq"], "errored": {"message": repr(error)}}
     print(json.dumps(reply), flush=True)

@@ -35,7 +35,7 @@ from lrp_ref.conformance.adapters import find
 from lrp_ref.conformance.case import RULES
 from lrp_ref.conformance.dialects import DIALECTS
 from lrp_ref.conformance.smoke import smoke
-from lrp_ref.layers import LAYERS
+from lrp_ref.layers import LAYERS, SpreadLinear
 
 STANDIN = Path(__file__).parent / "standin" / "toolbox"
 ADAPTER = """
@@ -144,8 +144,10 @@ def test_lrp_toolboxs_adapter_passes_the_smoke_test() -> None:
     (MaxPool(2, 1, 1), Winner(), (1, 3, 4, 5)), (MaxPool(2, 2, ceil=True), Winner(), (1, 3, 4, 5)),
     (SumPool(2, scale=1), Epsilon(0), (1, 3, 4, 5)), (AvgPool(2), Epsilon(0), (1, 3, 4, 5)),
     (Linear(halves(5, 2)), Epsilon(0), (1, 3, 5)), (Linear(halves(5, 2)), Gamma(0.25), (1, 5)),
+    (SpreadLinear(halves(5, 2), halves(2)), Epsilon(0), (1, 5)),
     (SumPool(2, scale=0.5), Winner(), (1, 3, 4, 6)), (Linear(halves(5, 5)), Pass(), (1, 5)),
-], ids=["padding", "dilation", "groups", "padded maximum", "ceil", "sum", "average", "rows", "gamma", "winner of a sum",
+], ids=["padding", "dilation", "groups", "padded maximum", "ceil", "sum", "average", "rows", "gamma", "spread bias",
+        "winner of a sum",
         "pass of a dense layer"])
 def test_what_lrp_toolbox_lacks_is_unsupported_by_name(layer, rule, shape) -> None:
     network, x = Network([("it", layer)]), halves(*shape)

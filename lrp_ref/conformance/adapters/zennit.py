@@ -12,7 +12,7 @@ from zennit import rules as theirs
 
 from lrp_ref.arrays import Array
 from lrp_ref.conformance.adapter import Unsupported
-from lrp_ref.conformance.adapters.to_torch import to_torch
+from lrp_ref.conformance.adapters.to_torch import one_thread, to_torch
 from lrp_ref.layers import Flatten, Layer, MaxPool
 from lrp_ref.network import Network
 from lrp_ref.rules import AlphaBeta, Epsilon, Flat, Gamma, Pass, Rule, Winner, WSquare, ZBox, ZPlus
@@ -24,6 +24,7 @@ class Zennit:
     name, version, unit_roundoff = "zennit", version("zennit"), 2.0**-53
     conventions: Mapping[str, Any] = {"stabiliser": 1e-6}
 
+    @one_thread
     def relevance(self, network: Network, rules: Mapping[str, Rule], x: Array, R: Array) -> Any:
         module = to_torch(network, x.shape)
         for part, (name, layer) in zip(module, network):
