@@ -132,8 +132,9 @@ class Task:
                 balls = Ball.exact(given[name].astype(np.float64))
             inputs[name] = balls
             balls = lifted(name, layer, balls, u)
-        target = R if R is None or np.ndim(R) == 0 else numbers(R, "R") if np.shape(R) == balls.value.shape else R
-        if isinstance(target, np.ndarray):
+        target = R
+        if R is not None and np.shape(R) == balls.value.shape:
+            target = numbers(R, "R")
             held(target, u, "R")
             target = target.astype(np.float64)
         return cls(network, x64, rules, start_ball(balls, target), target, u, inputs)
