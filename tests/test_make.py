@@ -70,19 +70,22 @@ def test_every_case_reads_back_as_it_was_made() -> None:
 
 
 def test_writing_gives_a_folder_that_loads(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(make, "cases", lambda: anew()[:3])
+    three = anew()[:3]   # before `cases` is another
+    monkeypatch.setattr(make, "cases", lambda: three)
     make.write(tmp_path)
-    assert {case.id for case in load(tmp_path).cases} == {case.id for case in anew()[:3]}
+    assert {case.id for case in load(tmp_path).cases} == {case.id for case in three}
 
 
 def test_an_id_is_given_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    one = anew()[0]   # before MODULES are others
+
     class Twice:
         @staticmethod
         def cases() -> Iterator[Case]:
-            yield from [anew()[0], anew()[0]]
+            yield from [one, one]
 
     monkeypatch.setattr(make, "MODULES", (Twice,))
-    with refused(f"two cases have the id {anew()[0].id}"):
+    with refused(f"two cases have the id {one.id}"):
         make.cases()
 
 
