@@ -23,6 +23,7 @@ from lrp_ref.conformance.make import (
     grid,
     networks,
     refused,
+    told_apart,
 )
 from lrp_ref.conformance.make.notes import NOTES
 from lrp_ref.conformance.make.records import RECORDS
@@ -30,7 +31,7 @@ from lrp_ref.conformance.vectors import FORMAT, SPEC
 from lrp_ref.files import writing
 
 MODULES: tuple[ModuleType, ...] = (   # each with cases() -> iterable of Case
-    grid, asked, disagreements, edges, descriptors, cut_offs, networks, extremes, refused)
+    grid, asked, disagreements, edges, descriptors, cut_offs, networks, extremes, refused, told_apart)
 
 
 def cases() -> list[Case]:

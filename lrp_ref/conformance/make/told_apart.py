@@ -20,11 +20,11 @@ from lrp_ref.rules import Winner, ZPlus
 def cases() -> Iterator[Case]:
     sizes = (4, 14, 24, 34, 44, 54)
     yield one("stabiliser-told-apart", ZPlus(), Linear(guarded([[1]])), guarded([[F(1, 2**k)] for k in sizes]),
-              guarded([[3], [5], [7], [11], [13], [17]]), topic="told_apart", level="convention",
+              guarded([[3], [5], [7], [11], [13], [17]]), topic="told-apart", level="convention",
               section=SECTIONS[ZPlus], flags=["SCALE"],
               comment="One denominator per sample, 2^-4 to 2^-54: each says by itself what is added to it",
               either=[Other("stabiliser", epsilon, Stabilised(ZPlus(), epsilon)) for epsilon in STABILISERS])
     yield one("max-pool-told-apart", Winner(), MaxPool((1, 2)), picture("2 2 0 0"), picture("3 5"),
-              topic="told_apart", level="convention", section=SECTIONS[Winner], flags=["TIES"],
+              topic="told-apart", level="convention", section=SECTIONS[Winner], flags=["TIES"],
               comment="Two tied windows, of 2 and of 0: shared, to the first, or to the first and lost where it is 0",
               either=[Other("max_pool", "first", First()), Other("max_pool", "contribution", julia.Epsilon(0))])
