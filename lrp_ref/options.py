@@ -114,8 +114,8 @@ def parser() -> argparse.ArgumentParser:
 
     new = command("conform", "Hold an implementation of LRP to the vectors. Which rules on which layers agree with "
                   "exact arithmetic, which conventions its numbers follow, and for what fails the layer, the worst "
-                  "number, a small counterexample and the command that repeats it. The program ends with 1 where a case "
-                  "failed, with 2 where the adapter is broken.")
+                  "number, a small counterexample and the command that repeats it. The program ends with 1 where a "
+                  "case failed, with 2 where the adapter is broken.")
     new.add_argument("adapter", nargs="?", metavar="ADAPTER", help=ADAPTERS)
     new.add_argument("--exec", metavar="COMMAND",
                      help="a program in any language instead, which reads and writes lines of JSON")

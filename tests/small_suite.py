@@ -23,6 +23,7 @@ from lrp_ref.relevance import hand_down
 from lrp_ref.rules import Rule
 
 ABOUT = {"comment": "Told in the test.", "section": "Eq. 1"}
+ISSUE = "https://github.com/rachtibat/LRP-eXplains-Transformers/issues/32"
 THIRD = F(float(np.float32(1 / 3)))   # sums of its multiples are rounded in float32
 
 
@@ -76,7 +77,7 @@ def cases() -> list[Case]:
 def suite() -> Suite:
     here = cases()
     return Suite(here, [Record("kept", "A record", "What?", {"zennit": "1"})],
-                 {"SIGN": Note("a sign", "sign", "it is wrong", ["https://example.org/sign/1"])}, "1.0", len(here),
+                 {"SIGN": Note("a sign", "sign", "it is wrong", [ISSUE])}, "1.0", len(here),
                  "0123456789ab")
 
 

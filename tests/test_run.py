@@ -166,4 +166,5 @@ def test_this_package_fails_no_vector_and_leaves_no_required_one_open(number: st
     one = run(adapter, load())
     assert [(bad.case.id, bad.reason) for bad in one.failed] == []
     assert [open_.case.id for open_ in one.outcomes
-            if open_.status == "undetermined" and open_.case.level != "stress"] == []
+            if open_.status == "undetermined" and open_.case.level != "stress"
+            and (number == "float64" or "f32" in open_.case.exact_in)] == []

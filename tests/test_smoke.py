@@ -112,8 +112,8 @@ def changing(what: str) -> Relevance:
     (changing("R"), "it changed R that it was given"),
     (changing("the weights"), "it changed the weights that it was given"),
     (lambda network, rules, x, R: network.nothing, "raised AttributeError: 'Network' object has no attribute "
-                                                   "'nothing', for Epsilon(epsilon=0.25) on a Linear layer with weight (3, 3), "
-                                                   "x (2, 3) and R (2, 3) of float64"),
+                                                   "'nothing', for Epsilon(epsilon=0.25) on a Linear layer "
+                                                   "with weight (3, 3), x (2, 3) and R (2, 3) of float64"),
     (lambda network, rules, x, R: None, "raised TypeError: relevance returned NoneType of object"),
 ])
 def test_a_broken_adapter_is_told_how_it_is_broken(relevance: Relevance, how: str) -> None:
