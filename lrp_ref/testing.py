@@ -34,7 +34,7 @@ def assert_relevance_close(actual: Any, network: Network, x: Any, rules: Rules, 
 
     actual        the relevance of x; or {layer: relevance of its input}, compared layer by layer, each from what the
                   layer above was given: the sharper test, which names the first layer that diverges
-    R             where it starts: an array shaped like the scores, a class index, or None for the top score
+    R             where it starts: an array shaped like the scores, a class index, indices (N,), or None: the top score
     u             unit roundoff of the implementation: 2**-24 for float32, 2**-53 for float64
     activations   {layer: its input} as the implementation computed it; without, what lrp_ref computed, and the bound
                   allows for what the implementation may have computed instead

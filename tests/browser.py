@@ -93,9 +93,17 @@ class Browser:
 
     def value(self, expression: str) -> Any:
         """What an expression is in the page."""
-        found = self.call("Runtime.evaluate", expression=expression, returnByValue=True)
+        found = self.call("Runtime.evaluate", expression=expression, returnByValue=True, awaitPromise=True)
         assert "exceptionDetails" not in found, found["exceptionDetails"]
         return found["result"].get("value")
+
+    def becomes(self, expression: str, value: Any) -> bool:
+        """Whether it is so, now or within a few drawn frames: a change of media or of address takes one or two."""
+        for _ in range(20):
+            if self.value(expression) == value:
+                return True
+            self.picture(height=1)
+        return False
 
     @property
     def said(self) -> list[str]:

@@ -174,8 +174,9 @@ def found(dialect: Dialect, name: str, failures: Sequence[Facts]) -> list[Facts]
         value = getattr(dialect.conventions, question)
         evidence = [f["id"] for f in failures if f["convention"] and f["convention"]["question"] == question]
         known = [other for other, d in DIALECTS.items() if getattr(d.conventions, question) == value]
-        entries.append({"question": question, "title": TITLES[question], "value": value, "declared": question == "stabiliser",
-                        "canonical": getattr(CANONICAL, question), "known": known, "evidence": evidence[:6]})
+        entries.append({"question": question, "title": TITLES[question], "value": value, "known": known,
+                        "canonical": getattr(CANONICAL, question), "declared": question == "stabiliser",
+                        "evidence": evidence[:6]})
     return entries
 
 

@@ -38,14 +38,15 @@ from lrp_ref import (
     explain,
     paper_cnn,
 )
-from lrp_ref.arrays import Array, convert_numbers
+from lrp_ref.arrays import Array, convert_numbers, same
 from lrp_ref.checks import bounds, one_layer, twins
 from lrp_ref.checks import definitions as by_loops
-from lrp_ref.checks.radius import Ball
+from lrp_ref.checks.radius import Ball, added
+from lrp_ref.checks.rounding import Source, arithmetic
 from lrp_ref.layers import IntersectionSVM
 from lrp_ref.layers.pool import Pool
 from lrp_ref.relevance import relevances, start, step
-from lrp_ref.rules import Flat, Pass, Rule
+from lrp_ref.rules import Flat, Pass, Rule, Term
 
 F, f32, f64 = Fraction, np.float32, np.float64
 
@@ -241,20 +242,32 @@ def test_half_of_the_bounds_are_less_than_ten_thousand_times_the_error(kind: str
     assert 1 < np.median(over_estimates(kind)) < 1e4
 
 
-def test_on_layers_of_lenets_size_too() -> None:
+def test_on_layers_of_lenets_size_too_under_every_rule() -> None:
     rng = np.random.default_rng(1)
     layers = {Conv2D(rng.normal(size=(16, 6, 5, 5)), rng.normal(size=16)): (1, 6, 12, 12),
               Linear(rng.normal(size=(400, 120)), rng.normal(size=120)): (1, 400)}
     for layer, shape in layers.items():
-        small, x = layer.astype(f32), np.maximum(hard("tame", rng, shape), 0)
-        over = []
-        for rule in (Epsilon(0), Epsilon(0.01), AlphaBeta(2, 1), ZPlus(), Gamma(0.25), WSquare()):
-            R = small(x)
-            bound = one_layer(rule, small, x, R)
-            error = abs(step(rule, *small.linearize(x)[::-1], R)[0] - bound.value)
-            assert (error <= bound.radius).all() and np.isfinite(bound.radius).all()
-            over.append(bound.rounding[error > 0] / error[error > 0])
-        assert np.median(np.concatenate(over)) < 1e4
+        small = layer.astype(f32)
+        for rule in (Epsilon(0), Epsilon(0.01), AlphaBeta(2, 1), ZPlus(), Gamma(0.25), ZBox(0, 6), WSquare(), Flat()):
+            for x in (np.maximum(hard("tame", rng, shape), 0) for _ in range(3)):
+                R = small(x)
+                bound = one_layer(rule, small, x, R)
+                error = abs(step(rule, *small.linearize(x)[::-1], R)[0] - bound.value)
+                assert (error <= bound.radius).all() and np.isfinite(bound.radius).all()
+                assert np.median(bound.rounding[error > 0] / error[error > 0]) < 1e4, rule
+
+
+def test_a_sum_in_the_worst_order_nearly_reaches_its_bound_and_never_passes_it() -> None:
+    # every sum of 1 and a little more than half a last place goes up by almost half a last place; then -1 cancels
+    little, many = 2.0**-24 * (1 + 2.0**-10), 400
+    addends = np.array([1.0, *[little] * many, -1.0], f32)
+    sums = f32(0)
+    for addend in addends:
+        sums = sums + addend
+    x, m = np.ones((1, many + 2)), Linear(addends[:, None].astype(f64)).linearize(np.ones((1, many + 2)))[1]
+    z = added(m, [(Term(x, same, m.bias), Ball.exact(x))], np.zeros((1, 1)), Source())
+    error, bound = abs(float(sums) - many * little), z.error(arithmetic(2.0**-24)).item()
+    assert 0.95 * bound < error <= bound     # and of |1| + |-1| half, for no partial sum is larger
 
 
 def linear(weight: list[float], bias: float = 0) -> Linear:

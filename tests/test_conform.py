@@ -19,8 +19,9 @@ from lrp_ref.conformance.detect import Finding
 from lrp_ref.conformance.dialects import Conventions
 from lrp_ref.conformance.failures import cause, failures
 from lrp_ref.conformance.outcome import STATUSES
+from lrp_ref.conformance.ours import ours
 from lrp_ref.conformance.questions import TITLES
-from lrp_ref.conformance.run import run
+from lrp_ref.conformance.run import run, selected
 
 SUITE = small_suite.suite()
 ID = {case.id.rpartition("-")[0]: case.id for case in SUITE.cases}
@@ -86,6 +87,16 @@ def test_what_is_wrong_is_said_in_one_line(arguments: list[str], message: str,
                                            capsys: pytest.CaptureFixture[str]) -> None:
     code, out, err = conform(capsys, *arguments)
     assert (code, out, err.count("\n")) == (2, "", 1) and message in err
+
+
+def test_where_no_page_can_be_written_nothing_is_begun(capsys: pytest.CaptureFixture[str],
+                                                        monkeypatch: pytest.MonkeyPatch) -> None:
+    def begun() -> None:
+        raise AssertionError("the vectors were read")
+
+    monkeypatch.setattr(command, "load", begun)
+    assert conform(capsys, "lrp_ref", "--report", "nowhere/page.html")[0] == 2
+    assert conform(capsys, "lrp_ref", "--report", "nowhere/page.html", name="compare")[0] == 2
 
 
 # ---- What is printed ----
@@ -219,6 +230,16 @@ def test_the_first_wrong_layer_of_a_network_is_named() -> None:
     assert found[ID["whole"]]["layer"] == "network"
 
 
+def test_a_counterexample_is_as_wrong_as_the_case_and_not_by_a_stabiliser(monkeypatch: pytest.MonkeyPatch) -> None:
+    """zennit's dialect has b^2 in the denominator, and 1e-6 beside it: whole numbers show the one, not the other."""
+    monkeypatch.setattr("lrp_ref.conformance.failures.SHRUNK", 1)
+    adapter = ours("dialect:zennit")
+    assert adapter is not None
+    (failure,) = report.facts(run(adapter, selected(SUITE, [ID["squared"]])))["failures"]
+    small = failure["counterexample"]
+    assert abs(float(small["got"]) - float(small["expected"])) > 2.0**-10, small
+
+
 def test_an_undeclared_stabiliser_is_the_cause_that_is_named() -> None:
     """Where the numbers of other cases have shown it."""
     one = run(Stabilised(), SUITE)
@@ -318,4 +339,6 @@ def test_a_program_is_asked_in_lines_and_named_again_in_the_command(capsys: pyte
     _, out, _ = conform(capsys, "--exec", program, "--json")
     facts = json.loads(out)
     assert facts["counts"]["passed"] > 0 and sum(facts["counts"].values()) == 13
-    assert all(one["command"] == f"lrp-ref conform --exec '{program}' --case {one['id']}" for one in facts["failures"])
+    one, words = command.adapter(None, program)
+    with command.ending(one):
+        assert words == f"--exec '{program}'"

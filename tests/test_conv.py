@@ -103,6 +103,7 @@ def test_the_forward_pass_is_the_definition_whole_or_in_pieces(case: tuple[Conv2
     assert [units(z) for z in layer(x)] == wanted
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(conv, "CHUNK", chunk)
+        patch.setattr(conv, "PACKED", 0)
         assert [units(z) for z in layer(x)] == wanted
 
 
@@ -115,6 +116,7 @@ def test_pieces_together_are_the_map(case: tuple[Conv2D, Any], chunk: int) -> No
     s = relevance_for(layer(x))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(conv, "CHUNK", chunk)
+        patch.setattr(conv, "PACKED", 0)
         z, below, met = 0 * s, 0 * x, np.zeros(s.shape, int)
         for inputs, outputs, piece in m.pieces(x.shape):
             z[outputs] = piece(a[inputs])
@@ -134,6 +136,7 @@ def test_relevance_and_ledger_are_the_same_whole_or_in_pieces(case: tuple[Conv2D
     whole = explain(network, x, {"conv": rule}, R)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(conv, "CHUNK", chunk)
+        patch.setattr(conv, "PACKED", 0)
         pieces = explain(network, x, {"conv": rule}, R)
     assert pieces.relevance.tolist() == whole.relevance.tolist()
     for column in ("received", "handed", "bias", "stabiliser", "dead"):
@@ -144,10 +147,21 @@ def test_relevance_and_ledger_are_the_same_whole_or_in_pieces(case: tuple[Conv2D
 def test_a_small_chunk_makes_pieces_of_one_row_of_one_image(monkeypatch: pytest.MonkeyPatch) -> None:
     layer, x = Conv2D(mixed((2, 1, 2, 2), 1)), mixed((2, 1, 4, 3), 2)
     monkeypatch.setattr(conv, "CHUNK", 1)
+    monkeypatch.setattr(conv, "PACKED", 0)
     assert len(list(layer.linearize(x)[1].pieces(x.shape))) == 2 * 3
     monkeypatch.setattr(conv, "ARRAYS", 3)
     monkeypatch.setattr(conv, "CHUNK", 2 * 2 * (4 + 3 * 2))   # two rows of two windows, four numbers each, and outputs
     assert len(list(layer.linearize(x)[1].pieces(x.shape))) == 2 * 2
+
+
+def test_pieces_have_at_least_so_many_numbers_as_make_the_weights_small_beside_them(
+        monkeypatch: pytest.MonkeyPatch) -> None:
+    layer, x = Conv2D(mixed((2, 1, 2, 2), 1)), mixed((2, 1, 4, 3), 2)
+    monkeypatch.setattr(conv, "CHUNK", 1)
+    monkeypatch.setattr(conv, "ARRAYS", 3)
+    for packed, pieces in ((4, 3), (5, 2), (7, 2), (8, 1)):   # of 8 weights; a row is 20 numbers
+        monkeypatch.setattr(conv, "PACKED", packed)
+        assert len(list(layer.linearize(x)[1].pieces(x.shape))) == 2 * pieces, packed
 
 
 # ---- Bad input ----

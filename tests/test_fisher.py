@@ -322,3 +322,12 @@ def test_descriptors_that_do_not_fit_are_refused() -> None:
         bad(regions=np.ones((2, 4)))(np.zeros((1, 5, 3)))
     with pytest.raises(ValueError, match=r"^FisherMap got posteriors of shape \(1, 5, 3\), needed .*: \(1, 5, 2\)"):
         bad().at(np.zeros((1, 5, 3)), np.zeros((1, 5, 3)))
+
+
+def test_one_region_of_one_descriptor_will_do_and_none_will_not() -> None:
+    mixture = np.ones(1), np.array([[1.0, 0.0]]), np.ones((1, 2))
+    layer = FisherVector(*mixture, regions=np.ones((1, 1)))
+    assert layer(np.array([[[3.0, 0.0]]])).tolist() == FisherVector(*mixture)(np.array([[[3.0, 0.0]]])).tolist()
+    for shape in ((0, 1), (1, 0)):
+        with pytest.raises(ValueError, match=r"^FisherVector got regions of shape .*, needed \(regions, L\)"):
+            FisherVector(*mixture, regions=np.ones(shape))

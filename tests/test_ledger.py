@@ -190,3 +190,20 @@ def condition(e: Explanation, name: str) -> Any:
     a, m = layer.linearize(e.activations[name])
     z = abs(m(a))
     return np.where(z == 0, 1, (m.apply(abs(a), abs) + abs(m.bias)) / np.where(z == 0, 1, z))
+
+
+def test_names_and_accounts_are_as_many() -> None:
+    ledger = hand_made()
+    for names, accounts in ((("upper", "lower", "more"), ledger.accounts), (ledger.names, ledger.accounts[:1])):
+        with pytest.raises(ValueError, match="zip"):
+            list(Ledger(names, accounts))
+
+
+def test_the_table_to_the_letter() -> None:
+    """Names to the left of a column as wide as 'total'; -0.0001 per cent is 0; a second sample is spoken of."""
+    account = Account(*(np.array([[part, 0], [1, 0]]) for part in (-4.0, -5.0, 1 + 4e-6, 0.0, -4e-6)))
+    assert str(Ledger(("fc",), (account,))).splitlines() == [
+        "          sum |R|    received      handed        bias  stabiliser        dead",
+        "fc              4   -100.000%   -125.000%     25.000%      0.000%      0.000%",
+        "total           4   -100.000%   -125.000%     25.000%      0.000%      0.000%",
+        "(sample 0 of 2; ledger.table(n) prints another)"]

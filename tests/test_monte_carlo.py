@@ -24,6 +24,7 @@ from lrp_ref import (
 )
 from lrp_ref.arrays import Array
 from lrp_ref.checks import monte_carlo
+from lrp_ref.checks.examples import LAYERS, RULES, relevance_for
 
 f32, f64 = np.float32, np.float64
 
@@ -76,6 +77,21 @@ def test_sums_one_after_the_other_stay_within_six_sigma() -> None:
     sigma = monte_carlo(small, a[None], {"fc": Epsilon(0)}, R[None])["fc"][0]
     exact = explain(small.astype(f64), a[None].astype(f64), {"fc": Epsilon(0)}, R[None].astype(f64)).relevance[0]
     assert (abs(computed - exact) <= 6 * sigma).all() and (abs(computed - exact) > sigma / 10).any()
+
+
+@pytest.mark.parametrize("rule", ["AlphaBeta(2, 1)", "Gamma(1/4)", "ZPlus"])
+@pytest.mark.parametrize("name", ["NegativeChiSquareSVM", "ExponentialChiSquareSVM", "FisherVector"])
+def test_weights_that_are_results_of_sums_are_off_too(name: str, rule: str) -> None:
+    worst, example = [], LAYERS[name]
+    for seed in range(2, 8):
+        small, x = Network([("one", example.layer.astype(f32))]), example.x(2, seed).astype(f32)
+        R, rules = np.float32(relevance_for(small(x).astype(object), seed + 9)), {"one": RULES[rule]}
+        sigma = monte_carlo(small, x, rules, R)["one"]
+        exact = explain(small.astype(f64), x.astype(f64), rules, R.astype(f64)).relevance
+        error = abs(explain(small, x, rules, R).relevance - exact)
+        assert (error <= np.maximum(6 * sigma, 2.0**-24 * abs(exact))).all(), seed
+        worst.append((error[sigma > 0] / sigma[sigma > 0]).max(initial=0))
+    assert max(worst) > 0.2
 
 
 def test_sigma_grows_with_the_unit_roundoff_and_is_the_same_every_time() -> None:

@@ -183,3 +183,20 @@ def test_the_taylor_form_of_five_channels_is_its_definition() -> None:
     layer, x, R = LRN(5, F(3, 4), 2, 2, taylor=True), mixed((2, 6, 2, 3), 7), mixed((2, 6, 2, 3), 8)
     assert_as_defined(layer, Epsilon(0), x, R)
     assert_as_defined(layer, Epsilon(F(1, 4)), x, R)
+
+
+def test_a_variance_of_zero_is_enough_where_epsilon_is_not() -> None:
+    layer = BatchNorm(np.array([1.0]), np.array([0.0]), np.array([3.0]), np.array([-1.0]), epsilon=0.25)
+    assert layer(np.array([[2.0]])).tolist() == [[5]]     # (2 - 1) / 0.5 * 3 - 1
+
+
+def test_a_local_response_norm_without_alpha_divides_by_k() -> None:
+    assert LRN(3, 0, 2, 4)(fractions(["1 -3 0"]).reshape(1, 3, 1, 1)).ravel().tolist() == [F(1, 16), F(-3, 16), 0]
+
+
+def test_the_expansions_middle_of_five_channels_is_the_channel_itself() -> None:
+    # alpha / size = 1, beta = 1, k = 1: w_ii = 1 / (1 + x_i^2); the others 0 where no other channel is there
+    x = fractions(["0 0 2 0 0"]).reshape(1, 5, 1, 1)
+    a, m = LRN(5, 5, 1, 1, taylor=True).linearize(x)
+    assert m(a).ravel().tolist() == [0, 0, F(2, 5), 0, 0]
+    assert m.weight[2].ravel().tolist() == [1, 1, F(1, 5), 1, 1]

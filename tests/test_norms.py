@@ -98,3 +98,25 @@ def test_parts_that_are_none_are_refused() -> None:
         RegionMean(np.ones(2))(np.zeros((2, 5)))
     with pytest.raises(ValueError, match=r"^RegionMean got counts of shape \(2,\), needed \(regions,\) numbers from 0"):
         RegionMean(np.array([1.0, -1]))
+
+
+def test_a_slice_may_overflow_and_another_vanish() -> None:
+    x = np.array([[3e200, 4e200, 3e-200, -4e-200]])
+    assert np.allclose(L2Norm(2)(x), [[0.6, 0.8, 0.6, -0.8]], rtol=1e-15, atol=0)
+
+
+def test_rows_of_one_number_are_normed_and_rows_of_none_refused() -> None:
+    assert L2Norm()(np.array([[-3.0], [0.0]])).tolist() == [[-1], [0]]
+    assert L2Norm(2).output_shape((3, 0, 4)) == (3, 0, 4)
+    for layer, parts in ((L2Norm(), "1 parts"), (RegionMean(np.ones(1)), "1 regions")):
+        for shape in ((2, 0), (2,)):
+            with pytest.raises(ValueError, match=rf"needed \(N, \.\.\., I\) with I a multiple of {parts}"):
+                layer.output_shape(shape)
+
+
+def test_a_mean_takes_descriptors_too_and_counts_along_one_axis() -> None:
+    x = fractions(["2 -8 3 1", "4 0 6 9"])[None]
+    assert RegionMean(fractions("4 3"))(x).tolist() == [[[F(1, 2), -2, 1, F(1, 3)], [1, 0, 2, 3]]]
+    for counts in (np.ones((2, 1)), np.ones(0)):
+        with pytest.raises(ValueError, match=r"^RegionMean got counts of shape .*, needed \(regions,\) numbers from 0"):
+            RegionMean(counts)

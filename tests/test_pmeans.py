@@ -108,3 +108,16 @@ def test_bad_input_is_refused() -> None:
     for shape in ((2, 3), (1, 0, 3)):
         with pytest.raises(ValueError, match=r"^PMeans got an input of shape .*, needed descriptors \(N, L, D\), at"):
             PMeans(2)(np.zeros(shape))
+
+
+def test_a_maximum_with_ties_is_the_maximum_to_the_last_digit() -> None:
+    x = np.full((1, 6, 1), 0.7)     # a sixth of it, six times over, is another float
+    a, m = PMeans(inf).linearize(x)
+    assert m(a).item() != 0.7 and PMeans(inf)(x).tolist() == [[0.7]]
+
+
+def test_a_negative_number_is_named_by_its_place() -> None:
+    x = np.ones((2, 3, 4))
+    x[1, 2, 0], x[1, 2, 3] = -5, -7
+    with pytest.raises(ValueError, match=r"^PMeans got -5.0 at \(1, 2, 0\), needed numbers of at least 0"):
+        PMeans(2)(x)

@@ -253,3 +253,9 @@ def test_winners_that_differ_in_the_last_digit_do_not_tie(number: type, apart: f
     assert x[0, 0, 0, 0] < x[0, 0, 0, 1]
     a, m = MaxPool((1, 4)).linearize(x)
     assert step(Winner(), m, a, np.array([[[[7]]]], dtype=number))[0].tolist() == [[[[0, 7, 0, 0]]]]
+
+
+def test_an_adaptive_cell_covers_each_of_its_pixels_once() -> None:
+    x = mixed((1, 1, 3, 5), 2)
+    m = AdaptiveAvgPool((2, 3)).linearize(x)[1]
+    assert m.apply(ones_like(x), ones_like).tolist() == [[[[4, 6, 4], [4, 6, 4]]]]

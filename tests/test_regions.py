@@ -109,3 +109,26 @@ def test_a_region_whose_parts_differ_has_a_group_of_its_own() -> None:
     groups = grouped(COVERAGES["parts"])
     assert [(np.flatnonzero(g.where).tolist(), g.regions.tolist(), g.even) for g in groups] == [
         ([0], [0, 2], True), ([1, 3, 4], [2], True), ([1, 3, 4], [0], False), ([1, 3, 4], [1], False)]
+
+
+def test_centres_of_any_numbers_are_places() -> None:
+    points = [[254, 3], [255, 0], [0, 2]]     # in a byte 255 + 1 would be 0; a float16 has no 2049
+    wanted = regions_of(np.array(points, np.float64), (4, 256), "1x2").tolist()
+    assert wanted == [[0, 0, 1], [1, 1, 0]]
+    assert regions_of(np.array(points, np.uint8), (4, 256), "1x2").tolist() == wanted == regions_of(
+        points, (4, 256), "1x2").tolist()
+    assert regions_of(np.array([[2048, 0]], np.float16), (4, 4098), "1x2").tolist() == [[1], [0]]
+
+
+def test_an_image_has_rows_and_columns() -> None:
+    with pytest.raises(ValueError, match=r"^regions_of got centres of shape \(1, 2\) for an image of shape \(5,\)"):
+        regions_of([[0, 0]], (5,))
+
+
+def test_a_rectangle_is_open_at_the_top_and_the_left_and_holds_something() -> None:
+    # x + 1 and y + 1 of 1, 2 and 3 against 1 < .. <= 3
+    points = [[0, 1], [1, 0], [1, 1], [2, 2], [1, 3], [3, 1]]
+    assert regions_of(points, (9, 9), [(1, 1, 3, 3)]).tolist() == [[0, 0, 1, 1, 0, 0]]
+    for sides in ((1, 1, 1, 3), (1, 1, 3, 1), (3, 1, 1, 3)):
+        with pytest.raises(ValueError, match=r"^regions_of got the rectangle .*, needed \(top, left, bottom, right\)"):
+            regions_of(points, (9, 9), [sides])

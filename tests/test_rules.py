@@ -396,3 +396,10 @@ def test_rules_share_all_of_the_relevance_or_say_what_is_left() -> None:
             assert sum(share.part for share in rule.shares(m, a)) == 1, name
     # z = 5, 0: Gamma claims the first output only
     assert sum(share.part for share in Gamma(1).shares(m, a)).tolist() == [[1, 0]]
+
+
+def test_alpha_less_beta_may_miss_one_by_four_units_in_the_last_place_of_alpha() -> None:
+    ulp = 2.0**-51     # of 2
+    assert AlphaBeta(2.0, 1 - 4 * ulp).beta == 1 - 4 * ulp
+    with refused(f"AlphaBeta got alpha=2.0, beta={1 - 5 * ulp}, needed alpha - beta = 1: …"):
+        AlphaBeta(2.0, 1 - 5 * ulp)

@@ -13,7 +13,7 @@ import pytest
 from lrp_ref import AlphaBeta, Epsilon, Flat, Gamma, MaxPool, ZPlus, assignment, network, relevance, rules
 from lrp_ref.arrays import Array, constant, negative, ones_like, positive, same, zeros
 from lrp_ref.checks import selfcheck
-from lrp_ref.checks.claims import laws
+from lrp_ref.checks.claims import cutoffs, laws
 from lrp_ref.checks.claims.case import Case, digest
 from lrp_ref.checks.examples import LAYERS, RATIONAL, RULES, drawn, output_of, pairs, takes
 from lrp_ref.checks.modular import modulo
@@ -216,11 +216,25 @@ WRONG: list[tuple[str, Patch, tuple[str, ...], tuple[str, ...]]] = [
      ("Eq. 5", "three products", "Fisher chain"), ("layers",)),
     ("bins one pixel wider", patched(sift, "box", lambda x, size: PLAIN_BOX(x, size + 2)), ("cut-off (e)", "rules"),
      ("cut-off (d)",)),
+    ("z- as the rest of z", shares_of(AlphaBeta, lambda self, m, a: by_difference(self, m, a)), ("floats",),
+     ("conventions", "choices")),
+    ("half precision in a rule", share_out_with(lambda s, account, R, z, *_: (s.astype(np.float16).astype(s.dtype)
+                                                if s.dtype != object else s, account)), ("floats",), ("choices",)),
+    ("receptive fields one pixel to the side", patched(cutoffs, "receptive_field", lambda n, name: replace(
+        PLAIN_FIELD(n, name), start=(0, 0)) if name != "fc" else None), ("receptive fields",), ("cut-off (c)",)),
     ("regions counted from the other side", patched(regions, "part", lambda x, p, parts, n: PLAIN_PART(
         x, parts - 1 - p, parts, n)), ("regions",), ("Eq. 5",)),
 ]
 PLAIN_GAMMA = Gamma.shares
+PLAIN_FIELD: Any = network.receptive_field
 PLAIN_POLYNOMIAL = FisherMap.polynomial
+
+
+def by_difference(self: AlphaBeta, m: Any, a: Array) -> list[Share]:
+    """The same shares, z- being z less the terms of z+."""
+    up, _ = PLAIN_ALPHA(self, m, a)
+    rest = [Term(a, same, m.bias), *(replace(t, a=-t.a, b=-t.b) for t in up.terms)]
+    return [up, Share(-constant(self.beta, a), rest)]
 
 
 def bent(m: FisherMap) -> Array:
@@ -263,7 +277,7 @@ def test_the_command_ends_with_1_where_a_claim_failed(monkeypatch: pytest.Monkey
     assert main(["selfcheck"]) == 1
     captured = capsys.readouterr()
     [line] = [line for line in captured.out.splitlines() if line.startswith("FAILED") and "conventions" in line]
-    assert "24 cases" in line and "! z = 0, eps > 0: sign 0 = +1, the stabiliser takes R" in captured.out
+    assert "25 cases" in line and "! z = 0, eps > 0: sign 0 = +1, the stabiliser takes R" in captured.out
     assert "Traceback" not in captured.err
     assert main(["selfcheck", "--json"]) == 1
     found = json.loads(capsys.readouterr().out)

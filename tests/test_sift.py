@@ -441,3 +441,44 @@ def test_bad_parameters_are_refused(given: dict[str, Any], text: str) -> None:
 def test_sizes_may_be_one_int_or_several_of_numpys() -> None:
     assert DenseSift(4, 1).sizes == (4,) and DenseSift(np.array([4, 6]), 1).sizes == (4, 6)
     assert DenseSift(4, 1).astype(F).sizes == (4,)
+
+
+def test_numpys_own_numbers_are_taken_for_step_and_bounds() -> None:
+    plain = DenseSift(2, 3, bounds=(1, 0, 12, 10))
+    layer = DenseSift(np.int64(2), np.int32(3), bounds=np.array([1, 0, 12, 10], np.uint8))
+    assert (layer.step, layer.bounds) == (3, (1, 0, 12, 10)) and {type(b) for b in layer.bounds or ()} == {int}
+    assert type(layer.step) is int
+    x = np.random.default_rng(0).random((1, 1, 12, 14))
+    assert (layer(x) == plain(x)).all()
+
+
+def test_bounds_need_room_for_a_frame_along_either_axis() -> None:
+    for bounds in ((0, 0, 6, 5), (0, 0, 5, 6), (3, 2, 8, 12)):     # 3 bins of 2 pixels are 6 apart
+        with pytest.raises(ValueError, match=r"descriptors of size 2 need 7 x 7 pixels within the bounds"):
+            DenseSift(2, 1, bounds=bounds).frames((1, 1, 14, 14))
+    assert DenseSift(2, 1, bounds=(0, 0, 6, 6)).frames((1, 1, 14, 14)).tolist() == [[3, 3, 2]]
+
+
+def test_a_tall_image_is_a_wide_one_turned() -> None:
+    x, layer = np.random.default_rng(1).random((1, 1, 23, 8)), DenseSift(2, 3)
+    tall, wide = layer.frames((1, 1, 23, 8)), layer.frames((1, 1, 8, 23))
+    assert (tall[:, 0] == 3).all() and tall[:, 1].tolist() == [3, 6, 9, 12, 15, 18]
+    assert sorted(map(tuple, tall)) == sorted((y, x, s) for x, y, s in wide)
+    h = layer(x)[0].reshape(6, 4, 4, 8)                                    # bin y, bin x, orientation: 0 right, 2 down
+    turned = layer(np.swapaxes(x, 2, 3))[0].reshape(1, 6, 4, 4, 8).transpose(0, 1, 3, 2, 4)[0]
+    assert np.allclose(h, turned[..., [2, 1, 0, 7, 6, 5, 4, 3]], atol=1e-9)
+
+
+def test_a_descriptor_of_exactly_the_contrast_stays() -> None:
+    x = np.zeros((1, 1, 7, 7))
+    x[0, 0, :, :] = np.arange(7) / 8
+    for beyond, left in ((1.0, True), (1 + 2.0**-40, False)):
+        sums = np.zeros((1, 1, 128))
+        sums[..., :2] = 49, 0                                               # (3 s + 1)^2 of size 2
+        DenseSift(2, 1, contrast=beyond).normalise(sums, 2)
+        assert bool(sums.any()) is left
+
+
+def test_the_approximate_angle_of_a_level_gradient_has_the_sign_of_plus() -> None:
+    y, x = np.array([0.0, -0.0, 0.0, -0.0]), np.array([1.0, 1.0, -1.0, -1.0])
+    assert (np.sign(fast_arctan2(y, x)[2:]) == 1).all() and (abs(fast_arctan2(y, x)[:2]) < 0.007).all()

@@ -305,3 +305,28 @@ def test_histograms_have_no_negative_entries(kind: Any) -> None:
     if kind is not IntersectionSVM:
         with pytest.raises(ValueError, match=r"got -1/2 at \(0, 0\), needed histograms"):
             kind(SUPPORT, ALPHAS, BIAS, **{**more, "root": -ROOT})
+
+
+def test_a_root_is_a_point_of_the_support_vectors_space() -> None:
+    support, alphas, bias = np.ones((2, 3)), np.ones((1, 2)), np.ones(1)
+    for kind, more in ((ChiSquareSVM, {}), (GaussianSVM, {"gamma": 1.0}), (ExponentialChiSquareSVM, {"gamma": 1.0})):
+        for shape in ((2,), (1, 3), (4,)):
+            with pytest.raises(ValueError, match=rf"^{kind.__name__} got root of shape .*, needed \(3,\)"):
+                kind(support, alphas, bias, np.ones(shape), **more)
+
+
+@pytest.mark.parametrize("classes", [1, 3])
+def test_every_class_spreads_its_own_bias(classes: int) -> None:
+    support, alphas, bias = mixed((4, 5), 1), mixed((classes, 4), 2), mixed((classes,), 3) + 1
+    x = abs(mixed((2, 5), 4))
+    layers = [IntersectionSVM(abs(support), alphas, bias, spread=spread) for spread in (False, True)]
+    (a, m), (_, even) = (layer.linearize(x) for layer in layers)
+    assert (even.weight == m.weight + bias / 5).all() and not even.bias.any()
+    assert (layers[0](x) == layers[1](x)).all() and even(a).shape == (2, classes)
+
+
+def test_an_exponential_of_fractions_is_refused_by_the_machines_name() -> None:
+    for kind in (GaussianSVM, ExponentialChiSquareSVM):
+        layer = kind(abs(mixed((2, 3), 1)), mixed((1, 2), 2), mixed((1,), 3), abs(mixed((3,), 4)), gamma=F(1, 2))
+        with pytest.raises(ValueError, match=f"^{kind.__name__} has no exact form, for its kernel is an exponential"):
+            layer(abs(mixed((1, 3), 5)))

@@ -422,6 +422,15 @@ def test_tensors_are_taken() -> None:
     assert_relevance_close(torch.tensor(right, requires_grad=True), network, torch.tensor(x), rules, torch.tensor(R))
 
 
+def test_relevance_may_start_at_a_class_of_each_image() -> None:
+    network = Network([("fc", Linear(np.array([[1, 2, 4], [3, -1, 0.5]], np.float32)))])
+    x, rules = np.array([[3, 2], [4, 1]], np.float32), {"fc": Epsilon(0)}
+    right = np.array([[6, -2], [16, 0.5]], np.float32)      # 3 * 2 - 2 of class 1, 4 * 4 + 0.5 of class 2
+    assert_relevance_close(right, network, x, rules, np.array([1, 2]))
+    with fails("layer fc: 2 of 4 relevances are off; worst at (1, 1): …"):
+        assert_relevance_close(right, network, x, rules, 1)
+
+
 def test_what_does_not_fit_is_said() -> None:
     network, x, rules, R, right = one_layer_case("D2c, as ReLU networks have it")
     shape = "but the input of layer1 has shape (1, 2)"

@@ -144,7 +144,12 @@ def of_rule(change: Callable[[Rule], Rule]) -> Step:
 
 
 def batch_summed(rule: Rule) -> Rule:
-    return Changed(rule, lambda rule, z: z.sum(axis=0) - z + (rule.epsilon and rule.epsilon * np.sign(z.sum(axis=0))))
+    def guard(rule: Rule, z: Array) -> Array:
+        """What is missing in z of the sum over samples and its stabiliser; where the sum is 0, nothing goes on."""
+        total = z.sum(axis=0) + 0 * z
+        return np.where(total == 0, np.inf, total - z + rule.epsilon * np.where(total < 0, -1, 1))
+
+    return Changed(rule, guard)
 
 
 def swapped_bias(rule: Rule, m: LinearMap, a: Array) -> list[Share]:
@@ -162,7 +167,7 @@ def relative(rule: Rule) -> Rule:
 
 
 def ignored(rule: Rule) -> Rule:
-    return rule if isinstance(rule, (Pass, Winner)) else Epsilon(0)
+    return rule if isinstance(rule, (Pass, Winner, Epsilon)) else Epsilon(0)
 
 
 # ---- Windows ----
@@ -245,7 +250,7 @@ WRONG: list[tuple[Any, str]] = [
     (WrongAltogether("not a number at times", whole=not_a_number), "numbers are not finite"),
     (WrongAltogether("image transposed", whole=transposed), "rows and columns of the image were swapped"),
     (Forgetful(), "kept between calls"),
-    (Wrong("rule ignored", of_rule(ignored)), "the rule were Epsilon(epsilon=0)"),
+    (Wrong("rule ignored", of_rule(ignored)), "the rule were Epsilon(0)"),
     (Wrong("epsilon relative", only((Epsilon,), relative)), "the stabiliser were relative to z itself"),
     (WrongAltogether("cut-off too high", whole=cut_off_too_high), "the cut-off included"),
     (Wrong("kernel rows and columns swapped", of_map(kernel_swapped)), "rows and columns of the kernel were swapped"),

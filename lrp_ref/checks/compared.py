@@ -132,8 +132,9 @@ class Task:
                 balls = Ball.exact(given[name].astype(np.float64))
             inputs[name] = balls
             balls = lifted(name, layer, balls, u)
-        target = R if R is None or np.ndim(R) == 0 else numbers(R, "R") if np.shape(R) == balls.value.shape else R
-        if isinstance(target, np.ndarray):
+        target = R
+        if R is not None and np.shape(R) == balls.value.shape:
+            target = numbers(R, "R")
             held(target, u, "R")
             target = target.astype(np.float64)
         return cls(network, x64, rules, start_ball(balls, target), target, u, inputs)
@@ -250,7 +251,7 @@ class Task:
         if self.u >= 2.0**-24:
             return ""
         one = one_layer(self.rules[name], self.layer(name), self.inputs[name], R, 2.0**-24)
-        near = off(got, one.value) <= 2.0**-12 and bool((abs(got - one.value) <= one.radius).all())
+        near = 2.0**-28 <= off(got, one.value) <= 2.0**-12 and bool((abs(got - one.value) <= one.radius).all())
         return "it were computed in float32" if near else ""
 
     def convention(self, name: str, got: Array, R: Array) -> str:

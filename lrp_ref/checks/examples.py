@@ -150,7 +150,7 @@ RATIONAL: dict[str, Example] = {
     "AvgPool inside, ceil": Example(AvgPool((2, 3), 2, (1, 1), ceil=True, count_pad=False), (2, 4, 3)),
     "AvgPool, ceil": Example(AvgPool((3, 2), (2, 3), (1, 1), ceil=True), (2, 4, 5)),
     "SumPool": Example(SumPool((3, 2), (1, 2), F(2, 3)), (2, 4, 5)),
-    "AdaptiveAvgPool": Example(AdaptiveAvgPool((2, 3)), (2, 3, 4)),
+    "AdaptiveAvgPool": Example(AdaptiveAvgPool((2, 3)), (2, 3, 5)),   # cells of 2 x 2 and of 2 x 3
     "ReLU": Example(ReLU(), (2, 3, 4)),
     "Flatten": Example(Flatten(), (2, 3, 4)),
     "BatchNorm": Example(BatchNorm(*STATISTICS, epsilon=0), (3, 2, 4)),

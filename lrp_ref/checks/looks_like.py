@@ -20,7 +20,8 @@ from lrp_ref.linear_map import LinearMap
 from lrp_ref.rules import AlphaBeta, Epsilon, Flat, Gamma, Pass, Raised, Rule, Share, Term, Winner, WSquare, ZBox, ZPlus
 
 GUARDS = (1e-16, 1e-12, 1e-9, 1e-7, 1e-6)   # stabilisers that libraries add of their own accord
-OTHERS = (Epsilon(0), ZPlus(), AlphaBeta(2, 1), Flat(), WSquare())
+OTHERS = {"Epsilon(0)": Epsilon(0), "ZPlus()": ZPlus(), "AlphaBeta(2, 1)": AlphaBeta(2, 1), "Flat()": Flat(),
+          "WSquare()": WSquare()}
 GUARDED = "z had a stabiliser of"
 BOTH = f", and {GUARDED}"
 NOTHING: Any = 0
@@ -54,9 +55,9 @@ def alternatives(rule: Rule, m: LinearMap, a: Array) -> Iterator[Alternative]:
     first = [*conventions(rule, m, a)]
     yield from first
     if m.learned or isinstance(rule, (WSquare, ZBox, Gamma)):
-        yield from ((f"the rule were {other}", other, m) for other in OTHERS if other != rule)
+        yield from ((f"the rule were {sentence}", other, m) for sentence, other in OTHERS.items() if other != rule)
     elif isinstance(rule, (AlphaBeta, ZPlus, Flat)):
-        yield f"the rule were {Epsilon(0)}", Epsilon(0), m
+        yield "the rule were Epsilon(0)", Epsilon(0), m
     if len(a) > 1:
         yield "all samples of the batch shared one denominator", Otherwise([*shared(rule, m, a)], rule.epsilon), m
     yield from ((sentence, rule, other) for sentence, other in other_windows(m, a))

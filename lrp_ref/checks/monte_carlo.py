@@ -12,7 +12,7 @@ a number even on -1 .. 1. A gate or winner that such errors turn is turned in so
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -25,7 +25,9 @@ from lrp_ref.layers import (
     AvgPool,
     BatchNorm,
     Conv2D,
+    FisherVector,
     Flatten,
+    KernelSVM,
     Layer,
     Linear,
     MaxPool,
@@ -33,6 +35,7 @@ from lrp_ref.layers import (
     SumPool,
 )
 from lrp_ref.layers.elementwise import Diagonal
+from lrp_ref.layers.fisher_map import FisherMap
 from lrp_ref.linear_map import LinearMap
 from lrp_ref.network import Network
 from lrp_ref.relevance import checked, hand_down, start, step
@@ -122,10 +125,22 @@ def noisy_layer(layer: Layer, x: Array, u: float, rng: np.random.Generator) -> A
 def noisy_step(rule: Rule, layer: Layer, x: Array, R: Array, u: float, rng: np.random.Generator) -> Array:
     """The relevance of x with errors, piece by piece."""
     a, m = layer.linearize(x)
+    m = noisy_weights(layer, x, u, rng) if isinstance(layer, (KernelSVM, FisherVector)) else m
     below = np.zeros(x.shape)
     for inputs, outputs, piece in m.pieces(a.shape):
         below[inputs] += step(rule, Noisy(piece, u, rng), a[inputs], R[outputs])[0]
     return below
+
+
+def noisy_weights(layer: KernelSVM | FisherVector, x: Array, u: float, rng: np.random.Generator) -> LinearMap:
+    """The map at x where weights are sums over the image that may cancel: that of parameters and an x that are off."""
+    arrays: dict[str, Any] = {name: even(array, u, rng) for name, array in layer.arrays().items() if name != "regions"}
+    m = replace(layer, **arrays).linearize(even(x, u, rng))[1]
+    if isinstance(m, FisherMap):
+        # (l - mu)^2 / sigma^2 - 1 may be summed as powers of l, which cancel near the mean. Each has a coefficient of
+        # three roundings, and a sum of n descriptors, whose partial sums of k are off by k / n of it: as n / 3 more.
+        vars(m)["polynomial"] = even(m.polynomial, u * np.sqrt(3 + x.shape[1] / 3), rng)
+    return m
 
 
 def monte_carlo(network: Network, x: Array, rules: Mapping[str, Rule] | None = None, target: Any = None,

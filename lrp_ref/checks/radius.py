@@ -6,8 +6,10 @@ p its part, z_ij = sum over terms c_ij a_i f(w_ij), z_j = sum_i z_ij + sum over 
 q_j = p_j R_j / d_j:
 
     Z_j  = sum |c_ij a_i f(w_ij)| + |b_j|             N_j  how many of these numbers are not 0
-    dz_j = gamma_(N_j + F + 2) Z_j + eta N_j (3 + A)   F roundings of f(w), one of a (a rule's bound), products
-                                                       with a and c, N_j - 1 sums
+    S_j  = (Z_j + |z_j|) / 2                          the largest sum of one sign: no partial sum is larger
+    dz_j = gamma_(F + 3) Z_j + (1 + gamma_(F + 3)) gamma_(N_j - 1) S_j + eta N_j (3 + A)
+                                                       F roundings of f(w), one of a (a rule's bound), products
+                                                       with a and c; N_j - 1 sums
     dd_j = (1 + u) (dz_j + u epsilon) + u |d_j|        only dz_j where epsilon = 0
     dq_j = |p_j R_j| dd_j / (|d_j| (|d_j| - dd_j)) + gamma_5 |p_j R_j| / (|d_j| - dd_j) + 2 eta (1 + 1 / (|d_j| - dd_j))
     B_i  = sum over shares, terms  |a_i| sum_j |c_ij f(w_ij)| (dq_j + gamma_(F + 3 + M_i) (|q_j| + dq_j))
@@ -16,6 +18,10 @@ q_j = p_j R_j / d_j:
 gamma_k = k u / (1 - k u) bounds the product of k roundings; gamma_5: p = 1 + beta, p R, 1 / d, times 1 / d. A is the
 largest |a_i|, eta the smallest positive number: a product or quotient that underflows is wrong by eta / 2.
 
+Whatever the order, each of the N - 1 additions makes a partial sum s + e, e being what it is off already, and rounds it
+by u |s + e| <= u (S + |e|). So e grows by at most the factor 1 + u and the amount u S with every addition that it goes
+through, and in the end |e| <= ((1 + u)^(N - 1) - 1) S <= gamma_(N - 1) S.
+
 dz_j = 0 where no sum can round: all c a f(w) and b are multiples of one 2^e and Z_j <= 2^e / u, as whole numbers are.
 Then z_j = 0 is known to be 0, and sign(0) and "0 hands nothing down" can be told. Elsewhere, an output with
 |d_j| <= dd_j is undetermined: every input it reaches has an infinite radius. So is one whose sign chooses between
@@ -23,7 +29,8 @@ shares (Gamma) or the stabiliser's side where |z_j| <= dz_j, and one where a num
 
 If a and R are only known within da and dR, each formula has one product more:
 
-    dz_j += sum |c_ij f(w_ij)| da_i,    dq_j += |p_j| dR_j / |d_j|,    B_i += da_i sum_j |c_ij f(w_ij)| (|q_j| + dq_j).
+    dz_j += sum |c_ij f(w_ij)| da_i,  S_j += half of that,  dq_j += |p_j| dR_j / |d_j|,
+    B_i += da_i sum_j |c_ij f(w_ij)| (|q_j| + dq_j).
 
 A term's a_i may be any monotone function of a; it is taken at both ends of a's interval.
 
@@ -117,8 +124,12 @@ class Sum:
         k, own, other, b = self.bias
         unsure = abs(b) <= to.gamma(k + 8) * other   # positive(b) is 0 where b < 0; but is it?
         bias = own + np.where(unsure, other, 0.0)
-        rounded = (to.gamma(self.count + self.roundings + 2) * self.size + to.eta * self.count * (3 + self.largest)
-                   + to.gamma(self.count + k + 8) * bias)
+        product = to.gamma(self.roundings + 3)
+        of_one_sign = (self.size + abs(self.z) + self.spread) / 2
+        of_one_sign = of_one_sign + FLOAT64.gamma(self.count + self.roundings + 2) * self.size   # z is a float64
+        sums = to.gamma(np.maximum(self.count - 1, 0)) * np.where(self.count > 1, of_one_sign, 0.0)
+        rounded = (product * self.size + (1 + product) * sums
+                   + to.eta * self.count * (3 + self.largest) + to.gamma(self.count + k + 8) * bias)
         rounded = np.where(exact | (self.count == 0) & (bias == 0), 0.0, rounded)
         return upward(rounded + self.spread, self.count.max(initial=0) + MARGIN)
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from lrp_ref.checks.claims import by_hand, cutoffs, fisher, large, laws
+from lrp_ref.checks.claims import by_hand, cutoffs, fisher, floats, large, laws
 from lrp_ref.checks.claims.case import Case, digest
 from lrp_ref.version import __version__
 
@@ -53,12 +53,14 @@ CLAIMS: tuple[Claim, ...] = (
     Claim("cut-off (c)", FRACTIONS, cutoffs.stacking),
     Claim("cut-off (d)", FRACTIONS, cutoffs.fully_connected),
     Claim("cut-off (e)", FRACTIONS, cutoffs.fisher),
+    Claim("receptive fields", FRACTIONS, cutoffs.fields),
     Claim("Eq. 5", FRACTIONS, fisher.equation_5),
     Claim("three products", FRACTIONS, fisher.three_products),
     Claim("regions", "whole numbers", fisher.regions),
     Claim("Fisher chain", DECIMALS, fisher.fisher_chain, WITHIN),
     Claim("roots and powers", DECIMALS, fisher.decimal_layers, WITHIN),
     Claim("descriptors", "float64", by_hand.descriptors, WITHIN),
+    Claim("floats", "float32, float64", floats.rounded, WITHIN),
     Claim("LeNet ledger", PRIMES, large.lenet_ledger),
     Claim("LeNet identities", PRIMES, large.lenet_identities),
     Claim("gates", FRACTIONS, large.gates),

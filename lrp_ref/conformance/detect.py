@@ -29,8 +29,8 @@ SMALL = 1e-2     # what is larger is no stabiliser but another rule
 # Denominators of the vectors are 1/8 or more where nothing else is said, so that a stabiliser moves a row by 8 of it;
 # by four times that where shares of both signs leave a quarter of their size.
 MOVED = 32
-# Rows of one case are a hundredth apart or more (a test says so), and what moves an answer off its row is smaller than a
-# ten-thousandth: no two rows are both within a factor of 100 of the nearest.
+# Rows of one case are a thousandth apart or more (a test says so), and what moves an answer off its row is less than
+# a hundredth of that: the next row is more than 100 times as far as the nearest.
 NEARER = 100
 # Where rules or layers of one library have answers of their own, whose answer counts, first to last; then all others'.
 FIRST: dict[str, tuple[str, ...]] = {

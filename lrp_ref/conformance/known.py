@@ -11,7 +11,7 @@ import numpy as np
 from lrp_ref.arrays import Array
 from lrp_ref.checks.compared import Task
 from lrp_ref.conformance.case import Case
-from lrp_ref.conformance.detect import apart, dialects
+from lrp_ref.conformance.detect import NEARER, apart, dialects
 from lrp_ref.conformance.dialects import DIALECTS, Dialect
 from lrp_ref.conformance.questions import stated
 from lrp_ref.conformance.vectors import Note
@@ -47,7 +47,7 @@ def known(case: Case, answer: Array, notes: Mapping[str, Note], u: float = 2.0**
         names = dialects(*convention)
         sentence = f"looks like {stated(*convention)}{of(names)}"
     else:
-        spoken = {name: text for name, text in speaking(case, answer, u)}
+        spoken = dict(speaking(case, answer, u))
         names = list(spoken)
         sentence = f"looks like {DIALECTS[names[0]].name}'s {spoken[names[0]]}" if names else ""
         if guess := looks_like(case, answer, u):
@@ -60,10 +60,9 @@ def of(names: Sequence[str]) -> str:
 
 
 def issues(case: Case, notes: Mapping[str, Note], names: Sequence[str]) -> list[str]:
-    """Links of the notes on the case's flags: to the libraries that answer so, if any link is to one; else all."""
+    """Links of the notes on the case's flags: to the libraries that answer so; all where none is known to."""
     links = list(dict.fromkeys(link for flag in case.flags if flag in notes for link in notes[flag].issues))
-    theirs = [link for link in links if any(f"/{HOMES[name]}/" in link for name in names)]
-    return theirs or links
+    return [link for link in links if not names or any(f"/{HOMES[name]}/" in link for name in names)]
 
 
 def looks_like(case: Case, answer: Array, u: float) -> str:
@@ -83,7 +82,7 @@ def speaking(case: Case, answer: Array, u: float) -> Iterator[tuple[str, str]]:
     assert case.relevance is not None
     if answer.shape != case.relevance.shape:
         return
-    near = min(u**0.5, apart(answer, case.relevance) / 2)
+    near = min(u**0.5, apart(answer, case.relevance) / NEARER)
     for name, dialect in DIALECTS.items():
         spoken = said(dialect, case)
         if spoken is not None and apart(answer, spoken) <= near:

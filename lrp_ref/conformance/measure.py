@@ -20,7 +20,7 @@ from lrp_ref.rules import Rule
 # A sum of six terms, a quotient, a product and a sum, here and there: 2 x 10 roundings, and three times that where
 # terms of both signs leave a third of their size.
 ROUNDINGS = 64
-GRID = np.array([float(f"{digit}e{power}") for power in range(-20, 1) for digit in range(1, 10)])
+GRID = np.array([float(f"{digit}e{power}") for power in range(-31, 1) for digit in range(1, 10)])
 VALLEYS, THIRDS = 3, 60   # (2 / 3)^60 is less than a rounding of float64
 Answered = Sequence[tuple[Case, Array]]
 
@@ -32,7 +32,8 @@ def epsilon_of(answered: Answered, u: float, at_zero: bool = False) -> float | N
     """
     def off(epsilon: float) -> float:
         """The largest difference, in roundings that are allowed; at most 1 if it fits."""
-        return max(difference(stabilised(case, epsilon, at_zero), answer) / (ROUNDINGS * u) for case, answer in answered)
+        offs = [difference(stabilised(case, epsilon, at_zero), answer) for case, answer in answered]
+        return max(offs) / (ROUNDINGS * u)
 
     if off(0.0) <= 1:
         return 0.0

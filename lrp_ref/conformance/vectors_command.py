@@ -88,12 +88,12 @@ def output_text(path: str, watch: Watch) -> str:
     new = kept | {f"v1/{name}": data for name, data in made().items()}
     with writing_folder(path) as temporary:
         write(temporary, new)
-    return f"{len(new)} files written to {path}"
+    return f"written to {path}: {len(new)} files"
 
 
 def spare_folder(path: str) -> None:
     """An error if something is there, or nothing can be written: before the work, not after it."""
-    if writable(path).exists():
+    if Path(path).exists() or writable(path).exists():
         raise ValueError(f"got {path}, which is there already: give the name of a new folder")
 
 
@@ -110,7 +110,7 @@ def export_text(path: str, files: Mapping[str, bytes]) -> str:
     else:
         with writing_folder(path) as temporary:
             write(temporary, files)
-    return f"{len(files)} files written to {path}: begin with README.md"
+    return f"written to {path}: {len(files)} files, begin with README.md"
 
 
 def write(folder: Path, files: Mapping[str, bytes]) -> None:

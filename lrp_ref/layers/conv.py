@@ -13,7 +13,8 @@ from lrp_ref.layers.base import Layer, pair, parameter, whole, windowed
 from lrp_ref.linear_map import Index, LinearMap
 
 CHUNK = 1 << 21   # numbers worked on at a time, few enough for the processor's cache: the windows of some output rows,
-ARRAYS = 4        # and so many arrays of these outputs
+ARRAYS = 4        # and so many arrays of these outputs;
+PACKED = 4        # or so many times as many as there are weights, which every product copies before it begins
 
 
 @dataclass(frozen=True, eq=False)
@@ -122,7 +123,8 @@ class Convolution(LinearMap):
     def pieces(self, shape: Shape) -> Iterator[tuple[Index, Index, LinearMap]]:
         """One image and some output rows at a time."""
         rows, columns = self.window.outputs(shape[2:])
-        step = max(1, CHUNK // ((self.weight[0].size * self.groups + ARRAYS * len(self.weight)) * columns))
+        numbers = max(CHUNK, PACKED * self.weight.size)
+        step = max(1, numbers // ((self.weight[0].size * self.groups + ARRAYS * len(self.weight)) * columns))
         strips = max(self.window.before[0], self.window.after[0]) < self.window.extent[0]
         step = step if strips else rows   # Else some row of outputs sees padding only.
         stacks: dict[tuple[Function, ...], Array] = {}

@@ -1,10 +1,12 @@
-"""Which test kills each mutant: python tests/mutants/run.py [NAME ...] [--jobs 2] [--json FILE] [--page FILE]
+"""Which test kills each mutant: python tests/mutants/run.py [NAME ...] [--with HOW] [--json FILE] [--page FILE]
 
 Every mutant is applied to a copy of the code, in a temporary folder, where the tests of the core run until an assertion
 fails: a killed mutant. One that lives shows a gap in the tests. Where tests end in other errors and no assertion fails
 (the mutant may only crash, or change a shape), the kill is marked "error".
 
---with selfcheck runs `python -m lrp_ref selfcheck --json` in the copies instead and says which claims FAILED.
+--with selfcheck goes through the claims of `lrp-ref selfcheck` in the copies instead, up to the first that FAILED;
+--with testing holds what the copies answer on small networks to the code as it is, by lrp_ref.testing's assertions.
+--page writes what came of it into a column of the page's table.
 Exit code 1: a mutant lives, or no longer applies, or the tests fail on the code as it is.
 """
 
@@ -13,6 +15,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import pickle
 import re
 import resource
 import shutil
@@ -23,7 +26,9 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
+from math import log2
 from pathlib import Path
+from typing import Any
 
 import first_assertion
 import the_fisher_pipeline
@@ -34,6 +39,7 @@ import the_step
 from mutant import Edit, Mutant
 
 ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT))
 MUTANTS = [*the_step.MUTANTS, *the_rules.MUTANTS, *the_layers.MUTANTS, *the_fisher_pipeline.MUTANTS,
            *the_seams.MUTANTS]
 COPIED = ("lrp_ref", "data_fixtures", "tests", "setup.cfg", "pyproject.toml")
@@ -73,7 +79,23 @@ LIKELY = {
     "layers/fisher_map.py": ("fisher_map", "fisher"),
 }
 
-HEADING = "## Mutants and the tests that kill them"
+HEADING = "## Mutants and what kills them"
+COLUMNS = {"tests": "killed by", "selfcheck": "claim that fails", "testing": "refused by `lrp_ref.testing`"}
+
+# The claims one by one, as `lrp-ref selfcheck --json` prints them, until a case of one fails: not one that only raises.
+# Those that take longest come last.
+LONG = ("rules", "matrix", "ledger", "batches", "linearity", "floats", "LeNet ledger", "LeNet identities", "gates")
+RAISED = r"\w*(?:Error|Exception)(?: after .*)?: "
+CLAIMS = f"""
+import json, re
+from lrp_ref.checks.selfcheck import CLAIMS, FAILED, ONLY_FULL, facts, selfcheck
+outcomes = []
+for claim in sorted(CLAIMS, key=lambda claim: claim.name in {LONG!r}):
+    outcomes += selfcheck(claims=[claim]) if claim.name not in ONLY_FULL else []
+    if any(not re.match({RAISED!r}, failure) for failure in outcomes[-1].failures):
+        break
+print(json.dumps(facts(outcomes)))
+"""
 
 # What the plugin prints, and pytest's own summary.
 FAILURES = {
@@ -155,28 +177,50 @@ def by_tests(folder: Path, mutant: Mutant | None, seconds: float) -> tuple[str, 
 
 
 def by_selfcheck(folder: Path, mutant: Mutant | None, seconds: float) -> tuple[str, tuple[str, ...], str]:
-    """Which claims of `lrp-ref selfcheck` FAILED in that folder."""
-    code, output, errors = run(["-m", "lrp_ref", "selfcheck", "--json"], folder, seconds)
+    """The first claim of `lrp-ref selfcheck` that FAILED in that folder by a wrong case; by errors, where none did."""
+    code, output, errors = run(["-c", CLAIMS], folder, seconds)
     if code is None:
         return "time", ("selfcheck",), f"more than {seconds:g} s"
     try:
-        verdicts = claims(output)
+        listed = claims(output)
     except ValueError as error:
         last = errors.strip().splitlines()[-1:] or ["no output"]
         if mutant is None:
             raise RuntimeError(f"selfcheck ended with {code} and no claims ({error}): {last[0]}") from None
         return "error", ("selfcheck",), f"ended with {code}: {last[0]}"
-    failed = tuple(claim for claim, verdict in verdicts if verdict.upper() == "FAILED")
-    return ("claim" if failed else "", failed, f"{len(failed)} of {len(verdicts)} claims")
+    failed = [one for one in listed if one["verdict"] == "FAILED"]
+    wrong = [one["name"] for one in failed if not all(re.match(RAISED, failure) for failure in one["failures"])]
+    names = wrong or [one["name"] for one in failed[:1]]
+    return "claim" if wrong else "error" if failed else "", tuple(names), f"{len(failed)} of {len(listed)} claims"
 
 
-def claims(output: str) -> list[tuple[str, str]]:
-    """(claim, verdict) of every claim in selfcheck's JSON: an object with a list "claims", or that list."""
+def claims(output: str) -> list[dict[str, Any]]:
+    """Every claim in selfcheck's JSON: its name, verdict and failures."""
     facts = json.loads(output)
-    listed = facts.get("claims") if isinstance(facts, dict) else facts
-    if not isinstance(listed, list) or not listed:
-        raise ValueError('needed {"claims": [{"claim": .., "verdict": ..}, ..]}')
-    return [(str(one.get("claim", one.get("name"))), str(one.get("verdict", ""))) for one in listed]
+    listed = facts.get("claims") if isinstance(facts, dict) else None
+    if not listed or not all({"name", "verdict", "failures"} <= set(one) for one in listed):
+        raise ValueError('needed {"claims": [{"name": .., "verdict": .., "failures": [..]}, ..]}')
+    return listed
+
+
+def by_testing(folder: Path, mutant: Mutant | None, seconds: float) -> tuple[str, tuple[str, ...], str]:
+    """Which answer of the code in that folder is refused by lrp_ref.testing, as it is here, and with what hint."""
+    import answers  # and with it lrp_ref, which nothing else here needs
+
+    file = folder / "answers"
+    code, _, errors = run([answers.__file__, str(file)], folder, seconds)
+    if code != 0:
+        last = errors.strip().splitlines()[-1:] or ["no output"]
+        return "error" if code else "time", (last[0],), "no answers"
+    facts = answers.judged(pickle.loads(file.read_bytes()), every=mutant is None)
+    if facts["refused"]:
+        case, u, message = facts["refused"]
+        hint = message.partition("it looks as if ")[2]
+        return "value", (f"{case}, u = 2**{round(log2(u))}" + (f": {hint}" if hint else ""),), message
+    changed = facts["differ"] - facts["errors"]
+    if facts["errors"] and not changed:
+        return "error", (f"{facts['errors']} errors",), "answers with errors alone"
+    return "", (), f"{changed} answers differ, and pass" if changed else "no answer differs"
 
 
 def tried(mutant: Mutant | None, how: Callable[..., tuple[str, tuple[str, ...], str]], seconds: float) -> Outcome:
@@ -213,19 +257,25 @@ def line(outcome: Outcome) -> str:
     return f"{outcome.name:{width}}  {verdict:7} {outcome.seconds:5.1f} s  {'; '.join(outcome.by) or outcome.reason}"
 
 
-def table(outcomes: Sequence[Outcome]) -> str:
-    """Name, what it breaks, what kills it: a line for each."""
-    sentences = {mutant.name: mutant.breaks for mutant in MUTANTS}
-    rows = [f"| `{o.name}` | {escaped(sentences[o.name])} | {killer(o)} |" for o in outcomes]
-    return "\n".join(["| mutant | what it breaks | killed by |", "|---|---|---|", *rows])
+def table(outcomes: Sequence[Outcome], how: str, page: str = "") -> str:
+    """Name, what it breaks, what kills it, one way or another: a line for each. What the page says besides stays."""
+    rows = [[cell.strip() for cell in re.split(r"(?<!\\)\|", line)[1:-1]] for line in page.splitlines()]
+    heads = next((row for row in rows if row[:1] == ["mutant"]), [])
+    known = {row[0]: dict(zip(heads, row)) for row in rows if len(row) == len(heads)}
+    for outcome in outcomes:
+        known.setdefault(f"`{outcome.name}`", {})[COLUMNS[how]] = killer(outcome)
+    heads = ["mutant", "what it breaks", *COLUMNS.values()]
+    cells = [[f"`{m.name}`", escaped(m.breaks), *(known.get(f"`{m.name}`", {}).get(column, "") for column in heads[2:])]
+             for m in MUTANTS]
+    return "\n".join("| " + " | ".join(row) + " |" for row in [heads, ["---"] * len(heads), *cells])
 
 
 def killer(outcome: Outcome) -> str:
-    """The test, or the claims; and by what, where it is no failed assertion."""
+    """The test, the claims, the answer; and by what, where it is no wrong number. Or that it lives."""
     if not outcome.killed:
-        return "**lives**"
-    by = "; ".join(f"`{shortened(one)}`" for one in outcome.by)
-    return by if outcome.killed in ("value", "claim") else f"{by} ({outcome.killed})"
+        return "**lives**" if not outcome.reason.endswith("differs") else "-"
+    by = ", ".join(f"`{shortened(one)}`" for one in outcome.by)
+    return by.replace("|", "\\|") if outcome.killed in ("value", "claim") else f"{by} ({outcome.killed})"
 
 
 def escaped(text: str) -> str:
@@ -241,12 +291,12 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("names", nargs="*", metavar="NAME")
     parser.add_argument("--jobs", type=int, default=2)
-    parser.add_argument("--with", dest="how", choices=("tests", "selfcheck"), default="tests")
+    parser.add_argument("--with", dest="how", choices=COLUMNS, default="tests")
     parser.add_argument("--json", type=Path, metavar="FILE", help="what became of every mutant")
-    parser.add_argument("--page", type=Path, metavar="FILE", help=f"the same as a table, below {HEADING!r} of a page")
+    parser.add_argument("--page", type=Path, metavar="FILE", help=f"a column of the table below {HEADING!r}")
     parser.add_argument("--seconds", type=float, default=300, help="a run that takes longer kills the mutant")
     options = parser.parse_args()
-    how = by_tests if options.how == "tests" else by_selfcheck
+    how = {"tests": by_tests, "selfcheck": by_selfcheck, "testing": by_testing}[options.how]
     began, mutants = time.monotonic(), chosen(options.names)
     with tempfile.TemporaryDirectory(prefix="mutant-") as folder:
         copied((), Path(folder))
@@ -267,13 +317,13 @@ def main() -> int:
           f"{sum(o.killed == 'error' for o in outcomes)} killed by errors alone; {time.monotonic() - began:.0f} s, "
           f"{used.ru_utime + used.ru_stime:.0f} s of processor time")
     for outcome in lives:
-        print(f"  {outcome.name}: {next(m.breaks for m in mutants if m.name == outcome.name)}")
+        print(f"  {outcome.name} ({outcome.reason}): {next(m.breaks for m in mutants if m.name == outcome.name)}")
     if options.json:
         facts = [{**asdict(o), "breaks": m.breaks, "file": m.file} for o, m in zip(outcomes, mutants)]
         options.json.write_text(json.dumps(facts, indent=1) + "\n", encoding="utf-8")
     if options.page:
-        above = options.page.read_text(encoding="utf-8").partition(HEADING)[0]
-        options.page.write_text(f"{above}{HEADING}\n\n{table(outcomes)}\n", encoding="utf-8")
+        above, _, below = options.page.read_text(encoding="utf-8").partition(HEADING)
+        options.page.write_text(f"{above}{HEADING}\n\n{table(outcomes, options.how, below)}\n", encoding="utf-8")
     return 1 if lives or stale else 0
 
 

@@ -13,7 +13,7 @@ from lrp_ref.checks.claims.case import Case
 from lrp_ref.checks.definitions import sift
 from lrp_ref.checks.exact import guarded
 from lrp_ref.checks.examples import LAYERS, F, mixed, small_network, whole_numbers
-from lrp_ref.heatmap import heatmap
+from lrp_ref.heatmap import heatmap, limit_of, parts
 from lrp_ref.layers import AvgPool, Conv2D, DenseSift, Layer, Linear, MaxPool, ReLU, SignedSqrt
 from lrp_ref.network import Network
 from lrp_ref.rules import AlphaBeta, Epsilon, Flat, Gamma, Pass, Rule, Winner, WSquare, ZBox, ZPlus
@@ -48,8 +48,8 @@ ONE_OUTPUT: list[Row] = [
 IMAGES: list[tuple[str, Rule, Layer, str, str, str]] = [
     ("tied winners share evenly, also at 0", Winner(), MaxPool(2), "0 -1 5 2, 0 -3 5 5", "6 9", "3 0 3 0, 3 0 3 3"),
     ("padding never wins and never ties", Winner(), MaxPool(2, 1, 1), "-2", "1 2, 4 8", "15"),
-    ("average pooling counts its padding", Epsilon(0), AvgPool((1, 2), 1, (0, 1)), "3 5", "2 4 6",
-     "7/2 17/2"),
+    # means 3/2, 4, 5/2, each and 1
+    ("average pooling counts its padding", Epsilon(1), AvgPool((1, 2), 1, (0, 1)), "3 5", "2 4 6", "12/5 44/7"),
     ("flat: one over the pixels inside the image", Flat(), Conv2D(guarded([[[["1", "2", "3"]]]]), pad=(0, 1)), "7 0",
      "6 8", "7 7"),
     ("stride, padding and an uneven kernel", Epsilon(0),
@@ -79,6 +79,10 @@ def conventions(full: bool) -> Iterator[Case]:
         a, m = pooling.linearize(image(x))
         below, _ = relevance.step(rule, m, a, image(R))
         yield Case(what, below.tolist() == image(wanted).tolist(), (below,))
+    # 1 + 1 and 2 + 3, the lows being -1 and -3
+    a, m = Conv2D(guarded([[[["1"]], [["1"]]]])).linearize(guarded([[[["1"]], [["2"]]]]))
+    below, _ = relevance.step(ZBox(np.array([-1, -3]), np.array([2, 4])), m, a, guarded([[[["14"]]]]))
+    yield Case("z-box, each channel with its own bounds", [*below.flat] == [4, 10], (below,))
     layer = Linear(guarded([["1", "2", "0"], ["1", "-3", "4"], ["5", "1", "-1"]]), guarded(["0", "-2", "1"]))
     a, m = layer.linearize(guarded([["1", "-1", "0"]]))
     below, account = relevance.step(Epsilon(F(1, 4)), m, a, guarded([["3", "-5", "7"]]))
@@ -103,8 +107,8 @@ DEFAULTS: dict[Rule, tuple[str, ...]] = {
 
 
 def choices(full: bool) -> Iterator[Case]:
-    """Each type's default rule, AlphaBeta(2, 1) in paper_cnn, Epsilon(100) up to the Fisher vector in paper_fv, first=,
-    R_L = the target's score, and a heatmap as the sum over channels are the settled ones."""
+    """Each type's default rule, the presets, rules by name before first= before those by type, R_L = the target's
+    score, the ledger's table, a heatmap as the sum over channels, scaled by max |R|, are the settled ones."""
     for rule, names in DEFAULTS.items():
         for name in names:
             chain = Network([("one", LAYERS[name].layer)])
@@ -115,7 +119,23 @@ def choices(full: bool) -> Iterator[Case]:
     yield Case("paper_cnn", assignment.paper_cnn(chain) == {**by_type, **pairs})
     yield Case("first", assignment.assign(chain, first=Flat(), by_name={"fc": ZPlus()})
                == {**by_type, "conv1": Flat(), "fc": ZPlus()})
+    small = Epsilon(1e-6)
+    presets = {
+        "epsilon_plus": (assignment.epsilon_plus(chain), ZPlus(), ZPlus(), small),
+        "epsilon_plus_flat": (assignment.epsilon_plus_flat(chain), Flat(), ZPlus(), small),
+        "epsilon_alpha2_beta1": (assignment.epsilon_alpha2_beta1(chain), AlphaBeta(2, 1), AlphaBeta(2, 1), small),
+        "epsilon_alpha2_beta1_flat": (assignment.epsilon_alpha2_beta1_flat(chain), Flat(), AlphaBeta(2, 1), small),
+        "epsilon_gamma_box": (assignment.epsilon_gamma_box(chain, -3, 2), ZBox(-3, 2), Gamma(0.25), small),
+    }
+    for name, (got, *three) in presets.items():
+        yield Case(name, got == {**by_type, **dict(zip(("conv1", "conv2", "fc"), three))})
     linear = Linear(mixed((3, 3), 1))
+    above = assignment.assign(Network([("relu", ReLU()), ("fc", linear)]), first=Flat())
+    yield Case("first is the lowest layer with weights", above == {"relu": Pass(), "fc": Flat()})
+    named = assignment.assign(chain, first=Flat(), by_name={"conv1": ZPlus()})
+    yield Case("a name goes before first", named == {**by_type, "conv1": ZPlus()})
+    yield Case("a type that is given, before every default", assignment.assign(chain, {Layer: Flat()})
+               == dict.fromkeys(chain.names, Flat()))
     fisher = Network([("sift", DenseSift(3, 3)), ("pca", linear), ("fisher", LAYERS["FisherVector"].layer),
                       ("root", SignedSqrt()), ("svm", linear)])
     wanted = {"sift": Flat(), "pca": Epsilon(100), "fisher": Epsilon(100), "root": Pass(), "svm": Epsilon(0)}
@@ -132,6 +152,16 @@ def choices(full: bool) -> Iterator[Case]:
                (start,))
     start = relevance.start(scores, np.array([1, 2]))
     yield Case("a target for each image", start.tolist() == [[0, -5, 0], [0, 0, -6]], (start,))
+    # z = (4, 1) and (6, 1): of 3 half is the bias's, of 6 a third
+    chain = Network([("fc", Linear(guarded([["2", "0"], ["0", "1"]]), guarded(["2", "0"])))])
+    x, R = guarded([["1", "1"], ["2", "1"]]), guarded([["3", "-1"], ["6", "2"]])
+    ledger = relevance.explain(chain, x, None, R).ledger
+    for sample, row in enumerate(("4 50.000% 12.500% 37.500% 0.000%", "8 100.000% 75.000% 25.000% 0.000%")):
+        lines = [line.split()[:-1] for line in ledger.table(sample).splitlines()[1:]]
+        yield Case(f"the table of sample {sample}", lines == [[name, *row.split()] for name in ("fc", "total")])
+    plane = np.array([[-4.0, 2.0], [0.0, 1.0]])
+    scaled = parts(plane, limit_of(plane))
+    yield Case("maps are scaled by max |R|, and 0 is neutral", scaled.tolist() == [[-1, 0.5], [0, 0.25]])
     R = mixed((2, 3, 2, 4), 5)
     yield Case("channels are summed", heatmap(R).tolist() == (R[:, 0] + R[:, 1] + R[:, 2]).tolist(), (R,))
 

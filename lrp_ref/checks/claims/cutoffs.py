@@ -14,8 +14,8 @@ from lrp_ref.checks.claims.case import Case, same
 from lrp_ref.checks.claims.laws import seeds
 from lrp_ref.checks.exact import guarded
 from lrp_ref.checks.examples import RATIONAL, F, mixed, output_of, pairs, relevance_for, small_network
-from lrp_ref.layers import AvgPool, Conv2D, DenseSift, Linear, MaxPool, SumPool
-from lrp_ref.network import Network
+from lrp_ref.layers import AvgPool, Conv2D, DenseSift, Linear, MaxPool, ReLU, SumPool
+from lrp_ref.network import Network, receptive_field
 from lrp_ref.relevance import explain
 from lrp_ref.rules import AlphaBeta, Epsilon, Flat, WSquare
 
@@ -52,6 +52,9 @@ def where_it_applies(full: bool) -> Iterator[Case]:
             e = explain(chain, x, cut)
             holds = holds and all(same(e.relevances[name], plain.relevances[name]) for name in chain.names[n:])
             yield Case(f"{filler!r} below {below}", holds, (e.relevance,))
+    boxed = assignment.epsilon_gamma_box(chain, -4, 5)
+    yield Case("whatever the rule was", assignment.cutoff(boxed, "fc")
+               == {**dict.fromkeys(chain.names, Flat()), "fc": boxed["fc"]})
 
 
 def substitution(full: bool) -> Iterator[Case]:
@@ -144,6 +147,33 @@ def stacking(full: bool) -> Iterator[Case]:
     overlap = Network([("sum", SumPool((1, 2), 1)), ("max", MaxPool((1, 2)))])
     walk = flattened(overlap, image("3 1 2"), image("4"))
     yield Case("overlapping windows: no box", same(walk, image("1 2 1")), (walk,), "overlapping windows: 1 2 1, no box")
+
+
+FIELDS = Network([   # an uneven kernel with holes, strides and paddings that differ, a pooling, another convolution
+    ("conv1", Conv2D(image("1 2 3", "4 5 6"), None, (2, 1), (1, 2), (3, 2))), ("relu", ReLU()),
+    ("pool", MaxPool((3, 2), (1, 2), (1, 0))), ("conv2", Conv2D(image("1 2", "3 4"), None, (1, 2), (0, 1)))])
+
+
+def fields(full: bool) -> Iterator[Case]:
+    """The receptive field of an output is where its relevance goes below a cut-off: size, step and start by axis."""
+    x = guarded([[[["1"] * 29] * 21]])
+    xs = FIELDS.activations(x)
+    for n, name in enumerate(FIELDS.names, 1):
+        field, holds, inside = receptive_field(FIELDS, name), True, 0
+        for v in np.ndindex(*xs[n].shape[2:]):
+            if field is None:
+                break
+            first = [v[axis] * field.step[axis] + field.start[axis] for axis in (0, 1)]
+            last = [first[axis] + field.size[axis] - 1 for axis in (0, 1)]
+            if min(first) >= 0 and last[0] < 21 and last[1] < 29 and (inside < 3 or full):
+                one = 0 * xs[n]
+                one[0, 0][v] = F(1)
+                reached = np.argwhere(flattened(FIELDS[:n], x, one)[0, 0] != 0)
+                holds = holds and [*reached.min(axis=0)] == first and [*reached.max(axis=0)] == last
+                inside += 1
+        yield Case(f"outputs of {name}", holds and inside > 2, (), f"{name}: {field}")
+    whole = Network([*FIELDS, ("fc", Linear(mixed((7, 2), 1)))])
+    yield Case("of a fully connected layer it is the image", receptive_field(whole, "fc") is None)
 
 
 def fully_connected(full: bool) -> Iterator[Case]:

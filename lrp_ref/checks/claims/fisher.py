@@ -45,7 +45,7 @@ from lrp_ref.network import Network
 from lrp_ref.relevance import explain
 from lrp_ref.rules import Epsilon
 
-REGIONS = guarded([["1", "0", "1", "1", "0"], ["1", "1/2", "0", "1/4", "1"], ["0"] * 5])
+REGIONS = guarded([["1", "0", "1/3", "1", "0"], ["1", "1/2", "0", "1/4", "1"], ["0"] * 5])
 
 
 def fisher_map(seed: int = 0) -> FisherMap:
@@ -121,32 +121,32 @@ def eighths(shape: tuple[int, ...], seed: int) -> Array:
     return sixteenths(shape, seed, 20, 8)
 
 
-def chain(seed: int = 0) -> tuple[Network, Array]:
+def chain(seed: int = 0, threshold: float = 0) -> tuple[Network, Array]:
     """A Fisher vector over three regions, the norms above it, two classes; nine descriptors of 2 numbers; float64."""
     centres = whole_numbers((9, 2), seed + 1, 0, 7)
     mixture = FisherVector(np.array([2, 3, 4]) / 16, eighths((3, 2), seed + 2), abs(eighths((3, 2), seed + 3)) + 0.5,
-                           regions=regions_of(centres, (8, 8), "1x2+1x1"))
+                           regions=regions_of(centres, (8, 8), "1x2+1x1"), threshold=threshold)
     layers = [("fisher", mixture), ("l2", L2Norm(3)), ("root", SignedSqrt()), ("norm", L2Norm()),
               ("svm", Linear(eighths((36, 2), seed + 4), eighths((2,), seed + 5)))]
     return Network(layers), eighths((1, 9, 2), seed + 6) + 1 / 32   # so that no descriptor is a mean: a 0 never settles
 
 
-def explained(seed: int, epsilon: int, which: int) -> Array:
+def explained(seed: int, threshold: float, epsilon: int, which: int) -> Array:
     """By the code: 0 the normalised vector, 1 R of the Fisher vector's dimensions, 2 R of its input."""
-    network, x = chain(seed)
+    network, x = chain(seed, threshold)
     exact = network.astype(Decimal)
     e = explain(exact, decimals(x), assignment.assign(exact, {FisherVector: Epsilon(epsilon)}), target=1)
     return (e.activations["svm"], e.relevances["l2"], e.relevance)[which][0]
 
 
-def formulas(seed: int, epsilon: int, which: int) -> Array:
+def formulas(seed: int, threshold: float, epsilon: int, which: int) -> Array:
     """The same from the formulas alone."""
-    network, x = chain(seed)
+    network, x = chain(seed, threshold)
     layer: Any = network["fisher"].astype(Decimal)
     svm: Any = network["svm"].astype(Decimal)
     points, pi, mu, variance, coverage = (part.tolist() for part in (
         decimals(x)[0], layer.weights, layer.means, layer.variances, layer.regions))
-    gamma = fisher.posteriors(points, pi, mu, variance, Decimal.exp, Decimal.sqrt)
+    gamma = fisher.posteriors(points, pi, mu, variance, Decimal.exp, Decimal.sqrt, threshold)
     sigma = [[v.sqrt() for v in row] for row in variance]
     m = fisher.fisher_map(points, gamma, mu, sigma, [p.sqrt() for p in pi], [(2 * p).sqrt() for p in pi], coverage)
     z = [m.output[d,] for d in range(36)]
@@ -161,10 +161,14 @@ def fisher_chain(full: bool) -> Iterator[Case]:
     """Posteriors, Fisher vector, L2 per region, signed root, L2, SVM and LRP down to the descriptors by Eq. 5 with eps:
     the code and the formulas round to the same float64."""
     for seed in seeds(full):
-        for epsilon in (0, 100):
+        for epsilon, threshold in ((0, 0), (100, 0), (1, 0.25)):
             for n, what in enumerate(("the vector", "R of its dimensions", "R of the descriptors")):
-                yield agree(f"chain {seed}, eps {epsilon}: {what}", partial(explained, seed, epsilon, n),
-                            partial(formulas, seed, epsilon, n))
+                yield agree(f"chain {seed}, eps {epsilon}, posteriors from {threshold}: {what}",
+                            partial(explained, seed, threshold, epsilon, n),
+                            partial(formulas, seed, threshold, epsilon, n))
+    equal = FisherVector(np.array([0.5, 0.5]), np.zeros((2, 1)), np.ones((2, 1)), threshold=0.5).astype(Decimal)
+    halves = equal.posteriors(decimals([[[3.0]]]))
+    yield Case("a posterior at the threshold stays", halves.tolist() == [[[Decimal("0.5")] * 2]], (halves,))
 
 
 def machine_formula(name: str, x: Any) -> list[Any]:

@@ -63,8 +63,8 @@ def of_epsilon() -> Iterator[Case]:
                 "5/8; clipping raises the first to 1/2 and leaves the second alone",
                 Other("epsilon", "clipped", zennit.EpsilonClipped(F(1, 2))),
                 Other("epsilon", "scaled", zennit.EpsilonScaled(F(1, 2))))
-    zeros = Linear(guarded([[1, 2, -1], [-1, 0, 0], [0, -1, 1]]))
-    yield asked("linear", Epsilon(QUARTER), zeros, row("2 2 1"), row("3 -1 2"), "z is 0, 3 and -1",
+    zeros = Linear(guarded([[1, 2, -1], [-1, 0, 1], [0, -1, 2]]))
+    yield asked("linear", Epsilon(QUARTER), zeros, row("2 2 1"), row("3 -1 2"), "z is 0, 3 and 2",
                 Other("sign_of_zero", -1, BelowZero(QUARTER)), Other("sign_of_zero", 0, caffe.Epsilon(QUARTER)),
                 flags=["CANCELLATION"])
     yield asked("conv", Epsilon(F(1, 2)), Conv2D(guarded([[[[1, -1]], [[2, -2]]]])), guarded(
@@ -80,8 +80,8 @@ def of_epsilon() -> Iterator[Case]:
                 flags=["CANCELLATION", "ZERO_INPUT"])
     yield asked("conv", Epsilon(0), Conv2D(guarded([[[[1], [-1]]]])), picture("1 2, 1 3, 4 3"), picture("1 2, -3 5"),
                 "An edge filter: equal neighbours cancel. NaN is another answer", *zero_rules, flags=["CANCELLATION"])
-    biased = Linear(guarded([[1, -2], [2, 1]]), guarded([3, "-5/2"]))
-    yield asked("linear", Epsilon(QUARTER), biased, row("1 -3"), row("4 -1"), "The bias stands in the denominator",
+    biased = Linear(guarded([[1, 2], [-2, 1]]), guarded([3, "-5/2"]))
+    yield asked("linear", Epsilon(QUARTER), biased, row("1 1"), row("4 -1"), "The bias stands in the denominator",
                 Other("bias_epsilon", "left out", zennit.EpsilonNoBias(QUARTER)), flags=["BIAS"])
     yield asked("conv", Epsilon(0), Conv2D(guarded([[[[1, 2]]], [[[-1, 1]]]]), guarded([-1, 2])), picture("2 1 -3"),
                 guarded([[[[3, 1]], [[-2, 4]]]]), "The bias stands in the denominator",
@@ -126,13 +126,13 @@ def of_gamma() -> Iterator[Case]:
                 "Inputs and outputs of both signs", *forms, flags=["NEGATIVE_INPUT"])
     yield asked("zero", Gamma(F(1, 2)), Linear(guarded([[1, 2], [-1, 1]])), row("2 2"), row("3 -1"),
                 "z is 0 and 6: where z has no sign, nothing is handed down", Other("gamma", "weights",
-                RaisedWeights(F(1, 2))), flags=["CANCELLATION"])
-    biased = Linear(guarded([[2, 3], [1, -1]]), guarded([3, -2]))
+                RaisedWeights(F(1, 2))), Other("gamma", "squares", torchlrp.Gamma(F(1, 2))), flags=["CANCELLATION"])
+    biased = Linear(guarded([[1, 1], [1, -2]]), guarded([1, -1]))
     biases = [Other("bias_gamma", "kept", KeptBias(QUARTER)),
               Other("bias_gamma", "left out", zennit.GammaNoBias(QUARTER, 0))]
-    yield asked("linear", Gamma(QUARTER), biased, row("2 1"), row("5 -3"), "b+ is raised with w+: 3 counts as 15/4, -2 "
+    yield asked("linear", Gamma(QUARTER), biased, row("5 1"), row("5 -3"), "b+ is raised with w+: 1 counts as 5/4, -1 "
                 "as it is", *biases, flags=["BIAS"])
-    yield asked("conv", Gamma(QUARTER), Conv2D(guarded([[[[2, 1]]], [[[1, 3]]]]), guarded([2, 1])), picture("1 2 0"),
+    yield asked("conv", Gamma(QUARTER), Conv2D(guarded([[[[1, 1]]], [[[1, -1]]]]), guarded([1, 1])), picture("3 2 1"),
                 guarded([[[[3, -1]], [[2, 5]]]]), "b+ is raised with w+", *biases, flags=["BIAS"])
 
 
@@ -192,10 +192,10 @@ def of_pools() -> Iterator[Case]:
     winners = [Other("max_pool", "first", First()), Other("max_pool", "contribution", Contribution())]
     yield asked("ties", Winner(), MaxPool((2, 2), (1, 1)), picture("2 2 1, 0 1 1, 0 0 -1"), picture("4 -1, 6 3"),
                 "Tied winners share evenly; windows overlap", winners[0], flags=["TIES", "OVERLAP"])
-    yield asked("rectified", Winner(), MaxPool((2, 3)), guarded([[[[0, 0, 0, 3, 0, 1], [0, 0, 0, 0, 2, 3]]], [[
-                [1, 0, 0, 0, 0, 0], [0, 0, 1, 0, 0, 0]]]]), guarded([[[[6, 2]]], [[[-4, 3]]]]), "After a ReLU: windows "
+    yield asked("rectified", Winner(), MaxPool((2, 3)), guarded([[[[0, 0, 0, 3, 0, 1], [0, 0, 0, 0, 2, 1]]], [[
+                [1, 0, 0, 0, 0, 0], [0, 0, 2, 0, 0, 0]]]]), guarded([[[[6, 2]]], [[[-4, 3]]]]), "After a ReLU: windows "
                 "of zeros, all of which tie", *winners, flags=["TIES", "ZERO_INPUT"])
-    yield asked("padded", Winner(), MaxPool(2, 2, 1), picture("0 -1 -1, -2 -1 0, -3 0 0"), picture("4 -2, 6 8"),
+    yield asked("padded", Winner(), MaxPool(2, 2, 1), picture("0 -1 -4, -2 -5 0, -3 0 0"), picture("4 -2, 6 8"),
                 "The padding never ties with a maximum of 0, and never beats one below", *winners,
                 flags=["TIES", "PADDING"])
     fillers = [Other("flat_max_pool", "first", zennit.Flat(0)), Other("flat_max_pool", "winner", First())]

@@ -39,10 +39,10 @@ from lrp_ref.rules import AlphaBeta, Epsilon, Flat, Gamma, Pass, Rule, Winner, W
 
 EQ_5, FISHER, CUT = "Eq. 5", "Section 2.2", "Section 3"
 
-PRIORS, MEANS = guarded(["2/7", "5/7"]), guarded([["1", "-1/2", "2"], ["-2", "1/4", "0"]])
-VARIANCES = guarded([["1/2", "2", "3"], ["4", "1/3", "3/2"]])
+PRIORS, MEANS = guarded(["1/4", "3/4"]), guarded([["1", "-1/2", "2"], ["-2", "1/4", "0"]])
+VARIANCES = guarded([["1/2", "2", "3"], ["4", "1/4", "3/2"]])
 POINTS = guarded([[["1/2", "3", "-1"], ["-3", "1/8", "2"], ["2", "-2", "1/4"], ["-1", "1", "-2"]],
-                  [["4", "-1", "1"], ["-5/2", "2", "-3"], ["1/16", "1/2", "3"], ["-4", "-3", "5/4"]]])
+                  [["2", "-1", "1"], ["-3/2", "2", "-1"], ["1/16", "1/2", "2"], ["-2", "-1", "5/4"]]])
 REGIONS = guarded([["1", "0", "1", "1"], ["1/2", "1", "0", "1/4"], ["0", "0", "0", "0"]])
 
 
@@ -93,7 +93,7 @@ def fisher_vectors() -> Iterator[Case]:
                flags=("POSTERIOR_THRESHOLD",))
     yield case("fisher-threshold-100", Epsilon(100), "the posterior threshold with epsilon 100 and regions", REGIONS,
                F(1, 4), scale=64, flags=("POSTERIOR_THRESHOLD", "REGIONS", "EMPTY_REGION", "RAW_SUM"))
-    yield case("fisher-batch", Epsilon(F(1, 2)), "two images: each has posteriors and sums of its own", samples=2,
+    yield case("fisher-batch", Epsilon(8), "two images: each has posteriors and sums of its own", samples=2,
                flags=("BATCH",))
     yield case("fisher-alpha2-beta1", AlphaBeta(2, 1), "statistics of both signs, presence as the input: alpha-beta "
                "splits the statistics", section=FISHER)
@@ -135,14 +135,14 @@ def projections() -> Iterator[Case]:
 def norms() -> Iterator[Case]:
     """SignedSqrt, L2Norm, RegionMean: gates."""
     x, R = row("4 -9 0 1/4 -2 3"), row("1 -2 5 3 -7 4")
-    squares = row("4 -9 0 1/4 -16 25/9")
+    squares = row("4 -9 0 1/4 -16 25/4")
     yield one("root-pass", Pass(), SignedSqrt(), x, R, comment="the signed root passes relevance on, also at 0",
               section=FISHER, irrational=True, flags=("GATE", "ZERO_INPUT"))
     yield one("root-epsilon-0", Epsilon(0), SignedSqrt(), squares, R, level="stress", section=FISHER,
               comment="under the z-rule what arrives at a root of 0 is dead", flags=("ZERO_INPUT",))
     yield one("root-epsilon", Epsilon(F(1, 2)), SignedSqrt(), squares, R, section=FISHER,
               comment="epsilon stands beside the root, not beside its input", flags=("ZERO_INPUT",))
-    yield one("root-epsilon-irrational", Epsilon(F(1, 2)), SignedSqrt(), row("2 -3 5 1/3 -2 7"), R, section=FISHER,
+    yield one("root-epsilon-irrational", Epsilon(F(1, 2)), SignedSqrt(), row("2 -3 5 3/8 -2 7"), R, section=FISHER,
               comment="the same of numbers whose roots are irrational", irrational=True)
     yield one("root-flat", Flat(), SignedSqrt(), x, R, comment="a gate has one input per output: flat passes",
               section=CUT, irrational=True, flags=("GATE", "ZERO_INPUT"))
@@ -253,14 +253,16 @@ def machines() -> Iterator[Case]:
               section=FISHER, flags=("BATCH", "BIAS"), comment="support vectors of both labels under alpha-beta")
     yield one("intersection-zeros", Epsilon(F(1, 4)), IntersectionSVM(SUPPORT, ALPHAS, OFFSET), row("0 0 0"),
               row("1 -2"), section=FISHER, flags=("ZERO_INPUT", "BIAS"), comment="an empty histogram: the bias has all")
+    halved = guarded([["1", "0", "2"], ["0", "3", "2"], ["1", "3", "0"], ["1", "0", "2"]])   # sums are powers of two
+    root, points = guarded(["3", "1", "2"]), guarded([["1", "5", "6"], ["7", "5", "2"]])
     for name, layer in (
-            ("chi-square-root", ChiSquareSVM(SUPPORT, ALPHAS, OFFSET, ROOT)),
-            ("negative-chi-square-root", NegativeChiSquareSVM(SUPPORT, ALPHAS, OFFSET, ROOT, spread=True)),
-            ("gaussian", GaussianSVM(SUPPORT, ALPHAS, OFFSET, ROOT, gamma=F(1, 4))),
-            ("gaussian-spread", GaussianSVM(SUPPORT, ALPHAS, OFFSET, ROOT, spread=True, gamma=F(1, 4))),
-            ("exponential-chi-square", ExponentialChiSquareSVM(SUPPORT, ALPHAS, OFFSET, ROOT, gamma=F(1, 3)))):
-        yield one(name, Epsilon(F(1, 4)), layer, x, R, section=FISHER, irrational=True,
-                  flags=("BATCH", "TAYLOR") + (("BIAS_SPREAD",) if layer.spread else ("BIAS",)),
+            ("chi-square-root", ChiSquareSVM(halved, ALPHAS, OFFSET, root)),
+            ("negative-chi-square-root", NegativeChiSquareSVM(halved, ALPHAS, OFFSET, root, spread=True)),
+            ("gaussian", GaussianSVM(SUPPORT, ALPHAS, OFFSET, ROOT, gamma=F(1, 8))),
+            ("gaussian-spread", GaussianSVM(SUPPORT, ALPHAS, OFFSET, ROOT, spread=True, gamma=F(1, 8))),
+            ("exponential-chi-square", ExponentialChiSquareSVM(SUPPORT, ALPHAS, OFFSET, ROOT, gamma=F(3, 8)))):
+        yield one(name, Epsilon(F(1, 4)), layer, points if layer.root is root else x, R, section=FISHER,
+                  irrational=True, flags=("BATCH", "TAYLOR") + (("BIAS_SPREAD",) if layer.spread else ("BIAS",)),
                   comment="a kernel that is no sum over dimensions is expanded at a root point; what the expansion "
                   "gives to no dimension " + ("is shared evenly" if layer.spread else "is the bias's"))
 

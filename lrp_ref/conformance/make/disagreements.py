@@ -176,15 +176,19 @@ def of_gamma() -> Iterator[Case]:
     yield found("d8b", Gamma(QUARTER), d8, row("-1 1"), row("-2"), "A negative input and output: the general form "
                 "gives -20/11 and -10/11, captum's one form -2 and -4/5",
                 Other("gamma", "weights", captum.Gamma(QUARTER)), Other("gamma", "weights", RaisedWeights(QUARTER)),
-                Other("gamma", "weights", julia.Gamma(QUARTER)), flags=["NEGATIVE_INPUT", "BIAS"])
+                Other("gamma", "weights", julia.Gamma(QUARTER)), Other("stabiliser", 1e-6, zennit.Gamma(QUARTER)),
+                Other("gamma", "squares", torchlrp.Gamma(QUARTER)),
+                flags=["NEGATIVE_INPUT", "BIAS"])
     yield found("d9", Gamma(QUARTER), neuron("1 -1", 3), row("1 2"), row("2"), "zennit with its bias left out takes "
                 "the sign of z with it: -10/3 and 16/3", Other("bias_gamma", "left "
                 "out", zennit.GammaNoBias(QUARTER, 0)),
                 Other("bias_gamma", "kept", KeptBias(QUARTER)), flags=["BIAS"])
     yield found("d9-without", Gamma(QUARTER), neuron("1 -1", 0), row("1 2"), row("2"), "A layer built without that "
-                "bias is another: -4/3 and 10/3", Other("gamma", "weights", RaisedWeights(QUARTER)))
+                "bias is another: -4/3 and 10/3", Other("gamma", "weights", RaisedWeights(QUARTER)),
+                Other("gamma", "squares", torchlrp.Gamma(QUARTER)))
     yield found("d9-zero", Gamma(QUARTER), neuron("1 -1", 0), row("1 1"), row("1"), "z = 0 has no sign: nothing is "
-                "handed down", Other("gamma", "weights", RaisedWeights(QUARTER)), flags=["CANCELLATION"])
+                "handed down", Other("gamma", "weights", RaisedWeights(QUARTER)),
+                Other("gamma", "squares", torchlrp.Gamma(QUARTER)), flags=["CANCELLATION"])
 
 
 def of_pools() -> Iterator[Case]:

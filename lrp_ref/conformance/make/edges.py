@@ -8,10 +8,8 @@ from typing import Any
 from lrp_ref.arrays import Array
 from lrp_ref.checks.exact import guarded
 from lrp_ref.conformance.case import Case
-from lrp_ref.conformance.dialects import innvestigate
-from lrp_ref.conformance.make.alternatives import SplitWeights
-from lrp_ref.conformance.make.grid import MIXING, SECTIONS, input_for, suits
-from lrp_ref.conformance.make.made import Other, made, one
+from lrp_ref.conformance.make.grid import MIXING, SECTIONS, input_for, others, suits
+from lrp_ref.conformance.make.made import made, one
 from lrp_ref.conformance.make.numbers import F, batch_norm, column, first, halves, row, small
 from lrp_ref.layers import LRN, AdaptiveAvgPool, AvgPool, Conv2D, Layer, Linear, MaxPool, Tanh
 from lrp_ref.network import Network
@@ -23,7 +21,7 @@ QUARTER, TINY, HUGE = F(1, 4), F(1, 2**40), F(2**40)
 def edge(slug: str, rule: Rule, layer: Layer, x: Array, R: Array, comment: str, *flags: str, **more: Any) -> Case:
     kind = type(layer).__name__.lower()
     return one(f"{slug}-{type(rule).__name__}".lower(), rule, layer, x, R, comment=comment, flags=flags,
-               section=SECTIONS[type(rule)], **{"topic": kind, **more})
+               section=SECTIONS[type(rule)], **{"topic": kind, "maybe": others(rule), **more})
 
 
 def cases() -> Iterator[Case]:
@@ -73,18 +71,14 @@ def signs() -> Iterator[Case]:
     yield edge("bias-alone", AlphaBeta(2, 1), only_bias, row("1 2"), row("4"), "The bias is all there is of the "
                "positive sum; the negative share is the inputs'", "NO_SIGN", "BIAS")
     both = guarded([[2, -1], [-1, 3], [1, -2]])
-    signed: tuple[tuple[Rule, tuple[int, int]], ...] = ((ZPlus(), (1, 0)), (AlphaBeta(2, 1), (2, 1)))
-    for rule, numbers in signed:
+    for rule in MIXING[1:3]:
         yield edge("negative-inputs", rule, Linear(both), row("-1 -2 -3"), row("3 -4"), "All inputs are negative: "
-                   "negative weights make the positive products", "NEGATIVE_INPUT",
-                   either=[Other("split", "weights", SplitWeights(*numbers))])
+                   "negative weights make the positive products", "NEGATIVE_INPUT")
         yield edge("negative-bias", rule, Linear(both, guarded([-2, "-1/2"])), row("1 2 3"), row("3 "
-                   "-4"), "Non-negative inputs and negative biases, as below a ReLU", "NEGATIVE_BIAS",
-                   either=[Other("bias_alpha_beta", "whole", innvestigate.AlphaBeta(*numbers))])
+                   "-4"), "Non-negative inputs and negative biases, as below a ReLU", "NEGATIVE_BIAS")
         kernel, biases = small((3, 2, 2, 2), 621), halves((3,), 622, -4, -1)
         yield edge("negative-bias-conv", rule, Conv2D(kernel, biases), small((1, 2, 3, 3), 623, 0, 3), small((1, 3, 2,
-                   2), 624, -4, 5), "Non-negative inputs and negative biases, as below a ReLU", "NEGATIVE_BIAS",
-                   either=[Other("bias_alpha_beta", "whole", innvestigate.AlphaBeta(*numbers))])
+                   2), 624, -4, 5), "Non-negative inputs and negative biases, as below a ReLU", "NEGATIVE_BIAS")
     big = 2**11
     for rule in MIXING[:2]:
         yield edge("cancellation", rule, Linear(column("1 1 1")), guarded([[big, -big, 1]]), row("3"), "2^11 and -2^11 "

@@ -9,8 +9,8 @@ from typing import Any
 from lrp_ref.arrays import Array
 from lrp_ref.checks.exact import guarded
 from lrp_ref.conformance.case import Case
-from lrp_ref.conformance.dialects import caffe, innvestigate, toolbox
-from lrp_ref.conformance.make.alternatives import SplitWeights
+from lrp_ref.conformance.dialects import caffe, captum, innvestigate, lxt, toolbox, torchlrp, zennit
+from lrp_ref.conformance.make.alternatives import RaisedWeights, SplitWeights
 from lrp_ref.conformance.make.made import Other, conditioned, determined, one
 from lrp_ref.conformance.make.numbers import F, first, halves, small
 from lrp_ref.layers import (
@@ -48,6 +48,9 @@ class Weighted:
     comment: str
     flags: Sequence[str]
     more: dict[str, Any] = field(default_factory=dict)
+    biased: bool = True       # under alpha-beta and z+, where libraries differ in it
+    rectified: bool = False   # no input below 0, as after a ReLU: products split or weights is one
+    epsilon: Any = 0
 
     def bias(self) -> tuple[int]:
         return (self.weight[0 if self.layer is Conv2D else 1],)
@@ -56,31 +59,32 @@ class Weighted:
         return first(lambda n: self.built(rule, seed + 10 * n), lambda made: suits(rule, *made))
 
     def built(self, rule: Rule, seed: int) -> tuple[Any, Array]:
-        """Numbers that suit the rule: z is never 0, and what conventions differ in is left out."""
+        """Numbers that suit the rule: z is never 0, and what conventions differ in is mostly left out."""
         up = isinstance(rule, Gamma)   # of non-negative inputs all gamma rules are one
         weight = small(self.weight, seed + 1, -1 if up else -3, 3)
-        biased = isinstance(rule, (Epsilon, AlphaBeta, ZPlus))
+        biased = isinstance(rule, Epsilon) or (isinstance(rule, (AlphaBeta, ZPlus)) and self.biased)
         bias = halves(self.bias(), seed + 2) if biased else None
-        return self.layer(weight, bias, **self.more), small(self.x, seed + 3, 0 if up else -3, 3)
+        return self.layer(weight, bias, **self.more), small(self.x, seed + 3, 0 if up or self.rectified else -3, 3)
 
 
+LARGEST = (8, 3, 4, 5)
 WEIGHTED = (
     Weighted("distinct", Linear, (5, 3), (2, 5), "Samples, inputs and outputs are three different numbers",
-             ("DISTINCT_SIZES", "BATCH")),
+             ("DISTINCT_SIZES", "BATCH"), epsilon=F(1, 4)),
     Weighted("square", Linear, (3, 3), (3, 3), "Samples, inputs and outputs are one number: a transposed weight fits",
-             ("SQUARE", "BATCH")),
+             ("SQUARE", "BATCH"), biased=False),
     Weighted("rows", Linear, (3, 2), (2, 4, 3), "Four rows in each sample, of which each is an input of its own",
-             ("ROWS", "DISTINCT_SIZES")),
-    Weighted("distinct", Conv2D, (8, 3, 4, 5), (2, 3, 6, 7), "Seven different sizes, and strides of 2 and 1",
+             ("ROWS", "DISTINCT_SIZES"), biased=False, rectified=True),
+    Weighted("distinct", Conv2D, LARGEST, (2, 3, 6, 7), "Seven different sizes, and strides of 2 and 1",
              ("DISTINCT_SIZES", "STRIDE", "BATCH"), {"stride": (2, 1)}),
     Weighted("square", Conv2D, (2, 2, 2, 2), (2, 2, 3, 3), "Square images and kernels, as many outputs as inputs",
-             ("SQUARE", "BATCH", "OVERLAP")),
+             ("SQUARE", "BATCH", "OVERLAP"), biased=False),
     Weighted("padded", Conv2D, (3, 2, 3, 2), (1, 2, 4, 3), "Rows and columns padded by 2 and 1, strides of 2 and 1",
-             ("PADDING", "STRIDE"), {"pad": (2, 1), "stride": (2, 1)}),
+             ("PADDING", "STRIDE"), {"pad": (2, 1), "stride": (2, 1)}, epsilon=F(1, 4)),
     Weighted("dilated", Conv2D, (2, 3, 2, 2), (1, 3, 5, 4), "Taps 2 rows and 3 columns apart", ("DILATION",),
-             {"dilation": (2, 3)}),
+             {"dilation": (2, 3)}, epsilon=F(1, 8)),
     Weighted("groups", Conv2D, (6, 2, 1, 2), (2, 4, 2, 3), "Two groups, of two channels and three outputs each",
-             ("GROUPS", "BATCH"), {"groups": 2}),
+             ("GROUPS", "BATCH"), {"groups": 2}, biased=False, rectified=True),
 )
 
 POOLS: dict[str, tuple[Layer, tuple[int, ...], str, Sequence[str]]] = {
@@ -114,33 +118,38 @@ def cases() -> Iterator[Case]:
 
 def weighted() -> Iterator[Case]:
     for n, place in enumerate(WEIGHTED):
-        for rule in MIXING:
+        for rule in (Epsilon(place.epsilon), *MIXING[1:]):
             layer, x = place.drawn(rule, 100 * n)
             R = relevance_for(rule, layer, x, 100 * n + 7)
-            either = others(rule, layer)
             padded = place.name == "padded" and rule in FILLERS
-            comment = place.comment + "." + (" What the padding would get is shared out inside." if padded else "")
+            comment = place.comment + (". What the padding would get is shared out inside" if padded else "")
             flags = [*place.flags, *["BIAS"] * (layer.bias is not None)]
+            maybe = others(rule) if place.weight != LARGEST else []
+            if isinstance(rule, ZPlus) and layer.bias is not None:   # both at once
+                maybe += [Other("split", "weights", captum.Alpha1Beta0())]
             yield one(slug(rule, layer, place.name), rule, layer, x, R, comment=comment, section=SECTIONS[type(rule)],
-                      level="convention" if padded else "required", flags=flags, either=either)
+                      level="convention" if padded else "required", flags=flags, maybe=maybe)
 
 
-def others(rule: Rule, layer: Any) -> list[Other]:
-    """What is known to go wrong there; of the convolutions only where the rule spreads."""
-    convolution = isinstance(layer, Conv2D)
-    padded = convolution and layer.pad != (0, 0)
-    found: list[Other] = []
-    if isinstance(rule, (AlphaBeta, ZPlus)) and not convolution:
-        both = (rule.alpha, rule.beta) if isinstance(rule, AlphaBeta) else (1, 0)
-        found = [Other("bias_alpha_beta", "whole", innvestigate.AlphaBeta(*both)),
-                 Other("bias_alpha_beta", "left out", innvestigate.AlphaBetaIgnoreBias(*both)),
-                 Other("split", "weights", SplitWeights(*both))]
-    if isinstance(rule, Flat) and convolution:
-        found = [Other("flat", "channel", caffe.Flat())]
-        found += [Other("flat", "window", toolbox.Flat())] if padded else []
-    if isinstance(rule, WSquare) and padded:
-        found = [Other("w_square", "window", toolbox.WSquare())]
-    return found
+def others(rule: Rule) -> list[Other]:
+    """The answers to open questions that may show under a rule."""
+    match rule:
+        case Epsilon():
+            signs = [Other("epsilon_sign", "none", lxt.Epsilon(rule.epsilon))] if rule.epsilon else []
+            return [*signs, Other("bias_epsilon", "left out", zennit.EpsilonNoBias(rule.epsilon))]
+        case AlphaBeta() | ZPlus():
+            both = (rule.alpha, rule.beta) if isinstance(rule, AlphaBeta) else (1, 0)
+            return [Other("bias_alpha_beta", "whole", innvestigate.AlphaBeta(*both)),
+                    Other("bias_alpha_beta", "left out", torchlrp.AlphaBeta(*both)),
+                    Other("split", "weights", SplitWeights(*both))]
+        case Gamma():
+            return [Other("gamma", "weights", RaisedWeights(rule.gamma)),
+                    Other("gamma", "squares", torchlrp.Gamma(rule.gamma))]
+        case WSquare():
+            return [Other("w_square", "window", toolbox.WSquare())]
+        case Flat():
+            return [Other("flat", "window", toolbox.Flat()), Other("flat", "channel", caffe.Flat())]
+    return []
 
 
 def pools() -> Iterator[Case]:
@@ -148,8 +157,9 @@ def pools() -> Iterator[Case]:
         for rule in POOLED if name in ALL_RULES else (Epsilon(0), Flat()):
             x = input_for(rule, layer, shape, 50 + n)
             R = relevance_for(rule, layer, x, 60 + n)
-            yield one(slug(rule, layer, name), rule, layer, x, R, comment=comment + ".", section=SECTIONS[type(rule)],
-                      flags=flags)
+            hanging = rule in FILLERS and name in ("padding-counts", "padding-left-out", "ceil")
+            yield one(slug(rule, layer, name), rule, layer, x, R, comment=comment, section=SECTIONS[type(rule)],
+                      flags=flags, level="convention" if hanging else "required", maybe=others(rule))
 
 
 MAXIMA: dict[str, tuple[MaxPool, tuple[int, ...], str, Sequence[str]]] = {
@@ -168,7 +178,7 @@ def maxima() -> Iterator[Case]:
             signed = isinstance(rule, (AlphaBeta, ZPlus, Gamma))
             x = distinct(shape, 70 + n, negative=name == "padding", positive=signed)
             R = relevance_for(rule, layer, x, 80 + n)
-            yield one(slug(rule, layer, name), rule, layer, x, R, comment=comment + ".", section=SECTIONS[type(rule)],
+            yield one(slug(rule, layer, name), rule, layer, x, R, comment=comment, section=SECTIONS[type(rule)],
                       flags=flags)
 
 
@@ -183,31 +193,33 @@ def gates() -> Iterator[Case]:
         ("vectors", ReLU(), (3, 5), "Inputs above and below 0", POOLED[1:5] + (Pass(), Epsilon(F(1, 4)))),
         ("order", Flatten(), (2, 3, 4, 2), "Channel, row, column is the order", (Pass(), Flat(), Epsilon(F(1, 4)))),
         ("images", norm, (2, 3, 2, 4), "A gate with a bias, one for each channel",
-         (Epsilon(F(1, 4)), AlphaBeta(2, 1), ZPlus(), ZBox(-4, 5), *FILLERS)),
+         (Epsilon(F(1, 4)), AlphaBeta(2, 1), ZPlus(), Flat())),
         ("vectors", norm, (2, 3), "A gate with a bias, of vectors", (Epsilon(0),)),
         ("centred", centred, (2, 3, 2, 4), "Mean and shift are 0, so that passing on and contribution are one",
-         (Pass(), Epsilon(0), ZPlus())),
+         (Pass(), Epsilon(0), ZPlus(), ZBox(-4, 5), WSquare())),
         ("gate", response, (1, 4, 2, 3), "A gate s^-2 of three channels' squares",
          (Epsilon(0), AlphaBeta(2, 1), ZPlus(), Gamma(F(1, 2)), *FILLERS)),
         ("first-order", LRN(3, F(3, 64), 2, 1, taylor=True), (1, 4, 2, 1), "The first-order map, which mixes channels",
-         (Epsilon(0), Flat())),
+         (Epsilon(0),)),
     ]
     for n, (name, layer, shape, comment, rules) in enumerate(table):
         for rule in rules:
-            x = input_for(rule, layer, shape, 90 + n)
+            nonzero = isinstance(rule, Epsilon) or layer is centred   # where z = 0 would be 0 / 0
+            x = input_for(rule, layer, shape, 90 + n, halves if nonzero else small)
             R = relevance_for(rule, layer, x, 95 + n)
-            yield one(slug(rule, layer, name), rule, layer, x, R, comment=comment + ".", section=SECTIONS[type(rule)],
-                      flags=["GATE"] if name != "first-order" else [])
+            yield one(slug(rule, layer, name), rule, layer, x, R, comment=comment, section=SECTIONS[type(rule)],
+                      flags=["GATE"] if name != "first-order" else [], maybe=others(rule))
 
 
 def slug(rule: Rule, layer: Layer, name: str) -> str:
     return f"{type(rule).__name__}-{type(layer).__name__}-{name}".lower()
 
 
-def input_for(rule: Rule, layer: Layer, shape: tuple[int, ...], seed: int) -> Array:
-    """Whole numbers of both signs that keep every denominator away from 0; none below 0 under Gamma."""
+def input_for(rule: Rule, layer: Layer, shape: tuple[int, ...], seed: int,
+              numbers: Callable[..., Array] = small) -> Array:
+    """Numbers of both signs that keep every denominator away from 0; none below 0 under Gamma."""
     low = 0 if isinstance(rule, Gamma) else -3
-    return first(lambda n: small(shape, seed + 100 * n, low, 4), lambda x: suits(rule, layer, x))
+    return first(lambda n: numbers(shape, seed + 100 * n, low, 4), lambda x: suits(rule, layer, x))
 
 
 def suits(rule: Rule, layer: Layer, x: Array) -> bool:

@@ -69,16 +69,15 @@ def one(slug: str, rule: Rule, layer: Layer, x: Array, R: Array, **about: Any) -
 
 def made(slug: str, rule: str, topic: str, network: Network, rules: Rules, x: Array, R: Array, *, comment: str,
          section: str, level: str = "required", flags: Sequence[str] = (), either: Sequence[Other] = (),
-         irrational: bool = False, least: Any = LEAST) -> Case:
+         maybe: Sequence[Other] = (), irrational: bool = False, least: Any = LEAST) -> Case:
     """The case, its relevance worked out; an error where two derivations differ or an alternative says the same.
 
+    maybe       alternatives that are left out where they say the same, or nothing finite
     irrational  a layer has no exact form: Decimals of 34 and 50 digits, which must agree on every float64
     least       of a required case's denominators
     """
     rules = assign(network, by_name=dict(rules))
     case = Case("", rule, topic, level, comment, section, network, rules, x, R, flags=tuple(flags))
-    if level == "convention" and not either:
-        raise ValueError(f"{slug} asks for a convention and has no other answer")
     if level == "required":
         floating = [convert_numbers(x, np.float64)]
         for name, layer in network:
@@ -91,7 +90,15 @@ def made(slug: str, rule: str, topic: str, network: Network, rules: Rules, x: Ar
     relevance = convert_numbers(answer.relevance, np.float64)
     fractions = [] if irrational else [str(n) for n in answer.relevance.flat]
     short = bool(fractions) and max(map(len, fractions)) <= SHORT
-    others = [other_answer(slug, case, other, relevance, irrational) for other in either]
+    others = []
+    for other in (*either, *maybe):
+        found = other_answer(case, other, relevance, irrational)
+        if isinstance(found, Either):
+            others.append(found)
+        elif other in either:
+            raise ValueError(f"{slug}: {other.question} = {other.value} {found}")
+    if level == "convention" and not others:
+        raise ValueError(f"{slug} asks for a convention and has no other answer")
     ledger = {name: {column: total_text(n) for column, n in columns.items()} for name, columns in answer.totals.items()}
     return replace(
         case, id=f"{slug}-{identity(case)}", relevance=relevance, exact=answer.relevance if short else None,
@@ -122,18 +129,17 @@ def totals(ledger: Ledger) -> dict[str, dict[str, Any]]:
     return {name: {column: getattr(account, column).sum() for column in COLUMNS} for name, account in ledger}
 
 
-def other_answer(slug: str, case: Case, other: Other, relevance: Array, irrational: bool) -> Either:
+def other_answer(case: Case, other: Other, relevance: Array, irrational: bool) -> Either | str:
+    """R_0 by another convention, or why there is none."""
     if other.question not in QUESTIONS:
-        raise ValueError(f"{slug} answers {other.question!r}, which is none of {', '.join(QUESTIONS)}")
+        raise ValueError(f"got the question {other.question!r}, needed one of {', '.join(QUESTIONS)}")
     given = other.rules if isinstance(other.rules, Mapping) else dict.fromkeys(case.network.names, other.rules)
     try:
         got = answered(other.network or case.network, {**case.rules, **given}, case.x, case.R, irrational).relevance
     except ZeroDivisionError as error:
-        raise ValueError(f"{slug}: {other.question} = {other.value} has no finite answer: {error}") from None
+        return f"has no finite answer: {error}"
     either = Either(other.question, other.value, convert_numbers(got, np.float64))
-    if (either.relevance == relevance).all():
-        raise ValueError(f"{slug}: {other.question} = {other.value} gives the same relevance")
-    return either
+    return "gives the same relevance" if (either.relevance == relevance).all() else either
 
 
 def total_text(total: Any) -> str:

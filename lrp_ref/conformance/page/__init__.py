@@ -30,7 +30,7 @@ def page(facts: Entry) -> str:
     short = {subject.key: in_short(found, subject) for subject in told.subjects}
     sections = [
         cards(told, short), matrix(told), conventions(told), filter_(told), disagreements(told, found), records(told),
-        every_case(told), how_to_read(), how_to_run([subject.name for subject in told.subjects])]
+        every_case(told), how_to_read(), how_to_run([subject.words for subject in told.subjects])]
     title = f"LRP conformance: {', '.join(subject.title for subject in told.subjects)}"
     digest = b64encode(sha256(script.encode()).digest()).decode()
     head = tag(

@@ -10,7 +10,6 @@ from lrp_ref.conformance.page.html import Html, capital, slug, tag
 from lrp_ref.conformance.questions import stated
 
 UNKNOWN = "No convention explains it"
-LOOKS = "it looks as if "
 DIFFERENT = "Different answers, and none of them failed"
 
 
@@ -76,22 +75,30 @@ def why(failure: Entry) -> str:
     convention = failure.get("convention")
     if convention:
         return capital(stated(convention["question"], convention["value"]))
-    sentence = str(failure.get("looks_like") or "")
-    if sentence.startswith(LOOKS):
-        return capital(sentence.removeprefix(LOOKS).partition(", at ")[0])   # at which layers differs by case
+    sentence = likeness(failure)
+    if sentence:   # of two guesses the first; at which layers differs by case
+        return capital(sentence.removeprefix("as if ").partition("; it looks ")[0].partition(", at ")[0])
     if failure.get("worst") is None and failure.get("reason"):
-        return str(failure["reason"])
+        reason = str(failure["reason"])   # of what must be refused, what is wrong with it differs by case
+        return capital(reason.partition(": ")[0]) if failure.get("level") == "negative" else reason
     return UNKNOWN
 
 
-def in_short(found: Sequence[Cause], subject: Subject, most: int = 5) -> Html | None:
+def likeness(failure: Entry) -> str:
+    """What it looks like: "captum's Alpha1Beta0", or "as if beta were 0, at layer fc"; "" where that is not known."""
+    sentence = str(failure.get("looks_like") or "").removeprefix("it ")
+    return sentence.removeprefix("looks like ").removeprefix("looks ") if "looks " in sentence else ""
+
+
+def in_short(found: Sequence[Cause], subject: Subject, most: int = 7) -> Html | None:
     """The causes behind one implementation's failures, as links."""
     own = sorted(((len(cause.ids[subject.key]), cause) for cause in found if subject.key in cause.ids),
                  key=lambda pair: (pair[1].text == UNKNOWN, -pair[0]))
     if not own:
         return None
-    rest = sum(number for number, _ in own[most:])
+    told = [*own[:most], *(pair for pair in own[most:] if pair[1].text == UNKNOWN)]
+    rest = sum(number for number, _ in own) - sum(number for number, _ in told)
     return tag("div", tag("h4", "Failed cases, by cause"), tag("ol", [
         tag("li", tag("a", cause.text, href=f"#{cause.key}"), " ", tag("span", number, class_="count"))
-        for number, cause in own[:most]], class_="causes"),
-        tag("p", f"and {rest} more of {len(own) - most} other causes", class_="quiet") if rest else None)
+        for number, cause in told], class_="causes"),
+        tag("p", f"{rest} more of other causes", class_="quiet") if rest else None)

@@ -11,7 +11,7 @@ from lrp_ref.conformance.page.html import Html, capital, slug, table, tag
 from lrp_ref.conformance.page.words import mark
 from lrp_ref.conformance.questions import phrase
 
-EVIDENCE = 3   # cases to show; the rest unfolds
+EVIDENCE = 1   # cases to show at once; more unfold
 
 
 def conventions(facts: Facts) -> Html | None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 STATUSES = ("passed", "loose", "undetermined", "unsupported", "failed")
+CONFORM = "lrp-ref conform "
 Entry = Mapping[str, Any]
 
 
@@ -27,6 +28,15 @@ class Subject:
     @property
     def title(self) -> str:
         return f"{self.name} {self.run['adapter'].get('version') or ''}".strip()
+
+    @property
+    def words(self) -> str:
+        """How the commands name it: as those of its failures do, if any do."""
+        for failure in self.failures.values():
+            command = str(failure.get("command") or "")
+            if command.startswith(CONFORM):
+                return command.removeprefix(CONFORM).partition(" --case ")[0]
+        return self.name
 
     def status(self, id: str) -> str:
         return str(self.outcomes[id]["status"]) if id in self.outcomes else ""

@@ -77,6 +77,5 @@ def shown(value: Any, digits: int = 10) -> str:
 
 
 def capital(sentence: str) -> str:
-    """With a capital letter, but z stays z and sign(0) sign(0)."""
-    first = sentence.partition(" ")[0]
-    return sentence[:1].upper() + sentence[1:] if first.strip(":").isalpha() and len(first) > 1 else sentence
+    """With a capital letter where it begins with a word: z, w-square, sign(0) and captum's stay as they are."""
+    return sentence[:1].upper() + sentence[1:] if re.match(r"[a-z]{2,}[ ,:-]|[a-z]{2,}$", sentence) else sentence

@@ -107,12 +107,11 @@ def precision(subject: Subject) -> str:
 def card(facts: Facts, subject: Subject, causes: Html | None) -> Html:
     """One implementation at a glance; loud where fewer cases ran than the manifest has."""
     ran, promised = sum(subject.count(status) for status in STATUSES), facts.vectors["count"]
-    seconds = subject.run.get("seconds")
-    about = [precision(subject), f"{ran} of {promised} cases", f"{seconds:.1f} s" if seconds else ""]
+    about = [precision(subject), f"{ran} of {promised} cases"]
     short = ran != promised and tag("p", f"{ran} cases are accounted for, and the manifest has {promised}: this run is "
                                     "not complete.", class_="warning")
     return tag("article", tag("h3", subject.title), tag("p", " · ".join(filter(None, about)), class_="quiet"), short,
-               [tag("p", sentence, class_="warning") for sentence in subject.run.get("contradicted", ())],
+               [tag("p", f"It {sentence}.", class_="warning") for sentence in subject.run.get("contradicted", ())],
                bar(subject.run["counts"]), tag("ul", totals(subject), class_="totals"), causes,
                class_="card", id=slug("implementation", subject.key))
 

@@ -1,0 +1,70 @@
+"""Claims about floating point: what goes in comes out, and is off by no more than rounding can make it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+
+from lrp_ref import relevance
+from lrp_ref.arrays import Array, convert_numbers, ones_like
+from lrp_ref.checks.claims.case import Case, same
+from lrp_ref.checks.examples import RATIONAL, Example, output_of, pairs, relevance_for
+from lrp_ref.checks.radius import one_layer
+from lrp_ref.layers import LRN, AdaptiveAvgPool, Conv2D, Flatten, Layer, Linear, ReLU, SpreadLinear, Tanh
+from lrp_ref.layers.fisher_map import FisherMap
+from lrp_ref.layers.pool import Pool
+from lrp_ref.rules import AlphaBeta, Epsilon, Rule
+
+FORMATS = {np.float32: 2.0**-24, np.float64: 2.0**-53}
+LAYERS = {name: example for name, example in RATIONAL.items()   # rational of any floats, and with a bound
+          if isinstance(example.layer, (Linear, Conv2D, Pool, AdaptiveAvgPool, ReLU, Flatten, LRN))
+          and not isinstance(example.layer, SpreadLinear)}
+
+
+def rounded(full: bool) -> Iterator[Case]:
+    """In float32 and float64 every rule on a layer keeps the number type, and is off the exact relevance of these very
+    floats by no more than rounding can make it; small parts, gates and narrow Gaussians keep their digits."""
+    for seed in range(6 if full else 1):
+        for what, example, rule, a, m in pairs(LAYERS, samples=1, seed=seed):
+            R = relevance_for(output_of(a, m), seed + 9)
+            for number, u in FORMATS.items():
+                yield Case(f"{what}, {number.__name__}, seed {seed}", within(example, rule, R, number, u, seed))
+    # products 3, 1 and -2^-60; 4 - 2^-60 rounds to 4, so z - z+ would be 0
+    layer, x, R = Linear(np.array([[3.0], [1.0], [-(2.0**-60)]])), np.ones((1, 3)), np.array([[2.0]])
+    below, _ = relevance.hand_down(AlphaBeta(2, 1), layer, x, R)
+    yield Case("a negative part of 2^-60 beside a positive one of 4", below.tolist() == [[3, 1, -2]])
+    x = np.array([[0.0, 0.5, -2.0]])
+    a, m = Tanh().linearize(x)
+    wanted = [1, *(float(np.tanh(t)) / t for t in x[0, 1:])]
+    holds = same(a, x) and all(abs(w - v) <= 2.0**-51 for w, v in zip(m.apply(ones_like(a), lambda w: w)[0], wanted))
+    yield Case("the gate of tanh is tanh(a) / a, and 1 at 0", holds)
+    yield Case("narrow Gaussians far from each other", narrow())
+
+
+def within(example: Example, rule: Rule, R: Array, number: Any, u: float, seed: int) -> bool:
+    """Whether the layer's step in these floats has their type and lies within its bound, where there is one."""
+    layer: Layer = example.layer.astype(number)
+    x, R = convert_numbers(example.x(1, seed), number) / number(7), convert_numbers(R, number)
+    below, account = relevance.hand_down(rule, layer, x, R)
+    bound = one_layer(rule, layer, x, R, u).rounding
+    a, m = layer.astype(Fraction).linearize(convert_numbers(x, Fraction))
+    exact = relevance.step(rule, m, a, convert_numbers(R, Fraction))[0]
+    known = np.isfinite(bound)
+    off = abs(convert_numbers(below[known], Fraction) - exact[known])
+    return (bool((off <= convert_numbers(bound[known], Fraction)).all())
+            and {part.dtype for part in (below, *account.parts())} == {np.dtype(number)})
+
+
+def narrow() -> bool:
+    """Eq. 5 of Gaussians whose means are 2^30 of their deviations apart, in numbers that need no rounding."""
+    means, sigma = np.array([[1024.0], [-1024.0]]), np.full((2, 1), 2.0**-20)
+    x = np.array([[[1024 + 2.0**-20], [1024 + 2.0**-19], [-1024 - 2.0**-20]]])
+    gamma = np.array([[[1.0, 0.0], [1.0, 0.0], [0.0, 1.0]]])
+    m = FisherMap(x, gamma, means, sigma, np.ones(2), np.ones(2))
+    # (l - mu) / sigma is 1 and 2 of the first, -1 of the second; less 1 squared: 0, 3 and 0
+    z = m(ones_like(x))
+    below, _ = relevance.step(Epsilon(0), m, ones_like(x), np.array([[3.0, 5.0, 6.0, 7.0]]))
+    return z.tolist() == [[3, -1, 3, 0]] and below.tolist() == [[[1], [8], [5]]]

@@ -1,0 +1,82 @@
+"""What is known of a wrong answer: who answers so, in a sentence, and where it is spoken of."""
+
+import numpy as np
+import pytest
+from dialect_adapters import answers, speaker
+
+from lrp_ref.conformance.case import Case
+from lrp_ref.conformance.dialects import DIALECTS
+from lrp_ref.conformance.known import HOMES, Known, known
+from lrp_ref.conformance.vectors import load
+
+SUITE = load()
+
+
+def asked(rule: str, flag: str = "", question: str = "", layer: str = "Linear") -> Case:
+    """The first case of one layer, with that flag, that asks that question."""
+    return next(case for case in SUITE.cases if case.rule == rule and case.layers == (layer,)
+                and (not flag or flag in case.flags)
+                and (not question or any(row.convention == question for row in case.either)))
+
+
+def told(case: Case, name: str, convention: tuple[str, object] | None = None) -> Known:
+    return known(case, answers(speaker(name), [case])[case.id], SUITE.notes, convention=convention)
+
+
+def test_a_convention_is_said_with_the_libraries_that_follow_it() -> None:
+    case = asked("Epsilon", question="sign_of_zero")
+    found = told(case, "torchlrp", ("sign_of_zero", -1))
+    assert (found.sentence, found.names) == ("looks like sign(0) = -1 (TorchLRP)", ["torchlrp"])
+
+
+def test_captums_negative_bias_leads_to_its_issue() -> None:
+    found = told(asked("ZPlus", "NEGATIVE_BIAS"), "captum")
+    assert "captum" in found.names and "captum" in found.sentence
+    assert "https://github.com/meta-pytorch/captum/issues/1234" in found.issues
+
+
+def test_innvestigates_whole_bias_leads_to_its_issue_and_not_to_others() -> None:
+    found = told(asked("AlphaBeta", "NEGATIVE_BIAS", "bias_alpha_beta"), "innvestigate", ("bias_alpha_beta", "whole"))
+    assert "https://github.com/albermax/innvestigate/issues/273" in found.issues
+    assert found.names == ["captum", "innvestigate"] and not any("zennit" in link for link in found.issues)
+
+
+def test_a_dialect_that_answers_so_is_named_with_its_departure() -> None:
+    found = told(asked("WSquare", question="bias_w_square"), "zennit")
+    assert found.names == ["zennit"]
+    assert found.sentence.startswith("looks like zennit's WSquare, which departs by the bias, which is squared as the ")
+
+
+def test_what_no_library_does_is_described_by_what_it_looks_like() -> None:
+    case = asked("ZPlus", "NEGATIVE_BIAS")
+    assert case.relevance is not None
+    found = known(case, 0 * case.relevance, SUITE.notes)
+    assert "all relevance is 0" in found.sentence or "looks as if" in found.sentence
+    strange = known(case, case.relevance + np.pi, SUITE.notes)
+    assert strange.sentence == "" and strange.names == [] and len(strange.issues) > 1   # all that its flags lead to
+
+
+def test_another_answer_to_the_same_question_says_more_than_any_rule() -> None:
+    case = asked("ZPlus")
+    assert case.relevance is not None
+    wrong = 2 * case.relevance
+    kept = known(case, wrong, SUITE.notes, again=lambda: 3 * wrong)
+    assert kept.sentence == "looks like something kept between calls: the same question had another answer"
+    nothing = np.full_like(wrong, np.nan)
+    assert "kept" not in known(case, nothing, SUITE.notes, again=lambda: nothing).sentence
+
+
+def test_rounding_is_no_dialect() -> None:
+    case = asked("ZPlus")
+    assert case.relevance is not None
+    assert known(case, case.relevance * (1 + 2.0**-50), SUITE.notes).names == []
+
+
+@pytest.mark.parametrize("shape", [(7,), (1, 2, 3)])
+def test_an_answer_of_another_shape_is_nobodys(shape: tuple[int, ...]) -> None:
+    case = asked("ZPlus")
+    assert known(case, np.ones(shape), SUITE.notes).names == []
+
+
+def test_every_dialect_has_a_home() -> None:
+    assert HOMES.keys() == DIALECTS.keys()
