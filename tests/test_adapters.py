@@ -30,11 +30,13 @@ from lrp_ref import (
     assign,
     explain,
 )
+from lrp_ref.conformance import expectations
 from lrp_ref.conformance.adapter import Unsupported
 from lrp_ref.conformance.adapters import find
 from lrp_ref.conformance.case import RULES
 from lrp_ref.conformance.dialects import DIALECTS
 from lrp_ref.conformance.smoke import smoke
+from lrp_ref.conformance.vectors import load
 from lrp_ref.layers import LAYERS, SpreadLinear
 
 STANDIN = Path(__file__).parent / "standin" / "toolbox"
@@ -185,3 +187,19 @@ def test_the_page_names_every_rule_and_the_layers_of_every_case_that_is_no_fishe
     assert {kind for kind in LAYERS if f"`{kind}`" in PAGE} >= {
         "Linear", "Conv2D", "MaxPool", "AvgPool", "SumPool", "AdaptiveAvgPool", "BatchNorm", "LRN", "ReLU", "Tanh",
         "Flatten", "SignedSqrt", "L2Norm"}
+
+
+# ---- What is expected of zennit and captum ----
+
+EXPECTATIONS = sorted((Path(__file__).parents[1] / "data_fixtures" / "expectations").glob("*.txt"))
+
+
+@pytest.mark.parametrize("path", EXPECTATIONS, ids=lambda path: path.stem)
+def test_every_line_that_is_expected_of_a_library_is_of_a_case_and_under_its_reason(path: Path) -> None:
+    assert {path.stem for path in EXPECTATIONS} == {"captum", "zennit"}
+    lines = expectations.read(path)
+    assert expectations.differences([], lines, load()) == []
+    assert {line.status for line in lines.values()} == {"failed", "unsupported", "undetermined"}
+    title, *groups = path.read_text(encoding="utf-8").strip().split("\n\n")
+    assert title.startswith(f"# {path.stem} {DIALECTS[path.stem].version}: ")
+    assert all(re.match(r"# .*\.\n[^#]+$", group) for group in groups)
