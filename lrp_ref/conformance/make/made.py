@@ -16,7 +16,7 @@ from lrp_ref.assignment import assign
 from lrp_ref.checks.by_loops import defined, defined_step, input_of, units
 from lrp_ref.checks.exact import GuardedFraction, guarded, settled
 from lrp_ref.checks.modular import PRIMES
-from lrp_ref.checks.radius import Ball, added, dyadic, one_layer, origin_at
+from lrp_ref.checks.radius import Ball, added, dyadic, origin_at
 from lrp_ref.checks.rounding import arithmetic, size, source
 from lrp_ref.conformance.case import Case, Either, floats, identity
 from lrp_ref.conformance.dialects import Conventions
@@ -194,12 +194,6 @@ def conditioned(rule: Rule, layer: Layer, x: Array, least: Any = LEAST) -> bool:
     divided = isinstance(rule, Epsilon) and not rule.epsilon   # by 0 too, where all is 0
     return not any(((part != 0) & ((Z != 0) | divided) & (abs(z) < least)).any()
                    for part, z, Z in denominators(rule, m, a))
-
-
-def determined(rule: Rule, layer: Layer, x: Array, R: Array) -> bool:
-    """Whether float32 can tell every element of R_0 from 0: none is what is left of others that cancel."""
-    bound = one_layer(floats(rule), in_floats(layer), convert_numbers(x, np.float64), convert_numbers(R, np.float64))
-    return bool((bound.radius <= abs(bound.value)).all())
 
 
 def in_floats(layer: Layer) -> Any:
