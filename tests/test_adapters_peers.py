@@ -138,8 +138,8 @@ def net():
 
 NETWORK, X, R = net(), halves(3, 3, 11, 12), halves(3, 4)
 ON_CONVOLUTIONS = {
-    "zennit": [Epsilon(0.25), ZPlus(), AlphaBeta(1.5, 0.5), Gamma(0.25), ZBox(-4, 5), ZBox([-4, -3, -5], [3, 4, 6]), Flat(),
-               WSquare()],
+    "zennit": [Epsilon(0.25), ZPlus(), AlphaBeta(1.5, 0.5), Gamma(0.25), ZBox(-4, 5),
+               ZBox([-4, -3, -5], [3, 4, 6]), Flat(), WSquare()],
     "captum": [Epsilon(0), Epsilon(0.25), ZPlus(), AlphaBeta(1, 0), Gamma(0.25)],
 }
 WITH_RULES = [(name, rule) for name, rules in ON_CONVOLUTIONS.items() for rule in rules]

@@ -26,6 +26,10 @@ MINE = """
                 raise Unsupported("not yet", "https://mine/1")
             factor = 2 if any(isinstance(rule, Epsilon) for rule in rules.values()) else 1
             return factor * explain(network, x, rules, R).relevance
+
+    class Nothing(Mine):
+        def relevance(self, network, rules, x, R):
+            return 0 * x
 """
 LINEAR = sorted(case.id for case in load().cases if case.layers == ("Linear",) and case.level == "required"
                 and case.rule in ("Epsilon", "Flat", "ZPlus"))
@@ -136,7 +140,8 @@ def test_what_is_not_as_expected_fails(run, pytester: pytest.Pytester, line: str
     (("--lrp-adapter", "mine:Mine", "--lrp-expect", "none.txt"), "none.txt"),
     (("--lrp-expect", "none.txt"), "--lrp-expect is for the vectors, needed --lrp-adapter too"),
     (("--lrp-adapter", "mine:explain"), "which has no name, version, unit_roundoff, conventions, relevance"),
-], ids=["no module", "no file", "no adapter", "no adapter's parts"])
+    (("--lrp-adapter", "mine:Nothing"), "all relevance is 0"),
+], ids=["no module", "no file", "no adapter", "no adapter's parts", "a broken adapter"])
 @pytest.mark.parametrize("processes", [(), ("-n", "2")], ids=["one", "two"])
 def test_what_cannot_run_is_said_in_one_line(run, arguments, wanted: str, processes) -> None:
     result = run(*arguments, *processes)
