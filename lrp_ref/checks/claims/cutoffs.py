@@ -14,7 +14,7 @@ from lrp_ref.checks.claims.case import Case, same
 from lrp_ref.checks.claims.laws import seeds
 from lrp_ref.checks.exact import guarded
 from lrp_ref.checks.examples import RATIONAL, F, mixed, output_of, pairs, relevance_for, small_network
-from lrp_ref.layers import AvgPool, Conv2D, DenseSift, Linear, MaxPool, ReLU, SumPool
+from lrp_ref.layers import AdaptiveAvgPool, AvgPool, Conv2D, DenseSift, Linear, MaxPool, ReLU, SumPool
 from lrp_ref.network import Network, receptive_field
 from lrp_ref.relevance import explain
 from lrp_ref.rules import AlphaBeta, Epsilon, Flat, WSquare
@@ -173,7 +173,9 @@ def fields(full: bool) -> Iterator[Case]:
                 inside += 1
         yield Case(f"outputs of {name}", holds and inside > 2, (), f"{name}: {field}")
     whole = Network([*FIELDS, ("fc", Linear(mixed((7, 2), 1)))])
-    yield Case("of a fully connected layer it is the image", receptive_field(whole, "fc") is None)
+    cells = Network([*FIELDS, ("cells", AdaptiveAvgPool(2))])
+    yield Case("of a fully connected layer it is the image, of adaptive cells it depends on it",
+               receptive_field(whole, "fc") is receptive_field(cells, "cells") is None)
 
 
 def fully_connected(full: bool) -> Iterator[Case]:

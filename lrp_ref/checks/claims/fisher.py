@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from decimal import Decimal
 from functools import partial
 from typing import Any
@@ -46,6 +47,8 @@ from lrp_ref.relevance import explain
 from lrp_ref.rules import Epsilon
 
 REGIONS = guarded([["1", "0", "1/3", "1", "0"], ["1", "1/2", "0", "1/4", "1"], ["0"] * 5])
+
+MANY = guarded([["1"] * 5] * 8 + [["1", "0", "1", "0", "0"], ["0", "1", "0", "0", "1"]])
 
 
 def fisher_map(seed: int = 0) -> FisherMap:
@@ -93,6 +96,9 @@ def three_products(full: bool) -> Iterator[Case]:
         every = np.reshape(m.weight * m.weight * a[:, :, None, None], (2, 5, -1))
         holds = case.same(m.apply(a, square), np.reshape(m.coverage @ every, (2, -1)))
         yield Case(f"map {seed}, squares", holds)
+        many = replace(m, regions=MANY, groups=())
+        psi = np.reshape(many.weight, (2, 5, -1))
+        yield Case(f"map {seed}, ten regions", case.same(many(ones_like(m.x)), np.reshape(MANY @ psi, (2, -1))))
 
 
 def regions(full: bool) -> Iterator[Case]:
