@@ -21,6 +21,7 @@ from lrp_ref.layers import (
     Conv2D,
     DenseSift,
     FisherVector,
+    IntersectionSVM,
     L2Norm,
     Layer,
     Linear,
@@ -102,6 +103,8 @@ def conventions(full: bool) -> Iterator[Case]:
     sums: list[Any] = [sum(column.flat) for column in account.parts()]
     yield Case("three outputs of which one is 0", below.tolist() == [[F(116, 13), -8, 0]]
                and sums == [F(116, 13) - 8, F(12, 13), F(41, 13), 0], (below,))
+    below, _ = relevance.hand_down(Epsilon(0.1), Linear(guarded([["1"]])), guarded([["1"]]), guarded([["1"]]))
+    yield Case("a stabiliser of 0.1 is that float, and no tenth", below.item() == 1 / (1 + F(0.1)), (below,))
     # f = 2 x / (1 + x): 3/2 at 3, 1 at the root 1, where its slope is 1/2: (3 - 1) / 2 and 1/2 that nobody accounts for
     one = guarded([["1"]])
     for spread, R_i, absorbed in ((False, 2, 1), (True, 4, -1)):
@@ -109,6 +112,10 @@ def conventions(full: bool) -> Iterator[Case]:
         below, account = relevance.hand_down(Epsilon(0), machine, 3 * one, 3 * one)
         yield Case(f"an expansion at a root{', which is spread' * spread}",
                    below.item() == R_i and account.bias.item() == absorbed, (below,))
+    # its slopes at the root, 2 v^2 / (v + 1)^2, are the model's weights: 1/2 and 9/8
+    machine = ChiSquareSVM(guarded([["1", "3"]]), one, guarded(["0"]), guarded(["1", "1"]))
+    below, _ = relevance.hand_down(WSquare(), machine, guarded([["5", "2"]]), guarded([["97"]]))
+    yield Case("w-square of an expansion", below.tolist() == [[16, 81]], (below,))
     # as many windows as reach a pixel; float64 holds quarters exactly
     height, width = 30, 20000
     below, account = relevance.hand_down(Flat(), Conv2D(np.ones((1, 1, 2, 2))), np.zeros((1, 1, height, width)),
@@ -116,9 +123,13 @@ def conventions(full: bool) -> Iterator[Case]:
     down, across = (np.minimum(2, 1 + np.minimum(np.arange(n), np.arange(n)[::-1])) for n in (height, width))
     yield Case("an image so large that it goes in pieces", bool((4 * below[0, 0] == down[:, None] * across).all())
                and bool((account.received == 1).all()) and bool((account.handed == 1).all()))
-    wide, x = Linear(np.ones((3, 40000))), np.array([[1.0, 2.0, 1.0]])
-    below, _ = relevance.hand_down(ZPlus(), wide, x, np.ones((1, 40000)))
-    yield Case("as many weights as go in pieces", below.tolist() == [[10000, 20000, 10000]])
+    below, _ = relevance.hand_down(ZPlus(), Linear(np.ones((3, 30000))), np.array([[1.0, 2, 1]]),
+                                   np.ones((1, 30000)))
+    yield Case("as many weights as go in pieces", below.tolist() == [[7500, 15000, 7500]])
+    # min(1, 3) and min(2, 2), each and half of 4
+    even = IntersectionSVM(guarded([["1", "2"]]), one, guarded(["4"]), spread=True)
+    below, _ = relevance.hand_down(Epsilon(0), even, guarded([["3", "2"]]), guarded([["14"]]))
+    yield Case("a bias that is spread", below.tolist() == [[6, 8]], (below,))
 
 
 DEFAULTS: dict[Rule, tuple[str, ...]] = {
@@ -180,13 +191,17 @@ def choices(full: bool) -> Iterator[Case]:
                (start,))
     start = relevance.start(scores, np.array([1, 2]))
     yield Case("a target for each image", start.tolist() == [[0, -5, 0], [0, 0, -6]], (start,))
-    # z = (4, 1) and (6, 1): of 3 half is the bias's, of 6 a third
-    chain = Network([("fc", Linear(guarded([["2", "0"], ["0", "1"]]), guarded(["2", "0"])))])
+    # z = (4, 1) and (6, 1): of 3 half is the bias's, of 6 a third; 1.5 and -1 go on, 4 and 2
+    chain = Network([("relu", ReLU()), ("fc", Linear(guarded([["2", "0"], ["0", "1"]]), guarded(["2", "0"])))])
     x, R = guarded([["1", "1"], ["2", "1"]]), guarded([["3", "-1"], ["6", "2"]])
     ledger = relevance.explain(chain, x, None, R).ledger
-    for sample, row in enumerate(("4 50.000% 12.500% 37.500% 0.000%", "8 100.000% 75.000% 25.000% 0.000%")):
-        lines = [line.split()[:-1] for line in ledger.table(sample).splitlines()[1:]]
-        yield Case(f"the table of sample {sample}", lines == [[name, *row.split()] for name in ("fc", "total")])
+    tables = ("fc 4 50.000% 12.500% 37.500% 0.000%", "relu 2.5 20.000% 20.000% 0.000% 0.000%",
+              "total 4 50.000% 12.500% 37.500% 0.000%"), (
+              "fc 8 100.000% 75.000% 25.000% 0.000%", "relu 6 100.000% 100.000% 0.000% 0.000%",
+              "total 8 100.000% 75.000% 25.000% 0.000%")
+    for sample, rows in enumerate(tables):
+        lines = [" ".join(line.split()[:-1]) for line in ledger.table(sample).splitlines()[1:]]
+        yield Case(f"the table of sample {sample}", lines == [*rows])
     plane = np.array([[-4.0, 2.0], [0.0, 1.0]])
     scaled = parts(plane, limit_of(plane))
     yield Case("maps are scaled by max |R|, and 0 is neutral", scaled.tolist() == [[-1, 0.5], [0, 0.25]])

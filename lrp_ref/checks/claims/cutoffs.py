@@ -220,6 +220,11 @@ def fisher(full: bool) -> Iterator[Case]:
         holds = holds and same(got, wanted) != bool(clipped) and sum(got.flat) == sum(R_l.flat)
         yield Case(f"size {size}, bounds {bounds}", holds, (got,),
                    "" if not clipped else f"{clipped} of {len(frames)} descriptors clipped at the border: denser there")
+    both, x = DenseSift((3, 1), 2), np.full((1, 1, 13, 14), F(1), dtype=object)   # in pieces, the first over all pixels
+    a, m = both.linearize(x)
+    R = mixed((1, *both.output_shape(x.shape)[1:]), 4)
+    got = relevance.hand_down(Flat(), both, x, R)[0]
+    yield Case("descriptors of two sizes", same(got, relevance.step(Flat(), m, a, R)[0]), (got,))
     # one descriptor at the corner of the image: its first bin has 2 x 2 of its 3 x 3 pixels inside
     layer, one = DenseSift(3, 20), np.full((1, 1, 12, 11), F(1), dtype=object)
     R = np.full((1, 1, 128), F(1, 128), dtype=object)
