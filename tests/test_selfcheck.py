@@ -277,7 +277,7 @@ def test_the_command_ends_with_1_where_a_claim_failed(monkeypatch: pytest.Monkey
     assert main(["selfcheck"]) == 1
     captured = capsys.readouterr()
     [line] = [line for line in captured.out.splitlines() if line.startswith("FAILED") and "conventions" in line]
-    assert "31 cases" in line and "! z = 0, eps > 0: sign 0 = +1, the stabiliser takes R" in captured.out
+    assert "32 cases" in line and "! z = 0, eps > 0: sign 0 = +1, the stabiliser takes R" in captured.out
     assert "Traceback" not in captured.err
     assert main(["selfcheck", "--json"]) == 1
     found = json.loads(capsys.readouterr().out)

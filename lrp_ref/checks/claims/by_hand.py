@@ -15,6 +15,7 @@ from lrp_ref.checks.exact import guarded
 from lrp_ref.checks.examples import LAYERS, F, mixed, small_network, whole_numbers
 from lrp_ref.heatmap import heatmap, limit_of, parts
 from lrp_ref.layers import (
+    LRN,
     AvgPool,
     BatchNorm,
     ChiSquareSVM,
@@ -112,7 +113,12 @@ def conventions(full: bool) -> Iterator[Case]:
         below, account = relevance.hand_down(Epsilon(0), machine, 3 * one, 3 * one)
         yield Case(f"an expansion at a root{', which is spread' * spread}",
                    below.item() == R_i and account.bias.item() == absorbed, (below,))
-    # its slopes at the root, 2 v^2 / (v + 1)^2, are the model's weights: 1/2 and 9/8
+    # one channel of five is not 0: the others' outputs have no products
+    lonely, middle = guarded([[[["0"]], [["0"]], [["2"]], [["0"]], [["0"]]]]), LRN(5, 5, 1, 1, taylor=True)
+    arrives = guarded([[[["0"]], [["0"]], [["5"]], [["7"]], [["0"]]]])
+    below, account = relevance.hand_down(Epsilon(0), middle, lonely, arrives)
+    yield Case("the middle of five channels", [*below.flat] == [0, 0, 5, 0, 0] and account.dead.sum() == 7, (below,))
+    # the slopes at a root, 2 v^2 / (v + 1)^2, are the model's weights: 1/2 and 9/8
     machine = ChiSquareSVM(guarded([["1", "3"]]), one, guarded(["0"]), guarded(["1", "1"]))
     below, _ = relevance.hand_down(WSquare(), machine, guarded([["5", "2"]]), guarded([["97"]]))
     yield Case("w-square of an expansion", below.tolist() == [[16, 81]], (below,))

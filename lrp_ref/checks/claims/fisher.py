@@ -113,8 +113,10 @@ def regions(full: bool) -> Iterator[Case]:
         got = regions_of(centres, (height, width))
         wanted = [fisher.pyramid(x, y, width, height) for x, y in centres]
         yield Case(f"{width} x {height}", [np.flatnonzero(column).tolist() for column in got.T] == wanted, (got,))
-    corners = regions_of([(0, 1), (1, 0), (1, 1), (2, 2), (3, 2), (2, 3)], (9, 9), [(1, 1, 3, 3)])   # counted from 0
-    yield Case("a rectangle holds its right and lower border", corners.tolist() == [[0, 0, 1, 1, 0, 0]])
+    points = [(0, 1), (1, 0), (1, 1), (2, 2), (3, 2), (2, 3)]   # counted from 0
+    corners = regions_of(points, (9, 9), [(1, 1, 3, 3), (6, 6, 8, 8)])
+    yield Case("a rectangle holds its right and lower border, an empty one nothing",
+               corners.tolist() == [[0, 0, 1, 1, 0, 0], [0] * 6])
 
 
 # ---- Decimals ----
