@@ -216,8 +216,8 @@ WRONG: list[tuple[str, Patch, tuple[str, ...], tuple[str, ...]]] = [
      ("Eq. 5", "three products", "Fisher chain"), ("layers",)),
     ("bins one pixel wider", patched(sift, "box", lambda x, size: PLAIN_BOX(x, size + 2)), ("cut-off (e)", "rules"),
      ("cut-off (d)",)),
-    ("z- as the rest of z", shares_of(AlphaBeta, lambda self, m, a: by_difference(self, m, a)), ("floats",),
-     ("conventions", "choices")),
+    ("z- as the rest of z", shares_of(AlphaBeta, lambda self, m, a: by_difference(self, m, a)),
+     ("floats", "conventions"), ("choices",)),
     ("half precision in a rule", share_out_with(lambda s, account, R, z, *_: (s.astype(np.float16).astype(s.dtype)
                                                 if s.dtype != object else s, account)), ("floats",), ("choices",)),
     ("receptive fields one pixel to the side", patched(cutoffs, "receptive_field", lambda n, name: replace(
@@ -277,7 +277,7 @@ def test_the_command_ends_with_1_where_a_claim_failed(monkeypatch: pytest.Monkey
     assert main(["selfcheck"]) == 1
     captured = capsys.readouterr()
     [line] = [line for line in captured.out.splitlines() if line.startswith("FAILED") and "conventions" in line]
-    assert "25 cases" in line and "! z = 0, eps > 0: sign 0 = +1, the stabiliser takes R" in captured.out
+    assert "32 cases" in line and "! z = 0, eps > 0: sign 0 = +1, the stabiliser takes R" in captured.out
     assert "Traceback" not in captured.err
     assert main(["selfcheck", "--json"]) == 1
     found = json.loads(capsys.readouterr().out)

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from lrp_ref.checks.claims import by_hand, cutoffs, fisher, floats, large, laws
+from lrp_ref.checks.claims import by_hand, cutoffs, fisher, floats, large, laws, measures
 from lrp_ref.checks.claims.case import Case, digest
 from lrp_ref.version import __version__
 
@@ -36,6 +36,7 @@ class Claim:
 CLAIMS: tuple[Claim, ...] = (
     Claim("conventions", FRACTIONS, by_hand.conventions),
     Claim("choices", "by name", by_hand.choices),
+    Claim("measures", "float64", measures.measures),
     Claim("layers", FRACTIONS, laws.forward),
     Claim("rules", FROZEN, laws.by_definition),
     Claim("matrix", FROZEN, laws.dense_matrix),

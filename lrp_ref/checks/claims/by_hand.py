@@ -14,7 +14,22 @@ from lrp_ref.checks.definitions import sift
 from lrp_ref.checks.exact import guarded
 from lrp_ref.checks.examples import LAYERS, F, mixed, small_network, whole_numbers
 from lrp_ref.heatmap import heatmap, limit_of, parts
-from lrp_ref.layers import AvgPool, Conv2D, DenseSift, Layer, Linear, MaxPool, ReLU, SignedSqrt
+from lrp_ref.layers import (
+    LRN,
+    AvgPool,
+    BatchNorm,
+    ChiSquareSVM,
+    Conv2D,
+    DenseSift,
+    FisherVector,
+    IntersectionSVM,
+    L2Norm,
+    Layer,
+    Linear,
+    MaxPool,
+    ReLU,
+    SignedSqrt,
+)
 from lrp_ref.network import Network
 from lrp_ref.rules import AlphaBeta, Epsilon, Flat, Gamma, Pass, Rule, Winner, WSquare, ZBox, ZPlus
 
@@ -89,12 +104,38 @@ def conventions(full: bool) -> Iterator[Case]:
     sums: list[Any] = [sum(column.flat) for column in account.parts()]
     yield Case("three outputs of which one is 0", below.tolist() == [[F(116, 13), -8, 0]]
                and sums == [F(116, 13) - 8, F(12, 13), F(41, 13), 0], (below,))
+    below, _ = relevance.hand_down(Epsilon(0.1), Linear(guarded([["1"]])), guarded([["1"]]), guarded([["1"]]))
+    yield Case("a stabiliser of 0.1 is that float, and no tenth", below.item() == 1 / (1 + F(0.1)), (below,))
+    # f = 2 x / (1 + x): 3/2 at 3, 1 at the root 1, where its slope is 1/2: (3 - 1) / 2 and 1/2 that nobody accounts for
+    one = guarded([["1"]])
+    for spread, R_i, absorbed in ((False, 2, 1), (True, 4, -1)):
+        machine = ChiSquareSVM(one, one, guarded(["0"]), guarded(["1"]), spread)
+        below, account = relevance.hand_down(Epsilon(0), machine, 3 * one, 3 * one)
+        yield Case(f"an expansion at a root{', which is spread' * spread}",
+                   below.item() == R_i and account.bias.item() == absorbed, (below,))
+    # one channel of five is not 0: the others' outputs have no products
+    lonely, middle = guarded([[[["0"]], [["0"]], [["2"]], [["0"]], [["0"]]]]), LRN(5, 5, 1, 1, taylor=True)
+    arrives = guarded([[[["0"]], [["0"]], [["5"]], [["7"]], [["0"]]]])
+    below, account = relevance.hand_down(Epsilon(0), middle, lonely, arrives)
+    yield Case("the middle of five channels", [*below.flat] == [0, 0, 5, 0, 0] and account.dead.sum() == 7, (below,))
+    # the slopes at a root, 2 v^2 / (v + 1)^2, are the model's weights: 1/2 and 9/8
+    machine = ChiSquareSVM(guarded([["1", "3"]]), one, guarded(["0"]), guarded(["1", "1"]))
+    below, _ = relevance.hand_down(WSquare(), machine, guarded([["5", "2"]]), guarded([["97"]]))
+    yield Case("w-square of an expansion", below.tolist() == [[16, 81]], (below,))
     # as many windows as reach a pixel; float64 holds quarters exactly
     height, width = 30, 20000
-    below, _ = relevance.hand_down(Flat(), Conv2D(np.ones((1, 1, 2, 2))), np.zeros((1, 1, height, width)),
-                                   np.ones((1, 1, height - 1, width - 1)))
+    below, account = relevance.hand_down(Flat(), Conv2D(np.ones((1, 1, 2, 2))), np.zeros((1, 1, height, width)),
+                                         np.ones((1, 1, height - 1, width - 1)))
     down, across = (np.minimum(2, 1 + np.minimum(np.arange(n), np.arange(n)[::-1])) for n in (height, width))
-    yield Case("an image so large that it goes in pieces", bool((4 * below[0, 0] == down[:, None] * across).all()))
+    yield Case("an image so large that it goes in pieces", bool((4 * below[0, 0] == down[:, None] * across).all())
+               and bool((account.received == 1).all()) and bool((account.handed == 1).all()))
+    below, _ = relevance.hand_down(ZPlus(), Linear(np.ones((3, 30000))), np.array([[1.0, 2, 1]]),
+                                   np.ones((1, 30000)))
+    yield Case("as many weights as go in pieces", below.tolist() == [[7500, 15000, 7500]])
+    # min(1, 3) and min(2, 2), each and half of 4
+    even = IntersectionSVM(guarded([["1", "2"]]), one, guarded(["4"]), spread=True)
+    below, _ = relevance.hand_down(Epsilon(0), even, guarded([["3", "2"]]), guarded([["14"]]))
+    yield Case("a bias that is spread", below.tolist() == [[6, 8]], (below,))
 
 
 DEFAULTS: dict[Rule, tuple[str, ...]] = {
@@ -146,19 +187,27 @@ def choices(full: bool) -> Iterator[Case]:
     yield Case("R_L is the target's score", e.start.tolist() == only.tolist() and bool(only.any()), (e.start,))
     top = relevance.explain(chain, mixed((2, 1, 6, 5), 1)).start
     yield Case("the top score's without one", all(sum(R) == max(f) for R, f in zip(top, e.scores)), (top,))
+    sift = DenseSift(1, 1)
+    given = (sift.smoothing, sift.window, sift.contrast, sift.flat, sift.exact_angle, sift.truncate)
+    yield Case("what is not given", given == (6, 1.5, 0.005, True, True, False) and FisherVector.threshold == 0
+               and AvgPool(2).count_pad and BatchNorm.epsilon == 1e-5 and L2Norm().parts == 1)
     scores = guarded([["1", "-5", "2"], ["4", "3", "-6"]])
     start = relevance.start(scores)
     yield Case("of each image, the largest and not the largest in size", start.tolist() == [[0, 0, 2], [4, 0, 0]],
                (start,))
     start = relevance.start(scores, np.array([1, 2]))
     yield Case("a target for each image", start.tolist() == [[0, -5, 0], [0, 0, -6]], (start,))
-    # z = (4, 1) and (6, 1): of 3 half is the bias's, of 6 a third
-    chain = Network([("fc", Linear(guarded([["2", "0"], ["0", "1"]]), guarded(["2", "0"])))])
+    # z = (4, 1) and (6, 1): of 3 half is the bias's, of 6 a third; 1.5 and -1 go on, 4 and 2
+    chain = Network([("relu", ReLU()), ("fc", Linear(guarded([["2", "0"], ["0", "1"]]), guarded(["2", "0"])))])
     x, R = guarded([["1", "1"], ["2", "1"]]), guarded([["3", "-1"], ["6", "2"]])
     ledger = relevance.explain(chain, x, None, R).ledger
-    for sample, row in enumerate(("4 50.000% 12.500% 37.500% 0.000%", "8 100.000% 75.000% 25.000% 0.000%")):
-        lines = [line.split()[:-1] for line in ledger.table(sample).splitlines()[1:]]
-        yield Case(f"the table of sample {sample}", lines == [[name, *row.split()] for name in ("fc", "total")])
+    tables = ("fc 4 50.000% 12.500% 37.500% 0.000%", "relu 2.5 20.000% 20.000% 0.000% 0.000%",
+              "total 4 50.000% 12.500% 37.500% 0.000%"), (
+              "fc 8 100.000% 75.000% 25.000% 0.000%", "relu 6 100.000% 100.000% 0.000% 0.000%",
+              "total 8 100.000% 75.000% 25.000% 0.000%")
+    for sample, rows in enumerate(tables):
+        lines = [" ".join(line.split()[:-1]) for line in ledger.table(sample).splitlines()[1:]]
+        yield Case(f"the table of sample {sample}", lines == [*rows])
     plane = np.array([[-4.0, 2.0], [0.0, 1.0]])
     scaled = parts(plane, limit_of(plane))
     yield Case("maps are scaled by max |R|, and 0 is neutral", scaled.tolist() == [[-1, 0.5], [0, 0.25]])
@@ -175,8 +224,12 @@ def descriptors(full: bool) -> Iterator[Case]:
     for seed in range(4 if full else 1):
         pixels = whole_numbers((1, 1, 15, 18), seed + 3, 0, 255) / 255
         other = DenseSift(3, 4, smoothing=None, window=2, flat=False, bounds=(1, 0, 16, 13))
-        for layer in (DenseSift((3, 4), 3), other):
+        for layer in (DenseSift((3, 4), 3), other, DenseSift((3, 4), 3, contrast=0.1)):   # of which not all have that
             wanted = sift.descriptors(pixels[0, 0].tolist(), layer.sizes, layer.step, layer.smoothing, layer.window,
                                       layer.contrast, layer.flat, layer.bounds)
             off = float(abs(layer(pixels)[0] - wanted).max())
-            yield Case(f"sizes {layer.sizes}, seed {seed}", off <= BOUND, (), f"at most {off:.1g} off")
+            yield Case(f"sizes {layer.sizes}, contrast {layer.contrast}, seed {seed}", off <= BOUND, (),
+                       f"at most {off:.1g} off")
+        rounded = DenseSift(3, 4, truncate=True)(pixels)
+        yield Case(f"in whole numbers, rounded down, seed {seed}",
+                   rounded.tolist() == np.floor(DenseSift(3, 4)(pixels)).tolist())

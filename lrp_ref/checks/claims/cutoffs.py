@@ -14,7 +14,7 @@ from lrp_ref.checks.claims.case import Case, same
 from lrp_ref.checks.claims.laws import seeds
 from lrp_ref.checks.exact import guarded
 from lrp_ref.checks.examples import RATIONAL, F, mixed, output_of, pairs, relevance_for, small_network
-from lrp_ref.layers import AvgPool, Conv2D, DenseSift, Linear, MaxPool, ReLU, SumPool
+from lrp_ref.layers import AdaptiveAvgPool, AvgPool, Conv2D, DenseSift, Linear, MaxPool, ReLU, SumPool
 from lrp_ref.network import Network, receptive_field
 from lrp_ref.relevance import explain
 from lrp_ref.rules import AlphaBeta, Epsilon, Flat, WSquare
@@ -173,7 +173,9 @@ def fields(full: bool) -> Iterator[Case]:
                 inside += 1
         yield Case(f"outputs of {name}", holds and inside > 2, (), f"{name}: {field}")
     whole = Network([*FIELDS, ("fc", Linear(mixed((7, 2), 1)))])
-    yield Case("of a fully connected layer it is the image", receptive_field(whole, "fc") is None)
+    cells = Network([*FIELDS, ("cells", AdaptiveAvgPool(2))])
+    yield Case("of a fully connected layer it is the image, of adaptive cells it depends on it",
+               receptive_field(whole, "fc") is receptive_field(cells, "cells") is None)
 
 
 def fully_connected(full: bool) -> Iterator[Case]:
@@ -218,6 +220,11 @@ def fisher(full: bool) -> Iterator[Case]:
         holds = holds and same(got, wanted) != bool(clipped) and sum(got.flat) == sum(R_l.flat)
         yield Case(f"size {size}, bounds {bounds}", holds, (got,),
                    "" if not clipped else f"{clipped} of {len(frames)} descriptors clipped at the border: denser there")
+    both, x = DenseSift((3, 1), 2), np.full((1, 1, 13, 14), F(1), dtype=object)   # in pieces, the first over all pixels
+    a, m = both.linearize(x)
+    R = mixed((1, *both.output_shape(x.shape)[1:]), 4)
+    got = relevance.hand_down(Flat(), both, x, R)[0]
+    yield Case("descriptors of two sizes", same(got, relevance.step(Flat(), m, a, R)[0]), (got,))
     # one descriptor at the corner of the image: its first bin has 2 x 2 of its 3 x 3 pixels inside
     layer, one = DenseSift(3, 20), np.full((1, 1, 12, 11), F(1), dtype=object)
     R = np.full((1, 1, 128), F(1, 128), dtype=object)

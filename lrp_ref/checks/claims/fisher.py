@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from decimal import Decimal
 from functools import partial
 from typing import Any
@@ -46,6 +47,8 @@ from lrp_ref.relevance import explain
 from lrp_ref.rules import Epsilon
 
 REGIONS = guarded([["1", "0", "1/3", "1", "0"], ["1", "1/2", "0", "1/4", "1"], ["0"] * 5])
+
+MANY = guarded([["1", "0", "1", "0", "0"], ["0", "1", "0", "0", "1"], *[["1"] * 5] * 8])
 
 
 def fisher_map(seed: int = 0) -> FisherMap:
@@ -93,6 +96,14 @@ def three_products(full: bool) -> Iterator[Case]:
         every = np.reshape(m.weight * m.weight * a[:, :, None, None], (2, 5, -1))
         holds = case.same(m.apply(a, square), np.reshape(m.coverage @ every, (2, -1)))
         yield Case(f"map {seed}, squares", holds)
+        many = replace(m, regions=MANY, groups=())
+        psi = np.reshape(many.weight, (2, 5, -1))
+        yield Case(f"map {seed}, ten regions", case.same(many(ones_like(m.x)), np.reshape(MANY @ psi, (2, -1))))
+    x = np.arange(5000.0).reshape(1, -1, 1)   # more descriptors than are worked on at a time; mu = 0, sigma = 1
+    halves = np.concatenate([x[:, :, 0] < 2500, x[:, :, 0] >= 2500]).astype(float)
+    m = FisherMap(x, np.ones((1, 5000, 1)), np.zeros((1, 1)), np.ones((1, 1)), np.ones(1), np.ones(1), halves)
+    sums = [(sum(part), sum(l * l - 1 for l in part)) for part in (range(2500), range(2500, 5000))]
+    yield Case("five thousand descriptors", m(ones_like(x)).tolist() == [[*sums[0], *sums[1]]])
 
 
 def regions(full: bool) -> Iterator[Case]:
@@ -102,6 +113,10 @@ def regions(full: bool) -> Iterator[Case]:
         got = regions_of(centres, (height, width))
         wanted = [fisher.pyramid(x, y, width, height) for x, y in centres]
         yield Case(f"{width} x {height}", [np.flatnonzero(column).tolist() for column in got.T] == wanted, (got,))
+    points = [(0, 1), (1, 0), (1, 1), (2, 2), (3, 2), (2, 3)]   # counted from 0
+    corners = regions_of(points, (9, 9), [(1, 1, 3, 3), (6, 6, 8, 8)])
+    yield Case("a rectangle holds its right and lower border, an empty one nothing",
+               corners.tolist() == [[0, 0, 1, 1, 0, 0], [0] * 6])
 
 
 # ---- Decimals ----

@@ -13,10 +13,23 @@ from lrp_ref.arrays import Array, convert_numbers, ones_like
 from lrp_ref.checks.claims.case import Case, same
 from lrp_ref.checks.examples import RATIONAL, Example, output_of, pairs, relevance_for
 from lrp_ref.checks.radius import one_layer
-from lrp_ref.layers import LRN, AdaptiveAvgPool, Conv2D, Flatten, Layer, Linear, ReLU, SpreadLinear, Tanh
+from lrp_ref.layers import (
+    LRN,
+    AdaptiveAvgPool,
+    Conv2D,
+    Flatten,
+    L2Norm,
+    Layer,
+    Linear,
+    MaxPool,
+    PMeans,
+    ReLU,
+    SpreadLinear,
+    Tanh,
+)
 from lrp_ref.layers.fisher_map import FisherMap
 from lrp_ref.layers.pool import Pool
-from lrp_ref.rules import AlphaBeta, Epsilon, Rule
+from lrp_ref.rules import AlphaBeta, Epsilon, Rule, Winner
 
 FORMATS = {np.float32: 2.0**-24, np.float64: 2.0**-53}
 LAYERS = {name: example for name, example in RATIONAL.items()   # rational of any floats, and with a bound
@@ -41,6 +54,13 @@ def rounded(full: bool) -> Iterator[Case]:
     wanted = [1, *(float(np.tanh(t)) / t for t in x[0, 1:])]
     holds = same(a, x) and all(abs(w - v) <= 2.0**-51 for w, v in zip(m.apply(ones_like(a), lambda w: w)[0], wanted))
     yield Case("the gate of tanh is tanh(a) / a, and 1 at 0", holds)
+    huge = np.array([[3e200, 4e200]])
+    normed, mean = L2Norm()(huge), PMeans(3)(np.full((1, 2, 1), 1e200))
+    yield Case("norms and means of numbers whose squares overflow", bool((abs(normed - [[0.6, 0.8]]) < 2.0**-50).all())
+               and abs(mean.item() / 1e200 - 1) < 2.0**-50)
+    near = np.array([[[[1.0, 1 + 2.0**-52]]]])
+    below, _ = relevance.hand_down(Winner(), MaxPool((1, 2)), near, np.ones((1, 1, 1, 1)))
+    yield Case("near ties do not tie", below.tolist() == [[[[0, 1]]]])
     yield Case("narrow Gaussians far from each other", narrow())
 
 
