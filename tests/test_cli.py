@@ -839,7 +839,8 @@ LRP_REF = [sys.executable, "-m", "lrp_ref"]
 
 
 def test_the_program_is_the_module():
-    assert [entry.value for entry in distribution("lrp-ref").entry_points] == ["lrp_ref.cli:main"]
+    programs = [entry.value for entry in distribution("lrp-ref").entry_points if entry.group == "console_scripts"]
+    assert programs == ["lrp_ref.cli:main"]
     result = subprocess.run([*LRP_REF, "layers", "cnn", "--size", "9"], capture_output=True, check=False)
     assert (result.returncode, result.stdout) == (2, b"")
     assert result.stderr.startswith(b"lrp-ref: error: got --size 9")
