@@ -111,9 +111,9 @@ def test_bad_input_is_refused() -> None:
 
 
 def test_a_maximum_with_ties_is_the_maximum_to_the_last_digit() -> None:
-    x = np.full((1, 6, 1), 0.7)     # a sixth of it, six times over, is another float
+    x = np.full((1, 10, 1), 0.1)     # a tenth of it, ten times over, is another float
     a, m = PMeans(inf).linearize(x)
-    assert m(a).item() != 0.7 and PMeans(inf)(x).tolist() == [[0.7]]
+    assert m(a).item() != 0.1 and PMeans(inf)(x).tolist() == [[0.1]]
 
 
 def test_a_negative_number_is_named_by_its_place() -> None:
