@@ -24,9 +24,9 @@ QUESTIONS = [question.name for question in fields(Conventions)]
 # What a dialect of this package's layers cannot show: where to begin and how parameters are written are the caller's.
 UNSEEN = {"start", "default_epsilon", "alpha_beta"}
 # The library does otherwise than its dialect's rule for that layer: captum's IdentityRule passes, epsilon is what it
-# takes unless told; TorchLRP raises a bias by its own square; layers without a rule get the gradient, and Caffe's rule
-# for local response norm needs LRN(taylor=True).
-OTHERWISE = {("captum", "batch_norm"), ("torchlrp", "bias_gamma"), ("zennit", "lrn"), ("innvestigate", "lrn"),
+# takes unless told; layers without a rule get the gradient, and Caffe's rule for local response norm needs
+# LRN(taylor=True).
+OTHERWISE = {("captum", "batch_norm"), ("zennit", "lrn"), ("innvestigate", "lrn"),
              ("torchlrp", "lrn"), ("caffe", "lrn")}
 
 
@@ -132,14 +132,17 @@ def test_answers_of_another_shape_or_that_are_no_numbers_are_near_to_nothing() -
 
 
 def test_rows_of_a_case_are_far_apart() -> None:
-    """So that two are never within NEARER of what rounding or a stabiliser may move an answer by."""
+    """So that two are never within NEARER of what rounding or a stabiliser may move an answer by.
+
+    Some are one answer but for a library's own 1e-9 (captum's): those count as the same.
+    """
     for case in cases():
         rows: list[tuple[Any, Array]] = [("", case.relevance), *((row.value, row.relevance) for row in case.either
                                          if row.convention != "stabiliser")]   # type: ignore[list-item]
         for n, (value, row) in enumerate(rows):
             for other, same in rows[:n]:
                 off = apart(row, same)
-                assert value == other or off < 1e-12 or off > NEARER * 1e-5, (case.id, value, other, off)
+                assert value == other or off < 1e-8 or off > NEARER * 1e-5, (case.id, value, other, off)
 
 
 # ---- Measured ----
@@ -251,7 +254,7 @@ def test_what_is_declared_and_denied_by_the_numbers_is_a_lie() -> None:
     findings = list(heard("torchlrp").values())
     assert contradicted(findings, {"sign_of_zero": 1, "epsilon_sign": "z", "start": "one"}) == [
         "declares sign(0) = +1, but its numbers say sign(0) = -1"]
-    assert contradicted(findings, {"bias_gamma": "raised"}) == [
-        "declares bias in gamma: raised as the weights are, but its numbers say none known"]
+    assert contradicted(findings, {"bias_alpha_beta": "split"}) == [
+        "declares bias in alpha-beta: split by sign, but its numbers say left out"]
 
 

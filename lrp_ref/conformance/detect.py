@@ -23,7 +23,6 @@ from lrp_ref.relevance import hand_down
 from lrp_ref.rules import Epsilon
 
 MEASURED = ("stabiliser", "zero_rule")
-MEASURED = ("stabiliser", "zero_rule")
 LARGEST = 1e-6   # the largest stabiliser that a library is known to add: allowed for where none was measured
 SMALL = 1e-2     # what is larger is no stabiliser but another rule
 # Denominators of the vectors are 1/8 or more where nothing else is said, so that a stabiliser moves a row by 8 of it;
@@ -36,6 +35,7 @@ NEARER = 100
 FIRST: dict[str, tuple[str, ...]] = {
     "stabiliser": ("ZPlus/Linear", "AlphaBeta/Linear"), "zero_rule": ("Epsilon/Linear",),
     "bias_alpha_beta": ("AlphaBeta/Linear", "AlphaBeta/Conv2D"), "flat": ("Flat/Conv2D",),
+    "split": ("AlphaBeta/Linear", "ZPlus/Linear"), "bias_gamma": ("Gamma/Linear", "Gamma/Conv2D"),
 }
 
 

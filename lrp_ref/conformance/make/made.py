@@ -31,6 +31,7 @@ from lrp_ref.rules import Epsilon, Gamma, Rule, Term
 F = GuardedFraction
 SHORT = 24            # characters that a fraction may take before its residues stand for it
 LEAST = F(1, 8)       # what a denominator is at least in a required case, so that no tiny stabiliser matters
+NEAR = 1e-6           # of the largest relevance: alternatives that are no further off tell nothing
 FORMATS = {"f32": (np.float32, 2.0**-24), "f64": (np.float64, 2.0**-53)}
 QUESTIONS = [question.name for question in fields(Conventions)]
 
@@ -139,7 +140,8 @@ def other_answer(case: Case, other: Other, relevance: Array, irrational: bool) -
     except ZeroDivisionError as error:
         return f"has no finite answer: {error}"
     either = Either(other.question, other.value, convert_numbers(got, np.float64))
-    return "gives the same relevance" if (either.relevance == relevance).all() else either
+    near = NEAR * abs(relevance).max() if isinstance(other.value, str) else 0
+    return "gives the same relevance" if (abs(either.relevance - relevance) <= near).all() else either
 
 
 def total_text(total: Any) -> str:
