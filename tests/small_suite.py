@@ -55,7 +55,7 @@ def cases() -> list[Case]:
         one("plain", Epsilon(F(1, 4)), layer([[1, 2, -1], [3, -1, 2]], "1/2 1 -1"), row("2 -1"), row("3 -5 7"),
             **ABOUT),
         one("minus", Epsilon(F(1, 10)), layer([[1], [2]], "-9/2"), row("1 1"), row("-3/2"), level="convention",
-            either=[Other("epsilon_sign", "none", lxt.Epsilon(F(1, 10)))], flags=["SIGN"], **ABOUT),
+            either=[Other("epsilon_sign", "none", lxt.Epsilon(F(1, 10)))], flags=["EPSILON_SIGN"], **ABOUT),
         one("zero", Epsilon(F(1, 10)), layer([[1], [-1]], "0"), row("1 1"), row("1"), level="convention",
             either=[Other("sign_of_zero", -1, torchlrp.Epsilon(F(1, 10)))], **ABOUT),
         one("squared", WSquare(), layer([[1, 2], [3, -1]], "2 -1"), row("2 5"), row("7 11"), level="convention",
@@ -77,7 +77,7 @@ def cases() -> list[Case]:
 def suite() -> Suite:
     here = cases()
     return Suite(here, [Record("kept", "A record", "What?", {"zennit": "1"})],
-                 {"SIGN": Note("a sign", "sign", "it is wrong", [ISSUE])}, "1.0", len(here),
+                 {"EPSILON_SIGN": Note("a sign", "sign", "it is wrong", [ISSUE])}, "1.0", len(here),
                  "0123456789ab")
 
 

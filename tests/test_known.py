@@ -41,6 +41,16 @@ def test_innvestigates_whole_bias_leads_to_its_issue_and_not_to_others() -> None
     assert found.names == ["captum", "innvestigate"] and not any("zennit" in link for link in found.issues)
 
 
+def test_issues_are_of_the_cause_and_not_of_what_else_the_case_holds() -> None:
+    """iNNvestigate 91 speaks of batches; the bias of these two samples is none of its."""
+    batch = next(case for case in SUITE.cases if case.id.startswith("alphabeta-conv2d-distinct"))
+    assert "BATCH" in batch.flags
+    assert any(link.endswith("innvestigate/issues/91") for link in SUITE.notes["BATCH"].issues)
+    for found in (told(batch, "innvestigate"), told(batch, "innvestigate", ("bias_alpha_beta", "whole"))):
+        assert found.issues[0] == "https://github.com/albermax/innvestigate/issues/273"
+        assert not any(link.endswith("/91") for link in found.issues)
+
+
 def test_a_dialect_that_answers_so_is_named_with_its_departure() -> None:
     found = told(asked("WSquare", question="bias_w_square"), "zennit")
     assert found.names == ["zennit"]

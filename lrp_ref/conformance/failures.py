@@ -80,7 +80,7 @@ def failure(outcome: Outcome, run: Run) -> Facts:
     facts: Facts = {
         "id": case.id, "rule": rule, "layer": layer, "level": case.level, "comment": case.comment,
         "convention": convention_facts(outcome), "first": None, "worst": None, "looks_like": "",
-        "counterexample": None, "command": command(run, case.id), "issues": issues(case, run.suite.notes, []),
+        "counterexample": None, "command": command(run, case.id), "issues": issues(case.flags, run.suite.notes, []),
         "reason": outcome.reason}
     if outcome.compared is None or outcome.answer is None:
         return facts

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -23,6 +24,7 @@ HOMES = {
     "torchlrp": "fhvilshoj/TorchLRP", "lxt": "rachtibat/LRP-eXplains-Transformers",
     "relevance_propagation_jl": "Julia-XAI/RelevancePropagation.jl",
 }
+HOME = "lrp_ref.conformance.dialects"
 
 
 @dataclass(frozen=True)
@@ -44,25 +46,33 @@ def known(case: Case, answer: Array, notes: Mapping[str, Note], u: float = 2.0**
     if again is not None and not np.array_equal(again(), answer, equal_nan=True):
         return Known("looks like something kept between calls: the same question had another answer", [], [])
     if convention is not None:
-        names = dialects(*convention)
+        names, flags = dialects(*convention), [convention[0].upper()]   # a question's note has its name
         sentence = f"looks like {stated(*convention)}{of(names)}"
     else:
         spoken = dict(speaking(case, answer, u))
-        names = list(spoken)
+        names, flags = list(spoken), disagreements(case, list(spoken)) or list(case.flags)
         sentence = f"looks like {DIALECTS[names[0]].name}'s {spoken[names[0]]}" if names else ""
         if guess := looks_like(case, answer, u):
             sentence = f"{sentence}; {guess}" if sentence else guess
-    return Known(sentence, names, issues(case, notes, names))
+    return Known(sentence, names, issues(flags, notes, names))
 
 
 def of(names: Sequence[str]) -> str:
     return f" ({', '.join(DIALECTS[name].name for name in names)})" if names else ""
 
 
-def issues(case: Case, notes: Mapping[str, Note], names: Sequence[str]) -> list[str]:
-    """Links of the notes on the case's flags: to the libraries that answer so; all where none is known to."""
-    links = list(dict.fromkeys(link for flag in case.flags if flag in notes for link in notes[flag].issues))
+def issues(flags: Sequence[str], notes: Mapping[str, Note], names: Sequence[str]) -> list[str]:
+    """Links of the notes on the flags: to the libraries that answer so; all where none is known to."""
+    links = list(dict.fromkeys(link for flag in flags if flag in notes for link in notes[flag].issues))
     return [link for link in links if not names or any(f"/{HOMES[name]}/" in link for name in names)]
+
+
+def disagreements(case: Case, names: Sequence[str]) -> list[str]:
+    """The disagreements (D1 to D20) that the docstrings of the dialects' own rules for the case speak of."""
+    kinds = [type(DIALECTS[name].rule(case.rules[layer_name], layer)) for name in names
+             for layer_name, layer in case.network]
+    texts = [kind.__doc__ or "" for kind in kinds if kind.__module__.startswith(HOME)]
+    return [f"D{n}" for text in texts for n in re.findall(r"\bD(\d+)", text)]
 
 
 def looks_like(case: Case, answer: Array, u: float) -> str:
