@@ -14,7 +14,7 @@ from lrp_ref.conformance.bisect import Rules, first_divergence
 from lrp_ref.conformance.detect import Finding
 from lrp_ref.conformance.dialects import CANONICAL
 from lrp_ref.conformance.expected import expected, right_at
-from lrp_ref.conformance.known import issues, known
+from lrp_ref.conformance.known import known
 from lrp_ref.conformance.outcome import NUMBERS, REFUSE, Outcome, ask, judged, status
 from lrp_ref.conformance.run import Run, Watch, place
 from lrp_ref.conformance.shrink import NoCounterexample, shrink
@@ -80,7 +80,7 @@ def failure(outcome: Outcome, run: Run) -> Facts:
     facts: Facts = {
         "id": case.id, "rule": rule, "layer": layer, "level": case.level, "comment": case.comment,
         "convention": convention_facts(outcome), "first": None, "worst": None, "looks_like": "",
-        "counterexample": None, "command": command(run, case.id), "issues": issues(case.flags, run.suite.notes, []),
+        "counterexample": None, "command": command(run, case.id), "issues": [],
         "reason": outcome.reason}
     if outcome.compared is None or outcome.answer is None:
         return facts
