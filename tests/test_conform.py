@@ -124,7 +124,7 @@ def test_a_failure_says_layer_worst_number_counterexample_command_and_issues(
     # 1 * -3/2 / (-3/2 + 1/10) = 15/14, and with the sign of z 15/16
     assert told[2].startswith("   worst        at (0, 0): got 1.07142857, expected 0.9375, error 0.133928571, bound ")
     # R = z = -1: -1 * -1 / (-1 + 1/10) = -10/9, and with the sign of z -10/11
-    assert told[3] == "   smallest     Epsilon(0.1), x=[1], W=[[-1]], b=0 -> -1.11111111, expected -0.909090909"
+    assert told[3] == "   smallest     Epsilon(0.1), x=[1], W=[[-1]], b=0, R=[-1] -> -1.11111111, expected -0.909090909"
     assert told[4:6] == [f"   repeat       lrp-ref conform dialect:lxt --case {ID['minus']}",
                          f"   known        {ISSUE}"]
 
