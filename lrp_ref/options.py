@@ -127,6 +127,8 @@ def parser() -> argparse.ArgumentParser:
     new.add_argument("--expect", metavar="FILE",
                      help="lines `id status issue-url` of what does not pass: the program ends with 0 where all is as "
                      "expected, with 1 where anything is not, or a line is stale")
+    new.add_argument("--write-expect", metavar="FILE",
+                     help="write these lines for what does not pass now into a new file, to begin with")
     reported(new)
 
     new = command("compare", "Hold several implementations of LRP to the vectors, side by side. Rules by layers, "

@@ -275,6 +275,31 @@ def test_a_stale_line_ends_with_1(capsys: pytest.CaptureFixture[str], expected: 
     assert code == 1 and len(json.loads(out)["unexpected"]) == 2
 
 
+def test_expectations_are_written_and_hold_from_then_on(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    path = tmp_path / "expected.txt"
+    code, out, _ = conform(capsys, "small_suite:Partial", "--write-expect", str(path))
+    assert code == 1 and out.endswith(f"\n\n2 expectations written to {path}\n")
+    assert path.read_text(encoding="utf-8") == (
+        "# partial 1.2 on 13 cases of the vectors 1.0 (0123456789ab)\n"
+        f"{ID['split']} unsupported https://example.org/partial/3\n{ID['even']} failed\n")
+    assert conform(capsys, "small_suite:Partial", "--expect", str(path))[0] == 0
+
+
+def test_expectations_overwrite_nothing_and_are_refused_before_the_work(
+        capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def begun() -> None:
+        raise AssertionError("the vectors were read")
+
+    monkeypatch.setattr(command, "load", begun)
+    path = tmp_path / "expected.txt"
+    path.write_text("# by hand\n", encoding="utf-8")
+    code, _, err = conform(capsys, "small_suite:Partial", "--write-expect", str(path))
+    assert code == 2 and f"got --write-expect {path}, which is there already: give the name of a new file" in err
+    assert path.read_text(encoding="utf-8") == "# by hand\n" and list(tmp_path.iterdir()) == [path]
+    missing = str(tmp_path / "nowhere" / "expected.txt")
+    assert conform(capsys, "small_suite:Partial", "--write-expect", missing)[0] == 2
+
+
 def test_a_page_is_written_whatever_the_outcome(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     path = tmp_path / "report.html"
     code, out, _ = conform(capsys, "small_suite:Partial", "--report", str(path))

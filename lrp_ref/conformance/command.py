@@ -14,7 +14,7 @@ from lrp_ref.conformance import expectations, report
 from lrp_ref.conformance.adapter import Adapter
 from lrp_ref.conformance.run import Answers, run, selected
 from lrp_ref.conformance.vectors import load
-from lrp_ref.files import writing
+from lrp_ref.files import writable, writing
 from lrp_ref.outputs import dumped, spare
 
 
@@ -23,6 +23,7 @@ def conform(options: Namespace, watch: Watch) -> str:
     if bool(options.adapter) == bool(options.exec):
         raise ValueError("lrp-ref conform needs the name of an adapter, or --exec COMMAND: see lrp-ref conform --help")
     writes(options.report)
+    new(options.write_expect)
     watch("reading the vectors")
     suite = load()
     asked = selected(suite, options.case, options.rule, options.layer, options.level)
@@ -34,6 +35,12 @@ def conform(options: Namespace, watch: Watch) -> str:
     text = report.text(facts)
     if options.case:
         text = "\n\n".join([*map(report.case_text, outcome.outcomes), *report.causes(facts)])
+    if options.write_expect:
+        lines = expectations.written(outcome.outcomes)
+        about = f"# {one.name} {one.version} {report.on(facts['vectors'])}\n"
+        with writing(options.write_expect) as temporary:
+            temporary.write_text(about + lines, encoding="utf-8")
+        text = f"{text}\n\n{report.counted(len(lines.splitlines()), 'expectation')} written to {options.write_expect}"
     if expected is None:
         return ended(options, facts, text, bool(outcome.failed))
     surprises = expectations.differences(outcome.outcomes, expected, suite)
@@ -108,6 +115,12 @@ def writes(path: str | None) -> None:
     spare("--report", path)
     if path and Path(path).suffix != ".html":
         raise ValueError(f"got --report {path}, needed a name that ends in .html")
+
+
+def new(path: str | None) -> None:
+    """An error unless expectations can be written there, if anywhere: a file that is there has comments by hand."""
+    if path and writable(path).exists():
+        raise ValueError(f"got --write-expect {path}, which is there already: give the name of a new file")
 
 
 def ended(options: Namespace, facts: dict[str, Any], text: str, failed: bool) -> str:
