@@ -15,6 +15,7 @@ from small_suite import ISSUE, Partial, Right, Stabilised
 
 from lrp_ref.cli import main
 from lrp_ref.conformance import command, report
+from lrp_ref.conformance.adapter import Unsupported
 from lrp_ref.conformance.detect import Finding
 from lrp_ref.conformance.dialects import Conventions
 from lrp_ref.conformance.failures import cause, failures
@@ -58,6 +59,42 @@ def test_what_is_undetermined_or_unsupported_is_no_failure(capsys: pytest.Captur
     code, out, _ = conform(capsys, "small_suite:Single")
     assert code == 0 and "11 passed, 0 loose, 1 undetermined, 1 unsupported, 0 failed, of 13" in out
     assert "unsupported, and why\n   1  float32 does not hold x\n" in out
+
+
+def test_undetermined_cases_are_listed_with_their_reason(capsys: pytest.CaptureFixture[str]) -> None:
+    _, out, _ = conform(capsys, "small_suite:Single")
+    assert ("\n\nundetermined, and why\n   1  rounding may take a number as far as it is large: "
+            f"{ID['cancels']}\n\n") in out
+    assert "undetermined, and why" not in conform(capsys, "small_suite:Right")[1]
+    said = [{"id": f"a-{n}", "status": "undetermined", "reason": reason}
+            for n, reason in enumerate(["raised OverflowError", "", "raised OverflowError"])]
+    assert list(report.undetermined({"outcomes": said})) == [
+        "undetermined, and why\n   2  raised OverflowError: a-0, a-2\n"
+        "   1  rounding may take a number as far as it is large: a-1"]
+
+
+class Empty(Right):
+    """It has no rule."""
+
+    name = "empty"
+
+    def relevance(self, network: Any, rules: Any, x: Any, R: Any) -> Any:
+        raise Unsupported("not yet" if "linear" in rules else "never")
+
+
+def test_an_implementation_that_supports_nothing_ends_with_2(capsys: pytest.CaptureFixture[str],
+                                                             tmp_path: Path) -> None:
+    """Nothing failed, and nothing is known to be right."""
+    here = "test_conform:Empty"
+    for arguments, name, count, why in ((["--rule", "Flat"], "conform", 1, "never"), ([], "conform", 13, "not yet"),
+                                        (["small_suite:Right"], "compare", 13, "not yet")):
+        code, out, err = conform(capsys, here, *arguments, name=name)
+        assert (code, out) == (2, "") and err == (
+            f"lrp-ref: error: no case passed or failed: empty supports none of {count}; most often because: {why}\n")
+    assert conform(capsys, here, "--case", ID["even"])[0] == 0   # whose numbers are shown
+    expected = tmp_path / "empty.txt"
+    expected.write_text("".join(f"{case.id} unsupported\n" for case in SUITE.cases), encoding="utf-8")
+    assert conform(capsys, here, "--expect", str(expected))[0] == 0
 
 
 def test_a_broken_adapter_ends_with_2_and_says_how(capsys: pytest.CaptureFixture[str]) -> None:
@@ -145,18 +182,21 @@ def test_conventions_are_marked_where_they_depart(capsys: pytest.CaptureFixture[
 def test_one_case_is_shown_in_full(capsys: pytest.CaptureFixture[str]) -> None:
     code, out, _ = conform(capsys, "dialect:lxt", "--case", ID["minus"])
     assert code == 1
-    assert out.startswith(f"{ID['minus']} (convention; Eq. 1)\nTold in the test.\n\n"
+    assert out.startswith("1 case failed, for 1 cause\n\n1. 1 case: epsilon has no sign\n")
+    shown = out[out.index(f"\n\n{ID['minus']}"):]
+    assert shown.startswith(f"\n\n{ID['minus']} (convention; Eq. 1)\n"
+                            "failed (epsilon_sign = none): at (0, 0): got 1.07142857, needed 0.9375, error over bound ")
+    assert shown.endswith("\nTold in the test.\n\n"
                           "layer linear: Linear, Epsilon(1/10)\n  weight = [[1], [2]]\n  bias = [-9/2]\n"
                           "x = [[1, 1]]\nR = [[-3/2]]\nexpected = [[15/16, 15/8]]\n"
                           "epsilon_sign = none: [[1.0714285714285714, 2.1428571428571428]]\n"
-                          "got = [[1.0714285714285714, 2.1428571428571428]]\n"
-                          "failed (epsilon_sign = none): at (0, 0): got 1.07142857, needed 0.9375, error over bound ")
-    assert "1 case failed, for 1 cause" in out
+                          "got = [[1.0714285714285714, 2.1428571428571428]]\n")
 
 
 def test_a_negative_case_is_shown_with_its_reason(capsys: pytest.CaptureFixture[str]) -> None:
     code, out, _ = conform(capsys, "small_suite:Right", "--case", ID["refused"])
-    assert code == 0 and "must be refused: alpha - beta = 0\npassed: refused: ValueError: AlphaBeta got" in out
+    assert code == 0 and out.splitlines()[1].startswith("passed: refused: ValueError: AlphaBeta got")
+    assert "must be refused: alpha - beta = 0\n" in out
 
 
 def test_what_an_adapter_prints_does_not_spoil_json(capsys: pytest.CaptureFixture[str]) -> None:

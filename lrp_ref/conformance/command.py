@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 from argparse import Namespace
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,7 +13,7 @@ from typing import Any, Protocol, runtime_checkable
 from lrp_ref.commands import Failed, Watch
 from lrp_ref.conformance import expectations, report
 from lrp_ref.conformance.adapter import Adapter
-from lrp_ref.conformance.run import Answers, run, selected
+from lrp_ref.conformance.run import Answers, Run, run, selected
 from lrp_ref.conformance.vectors import load
 from lrp_ref.files import writable, writing
 from lrp_ref.outputs import dumped, spare
@@ -31,10 +32,12 @@ def conform(options: Namespace, watch: Watch) -> str:
     one, words = adapter(options.adapter, options.exec)
     with ending(one):
         outcome = run(one, asked, watch, command=words)
+        if not (options.case or options.expect):
+            supporting(outcome)
         facts = report.facts(outcome, watch)
     text = report.text(facts)
     if options.case:
-        text = "\n\n".join([*map(report.case_text, outcome.outcomes), *report.causes(facts)])
+        text = "\n\n".join([*report.causes(facts), *map(report.case_text, outcome.outcomes)])
     if options.write_expect:
         lines = expectations.written(outcome.outcomes)
         about = f"# {one.name} {one.version} {report.on(facts['vectors'])}\n"
@@ -56,6 +59,8 @@ def compare(options: Namespace, watch: Watch) -> str:
     named([one for one, _ in found])
     expected = [expectations.read(expected_file(options.expect, one)) for one, _ in found] if options.expect else []
     runs = [run(one, suite, watch, answers, words) for one, words in found]
+    for done in runs if not options.expect else ():
+        supporting(done)
     facts = report.comparison(runs, [report.facts(one, watch) for one in runs])
     text = report.comparison_text(facts)
     if not options.expect:
@@ -100,6 +105,14 @@ def named(adapters: Sequence[Adapter]) -> None:
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
         raise ValueError(f"got two adapters named {', '.join(twice)}: give each a name of its own")
+
+
+def supporting(done: Run) -> None:
+    """An error where it supports none of the cases: no failure, but nothing that is right either."""
+    if all(one.status == "unsupported" for one in done.outcomes):
+        (why, _), = Counter(one.reason for one in done.outcomes).most_common(1)
+        raise ValueError(f"no case passed or failed: {done.adapter.name} supports none of {len(done.outcomes)}; most "
+                         f"often because: {why}")
 
 
 def expected_file(folder: str, one: Adapter) -> Path:

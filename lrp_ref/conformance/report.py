@@ -22,6 +22,7 @@ from lrp_ref.conformance.vectors import Suite
 WIDTH = 120
 LAYERS = 44   # columns for the names of layers
 REASONS = 12   # that are printed
+UNDECIDED = "rounding may take a number as far as it is large"
 LISTED = 6   # cases of one cause that are named
 FORMATS = {2.0**-53: "float64", 2.0**-24: "float32"}
 
@@ -90,7 +91,7 @@ def text(facts: Facts) -> str:
     """Table, conventions, and each cause of failures with one case in full."""
     adapter, counts = facts["adapter"], facts["counts"]
     parts = [f"{named(adapter)}, {on(facts['vectors'])}", "\n".join(table(facts)), *conventions(facts),
-             *unsupported(facts), *causes(facts)]
+             *unsupported(facts), *undetermined(facts), *causes(facts)]
     total = ", ".join(f"{counts[status]} {status}" for status in STATUSES)
     return "\n\n".join([*parts, f"{total}, of {facts['vectors']['count']}, in {facts['seconds']:.0f} s"])
 
@@ -170,6 +171,17 @@ def unsupported(facts: Facts) -> Iterator[str]:
         yield "\n".join(["unsupported, and why", *lines, *more])
 
 
+def undetermined(facts: Facts) -> Iterator[str]:
+    """The cases of which nothing is known, by reason."""
+    reasons: dict[str, list[str]] = {}
+    for one in facts["outcomes"]:
+        if one["status"] == "undetermined":
+            reasons.setdefault(one["reason"] or UNDECIDED, []).append(one["id"])
+    if reasons:
+        rows = [filled(f"{len(ids):4}  ", f"{reason}: {', '.join(ids)}") for reason, ids in reasons.items()]
+        yield "\n".join(["undetermined, and why", *rows])
+
+
 def causes(facts: Facts) -> Iterator[str]:
     """The failures by what they have in common, the largest group first, each with its first case in full."""
     groups: dict[str, list[Facts]] = {}
@@ -230,9 +242,13 @@ def shown(value: float | str) -> str:
 
 def indented(lines: Iterator[tuple[str, str]]) -> Iterator[str]:
     for what, line in lines:
-        indent = f"   {what:<12} "
-        yield fill(line, WIDTH, initial_indent=indent, subsequent_indent=" " * len(indent), break_long_words=False,
-                   break_on_hyphens=False)
+        yield filled(f"   {what:<12} ", line)
+
+
+def filled(indent: str, line: str) -> str:
+    """Lines of which the first begins with `indent`; ids and commands are left whole."""
+    return fill(line, WIDTH, initial_indent=indent, subsequent_indent=" " * len(indent), break_long_words=False,
+                break_on_hyphens=False)
 
 
 def comparison_text(facts: Facts) -> str:
@@ -296,9 +312,11 @@ def asked(each: Sequence[Facts]) -> list[list[str]]:
 
 
 def case_text(outcome: Outcome) -> str:
-    """A case in full: network, rules, x, R, what was expected and what came back."""
+    """A case in full: what became of it, network, rules, x, R, what was expected and what came back."""
     case = outcome.case
-    lines = [f"{case.id} ({case.level}; {case.section})", fill(case.comment, WIDTH), ""]
+    named = "" if outcome.convention is None else f" ({' = '.join(map(str, outcome.convention))})"
+    lines = [f"{case.id} ({case.level}; {case.section})",
+             f"{outcome.status}{named}{': ' if outcome.reason else ''}{outcome.reason}", fill(case.comment, WIDTH), ""]
     for name, layer in case.network:
         lines.append(f"layer {name}: {type(layer).__name__}, {in_words(case.rules[name])}")
         lines += [f"  {parameter} = {value_text(value)}" for parameter, value in parameters(layer).items()
@@ -311,8 +329,6 @@ def case_text(outcome: Outcome) -> str:
     lines += [f"{row.convention} = {row.value}: {array_text(row.relevance)}" for row in case.either]
     if outcome.answer is not None:
         lines.append(f"got = {array_text(outcome.answer)}")
-    named = "" if outcome.convention is None else f" ({' = '.join(map(str, outcome.convention))})"
-    lines.append(f"{outcome.status}{named}{': ' if outcome.reason else ''}{outcome.reason}")
     return "\n".join(lines)
 
 
