@@ -292,6 +292,14 @@ def test_every_question_has_a_title() -> None:
     assert set(TITLES) == {question.name for question in fields(Conventions)}
 
 
+@pytest.mark.parametrize("name", ["conform", "compare", "vectors", "selfcheck", "explain", "models"])
+def test_help_speaks_of_the_bundled_models_only_where_models_are_asked(
+        name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main([name, "--help"])
+    assert ("bundled models, a CNN and" in " ".join(capsys.readouterr().out.split())) == (name in ("explain", "models"))
+
+
 # ---- Expectations and the page ----
 
 
@@ -359,6 +367,20 @@ def test_implementations_are_compared_side_by_side(capsys: pytest.CaptureFixture
     assert re.search(r"^Flat       Conv2D +1 +0 1f +0 1- +1$", out, re.MULTILINE)
     assert re.search(r"^the sign of epsilon +that of z +that of z +\*epsilon has no sign$", out, re.MULTILINE)
     assert re.search(rf"^   1 case +partial failed, dialect:lxt unsupported\n +{ID['even']}$", out, re.MULTILINE)
+
+
+def test_layers_that_fare_alike_with_all_implementations_share_a_row_of_the_comparison() -> None:
+    def rows(*statuses: str) -> dict[str, Any]:
+        places = ("Flat", "Conv2D"), ("Flat", "LRN"), ("Flat", "ReLU"), ("ZBox", "LRN")
+        matrix = [{"rule": rule, "layer": layer, **dict.fromkeys(STATUSES, 0), status: 2, "count": 2}
+                  for (rule, layer), status in zip(places, statuses)]
+        return {"matrix": matrix, "counts": dict.fromkeys(STATUSES, 0), "vectors": {"count": 8}}
+
+    bad, good = "unsupported", "passed"
+    lines = report.side_by_side([rows(bad, good, bad, bad), rows(good, good, good, bad)], ["one", "two"])
+    assert [line.split() for line in lines[1:-2]] == [
+        ["Flat", "Conv2D,", "ReLU", "0", "4-", "4", "4"], ["LRN", "2", "2", "2"],
+        ["ZBox", "LRN", "0", "2-", "0", "2-", "2"]]
 
 
 def test_the_comparison_as_json_has_the_answers_that_differ(capsys: pytest.CaptureFixture[str]) -> None:

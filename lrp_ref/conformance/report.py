@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from textwrap import fill, wrap
 from typing import Any
@@ -107,19 +107,26 @@ def on(vectors: Facts) -> str:
 def table(facts: Facts) -> list[str]:
     """Rule by layer: how many cases became what, of how many. Layers of which all became the same share a row."""
     head = ["rule", "layer", *STATUSES, "of"]
-    rows = []
-    for rule in dict.fromkeys(row["rule"] for row in facts["matrix"]):
-        here: dict[tuple[Any, ...], list[Facts]] = {}
-        for row in facts["matrix"]:
-            there = [status for status in STATUSES if row[status]]
-            if row["rule"] == rule:
-                here.setdefault(tuple(there) if len(there) == 1 else (*there, row["layer"]), []).append(row)
-        for group in here.values():
-            first, *more = wrap(", ".join(row["layer"] for row in group), LAYERS)
-            rows += [[rule if group is next(iter(here.values())) else "", first, *numbers(total(group))],
-                     *(["", line, *[""] * (len(STATUSES) + 1)] for line in more)]
+    rows = grouped([facts["matrix"]], lambda each: numbers(each[0]))
     rows.append(["all", "", *numbers({**facts["counts"], "count": facts["vectors"]["count"]})])
     return aligned([head, *rows], 2)
+
+
+def grouped(matrices: Sequence[Sequence[Facts]], cells: Callable[[list[Facts]], list[str]]) -> list[list[str]]:
+    """Rule, layers, and the cells of what each implementation counts; layers of one rule of which all became the same
+    with every implementation share a row."""
+    groups: dict[str, dict[tuple[Any, ...], list[tuple[Facts, ...]]]] = {}
+    for each in zip(*matrices):
+        became = [tuple(status for status in STATUSES if row[status]) for row in each]
+        own = "" if all(len(there) == 1 for there in became) else each[0]["layer"]
+        groups.setdefault(each[0]["rule"], {}).setdefault((*became, own), []).append(each)
+    rows = []
+    for rule, here in groups.items():
+        for n, group in enumerate(here.values()):
+            first, *more = wrap(", ".join(each[0]["layer"] for each in group), LAYERS)
+            counts = cells([total(one) for one in zip(*group)])
+            rows += [["" if n else rule, first, *counts], *(["", line, *[""] * len(counts)] for line in more)]
+    return rows
 
 
 def total(rows: Sequence[Facts]) -> Facts:
@@ -280,8 +287,7 @@ def disagreements(differ: Sequence[Facts]) -> Iterator[tuple[str, str]]:
 def side_by_side(each: Sequence[Facts], names: Sequence[str]) -> list[str]:
     """Right of all, and of those how many were unsupported or undetermined."""
     head = ["rule", "layer", *names, "of"]
-    rows = [[row[0]["rule"], row[0]["layer"], *map(cell, row), str(row[0]["count"])]
-            for row in zip(*(one["matrix"] for one in each))]
+    rows = grouped([one["matrix"] for one in each], lambda counts: [*map(cell, counts), str(counts[0]["count"])])
     totals = [cell({**one["counts"], "count": one["vectors"]["count"]}) for one in each]
     rows.append(["all", "", *totals, str(each[0]["vectors"]["count"])])
     return [*aligned([head, *rows], 2), "right, and what is not: f failed, ? undetermined, - unsupported"]
