@@ -42,8 +42,8 @@ def parser() -> argparse.ArgumentParser:
     top.add_argument("--version", action="version", version=f"lrp-ref {__version__}")
     commands = top.add_subparsers(required=True, dest="command", metavar="COMMAND")
 
-    def command(name: str, text: str) -> argparse.ArgumentParser:
-        return commands.add_parser(name, help=text.partition(".")[0], description=text, epilog=KNOWS)
+    def command(name: str, text: str, epilog: str | None = KNOWS) -> argparse.ArgumentParser:
+        return commands.add_parser(name, help=text.partition(".")[0], description=text, epilog=epilog)
 
     new = command("explain", "Explain one photograph. Prints the scores, the rules and the ledger.")
     new.add_argument("image", metavar="IMAGE", help="a photograph: PNG, JPEG, TIFF, ...")
@@ -108,14 +108,14 @@ def parser() -> argparse.ArgumentParser:
 
     new = command("selfcheck", "Prove the identities again on this machine. A line per claim: proved, within bound or "
                   "FAILED, on how many cases, with a digest of the exact results; the program ends with 1 where one "
-                  "failed. It takes about half a minute.")
+                  "failed. It takes about half a minute.", None)
     new.add_argument("--full", action="store_true", help="more seeds and a network as deep as VGG-16: some minutes")
     json(new)
 
     new = command("conform", "Hold an implementation of LRP to the vectors. Which rules on which layers agree with "
                   "exact arithmetic, which conventions its numbers follow, and for what fails the layer, the worst "
                   "number, a small counterexample and the command that repeats it. The program ends with 1 where a "
-                  "case failed, with 2 where the adapter is broken.")
+                  "case failed, with 2 where the adapter is broken.", None)
     new.add_argument("adapter", nargs="?", metavar="ADAPTER", help=ADAPTERS)
     new.add_argument("--exec", metavar="COMMAND",
                      help="a program in any language instead, which reads and writes lines of JSON")
@@ -127,11 +127,13 @@ def parser() -> argparse.ArgumentParser:
     new.add_argument("--expect", metavar="FILE",
                      help="lines `id status issue-url` of what does not pass: the program ends with 0 where all is as "
                      "expected, with 1 where anything is not, or a line is stale")
+    new.add_argument("--write-expect", metavar="FILE",
+                     help="write these lines for what does not pass now into a new file, to begin with")
     reported(new)
 
     new = command("compare", "Hold several implementations of LRP to the vectors, side by side. Rules by layers, "
                   "conventions, and every case on which they differ. The program ends with 1 where a case failed, with "
-                  "2 where an adapter is broken.")
+                  "2 where an adapter is broken.", None)
     new.add_argument("adapters", nargs="+", metavar="ADAPTER", help=ADAPTERS)
     new.add_argument("--expect", metavar="FOLDER",
                      help="a folder with a file NAME.txt for every implementation, as conform --expect takes it")
@@ -139,7 +141,7 @@ def parser() -> argparse.ArgumentParser:
 
     new = command("vectors", "The cases that implementations are held to. lint: look for faults in them; regenerate: "
                   "make them anew, and --check that they are the files that are here; export: write them, with their "
-                  "schemas and a description, into a new folder or .zip, for programs in other languages.")
+                  "schemas and a description, into a new folder or .zip, for programs in other languages.", None)
     new.add_argument("what", choices=("lint", "regenerate", "export"), help="what to do")
     new.add_argument("folder", nargs="?", metavar="FOLDER",
                      help="export: a new folder, or a new file that ends in .zip; lint: an exported folder (default: "

@@ -15,6 +15,7 @@ from small_suite import ISSUE, Partial, Right, Stabilised
 
 from lrp_ref.cli import main
 from lrp_ref.conformance import command, report
+from lrp_ref.conformance.adapter import Unsupported
 from lrp_ref.conformance.detect import Finding
 from lrp_ref.conformance.dialects import Conventions
 from lrp_ref.conformance.failures import cause, failures
@@ -58,6 +59,42 @@ def test_what_is_undetermined_or_unsupported_is_no_failure(capsys: pytest.Captur
     code, out, _ = conform(capsys, "small_suite:Single")
     assert code == 0 and "11 passed, 0 loose, 1 undetermined, 1 unsupported, 0 failed, of 13" in out
     assert "unsupported, and why\n   1  float32 does not hold x\n" in out
+
+
+def test_undetermined_cases_are_listed_with_their_reason(capsys: pytest.CaptureFixture[str]) -> None:
+    _, out, _ = conform(capsys, "small_suite:Single")
+    assert ("\n\nundetermined, and why\n   1  rounding may take a number as far as it is large: "
+            f"{ID['cancels']}\n\n") in out
+    assert "undetermined, and why" not in conform(capsys, "small_suite:Right")[1]
+    said = [{"id": f"a-{n}", "status": "undetermined", "reason": reason}
+            for n, reason in enumerate(["raised OverflowError", "", "raised OverflowError"])]
+    assert list(report.undetermined({"outcomes": said})) == [
+        "undetermined, and why\n   2  raised OverflowError: a-0, a-2\n"
+        "   1  rounding may take a number as far as it is large: a-1"]
+
+
+class Empty(Right):
+    """It has no rule."""
+
+    name = "empty"
+
+    def relevance(self, network: Any, rules: Any, x: Any, R: Any) -> Any:
+        raise Unsupported("not yet" if "linear" in rules else "never")
+
+
+def test_an_implementation_that_supports_nothing_ends_with_2(capsys: pytest.CaptureFixture[str],
+                                                             tmp_path: Path) -> None:
+    """Nothing failed, and nothing is known to be right."""
+    here = "test_conform:Empty"
+    for arguments, name, count, why in ((["--rule", "Flat"], "conform", 1, "never"), ([], "conform", 13, "not yet"),
+                                        (["small_suite:Right"], "compare", 13, "not yet")):
+        code, out, err = conform(capsys, here, *arguments, name=name)
+        assert (code, out) == (2, "") and err == (
+            f"lrp-ref: error: no case passed or failed: empty supports none of {count}; most often because: {why}\n")
+    assert conform(capsys, here, "--case", ID["even"])[0] == 0   # whose numbers are shown
+    expected = tmp_path / "empty.txt"
+    expected.write_text("".join(f"{case.id} unsupported\n" for case in SUITE.cases), encoding="utf-8")
+    assert conform(capsys, here, "--expect", str(expected))[0] == 0
 
 
 def test_a_broken_adapter_ends_with_2_and_says_how(capsys: pytest.CaptureFixture[str]) -> None:
@@ -124,7 +161,7 @@ def test_a_failure_says_layer_worst_number_counterexample_command_and_issues(
     # 1 * -3/2 / (-3/2 + 1/10) = 15/14, and with the sign of z 15/16
     assert told[2].startswith("   worst        at (0, 0): got 1.07142857, expected 0.9375, error 0.133928571, bound ")
     # R = z = -1: -1 * -1 / (-1 + 1/10) = -10/9, and with the sign of z -10/11
-    assert told[3] == "   smallest     Epsilon(0.1), x=[1], W=[[-1]], b=0 -> -1.11111111, expected -0.909090909"
+    assert told[3] == "   smallest     Epsilon(0.1), x=[1], W=[[-1]], b=0, R=[-1] -> -1.11111111, expected -0.909090909"
     assert told[4:6] == [f"   repeat       lrp-ref conform dialect:lxt --case {ID['minus']}",
                          f"   known        {ISSUE}"]
 
@@ -145,18 +182,21 @@ def test_conventions_are_marked_where_they_depart(capsys: pytest.CaptureFixture[
 def test_one_case_is_shown_in_full(capsys: pytest.CaptureFixture[str]) -> None:
     code, out, _ = conform(capsys, "dialect:lxt", "--case", ID["minus"])
     assert code == 1
-    assert out.startswith(f"{ID['minus']} (convention; Eq. 1)\nTold in the test.\n\n"
+    assert out.startswith("1 case failed, for 1 cause\n\n1. 1 case: epsilon has no sign\n")
+    shown = out[out.index(f"\n\n{ID['minus']}"):]
+    assert shown.startswith(f"\n\n{ID['minus']} (convention; Eq. 1)\n"
+                            "failed (epsilon_sign = none): at (0, 0): got 1.07142857, needed 0.9375, error over bound ")
+    assert shown.endswith("\nTold in the test.\n\n"
                           "layer linear: Linear, Epsilon(1/10)\n  weight = [[1], [2]]\n  bias = [-9/2]\n"
                           "x = [[1, 1]]\nR = [[-3/2]]\nexpected = [[15/16, 15/8]]\n"
                           "epsilon_sign = none: [[1.0714285714285714, 2.1428571428571428]]\n"
-                          "got = [[1.0714285714285714, 2.1428571428571428]]\n"
-                          "failed (epsilon_sign = none): at (0, 0): got 1.07142857, needed 0.9375, error over bound ")
-    assert "1 case failed, for 1 cause" in out
+                          "got = [[1.0714285714285714, 2.1428571428571428]]\n")
 
 
 def test_a_negative_case_is_shown_with_its_reason(capsys: pytest.CaptureFixture[str]) -> None:
     code, out, _ = conform(capsys, "small_suite:Right", "--case", ID["refused"])
-    assert code == 0 and "must be refused: alpha - beta = 0\npassed: refused: ValueError: AlphaBeta got" in out
+    assert code == 0 and out.splitlines()[1].startswith("passed: refused: ValueError: AlphaBeta got")
+    assert "must be refused: alpha - beta = 0\n" in out
 
 
 def test_what_an_adapter_prints_does_not_spoil_json(capsys: pytest.CaptureFixture[str]) -> None:
@@ -252,6 +292,14 @@ def test_every_question_has_a_title() -> None:
     assert set(TITLES) == {question.name for question in fields(Conventions)}
 
 
+@pytest.mark.parametrize("name", ["conform", "compare", "vectors", "selfcheck", "explain", "models"])
+def test_help_speaks_of_the_bundled_models_only_where_models_are_asked(
+        name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main([name, "--help"])
+    assert ("bundled models, a CNN and" in " ".join(capsys.readouterr().out.split())) == (name in ("explain", "models"))
+
+
 # ---- Expectations and the page ----
 
 
@@ -275,6 +323,31 @@ def test_a_stale_line_ends_with_1(capsys: pytest.CaptureFixture[str], expected: 
     assert code == 1 and len(json.loads(out)["unexpected"]) == 2
 
 
+def test_expectations_are_written_and_hold_from_then_on(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    path = tmp_path / "expected.txt"
+    code, out, _ = conform(capsys, "small_suite:Partial", "--write-expect", str(path))
+    assert code == 1 and out.endswith(f"\n\n2 expectations written to {path}\n")
+    assert path.read_text(encoding="utf-8") == (
+        "# partial 1.2 on 13 cases of the vectors 1.0 (0123456789ab)\n"
+        f"{ID['split']} unsupported https://example.org/partial/3\n{ID['even']} failed\n")
+    assert conform(capsys, "small_suite:Partial", "--expect", str(path))[0] == 0
+
+
+def test_expectations_overwrite_nothing_and_are_refused_before_the_work(
+        capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def begun() -> None:
+        raise AssertionError("the vectors were read")
+
+    monkeypatch.setattr(command, "load", begun)
+    path = tmp_path / "expected.txt"
+    path.write_text("# by hand\n", encoding="utf-8")
+    code, _, err = conform(capsys, "small_suite:Partial", "--write-expect", str(path))
+    assert code == 2 and f"got --write-expect {path}, which is there already: give the name of a new file" in err
+    assert path.read_text(encoding="utf-8") == "# by hand\n" and list(tmp_path.iterdir()) == [path]
+    missing = str(tmp_path / "nowhere" / "expected.txt")
+    assert conform(capsys, "small_suite:Partial", "--write-expect", missing)[0] == 2
+
+
 def test_a_page_is_written_whatever_the_outcome(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     path = tmp_path / "report.html"
     code, out, _ = conform(capsys, "small_suite:Partial", "--report", str(path))
@@ -294,6 +367,20 @@ def test_implementations_are_compared_side_by_side(capsys: pytest.CaptureFixture
     assert re.search(r"^Flat       Conv2D +1 +0 1f +0 1- +1$", out, re.MULTILINE)
     assert re.search(r"^the sign of epsilon +that of z +that of z +\*epsilon has no sign$", out, re.MULTILINE)
     assert re.search(rf"^   1 case +partial failed, dialect:lxt unsupported\n +{ID['even']}$", out, re.MULTILINE)
+
+
+def test_layers_that_fare_alike_with_all_implementations_share_a_row_of_the_comparison() -> None:
+    def rows(*statuses: str) -> dict[str, Any]:
+        places = ("Flat", "Conv2D"), ("Flat", "LRN"), ("Flat", "ReLU"), ("ZBox", "LRN")
+        matrix = [{"rule": rule, "layer": layer, **dict.fromkeys(STATUSES, 0), status: 2, "count": 2}
+                  for (rule, layer), status in zip(places, statuses)]
+        return {"matrix": matrix, "counts": dict.fromkeys(STATUSES, 0), "vectors": {"count": 8}}
+
+    bad, good = "unsupported", "passed"
+    lines = report.side_by_side([rows(bad, good, bad, bad), rows(good, good, good, bad)], ["one", "two"])
+    assert [line.split() for line in lines[1:-2]] == [
+        ["Flat", "Conv2D,", "ReLU", "0", "4-", "4", "4"], ["LRN", "2", "2", "2"],
+        ["ZBox", "LRN", "0", "2-", "0", "2-", "2"]]
 
 
 def test_the_comparison_as_json_has_the_answers_that_differ(capsys: pytest.CaptureFixture[str]) -> None:

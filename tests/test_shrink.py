@@ -35,15 +35,15 @@ def smallest(name: str, layer: Layer, rule: Rule, x: Array,
 
 
 KNOWN: list[tuple[str, Layer, Rule, Array, str]] = [
-    ("captum", WIDE, ZPlus(), VECTORS, "ZPlus(), x=[-1], W=[[1]], b=0 -> -0.999999999, spec 0"),
-    ("captum", WIDE, AlphaBeta(1, 0), VECTORS, "AlphaBeta(1, 0), x=[-1], W=[[1]], b=0 -> -0.999999999, spec 0"),
+    ("captum", WIDE, ZPlus(), VECTORS, "ZPlus(), x=[-1], W=[[1]], b=0, R=[-1] -> -0.999999999, spec 0"),
+    ("captum", WIDE, AlphaBeta(1, 0), VECTORS, "AlphaBeta(1, 0), x=[-1], W=[[1]], b=0, R=[-1] -> -0.999999999, spec 0"),
     ("torchlrp", WIDE, Epsilon(0.25), VECTORS, "Epsilon(0.25), x=[1], W=[[1]], b=-1, R=[1] -> -4, spec 4"),
-    ("lxt", WIDE, Epsilon(0.25), VECTORS, "Epsilon(0.25), x=[1], W=[[-1]], b=0 -> -1.33333333, spec -0.8"),
-    ("zennit", WIDE, WSquare(), VECTORS, "WSquare(), x=[0], W=[[1]], b=1 -> 0.49999975, spec 1"),
-    ("zennit", MaxPool(2), Winner(), IMAGES, "Winner(), x=[[[1, 1]]], MaxPool, size=(1, 2), stride=(1, 2) -> "
-                                             "[[[1, 0]]], spec [[[0.5, 0.5]]]"),
-    ("toolbox", AvgPool(2), Epsilon(0.5), IMAGES, "Epsilon(0.5), x=[[[0, 1]]], AvgPool, size=(1, 2), stride=(1, 2) -> "
-                                                  "[[[0, 0.333333333]]], spec [[[0, 0.25]]]"),
+    ("lxt", WIDE, Epsilon(0.25), VECTORS, "Epsilon(0.25), x=[1], W=[[-1]], b=0, R=[-1] -> -1.33333333, spec -0.8"),
+    ("zennit", WIDE, WSquare(), VECTORS, "WSquare(), x=[0], W=[[1]], b=1, R=[1] -> 0.49999975, spec 1"),
+    ("zennit", MaxPool(2), Winner(), IMAGES, "Winner(), x=[[[1, 1]]], MaxPool, size=(1, 2), stride=(1, 2), "
+                                             "R=[[[1]]] -> [[[1, 0]]], spec [[[0.5, 0.5]]]"),
+    ("toolbox", AvgPool(2), Epsilon(0.5), IMAGES, "Epsilon(0.5), x=[[[0, 1]]], AvgPool, size=(1, 2), stride=(1, 2), "
+                                                  "R=[[[0.5]]] -> [[[0, 0.333333333]]], spec [[[0, 0.25]]]"),
 ]
 
 
@@ -70,7 +70,7 @@ def test_an_undeclared_stabiliser_is_a_counterexample_where_nothing_is_allowed_f
         return bool((abs(answer - right(network, rules, x, R)[0]) <= 1e-14 * abs(R).max()).all())
 
     found = smallest("captum", WIDE, ZPlus(), VECTORS, exactly)
-    assert str(found) == "ZPlus(), x=[1], W=[[1]], b=0 -> 0.999999999, spec 1"
+    assert str(found) == "ZPlus(), x=[1], W=[[1]], b=0, R=[1] -> 0.999999999, spec 1"
 
 
 def test_an_implementation_that_is_right_has_no_counterexample() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 from argparse import Namespace
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,9 +13,9 @@ from typing import Any, Protocol, runtime_checkable
 from lrp_ref.commands import Failed, Watch
 from lrp_ref.conformance import expectations, report
 from lrp_ref.conformance.adapter import Adapter
-from lrp_ref.conformance.run import Answers, run, selected
+from lrp_ref.conformance.run import Answers, Run, run, selected
 from lrp_ref.conformance.vectors import load
-from lrp_ref.files import writing
+from lrp_ref.files import writable, writing
 from lrp_ref.outputs import dumped, spare
 
 
@@ -23,6 +24,7 @@ def conform(options: Namespace, watch: Watch) -> str:
     if bool(options.adapter) == bool(options.exec):
         raise ValueError("lrp-ref conform needs the name of an adapter, or --exec COMMAND: see lrp-ref conform --help")
     writes(options.report)
+    new(options.write_expect)
     watch("reading the vectors")
     suite = load()
     asked = selected(suite, options.case, options.rule, options.layer, options.level)
@@ -30,10 +32,18 @@ def conform(options: Namespace, watch: Watch) -> str:
     one, words = adapter(options.adapter, options.exec)
     with ending(one):
         outcome = run(one, asked, watch, command=words)
+        if not (options.case or options.expect):
+            supporting(outcome)
         facts = report.facts(outcome, watch)
     text = report.text(facts)
     if options.case:
-        text = "\n\n".join([*map(report.case_text, outcome.outcomes), *report.causes(facts)])
+        text = "\n\n".join([*report.causes(facts), *map(report.case_text, outcome.outcomes)])
+    if options.write_expect:
+        lines = expectations.written(outcome.outcomes)
+        about = f"# {one.name} {one.version} {report.on(facts['vectors'])}\n"
+        with writing(options.write_expect) as temporary:
+            temporary.write_text(about + lines, encoding="utf-8")
+        text = f"{text}\n\n{report.counted(len(lines.splitlines()), 'expectation')} written to {options.write_expect}"
     if expected is None:
         return ended(options, facts, text, bool(outcome.failed))
     surprises = expectations.differences(outcome.outcomes, expected, suite)
@@ -49,6 +59,8 @@ def compare(options: Namespace, watch: Watch) -> str:
     named([one for one, _ in found])
     expected = [expectations.read(expected_file(options.expect, one)) for one, _ in found] if options.expect else []
     runs = [run(one, suite, watch, answers, words) for one, words in found]
+    for done in runs if not options.expect else ():
+        supporting(done)
     facts = report.comparison(runs, [report.facts(one, watch) for one in runs])
     text = report.comparison_text(facts)
     if not options.expect:
@@ -95,6 +107,14 @@ def named(adapters: Sequence[Adapter]) -> None:
         raise ValueError(f"got two adapters named {', '.join(twice)}: give each a name of its own")
 
 
+def supporting(done: Run) -> None:
+    """An error where it supports none of the cases: no failure, but nothing that is right either."""
+    if all(one.status == "unsupported" for one in done.outcomes):
+        (why, _), = Counter(one.reason for one in done.outcomes).most_common(1)
+        raise ValueError(f"no case passed or failed: {done.adapter.name} supports none of {len(done.outcomes)}; most "
+                         f"often because: {why}")
+
+
 def expected_file(folder: str, one: Adapter) -> Path:
     path = Path(folder) / f"{one.name}.txt"
     if not path.is_file():
@@ -108,6 +128,12 @@ def writes(path: str | None) -> None:
     spare("--report", path)
     if path and Path(path).suffix != ".html":
         raise ValueError(f"got --report {path}, needed a name that ends in .html")
+
+
+def new(path: str | None) -> None:
+    """An error unless expectations can be written there, if anywhere: a file that is there has comments by hand."""
+    if path and writable(path).exists():
+        raise ValueError(f"got --write-expect {path}, which is there already: give the name of a new file")
 
 
 def ended(options: Namespace, facts: dict[str, Any], text: str, failed: bool) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from textwrap import fill, wrap
 from typing import Any
@@ -22,6 +22,7 @@ from lrp_ref.conformance.vectors import Suite
 WIDTH = 120
 LAYERS = 44   # columns for the names of layers
 REASONS = 12   # that are printed
+UNDECIDED = "rounding may take a number as far as it is large"
 LISTED = 6   # cases of one cause that are named
 FORMATS = {2.0**-53: "float64", 2.0**-24: "float32"}
 
@@ -90,7 +91,7 @@ def text(facts: Facts) -> str:
     """Table, conventions, and each cause of failures with one case in full."""
     adapter, counts = facts["adapter"], facts["counts"]
     parts = [f"{named(adapter)}, {on(facts['vectors'])}", "\n".join(table(facts)), *conventions(facts),
-             *unsupported(facts), *causes(facts)]
+             *unsupported(facts), *undetermined(facts), *causes(facts)]
     total = ", ".join(f"{counts[status]} {status}" for status in STATUSES)
     return "\n\n".join([*parts, f"{total}, of {facts['vectors']['count']}, in {facts['seconds']:.0f} s"])
 
@@ -106,19 +107,26 @@ def on(vectors: Facts) -> str:
 def table(facts: Facts) -> list[str]:
     """Rule by layer: how many cases became what, of how many. Layers of which all became the same share a row."""
     head = ["rule", "layer", *STATUSES, "of"]
-    rows = []
-    for rule in dict.fromkeys(row["rule"] for row in facts["matrix"]):
-        here: dict[tuple[Any, ...], list[Facts]] = {}
-        for row in facts["matrix"]:
-            there = [status for status in STATUSES if row[status]]
-            if row["rule"] == rule:
-                here.setdefault(tuple(there) if len(there) == 1 else (*there, row["layer"]), []).append(row)
-        for group in here.values():
-            first, *more = wrap(", ".join(row["layer"] for row in group), LAYERS)
-            rows += [[rule if group is next(iter(here.values())) else "", first, *numbers(total(group))],
-                     *(["", line, *[""] * (len(STATUSES) + 1)] for line in more)]
+    rows = grouped([facts["matrix"]], lambda each: numbers(each[0]))
     rows.append(["all", "", *numbers({**facts["counts"], "count": facts["vectors"]["count"]})])
     return aligned([head, *rows], 2)
+
+
+def grouped(matrices: Sequence[Sequence[Facts]], cells: Callable[[list[Facts]], list[str]]) -> list[list[str]]:
+    """Rule, layers, and the cells of what each implementation counts; layers of one rule of which all became the same
+    with every implementation share a row."""
+    groups: dict[str, dict[tuple[Any, ...], list[tuple[Facts, ...]]]] = {}
+    for each in zip(*matrices):
+        became = [tuple(status for status in STATUSES if row[status]) for row in each]
+        own = "" if all(len(there) == 1 for there in became) else each[0]["layer"]
+        groups.setdefault(each[0]["rule"], {}).setdefault((*became, own), []).append(each)
+    rows = []
+    for rule, here in groups.items():
+        for n, group in enumerate(here.values()):
+            first, *more = wrap(", ".join(each[0]["layer"] for each in group), LAYERS)
+            counts = cells([total(one) for one in zip(*group)])
+            rows += [["" if n else rule, first, *counts], *(["", line, *[""] * len(counts)] for line in more)]
+    return rows
 
 
 def total(rows: Sequence[Facts]) -> Facts:
@@ -168,6 +176,17 @@ def unsupported(facts: Facts) -> Iterator[str]:
         lines = [f"{count:4}  {reason}{f' ({url})' if url else ''}" for (reason, url), count in rows[:REASONS]]
         more = [f"      and {len(rows) - REASONS} reasons more"] if len(rows) > REASONS else []
         yield "\n".join(["unsupported, and why", *lines, *more])
+
+
+def undetermined(facts: Facts) -> Iterator[str]:
+    """The cases of which nothing is known, by reason."""
+    reasons: dict[str, list[str]] = {}
+    for one in facts["outcomes"]:
+        if one["status"] == "undetermined":
+            reasons.setdefault(one["reason"] or UNDECIDED, []).append(one["id"])
+    if reasons:
+        rows = [filled(f"{len(ids):4}  ", f"{reason}: {', '.join(ids)}") for reason, ids in reasons.items()]
+        yield "\n".join(["undetermined, and why", *rows])
 
 
 def causes(facts: Facts) -> Iterator[str]:
@@ -230,9 +249,13 @@ def shown(value: float | str) -> str:
 
 def indented(lines: Iterator[tuple[str, str]]) -> Iterator[str]:
     for what, line in lines:
-        indent = f"   {what:<12} "
-        yield fill(line, WIDTH, initial_indent=indent, subsequent_indent=" " * len(indent), break_long_words=False,
-                   break_on_hyphens=False)
+        yield filled(f"   {what:<12} ", line)
+
+
+def filled(indent: str, line: str) -> str:
+    """Lines of which the first begins with `indent`; ids and commands are left whole."""
+    return fill(line, WIDTH, initial_indent=indent, subsequent_indent=" " * len(indent), break_long_words=False,
+                break_on_hyphens=False)
 
 
 def comparison_text(facts: Facts) -> str:
@@ -264,8 +287,7 @@ def disagreements(differ: Sequence[Facts]) -> Iterator[tuple[str, str]]:
 def side_by_side(each: Sequence[Facts], names: Sequence[str]) -> list[str]:
     """Right of all, and of those how many were unsupported or undetermined."""
     head = ["rule", "layer", *names, "of"]
-    rows = [[row[0]["rule"], row[0]["layer"], *map(cell, row), str(row[0]["count"])]
-            for row in zip(*(one["matrix"] for one in each))]
+    rows = grouped([one["matrix"] for one in each], lambda counts: [*map(cell, counts), str(counts[0]["count"])])
     totals = [cell({**one["counts"], "count": one["vectors"]["count"]}) for one in each]
     rows.append(["all", "", *totals, str(each[0]["vectors"]["count"])])
     return [*aligned([head, *rows], 2), "right, and what is not: f failed, ? undetermined, - unsupported"]
@@ -296,9 +318,11 @@ def asked(each: Sequence[Facts]) -> list[list[str]]:
 
 
 def case_text(outcome: Outcome) -> str:
-    """A case in full: network, rules, x, R, what was expected and what came back."""
+    """A case in full: what became of it, network, rules, x, R, what was expected and what came back."""
     case = outcome.case
-    lines = [f"{case.id} ({case.level}; {case.section})", fill(case.comment, WIDTH), ""]
+    named = "" if outcome.convention is None else f" ({' = '.join(map(str, outcome.convention))})"
+    lines = [f"{case.id} ({case.level}; {case.section})",
+             f"{outcome.status}{named}{': ' if outcome.reason else ''}{outcome.reason}", fill(case.comment, WIDTH), ""]
     for name, layer in case.network:
         lines.append(f"layer {name}: {type(layer).__name__}, {in_words(case.rules[name])}")
         lines += [f"  {parameter} = {value_text(value)}" for parameter, value in parameters(layer).items()
@@ -311,8 +335,6 @@ def case_text(outcome: Outcome) -> str:
     lines += [f"{row.convention} = {row.value}: {array_text(row.relevance)}" for row in case.either]
     if outcome.answer is not None:
         lines.append(f"got = {array_text(outcome.answer)}")
-    named = "" if outcome.convention is None else f" ({' = '.join(map(str, outcome.convention))})"
-    lines.append(f"{outcome.status}{named}{': ' if outcome.reason else ''}{outcome.reason}")
     return "\n".join(lines)
 
 

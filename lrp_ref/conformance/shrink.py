@@ -42,14 +42,13 @@ class Question:
 
     @property
     def text(self) -> str:
-        """Rule, x, weights; R where it is not the output."""
+        """Rule, x, weights, R."""
         parts = [f"x={nested(self.x)}"]
         for name, layer in self.network:
             parts += [plain(self.rules[name]), described(layer)]
         if len(self.network) == 1:   # rule, x, weights
             parts[:2] = parts[1::-1]
-        if not np.array_equal(self.network(self.x), self.R):
-            parts.append(f"R={nested(self.R)}")
+        parts.append(f"R={nested(self.R)}")
         return ", ".join(filter(None, parts))
 
 
