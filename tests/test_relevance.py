@@ -143,7 +143,7 @@ def test_a_score_of_zero_starts_with_nothing() -> None:
     ("cat", "got a target of shape () and type <U3, needed a class index, 3 indices, or an array of shape (3, 4)"),
     (np.ones((4, 3)), "got a target of shape (4, 3) and type float64, needed a class index, 3 indices, or an array of "
                       "shape (3, 4)"),
-], ids=str)
+])
 def test_a_target_that_is_none_is_refused(target: Any, got: str) -> None:
     with refused(got):
         explain(NETWORK, X, target=target)
