@@ -154,6 +154,13 @@ def test_a_small_chunk_makes_pieces_of_one_row_of_one_image(monkeypatch: pytest.
     assert len(list(layer.linearize(x)[1].pieces(x.shape))) == 2 * 2
 
 
+def test_padding_at_the_sides_leaves_rows_to_go_one_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    layer, x = Conv2D(mixed((2, 1, 2, 5), 1), pad=(0, 2)), mixed((1, 1, 4, 3), 2)   # more of it than the window is high
+    monkeypatch.setattr(conv, "CHUNK", 1)
+    monkeypatch.setattr(conv, "PACKED", 0)
+    assert len(list(layer.linearize(x)[1].pieces(x.shape))) == 3
+
+
 def test_pieces_have_at_least_so_many_numbers_as_make_the_weights_small_beside_them(
         monkeypatch: pytest.MonkeyPatch) -> None:
     layer, x = Conv2D(mixed((2, 1, 2, 2), 1)), mixed((2, 1, 4, 3), 2)

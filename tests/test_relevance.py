@@ -29,6 +29,7 @@ from lrp_ref import (
     explain,
     paper_cnn,
 )
+from lrp_ref.layers.linear import Dense
 
 NETWORK = Network([
     ("conv1", Conv2D(mixed((2, 1, 2, 3), 1), mixed((2,), 2), pad=(0, 1))), ("relu1", ReLU()),
@@ -143,7 +144,7 @@ def test_a_score_of_zero_starts_with_nothing() -> None:
     ("cat", "got a target of shape () and type <U3, needed a class index, 3 indices, or an array of shape (3, 4)"),
     (np.ones((4, 3)), "got a target of shape (4, 3) and type float64, needed a class index, 3 indices, or an array of "
                       "shape (3, 4)"),
-], ids=str)
+])
 def test_a_target_that_is_none_is_refused(target: Any, got: str) -> None:
     with refused(got):
         explain(NETWORK, X, target=target)
@@ -238,6 +239,48 @@ def test_large_batches_in_parts_are_the_same_as_whole(batch: int, monkeypatch: p
             assert got.shape == wanted.shape and (got == wanted).all()
 
 
+@pytest.mark.parametrize(("lean", "batch", "sizes"), [(True, 1, [3]), (False, 1, [1, 1, 1]), (False, 16, [2, 1]),
+                                                       (False, 24, [3])])
+def test_a_map_that_is_not_lean_is_made_for_some_samples_at_a_time(lean: bool, batch: int, sizes: list[int],
+                                                                   monkeypatch: pytest.MonkeyPatch) -> None:
+    made = []
+
+    class Watched(SumPool):
+        def linearize(self, x: Any) -> Any:
+            made.append(len(x))
+            return super().linearize(x)
+
+    layer, x = Watched((1, 2)), mixed((3, 1, 2, 4), 2)     # eight numbers a sample, and four above
+    R = layer(x)
+    monkeypatch.setattr(Watched, "lean", lean)
+    monkeypatch.setattr(lrp_ref.relevance, "BATCH", batch)
+    made.clear()
+    lrp_ref.relevance.hand_down(Epsilon(0), layer, x, R)
+    assert made == sizes
+
+
+class Hebbian(Epsilon):
+    """R_i = a_i^2 / (sum_i a_i^2) R: the weights are the input."""
+
+    def seen(self, m: Any, a: Any) -> Any:
+        return Dense(np.transpose(a), 0 * m.bias)
+
+
+def test_the_map_that_a_rule_sees_may_depend_on_the_input() -> None:
+    network = Network([("fc", Linear(fractions(["5", "7"]), fractions("2")))])
+    e = explain(network, fractions(["3 -1"]), {"fc": Hebbian()}, fractions(["20"]))
+    assert e.relevance.tolist() == [[18, 2]]
+
+
+def test_without_the_layers_output_what_is_handed_down_is_the_same() -> None:
+    layer, x = Linear(mixed((4, 3), 1), mixed((3,), 2)), mixed((2, 4), 5)
+    z, R = layer(x), mixed((2, 3), 7)
+    (below, account), (wanted, expected) = (lrp_ref.relevance.hand_down(Epsilon(F(1, 4)), layer, x, R, *known)
+                                            for known in ((), (z,)))
+    assert below.tolist() == wanted.tolist()
+    assert [column.tolist() for column in account.parts()] == [column.tolist() for column in expected.parts()]
+
+
 # ---- Numbers large and small ----
 
 
@@ -295,6 +338,21 @@ def test_no_warning_is_left_to_numpy_on_the_way_down(recwarn: pytest.WarningsRec
     explain(network, np.array([[1.0, 1]]), target=np.array([[1.0, 0]]))
     with refused("…overflows…"):
         explain(network, np.array([[0.0, 1]]), target=np.array([[0.0, 1]]))
+    assert not recwarn.list
+
+
+class Cancelling(Epsilon):
+    """A guard that takes every denominator to 0."""
+
+    def guard(self, z: Any) -> Any:
+        return -z
+
+
+def test_a_guard_that_leaves_a_denominator_of_zero_is_reported_by_name_and_not_by_numpy(
+        recwarn: pytest.WarningsRecorder) -> None:
+    network = Network([("fc", Linear(np.array([[2.0], [3.0]])))])
+    with refused("layer fc: relevance overflows at output unit (0, 0)…"):
+        explain(network, np.array([[1.0, 4.0]]), {"fc": Cancelling()}, np.array([[5.0]]))
     assert not recwarn.list
 
 
