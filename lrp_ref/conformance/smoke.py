@@ -16,7 +16,7 @@ import numpy as np
 from lrp_ref.arrays import Array
 from lrp_ref.conformance.adapter import Adapter, Unsupported
 from lrp_ref.conformance.dialects import Conventions
-from lrp_ref.conformance.outcome import NUMBERS, ask, one_line
+from lrp_ref.conformance.outcome import NUMBERS, ask, happened
 from lrp_ref.layers import Linear
 from lrp_ref.network import Network, did_you_mean
 from lrp_ref.rules import AlphaBeta, Epsilon, Gamma, Rule, WSquare, ZPlus
@@ -104,7 +104,7 @@ def call(adapter: Adapter, weight: Array, R: Array, rule: Rule) -> Array:
     except Unsupported:
         raise
     except Exception as error:
-        raise Broken(f"{adapter.name}: raised {one_line(error)}, for {rule} on a Linear layer with weight "
+        raise Broken(f"{adapter.name}: {happened(error)}, for {rule} on a Linear layer with weight "
                      f"{weight.shape}, x {x.shape} and R {R.shape} of {R.dtype}") from error
     changed = [what for what, now, was in (("the weights", network["fc"].arrays()["weight"], weight),
                                            ("x", x, np.ones_like(x)), ("R", given[1], R))
