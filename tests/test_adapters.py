@@ -140,6 +140,12 @@ def test_a_library_that_is_not_installed_is_named_with_the_command_that_installs
         find("captum")
 
 
+def test_the_page_lists_exactly_what_must_be_refused() -> None:
+    page = (Path(__file__).parents[1] / "docs" / "adapters.md").read_text(encoding="utf-8")
+    listed = re.findall(r"`(refused-[a-z0-9-]+)`", page)
+    assert sorted(listed) == sorted(case.id.rpartition("-")[0] for case in load().cases if case.level == "negative")
+
+
 # ---- lrp_toolbox ----
 
 RNG = np.random.default_rng(0)
