@@ -22,12 +22,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "lrp_vector: a case of lrp_ref's conformance suite")
     name, file = config.getoption("--lrp-adapter"), config.getoption("--lrp-expect")
     if name is None:
         if file is not None:
             raise pytest.UsageError("--lrp-expect is for the vectors, needed --lrp-adapter too")
         return
-    config.addinivalue_line("markers", "lrp_vector: a case of lrp_ref's conformance suite")
     try:
         config.stash[PLAN] = Plan(name, file)
     except (ValueError, OSError) as error:

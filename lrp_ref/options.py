@@ -15,8 +15,8 @@ pixels, layer by layer, and account for every bit of it."""
 KNOWS = """The bundled models, a CNN and a Fisher-vector pipeline, know six textures (brick, grass, gravel, cat, text,
 stars), seen in grey at 128 x 128. They show how LRP works and have nothing to say about other photographs: for your
 own, bring your own model (--model FILE; see lrp_ref.save_model, lrp_ref.convert.from_torch and from_sklearn)."""
-ADAPTERS = """zennit, captum, toolbox:FOLDER, package.module:Name, lrp_ref, or dialect:NAME (lrp_ref and dialects also
-with :float32 at the end)"""
+ADAPTERS = """zennit, captum, toolbox:FOLDER, package.module:Name, exec:COMMAND, lrp_ref, or dialect:NAME (lrp_ref and
+dialects also with :float32 at the end)"""
 
 
 class Parser(argparse.ArgumentParser):

@@ -35,6 +35,7 @@ from lrp_ref.conformance.adapter import Unsupported
 from lrp_ref.conformance.adapters import find
 from lrp_ref.conformance.case import RULES
 from lrp_ref.conformance.dialects import DIALECTS
+from lrp_ref.conformance.lines import Lines
 from lrp_ref.conformance.smoke import smoke
 from lrp_ref.conformance.vectors import load
 from lrp_ref.layers import LAYERS, SpreadLinear
@@ -49,22 +50,27 @@ class Mine:
 class Needy(Mine):
     def __init__(self, path): pass
 
+class Stubborn(Mine):
+    def __init__(self): raise KeyError("weights")
+
 class Half:
     name, relevance = "half", None
 
 made = Mine()
 """
+MODULES = {"mine": ADAPTER, "needs": "import no_such_thing\n", "raises": "\n\nraise ValueError('as\\nimported')\n",
+           "syntax": "x = 1\ny = = 2\n", "leaves": "import sys\nsys.exit(3)\n", "lacks": "from math import tau2\n"}
 
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """The current folder, with modules of one's own; nothing of it is known afterwards."""
-    for name, text in (("mine", ADAPTER), ("needs", "import no_such_thing\n")):
+    for name, text in MODULES.items():
         (tmp_path / f"{name}.py").write_text(text, encoding="utf-8")
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "path", [*sys.path])
     yield
-    for name in ("mine", "needs"):
+    for name in MODULES:
         sys.modules.pop(name, None)
 
 
@@ -80,14 +86,39 @@ def test_this_package_and_the_dialects_are_found() -> None:
     assert find("lrp_ref").name == "lrp_ref" and find("dialect:captum").version == DIALECTS["captum"].version
 
 
+def test_a_program_that_reads_and_writes_lines_is_found_by_its_command() -> None:
+    harness = Path(__file__).parents[1] / "docs" / "harness.py"
+    adapter = find(f"exec:{sys.executable} {harness}")
+    assert isinstance(adapter, Lines)
+    with adapter:
+        smoke(adapter)
+
+
 @pytest.mark.parametrize(("text", "wanted"), [
     ("zenit", "got the adapter 'zenit', which is not known: did you mean 'zennit'? needed zennit, "
-              "captum, toolbox:PATH, lrp_ref, dialect:NAME, or module:Name of your own"),
+              "captum, toolbox:PATH, lrp_ref, dialect:NAME, exec:COMMAND, or module:Name of your own"),
     ("mine:", "got the adapter 'mine:', which is not known: "),
     ("toolbox", "toolbox:PATH"),
     ("yours:Mine", "got the adapter yours:Mine, but No module named 'yours': needed a module of"),
-    ("mine:Main", "got the adapter mine:Main, but mine has no Main: did you mean 'Mine'? it has Mine, Needy,"),
+    ("mine:Main", "got the adapter mine:Main, but mine has no Main: did you mean 'Mine'? it has Mine, Needy, "),
     ("needs:Mine", "got the adapter needs:Mine, but No module named 'no_such_thing': mend or install that"),
+    ("./mine.py:Mine", "got the adapter ./mine.py:Mine, whose first half is a path, needed a module's name as import "
+                       "takes it: did you mean mine:Mine?"),
+    ("mine.py:Mine", "did you mean mine:Mine?"),
+    ("sub/mine:Mine", "did you mean sub.mine:Mine?"),
+    (".mine:Mine", "did you mean mine:Mine?"),
+    ("../mine.py:Mine", "did you mean mine:Mine, in its folder?"),
+    ("/there/mine.py:Mine", "did you mean mine:Mine, in its folder?"),
+    ("raises:Mine", "got the adapter raises:Mine, but raises cannot be imported: ValueError: as imported (HERE"
+                    "raises.py, line 3): mend it"),
+    ("leaves:Mine", "but leaves cannot be imported: SystemExit: 3 (HEREleaves.py, line 2): mend it"),
+    ("lacks:Mine", "but lacks cannot be imported: ImportError: cannot import name 'tau2' from 'math'"),
+    ("syntax:Mine", "but syntax cannot be imported: SyntaxError: invalid syntax (HEREsyntax.py, line 2): mend "
+                    "it"),
+    ("exec:", "got the adapter 'exec:', which is not known: "),
+    ("exec:no_such_program -x", "'no_such_program -x' does not start: "),
+    ("mine:Stubborn", "got the adapter mine:Stubborn, which as it was made raised KeyError: 'weights' (HEREmine.py, "
+                      "line 11): mend it"),
     ("mine:Needy", "a class that is not made without arguments (Needy.__init__() missing 1 required"),
     ("mine:Half", "got the adapter mine:Half, which has no version, unit_roundoff, conventions, needed an object with "
                   "name, version, unit_roundoff, conventions, relevance"),
@@ -97,7 +128,7 @@ def test_this_package_and_the_dialects_are_found() -> None:
 def test_what_is_not_found_is_said_in_one_line_with_what_to_do(folder: None, text: str, wanted: str) -> None:
     with pytest.raises(ValueError) as caught:
         find(text)
-    assert wanted in str(caught.value) and "\n" not in str(caught.value)
+    assert wanted.replace("HERE", f"{Path.cwd()}/") in str(caught.value) and "\n" not in str(caught.value)
 
 
 def test_a_library_that_is_not_installed_is_named_with_the_command_that_installs_it(
@@ -107,6 +138,12 @@ def test_a_library_that_is_not_installed_is_named_with_the_command_that_installs
     monkeypatch.setitem(sys.modules, "torch", None)
     with pytest.raises(ValueError, match=r"^got the adapter captum, but .*torch.*: pip install torch captum$"):
         find("captum")
+
+
+def test_the_page_lists_exactly_what_must_be_refused() -> None:
+    page = (Path(__file__).parents[1] / "docs" / "adapters.md").read_text(encoding="utf-8")
+    listed = re.findall(r"`(refused-[a-z0-9-]+)`", page)
+    assert sorted(listed) == sorted(case.id.rpartition("-")[0] for case in load().cases if case.level == "negative")
 
 
 # ---- lrp_toolbox ----

@@ -113,11 +113,13 @@ def test_a_run_of_too_few_cases_ends_with_2(capsys: pytest.CaptureFixture[str],
 
 @pytest.mark.parametrize(("arguments", "message"), [
     ([], "lrp-ref conform needs the name of an adapter, or --exec COMMAND"),
-    (["small_suite:Right", "--exec", "julia harness.jl"], "lrp-ref conform needs the name of an adapter, or --exec"),
+    (["small_suite:Right", "--exec", "julia harness.jl"], "got the adapter small_suite:Right and --exec julia "
+                                                          "harness.jl, needed one of them, not both"),
     (["small_suite:Right", "--report", "page.txt"], "got --report page.txt, needed a name that ends in .html"),
     (["small_suite:Right", "--report", "nowhere/page.html"], "cannot write nowhere/page.html: folder "),
     (["small_suite:Right", "--rule", "Epsilom"], "got --rule Epsilom, which no case of the vectors has: did you mean"),
-    (["small_suite:Right", "--expect", "nowhere.txt"], "[Errno 2] No such file or directory: 'nowhere.txt'"),
+    (["small_suite:Right", "--expect", "nowhere.txt"], "got the expectations file nowhere.txt, but there is no such "
+                                                        "file: needed"),
     (["small_suite:Wright"], "got the adapter small_suite:Wright, but small_suite has no Wright: did you mean "),
 ])
 def test_what_is_wrong_is_said_in_one_line(arguments: list[str], message: str,

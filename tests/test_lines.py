@@ -15,7 +15,9 @@ from lrp_ref import Conv2D, Epsilon, Linear, MaxPool, Network, ReLU, SumPool, WS
 from lrp_ref.arrays import convert_numbers
 from lrp_ref.conformance.adapter import Unsupported
 from lrp_ref.conformance.lines import Lines
-from lrp_ref.conformance.run import run
+from lrp_ref.conformance.outcome import outcome
+from lrp_ref.conformance.run import Answers, run
+from lrp_ref.conformance.smoke import Broken, smoke
 from lrp_ref.conformance.task_json import number, numbers, written
 from lrp_ref.conformance.vectors import load
 
@@ -128,6 +130,24 @@ def test_a_process_that_goes_astray_is_an_error_that_says_what_was_got(how: str)
 def test_silence_is_an_error_after_a_time() -> None:
     """A second and not less, in which the process must have started."""
     assert complaint(program("time.sleep(60)"), timeout=1) == "IT: the process said nothing for 1 seconds"
+
+
+@pytest.mark.parametrize(("line", "wanted"), [
+    ("sys.exit(9)", "IT: the process ended with exit code 9"),
+    ("say({'seq': message['seq'], 'errored': {'message': 'singular matrix'}})", "singular matrix"),
+])
+def test_what_became_of_a_process_is_told_without_an_exception_of_pythons(line: str, wanted: str) -> None:
+    command = program(line)
+    cases = {case.level: case for case in load().cases}
+    with Lines(command) as adapter:
+        want = Answers().of(adapter)
+        failed, refused = (outcome(adapter, cases[level], want) for level in ("required", "negative"))
+        with pytest.raises(Broken) as broken:
+            smoke(adapter)
+    said = " ".join(command.split())
+    assert (failed.status, failed.reason.replace(said, "IT")) == ("failed", wanted)
+    assert (refused.status, refused.reason.replace(said, "IT")) == ("passed", f"refused: {wanted}")
+    assert f"it: {wanted}, for Epsilon" in str(broken.value).replace(command, "IT")
 
 
 def test_a_process_that_went_astray_is_started_anew_for_the_next_run() -> None:

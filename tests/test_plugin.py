@@ -100,6 +100,10 @@ def test_a_mark_chooses_the_vectors_alone(run, pytester: pytest.Pytester) -> Non
     assert result.parseoutcomes()["deselected"] == 1
 
 
+def test_the_mark_is_listed_without_the_option_too(run) -> None:
+    assert "@pytest.mark.lrp_vector: a case of lrp_ref's conformance suite" in run("--markers", k="").outlines
+
+
 def test_several_processes_share_the_vectors(run) -> None:
     result = run("--lrp-adapter", "mine:Mine", "-n", "2")
     assert outcomes(result) == {"passed": 1, "failed": 1, "skipped": 1}
@@ -137,7 +141,8 @@ def test_what_is_not_as_expected_fails(run, pytester: pytest.Pytester, line: str
 
 @pytest.mark.parametrize(("arguments", "wanted"), [
     (("--lrp-adapter", "nobody:Mine"), "got the adapter nobody:Mine, but No module named 'nobody'"),
-    (("--lrp-adapter", "mine:Mine", "--lrp-expect", "none.txt"), "none.txt"),
+    (("--lrp-adapter", "mine:Mine", "--lrp-expect", "none.txt"), "got the expectations file none.txt, but there is "
+                                                              "no such file: needed a text file"),
     (("--lrp-expect", "none.txt"), "--lrp-expect is for the vectors, needed --lrp-adapter too"),
     (("--lrp-adapter", "mine:explain"), "which has no name, version, unit_roundoff, conventions, relevance"),
     (("--lrp-adapter", "mine:Nothing"), "all relevance is 0"),

@@ -86,7 +86,8 @@ def test_without_a_choice_the_suite_is_the_whole_one() -> None:
 
 @pytest.mark.parametrize(("asked", "message"), [
     ({"ids": ["plain"]}, f"got --case plain, which no case of the vectors has: did you mean '{ID['plain']}'?"),
-    ({"rule": "Gama"}, "got --rule Gama, which no case of the vectors has: did you mean 'AlphaBeta'? they are "),
+    ({"rule": "Gama"}, "got --rule Gama, which no case of the vectors has: they are "),
+    ({"ids": ["nosuch"]}, "got --case nosuch, which no case of the vectors has"),
     ({"layer": "Conv2d"}, "got --layer Conv2d, which no case of the vectors has: did you mean 'Conv2D'? they are "),
     ({"level": "hard"}, "got --level hard, which no case of the vectors has: "),
     ({"rule": "Flat", "layer": "Linear"}, "no case has the rule Flat, the layer Linear and the level (any) together"),
@@ -94,7 +95,7 @@ def test_without_a_choice_the_suite_is_the_whole_one() -> None:
 def test_a_name_that_no_case_has_is_refused(asked: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError) as error:
         selected(SUITE, **asked)
-    assert str(error.value).startswith(message)
+    assert str(error.value).startswith(message) and ("did you mean" in message or "?" not in str(error.value))
 
 
 # ---- Expectations ----
@@ -137,6 +138,20 @@ def test_a_line_without_a_case_is_stale(partial: Run, tmp_path: Path) -> None:
     expected = written(tmp_path, f"{ID['split']} unsupported", f"{ID['even']} failed", f"{ID['dead'][:-1]} failed")
     assert differences(partial, expected) == [
         f"{ID['dead'][:-1]}: no case has this id (line 3): did you mean '{ID['dead']}'? delete the line"]
+
+
+def test_a_line_of_no_such_name_gets_no_suggestion(partial: Run, tmp_path: Path) -> None:
+    expected = written(tmp_path, f"{ID['split']} unsupported", f"{ID['even']} failed", "nosuchdea failed")
+    assert differences(partial, expected) == ["nosuchdea: no case has this id (line 3): delete the line"]
+
+
+def test_a_file_that_cannot_be_read_is_an_error_that_says_what_to_do(tmp_path: Path) -> None:
+    (tmp_path / "latin").write_bytes(b"\xe9\xff")
+    for name, why in (("none.txt", "there is no such file"), ("", "it is a folder"), ("latin", "it is no UTF-8 text")):
+        with pytest.raises(ValueError) as error:
+            expectations.read(tmp_path / name)
+        assert str(error.value) == (f"got the expectations file {tmp_path / name}, but {why}: needed a text file, one "
+                                    "with no lines if every case is expected to pass")
 
 
 def test_lines_of_cases_that_are_not_asked_for_are_left_alone(tmp_path: Path) -> None:

@@ -18,6 +18,10 @@ class Unsupported(Exception):
         self.reason, self.url = reason, url
 
 
+class Reported(Exception):
+    """An error that is a program's, not Python's: its message is all that there is to say."""
+
+
 class Adapter(Protocol):
     """An implementation, between its own interface and this project's.
 

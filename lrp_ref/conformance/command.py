@@ -21,7 +21,9 @@ from lrp_ref.outputs import dumped, spare
 
 def conform(options: Namespace, watch: Watch) -> str:
     """One implementation."""
-    if bool(options.adapter) == bool(options.exec):
+    if options.adapter and options.exec:
+        raise ValueError(f"got the adapter {options.adapter} and --exec {options.exec}, needed one of them, not both")
+    if not (options.adapter or options.exec):
         raise ValueError("lrp-ref conform needs the name of an adapter, or --exec COMMAND: see lrp-ref conform --help")
     writes(options.report)
     new(options.write_expect)

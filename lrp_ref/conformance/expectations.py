@@ -29,9 +29,9 @@ class Line:
 
 
 def read(path: str | PathLike[str]) -> dict[str, Line]:
-    """{case: line}; an error where a line is none."""
+    """{case: line}; an error where a line is none, or where there are none to read."""
     found: dict[str, Line] = {}
-    for number, text in enumerate(Path(path).read_text(encoding="utf-8").splitlines(), 1):
+    for number, text in enumerate(content(path).splitlines(), 1):
         words = text.split()
         if not words or words[0].startswith("#"):
             continue
@@ -42,6 +42,21 @@ def read(path: str | PathLike[str]) -> dict[str, Line]:
             raise ValueError(f"{path}, line {number}: {words[0]} is in line {found[words[0]].number} already")
         found[words[0]] = Line(words[1], words[2] if len(words) == 3 else "", number)
     return found
+
+
+def content(path: str | PathLike[str]) -> str:
+    try:
+        return Path(path).read_text(encoding="utf-8")
+    except FileNotFoundError:
+        why = "there is no such file"
+    except IsADirectoryError:
+        why = "it is a folder"
+    except UnicodeDecodeError:
+        why = "it is no UTF-8 text"
+    except OSError as error:
+        why = str(error.strerror)
+    raise ValueError(f"got the expectations file {path}, but {why}: needed a text file, one with no lines if every "
+                     "case is expected to pass")
 
 
 def differences(outcomes: Sequence[Outcome], expected: Mapping[str, Line], suite: Suite) -> list[str]:

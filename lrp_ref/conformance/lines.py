@@ -25,13 +25,21 @@ from typing import IO, Any, Self
 import numpy as np
 
 from lrp_ref.arrays import Array
-from lrp_ref.conformance.adapter import Unsupported
+from lrp_ref.conformance.adapter import Reported, Unsupported
 from lrp_ref.conformance.task_json import number, numbers, shortened, written
 from lrp_ref.conformance.vectors import SPEC
 from lrp_ref.network import Network
 from lrp_ref.rules import Rule
 
 START = {"cmd": "start", "protocol": 1, "spec": SPEC}
+
+
+class Astray(Reported, ValueError):
+    """A process that does not keep to the protocol."""
+
+
+class Errored(Reported, RuntimeError):
+    """What a process says of a case that it could not compute."""
 
 
 class Lines:
@@ -68,7 +76,7 @@ class Lines:
             case {"seq": self.seq, "skipped": {"reason": str(reason), **rest}}:
                 raise Unsupported(reason, str(rest.get("url", "")))
             case {"seq": self.seq, "errored": {"message": message}}:
-                raise RuntimeError(str(message))
+                raise Errored(str(message))
         raise self.astray(f"answered {shortened(answer)} to run {self.seq}, needed {{\"seq\": {self.seq}}} with "
                           "result, skipped {reason, url} or errored {message}")
 
@@ -101,11 +109,11 @@ class Lines:
                               "to stderr, and flush")
         return answer
 
-    def astray(self, what: str) -> ValueError:
+    def astray(self, what: str) -> Astray:
         """An error with the last that it said on stderr; the process is ended."""
         said = self.process.complaint() if self.process else ""
         self.end()
-        return ValueError(f"{self.command}: the process {what}" + (f"; its stderr ends: {said}" if said else ""))
+        return Astray(f"{self.command}: the process {what}" + (f"; its stderr ends: {said}" if said else ""))
 
     def end(self) -> None:
         if self.process is not None:
@@ -136,7 +144,7 @@ class Process:
             words = shlex.split(command)
             self.popen = Popen(words, stdin=PIPE, stdout=PIPE, stderr=self.stderr, encoding="utf-8", errors="replace")
         except (OSError, ValueError, IndexError) as error:
-            raise ValueError(f"{command!r} does not start: {error}: give a program and its arguments") from None
+            raise Astray(f"{command!r} does not start: {error}: give a program and its arguments") from None
         assert self.popen.stdin and self.popen.stdout
         self.stdin = self.popen.stdin
         self.lines: Queue[str | None] = Queue()

@@ -14,7 +14,7 @@ import numpy as np
 
 from lrp_ref.arrays import Array
 from lrp_ref.checks.compared import Compared, distance
-from lrp_ref.conformance.adapter import Adapter, Unsupported
+from lrp_ref.conformance.adapter import Adapter, Reported, Unsupported
 from lrp_ref.conformance.case import Case, Either
 from lrp_ref.conformance.dialects import CANONICAL
 from lrp_ref.conformance.expected import Expected, unheld
@@ -99,9 +99,9 @@ def outcome(adapter: Adapter, case: Case, want: Want) -> Outcome:
         return ended("unsupported", error.reason, url=error.url)
     except Exception as error:
         if case.level == "negative":
-            return ended("passed", f"refused: {one_line(error)}")
+            return ended("passed", f"refused: {error if isinstance(error, Reported) else one_line(error)}")
         beyond = any(np.isinf(one.radius).any() for one in want(case))   # what the format holds: nothing is known
-        return ended("undetermined" if beyond else "failed", f"raised {one_line(error)}")
+        return ended("undetermined" if beyond else "failed", happened(error))
     if case.level == "negative":
         return ended("failed", f"{REFUSE}: {case.error}", answer=answer)
     if answer.shape != case.x.shape:
@@ -118,6 +118,11 @@ def outcome(adapter: Adapter, case: Case, want: Want) -> Outcome:
 def one_line(error: BaseException) -> str:
     text = " ".join(str(error).split())
     return f"{type(error).__name__}: {text}" if text else type(error).__name__
+
+
+def happened(error: BaseException) -> str:
+    """An exception of Python's by its type, a program's error in its own words."""
+    return str(error) if isinstance(error, Reported) else f"raised {one_line(error)}"
 
 
 def judged(answer: Array, want: Sequence[Expected], u: float) -> tuple[str, Compared, tuple[str, Any] | None]:

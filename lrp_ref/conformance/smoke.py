@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import fields
+from math import inf
 from typing import Any
 
 import numpy as np
@@ -16,7 +17,8 @@ import numpy as np
 from lrp_ref.arrays import Array
 from lrp_ref.conformance.adapter import Adapter, Unsupported
 from lrp_ref.conformance.dialects import Conventions
-from lrp_ref.conformance.outcome import NUMBERS, ask, one_line
+from lrp_ref.conformance.outcome import NUMBERS, ask, happened
+from lrp_ref.conformance.questions import NUMERIC, PHRASES
 from lrp_ref.layers import Linear
 from lrp_ref.network import Network, did_you_mean
 from lrp_ref.rules import AlphaBeta, Epsilon, Gamma, Rule, WSquare, ZPlus
@@ -79,10 +81,24 @@ def described(adapter: Any) -> None:
     if not isinstance(adapter.conventions, Mapping):
         raise Broken(f"{adapter.name}: got conventions {adapter.conventions!r}, needed {{question: answer}} or {{}}")
     questions = [question.name for question in fields(Conventions)]
-    for question in adapter.conventions:
+    for question, answer in adapter.conventions.items():
         if question not in questions:
             raise Broken(f"{adapter.name}: got the convention {question!r}, which is no question: "
                          f"{did_you_mean(question, questions)}they are {', '.join(questions)}")
+        if not answers(question, answer):
+            known = [repr(one) for one in PHRASES.get(question, ()) if question not in NUMERIC or one != 0]
+            known += ["any number from 0 on"] if question in NUMERIC else []
+            raise Broken(f"{adapter.name}: got the convention {question} = {answer!r}, which is no answer: needed "
+                         f"{', '.join(known)}, or None where it has none")
+
+
+def answers(question: str, answer: Any) -> bool:
+    """Whether it is one of the question's answers, or a number where any number is."""
+    if answer is None:
+        return True
+    if question in NUMERIC and isinstance(answer, (int, float)) and not isinstance(answer, bool):
+        return 0 <= answer < inf
+    return type(answer) in (str, int, float) and answer in PHRASES.get(question, ())
 
 
 def first_answer(adapter: Adapter, weight: Array, R: Array) -> tuple[Rule, Array] | None:
@@ -104,7 +120,7 @@ def call(adapter: Adapter, weight: Array, R: Array, rule: Rule) -> Array:
     except Unsupported:
         raise
     except Exception as error:
-        raise Broken(f"{adapter.name}: raised {one_line(error)}, for {rule} on a Linear layer with weight "
+        raise Broken(f"{adapter.name}: {happened(error)}, for {rule} on a Linear layer with weight "
                      f"{weight.shape}, x {x.shape} and R {R.shape} of {R.dtype}") from error
     changed = [what for what, now, was in (("the weights", network["fc"].arrays()["weight"], weight),
                                            ("x", x, np.ones_like(x)), ("R", given[1], R))

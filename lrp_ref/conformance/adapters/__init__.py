@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import importlib
 import sys
 from importlib import import_module
 from pathlib import Path
+from traceback import extract_tb
 from typing import Any
 
 from lrp_ref.conformance.adapter import Adapter
+from lrp_ref.conformance.outcome import one_line
 from lrp_ref.network import did_you_mean
 
 LIBRARIES = {"zennit": "Zennit", "captum": "Captum"}   # {module here and package there: class}
-FORMS = "zennit, captum, toolbox:PATH, lrp_ref, dialect:NAME, or module:Name of your own"
+FORMS = "zennit, captum, toolbox:PATH, lrp_ref, dialect:NAME, exec:COMMAND, or module:Name of your own"
 PARTS = ("name", "version", "unit_roundoff", "conventions", "relevance")
 
 
@@ -21,6 +24,7 @@ def find(text: str) -> Adapter:
     zennit, captum         as they are installed
     toolbox:PATH           lrp_toolbox's python folder
     lrp_ref, dialect:NAME  this package; what a library computes by its dialect (`conformance.dialects`)
+    exec:COMMAND           a program that reads and writes lines of JSON (`conformance.lines`)
     module:Name            a class, made without arguments, or an instance; of a module that is installed or in the
                            current folder
     """
@@ -31,6 +35,9 @@ def find(text: str) -> Adapter:
     if kind == "toolbox" and rest:
         from lrp_ref.conformance.adapters.toolbox import Toolbox
         return Toolbox(rest)
+    if kind == "exec" and rest:
+        from lrp_ref.conformance.lines import Lines
+        return Lines(rest)
     if (found := ours(text)) is not None:
         return found
     if not kind or not rest:
@@ -49,26 +56,45 @@ def library(name: str) -> Adapter:
 
 def own(module: str, name: str) -> Adapter:
     """What `module:name` is, made if it is a class."""
+    asked = f"got the adapter {module}:{name}"
+    if module.startswith(".") or "/" in module or "\\" in module or module.endswith(".py"):
+        path = Path(module.replace("\\", "/").removesuffix(".py"))
+        near = f"did you mean {'.'.join(path.parts).lstrip('.')}:{name}" if not {"/", ".."} & {*path.parts} else \
+            f"did you mean {path.name}:{name}, in its folder"
+        raise ValueError(f"{asked}, whose first half is a path, needed a module's name as import takes it: {near}?")
     if (here := str(Path.cwd())) not in sys.path:   # of a command, unlike of `python -m`
         sys.path.insert(0, here)
     try:
         found: Any = import_module(module)
-    except ImportError as error:
+    except ModuleNotFoundError as error:
         cure = f"needed a module of {here} or an installed one" if error.name == module else "mend or install that"
-        raise ValueError(f"got the adapter {module}:{name}, but {error}: {cure}") from None
+        raise ValueError(f"{asked}, but {error}: {cure}") from None
+    except (Exception, SystemExit) as error:
+        raise ValueError(f"{asked}, but {module} cannot be imported: {told(error)}: mend it") from None
     if not hasattr(found, name):
         public = [one for one in vars(found) if not one.startswith("_")]
-        raise ValueError(f"got the adapter {module}:{name}, but {module} has no {name}: {did_you_mean(name, public)}"
+        raise ValueError(f"{asked}, but {module} has no {name}: {did_you_mean(name, public)}"
                          f"it has {', '.join(public)}")
     found = getattr(found, name)
     if isinstance(found, type):
         try:
             found = found()
         except TypeError as error:
-            raise ValueError(f"got the adapter {module}:{name}, a class that is not made without arguments ({error}): "
+            raise ValueError(f"{asked}, a class that is not made without arguments ({error}): "
                              "name an instance instead") from None
+        except (Exception, SystemExit) as error:
+            raise ValueError(f"{asked}, which as it was made raised {told(error)}: mend it") from None
     missing = [part for part in PARTS if not hasattr(found, part)]
     if missing:
-        raise ValueError(f"got the adapter {module}:{name}, which has no {', '.join(missing)}, needed an object with "
+        raise ValueError(f"{asked}, which has no {', '.join(missing)}, needed an object with "
                          f"{', '.join(PARTS)}: see docs/adapters.md")
     return found
+
+
+def told(error: BaseException) -> str:
+    """What was raised, and where: the first line that was reached of a module, or where syntax is wrong."""
+    if isinstance(error, SyntaxError) and error.filename:
+        return f"{type(error).__name__}: {error.msg} ({error.filename}, line {error.lineno})"
+    first = next((frame for frame in extract_tb(error.__traceback__) if not frame.filename.startswith("<frozen ")
+                  and frame.filename not in (__file__, importlib.__file__)), None)
+    return f"{one_line(error)} ({first.filename}, line {first.lineno})" if first else one_line(error)
