@@ -10,6 +10,7 @@ from timing import CORES, alternate, clock, medians, now, python, write  # first
 
 # isort: split
 import numpy as np
+from sketch import sketch
 from vgg import vgg16
 
 from lrp_ref import AlphaBeta, Conv2D, Epsilon, Linear, assign, explain
@@ -120,17 +121,21 @@ def vgg_row(network, module, x, name, rounds):
     shapes, target = products(network, x, name, number), int(network(x)[0].argmax())
     seconds, results = alternate({"ours": lambda: clock(lambda: explain(network, x, rules, target).relevance),
                                   "zennit": lambda: zennit(module, x, name, target),
+                                  "sketch": lambda: clock(lambda: sketch(network, x, name)),
                                   "bare": lambda: bare(shapes, number)}, rounds)
-    gap = float(abs(results["ours"] - results["zennit"]).max() / abs(results["zennit"]).max())
+    gap, other = (float(abs(results["ours"] - results[name]).max() / abs(results[name]).max())
+                  for name in ("zennit", "sketch"))
     times, flop = medians(seconds), sum(2 * r * i * c * n for r, i, c, n in shapes)
     return {"rule": name, "number": number.__name__, "gflop": flop / 1e9, **times, "gap": gap,
-            "zennit/ours": times["zennit"] / times["ours"], "ours/bare": times["ours"] / times["bare"]}
+            "gap of the sketch": other, "zennit/ours": times["zennit"] / times["ours"],
+            "ours/bare": times["ours"] / times["bare"], "sketch/bare": times["sketch"] / times["bare"]}
 
 
 def show(row):
     print(f"{row['rule']:<11} {row['number']:<8} {row['gflop']:7.1f} GFLOP  ours {row['ours']:6.2f} s  zennit "
-          f"{row['zennit']:6.2f} s  bare {row['bare']:6.2f} s  zennit/ours {row['zennit/ours']:5.2f}  ours/bare "
-          f"{row['ours/bare']:5.2f}  largest difference {row['gap']:.1e}", flush=True)
+          f"{row['zennit']:6.2f} s  sketch {row['sketch']:6.2f} s  bare {row['bare']:6.2f} s  zennit/ours "
+          f"{row['zennit/ours']:5.2f}  ours/bare {row['ours/bare']:5.2f}  sketch/bare {row['sketch/bare']:5.2f}  "
+          f"largest difference {row['gap']:.1e}, of the sketch {row['gap of the sketch']:.1e}", flush=True)
 
 
 CAFFENET = """
