@@ -140,6 +140,14 @@ def hand_down(rule: Rule, layer: Layer, x: Array, R: Array, z: Array | None = No
     return below, Account(R, **columns)
 
 
+def handed_down(network: Network, rules: Mapping[str, Rule], x: Array, R: Array) -> list[Array]:
+    """[R_0, .., R_L] from R_L = R, whatever comes of it: `relevances` without its ledger and its errors."""
+    Rs, xs = [R], network.activations(x)
+    for (name, layer), a in reversed(list(zip(network, xs))):
+        Rs.append(hand_down(rules[name], layer, a, Rs[-1])[0])
+    return Rs[::-1]
+
+
 def relevances(network: Network, activations: Sequence[Array], rules: Mapping[str, Rule], R: Array,
                watch: Callable[[str], object] = str) -> tuple[list[Array], Ledger]:
     """[R_0, .., R_L] and the ledger, from R_L = R and the activations [x_0, .., x_L]: the whole of LRP."""

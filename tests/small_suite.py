@@ -16,10 +16,10 @@ from lrp_ref.checks.exact import guarded
 from lrp_ref.conformance.adapter import Unsupported
 from lrp_ref.conformance.case import Case, identity, unchecked
 from lrp_ref.conformance.dialects import lxt, torchlrp, zennit
-from lrp_ref.conformance.expected import with_epsilon
+from lrp_ref.conformance.make import alternatives
 from lrp_ref.conformance.make.made import Other, made, one
 from lrp_ref.conformance.vectors import Note, Record, Suite
-from lrp_ref.relevance import hand_down
+from lrp_ref.relevance import handed_down
 from lrp_ref.rules import Rule
 
 ABOUT = {"comment": "Told in the test.", "section": "Eq. 1"}
@@ -59,7 +59,7 @@ def cases() -> list[Case]:
         one("zero", Epsilon(F(1, 10)), layer([[1], [-1]], "0"), row("1 1"), row("1"), level="convention",
             either=[Other("sign_of_zero", -1, torchlrp.Epsilon(F(1, 10)))], **ABOUT),
         one("squared", WSquare(), layer([[1, 2], [3, -1]], "2 -1"), row("2 5"), row("7 11"), level="convention",
-            either=[Other("bias_w_square", "squared", with_epsilon(zennit.WSquare(), 0))], **ABOUT),
+            either=[Other("bias_w_square", "squared", alternatives.Stabilised(zennit.WSquare(), 0))], **ABOUT),
         one("split", AlphaBeta(2, 1), layer([[2, 1], [-1, 3], [1, -2]], "1 -1"), row("1 2 3"), row("5 -3"), **ABOUT),
         one("even", Flat(), Conv2D(guarded([[[[1, 2]], [[3, 4]]]]), pad=(0, 1)), guarded([[[[1, 2, 3]], [[4, 5, 6]]]]),
             guarded([[[[2, 3, 5, 7]]]]), **ABOUT),
@@ -100,10 +100,9 @@ class Right:
         for rule in rules.values():
             if isinstance(rule, AlphaBeta):
                 AlphaBeta(rule.alpha, rule.beta)   # refused here, as a library would
+        own = {name: self.rule(rules[name], layer) for name, layer in network}
         with np.errstate(all="ignore"):
-            for (name, layer), a in reversed(list(zip(network, network.activations(x)))):
-                R = hand_down(self.rule(rules[name], layer), layer, a, R)[0]
-        return self.changed(R)
+            return self.changed(handed_down(network, own, x, R)[0])
 
 
 class Single(Right):
@@ -123,7 +122,7 @@ class SquaredBias(Right):
     name = "squared_bias"
 
     def rule(self, rule: Rule, layer: Any) -> Rule:
-        return with_epsilon(zennit.WSquare(), 0) if isinstance(rule, WSquare) else rule
+        return alternatives.Stabilised(zennit.WSquare(), 0) if isinstance(rule, WSquare) else rule
 
 
 class Stabilised(Right):
@@ -132,7 +131,8 @@ class Stabilised(Right):
     name = "stabilised"
 
     def rule(self, rule: Rule, layer: Any) -> Rule:
-        return rule if isinstance(rule, (Epsilon, Winner)) or isinstance(layer, ReLU) else with_epsilon(rule, 1e-6)
+        own = isinstance(rule, (Epsilon, Winner)) or isinstance(layer, ReLU)
+        return rule if own else alternatives.Stabilised(rule, 1e-6)
 
 
 class Partial(Right):

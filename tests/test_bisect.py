@@ -10,8 +10,8 @@ import pytest
 from lrp_ref import Epsilon, Linear, Network, ReLU
 from lrp_ref.arrays import Array
 from lrp_ref.conformance.adapter import Unsupported
-from lrp_ref.conformance.bisect import Divergence, first_divergence, right
-from lrp_ref.relevance import hand_down
+from lrp_ref.conformance.bisect import Divergence, first_divergence
+from lrp_ref.relevance import hand_down, handed_down
 from lrp_ref.rules import Rule
 
 Fault = Callable[[str, Array, Array], Array]   # of a layer's name, what is right, and the R above
@@ -40,7 +40,7 @@ def implementation(fault: Fault, calls: list[tuple[str, ...]] | None = None) -> 
 
 
 def agrees(network: Network, rules: Any, x: Array, R: Array, answer: Array) -> bool:
-    return bool(np.allclose(answer, right(network, rules, x, R)[0], rtol=1e-12))   # rounding of twelve short sums
+    return bool(np.allclose(answer, handed_down(network, rules, x, R)[0], rtol=1e-12))   # rounding of twelve short sums
 
 
 def wrong_in(*names: str, factor: float = 2.0) -> Fault:
@@ -71,7 +71,7 @@ def test_where_a_higher_fault_is_undone_another_one_is_found_and_is_at_fault() -
 def test_a_layer_that_is_right_by_itself_makes_every_layer_be_asked_and_the_note_says_so() -> None:
     """fc3 is wrong only above a network's end, which a suffix has too; fc6 by itself."""
     def whole(network: Network, rules: Any, x: Array, R: Array) -> Array:
-        R_0 = right(network, rules, x, R)[0]
+        R_0 = handed_down(network, rules, x, R)[0]
         odd = len(network) >= 9 or network.names == ("fc6",)
         return R_0 * 2 if odd else R_0
 
@@ -82,7 +82,7 @@ def test_a_layer_that_is_right_by_itself_makes_every_layer_be_asked_and_the_note
 
 def test_no_layer_is_named_where_only_the_whole_is_wrong() -> None:
     def whole(network: Network, rules: Any, x: Array, R: Array) -> Array:
-        return right(network, rules, x, R)[0] * (2 if len(network) > 1 else 1)
+        return handed_down(network, rules, x, R)[0] * (2 if len(network) > 1 else 1)
 
     found = first_divergence(whole, *chain(5), agrees)
     assert found.layer is None and found.note.startswith("every layer is right by itself: ")

@@ -9,7 +9,7 @@ from lrp_ref import Conv2D, Epsilon, Flat, Flatten, Linear, Network, Pass, ReLU,
 from lrp_ref.arrays import Array
 from lrp_ref.checks.compared import Task
 from lrp_ref.checks.faults import at_a_glance, rounded_to_float32
-from lrp_ref.conformance.bisect import right
+from lrp_ref.relevance import handed_down
 from lrp_ref.rules import Rule
 
 RIGHT = np.arange(1.0, 25.0).reshape(2, 2, 2, 3) / 7
@@ -77,7 +77,7 @@ def central_difference(f: Any) -> Array:
 def test_a_cut_off_that_reaches_too_high_is_named_by_what_it_took() -> None:
     rules: dict[str, Rule] = {**RULES, "conv": Flat(), "relu": Flat()}
     high: dict[str, Rule] = {**rules, "flat": Flat(), "fc": Flat()}
-    assert looks(right(NETWORK, high, X, NETWORK(X))[0], rules=rules) == (
+    assert looks(handed_down(NETWORK, high, X, NETWORK(X))[0], rules=rules) == (
         "it looks as if the cut-off included flat, fc")
 
 
@@ -90,4 +90,4 @@ def test_one_layer_less_precise_than_said() -> None:
     got = x * (s @ layer.weight.T)
     task = Task.of(network, x, {"fc": Epsilon(0)}, R, 2.0**-53, None)
     assert task.looks_like("layer fc", got * (1 + 1e-14)) == "it looks as if it were computed in float32"
-    assert task.looks_like("layer fc", right(network, {"fc": Epsilon(0)}, x, R)[0] * (1 + 1e-12)) == ""
+    assert task.looks_like("layer fc", handed_down(network, {"fc": Epsilon(0)}, x, R)[0] * (1 + 1e-12)) == ""

@@ -225,7 +225,7 @@ def test_what_epsilon_0_does_where_z_is_0_may_be_declared_a_number_or_none() -> 
 
 
 def with_tiny(rule: Any) -> Any:
-    return small_suite.with_epsilon(rule, 1e-9) if isinstance(rule, Epsilon) else rule
+    return small_suite.alternatives.Stabilised(rule, 1e-9) if isinstance(rule, Epsilon) else rule
 
 
 # ---- Several layers ----

@@ -13,9 +13,9 @@ from dialect_adapters import speaker
 
 from lrp_ref import AlphaBeta, AvgPool, Conv2D, Epsilon, Flat, Linear, MaxPool, Network, ReLU, Winner, WSquare, ZPlus
 from lrp_ref.arrays import Array
-from lrp_ref.conformance.bisect import right
 from lrp_ref.conformance.shrink import Counterexample, NoCounterexample, shrink
 from lrp_ref.layers import FisherVector, Layer
+from lrp_ref.relevance import handed_down
 from lrp_ref.rules import Rule, ZBox
 
 WIDE, VECTORS, IMAGES = Linear(np.ones((4, 3)), np.ones(3)), np.ones((2, 4)), np.ones((2, 2, 5, 4))
@@ -23,7 +23,7 @@ WIDE, VECTORS, IMAGES = Linear(np.ones((4, 3)), np.ones(3)), np.ones((2, 4)), np
 
 def agrees(network: Network, rules: Any, x: Array, R: Array, answer: Any) -> bool:
     """To a part in 1e5: a stabiliser of 1e-6 or less is no counterexample here."""
-    wanted = right(network, rules, x, R)[0]
+    wanted = handed_down(network, rules, x, R)[0]
     return bool((abs(np.asarray(answer) - wanted) <= 1e-5 * abs(wanted).max()).all())
 
 
@@ -67,7 +67,7 @@ def test_a_padded_window_comes_out_with_its_padding() -> None:
 
 def test_an_undeclared_stabiliser_is_a_counterexample_where_nothing_is_allowed_for() -> None:
     def exactly(network: Network, rules: Any, x: Array, R: Array, answer: Any) -> bool:
-        return bool((abs(answer - right(network, rules, x, R)[0]) <= 1e-14 * abs(R).max()).all())
+        return bool((abs(answer - handed_down(network, rules, x, R)[0]) <= 1e-14 * abs(R).max()).all())
 
     found = smallest("captum", WIDE, ZPlus(), VECTORS, exactly)
     assert str(found) == "ZPlus(), x=[1], W=[[1]], b=0, R=[1] -> 0.999999999, spec 1"

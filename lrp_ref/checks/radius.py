@@ -166,9 +166,9 @@ def added(m: LinearMap, terms: Sequence[tuple[Term, Ball]], R: Array, origin: So
 
 def dyadic(rule: Rule) -> bool:
     """Whether every parameter of the rule that its sums are made with is a float exactly (a third is not)."""
-    numbers = [n for name, value in vars(rule).items() if name != "epsilon"
-               for n in np.ravel(np.asarray(value, dtype=object))]
-    return all(n == Fraction(float(n)) for n in numbers)
+    values = [value for name, value in vars(rule).items() if name != "epsilon"]
+    return all(dyadic(value) if isinstance(value, Rule) else
+               all(n == Fraction(float(n)) for n in np.ravel(np.asarray(value, dtype=object))) for value in values)
 
 
 def powers_of_two(m: LinearMap, origin: Source) -> bool:

@@ -5,9 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Protocol
 
+import numpy as np
+
 from lrp_ref.arrays import Array
 from lrp_ref.network import Network
 from lrp_ref.rules import Rule
+
+NUMBERS: dict[float, type] = {2.0**-53: np.float64, 2.0**-24: np.float32}   # by their unit roundoff
 
 
 class Unsupported(Exception):

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from lrp_ref.arrays import Array
 from lrp_ref.network import Network
-from lrp_ref.relevance import hand_down
+from lrp_ref.relevance import handed_down
 from lrp_ref.rules import Rule
 
 Rules = Mapping[str, Rule]
@@ -41,7 +41,7 @@ def first_divergence(relevance: Relevance, network: Network, rules: Rules, x: Ar
     together) every layer is asked by itself, highest first. Of several faults it is one, the highest unless the errors
     of a higher one cancel.
     """
-    names, xs, Rs = network.names, network.activations(x), right(network, rules, x, R)
+    names, xs, Rs = network.names, network.activations(x), handed_down(network, rules, x, R)
     calls = 0
 
     def wrong(first: int, end: int) -> bool:
@@ -69,11 +69,3 @@ def first_divergence(relevance: Relevance, network: Network, rules: Rules, x: Ar
         if n != low and wrong(n, n + 1):
             return Divergence(names[n], calls, note)
     return Divergence(None, calls, "every layer is right by itself: what is wrong is how they are put together")
-
-
-def right(network: Network, rules: Rules, x: Array, R: Array) -> list[Array]:
-    """[R_0, .., R_L] as they should be."""
-    Rs, xs = [R], network.activations(x)
-    for (name, layer), a in reversed(list(zip(network, xs))):
-        Rs.append(hand_down(rules[name], layer, a, Rs[-1])[0])
-    return Rs[::-1]

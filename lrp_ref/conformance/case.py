@@ -27,6 +27,8 @@ RULES: dict[str, type[Rule]] = {kind.__name__: kind for kind in (
     canonical.Epsilon, canonical.AlphaBeta, canonical.ZPlus, canonical.Gamma, canonical.ZBox, canonical.WSquare,
     canonical.Flat, canonical.Winner, canonical.Pass)}
 
+FORMATS: dict[str, tuple[type, float]] = {"f32": (np.float32, 2.0**-24), "f64": (np.float64, 2.0**-53)}
+
 
 @dataclass(frozen=True, eq=False)
 class Either:

@@ -19,7 +19,7 @@ from lrp_ref.conformance.make.alternatives import Stabilised
 from lrp_ref.conformance.measure import epsilon_of, format_of
 from lrp_ref.conformance.questions import phrase, stated
 from lrp_ref.conformance.vectors import Suite
-from lrp_ref.relevance import hand_down
+from lrp_ref.relevance import handed_down
 from lrp_ref.rules import Epsilon
 
 MEASURED = ("stabiliser", "zero_rule")
@@ -139,11 +139,8 @@ def vote(question: str, case: Case, answer: Array, room: Room) -> set[Any] | Non
 def with_stabiliser(case: Case, epsilon: float) -> Array:
     """The case's relevance if every rule but Epsilon had that stabiliser."""
     network, rules, x, R = case.task()
-    xs = network.activations(x)
-    for (name, layer), a in reversed(list(zip(network, xs))):
-        rule = rules[name] if isinstance(rules[name], Epsilon) else Stabilised(rules[name], epsilon)
-        R = hand_down(rule, layer, a, R)[0]
-    return R
+    others = {name: rule if isinstance(rule, Epsilon) else Stabilised(rule, epsilon) for name, rule in rules.items()}
+    return handed_down(network, others, x, R)[0]
 
 
 def apart(got: Array, row: Array) -> float:

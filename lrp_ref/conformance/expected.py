@@ -8,10 +8,8 @@ again; a convention that it declares otherwise is one of the case's own rows.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from copy import copy
 from dataclasses import dataclass, replace
 from decimal import Decimal
-from fractions import Fraction
 from functools import cache
 from math import inf
 from typing import Any
@@ -27,11 +25,12 @@ from lrp_ref.checks.radius import Ball, origin_at, step_radius
 from lrp_ref.checks.rounding import FLOAT64, V, arithmetic, source, upward
 from lrp_ref.conformance.case import Case
 from lrp_ref.conformance.dialects.parts import signed
+from lrp_ref.conformance.make.alternatives import Stabilised
 from lrp_ref.conformance.make.decimals import in_decimals
 from lrp_ref.layers import AdaptiveAvgPool, AvgPool, Layer, MaxPool, SumPool
 from lrp_ref.linear_map import LinearMap
 from lrp_ref.network import Network
-from lrp_ref.relevance import hand_down
+from lrp_ref.relevance import hand_down, handed_down
 from lrp_ref.rules import Epsilon, Flat, Gamma, Pass, Rule, Share, Term, Winner, WSquare
 
 AVERAGES = (AvgPool, AdaptiveAvgPool, SumPool)
@@ -144,7 +143,7 @@ def bounded(network: Network, rules: Rules, x: Array, R: Array, u: float, value:
         except ValueError:   # a layer whose weights have no bound
             bound = None
         if bound is None:
-            value = run(network, rules, x, R) if value is None else value
+            value = handed_down(network, rules, x, R)[0] if value is None else value
             return Expected(value, np.maximum(SIGMAS * sigma(), u * abs(value)), sigma)
     computed, own, rounding = bound
     if value is None:
@@ -159,7 +158,7 @@ def spread(network: Network, rules: Rules, x: Array, R: Array, u: float) -> Arra
     they have errors too: those that an input and numbers of the layer off by 4 u would give them, u for each rounding
     that a transcendental function counts for (checks.rounding).
     """
-    rng, centre = np.random.default_rng(0), run(network, rules, x, R)
+    rng, centre = np.random.default_rng(0), handed_down(network, rules, x, R)[0]
     batches = BATCHES if any(computes(layer) for _, layer in network) else 1
     errors = [noisy_run(network, rules, copies(x, RUNS // batches), copies(R, RUNS // batches), u, rng)
               .reshape(-1, *x.shape) - centre for _ in range(batches)]
@@ -226,14 +225,6 @@ def chained(network: Network, rules: Rules, balls: list[Ball], R: Array, u: floa
     return value, own, rounding
 
 
-def run(network: Network, rules: Rules, x: Array, R: Array) -> Array:
-    """R_0 by this package, in the numbers that are given, whatever comes of it."""
-    xs = network.activations(x)
-    for (name, layer), a in reversed(list(zip(network, xs))):
-        R = hand_down(rules[name], layer, a, R)[0]
-    return R
-
-
 # ---- Declared stabilisers ----
 
 
@@ -271,23 +262,16 @@ def with_stabiliser(rule: Rule, layer: Layer, epsilon: float, at_zero: float, me
     """The rule with the stabiliser that is its own in that layer; the rule itself where it has none."""
     match rule:
         case Epsilon():
-            return with_epsilon(rule, at_zero) if not rule.epsilon and at_zero else rule
+            return Stabilised(rule, at_zero) if not rule.epsilon and at_zero else rule
         case Pass():
             return rule
         case Winner():
-            return Epsilon(Fraction(epsilon)) if maximum and epsilon else rule
+            return Epsilon(epsilon) if maximum and epsilon else rule
         case Flat() | WSquare() if mean and isinstance(layer, AVERAGES) and epsilon:
-            return OfOnes(Fraction(epsilon))
+            return OfOnes(epsilon)
         case Gamma() if mean and isinstance(layer, (MaxPool, *AVERAGES)) and epsilon:
-            return Epsilon(Fraction(epsilon))
-    return with_epsilon(rule, epsilon) if epsilon else rule
-
-
-def with_epsilon(rule: Rule, epsilon: float) -> Rule:
-    """The same rule, but with z + epsilon sign z for z."""
-    other = copy(rule)
-    object.__setattr__(other, "epsilon", Fraction(epsilon))   # in a rule without this field too
-    return other
+            return Epsilon(epsilon)
+    return Stabilised(rule, epsilon) if epsilon else rule
 
 
 @dataclass(frozen=True)
@@ -303,12 +287,12 @@ class OfOnes(Rule):
 def exact(network: Network, rules: Rules, x: Array, R: Array) -> Array:
     """R_0, correctly rounded: in Decimals of two precisions, or Fractions where those do not agree."""
     def decimals() -> Array:
-        return run(in_decimals(network), rules, convert_numbers(x, Decimal), convert_numbers(R, Decimal))
+        return handed_down(in_decimals(network), rules, convert_numbers(x, Decimal), convert_numbers(R, Decimal))[0]
 
     try:
         return settled(decimals)
     except ValueError:
-        return convert_numbers(run(network, rules, x, R), np.float64)
+        return convert_numbers(handed_down(network, rules, x, R)[0], np.float64)
 
 
 class Undivided(Epsilon):
@@ -323,7 +307,7 @@ def undivided(case: Case, right: Expected) -> list[Expected]:
     network, _, x, R = case.task()
     rules = {name: Undivided(rule.epsilon) if isinstance(rule, Epsilon) else rule for name, rule in case.rules.items()}
     with np.errstate(all="ignore"):
-        known = np.isfinite(run(network, rules, x, R))
+        known = np.isfinite(handed_down(network, rules, x, R)[0])
     if known.all():
         return []
     return [Expected(np.where(known, right.value, np.nan), right.radius, right.sigma, ("zero_rule", "nan"))]

@@ -10,18 +10,18 @@ import numpy as np
 
 from lrp_ref.arrays import Array
 from lrp_ref.checks.compared import distance
+from lrp_ref.conformance.adapter import NUMBERS
 from lrp_ref.conformance.bisect import Rules, first_divergence
-from lrp_ref.conformance.detect import Finding
+from lrp_ref.conformance.detect import MEASURED, Finding
 from lrp_ref.conformance.dialects import CANONICAL
 from lrp_ref.conformance.expected import expected, right_at
 from lrp_ref.conformance.known import known
-from lrp_ref.conformance.outcome import NUMBERS, REFUSE, Outcome, ask, judged, status
+from lrp_ref.conformance.outcome import REFUSE, Outcome, ask, judged, status
 from lrp_ref.conformance.run import Run, Watch, place
 from lrp_ref.conformance.shrink import NoCounterexample, shrink
 from lrp_ref.network import Network
 
 SHRUNK = 10   # causes of which a smallest counterexample is looked for: each takes a second or two
-MEASURED = ("stabiliser", "zero_rule")
 TINY = 2.0**-10   # of the largest relevance: more than any library's stabiliser makes of whole numbers
 
 Facts = dict[str, Any]

@@ -16,7 +16,7 @@ from lrp_ref.conformance.detect import NEARER, apart, dialects
 from lrp_ref.conformance.dialects import DIALECTS, Dialect
 from lrp_ref.conformance.questions import stated
 from lrp_ref.conformance.vectors import Note
-from lrp_ref.relevance import hand_down
+from lrp_ref.relevance import handed_down
 
 HOMES = {
     "zennit": "chr5tphr/zennit", "captum": "meta-pytorch/captum", "innvestigate": "albermax/innvestigate",
@@ -104,12 +104,9 @@ def said(dialect: Dialect, case: Case) -> Array | None:
     network, rules, x, R = case.task()
     with np.errstate(all="ignore"):
         try:
-            theirs, xs = dialect.translate(network, rules), network.activations(x)
-            for (name, layer), a in reversed(list(zip(network, xs))):
-                R = hand_down(theirs[name], layer, a, R)[0]
+            return handed_down(network, dialect.translate(network, rules), x, R)[0]
         except ValueError:
             return None
-    return R
 
 
 def departure(dialect: Dialect, case: Case) -> str:

@@ -7,7 +7,6 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, fields
-from fractions import Fraction
 from hashlib import sha256
 from importlib.resources.abc import Traversable
 from importlib.util import find_spec
@@ -17,13 +16,13 @@ import numpy as np
 
 from lrp_ref.arrays import Array
 from lrp_ref.checks.compared import Compared, Task
-from lrp_ref.conformance.case import LEVELS, Case, from_json, identity
+from lrp_ref.conformance.case import FORMATS, LEVELS, Case, from_json, identity
 from lrp_ref.conformance.dialects.conventions import CANONICAL, Conventions
+from lrp_ref.conformance.expected import unheld
 from lrp_ref.conformance.vectors import FORMAT, SPEC
 
 LARGEST, FEWEST, QUESTIONS, DISAGREEMENTS = 2_000_000, 300, 12, 20
 SCHEMAS = {"manifest.json": "manifest", "records.json": "records", "flags.json": "flags"}   # all others: cases
-ROUNDOFF: dict[str, tuple[float, type]] = {"f64": (2.0**-53, np.float64), "f32": (2.0**-24, np.float32)}
 
 
 @dataclass
@@ -157,7 +156,7 @@ def named(folder: Folder) -> Iterator[str]:
     for case in folder.cases:
         unknown = {"level": {case.level} - {*LEVELS}, "flag without a note": {*case.flags} - {*notes},
                    "convention": {row.convention for row in case.either} - questions,
-                   "format": {*case.exact_in} - {*ROUNDOFF}}
+                   "format": {*case.exact_in} - {*FORMATS}}
         yield from (f"{case.id}: {kind} {name}: unknown" for kind, names in unknown.items() for name in sorted(names))
     used = {flag for case in folder.cases for flag in case.flags}
     yield from (f"flags.json: {flag}: no case has it" for flag in notes if flag not in used)
@@ -216,10 +215,8 @@ def same(x: Array, y: Array) -> bool:
 def held(case: Case) -> Iterator[str]:
     """Formats that it is exact in, and of a required case float64, hold x, R and the weights: rounded, they ask
     another case."""
-    arrays = [case.x, case.R, *(array for _, layer in case.network for array in layer.arrays().values())]
     for name in dict.fromkeys([*["f64"] * (case.level == "required"), *case.exact_in]):
-        number = ROUNDOFF.get(name, (0.0, np.float64))[1]
-        if any(Fraction(float(number(float(n)))) != n for array in arrays for n in array.flat):
+        if unheld(case, FORMATS.get(name, FORMATS["f64"])[0]):
             yield f"{name} does not hold all its numbers"
 
 
@@ -231,14 +228,14 @@ def decided(case: Case) -> Iterator[str]:
     if case.level != "required" or case.relevance is None or case.relevance.shape != case.x.shape:
         return
     name = "f32" if "f32" in case.exact_in else "f64"   # what float32 decides float64 does
-    compared = judged(case, *ROUNDOFF[name])
+    compared = judged(case, *FORMATS[name])
     if count := sum(int(c.undetermined.sum()) for c in compared):
         yield f"in {name}: {count} of {case.relevance.size} numbers are undetermined"
     if count := sum(int(c.failed.sum()) for c in compared):
         yield f"in {name}: {count} of {case.relevance.size} numbers are not what this package computes"
 
 
-def judged(case: Case, u: float, number: type) -> list[Compared]:
+def judged(case: Case, number: type, u: float) -> list[Compared]:
     """The expectation against what this package computes, in a format with unit roundoff u."""
     network, rules, x, R = case.task(number)
     assert case.relevance is not None

@@ -9,14 +9,14 @@ from typing import Any
 import numpy as np
 
 from lrp_ref.arrays import Array
-from lrp_ref.conformance.adapter import Adapter, Unsupported
+from lrp_ref.conformance.adapter import NUMBERS, Adapter, Unsupported
 from lrp_ref.conformance.dialects import DIALECTS, Dialect
 from lrp_ref.network import Network, did_you_mean
-from lrp_ref.relevance import explain, hand_down
+from lrp_ref.relevance import explain, handed_down
 from lrp_ref.rules import Rule
 from lrp_ref.version import __version__
 
-FORMATS = {"float64": 2.0**-53, "float32": 2.0**-24}
+FORMATS = {number.__name__: u for u, number in NUMBERS.items()}
 
 
 @dataclass(frozen=True)
@@ -47,11 +47,8 @@ class InDialect:
             theirs = self.dialect.translate(network, rules)
         except ValueError as error:
             raise Unsupported(str(error)) from None
-        xs = network.activations(x)
         with np.errstate(all="ignore"):   # NaN and infinity are answers too
-            for (name, layer), a in reversed(list(zip(network, xs))):
-                R = hand_down(theirs[name], layer, a, R)[0]
-        return R
+            return handed_down(network, theirs, x, R)[0]
 
 
 def ours(text: str) -> Adapter | None:

@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 
 from lrp_ref.arrays import Array
-from lrp_ref.checks.compared import Compared, distance
-from lrp_ref.conformance.adapter import Adapter, Reported, Unsupported
+from lrp_ref.checks.compared import SIGMAS, Compared, distance
+from lrp_ref.conformance.adapter import NUMBERS, Adapter, Reported, Unsupported
 from lrp_ref.conformance.case import Case, Either
 from lrp_ref.conformance.dialects import CANONICAL
 from lrp_ref.conformance.expected import Expected, unheld
@@ -22,7 +22,6 @@ from lrp_ref.network import Network
 from lrp_ref.rules import Rule
 
 STATUSES = ("passed", "loose", "undetermined", "unsupported", "failed")
-NUMBERS: dict[float, type] = {2.0**-53: np.float64, 2.0**-24: np.float32}
 REFUSE = "answered, and must refuse"
 Want = Callable[[Case], Sequence[Expected]]
 
@@ -148,7 +147,7 @@ def status(answer: Array, want: Expected, u: float) -> str:
         return "undetermined"
     if (error <= u * np.nan_to_num(size)).all():
         return "passed"
-    return "passed" if (error <= np.maximum(6 * want.sigma(), u * np.nan_to_num(size))).all() else "loose"
+    return "passed" if (error <= np.maximum(SIGMAS * want.sigma(), u * np.nan_to_num(size))).all() else "loose"
 
 
 def failures(answer: Array, value: Array, radius: Array) -> Array:

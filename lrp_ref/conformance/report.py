@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from lrp_ref.arrays import Array
+from lrp_ref.conformance.adapter import NUMBERS
 from lrp_ref.conformance.case import parameters
 from lrp_ref.conformance.detect import contradicted, detect
 from lrp_ref.conformance.dialects import CANONICAL
@@ -24,7 +25,6 @@ LAYERS = 44   # columns for the names of layers
 REASONS = 12   # that are printed
 UNDECIDED = "rounding may take a number as far as it is large"
 LISTED = 6   # cases of one cause that are named
-FORMATS = {2.0**-53: "float64", 2.0**-24: "float32"}
 
 
 # ---- Facts ----
@@ -97,7 +97,7 @@ def text(facts: Facts) -> str:
 
 
 def named(adapter: Facts) -> str:
-    return f"{adapter['name']} {adapter['version']}, {FORMATS[adapter['unit_roundoff']]}"
+    return f"{adapter['name']} {adapter['version']}, {NUMBERS[adapter['unit_roundoff']].__name__}"
 
 
 def on(vectors: Facts) -> str:

@@ -17,10 +17,11 @@ from typing import Any, Literal
 import numpy as np
 
 from lrp_ref.arrays import Array
-from lrp_ref.conformance.bisect import Agrees, Relevance, Rules, right
+from lrp_ref.conformance.bisect import Agrees, Relevance, Rules
 from lrp_ref.layers import AdaptiveAvgPool, BatchNorm, Conv2D, Layer, Linear
 from lrp_ref.layers.pool import PaddedPool, Pool
 from lrp_ref.network import Network
+from lrp_ref.relevance import handed_down
 from lrp_ref.rules import Rule, ZBox
 
 INPUTS = 3
@@ -110,7 +111,7 @@ def shrink(relevance: Relevance, network: Network, rules: Rules, x: Array, R: Ar
                 continue
         assert found is not None
         task = found.network, found.rules, found.x, found.R
-        return Counterexample(*task, result(relevance(*task)), result(right(*task)[0]), len(asked))
+        return Counterexample(*task, result(relevance(*task)), result(handed_down(*task)[0]), len(asked))
     return NoCounterexample(f"no network of at most {INPUTS} inputs and small whole numbers goes wrong")
 
 

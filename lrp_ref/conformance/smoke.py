@@ -15,9 +15,9 @@ from typing import Any
 import numpy as np
 
 from lrp_ref.arrays import Array
-from lrp_ref.conformance.adapter import Adapter, Unsupported
+from lrp_ref.conformance.adapter import NUMBERS, Adapter, Unsupported
 from lrp_ref.conformance.dialects import Conventions
-from lrp_ref.conformance.outcome import NUMBERS, ask, happened
+from lrp_ref.conformance.outcome import ask, happened
 from lrp_ref.conformance.questions import NUMERIC, PHRASES
 from lrp_ref.layers import Linear
 from lrp_ref.network import Network, did_you_mean

@@ -18,7 +18,7 @@ from lrp_ref.checks.exact import GuardedFraction, guarded, settled
 from lrp_ref.checks.modular import PRIMES
 from lrp_ref.checks.radius import Ball, added, dyadic, origin_at
 from lrp_ref.checks.rounding import arithmetic, size, source
-from lrp_ref.conformance.case import Case, Either, floats, identity
+from lrp_ref.conformance.case import FORMATS, Case, Either, floats, identity
 from lrp_ref.conformance.dialects import Conventions
 from lrp_ref.conformance.make.decimals import in_decimals
 from lrp_ref.layers import Layer
@@ -32,7 +32,6 @@ F = GuardedFraction
 SHORT = 24            # characters that a fraction may take before its residues stand for it
 LEAST = F(1, 8)       # what a denominator is at least in a required case, so that no tiny stabiliser matters
 NEAR = 1e-6           # of the largest relevance: alternatives that are no further off tell nothing
-FORMATS = {"f32": (np.float32, 2.0**-24), "f64": (np.float64, 2.0**-53)}
 QUESTIONS = [question.name for question in fields(Conventions)]
 
 Rules = Mapping[str, Rule]

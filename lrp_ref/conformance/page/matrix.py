@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping
 
+from lrp_ref.conformance.adapter import NUMBERS
 from lrp_ref.conformance.case import RULES
 from lrp_ref.conformance.page.facts import STATUSES, Facts, Subject, state
 from lrp_ref.conformance.page.html import Html, issue, join, slug, table, tag
@@ -101,7 +102,7 @@ def totals(subject: Subject) -> Iterator[Html]:
 
 def precision(subject: Subject) -> str:
     u = subject.run["adapter"].get("unit_roundoff")
-    return {2.0**-53: "float64", 2.0**-24: "float32"}.get(u, f"unit roundoff {u:.3g}" if u else "")
+    return NUMBERS[u].__name__ if u in NUMBERS else f"unit roundoff {u:.3g}" if u else ""
 
 
 def card(facts: Facts, subject: Subject, causes: Html | None) -> Html:
