@@ -14,7 +14,7 @@ import small_suite
 from small_suite import ISSUE, Partial, Right, Stabilised
 
 from lrp_ref.cli import main
-from lrp_ref.conformance import command, report
+from lrp_ref.conformance import command, report, report_text
 from lrp_ref.conformance.adapter import Unsupported
 from lrp_ref.conformance.detect import Finding
 from lrp_ref.conformance.dialects import Conventions
@@ -68,7 +68,7 @@ def test_undetermined_cases_are_listed_with_their_reason(capsys: pytest.CaptureF
     assert "undetermined, and why" not in conform(capsys, "small_suite:Right")[1]
     said = [{"id": f"a-{n}", "status": "undetermined", "reason": reason}
             for n, reason in enumerate(["raised OverflowError", "", "raised OverflowError"])]
-    assert list(report.undetermined({"outcomes": said})) == [
+    assert list(report_text.undetermined({"outcomes": said})) == [
         "undetermined, and why\n   2  raised OverflowError: a-0, a-2\n"
         "   1  rounding may take a number as far as it is large: a-1"]
 
@@ -146,7 +146,7 @@ def test_the_table_counts_and_layers_that_fare_alike_share_a_row() -> None:
             for rule, layer, status, count in (
                  ("Flat", "Conv2D", "passed", 3), ("Flat", "Linear", "failed", 2), ("Flat", "ReLU", "passed", 4))]
     counts = {"passed": 7, "loose": 0, "undetermined": 0, "unsupported": 0, "failed": 2}
-    lines = report.table({"matrix": rows, "counts": counts, "vectors": {"count": 9}})
+    lines = report_text.table({"matrix": rows, "counts": counts, "vectors": {"count": 9}})
     assert [line.split() for line in lines] == [
         ["rule", "layer", "passed", "loose", "undetermined", "unsupported", "failed", "of"],
         ["Flat", "Conv2D,", "ReLU", "7", "-", "-", "-", "-", "7"], ["Linear", "-", "-", "-", "-", "2", "2"],
@@ -379,7 +379,7 @@ def test_layers_that_fare_alike_with_all_implementations_share_a_row_of_the_comp
         return {"matrix": matrix, "counts": dict.fromkeys(STATUSES, 0), "vectors": {"count": 8}}
 
     bad, good = "unsupported", "passed"
-    lines = report.side_by_side([rows(bad, good, bad, bad), rows(good, good, good, bad)], ["one", "two"])
+    lines = report_text.side_by_side([rows(bad, good, bad, bad), rows(good, good, good, bad)], ["one", "two"])
     assert [line.split() for line in lines[1:-2]] == [
         ["Flat", "Conv2D,", "ReLU", "0", "4-", "4", "4"], ["LRN", "2", "2", "2"],
         ["ZBox", "LRN", "0", "2-", "0", "2-", "2"]]

@@ -13,11 +13,12 @@ from lrp_ref import Epsilon, Linear, Network
 from lrp_ref.arrays import Array
 from lrp_ref.checks.exact import guarded
 from lrp_ref.conformance.case import Case
-from lrp_ref.conformance.expected import bounded, certain, expected
+from lrp_ref.conformance.expected import expected
 from lrp_ref.conformance.make.made import one
 from lrp_ref.conformance.ours import ours
 from lrp_ref.conformance.outcome import Outcome, numbers, outcome
 from lrp_ref.conformance.run import Answers
+from lrp_ref.conformance.tolerance import bounded, certain
 
 CASES = {case.id.rpartition("-")[0]: case for case in small_suite.cases()}
 

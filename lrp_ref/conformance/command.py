@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
 from lrp_ref.commands import Failed, Watch
-from lrp_ref.conformance import expectations, report
+from lrp_ref.conformance import expectations, report, report_text
 from lrp_ref.conformance.adapter import Adapter
+from lrp_ref.conformance.case_text import case_text
 from lrp_ref.conformance.run import Answers, Run, run, selected
 from lrp_ref.conformance.vectors import load
 from lrp_ref.files import writable, writing
@@ -37,15 +38,16 @@ def conform(options: Namespace, watch: Watch) -> str:
         if not (options.case or options.expect):
             supporting(outcome)
         facts = report.facts(outcome, watch)
-    text = report.text(facts)
+    text = report_text.text(facts)
     if options.case:
-        text = "\n\n".join([*report.causes(facts), *map(report.case_text, outcome.outcomes)])
+        text = "\n\n".join([*report_text.causes(facts), *map(case_text, outcome.outcomes)])
     if options.write_expect:
         lines = expectations.written(outcome.outcomes)
-        about = f"# {one.name} {one.version} {report.on(facts['vectors'])}\n"
+        about = f"# {one.name} {one.version} {report_text.on(facts['vectors'])}\n"
         with writing(options.write_expect) as temporary:
             temporary.write_text(about + lines, encoding="utf-8")
-        text = f"{text}\n\n{report.counted(len(lines.splitlines()), 'expectation')} written to {options.write_expect}"
+        count = report_text.counted(len(lines.splitlines()), "expectation")
+        text = f"{text}\n\n{count} written to {options.write_expect}"
     if expected is None:
         return ended(options, facts, text, bool(outcome.failed))
     surprises = expectations.differences(outcome.outcomes, expected, suite)
@@ -64,7 +66,7 @@ def compare(options: Namespace, watch: Watch) -> str:
     for done in runs if not options.expect else ():
         supporting(done)
     facts = report.comparison(runs, [report.facts(one, watch) for one in runs])
-    text = report.comparison_text(facts)
+    text = report_text.comparison_text(facts)
     if not options.expect:
         return ended(options, facts, text, any(one.failed for one in runs))
     surprises = [f"{one.adapter.name}: {surprise}" for one, lines in zip(runs, expected)

@@ -18,7 +18,7 @@ from lrp_ref.arrays import Array
 from lrp_ref.checks.compared import Compared, Task
 from lrp_ref.conformance.case import FORMATS, LEVELS, Case, from_json, identity
 from lrp_ref.conformance.dialects.conventions import CANONICAL, Conventions
-from lrp_ref.conformance.expected import unheld
+from lrp_ref.conformance.given import unheld
 from lrp_ref.conformance.vectors import FORMAT, SPEC
 
 LARGEST, FEWEST, QUESTIONS, DISAGREEMENTS = 2_000_000, 300, 12, 20

@@ -17,7 +17,8 @@ from lrp_ref.checks.compared import SIGMAS, Compared, distance
 from lrp_ref.conformance.adapter import NUMBERS, Adapter, Reported, Unsupported
 from lrp_ref.conformance.case import Case, Either
 from lrp_ref.conformance.dialects import CANONICAL
-from lrp_ref.conformance.expected import Expected, unheld
+from lrp_ref.conformance.given import unheld
+from lrp_ref.conformance.tolerance import Expected
 from lrp_ref.network import Network
 from lrp_ref.rules import Rule
 

@@ -10,9 +10,10 @@ from typing import Any
 
 from lrp_ref.conformance.adapter import Adapter
 from lrp_ref.conformance.case import LEVELS, Case
-from lrp_ref.conformance.expected import Expected, expected
+from lrp_ref.conformance.expected import expected
 from lrp_ref.conformance.outcome import STATUSES, Outcome, outcome
 from lrp_ref.conformance.smoke import smoke
+from lrp_ref.conformance.tolerance import Expected
 from lrp_ref.conformance.vectors import Suite
 from lrp_ref.network import did_you_mean
 
