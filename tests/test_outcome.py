@@ -9,12 +9,13 @@ import pytest
 import small_suite
 from small_suite import ABOUT, Partial, Right, Single, SquaredBias, Stabilised, Talkative
 
-from lrp_ref import Epsilon, Linear, Network
+from lrp_ref import Epsilon, Linear, MaxPool, Network, Winner
 from lrp_ref.arrays import Array
 from lrp_ref.checks.exact import guarded
 from lrp_ref.conformance.case import Case
 from lrp_ref.conformance.expected import expected
 from lrp_ref.conformance.make.made import one
+from lrp_ref.conformance.make.numbers import picture
 from lrp_ref.conformance.ours import ours
 from lrp_ref.conformance.outcome import Outcome, numbers, outcome
 from lrp_ref.conformance.run import Answers
@@ -129,6 +130,7 @@ def test_a_library_that_ends_the_program_only_fails() -> None:
 
 @pytest.mark.parametrize(("answer", "reason"), [
     (np.ones((2, 3)), "returned relevance of shape (2, 3) for an x of shape (1, 2)"),
+    (np.ones((2, 1)), "returned relevance of shape (2, 1) for an x of shape (1, 2)"),
     (None, "raised TypeError: relevance returned NoneType of object, needed an array of numbers"),
     (np.ones((1, 2), complex), "raised TypeError: relevance returned ndarray of complex128, needed an array of "),
     ([[1.0], [2.0, 3.0]], "raised ValueError: setting an array element"),
@@ -223,6 +225,39 @@ def test_what_epsilon_0_does_where_z_is_0_may_be_declared_a_number_or_none() -> 
     assert of(zennit, "dead")[1].startswith("at (0, 0): got inf, needed 0")
     assert of(replace(zennit, conventions={"zero_rule": "nan"}), "dead")[0] == "passed"   # type: ignore[type-var]
     assert of(declared(Right, zero_rule="nan"), "dead")[0] == "passed"
+
+
+def test_a_declared_nan_is_allowed_only_where_0_over_0_comes_down_to() -> None:
+    case = one("half-dead", Epsilon(0), Linear(guarded([[1], [-1]])), guarded([[1, 1], [3, 1]]), guarded([[1], [5]]),
+               level="stress", **ABOUT)   # z is 0 in the first sample, 2 in the second
+
+    class NaN(Right):
+        rows = slice(1)
+
+        def changed(self, relevance: Array) -> Any:
+            relevance[self.rows] = np.nan
+            return relevance
+
+    class Everywhere(NaN):
+        rows = slice(2)
+
+    assert of_case(declared(NaN, zero_rule="nan"), case)[0] == "passed"
+    assert of_case(declared(NaN), case)[0] == "failed"
+    assert of_case(declared(Everywhere, zero_rule="nan"), case)[0] == "failed"
+
+
+def test_a_declared_stabiliser_excuses_no_other_rule_that_some_libraries_have_with_it() -> None:
+    """A library that divides a maximum by itself, and a stabiliser, loses what arrives at a maximum of 0."""
+    class Divided(Right):
+        def rule(self, rule: Any, layer: Any) -> Any:
+            return Epsilon(1e-6)
+
+    def maximum(x: str) -> Case:
+        return one("maximum", Winner(), MaxPool((1, 3)), picture(x), picture("7"), **ABOUT)
+
+    adapter = declared(Divided, stabiliser=1e-6)
+    assert of_case(adapter, maximum("2 -5 3"))[0] == "passed"
+    assert of_case(adapter, maximum("0 -5 -3"))[0] == "failed"
 
 
 def with_tiny(rule: Any) -> Any:
