@@ -13,7 +13,7 @@ from lrp_ref import Epsilon, Linear, MaxPool, Network, Winner
 from lrp_ref.arrays import Array
 from lrp_ref.checks.exact import guarded
 from lrp_ref.conformance.case import Case
-from lrp_ref.conformance.expected import expected
+from lrp_ref.conformance.expected import expected, right_at
 from lrp_ref.conformance.make.made import one
 from lrp_ref.conformance.make.numbers import picture
 from lrp_ref.conformance.ours import ours
@@ -260,6 +260,28 @@ def test_a_declared_stabiliser_excuses_no_other_rule_that_some_libraries_have_wi
     assert of_case(adapter, maximum("0 -5 -3"))[0] == "failed"
 
 
+def test_nor_does_it_where_a_smaller_question_is_asked() -> None:
+    network, x, R = Network([("pool", MaxPool((1, 3)))]), picture("0 -5 -3"), picture("7")
+    rights = right_at(network, {"pool": Winner()}, x, R, 2.0**-53, {"stabiliser": 1e-6})
+    assert [one.value.tolist() for one in rights] == [[[[[7, 0, 0]]]]]
+    rights = right_at(network, {"pool": Winner()}, picture("2 -5 3"), R, 2.0**-53, {"stabiliser": 1e-6})
+    assert [float(one.value[0, 0, 0, 2]) for one in rights] == [7, pytest.approx(7 - 7e-6 / 3, abs=1e-11)]   # eps^2
+
+
+def test_a_declared_convention_is_asked_to_half_the_digits() -> None:
+    class Off(SquaredBias):
+        by = 1e-9
+
+        def changed(self, relevance: Array) -> Any:
+            return relevance * (1 + self.by)
+
+    class FurtherOff(Off):
+        by = 1e-6
+
+    assert ended(declared(Off, bias_w_square="squared"), CASES["squared"]).status == "passed"
+    assert ended(declared(FurtherOff, bias_w_square="squared"), CASES["squared"]).status == "failed"
+
+
 def with_tiny(rule: Any) -> Any:
     return small_suite.alternatives.Stabilised(rule, 1e-9) if isinstance(rule, Epsilon) else rule
 
@@ -277,6 +299,17 @@ def test_through_layers_that_nothing_is_rounded_in_the_bound_is_derived() -> Non
         want = bounded(network, CASES["whole"].rules, x, R, u, value)
         assert value is not None and (want.radius < 200 * u * abs(value).max()).all()
         assert (want.radius >= want.sigma()).all()
+
+
+@pytest.mark.parametrize(("sigmas", "status"), [(3, "passed"), (9, "failed")])   # its own rounding is one or two more
+def test_through_layers_that_round_six_sigma_are_the_bound(sigmas: int, status: str) -> None:
+    (want,) = expected(CASES["rounded"], 2.0**-24, {})
+
+    class Off(Single):
+        def changed(self, relevance: Array) -> Any:
+            return relevance + sigmas * want.sigma()
+
+    assert of(Off(), "rounded")[0] == status
 
 
 def test_a_hidden_unit_of_exactly_zero_is_decided() -> None:

@@ -41,17 +41,17 @@ def test_a_changed_file_is_not_read(tmp_path: Path) -> None:
     copied(tmp_path, lambda manifest: None)
     path = tmp_path / "Flat" / "linear.json"
     path.write_text(path.read_text(encoding="utf-8") + " ", encoding="utf-8")
-    with pytest.raises(ValueError, match="Flat/linear.json is not the file that manifest.json promises: regenerate"):
+    with pytest.raises(ValueError, match=r"Flat/linear\.json is not the file that manifest\.json promises: regenerate"):
         load(tmp_path)
 
 
 def test_fewer_cases_than_promised_are_not_read(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="got 2 cases, and manifest.json promises 3"):
+    with pytest.raises(ValueError, match=r"got 2 cases, and manifest\.json promises 3"):
         load(copied(tmp_path, lambda manifest: manifest.update(count=3)))
 
 
 def test_vectors_of_another_format_are_not_read(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="the vectors are lrp-vector-v1 2.0, this program reads lrp-vector-v1 1.0"):
+    with pytest.raises(ValueError, match=r"the vectors are lrp-vector-v1 2\.0, this program reads lrp-vector-v1 1\.0"):
         load(copied(tmp_path, lambda manifest: manifest.update(spec="2.0")))
 
 
