@@ -15,7 +15,7 @@ from lrp_ref.checks.faults import at_a_glance, off, rounded_to_float32
 from lrp_ref.checks.looks_like import BOTH, GUARDED, alternatives
 from lrp_ref.checks.monte_carlo import monte_carlo
 from lrp_ref.checks.radius import Ball, one_layer
-from lrp_ref.checks.rounding import arithmetic, source
+from lrp_ref.checks.rounding import FORMATS, arithmetic, source
 from lrp_ref.layers import Layer
 from lrp_ref.linear_map import LinearMap
 from lrp_ref.network import Network
@@ -24,7 +24,6 @@ from lrp_ref.rules import Flat, Pass, Rule, WSquare
 
 SIGMAS = 6
 VERDICTS = ("exact", "pass", "loose", "fail", "undetermined")
-STORED = {2.0**-24: np.float32, 2.0**-11: np.float16}
 
 Rules = Mapping[str, Rule]
 
@@ -357,10 +356,10 @@ def fits(array: Array, shape: tuple[int, ...], what: str, other: str) -> None:
 
 def held(values: Any, u: float, what: str) -> None:
     """An error unless a format of that unit roundoff holds the numbers exactly: else what is computed is not theirs."""
-    kind, values = STORED.get(u), np.asarray(values)
+    number, values = FORMATS.get(u, np.float64), np.asarray(values)
     if values.dtype == object:
         raise ValueError(f"got {what} as exact numbers, needed the floats that the implementation had")
-    if kind is not None and not (values.astype(kind).astype(values.dtype) == values).all():
-        name = np.dtype(kind).name
+    if number is not np.float64 and not (values.astype(number).astype(values.dtype) == values).all():
+        name = np.dtype(number).name
         raise ValueError(f"got numbers in {what} that {name} does not hold, and u={u:.3g} is {name}'s: give those that "
                          f"the implementation had, as .astype(numpy.{name})")
