@@ -10,11 +10,12 @@ from typing import Any
 import numpy as np
 
 from lrp_ref.arrays import Array, same
+from lrp_ref.checks.ball import Ball
 from lrp_ref.checks.bounds import raised, start_ball
 from lrp_ref.checks.faults import at_a_glance, off, rounded_to_float32
 from lrp_ref.checks.looks_like import BOTH, GUARDED, alternatives
 from lrp_ref.checks.monte_carlo import monte_carlo
-from lrp_ref.checks.radius import Ball, one_layer
+from lrp_ref.checks.radius import one_layer
 from lrp_ref.checks.rounding import FORMATS, arithmetic, source
 from lrp_ref.layers import Layer
 from lrp_ref.linear_map import LinearMap

@@ -19,11 +19,12 @@ from typing import Any
 import numpy as np
 
 from lrp_ref.arrays import Array, convert_numbers, ones_like, same
+from lrp_ref.checks.ball import Ball
 from lrp_ref.checks.bounds import raised
 from lrp_ref.checks.compared import SIGMAS, distance
 from lrp_ref.checks.exact import GuardedFraction, settled
 from lrp_ref.checks.monte_carlo import RUNS, even, noisy_layer, noisy_step
-from lrp_ref.checks.radius import Ball, origin_at, step_radius
+from lrp_ref.checks.radius import origin_at, step_radius
 from lrp_ref.checks.rounding import FLOAT64, V, arithmetic, source, upward
 from lrp_ref.conformance.case import Case
 from lrp_ref.conformance.dialects.parts import signed
