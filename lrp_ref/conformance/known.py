@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from lrp_ref.arrays import Array
-from lrp_ref.checks.compared import Task
+from lrp_ref.checks.task import Task
 from lrp_ref.conformance.case import Case
 from lrp_ref.conformance.detect import NEARER, apart, dialects
 from lrp_ref.conformance.dialects import DIALECTS, Dialect
