@@ -48,7 +48,7 @@ def assert_relevance_close(actual: Any, network: Network, x: Any, rules: Rules, 
     task = Task.of(network, x, rules, R, u, activations)
     compared = list(task.compare(actual))
     for c in compared:
-        judge(c, undetermined, task, lambda what: task.looks_like(what, actual))
+        judge(c, undetermined, task, lambda what: task.hint(what, actual))
     return Report(compared)
 
 
@@ -63,7 +63,7 @@ def assert_cutoff(actual: Any, network: Network, x: Any, rules: Rules, below: st
     compared = list(task.compare(actual))
     for c in compared:
         judge(c, undetermined, task, lambda what: cut_elsewhere(task, rules, below, filler, what, actual)
-              or task.looks_like(what, actual))
+              or task.hint(what, actual))
     return Report(compared)
 
 

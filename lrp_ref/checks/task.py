@@ -125,7 +125,7 @@ class Task:
         return Compared(what, actual, value, np.maximum(SIGMAS * sigma, self.u * abs(value)), None, lambda: sigma)
 
     def looks_like(self, what: str, actual: Any) -> str:
-        """The fault or convention that explains the layer's relevance, or the image's, better than none does."""
+        """The fault or convention that explains the layer's relevance, or the image's, better than none; else ""."""
         name, network = what.removeprefix("layer "), self.network
         if name not in network.names:
             got, R = numbers(actual, "the relevance"), self.start()
@@ -136,10 +136,13 @@ class Task:
                 self.given(actual, name), self.above(name, actual).value)
         answer = Answer(got, network, self.rules, self.inputs, R, self.u)
         sentence = next(filter(None, answer.explained()), "")
-        if sentence:
-            return f"it looks as if {sentence}"
-        return "" if len(network) == 1 else (
-            f"give {{layer: relevance of its input}} to see at which of {', '.join(network.names)} it begins")
+        return sentence and f"it looks as if {sentence}"
+
+    def hint(self, what: str, actual: Any) -> str:
+        """What it looks like, or else what would tell more of several layers."""
+        several = what.removeprefix("layer ") not in self.network.names
+        return self.looks_like(what, actual) or several * (
+            f"give {{layer: relevance of its input}} to see at which of {', '.join(self.network.names)} it begins")
 
 
 def lifted(name: str, layer: Layer, x: Ball, u: float) -> Ball:
