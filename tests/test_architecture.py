@@ -1,4 +1,7 @@
-"""Imports run one way, the core is free of tolerances and of hidden state, and what is public is documented."""
+"""Imports run one way, the core is free of tolerances and of hidden state, and what is public is documented.
+
+Tests have tolerances, all of them written.
+"""
 
 import ast
 import dataclasses
@@ -120,6 +123,23 @@ def test_the_core_has_no_tolerance() -> None:
         # the epsilons of batch norm and of the presets, and VLFeat's least contrast, are parameters of the method
         known = {"layers.normalize": {1e-5}, "assignment": {1e-6}, "layers.sift": {0.005}}
         assert small <= known.get(part, set()), part
+
+
+# what a comparison allows beside what it is told, if it is not told: 1e-12, 1e-8, 1e-5, 1e-7, 1e-9
+NEEDS = {"approx": {"abs"}, "allclose": {"rtol", "atol"}, "isclose": {"rtol", "atol"},
+         "assert_allclose": {"rtol", "atol"}, "assert_almost_equal": {"never"}, "assert_array_almost_equal": {"never"}}
+
+
+def test_no_comparison_in_the_tests_has_a_tolerance_that_is_not_written() -> None:
+    found, hidden = set(), []
+    for path in sorted(Path(__file__).parent.rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            name = getattr(node.func, "attr", getattr(node.func, "id", "")) if isinstance(node, ast.Call) else ""
+            if name in NEEDS:
+                found.add(name)
+                if not NEEDS[name] <= {keyword.arg for keyword in node.keywords}:
+                    hidden.append(f"{path.name}:{node.lineno}")
+    assert hidden == [] and found >= {"approx", "allclose", "assert_allclose"}
 
 
 def test_the_core_keeps_no_state_between_calls() -> None:
