@@ -1,4 +1,4 @@
-"""zennit's and captum's own output is that of their dialects, to 1e-12: layers, options, small networks.
+"""zennit's and captum's own output is that of their dialects, to 1e-14: layers, options, small networks.
 
 Inputs and weights have zeros, ties and both signs; relevance has nothing to do with outputs.
 """
@@ -23,8 +23,8 @@ captum_attr = pytest.importorskip("captum.attr")
 nn = torch.nn
 torch.set_num_threads(1)
 
-# Rounding: a few 1e-16 for each of some tens of additions, over denominators a thousandth of their terms or more.
-ROUNDING = 1e-12
+# Rounding, as a part of the largest relevance: 1e-16 for each of a hundred additions, one layer after the other.
+ROUNDING = 1e-14
 HALVES = np.arange(-6, 7) / 2
 
 
@@ -205,7 +205,7 @@ def test_zennits_composites_are_those_of_its_dialect(preset):
         wanted = torch.autograd.grad(hooked(t), t, torch.from_numpy(R))[0].numpy()
     got = explain(ours, x, DIALECTS["zennit"].translate(ours, canonical), R).relevance
     assert distance(got, wanted) < ROUNDING
-    assert distance(explain(ours, x, canonical, R).relevance, wanted) > 1e-9   # the dialect is what makes it so
+    assert distance(explain(ours, x, canonical, R).relevance, wanted) > 1e-3   # the dialect is what makes it so
 
 
 def test_zennits_merge_is_that_of_its_dialect():
@@ -301,4 +301,4 @@ def test_captum_on_a_network_is_its_dialect(on_convolutions):
             layer.rule = theirs()
     wanted = by_captum(Weighed(lower, R, upper), x)
     assert distance(explain(ours, x, rules, R).relevance, wanted) < ROUNDING
-    assert distance(explain(ours, x, canonical, R).relevance, wanted) > 1e-9
+    assert distance(explain(ours, x, canonical, R).relevance, wanted) > 1e-3   # likewise
