@@ -201,15 +201,15 @@ def test_mixtures_of_hard_numbers_lie_within_the_bound(seed: int, which: Any, w:
     check(layer, RULES[which[1]], hard(a, rng, shape), hard(r, rng, layer.output_shape(shape)))
 
 
-@pytest.mark.parametrize("rule", ["Epsilon(0)", "Epsilon(1/4)", "AlphaBeta(2, 1)", "Gamma(1/4)", "Flat", "Pass"])
-@pytest.mark.parametrize("name", ["BatchNorm, epsilon", "LRN, Caffe", "LRN, Caffe, taylor"])
+@pytest.mark.parametrize(("name", "rule"), [
+    (name, rule) for name in ("BatchNorm, epsilon", "LRN, Caffe", "LRN, Caffe, taylor")
+    for rule in ("Epsilon(0)", "Epsilon(1/4)", "AlphaBeta(2, 1)", "Gamma(1/4)", "Flat", "Pass")
+    if rule != "Pass" or not name.endswith("taylor")])
 def test_layers_with_roots_and_powers_lie_within_the_bound(name: str, rule: str) -> None:
     example, rng = LAYERS[name], np.random.default_rng(3)
     layer = example.layer.astype(f32)
     x = hard("tame", rng, (1, *example.shape))
     R = hard("tame", rng, x.shape)
-    if rule == "Pass" and name.endswith("taylor"):
-        return
     bound = one_layer(RULES[rule], layer, x, R)
     with localcontext(prec=60):
         a, m = layer.astype(Decimal).linearize(convert_numbers(x, Decimal))

@@ -230,16 +230,18 @@ def test_forward_and_backward_are_adjoint(name: str, f: Any) -> None:
     assert total(s * forward) == total(a * m.transpose(s, f, a.shape))
 
 
-@pytest.mark.parametrize("rule", RULES.values(), ids=RULES)
 @pytest.mark.parametrize(("name", "spread"), [*((name, False) for name in AT_A_ROOT),
                                               *((name, True) for name in machines())])
-def test_the_ledger_closes_at_every_class(name: str, spread: bool, rule: Any) -> None:
+def test_the_ledger_closes_at_every_class_under_every_rule_but_that_of_gates(name: str, spread: bool) -> None:
     a, m = machines(spread=spread)[name].linearize(X)
-    if takes(m, rule):
-        R = relevance_for(m(a))
+    R = relevance_for(m(a))
+    taken = {rule_name: rule for rule_name, rule in RULES.items() if takes(m, rule)}
+    assert RULES.keys() - taken.keys() == ({"Pass", "Winner"} if m.learned else {"Pass"})
+    for rule_name, rule in taken.items():
         below, account = step(rule, m, a, R)
-        assert (account.received == account.handed + account.bias + account.stabiliser + account.dead).all()
-        assert total(account.handed) == total(below)
+        parts = account.handed + account.bias + account.stabiliser + account.dead
+        assert (account.received == parts).all(), rule_name
+        assert total(account.handed) == total(below), rule_name
 
 
 def test_slopes_are_the_models_weights_and_kernel_values_the_images() -> None:

@@ -192,7 +192,7 @@ def test_a_legacy_file_that_ends_early_is_refused(tmp_path, lines):
 
 
 def test_a_file_cut_at_any_character_gives_an_error_or_its_first_layers(tmp_path):
-    names = read(tmp_path, PLAIN).chain.names
+    names, lengths = read(tmp_path, PLAIN).chain.names, set()
     for length in range(len(PLAIN)):
         try:
             chain = read(tmp_path, PLAIN[:length]).chain
@@ -200,6 +200,8 @@ def test_a_file_cut_at_any_character_gives_an_error_or_its_first_layers(tmp_path
             refused(tmp_path, PLAIN[:length])
         else:
             assert chain.names == names[: len(chain)], length
+            lengths.add(len(chain))
+    assert lengths == {1, 2, 3, 4}
 
 
 BROKEN = {
