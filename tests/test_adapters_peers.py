@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from helpers import distance
 
 from lrp_ref import (
     LRN,
@@ -54,10 +55,6 @@ RNG = np.random.default_rng(0)
 
 def halves(*shape):
     return RNG.integers(-6, 7, shape) / 2
-
-
-def distance(got, wanted):
-    return np.abs(np.asarray(got) - wanted).max() / np.abs(wanted).max()
 
 
 # ---- The same network in torch ----

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 import test_toolbox_small as toolbox_small
-from helpers import F, fractions, image, mixed, refused, total, types_in
+from helpers import F, distance, fractions, image, mixed, refused, total, types_in
 
 from lrp_ref import (
     LRN,
@@ -670,4 +670,4 @@ def test_the_toolboxs_dialect_gives_what_lrp_toolbox_gave(pooling: str, key: str
     wanted = numbers[f"relevance_{key}"].transpose(0, 3, 1, 2)
     rules = DIALECTS["toolbox"].translate(network, toolbox_small.RULES[key](network))
     # Rounding alone is left, of some hundred additions of numbers no larger than the largest.
-    assert toolbox_small.distance(explain(network, x, rules, numbers["target"]).relevance, wanted) < 1e-14
+    assert distance(explain(network, x, rules, numbers["target"]).relevance, wanted) < 1e-14

@@ -5,6 +5,7 @@ Inputs and weights have zeros, ties and both signs; relevance has nothing to do 
 
 import numpy as np
 import pytest
+from helpers import distance
 
 from lrp_ref import assign, explain
 from lrp_ref.conformance.dialects import DIALECTS, captum, zennit
@@ -21,6 +22,7 @@ canonizers = pytest.importorskip("zennit.canonizers")
 captum_rules = pytest.importorskip("captum.attr._utils.lrp_rules")
 captum_attr = pytest.importorskip("captum.attr")
 nn = torch.nn
+MODULES = pytest.importorskip("torch_modules").MODULES
 torch.set_num_threads(1)
 
 # Rounding, as a part of the largest relevance: 1e-16 for each of a hundred additions, one layer after the other.
@@ -55,18 +57,6 @@ def by_dialect(module, x, rule, R):
         return step(rule, m, a, R)[0]
 
 
-def distance(got, wanted):
-    return np.abs(got - wanted).max() / np.abs(wanted).max()
-
-
-MODULES = {
-    "Linear": (lambda: nn.Linear(5, 4), (6, 5)),
-    "Linear, no bias": (lambda: nn.Linear(5, 4, bias=False), (6, 5)),
-    "Conv2d, stride": (lambda: nn.Conv2d(3, 4, (3, 2), (2, 3)), (2, 3, 7, 8)),
-    "Conv2d, padding": (lambda: nn.Conv2d(3, 5, (2, 3), (1, 2), (1, 2)), (2, 3, 6, 7)),
-    "Conv2d, groups": (lambda: nn.Conv2d(3, 6, 2, padding=1, groups=3), (2, 3, 5, 4)),
-    "Conv2d, dilation": (lambda: nn.Conv2d(3, 2, (3, 2), dilation=(2, 3), padding=(2, 1), bias=False), (2, 3, 6, 9)),
-}
 # Averages of 1, 2, 4 or 8 numbers are exact. Of 9 they round, in another order here than there, and a mean of 0 that is
 # 1e-17 instead moves relevance by 1e-17 / 1e-9: those are asked with a large epsilon, below.
 POOLS = {

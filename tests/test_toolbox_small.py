@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from helpers import distance
 
 from lrp_ref import AlphaBeta, Conv2D, Epsilon, Flat, Linear, MaxPool, SumPool, WSquare, assign, explain, load_model
 
@@ -44,11 +45,6 @@ def as_lrp_toolbox(network, rules):
     guards = {name: Epsilon(1e-12 / sqrt(layer.size[0] * layer.size[1]))
               for name, layer in network if isinstance(layer, SumPool) and rules[name] == Epsilon(0)}
     return {**rules, **guards}
-
-
-def distance(got, wanted):
-    """The largest difference, as a part of the largest relevance of the batch."""
-    return np.abs(got - wanted).max() / np.abs(wanted).max()
 
 
 @pytest.mark.parametrize("pooling", ["sumpool", "maxpool"])

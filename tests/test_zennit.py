@@ -6,6 +6,7 @@ divides by z itself, and by 1 where z is 0 and nothing can be handed down.
 
 import numpy as np
 import pytest
+from helpers import distance
 
 from lrp_ref import (
     AlphaBeta,
@@ -33,6 +34,8 @@ theirs = pytest.importorskip("zennit.rules")
 composites = pytest.importorskip("zennit.composites")
 canonizers = pytest.importorskip("zennit.canonizers")
 nn = torch.nn
+modules = pytest.importorskip("torch_modules")
+MODULES, trained = modules.MODULES, modules.trained
 torch.set_num_threads(1)   # these networks are so small that threads would only wait for each other
 
 # Rounding, as a part of the largest relevance: a few 1e-16 for each of some tens of additions, over denominators a few
@@ -48,19 +51,6 @@ def nearly(number):
 
 def exactly(z):
     return torch.where(z == 0, torch.ones_like(z), z)
-
-
-def trained(*modules):
-    """A Sequential in evaluation mode and float64 whose every parameter and statistic is drawn."""
-    network = nn.Sequential(*modules).double().eval()
-    generator = torch.Generator().manual_seed(1)
-    with torch.no_grad():
-        for name, tensor in network.state_dict().items():
-            if tensor.is_floating_point():
-                tensor.normal_(generator=generator)
-                if name.endswith("running_var"):
-                    tensor.abs_().add_(0.125)
-    return network
 
 
 def images(*shape):
@@ -92,9 +82,7 @@ def by_ours(module, x, rule, R):
     return explain(from_torch(nn.Sequential(module).eval()), x, {"0": rule}, R).relevance
 
 
-def distance(got, wanted):
-    """The largest difference, as a part of the largest relevance."""
-    return np.abs(got - wanted).max() / np.abs(wanted).max()
+
 
 
 # ---- Presets on networks ----
@@ -181,14 +169,6 @@ def test_the_default_epsilon_on_dense_layers_is_zennits():
 # ---- Rules on one layer ----
 
 
-MODULES = {
-    "Linear": (lambda: nn.Linear(5, 4), (6, 5)),
-    "Linear, no bias": (lambda: nn.Linear(5, 4, bias=False), (6, 5)),
-    "Conv2d, stride": (lambda: nn.Conv2d(3, 4, (3, 2), (2, 3)), (2, 3, 7, 8)),
-    "Conv2d, padding": (lambda: nn.Conv2d(3, 5, (2, 3), (1, 2), (1, 2)), (2, 3, 6, 7)),
-    "Conv2d, groups": (lambda: nn.Conv2d(3, 6, 2, padding=1, groups=3), (2, 3, 5, 4)),
-    "Conv2d, dilation": (lambda: nn.Conv2d(3, 2, (3, 2), dilation=(2, 3), padding=(2, 1), bias=False), (2, 3, 6, 9)),
-}
 RULES = {
     "Epsilon(0)": (Epsilon(0), lambda: theirs.Epsilon(exactly)),
     "Epsilon(0.25)": (Epsilon(0.25), lambda: theirs.Epsilon(0.25)),
