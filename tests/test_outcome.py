@@ -310,7 +310,7 @@ def test_through_layers_that_nothing_is_rounded_in_the_bound_is_derived() -> Non
     value = CASES["whole"].relevance
     for u in (2.0**-53, 2.0**-24):
         want = bounded(network, CASES["whole"].rules, x, R, u, value)
-        assert value is not None and (want.radius < 200 * u * abs(value).max()).all()
+        assert value is not None and (want.radius < 100 * u * abs(value).max()).all()   # some seventy roundings
         assert (want.radius >= want.sigma()).all()
 
 
@@ -331,7 +331,7 @@ def test_a_hidden_unit_of_exactly_zero_is_decided() -> None:
     network = Network([("fc1", Linear(np.array([[1.0], [-1.0]]))), ("fc2", Linear(one, np.ones(1)))])
     rules, x, R = {"fc1": Epsilon(0.5), "fc2": Epsilon(0)}, np.ones((1, 2)), one
     want = bounded(network, rules, x, R, 2.0**-53)
-    assert want.radius.max() < 1e-14
+    assert want.radius.max() == 0    # 0 / (0 + 1/2) and 1 / 1 round nothing
 
 
 def test_where_weights_are_computed_the_layers_own_numbers_count_as_rounded() -> None:
