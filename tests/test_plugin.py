@@ -1,8 +1,10 @@
 """The pytest plugin: unasked it costs nothing, and asked it runs every vector as a test."""
 
 import re
+import shlex
 import subprocess
 import sys
+from collections.abc import Callable
 from importlib.metadata import entry_points
 from pathlib import Path
 
@@ -32,6 +34,10 @@ MINE = """
         def relevance(self, network, rules, x, R):
             whole = super().relevance(network, rules, x, R)
             return whole / 2 if any(isinstance(rule, Epsilon) for rule in rules.values()) else whole
+
+    class Refusing(Mine):
+        def relevance(self, network, rules, x, R):
+            raise Unsupported("not yet")
 
     class Nothing(Mine):
         def relevance(self, network, rules, x, R):
@@ -191,3 +197,23 @@ def test_the_pages_adapter_runs_as_the_page_says(pytester: pytest.Pytester) -> N
     assert outcomes(result) == {"passed": 1, "skipped": 2}
     adapter = (pytester.path / "tiny_adapter.py").read_text(encoding="utf-8")
     assert sum(1 for line in adapter.splitlines() if line.strip()) <= 15
+
+
+def test_an_adapter_that_supports_nothing_is_refused_unless_that_is_expected(
+        run: Callable[..., pytest.RunResult], tmp_path: Path) -> None:
+    result = run("--lrp-adapter", "mine:Refusing")
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines(["ERROR: mine supports none of 500 cases: nothing would be tested"])
+    expected = tmp_path / "expected.txt"
+    expected.write_text("".join(f"{case.id} unsupported\n" for case in load().cases if case.level != "negative"))
+    assert outcomes(run("--lrp-adapter", "mine:Refusing", "--lrp-expect", str(expected))) == {"skipped": 3}
+
+
+def test_a_failure_names_the_command_as_a_shell_takes_it(run: Callable[..., pytest.RunResult], tmp_path: Path) -> None:
+    script = tmp_path / "two words.py"
+    source = (ROOT / "docs" / "harness.py").read_text(encoding="utf-8")
+    assert "r + (z_i" in source
+    script.write_text(source.replace("r + (z_i", "r + 2 * (z_i"))
+    result = run("--lrp-adapter", f"exec:{sys.executable} '{script}'", k=WRONG)
+    line = next(line for line in result.outlines if line.strip().startswith("lrp-ref conform"))
+    assert shlex.split(line)[2:] == [f"exec:{sys.executable} '{script}'", "--case", WRONG]
