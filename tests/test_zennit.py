@@ -82,9 +82,6 @@ def by_ours(module, x, rule, R):
     return explain(from_torch(nn.Sequential(module).eval()), x, {"0": rule}, R).relevance
 
 
-
-
-
 # ---- Presets on networks ----
 
 
