@@ -129,3 +129,15 @@ def test_what_an_implementation_refuses_is_no_counterexample() -> None:
 
     network = Network([("layer", WIDE)])
     assert not shrink(refuses, network, {"layer": ZPlus()}, VECTORS, network(VECTORS), agrees)
+
+
+def test_an_implementation_that_is_right_is_asked_300_times_and_no_more() -> None:
+    asked = []
+
+    def right(network: Network, rules: Any, x: Array, R: Array) -> Array:
+        asked.append(network)
+        return handed_down(network, rules, x, R)[0]
+
+    network = Network([("layer", WIDE)])
+    assert not shrink(right, network, {"layer": ZPlus()}, VECTORS, network(VECTORS), agrees)
+    assert len(asked) == 300   # 340 different questions are drawn
