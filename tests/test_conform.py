@@ -335,6 +335,16 @@ def test_expectations_are_written_and_hold_from_then_on(capsys: pytest.CaptureFi
     assert conform(capsys, "small_suite:Partial", "--expect", str(path))[0] == 0
 
 
+def test_a_version_of_several_lines_is_one_comment_of_the_expectations(
+        capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Partial, "version", "1.2\nof today failed twice")
+    path = tmp_path / "expected.txt"
+    conform(capsys, "small_suite:Partial", "--write-expect", str(path))
+    assert path.read_text(encoding="utf-8").splitlines()[0] == (
+        "# partial 1.2 of today failed twice on 13 cases of the vectors 1.0 (0123456789ab)")
+    assert conform(capsys, "small_suite:Partial", "--expect", str(path))[0] == 0
+
+
 def test_expectations_overwrite_nothing_and_are_refused_before_the_work(
         capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def begun() -> None:
