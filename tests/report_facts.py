@@ -133,11 +133,12 @@ def run(dialect: Dialect, name: str, questions: Sequence[Facts]) -> Facts:
                                        "bound": 2.2e-16 * float(abs(want[index]))},
                              "counterexample": {"text": "w = [[1, 2]]  b = [2]  x = [1, 1]  R = [1]",
                                                 "got": "[1/9, 4/9]", "expected": "[1/5, 4/5]"},
-                             "command": f"lrp-ref conform {name} --case {case['id']}",
+                             "command": f"lrp-ref conform dialect:{name} --case {case['id']}",
                              "issues": ISSUES.get((name, case["rule"]), []), "reason": "outside the bound"})
         outcomes.append({**about, "flags": case["flags"], "status": status, "reason": reason, "url": url,
                          "convention": None})
-    return {"adapter": {"name": dialect.name, "version": dialect.version, "unit_roundoff": 2.0**-53, "conventions": {}},
+    return {"adapter": {"name": dialect.name, "version": dialect.version, "unit_roundoff": 2.0**-53, "conventions": {},
+                        "command": f"dialect:{name}"},
             "vectors": vectors(questions), "seconds": 2.34, "matrix": matrix(outcomes), "failures": failures,
             "counts": counted(outcomes), "conventions": found(dialect, name, failures), "outcomes": outcomes,
             "records": RECORDS}
@@ -194,9 +195,11 @@ def failure(n: int, **more: Any) -> Facts:
             "command": f"lrp-ref conform mine --case case-{n}", "issues": [], "reason": "outside the bound", **more}
 
 
-def one(*outcomes: Facts, failures: Sequence[Facts] = (), name: str = "mine", **more: Any) -> Facts:
+def one(*outcomes: Facts, failures: Sequence[Facts] = (), name: str = "mine", command: str = "mine",
+        **more: Any) -> Facts:
     """The report of `lrp-ref conform` with these outcomes."""
-    return {"adapter": {"name": name, "version": "1.0", "unit_roundoff": 2.0**-53, "conventions": {}},
+    return {"adapter": {"name": name, "version": "1.0", "unit_roundoff": 2.0**-53, "conventions": {},
+                        "command": command},
             "vectors": {"spec": "1.0", "count": len(outcomes), "digest": "0"}, "seconds": 0.5, "conventions": [],
             "counts": counted(outcomes), "matrix": matrix(outcomes), "failures": list(failures),
             "outcomes": list(outcomes), "records": [], **more}

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 import small_suite
 from small_suite import ISSUE, Partial, Right, Stabilised
+from tree import tree
 
 from lrp_ref.cli import main
 from lrp_ref.conformance import command, report, report_text
@@ -216,7 +217,8 @@ def partial() -> dict[str, Any]:
 
 
 def test_json_has_what_a_page_needs(partial: dict[str, Any]) -> None:
-    assert partial["adapter"] == {"name": "partial", "version": "1.2", "unit_roundoff": 2.0**-53, "conventions": {}}
+    assert partial["adapter"] == {"name": "partial", "version": "1.2", "unit_roundoff": 2.0**-53, "conventions": {},
+                                  "command": "partial"}
     assert partial["vectors"] == {"spec": "1.0", "count": 13, "digest": "0123456789ab"}
     assert partial["counts"] == {"passed": 11, "loose": 0, "undetermined": 0, "unsupported": 1, "failed": 1}
     assert partial["records"] == [{"id": "kept", "title": "A record", "question": "What?", "answers": {"zennit": "1"},
@@ -366,6 +368,16 @@ def test_a_page_is_written_whatever_the_outcome(capsys: pytest.CaptureFixture[st
     assert code == 1 and out.endswith(f"\n\nreport written to {path}\n")
     page = path.read_text(encoding="utf-8")
     assert page.startswith("<!DOCTYPE html>") and ID["even"] in page and "partial" in page
+
+
+def test_commands_of_a_page_without_failures_name_the_adapter_as_it_was_named(
+        capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    path = tmp_path / "report.html"
+    conform(capsys, "lrp_ref", "small_suite:Right", "--report", str(path), name="compare")
+    assert tree(path.read_text(encoding="utf-8")).by_id("run").all("pre")[0].text == (
+        "lrp-ref conform lrp_ref\nlrp-ref conform small_suite:Right\nlrp-ref compare lrp_ref small_suite:Right")
+    _, out, _ = conform(capsys, "small_suite:Right", "--json")
+    assert json.loads(out)["adapter"]["command"] == "small_suite:Right"
 
 
 # ---- compare ----
