@@ -19,10 +19,13 @@ import numpy as np
 
 from lrp_ref.arrays import Array
 from lrp_ref.assignment import cutoff
-from lrp_ref.checks.compared import SIGMAS, Compared, Report, Rules, Task, backwards, distance, numbers, per_sample
+from lrp_ref.checks.compared import SIGMAS, Compared, Report, distance
+from lrp_ref.checks.given import numbers
 from lrp_ref.checks.radius import one_layer
 from lrp_ref.checks.rounding import V
+from lrp_ref.checks.task import Rules, Task
 from lrp_ref.layers import Conv2D, Linear
+from lrp_ref.ledger import per_sample
 from lrp_ref.network import Network
 from lrp_ref.relevance import hand_down
 from lrp_ref.rules import Flat, Rule, WSquare
@@ -45,7 +48,7 @@ def assert_relevance_close(actual: Any, network: Network, x: Any, rules: Rules, 
     task = Task.of(network, x, rules, R, u, activations)
     compared = list(task.compare(actual))
     for c in compared:
-        judge(c, undetermined, task, lambda what: task.looks_like(what, actual))
+        judge(c, undetermined, task, lambda what: task.hint(what, actual))
     return Report(compared)
 
 
@@ -60,7 +63,7 @@ def assert_cutoff(actual: Any, network: Network, x: Any, rules: Rules, below: st
     compared = list(task.compare(actual))
     for c in compared:
         judge(c, undetermined, task, lambda what: cut_elsewhere(task, rules, below, filler, what, actual)
-              or task.looks_like(what, actual))
+              or task.hint(what, actual))
     return Report(compared)
 
 
@@ -144,7 +147,7 @@ def cut_elsewhere(task: Task, rules: Rules, below: str, filler: Rule | None, wha
             alone = hand_down(other[name], task.layer(name), task.inputs[name].value, R)[0]
         else:
             got = numbers(actual, "the relevance")
-            alone = backwards(task, lambda n, a, R, o=other: hand_down(o[n], task.layer(n), a, R)[0])  # type: ignore[misc]
+            alone = task.relevance(other)
         if distance(got, alone, task.u) <= task.u**0.5:
             return f"it looks as if {sentence}"
     return ""

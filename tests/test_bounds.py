@@ -41,8 +41,9 @@ from lrp_ref import (
 from lrp_ref.arrays import Array, convert_numbers, same
 from lrp_ref.checks import bounds, one_layer, twins
 from lrp_ref.checks import definitions as by_loops
-from lrp_ref.checks.radius import Ball, added
+from lrp_ref.checks.ball import Ball
 from lrp_ref.checks.rounding import Source, arithmetic
+from lrp_ref.checks.sums import added
 from lrp_ref.layers import IntersectionSVM
 from lrp_ref.layers.pool import Pool
 from lrp_ref.relevance import relevances, start, step

@@ -1,5 +1,6 @@
 """Detection sees numbers only: dialects without their names, mixtures of them, stabilisers that no library has."""
 
+import math
 from dataclasses import dataclass, fields, replace
 from functools import cache
 from typing import Any
@@ -165,6 +166,15 @@ class OfItsOwn(InDialect):
 def test_a_stabiliser_that_no_library_has_is_measured(size: float, u: float) -> None:
     finding = found(OfItsOwn(DIALECTS["zennit"], "own", "1", u, size=size))["stabiliser"]
     assert finding.value == size and finding.known == []
+
+
+@pytest.mark.parametrize("u", [2.0**-53, 2.0**-24], ids=["float64", "float32"])
+@pytest.mark.parametrize("size", [2.0**-20, 2.0**-23, 2.0**-52, 1.2345678901e-7, math.pi * 1e-9])
+def test_a_stabiliser_that_is_no_short_decimal_is_measured_too(size: float, u: float) -> None:
+    finding = found(OfItsOwn(DIALECTS["zennit"], "own", "1", u, size=size))["stabiliser"]
+    assert finding.value == pytest.approx(size, rel=640 * u, abs=0)   # 64 roundings of R, moved by a tenth of that
+    assert contradicted([finding], {"stabiliser": size}) == []
+    assert len(contradicted([finding], {"stabiliser": 1.001 * size})) == 1
 
 
 def test_a_stabiliser_that_differs_from_case_to_case_is_none_known() -> None:

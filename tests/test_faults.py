@@ -7,8 +7,8 @@ import pytest
 
 from lrp_ref import Conv2D, Epsilon, Flat, Flatten, Linear, Network, Pass, ReLU, ZPlus
 from lrp_ref.arrays import Array
-from lrp_ref.checks.compared import Task
 from lrp_ref.checks.faults import at_a_glance, rounded_to_float32
+from lrp_ref.checks.task import Task
 from lrp_ref.relevance import handed_down
 from lrp_ref.rules import Rule
 

@@ -14,9 +14,9 @@ from test_dialects import NUMBERS, Neuron, as_printed
 
 from lrp_ref import LRN, AlphaBeta, Epsilon, Linear, Network, ZPlus
 from lrp_ref.arrays import convert_numbers
-from lrp_ref.checks.compared import Task
 from lrp_ref.checks.exact import GuardedFraction
 from lrp_ref.checks.modular import PRIMES
+from lrp_ref.checks.task import Task
 from lrp_ref.conformance import make
 from lrp_ref.conformance.case import Case, identity, to_json
 from lrp_ref.conformance.dialects import lxt

@@ -32,7 +32,8 @@ from lrp_ref import (
 from lrp_ref.arrays import constant, convert_numbers, number_type, ones_like, zeros
 from lrp_ref.checks import modular
 from lrp_ref.checks.examples import drawn, lenet, sixteenths, vgg
-from lrp_ref.checks.modular import PRIMES, Unlucky, modulo, modulo_primes
+from lrp_ref.checks.modular import PRIMES, modulo, modulo_primes
+from lrp_ref.checks.residues import Unlucky
 
 M = modulo(*PRIMES[:2])
 P, Q = PRIMES[:2]

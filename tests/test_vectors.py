@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from lrp_ref.conformance.expected import expected
 from lrp_ref.conformance.vectors import Suite, load
 
 WHOLE = load()
@@ -58,3 +59,16 @@ def test_vectors_of_another_format_are_not_read(tmp_path: Path) -> None:
 def test_a_case_that_is_not_there_is_named() -> None:
     with pytest.raises(ValueError, match="got the case 'flat-0', which the vectors do not have"):
         WHOLE["flat-0"]
+
+
+# The worst of today's cases have 4.9e-11 (a Fisher network) and 2.5e-5 of the largest number. Where the sign of a sum
+# that is 0 decides who gets relevance it is as large as the relevance, and any answer would do.
+@pytest.mark.parametrize(("u", "name", "room"), [(2.0**-53, "f64", 1e-10), (2.0**-24, "f32", 1e-4)])
+def test_rounding_leaves_no_room_for_wrong_answers(u: float, name: str, room: float) -> None:
+    cases = [case for case in WHOLE.cases if case.level in ("required", "convention")
+             and (name == "f64" or name in case.exact_in)]
+    assert len(cases) > 200
+    for case in cases:
+        assert case.relevance is not None
+        (want, *_) = expected(case, u, {})
+        assert want.radius.max() <= room * abs(case.relevance).max(), case.id

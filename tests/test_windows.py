@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from lrp_ref import AvgPool, Conv2D, Epsilon, Linear, MaxPool, Network
-from lrp_ref.checks.compared import Task
 from lrp_ref.checks.looks_like import alternatives
+from lrp_ref.checks.task import Task
 from lrp_ref.checks.windows import other_windows
 from lrp_ref.layers import Layer
 from lrp_ref.relevance import step

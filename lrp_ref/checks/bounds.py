@@ -1,6 +1,6 @@
 """Balls from the image up and from the score down: for every layer a radius that holds the exact relevance.
 
-Upwards a layer widens the ball of its input by dz (radius.py, u = 2^-53), and a ReLU and a max-pooling change nothing:
+Upwards a layer widens the ball of its input by dz (sums.py, u = 2^-53), and a ReLU and a max-pooling change nothing:
 they are monotone. Downwards every ball is B, of a's ball and R's ball above.
 """
 
@@ -15,8 +15,10 @@ import numpy as np
 from lrp_ref.arrays import Array, convert_numbers, ones_like, same
 from lrp_ref.assignment import assign
 from lrp_ref.checks import twins
-from lrp_ref.checks.radius import Ball, added, doubts, origin_at, step_radius
+from lrp_ref.checks.ball import Ball, doubts
+from lrp_ref.checks.radius import origin_at, step_radius
 from lrp_ref.checks.rounding import FLOAT64, Arithmetic, V, source, upward
+from lrp_ref.checks.sums import added
 from lrp_ref.layers import (
     AdaptiveAvgPool,
     AvgPool,
@@ -149,9 +151,8 @@ def downwards(network: Network, balls: Sequence[Ball], ids: Sequence[Array], rul
             infinite = cause(name, undetermined, doubtful, radius)
         radii[name] = radius
         R = Ball.around(values[name], radius)
-    order = network.names
-    return Bounds(values, {name: radii[name] for name in order}, dict(zip(order, balls)),
-                  {name: undecided[name] for name in order if name in undecided}, infinite)
+    return Bounds(values, dict(reversed(radii.items())), dict(zip(network.names, balls)),
+                  dict(reversed(undecided.items())), infinite)
 
 
 def cause(name: str, undetermined: Array, doubtful: Array | bool, radius: Array) -> str:

@@ -22,7 +22,7 @@ def at_a_glance(got: Array, value: Array) -> str:
     got, value = got.astype(np.float64), value.astype(np.float64)
     wild = ~np.isfinite(got)
     if wild.any():
-        rest = off(got[~wild], value[~wild]) <= NEAR if not wild.all() else False
+        rest = not wild.all() and off(got[~wild], value[~wild]) <= NEAR
         return (f"something were divided by 0: {int(wild.sum())} of {got.size} numbers are not finite"
                 + (", and the others are right" if rest else ""))
     if not got.any() and value.any():

@@ -19,7 +19,7 @@ import numpy as np
 
 from lrp_ref.arrays import Array, Function, Shape, convert_numbers, ones_like, same
 from lrp_ref.assignment import assign
-from lrp_ref.checks.rounding import Present
+from lrp_ref.checks.rounding import present
 from lrp_ref.layers import (
     AdaptiveAvgPool,
     AvgPool,
@@ -58,6 +58,10 @@ class Squared:
         return self.f(w) ** 2
 
 
+def squared(f: Function) -> Function:
+    return f if f is ones_like else Squared(f)
+
+
 @dataclass(frozen=True, eq=False)
 class Noisy(LinearMap):
     """A map whose sums are rounded at u: the map's own, and an error of the size above."""
@@ -88,15 +92,15 @@ class Noisy(LinearMap):
     def apply(self, a: Array, f: Function) -> Array:
         if f is ones_like and not (a != 1).any():   # a count is exact
             return self.m.apply(a, f)
-        there = self.m.apply(np.where(a != 0, 1.0, 0.0), f if f is ones_like else Present(f))
-        return self.off(self.m.apply(a, f), self.m.apply(a * a, f if f is ones_like else Squared(f)), there)
+        there = self.m.apply(np.where(a != 0, 1.0, 0.0), present(f))
+        return self.off(self.m.apply(a, f), self.m.apply(a * a, squared(f)), there)
 
     def transpose(self, s: Array, f: Function, shape: Shape) -> Array:
         if f is ones_like and isinstance(self.m, Diagonal):   # Pass and its equals: nothing to round
             return self.m.transpose(s, f, shape)
         s = even(s, self.u, self.rng)
-        there = self.m.transpose(np.where(s != 0, 1.0, 0.0), f if f is ones_like else Present(f), shape)
-        squares = self.m.transpose(s * s, f if f is ones_like else Squared(f), shape)
+        there = self.m.transpose(np.where(s != 0, 1.0, 0.0), present(f), shape)
+        squares = self.m.transpose(s * s, squared(f), shape)
         return even(self.off(self.m.transpose(s, f, shape), squares, there), self.u, self.rng)
 
     def off(self, z: Array, Q: Array, n: Array) -> Array:
@@ -120,6 +124,11 @@ def noisy_layer(layer: Layer, x: Array, u: float, rng: np.random.Generator) -> A
         a, m = layer.linearize(x)
         return Noisy(m, u, rng)(a)
     return even(layer(even(x, u, rng)), u, rng)
+
+
+def clean_step(rule: Rule, layer: Layer, x: Array, R: Array) -> Array:
+    """The relevance of x without errors."""
+    return hand_down(rule, layer, x, R)[0]
 
 
 def noisy_step(rule: Rule, layer: Layer, x: Array, R: Array, u: float, rng: np.random.Generator) -> Array:
@@ -154,8 +163,7 @@ def monte_carlo(network: Network, x: Array, rules: Mapping[str, Rule] | None = N
     clean = network.activations(x)
     target = clean[-1].argmax(axis=1) if target is None else np.asarray(target)
     target = convert_numbers(target, np.float64) if target.dtype == np.float32 else target
-    centre = run(network, clean, rules, start(clean[-1], target),
-                 lambda rule, layer, x, R: hand_down(rule, layer, x, R)[0])
+    centre = run(network, clean, rules, start(clean[-1], target), clean_step)
     squares = [np.zeros(R.shape) for R in centre]
     with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
         for _ in range(runs):

@@ -6,7 +6,7 @@ sums underflow gradually without an error. Where subnormal numbers are flushed t
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from math import ceil, floor, inf, log2
 from typing import Any
@@ -46,6 +46,7 @@ from lrp_ref.linear_map import LinearMap
 from lrp_ref.rules import Raised
 
 V = 2.0**-53   # unit roundoff of float64, in which bounds are themselves computed
+FORMATS: dict[float, type] = {2.0**-11: np.float16, 2.0**-24: np.float32, V: np.float64}   # by their unit roundoff
 
 
 @dataclass(frozen=True)
@@ -62,17 +63,22 @@ class Arithmetic:
         return np.where(k < 1, k / np.where(k < 1, 1 - k, 1.0), inf)
 
 
-FLOAT64 = Arithmetic(V, 2.0**-1074, float(np.finfo(np.float64).max))
-FLOAT32 = Arithmetic(2.0**-24, 2.0**-149, float(np.finfo(np.float32).max))
-FORMATS = {V: FLOAT64, 2.0**-24: FLOAT32, 2.0**-11: Arithmetic(2.0**-11, 2.0**-24, 65504.0),
-           2.0**-8: Arithmetic(2.0**-8, 2.0**-133, 2.0**127)}
+def ieee(number: type) -> Arithmetic:
+    """The arithmetic of a type of NumPy's floats."""
+    info = np.finfo(number)
+    return Arithmetic(float(info.eps) / 2, 2.0 ** (info.minexp - info.nmant), float(info.max))
+
+
+BFLOAT16 = Arithmetic(2.0**-8, 2.0**-133, 2.0**127)
+ARITHMETICS = {u: ieee(number) for u, number in FORMATS.items()} | {BFLOAT16.u: BFLOAT16}
+FLOAT32, FLOAT64 = ARITHMETICS[2.0**-24], ARITHMETICS[V]
 
 
 def arithmetic(u: float) -> Arithmetic:
     """The IEEE format (or bfloat16) of that unit roundoff; another u with float32's range."""
     if not (isinstance(u, (int, float)) and V <= u < 0.5):
         raise ValueError(f"got u={u!r}, needed a unit roundoff from 2**-53 (float64) up to below 1/2, such as 2**-24")
-    return FORMATS.get(u, Arithmetic(u, FLOAT32.eta, FLOAT32.largest))
+    return ARITHMETICS.get(u, replace(FLOAT32, u=u))
 
 
 def upward(x: Any, steps: float) -> Any:

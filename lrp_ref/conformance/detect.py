@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
+from math import isclose
 from typing import Any
 
 import numpy as np
@@ -16,7 +17,7 @@ from lrp_ref.arrays import Array
 from lrp_ref.conformance.case import Case, Either
 from lrp_ref.conformance.dialects import CANONICAL, DIALECTS, Conventions
 from lrp_ref.conformance.make.alternatives import Stabilised
-from lrp_ref.conformance.measure import epsilon_of, format_of
+from lrp_ref.conformance.measure import ROUNDINGS, epsilon_of, format_of
 from lrp_ref.conformance.questions import phrase, stated
 from lrp_ref.conformance.vectors import Suite
 from lrp_ref.relevance import handed_down
@@ -24,6 +25,7 @@ from lrp_ref.rules import Epsilon
 
 MEASURED = ("stabiliser", "zero_rule")
 LARGEST = 1e-6   # the largest stabiliser that a library is known to add: allowed for where none was measured
+TOLD = 10 * ROUNDINGS * 2.0**-24   # a stabiliser is told to float32's roundings of what it moves by a tenth of its own
 SMALL = 1e-2     # what is larger is no stabiliser but another rule
 # Denominators of the vectors are 1/8 or more where nothing else is said, so that a stabiliser moves a row by 8 of it;
 # by four times that where shares of both signs leave a quarter of their size.
@@ -161,13 +163,13 @@ def measured(question: str, cases: Sequence[Case], answers: Mapping[str, Array],
         kinds = {kind_at_zero(case, answer, u) for case, answer in answered}
         if kinds != {"number"}:
             return kinds.pop() if len(kinds) == 1 else None
-    answered = [(case, answer) for case, answer in answered if not another(question, case, answer, u)]
+    answered = [(case, answer) for case, answer in answered if not another(case, answer, u)]
     value = epsilon_of(answered, u, at_zero=question == "zero_rule") if answered else None
     return None if question == "stabiliser" and value is not None and value >= SMALL else value
 
 
-def another(question: str, case: Case, answer: Array, u: float) -> bool:
-    """Whether the answer is, stabilisers apart, another question's row."""
+def another(case: Case, answer: Array, u: float) -> bool:
+    """Whether the answer is a row of a question that is not about stabilisers."""
     return any(apart(answer, row.relevance) <= u**0.5 for row in case.either if row.convention not in MEASURED)
 
 
@@ -210,4 +212,10 @@ def contradicted(findings: Iterable[Finding], declared: Mapping[str, Any]) -> li
     return [f"declares {stated(finding.question, declared[finding.question])}, but its numbers say "
             f"{phrase(finding.question, finding.value)}"
             for finding in findings
-            if finding.question in declared and finding.value != declared[finding.question]]
+            if finding.question in declared and not agree(finding.value, declared[finding.question])]
+
+
+def agree(value: Any, declared: Any) -> bool:
+    """Whether what was measured is what is declared: a number to the digits that are sure to be told."""
+    numbers = all(isinstance(one, (int, float)) and not isinstance(one, bool) for one in (value, declared))
+    return isclose(value, declared, rel_tol=TOLD) if numbers else value == declared

@@ -20,6 +20,7 @@ from lrp_ref.conformance.case import Case
 from lrp_ref.conformance.dialects.parts import signed
 from lrp_ref.conformance.given import given
 from lrp_ref.conformance.make.decimals import in_decimals
+from lrp_ref.conformance.measure import ROUNDINGS
 from lrp_ref.conformance.stabilisers import stabilised, stabiliser
 from lrp_ref.conformance.tolerance import Expected, bounded
 from lrp_ref.network import Network
@@ -51,10 +52,14 @@ def expected(case: Case, u: float, declared: Mapping[str, Any]) -> list[Expected
 
 
 def rounded_row(value: Array, u: float, epsilon: float, convention: tuple[str, Any]) -> Expected:
-    """A row of the case: no bound is known without its rule, so half of u's digits of its largest number are asked."""
+    """A row of the case: no bound is known without its rule, so half of u's digits of its largest number are asked.
+
+    A stabiliser may move it further, by no more than to leave a quarter of the digits. What is further off than some
+    roundings is loose.
+    """
     size = np.abs(np.where(np.isfinite(value), value, 0)).max()
-    radius = np.full(value.shape, max(u**0.5, MOVED * epsilon) * size)
-    return Expected(value, radius, lambda: radius / SIGMAS, convention)
+    radius = np.full(value.shape, max(u**0.5, min(MOVED * epsilon, u**0.25)) * size)
+    return Expected(value, radius, lambda: np.full(value.shape, ROUNDINGS * u * size / SIGMAS), convention)
 
 
 def right_at(network: Network, rules: Rules, x: Array, R: Array, u: float,

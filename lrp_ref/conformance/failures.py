@@ -12,7 +12,7 @@ from lrp_ref.arrays import Array
 from lrp_ref.checks.compared import distance
 from lrp_ref.conformance.adapter import NUMBERS
 from lrp_ref.conformance.bisect import Rules, first_divergence
-from lrp_ref.conformance.detect import MEASURED, Finding
+from lrp_ref.conformance.detect import MEASURED, Finding, agree
 from lrp_ref.conformance.dialects import CANONICAL
 from lrp_ref.conformance.expected import expected, right_at
 from lrp_ref.conformance.known import known
@@ -59,7 +59,8 @@ def cause(failure: Facts) -> str:
 def unstated(run: Run, findings: Sequence[Finding]) -> list[Facts]:
     """The stabilisers that the numbers show and that the adapter does not declare: each alone, then together."""
     found = {f.question: f.value for f in findings if f.question in MEASURED
-             and f.value not in (None, getattr(CANONICAL, f.question), run.adapter.conventions.get(f.question))}
+             and not (f.value in (None, getattr(CANONICAL, f.question))
+                      or agree(f.value, run.adapter.conventions.get(f.question)))}
     return [*({question: value} for question, value in found.items()), *([found] if len(found) > 1 else [])]
 
 

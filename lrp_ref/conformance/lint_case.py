@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 
 from lrp_ref.arrays import Array
-from lrp_ref.checks.compared import Compared, Task
+from lrp_ref.checks.compared import Compared
+from lrp_ref.checks.task import Task
 from lrp_ref.conformance.case import FORMATS, Case, from_json, identity
 from lrp_ref.conformance.dialects.conventions import CANONICAL
 from lrp_ref.conformance.given import unheld

@@ -15,10 +15,11 @@ from typing import Any
 import numpy as np
 
 from lrp_ref.arrays import Array
+from lrp_ref.checks.ball import Ball
 from lrp_ref.checks.bounds import raised
 from lrp_ref.checks.compared import SIGMAS
 from lrp_ref.checks.monte_carlo import RUNS, even, noisy_layer, noisy_step
-from lrp_ref.checks.radius import Ball, origin_at, step_radius
+from lrp_ref.checks.radius import origin_at, step_radius
 from lrp_ref.checks.rounding import FLOAT64, V, arithmetic, source, upward
 from lrp_ref.layers import Layer
 from lrp_ref.network import Network

@@ -13,6 +13,7 @@ from lrp_ref.arrays import Array, convert_numbers, ones_like
 from lrp_ref.checks.claims.case import Case, same
 from lrp_ref.checks.examples import RATIONAL, Example, output_of, pairs, relevance_for
 from lrp_ref.checks.radius import one_layer
+from lrp_ref.checks.rounding import FLOAT32, FLOAT64, FORMATS
 from lrp_ref.layers import (
     LRN,
     AdaptiveAvgPool,
@@ -31,7 +32,6 @@ from lrp_ref.layers.fisher_map import FisherMap
 from lrp_ref.layers.pool import Pool
 from lrp_ref.rules import AlphaBeta, Epsilon, Rule, Winner
 
-FORMATS = {np.float32: 2.0**-24, np.float64: 2.0**-53}
 LAYERS = {name: example for name, example in RATIONAL.items()   # rational of any floats, and with a bound
           if isinstance(example.layer, (Linear, Conv2D, Pool, AdaptiveAvgPool, ReLU, Flatten, LRN))
           and not isinstance(example.layer, SpreadLinear)}
@@ -43,7 +43,8 @@ def rounded(full: bool) -> Iterator[Case]:
     for seed in range(6 if full else 1):
         for what, example, rule, a, m in pairs(LAYERS, samples=1, seed=seed):
             R = relevance_for(output_of(a, m), seed + 9)
-            for number, u in FORMATS.items():
+            for u in (FLOAT32.u, FLOAT64.u):
+                number = FORMATS[u]
                 yield Case(f"{what}, {number.__name__}, seed {seed}", within(example, rule, R, number, u, seed))
     # products 3, 1 and -2^-60; 4 - 2^-60 rounds to 4, so z - z+ would be 0
     layer, x, R = Linear(np.array([[3.0], [1.0], [-(2.0**-60)]])), np.ones((1, 3)), np.array([[2.0]])

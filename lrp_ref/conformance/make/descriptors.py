@@ -43,6 +43,7 @@ PRIORS, MEANS = guarded(["1/4", "3/4"]), guarded([["1", "-1/2", "2"], ["-2", "1/
 VARIANCES = guarded([["1/2", "2", "3"], ["4", "1/4", "3/2"]])
 POINTS = guarded([[["1/2", "3", "-1"], ["-3", "1/8", "2"], ["2", "-2", "1/4"], ["-1", "1", "-2"]],
                   [["2", "-1", "1"], ["-3/2", "2", "-1"], ["1/16", "1/2", "2"], ["-2", "-1", "5/4"]]])
+BESIDE = POINTS + F(1, 16)   # no statistic is 0: where the sign of one decides, rounding must not
 REGIONS = guarded([["1", "0", "1", "1"], ["1/2", "1", "0", "1/4"], ["0", "0", "0", "0"]])
 
 
@@ -66,9 +67,9 @@ def uneven(shape: tuple[int, int], seed: int) -> Array:
 def fisher_vectors() -> Iterator[Case]:
     """R_li = sum over k, Psi of Psi(l)_i / (sum_l Psi(l)_i + eps sign) R_delta(i, Psi)."""
     def case(slug: str, rule: Rule, comment: str, regions: Array | None = None, threshold: Any = 0, samples: int = 1,
-             scale: int = 1, section: str = EQ_5, **about: Any) -> Case:
+             scale: int = 1, section: str = EQ_5, points: Array = POINTS, **about: Any) -> Case:
         layer = FisherVector(PRIORS, MEANS, VARIANCES, regions, threshold)
-        x = POINTS[:samples]
+        x = points[:samples]
         R = F(scale) * uneven((samples, layer.output_shape(x.shape)[1]), DRAWS.get(slug, 0))
         return one(slug, rule, layer, x, R, comment=comment, section=section, irrational=True, least=F(1, 10**30),
                    **about)
@@ -91,9 +92,9 @@ def fisher_vectors() -> Iterator[Case]:
     yield case("fisher-batch", Epsilon(8), "two images: each has posteriors and sums of its own", samples=2,
                flags=("BATCH",))
     yield case("fisher-alpha2-beta1", AlphaBeta(2, 1), "statistics of both signs, presence as the input: alpha-beta "
-               "splits the statistics", section=FISHER)
+               "splits the statistics", section=FISHER, points=BESIDE)
     yield case("fisher-zplus", ZPlus(), "the positive statistics alone", REGIONS, section=FISHER,
-               flags=("REGIONS", "EMPTY_REGION"))
+               flags=("REGIONS", "EMPTY_REGION"), points=BESIDE)
     yield case("fisher-gamma", Gamma(F(1, 4)), "the sign of each dimension says which statistics gamma raises",
                section=FISHER)
     yield case("fisher-flat", Flat(), "a coordinate's share is its descriptor's part in the region, whatever the "

@@ -13,11 +13,13 @@ import numpy as np
 
 from lrp_ref.arrays import Array, convert_numbers, same
 from lrp_ref.assignment import assign
+from lrp_ref.checks.ball import Ball
 from lrp_ref.checks.by_loops import defined, defined_step, input_of, units
 from lrp_ref.checks.exact import GuardedFraction, guarded, settled
 from lrp_ref.checks.modular import PRIMES
-from lrp_ref.checks.radius import Ball, added, dyadic, origin_at
+from lrp_ref.checks.radius import origin_at
 from lrp_ref.checks.rounding import arithmetic, size, source
+from lrp_ref.checks.sums import added, dyadic
 from lrp_ref.conformance.case import FORMATS, Case, Either, floats, identity
 from lrp_ref.conformance.dialects import Conventions
 from lrp_ref.conformance.make.decimals import in_decimals
