@@ -14,14 +14,16 @@ import small_suite
 from small_suite import ISSUE, Partial, Right, Stabilised
 from tree import tree
 
+from lrp_ref import AlphaBeta, Flat
 from lrp_ref.cli import main
 from lrp_ref.conformance import command, report, report_text
 from lrp_ref.conformance.adapter import Unsupported
 from lrp_ref.conformance.detect import Finding
 from lrp_ref.conformance.dialects import Conventions
-from lrp_ref.conformance.failures import cause, failures
+from lrp_ref.conformance.failures import failures
 from lrp_ref.conformance.ours import ours
 from lrp_ref.conformance.outcome import STATUSES
+from lrp_ref.conformance.page import page
 from lrp_ref.conformance.questions import TITLES
 from lrp_ref.conformance.run import run, selected
 
@@ -176,6 +178,32 @@ def test_failures_of_one_cause_are_told_once(capsys: pytest.CaptureFixture[str])
     assert out.count("   repeat  ") == len(heads) and "   others  " in out
 
 
+class Moved(Stabilised):
+    """Wrong by a convention, by an error, as no convention explains, and where it must refuse."""
+
+    name = "moved"
+
+    def relevance(self, network: Any, rules: Any, x: Any, R: Any) -> Any:
+        (rule, *_) = rules.values()
+        if isinstance(rule, AlphaBeta):
+            return 3 * x * x
+        if isinstance(rule, Flat):
+            raise KeyError("no")
+        return super().relevance(network, rules, x, R)
+
+
+def test_text_and_page_tell_the_same_failures_under_the_same_causes() -> None:
+    facts = report.facts(run(Moved(), SUITE))
+    _, *told = (" ".join(block.split()).casefold() for block in report_text.causes(facts))
+    groups = tree(page(facts)).all("details", "cause")
+    shown = {group.all("h3")[0].text.casefold(): len(group.all("details", "case")) for group in groups}
+    assert len(shown) == len(told) and sum(shown.values()) == len(facts["failures"]) == facts["counts"]["failed"]
+    for heading, count in shown.items():
+        assert any(f". {count} case{'s' * (count > 1)}: {heading} case " in block for block in told), (heading, told)
+    assert {"no convention explains it: alphabeta on linear", "raised keyerror: 'no'", "answered, and must refuse",
+            "as if z had a stabiliser of 1e-06"} <= shown.keys()
+
+
 def test_conventions_are_marked_where_they_depart(capsys: pytest.CaptureFixture[str]) -> None:
     _, out, _ = conform(capsys, "dialect:lxt")
     assert re.search(r"^\*  the sign of epsilon +epsilon has no sign +as lxt$", out, re.MULTILINE)
@@ -231,6 +259,7 @@ def test_json_has_what_a_page_needs(partial: dict[str, Any]) -> None:
     assert partial["failures"] == [{
         "id": ID["even"], "rule": "Flat", "layer": "Conv2D", "level": "required", "comment": "Told in the test.",
         "convention": None, "first": None, "worst": None, "looks_like": "", "counterexample": None,
+        "cause": "raised KeyError: 'flat\\nrule'",
         "command": f"lrp-ref conform partial --case {ID['even']}", "issues": [],
         "reason": "raised KeyError: 'flat\\nrule'"}]
 
@@ -288,8 +317,9 @@ def test_a_counterexample_is_as_wrong_as_the_case_and_not_by_a_stabiliser(monkey
 def test_an_undeclared_stabiliser_is_the_cause_that_is_named() -> None:
     """Where the numbers of other cases have shown it."""
     one = run(Stabilised(), SUITE)
-    causes = {f["id"]: cause(f) for f in failures(one, [Finding("stabiliser", 1e-6, [], [])])}
-    assert {causes[ID[slug]] for slug in ("split", "even", "whole", "squared")} == {"stabiliser 1e-06"}
+    causes = {f["id"]: f["cause"] for f in failures(one, [Finding("stabiliser", 1e-6, [], [])])}
+    assert {causes[ID[slug]] for slug in ("split", "even", "whole", "squared")} == {
+        "stabiliser of the other rules: 1e-6"}
 
 
 def test_every_question_has_a_title() -> None:
