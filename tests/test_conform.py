@@ -210,6 +210,18 @@ def test_conventions_are_marked_where_they_depart(capsys: pytest.CaptureFixture[
     assert re.search(r"^   the sign of epsilon +that of z$", conform(capsys, "lrp_ref")[1], re.MULTILINE)
 
 
+@pytest.mark.parametrize(("value", "departs"), [(None, False), (1, False), (-1, True)])
+def test_text_comparison_and_page_agree_on_what_departs_and_an_answer_that_is_not_known_does_not(
+        value: Any, departs: bool) -> None:
+    facts = report.facts(run(Right(), SUITE))
+    (entry,) = (one for one in facts["conventions"] if one["question"] == "sign_of_zero")
+    entry["value"] = value   # canonical is 1
+    (line,) = (line for line in "".join(report_text.conventions(facts)).splitlines() if "the sign of 0" in line)
+    (row,) = (row for row in report_text.asked([facts]) if row[0] == "the sign of 0")
+    cell = tree(page(facts)).by_id("question/sign_of_zero").all("td")[1]
+    assert [line.startswith("*"), row[1].startswith("*"), "departs" in cell.text] == [departs] * 3
+
+
 def test_one_case_is_shown_in_full(capsys: pytest.CaptureFixture[str]) -> None:
     code, out, _ = conform(capsys, "dialect:lxt", "--case", ID["minus"])
     assert code == 1

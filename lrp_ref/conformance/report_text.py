@@ -9,7 +9,7 @@ from typing import Any
 from lrp_ref.conformance.adapter import NUMBERS
 from lrp_ref.conformance.failures import Facts
 from lrp_ref.conformance.outcome import STATUSES
-from lrp_ref.conformance.questions import TITLES, phrase
+from lrp_ref.conformance.questions import TITLES, departs, phrase
 
 WIDTH = 120
 LAYERS = 44   # columns for the names of layers
@@ -83,10 +83,6 @@ def conventions(facts: Facts) -> Iterator[str]:
             for entry in facts["conventions"]]
     lines = ["conventions, as its numbers show them (* departs from the canonical answer)", *aligned(rows, 4)]
     yield "\n".join([*lines, *(f"! {sentence}" for sentence in facts["contradicted"])])
-
-
-def departs(entry: Facts) -> bool:
-    return bool(entry["value"] is None or entry["value"] != entry["canonical"])
 
 
 def remark(entry: Facts) -> str:
