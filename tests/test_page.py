@@ -365,6 +365,11 @@ def test_headers_have_a_scope_tables_a_caption_and_fields_a_label() -> None:
         assert all(box.attributes["tabindex"] == "0" and box.attributes["aria-label"] for box in boxes)
 
 
+def test_every_status_that_an_outcome_can_have_is_explained_in_its_order() -> None:
+    told, = real().by_id("read").all("dl", "statuses")
+    assert [dt.text.split()[1] for dt in told.all("dt")] == list(STATUSES)
+
+
 def test_a_sign_never_stands_without_its_word() -> None:
     for document in both():
         for badge in document.all("span", "badge"):

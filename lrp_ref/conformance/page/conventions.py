@@ -27,7 +27,8 @@ def conventions(facts: Facts) -> Html | None:
     return tag(
         "section", tag("h2", "Conventions"),
         tag("p", "What each implementation was found to do where the published formulas leave a question open: seen in "
-            "its numbers alone, and in no source code. ", departure(), " marks an answer that is not the canonical one."),
+            "its numbers alone, and in no source code. ", departure(), " marks an answer that is not the canonical "
+            "one."),
         table(head, tag("tbody", body), caption="Conventions by implementation", class_="conventions"),
         id="conventions")
 

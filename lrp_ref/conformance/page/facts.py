@@ -7,7 +7,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-STATUSES = ("passed", "loose", "undetermined", "unsupported", "failed")
+from lrp_ref.conformance.outcome import STATUSES
+
 Entry = Mapping[str, Any]
 
 
