@@ -49,7 +49,7 @@ from lrp_ref import (
 from lrp_ref.arrays import Array, convert_numbers, same
 from lrp_ref.checks.by_loops import defined, defined_step, input_of, units
 from lrp_ref.checks.definitions import Units
-from lrp_ref.layers.sift import Coverage
+from lrp_ref.checks.examples import pythagorean, signed_squares, takes, two_with_a_rational_mean_square
 from lrp_ref.ledger import Account
 from lrp_ref.linear_map import LinearMap
 from lrp_ref.relevance import step
@@ -125,23 +125,6 @@ class Example:
         return layer.linearize(x)
 
 
-def signed_squares(x: Array) -> Array:
-    """x |x|, whose signed root is x"""
-    return x * abs(x)
-
-
-def pythagorean(x: Array) -> Array:
-    """Pairs (p, q) of the last axis as (p^2 - q^2, 2 p q), which has the norm p^2 + q^2."""
-    p, q = x[..., ::2], x[..., 1::2]
-    return np.reshape(np.stack([p * p - q * q, 2 * p * q], axis=-1), x.shape)
-
-
-def two_with_a_rational_mean_square(x: Array) -> Array:
-    """Descriptors p, q as |p^2 - q^2 + 2 p q| and |p^2 - q^2 - 2 p q|: their mean square is (p^2 + q^2)^2."""
-    p, q = x[:, 0], x[:, 1]
-    return abs(np.stack([p * p - q * q + 2 * p * q, p * p - q * q - 2 * p * q], axis=1))
-
-
 STATISTICS = [fractions("1 -1/2 3"), fractions("4 9/4 1/9"), fractions("-1 3/2 2"), fractions("1/4 -2 0")]
 MACHINE = [abs(mixed((4, 3), 61)), mixed((2, 4), 63), fractions("1/4 -2")]      # support, alphas, bias
 ROOT = fractions("1/2 1 0")
@@ -207,13 +190,6 @@ RULES: dict[str, Rule] = {
 }
 
 
-def takes(m: LinearMap, rule: Rule) -> bool:
-    """Whether the rule is for such a map."""
-    if isinstance(m, Coverage):
-        return isinstance(rule, (Flat, WSquare))
-    return m.gate if isinstance(rule, Pass) else not (m.learned and isinstance(rule, Winner))
-
-
 def pairs(layers: dict[str, Example]) -> list[Any]:
     """Every layer with every rule that takes it, for parametrize, with ids that read."""
     return [pytest.param(example, rule, id=f"{rule_name} on {name}")
@@ -238,6 +214,11 @@ def relevance_for(z: Array, seed: int = 9) -> Array:
 
 
 # ---- The same, as definitions by loops ----
+
+
+def distance(got: Any, wanted: Any) -> Any:
+    """The largest difference, as a part of the largest number of the batch."""
+    return np.abs(np.asarray(got) - wanted).max() / np.abs(wanted).max()
 
 
 def arrayed(values: Units, shape: tuple[int, ...]) -> Array:

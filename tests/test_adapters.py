@@ -164,12 +164,12 @@ X, R = halves(2, 3, 7, 9), halves(2, 4)
 
 @pytest.mark.parametrize("rule", [Epsilon(0.25), Epsilon(0), AlphaBeta(2, 1), ZPlus(), Flat(), WSquare()], ids=repr)
 def test_lrp_toolboxs_modules_get_our_weights_images_and_rules(rule: object) -> None:
-    """Stabilisers of 1e-16 and 1e-12 move nothing here, for no denominator is that small."""
+    """Stabilisers of 1e-16 and 1e-12 move hardly anything here: no sum is below 1/4."""
     rules = assign(NETWORK, {Conv2D: rule, Linear: rule, SumPool: rule if rule == Flat() else Epsilon(0)})
     adapter = find(f"toolbox:{STANDIN}")
     got = adapter.relevance(NETWORK, rules, X, R)
     wanted = explain(NETWORK, X, rules, R).relevance
-    assert got.shape == X.shape and np.abs(got - wanted).max() < 1e-9 * np.abs(wanted).max()
+    assert got.shape == X.shape and np.abs(got - wanted).max() < 1e-11 * np.abs(wanted).max()
 
 
 def test_lrp_toolboxs_adapter_passes_the_smoke_test() -> None:

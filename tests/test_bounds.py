@@ -202,15 +202,15 @@ def test_mixtures_of_hard_numbers_lie_within_the_bound(seed: int, which: Any, w:
     check(layer, RULES[which[1]], hard(a, rng, shape), hard(r, rng, layer.output_shape(shape)))
 
 
-@pytest.mark.parametrize("rule", ["Epsilon(0)", "Epsilon(1/4)", "AlphaBeta(2, 1)", "Gamma(1/4)", "Flat", "Pass"])
-@pytest.mark.parametrize("name", ["BatchNorm, epsilon", "LRN, Caffe", "LRN, Caffe, taylor"])
+@pytest.mark.parametrize(("name", "rule"), [
+    (name, rule) for name in ("BatchNorm, epsilon", "LRN, Caffe", "LRN, Caffe, taylor")
+    for rule in ("Epsilon(0)", "Epsilon(1/4)", "AlphaBeta(2, 1)", "Gamma(1/4)", "Flat", "Pass")
+    if rule != "Pass" or not name.endswith("taylor")])
 def test_layers_with_roots_and_powers_lie_within_the_bound(name: str, rule: str) -> None:
     example, rng = LAYERS[name], np.random.default_rng(3)
     layer = example.layer.astype(f32)
     x = hard("tame", rng, (1, *example.shape))
     R = hard("tame", rng, x.shape)
-    if rule == "Pass" and name.endswith("taylor"):
-        return
     bound = one_layer(RULES[rule], layer, x, R)
     with localcontext(prec=60):
         a, m = layer.astype(Decimal).linearize(convert_numbers(x, Decimal))
@@ -239,11 +239,12 @@ def over_estimates(kind: str) -> Array:
 
 
 @pytest.mark.parametrize("kind", ["tame", "whole", "tiny", "cancelling", "wide"])
-def test_half_of_the_bounds_are_less_than_ten_thousand_times_the_error(kind: str) -> None:
-    assert 1 < np.median(over_estimates(kind)) < 1e4
+def test_half_of_the_bounds_are_less_than_a_hundred_times_the_error(kind: str) -> None:
+    # each sum's bound is its length times the roundoff where the error is near the root of it: 29 to 46 times here
+    assert 1 < np.median(over_estimates(kind)) < 100
 
 
-def test_on_layers_of_lenets_size_too_under_every_rule() -> None:
+def test_on_layers_of_lenets_size_half_are_less_than_ten_thousand_times_the_error_under_every_rule() -> None:
     rng = np.random.default_rng(1)
     layers = {Conv2D(rng.normal(size=(16, 6, 5, 5)), rng.normal(size=16)): (1, 6, 12, 12),
               Linear(rng.normal(size=(400, 120)), rng.normal(size=120)): (1, 400)}
@@ -255,6 +256,7 @@ def test_on_layers_of_lenets_size_too_under_every_rule() -> None:
                 bound = one_layer(rule, small, x, R)
                 error = abs(step(rule, *small.linearize(x)[::-1], R)[0] - bound.value)
                 assert (error <= bound.radius).all() and np.isfinite(bound.radius).all()
+                # sums of 400 and their cancellation, forwards and backwards
                 assert np.median(bound.rounding[error > 0] / error[error > 0]) < 1e4, rule
 
 
@@ -282,7 +284,8 @@ def radius_of(rule: Rule, layer: Any, x: list[float], R: float = 1, u: float = 2
 def test_a_sum_of_whole_numbers_has_no_error_and_its_sign_is_known() -> None:
     layer = linear([3, -2, 5], 1)
     assert radius_of(Epsilon(0), layer, [1, 2, 0]) == [0, 0, 0]                  # z = 0 hands nothing down
-    assert max(radius_of(Epsilon(0.5), layer, [1, 2, 0])) < 1e-5                 # sign(0) = +1
+    # sign(0) = +1: at most 2 * -2 / 0.5 = -8, within a dozen roundings; were the sign not known, it would be +-8
+    assert max(radius_of(Epsilon(0.5), layer, [1, 2, 0])) < 12 * 2.0**-24 * 8
     assert max(radius_of(Gamma(0.5), layer, [1, 2, 0])) == 0
 
 
@@ -298,7 +301,7 @@ def test_a_denominator_that_may_be_0_leaves_its_inputs_undetermined() -> None:
 def test_the_bound_shrinks_with_the_unit_roundoff() -> None:
     layer = linear([0.1, -0.7, 2.0], 0.3)
     radii = [radius_of(AlphaBeta(2, 1), layer, [0.3, 0.2, -1], u=u)[0] for u in (2.0**-11, 2.0**-24, 2.0**-53)]
-    assert radii[0] / radii[1] == pytest.approx(2.0**13, rel=0.1)       # gamma_k is k u, and u^2 is small
+    assert radii[0] / radii[1] == pytest.approx(2.0**13, rel=0.01, abs=0)   # gamma_k = k u / (1 - k u): 2^-11 times 15
     assert radii[1] / radii[2] > 2.0**29       # and products of float32 numbers are exact in float64
 
 
@@ -377,7 +380,7 @@ def test_the_exact_relevance_of_every_layer_lies_within_its_radius(seed: int, ki
 def test_on_tame_numbers_no_radius_is_infinite_and_all_are_small(way: str) -> None:
     network = a_network("tame", np.random.default_rng(5), POOLS[0]).astype(f64)
     b = assert_contained(network, np.random.default_rng(6).normal(size=(1, 2, 3, 6)), WAYS[way](network), 1)
-    assert b.infinite is None and 0 < b.relative < 1e-9   # float64 has 1e-16; each layer costs a digit or so
+    assert b.infinite is None and 0 < b.relative < 1e-12   # float64 has 1e-16; each of four sums costs a digit
     assert sum(b.undecided.values()) == 0 and set(b.undecided) == {"relu1", "relu2", "pool"}
 
 
@@ -401,7 +404,7 @@ def test_without_a_target_the_class_is_the_one_that_explain_explains() -> None:
     network, x = Network([("fc", Linear(weight))]), np.ones((1, 2), f32)
     assert network(x).argmax() == 0 != network.astype(f64)(x.astype(f64)).argmax()
     b, e = bounds(network, x), explain(network, x)
-    assert (abs(b.relevances["fc"] - e.relevance) < 2.0**-24).all()
+    assert (b.relevances["fc"] == e.relevance).all()     # of powers of 2; class 1 has 2^-24 for 2^-25
 
 
 def test_an_input_that_is_known_badly_makes_its_own_relevance_known_badly() -> None:
@@ -450,7 +453,8 @@ def test_a_winner_that_the_radius_does_not_decide_is_counted_and_named() -> None
 def test_an_undecided_winner_does_not_matter_where_the_pooling_is_flat_or_no_relevance_arrives() -> None:
     network, x = near_tie(1), np.array([[[[1.0, 1.0]]]])
     flat = bounds(network, x, cutoff(assign(network), below="flat"))
-    assert flat.undecided == {"pool1": 1} and flat.infinite is None and flat.relative < 1e-12
+    assert flat.undecided == {"pool1": 1} and flat.infinite is None
+    assert flat.relative < 100 * 2.0**-53    # gamma of the roundings of five short layers: some seventy
     assert bounds(network, x, None, np.array([[0.0]])).relative == 0
 
 
@@ -484,7 +488,7 @@ def test_tanh_has_a_ball() -> None:
     for value, digits in zip(b.activations["fc2"].value[0], ("0.63514895238728731921", "-0.35835739835078590")):
         low, high = b.activations["fc2"].low[0], b.activations["fc2"].high[0]
         assert value and any(F(lo) <= F(digits) <= F(hi) for lo, hi in zip(low, high))
-    assert b.relative < 1e-13
+    assert b.relative < 1e-13     # float64 has 1e-16; each of three layers costs a digit
 
 
 def test_a_ball_holds_its_ends() -> None:

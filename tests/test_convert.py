@@ -25,21 +25,9 @@ from lrp_ref.convert import from_torch
 
 torch = pytest.importorskip("torch")
 nn = torch.nn
+trained = pytest.importorskip("torch_modules").trained
 torch.set_num_threads(1)   # these networks are so small that threads would only wait for each other
 IMAGE, FLAT = (2, 4, 9, 11), (3, 7)
-
-
-def trained(*modules):
-    """A Sequential in evaluation mode whose every parameter and statistic is drawn, none left at its start."""
-    network = nn.Sequential(*modules).double().eval()
-    generator = torch.Generator().manual_seed(0)
-    with torch.no_grad():
-        for name, tensor in network.state_dict().items():
-            if tensor.is_floating_point():
-                tensor.normal_(generator=generator)
-                if name.endswith("running_var"):
-                    tensor.abs_().add_(0.125)
-    return network
 
 
 CASES = {

@@ -81,12 +81,14 @@ OF_RULE = {"Gamma": ("gamma", "bias_gamma"), "WSquare": ("bias_w_square",), "Fla
 
 @pytest.mark.parametrize(("base", "others"), MIXTURES, ids=[f"{b} with {' '.join(o.values())}" for b, o in MIXTURES])
 def test_a_mixture_is_told_rule_by_rule(base: str, others: dict[str, str]) -> None:
-    heard = found(mixture(base, others))
+    heard, told = found(mixture(base, others)), 0
     for rule, questions in OF_RULE.items():
         conventions = DIALECTS[others.get(rule, base)].conventions
         for question in questions:
             if question in heard and getattr(conventions, question) is not None:
                 assert heard[question].value == getattr(conventions, question), question
+                told += 1
+    assert told >= 6     # of eight: some libraries lack Gamma or ZBox
 
 
 # ---- Rows ----

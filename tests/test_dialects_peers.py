@@ -1,10 +1,11 @@
-"""zennit's and captum's own output is that of their dialects, to 1e-12: layers, options, small networks.
+"""zennit's and captum's own output is that of their dialects, to 1e-14: layers, options, small networks.
 
 Inputs and weights have zeros, ties and both signs; relevance has nothing to do with outputs.
 """
 
 import numpy as np
 import pytest
+from helpers import distance
 
 from lrp_ref import assign, explain
 from lrp_ref.conformance.dialects import DIALECTS, captum, zennit
@@ -21,10 +22,11 @@ canonizers = pytest.importorskip("zennit.canonizers")
 captum_rules = pytest.importorskip("captum.attr._utils.lrp_rules")
 captum_attr = pytest.importorskip("captum.attr")
 nn = torch.nn
+MODULES = pytest.importorskip("torch_modules").MODULES
 torch.set_num_threads(1)
 
-# Rounding: a few 1e-16 for each of some tens of additions, over denominators a thousandth of their terms or more.
-ROUNDING = 1e-12
+# Rounding, as a part of the largest relevance: 1e-16 for each of a hundred additions, one layer after the other.
+ROUNDING = 1e-14
 HALVES = np.arange(-6, 7) / 2
 
 
@@ -55,18 +57,6 @@ def by_dialect(module, x, rule, R):
         return step(rule, m, a, R)[0]
 
 
-def distance(got, wanted):
-    return np.abs(got - wanted).max() / np.abs(wanted).max()
-
-
-MODULES = {
-    "Linear": (lambda: nn.Linear(5, 4), (6, 5)),
-    "Linear, no bias": (lambda: nn.Linear(5, 4, bias=False), (6, 5)),
-    "Conv2d, stride": (lambda: nn.Conv2d(3, 4, (3, 2), (2, 3)), (2, 3, 7, 8)),
-    "Conv2d, padding": (lambda: nn.Conv2d(3, 5, (2, 3), (1, 2), (1, 2)), (2, 3, 6, 7)),
-    "Conv2d, groups": (lambda: nn.Conv2d(3, 6, 2, padding=1, groups=3), (2, 3, 5, 4)),
-    "Conv2d, dilation": (lambda: nn.Conv2d(3, 2, (3, 2), dilation=(2, 3), padding=(2, 1), bias=False), (2, 3, 6, 9)),
-}
 # Averages of 1, 2, 4 or 8 numbers are exact. Of 9 they round, in another order here than there, and a mean of 0 that is
 # 1e-17 instead moves relevance by 1e-17 / 1e-9: those are asked with a large epsilon, below.
 POOLS = {
@@ -205,7 +195,7 @@ def test_zennits_composites_are_those_of_its_dialect(preset):
         wanted = torch.autograd.grad(hooked(t), t, torch.from_numpy(R))[0].numpy()
     got = explain(ours, x, DIALECTS["zennit"].translate(ours, canonical), R).relevance
     assert distance(got, wanted) < ROUNDING
-    assert distance(explain(ours, x, canonical, R).relevance, wanted) > 1e-9   # the dialect is what makes it so
+    assert distance(explain(ours, x, canonical, R).relevance, wanted) > 1e-3   # the dialect is what makes it so
 
 
 def test_zennits_merge_is_that_of_its_dialect():
@@ -301,4 +291,4 @@ def test_captum_on_a_network_is_its_dialect(on_convolutions):
             layer.rule = theirs()
     wanted = by_captum(Weighed(lower, R, upper), x)
     assert distance(explain(ours, x, rules, R).relevance, wanted) < ROUNDING
-    assert distance(explain(ours, x, canonical, R).relevance, wanted) > 1e-9
+    assert distance(explain(ours, x, canonical, R).relevance, wanted) > 1e-3   # likewise

@@ -23,25 +23,27 @@ from lrp_ref.evaluate import (
 )
 from lrp_ref.scenes import CLASSES, SIDE, Scene
 
+ROUNDING = 1e-15   # the last places of quotients, and of a mean of eleven
+
 
 def test_average_precision_by_hand():
     # Ranked 1 0 1 1 0: precision 1 1/2 2/3 3/4 3/5 at recall 1/3 1/3 2/3 1 1.
-    # t = 0 .. .3 find 1, t = .4 .. 1 find 3/4: (4 + 7 * 3/4) / 11 = 37/44. The last ulp is the quotients'.
-    assert average_precision([.1, 7, -3, .5, 2], [1, 1, 0, 1, 0]) == pytest.approx(37 / 44, rel=1e-15)
+    # t = 0 .. .3 find 1, t = .4 .. 1 find 3/4: (4 + 7 * 3/4) / 11 = 37/44.
+    assert average_precision([.1, 7, -3, .5, 2], [1, 1, 0, 1, 0]) == pytest.approx(37 / 44, rel=ROUNDING, abs=0)
 
 
 def test_a_recall_of_three_tenths_reaches_the_threshold_of_three_tenths():
     # Ten positives, three of them first: recall 3/10 at precision 1; later at most 10/14 = 5/7.
     # (4 + 7 * 5/7) / 11. In floating point 3 * .1 > .3, and one 1 would become 5/7.
     labels = [1] * 3 + [0] * 4 + [1] * 7
-    assert average_precision(-np.arange(14), labels) == pytest.approx(9 / 11, rel=1e-15)
+    assert average_precision(-np.arange(14), labels) == pytest.approx(9 / 11, rel=ROUNDING, abs=0)
 
 
 def test_equal_scores_keep_the_order_given():
-    assert average_precision([2, 2, 2], [0, 0, 1]) == pytest.approx(1 / 3, rel=1e-15)
+    assert average_precision([2, 2, 2], [0, 0, 1]) == pytest.approx(1 / 3, rel=ROUNDING, abs=0)
     assert average_precision([2, 2, 2], [1, 0, 0]) == 1
     assert average_precision(np.arange(700) % 2, [0, 1] * 20 + [0] * 660) == 1   # long enough for a quicksort
-    assert average_precision([0, 2, 2, 2], [1, 0, 0, 1]) == pytest.approx((6 / 2 + 5 / 2) / 11, rel=1e-15)
+    assert average_precision([0, 2, 2, 2], [1, 0, 0, 1]) == pytest.approx((6 / 2 + 5 / 2) / 11, rel=ROUNDING, abs=0)
 
 
 def test_without_positives_there_is_no_average_precision_and_without_negatives_it_is_one():
@@ -130,10 +132,10 @@ def test_the_table_leaves_a_class_that_is_never_seen_out_of_the_mean():
     # cat, up: 0 1 1 0: 2/3 throughout; down: 0 1 1 0 likewise.
     up, down = (4 + 7 * 3 / 4) / 11, (7 + 4 * 3 / 4) / 11
     assert TABLE["grass", "prevalence"] == 3 / 4
-    assert TABLE["grass", "up"] == pytest.approx(up, rel=1e-15)
-    assert TABLE["grass", "down"] == pytest.approx(down, rel=1e-15)
+    assert TABLE["grass", "up"] == pytest.approx(up, rel=ROUNDING, abs=0)
+    assert TABLE["grass", "down"] == pytest.approx(down, rel=ROUNDING, abs=0)
     assert math.isnan(TABLE["never", "up"]) and TABLE["never", "prevalence"] == 0
-    assert TABLE["mean", "down"] == pytest.approx((down + 2 / 3) / 2, rel=1e-15)
+    assert TABLE["mean", "down"] == pytest.approx((down + 2 / 3) / 2, rel=ROUNDING, abs=0)
     assert TABLE["mean", "prevalence"] == (3 / 4 + 2 / 4) / 2
 
 

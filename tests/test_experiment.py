@@ -139,7 +139,7 @@ def test_every_class_that_is_seen_is_measured_in_every_map_by_its_own_score_and_
     assert (s.scenes.tolist(), s.classes.tolist()) == ([0, 0, 2], [0, 1, 1])
     assert list(s.measures) == [*cutoffs(CNN), SIGNS, CONTRAST] and s.kinds >= {Conv2D, MaxPool} and s.left_out == 0
     # Twice as fine as the model sees it: rows 1.5 to 7.5, columns 0 to 3.5; half of row 5, columns 4.5 to 10.
-    assert s.areas * 110 == pytest.approx([6 * 3.5, 0.5 * 5.5, 6 * 3.5], rel=1e-14)     # a mean of 110 numbers
+    assert s.areas * 110 == pytest.approx([6 * 3.5, 0.5 * 5.5, 6 * 3.5], rel=1e-14, abs=0)     # a mean of 110 numbers
     region = np.zeros((11, 10))
     region[5, 4:] = [1 / 4, 1 / 2, 1 / 2, 1 / 2, 1 / 2, 1 / 2]
     x = MODEL.prepare(scenes[0].image)

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from lrp_ref import Conv2D, Epsilon, Flat, Flatten, Linear, Network, Pass, ReLU, ZPlus
+from lrp_ref import AlphaBeta, Conv2D, Epsilon, Flat, Flatten, Linear, Network, Pass, ReLU, ZPlus
 from lrp_ref.arrays import Array
 from lrp_ref.checks.faults import at_a_glance, rounded_to_float32
 from lrp_ref.checks.task import Task
@@ -62,6 +62,20 @@ def looks(got: Array, network: Network = NETWORK, rules: dict[str, Rule] = RULES
 def test_the_gradient_times_the_input_is_known_through_several_layers() -> None:
     gradient = X * central_difference(lambda x: (NETWORK(x) * NETWORK(X)).sum())
     assert looks(gradient) == "it looks as if relevance were the gradient times the input"
+
+
+def test_of_several_ways_to_do_what_one_sentence_says_each_is_tried_through_a_network() -> None:
+    weights = [np.array([[1.1, 2.3, 0.7], [-0.003, 1.9, -0.0007]]), np.array([[1.3], [-0.0011], [0.9]])]
+    network = Network([(f"fc{n}", Linear(w)) for n, w in enumerate(weights)])
+    rules, x = dict.fromkeys(network.names, AlphaBeta(2, 1)), np.array([[1.7, 2.9]])
+    R = network(x)
+    for a, w in ((x @ weights[0], weights[1]), (x, weights[0])):   # z- is the difference of float32's z and z+
+        z, plus = a @ w, a @ np.maximum(w, 0)
+        minus = (z.astype(np.float32) - plus.astype(np.float32)).astype(np.float64)
+        shares = 2 * R / plus, -R / np.where(minus, minus, 1) * (minus != 0)
+        R = a * (shares[0] @ np.maximum(w, 0).T + shares[1] @ np.minimum(w, 0).T)
+    found = Task.of(network, x, rules, network(x), 2.0**-53, None).looks_like("the relevance", R)
+    assert found == "it looks as if z- were computed as z - z+, at fc0, fc1"
 
 
 def central_difference(f: Any) -> Array:

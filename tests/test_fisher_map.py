@@ -123,13 +123,12 @@ def test_the_map_is_the_definition_exactly(regions: Array | None) -> None:
 
 
 @pytest.mark.parametrize("rows", [1, 2, 7])
-@pytest.mark.parametrize("rule", RULES.values(), ids=RULES)
+@pytest.mark.parametrize("rule", [rule for name, rule in RULES.items() if name != "Pass"],
+                         ids=[name for name in RULES if name != "Pass"])
 def test_every_rule_on_it_is_as_defined_whatever_the_chunks(rule: Rule, rows: int, monkeypatch: Any) -> None:
     monkeypatch.setattr(fisher_map, "ROWS", rows)
     monkeypatch.setattr(fisher_map, "NUMBERS", 25)   # two descriptors' statistics, and a bit
     a, m = rational()
-    if not takes(m, rule):
-        return
     R = relevance_for(m(a))
     below, account = step(rule, m, a, R)
     for n in range(2):

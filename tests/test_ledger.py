@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 from helpers import F, fractions, mixed, refused, total
+from test_relevance import NETWORK, X
 
 from lrp_ref import (
     AlphaBeta,
@@ -13,12 +14,9 @@ from lrp_ref import (
     Epsilon,
     Explanation,
     Flat,
-    Flatten,
     Gamma,
     Linear,
-    MaxPool,
     Network,
-    ReLU,
     assign,
     explain,
     paper_cnn,
@@ -28,12 +26,6 @@ from lrp_ref.layers.linear import Dense
 from lrp_ref.ledger import COLUMNS, Account, Ledger
 from lrp_ref.linear_map import LinearMap
 from lrp_ref.rules import Rule, Share, Term
-
-NETWORK = Network([
-    ("conv1", Conv2D(mixed((2, 1, 2, 3), 1), mixed((2,), 2), pad=(0, 1))), ("relu1", ReLU()),
-    ("pool1", MaxPool((2, 1))), ("flat", Flatten()), ("fc", Linear(mixed((12, 4), 8), mixed((4,), 4))),
-])
-X = mixed((3, 1, 5, 3), 5)
 
 RULES: dict[str, Any] = {
     "defaults": assign(NETWORK), "paper": paper_cnn(NETWORK), "gates too": {name: Epsilon(0) for name in NETWORK.names},

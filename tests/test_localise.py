@@ -28,7 +28,7 @@ def test_the_gini_index_is_the_mean_difference_of_all_pairs_over_twice_the_mean(
     sizes = [Fraction(abs(value)) for value in values.flat]
     pairs = sum(abs(a - b) for a in sizes for b in sizes)
     # A sum of 35 products in floating point: some 35 roundings.
-    assert gini(values) == pytest.approx(float(pairs / (2 * len(sizes) * sum(sizes))), rel=1e-14)
+    assert gini(values) == pytest.approx(float(pairs / (2 * len(sizes) * sum(sizes))), rel=1e-14, abs=0)
 
 
 def test_the_pixels_that_hold_nine_tenths_by_hand():
@@ -56,7 +56,7 @@ def test_the_share_inside_a_region_by_hand_does_not_ask_for_negative_relevance()
 def test_equal_relevance_falls_inside_as_much_as_the_region_covers():
     region = rng.uniform(size=(8, 4))
     # A mean of 32 numbers: some 32 roundings.
-    assert inside(np.full((8, 4), 0.7), region) == pytest.approx(region.mean(), rel=1e-14)
+    assert inside(np.full((8, 4), 0.7), region) == pytest.approx(region.mean(), rel=1e-14, abs=0)
 
 
 @pytest.mark.parametrize("measure", [gini, holding, lambda values: inside(values, np.eye(2, 3))],

@@ -186,7 +186,7 @@ def test_irrational_layers_agree_with_floats(slug: str) -> None:
     assert irrational.exact is None and not irrational.modulo and not irrational.exact_in
     network, rules, x, R = irrational.task()
     got = explain(network, x, rules, R).relevance
-    np.testing.assert_allclose(got, irrational.relevance, rtol=500 * 2.0**-53)
+    np.testing.assert_allclose(got, irrational.relevance, rtol=500 * 2.0**-53, atol=0)
 
 
 # ---- What libraries print ----
@@ -227,10 +227,10 @@ def test_known_defects_fail_a_required_case() -> None:
 
 
 def test_the_toolboxs_cancelling_numbers_are_those_it_prints() -> None:
-    """D7: 2 and -1/10 for 2 and -1; -1e15 for -1e8. To 1e-8: of 1e-16 float64 leaves a part in 1e8."""
+    """D7: 2 and -1/10 for 2 and -1; -1e15 for -1e8."""
     for slug, right, wrong in (("d7", [[2, -1]], [[2, -0.1]]), ("d7-large", [[2e8, -1e8]], [[2e8, -1e15]])):
         assert case(slug).relevance.tolist() == right
-        np.testing.assert_allclose(case(slug).either[0].relevance, wrong, rtol=1e-8)
+        assert case(slug).either[0].relevance.tolist() == wrong
 
 
 def test_a_lost_relevance_grows_to_86_85() -> None:
@@ -365,11 +365,11 @@ def test_the_difference_is_the_negative_sum_where_nothing_cancels() -> None:
 
 
 def test_the_gradient_of_lrn_is_its_gradient() -> None:
-    """By central differences, whose error is of second order: 1e-6 squared, and rounding over 1e-6."""
+    """By central differences, whose error is of second order: 1e-6 squared, and rounding, a few 1e-16 over 1e-6."""
     layer = LRN(3, 0.75, 2, 2)
     x, R_L = np.array([1.0, -2, 0.5, 3]).reshape(1, 4, 1, 1), np.array([2.0, 1, -3, 4]).reshape(1, 4, 1, 1)
     a, m = layer.linearize(x)
     got = step(LRNGradient(layer), m, a, R_L)[0].ravel()
     steps = 1e-6 * np.eye(4).reshape(4, 1, 4, 1, 1)
     slopes = [((layer(x + h) - layer(x - h)) / 2e-6 * R_L).sum() for h in steps]
-    np.testing.assert_allclose(got, slopes, rtol=1e-7, atol=1e-8)
+    np.testing.assert_allclose(got, slopes, rtol=0, atol=1e-9)

@@ -100,8 +100,9 @@ def test_sigma_grows_with_the_unit_roundoff_and_is_the_same_every_time() -> None
     assert all((first[name] == again[name]).all() for name in small.names)
     double = monte_carlo(small, X, paper_cnn(small), u=2.0**-53)
     ratio = np.median(first["conv1"][double["conv1"] > 0] / double["conv1"][double["conv1"] > 0])
-    assert 2.0**28 < ratio < 2.0**30
+    assert 0.9 < ratio / 2.0**29 < 1.1      # the same draws, and hardly any higher order
     other = monte_carlo(small, X, paper_cnn(small), seed=1)["conv1"]
+    # other draws, of which a root mean square is known to some tens of per cent
     assert 0.5 < np.median(other / np.maximum(first["conv1"], 1e-300)) < 2
 
 

@@ -77,7 +77,7 @@ def test_local_response_norm_is_caffes_to_28_digits() -> None:
     alpha = constant(1e-4, x)      # the float, and not one ten-thousandth
     wanted = by_loops.lrn(units(x[0]), 5, alpha, Decimal("0.75"), Decimal(1)).output
     for unit, z in units(layer(x)[0]).items():
-        assert abs(z - wanted[unit]) <= abs(z) * Decimal("1e-26")
+        assert abs(z - wanted[unit]) <= abs(z) * Decimal("1e-27")
 
 
 def test_taylor_weights_are_those_of_the_expansion() -> None:

@@ -37,6 +37,7 @@ def test_every_row_of_a_batch_of_descriptors_has_a_norm_of_its_own() -> None:
 
 @pytest.mark.parametrize("size", [1e-200, 1.0, 1e200])
 def test_a_norm_neither_overflows_nor_vanishes(size: float) -> None:
+    # squares, a sum, a root and a quotient
     assert np.allclose(L2Norm()(size * np.array([[3.0, -4.0]])), [[0.6, -0.8]], rtol=1e-15, atol=0)
 
 
@@ -54,7 +55,7 @@ def test_normalising_each_region_undoes_its_mean() -> None:
 
 def test_region_norm_root_norm_is_its_closed_form_to_forty_eight_digits() -> None:
     with decimal.localcontext() as context:
-        context.prec = 50
+        context.prec = 50     # two digits more than are compared
         x = mixed((1, 12), 5, Decimal)
         x[0, 4:8] = Decimal(0)
         got = L2Norm()(SignedSqrt()(L2Norm(3)(x)))[0]
@@ -102,7 +103,7 @@ def test_parts_that_are_none_are_refused() -> None:
 
 def test_a_slice_may_overflow_and_another_vanish() -> None:
     x = np.array([[3e200, 4e200, 3e-200, -4e-200]])
-    assert np.allclose(L2Norm(2)(x), [[0.6, 0.8, 0.6, -0.8]], rtol=1e-15, atol=0)
+    assert np.allclose(L2Norm(2)(x), [[0.6, 0.8, 0.6, -0.8]], rtol=1e-15, atol=0)   # as above
 
 
 def test_rows_of_one_number_are_normed_and_rows_of_none_refused() -> None:

@@ -22,7 +22,8 @@ def test_the_stabiliser_takes_all_relevance_of_descriptors_without_contrast():
     assert 0 < empty.sum() < empty.size
     part = found["pca", "stabiliser"]
     # y = 0 there, so that eps / (0 + eps) = 1: what reached y_l stays
-    assert part.amount[0] == pytest.approx(e.relevances["fisher"][empty].sum(), rel=1e-14)   # sums in another order
+    # sums in another order
+    assert part.amount[0] == pytest.approx(e.relevances["fisher"][empty].sum(), rel=1e-14, abs=0)
     assert not e.relevances["pca"][empty].any()
     assert part.what == f"in {empty.sum()} of {empty.size} descriptors, which have no contrast"
     assert ("pca", "dead") not in found and ("pca", "bias") not in found
@@ -32,7 +33,8 @@ def test_without_a_stabiliser_that_relevance_is_dead():
     e, found = parts(assign)
     empty = ~e.activations["pca"].any(axis=2)
     assert ("pca", "stabiliser") not in found
-    assert found["pca", "dead"].amount[0] == pytest.approx(e.relevances["fisher"][empty].sum(), rel=1e-14)   # likewise
+    # sums in another order
+    assert found["pca", "dead"].amount[0] == pytest.approx(e.relevances["fisher"][empty].sum(), rel=1e-14, abs=0)
 
 
 def test_a_bias_shares_it_with_the_stabiliser():
@@ -41,7 +43,7 @@ def test_a_bias_shares_it_with_the_stabiliser():
     b, R = fisher_model(True).chain["pca"].bias, e.relevances["fisher"][empty]
     wanted = (R * abs(b) / (abs(b) + 100)).sum(), (R * 100 / (abs(b) + 100)).sum()
     got = found["pca", "bias"].amount[0], found["pca", "stabiliser"].amount[0]
-    assert got == pytest.approx(wanted, rel=1e-13)   # a dozen roundings of numbers of one sign or two
+    assert got == pytest.approx(wanted, rel=1e-14, abs=0)   # a dozen roundings of numbers of one sign or two
 
 
 def test_what_a_bin_has_outside_the_image_is_moved_inward():
@@ -73,7 +75,7 @@ def test_every_sample_has_an_amount_of_its_own():
         alone = of_which(network, explain(network, x[n : n + 1], rules, 0))
         for part, one in zip(together, alone, strict=True):
             # products of matrices of another height round otherwise
-            assert part.amount[n] == pytest.approx(one.amount[0], rel=1e-12)
+            assert part.amount[n] == pytest.approx(one.amount[0], rel=1e-12, abs=0)
 
 
 def test_a_cnn_has_no_such_parts():

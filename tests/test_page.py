@@ -215,6 +215,7 @@ def test_every_failure_stands_with_its_numbers_its_command_and_its_issues() -> N
 
 
 def test_every_disagreement_stands_with_what_was_expected_and_every_answer() -> None:
+    assert any(answer is None for told in facts()["disagreements"] for answer in told["answers"].values())
     for told in facts()["disagreements"]:
         table, = real().by_id(slug("case", told["id"])).all("table")
         assert [th.text for th in table.all("tbody")[0].all("th")] == ["expected", "zennit", "captum"]

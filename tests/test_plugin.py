@@ -1,8 +1,10 @@
 """The pytest plugin: unasked it costs nothing, and asked it runs every vector as a test."""
 
 import re
+import shlex
 import subprocess
 import sys
+from collections.abc import Callable
 from importlib.metadata import entry_points
 from pathlib import Path
 
@@ -26,6 +28,16 @@ MINE = """
                 raise Unsupported("not yet", "https://mine/1")
             factor = 2 if any(isinstance(rule, Epsilon) for rule in rules.values()) else 1
             return factor * explain(network, x, rules, R).relevance
+
+    class Mended(Mine):
+        '''Epsilon is right by now.'''
+        def relevance(self, network, rules, x, R):
+            whole = super().relevance(network, rules, x, R)
+            return whole / 2 if any(isinstance(rule, Epsilon) for rule in rules.values()) else whole
+
+    class Refusing(Mine):
+        def relevance(self, network, rules, x, R):
+            raise Unsupported("not yet")
 
     class Nothing(Mine):
         def relevance(self, network, rules, x, R):
@@ -124,16 +136,38 @@ def test_what_is_expected_to_fail_is_no_failure(run, pytester: pytest.Pytester) 
     assert "https://mine/2" in result.stdout.str()
 
 
-@pytest.mark.parametrize(("line", "wanted"), [
-    (f"{RIGHT} failed https://mine/3", f"{RIGHT}: passed, expected failed: line 2 is stale, delete it"),
-    (f"{WRONG} unsupported", f"{WRONG}: failed, expected unsupported (line 2)"),
-    ("", f"{WRONG}: failed, expected to pass"), ("", f"{MISSING}: unsupported, expected to pass"),
-    (f"{WRONG}x failed", f"{WRONG}x: no case has this id (line 2): did you mean '{WRONG}'? delete the line"),
-], ids=["stale", "another status", "no line", "no line, unsupported", "unknown"])
-def test_what_is_not_as_expected_fails(run, pytester: pytest.Pytester, line: str, wanted: str) -> None:
-    file = expecting(pytester, *filter(None, [line]))
+FAILS, LACKS = f"{WRONG} failed https://mine/2", f"{MISSING} unsupported"   # as they are
+
+
+def test_an_expected_failure_that_passes_by_now_fails_the_run(run, pytester: pytest.Pytester) -> None:
+    file = expecting(pytester, FAILS, LACKS)
+    result = run("--lrp-adapter", "mine:Mended", "--lrp-expect", file, k=f"{THREE} or expectations")
+    assert outcomes(result) == {"passed": 2, "failed": 1, "skipped": 1} and result.ret == 1
+    assert f"expected.txt: {WRONG}: passed, expected failed: line 2 is stale, delete it" in result.stdout.str()
+
+
+def test_pytests_own_option_runs_expected_failures_as_if_they_were_not(run, pytester: pytest.Pytester) -> None:
+    file = expecting(pytester, FAILS, LACKS)
+    result = run("--lrp-adapter", "mine:Mine", "--lrp-expect", file, "--runxfail", k=f"{THREE} or expectations")
+    assert outcomes(result) == {"passed": 2, "failed": 1, "skipped": 1} and result.ret == 1
+
+
+@pytest.mark.parametrize(("lines", "item", "wanted"), [
+    ((FAILS, LACKS, f"{RIGHT} failed"), RIGHT, f"{RIGHT}: passed, expected failed: line 4 is stale, delete it"),
+    ((f"{WRONG} unsupported", LACKS), WRONG, f"{WRONG}: failed, expected unsupported (line 2)"),
+    ((FAILS, f"{MISSING} failed"), MISSING, f"{MISSING}: unsupported, expected failed (line 3): not yet"),
+    ((LACKS,), WRONG, f"{WRONG}: failed, expected to pass"),
+    ((FAILS,), MISSING, f"{MISSING}: unsupported, expected to pass"),
+    ((FAILS, LACKS, f"{WRONG}x failed"), "expectations",
+     f"{WRONG}x: no case has this id (line 4): did you mean '{WRONG}'? delete the line"),
+], ids=["stale", "failed for unsupported", "unsupported for failed", "no line", "no line, unsupported", "unknown"])
+def test_what_is_not_as_expected_fails_and_nothing_else(run, pytester: pytest.Pytester, lines: tuple[str, ...],
+                                                        item: str, wanted: str) -> None:
+    file = expecting(pytester, *lines)
     result = run("--lrp-adapter", "mine:Mine", "--lrp-expect", file, k=f"{THREE} or expectations")
-    assert f"expected.txt: {wanted}" in result.stdout.str() and result.ret == 1
+    assert outcomes(result)["failed"] == 1 and result.ret == 1
+    assert f"FAILED lrp_ref::{item} - " in result.stdout.str()
+    assert f"expected.txt: {wanted}" in result.stdout.str()
 
 
 # ---- Errors, each one line before anything runs ----
@@ -163,3 +197,23 @@ def test_the_pages_adapter_runs_as_the_page_says(pytester: pytest.Pytester) -> N
     assert outcomes(result) == {"passed": 1, "skipped": 2}
     adapter = (pytester.path / "tiny_adapter.py").read_text(encoding="utf-8")
     assert sum(1 for line in adapter.splitlines() if line.strip()) <= 15
+
+
+def test_an_adapter_that_supports_nothing_is_refused_unless_that_is_expected(
+        run: Callable[..., pytest.RunResult], tmp_path: Path) -> None:
+    result = run("--lrp-adapter", "mine:Refusing")
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines(["ERROR: mine supports none of 500 cases: nothing would be tested"])
+    expected = tmp_path / "expected.txt"
+    expected.write_text("".join(f"{case.id} unsupported\n" for case in load().cases if case.level != "negative"))
+    assert outcomes(run("--lrp-adapter", "mine:Refusing", "--lrp-expect", str(expected))) == {"skipped": 3}
+
+
+def test_a_failure_names_the_command_as_a_shell_takes_it(run: Callable[..., pytest.RunResult], tmp_path: Path) -> None:
+    script = tmp_path / "two words.py"
+    source = (ROOT / "docs" / "harness.py").read_text(encoding="utf-8")
+    assert "r + (z_i" in source
+    script.write_text(source.replace("r + (z_i", "r + 2 * (z_i"))
+    result = run("--lrp-adapter", f"exec:{sys.executable} '{script}'", k=WRONG)
+    line = next(line for line in result.outlines if line.strip().startswith("lrp-ref conform"))
+    assert shlex.split(line)[2:] == [f"exec:{sys.executable} '{script}'", "--case", WRONG]

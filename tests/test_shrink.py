@@ -67,6 +67,7 @@ def test_a_padded_window_comes_out_with_its_padding() -> None:
 
 def test_an_undeclared_stabiliser_is_a_counterexample_where_nothing_is_allowed_for() -> None:
     def exactly(network: Network, rules: Any, x: Array, R: Array, answer: Any) -> bool:
+        # rounding of a sum of four or fewer; the stabiliser's 1e-9 is far larger
         return bool((abs(answer - handed_down(network, rules, x, R)[0]) <= 1e-14 * abs(R).max()).all())
 
     found = smallest("captum", WIDE, ZPlus(), VECTORS, exactly)

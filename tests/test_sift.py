@@ -37,10 +37,10 @@ def photograph(shape: tuple[int, ...], seed: int = 0) -> Array:
 def test_orientations_turn_from_right_to_down(dy: int, dx: int, t: int) -> None:
     y, x = np.mgrid[:10, :11]
     descriptors = DenseSift(3, 1, window=1e9, **PLAIN)((0.5 + 0.03 * (dy * y + dx * x))[None, None])
-    # all 16 bins alike: h = 1/4 each, cut to 1/5, again 1/4, times 512; the norms' 2^-23 take up to 1e-5 of that
+    # all 16 bins alike: h = 1/4 each, cut to 1/5, again 1/4, times 512; 2^-23 beside the norm of 4/5 takes 1.91e-5
     wanted = np.zeros((16, 8))
     wanted[:, t] = 128
-    assert descriptors.shape == (1, 2, 128) and abs(descriptors - wanted.ravel()).max() < 2e-3
+    assert descriptors.shape == (1, 2, 128) and abs(descriptors - wanted.ravel()).max() < 2e-5
 
 
 def test_a_gradient_is_split_linearly_between_two_orientations() -> None:
@@ -51,7 +51,8 @@ def test_a_gradient_is_split_linearly_between_two_orientations() -> None:
     low = 3 / (4 * 58 ** 0.5)
     wanted = np.zeros((16, 8))
     wanted[:, 1:3] = np.array([0.2, low]) / (16 * (0.2 ** 2 + low ** 2)) ** 0.5 * 512
-    assert abs(d - wanted.ravel()).max() < 2e-3    # the norms' 2^-23, as above
+    # 2^-23 beside the norms, as above, and that of the 0.0985 that are not cut is a sixth: 5.2e-5
+    assert abs(d - wanted.ravel()).max() < 6e-5
 
 
 def test_the_window_weighs_inner_bins_more_and_a_coordinate_may_exceed_a_fifth() -> None:
@@ -61,7 +62,7 @@ def test_the_window_weighs_inner_bins_more_and_a_coordinate_may_exceed_a_fifth()
     [[d]] = DenseSift(6, 1, **PLAIN)(x[None, None])
     corner, other = 105.43, 134.69
     row, inner = [corner, other, other, corner], [other] * 4
-    assert abs(d.reshape(4, 4, 8)[..., 0] - [row, inner, inner, row]).max() < 0.01    # of five digits
+    assert abs(d.reshape(4, 4, 8)[..., 0] - [row, inner, inner, row]).max() < 0.005    # of two decimals
     assert not d.reshape(16, 8)[:, 1:].any() and d.max() > 512 / 5
 
 
@@ -121,7 +122,7 @@ def test_descriptors_are_their_definition(shape: tuple[int, ...], layer: DenseSi
         wanted = by_loops.descriptors(image, layer.sizes, layer.step, layer.smoothing, layer.window, layer.contrast,
                                       layer.flat, layer.bounds)
         # sums of a few hundred terms in another order, 1e-16 each, on a scale of 255
-        assert abs(d[n] - wanted).max() < 1e-10
+        assert abs(d[n] - wanted).max() < 1e-11
         if layer.contrast > 0.1:
             assert 0 < (~d[n].any(axis=1)).sum() < len(d[n])
 
@@ -139,7 +140,7 @@ def test_what_is_worked_on_at_a_time_does_not_matter(monkeypatch: pytest.MonkeyP
     wanted = layer(x)
     for name, value in (("LINES", 5), ("ROWS", 3), ("PRODUCT", 700)):
         monkeypatch.setattr(sift, name, value)
-    assert abs(layer(x) - wanted).max() < 1e-10    # BLAS sums in another order: 1e-16 of 255, a few hundred terms
+    assert abs(layer(x) - wanted).max() < 1e-11    # BLAS sums in another order: 1e-16 of 255, a few hundred terms
 
 
 def test_single_precision_stays_and_is_near_double() -> None:
@@ -200,6 +201,7 @@ def test_descriptors_of_four_sizes_are_vlfeats() -> None:
     assert abs(PHOW(x)[0, ::7] - file["phow_camera_f_descr_every_7th"]).max() < 512 * 2e-5
     assert (PHOW.frames(x.shape) == file["phow_camera_frames"][:, [0, 1, 3]]).all()
     exact = DenseSift((4, 6, 8, 10), 3, truncate=True)(x)[0]
+    # the angles differ by up to 0.0061, which turns every tenth byte, and moves none by more than the 512 * 1e-2 above
     assert abs(exact - bytes_).max() <= 4 and 0.1 < (exact != bytes_).mean() < 0.13
 
 
@@ -208,6 +210,7 @@ def test_the_contrast_is_vlfeats_norm_of_a_frame(contrast: float) -> None:
     file = np.load(VLFEAT)
     kept = replace(PHOW, contrast=contrast)(file["img_camera"][None, None])[0].any(axis=1)
     norm = file["phow_camera_frames"][:, 2]
+    # no norm is so near that float32's rounding, 2e-9 of these, would decide
     assert abs(norm - contrast).min() > 1e-6 and 0 < kept.sum() < len(kept)
     assert (kept == (norm >= contrast)).all()
 
@@ -358,7 +361,9 @@ def test_a_network_hands_relevance_from_descriptors_to_pixels() -> None:
     rules = assign(network, {DenseSift: Flat()})
     for chosen in (rules, cutoff(rules, below="pca"), cutoff(rules, below="pca", rule=WSquare())):
         e = explain(network, x, chosen, target=R)
-        assert e.relevance.shape == x.shape and np.isclose(e.relevance.sum(), e.relevances["pca"].sum(), rtol=1e-9)
+        above = e.relevances["pca"]     # one rounding for each of its numbers, in either sum
+        assert abs(e.relevance.sum() - above.sum()) <= 2 * above.size * 2.0**-53 * abs(above).sum()
+        assert e.relevance.shape == x.shape and abs(e.relevance).sum() > 0.1 * abs(above).sum()
     assert (e.relevance == explain(network, x, rules, target=R).relevance).all()
 
 
@@ -466,7 +471,7 @@ def test_a_tall_image_is_a_wide_one_turned() -> None:
     assert sorted(map(tuple, tall)) == sorted((y, x, s) for x, y, s in wide)
     h = layer(x)[0].reshape(6, 4, 4, 8)                                    # bin y, bin x, orientation: 0 right, 2 down
     turned = layer(np.swapaxes(x, 2, 3))[0].reshape(1, 6, 4, 4, 8).transpose(0, 1, 3, 2, 4)[0]
-    assert np.allclose(h, turned[..., [2, 1, 0, 7, 6, 5, 4, 3]], atol=1e-9)
+    assert abs(h - turned[..., [2, 1, 0, 7, 6, 5, 4, 3]]).max() < 1e-11     # sums in another order, as above
 
 
 def test_a_descriptor_of_exactly_the_contrast_stays() -> None:
@@ -481,4 +486,5 @@ def test_a_descriptor_of_exactly_the_contrast_stays() -> None:
 
 def test_the_approximate_angle_of_a_level_gradient_has_the_sign_of_plus() -> None:
     y, x = np.array([0.0, -0.0, 0.0, -0.0]), np.array([1.0, 1.0, -1.0, -1.0])
-    assert (np.sign(fast_arctan2(y, x)[2:]) == 1).all() and (abs(fast_arctan2(y, x)[:2]) < 0.007).all()
+    # pi / 4 + 0.1821 - 0.9675 is -1.8e-6
+    assert (np.sign(fast_arctan2(y, x)[2:]) == 1).all() and (abs(fast_arctan2(y, x)[:2]) < 2e-6).all()

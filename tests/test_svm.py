@@ -105,7 +105,7 @@ def test_the_three_chi_squares_are_three_kernels() -> None:
     additive = ChiSquareSVM(support, alphas, bias)(x[None])
     minus = NegativeChiSquareSVM(support, alphas, bias)(x[None])
     exp = ExponentialChiSquareSVM(support, alphas, bias, root=x, gamma=2)(x[None])
-    # 4/3 + 1/2 + 0; -(1/3 + 0 + 2); exp(-2 * 7/3)
+    # 4/3 + 1/2 + 0; -(1/3 + 0 + 2); exp(-2 * 7/3): a few roundings each
     assert np.allclose([additive, minus, exp], [[[11 / 6]], [[-7 / 3]], [[np.exp(-14 / 3)]]], rtol=1e-15, atol=0)
 
 
@@ -142,7 +142,7 @@ def test_the_map_is_the_machine_exactly(name: str) -> None:
 @pytest.mark.parametrize("name", exponential(Decimal))
 def test_expansions_of_exponential_kernels_are_their_machines_to_forty_eight_digits(name: str) -> None:
     with decimal.localcontext() as context:
-        context.prec = 50
+        context.prec = 50     # two digits more than are compared
         layer, x = exponential(Decimal)[name], convert_numbers(X, Decimal)
         a, m = layer.linearize(x)
         assert abs(m(a) - layer(x)).max() < Decimal("1e-48")
@@ -169,8 +169,8 @@ def test_the_weights_are_the_slopes_at_the_root(name: str) -> None:
             up, further = layer.root.copy(), layer.root.copy()
             up[d], further[d] = up[d] + h, further[d] + 2 * h
             f0, f1, f2 = (layer(point[None])[0] for point in (layer.root, up, further))
-            # the error of (4 f1 - 3 f0 - f2) / 2h is of the order of h^2
-            assert abs((4 * f1 - 3 * f0 - f2) / (2 * h) - slope[d]).max() < Decimal("1e-30")
+            # the error of (4 f1 - 3 f0 - f2) / 2h is of the order of h^2 = 1e-50, that of rounding 1e-59 / h
+            assert abs((4 * f1 - 3 * f0 - f2) / (2 * h) - slope[d]).max() < Decimal("1e-33")
 
 
 def test_at_its_root_a_machine_has_nothing_to_share_out() -> None:
@@ -230,16 +230,18 @@ def test_forward_and_backward_are_adjoint(name: str, f: Any) -> None:
     assert total(s * forward) == total(a * m.transpose(s, f, a.shape))
 
 
-@pytest.mark.parametrize("rule", RULES.values(), ids=RULES)
 @pytest.mark.parametrize(("name", "spread"), [*((name, False) for name in AT_A_ROOT),
                                               *((name, True) for name in machines())])
-def test_the_ledger_closes_at_every_class(name: str, spread: bool, rule: Any) -> None:
+def test_the_ledger_closes_at_every_class_under_every_rule_but_that_of_gates(name: str, spread: bool) -> None:
     a, m = machines(spread=spread)[name].linearize(X)
-    if takes(m, rule):
-        R = relevance_for(m(a))
+    R = relevance_for(m(a))
+    taken = {rule_name: rule for rule_name, rule in RULES.items() if takes(m, rule)}
+    assert RULES.keys() - taken.keys() == ({"Pass", "Winner"} if m.learned else {"Pass"})
+    for rule_name, rule in taken.items():
         below, account = step(rule, m, a, R)
-        assert (account.received == account.handed + account.bias + account.stabiliser + account.dead).all()
-        assert total(account.handed) == total(below)
+        parts = account.handed + account.bias + account.stabiliser + account.dead
+        assert (account.received == parts).all(), rule_name
+        assert total(account.handed) == total(below), rule_name
 
 
 def test_slopes_are_the_models_weights_and_kernel_values_the_images() -> None:

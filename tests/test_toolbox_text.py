@@ -86,7 +86,7 @@ def test_max_pooling_rect_and_tanh_are_read_and_layers_are_numbered_by_kind(tmp_
 ], ids=["nothing", "Rect", "Rect, Flatten, Rect", "Tanh"])
 def test_a_linear_layer_behind_flatten_reads_rows_columns_channels(tmp_path, between, score):
     chain = read(tmp_path, joined(*CONVOLUTION, "Flatten", *between, *LINEAR)).chain
-    assert chain(IMAGE).item() == pytest.approx(score, rel=1e-14)   # a sum of five numbers rounds
+    assert chain(IMAGE).item() == pytest.approx(score, rel=1e-14, abs=0)   # a sum of five numbers rounds
 
 
 def test_only_the_linear_layer_behind_flatten_changes_its_order(tmp_path):
@@ -192,7 +192,7 @@ def test_a_legacy_file_that_ends_early_is_refused(tmp_path, lines):
 
 
 def test_a_file_cut_at_any_character_gives_an_error_or_its_first_layers(tmp_path):
-    names = read(tmp_path, PLAIN).chain.names
+    names, lengths = read(tmp_path, PLAIN).chain.names, set()
     for length in range(len(PLAIN)):
         try:
             chain = read(tmp_path, PLAIN[:length]).chain
@@ -200,6 +200,8 @@ def test_a_file_cut_at_any_character_gives_an_error_or_its_first_layers(tmp_path
             refused(tmp_path, PLAIN[:length])
         else:
             assert chain.names == names[: len(chain)], length
+            lengths.add(len(chain))
+    assert lengths == {1, 2, 3, 4}
 
 
 BROKEN = {

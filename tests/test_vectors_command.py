@@ -190,7 +190,7 @@ def test_wrong_options_are_one_line(arguments: str, error: str, folder: Path, ca
 # ---- What the cases ask ----
 
 
-@pytest.mark.parametrize("case", negative.cases(), ids=lambda case: case.id)
+@pytest.mark.parametrize("case", list(negative.cases()), ids=lambda case: case.id)
 def test_what_must_be_refused_is_refused_here(case: Case) -> None:
     """The rules' constructors, which the case has gone round, refuse some; explain the others."""
     network, rules, x, R = case.task()

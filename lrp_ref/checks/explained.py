@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -112,7 +113,7 @@ class Answer:
 
     def whole_convention(self, right: Array) -> str:
         """The same of the image's relevance: a convention at every layer that knows it, or at one."""
-        hows = {name: dict(self.sentences(name)) for name in self.network.names}
+        hows = {name: dict(numbered(self.sentences(name))) for name in self.network.names}
         near = min(self.u**0.5, distance(self.got, right, self.u) / 2)
 
         def explains(hows: Mapping[str, How]) -> bool:
@@ -121,10 +122,11 @@ class Answer:
         for sentence, others in self.cut_higher():
             if explains(others):
                 return sentence
-        for sentence in dict.fromkeys(s for name in hows for s in hows[name]):
+        for key in dict.fromkeys(key for name in hows for key in hows[name]):
+            sentence, _ = key
             if BOTH in sentence:   # two conventions at once: a search through them all would take minutes
                 continue
-            having = {name: hows[name][sentence] for name in hows if sentence in hows[name]}
+            having = {name: hows[name][key] for name in hows if key in hows[name]}
             if len(having) > 1 and explains(having):
                 return f"{sentence}, at {', '.join(having)}"
             for name in having if GUARDED not in sentence else []:
@@ -142,3 +144,11 @@ class Answer:
             if self.rules[name] != filler:
                 others[name] = (filler, self.at(name)[1])
                 yield f"the cut-off included {', '.join(others)}", dict(others)
+
+
+def numbered(sentences: Iterable[tuple[str, How]]) -> Iterator[tuple[tuple[str, int], How]]:
+    """Several ways of doing what one sentence says, told apart: (sentence, how many were before it)."""
+    before: Counter[str] = Counter()
+    for sentence, how in sentences:
+        yield (sentence, before[sentence]), how
+        before[sentence] += 1

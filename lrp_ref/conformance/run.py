@@ -8,10 +8,10 @@ from dataclasses import dataclass, field, replace
 from time import perf_counter
 from typing import Any
 
-from lrp_ref.conformance.adapter import Adapter
+from lrp_ref.conformance.adapter import NUMBERS, Adapter, Unsupported
 from lrp_ref.conformance.case import LEVELS, Case
 from lrp_ref.conformance.expected import expected
-from lrp_ref.conformance.outcome import STATUSES, Outcome, outcome
+from lrp_ref.conformance.outcome import STATUSES, Outcome, ask, outcome
 from lrp_ref.conformance.smoke import smoke
 from lrp_ref.conformance.tolerance import Expected
 from lrp_ref.conformance.vectors import Suite
@@ -75,6 +75,17 @@ class Answers:
             return self.known[key]
 
         return want
+
+
+def supports(adapter: Adapter, case: Case) -> bool:
+    """Whether it answers the case, rightly or not; an error is an answer too, but not to what must be refused."""
+    try:
+        ask(adapter, *case.task(NUMBERS[adapter.unit_roundoff]))
+    except Unsupported:
+        return False
+    except Exception:
+        return case.level != "negative"
+    return True
 
 
 def run(adapter: Adapter, suite: Suite, watch: Watch = str, answers: Answers | None = None, command: str = "") -> Run:

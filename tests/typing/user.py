@@ -131,7 +131,8 @@ def explained(network: Network, x: Floats, target: int | Sequence[int] | None = 
     total: dict[str, NDArray[Any]] = e.ledger.total()
     assert e.relevance.shape == x.shape and e.scores.shape == received.shape
     assert e.activations["conv1"].shape == e.relevances["conv1"].shape
-    assert abs(float(total["received"][0]) - float(sum(total[column][0] for column in list(total)[1:]))) < 1e-9
+    parts: float = sum(float(total[column][0]) for column in list(total)[1:])
+    assert abs(float(total["received"][0]) - parts) < 1e-12    # 1e-16 for each of some thousand additions
     assert "conv1" in str(e.ledger)
     pixels: Floats = heatmap(e.relevance)
     return pixels
