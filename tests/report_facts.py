@@ -14,7 +14,8 @@ import numpy as np
 from lrp_ref.arrays import Array
 from lrp_ref.checks.examples import RATIONAL, RULES, mixed, takes
 from lrp_ref.conformance.dialects import CANONICAL, DIALECTS, Dialect
-from lrp_ref.conformance.page.facts import STATUSES
+from lrp_ref.conformance.failures import cause
+from lrp_ref.conformance.outcome import STATUSES
 from lrp_ref.conformance.questions import TITLES
 from lrp_ref.layers import Layer
 from lrp_ref.network import Network
@@ -126,18 +127,20 @@ def run(dialect: Dialect, name: str, questions: Sequence[Facts]) -> Facts:
         about = {key: case[key] for key in ("id", "rule", "layer", "level")}
         if status == "failed":
             index = np.unravel_index(int(off.argmax()), off.shape)
-            failures.append({**about, "comment": case["comment"], **explained(dialect, case),
+            failures.append(caused({
+                             **about, "comment": case["comment"], **explained(dialect, case),
                              "first": {"layer": case["layer"].lower(), "rule": case["rule"]},
                              "worst": {"index": [int(i) for i in index], "got": float(got[index]),
                                        "expected": float(want[index]), "error": float(abs(got[index] - want[index])),
                                        "bound": 2.2e-16 * float(abs(want[index]))},
                              "counterexample": {"text": "w = [[1, 2]]  b = [2]  x = [1, 1]  R = [1]",
                                                 "got": "[1/9, 4/9]", "expected": "[1/5, 4/5]"},
-                             "command": f"lrp-ref conform {name} --case {case['id']}",
-                             "issues": ISSUES.get((name, case["rule"]), []), "reason": "outside the bound"})
+                             "command": f"lrp-ref conform dialect:{name} --case {case['id']}",
+                             "issues": ISSUES.get((name, case["rule"]), []), "reason": "outside the bound"}))
         outcomes.append({**about, "flags": case["flags"], "status": status, "reason": reason, "url": url,
                          "convention": None})
-    return {"adapter": {"name": dialect.name, "version": dialect.version, "unit_roundoff": 2.0**-53, "conventions": {}},
+    return {"adapter": {"name": dialect.name, "version": dialect.version, "unit_roundoff": 2.0**-53, "conventions": {},
+                        "command": f"dialect:{name}"},
             "vectors": vectors(questions), "seconds": 2.34, "matrix": matrix(outcomes), "failures": failures,
             "counts": counted(outcomes), "conventions": found(dialect, name, failures), "outcomes": outcomes,
             "records": RECORDS}
@@ -189,14 +192,21 @@ def outcome(n: int, status: str, level: str = "required", **more: Any) -> Facts:
 
 
 def failure(n: int, **more: Any) -> Facts:
-    return {"id": f"case-{n}", "rule": "Flat", "layer": "Linear", "level": "required", "comment": "A comment.",
-            "convention": None, "first": None, "worst": None, "looks_like": "", "counterexample": None,
-            "command": f"lrp-ref conform mine --case case-{n}", "issues": [], "reason": "outside the bound", **more}
+    return caused({
+        "id": f"case-{n}", "rule": "Flat", "layer": "Linear", "level": "required", "comment": "A comment.",
+        "convention": None, "first": None, "worst": None, "looks_like": "", "counterexample": None,
+        "command": f"lrp-ref conform mine --case case-{n}", "issues": [], "reason": "outside the bound", **more})
 
 
-def one(*outcomes: Facts, failures: Sequence[Facts] = (), name: str = "mine", **more: Any) -> Facts:
+def caused(failure: Facts) -> Facts:
+    return {"cause": cause(failure), **failure}
+
+
+def one(*outcomes: Facts, failures: Sequence[Facts] = (), name: str = "mine", command: str = "mine",
+        **more: Any) -> Facts:
     """The report of `lrp-ref conform` with these outcomes."""
-    return {"adapter": {"name": name, "version": "1.0", "unit_roundoff": 2.0**-53, "conventions": {}},
+    return {"adapter": {"name": name, "version": "1.0", "unit_roundoff": 2.0**-53, "conventions": {},
+                        "command": command},
             "vectors": {"spec": "1.0", "count": len(outcomes), "digest": "0"}, "seconds": 0.5, "conventions": [],
             "counts": counted(outcomes), "matrix": matrix(outcomes), "failures": list(failures),
             "outcomes": list(outcomes), "records": [], **more}

@@ -12,15 +12,18 @@ import numpy as np
 import pytest
 import small_suite
 from small_suite import ISSUE, Partial, Right, Stabilised
+from tree import tree
 
+from lrp_ref import AlphaBeta, Flat
 from lrp_ref.cli import main
 from lrp_ref.conformance import command, report, report_text
 from lrp_ref.conformance.adapter import Unsupported
 from lrp_ref.conformance.detect import Finding
 from lrp_ref.conformance.dialects import Conventions
-from lrp_ref.conformance.failures import cause, failures
+from lrp_ref.conformance.failures import failures
 from lrp_ref.conformance.ours import ours
 from lrp_ref.conformance.outcome import STATUSES
+from lrp_ref.conformance.page import page
 from lrp_ref.conformance.questions import TITLES
 from lrp_ref.conformance.run import run, selected
 
@@ -175,10 +178,48 @@ def test_failures_of_one_cause_are_told_once(capsys: pytest.CaptureFixture[str])
     assert out.count("   repeat  ") == len(heads) and "   others  " in out
 
 
+class Moved(Stabilised):
+    """Wrong by a convention, by an error, as no convention explains, and where it must refuse."""
+
+    name = "moved"
+
+    def relevance(self, network: Any, rules: Any, x: Any, R: Any) -> Any:
+        (rule, *_) = rules.values()
+        if isinstance(rule, AlphaBeta):
+            return 3 * x * x
+        if isinstance(rule, Flat):
+            raise KeyError("no")
+        return super().relevance(network, rules, x, R)
+
+
+def test_text_and_page_tell_the_same_failures_under_the_same_causes() -> None:
+    facts = report.facts(run(Moved(), SUITE))
+    _, *told = (" ".join(block.split()).casefold() for block in report_text.causes(facts))
+    groups = tree(page(facts)).all("details", "cause")
+    shown = {group.all("h3")[0].text.casefold(): len(group.all("details", "case")) for group in groups}
+    assert len(shown) == len(told) and sum(shown.values()) == len(facts["failures"]) == facts["counts"]["failed"]
+    for heading, count in shown.items():
+        assert any(f". {count} case{'s' * (count > 1)}: {heading} case " in block for block in told), (heading, told)
+    assert {"no convention explains it: alphabeta on linear", "raised keyerror: 'no'", "answered, and must refuse",
+            "as if z had a stabiliser of 1e-06"} <= shown.keys()
+
+
 def test_conventions_are_marked_where_they_depart(capsys: pytest.CaptureFixture[str]) -> None:
     _, out, _ = conform(capsys, "dialect:lxt")
     assert re.search(r"^\*  the sign of epsilon +epsilon has no sign +as lxt$", out, re.MULTILINE)
     assert re.search(r"^   the sign of epsilon +that of z$", conform(capsys, "lrp_ref")[1], re.MULTILINE)
+
+
+@pytest.mark.parametrize(("value", "departs"), [(None, False), (1, False), (-1, True)])
+def test_text_comparison_and_page_agree_on_what_departs_and_an_answer_that_is_not_known_does_not(
+        value: Any, departs: bool) -> None:
+    facts = report.facts(run(Right(), SUITE))
+    (entry,) = (one for one in facts["conventions"] if one["question"] == "sign_of_zero")
+    entry["value"] = value   # canonical is 1
+    (line,) = (line for line in "".join(report_text.conventions(facts)).splitlines() if "the sign of 0" in line)
+    (row,) = (row for row in report_text.asked([facts]) if row[0] == "the sign of 0")
+    cell = tree(page(facts)).by_id("question/sign_of_zero").all("td")[1]
+    assert [line.startswith("*"), row[1].startswith("*"), "departs" in cell.text] == [departs] * 3
 
 
 def test_one_case_is_shown_in_full(capsys: pytest.CaptureFixture[str]) -> None:
@@ -216,7 +257,8 @@ def partial() -> dict[str, Any]:
 
 
 def test_json_has_what_a_page_needs(partial: dict[str, Any]) -> None:
-    assert partial["adapter"] == {"name": "partial", "version": "1.2", "unit_roundoff": 2.0**-53, "conventions": {}}
+    assert partial["adapter"] == {"name": "partial", "version": "1.2", "unit_roundoff": 2.0**-53, "conventions": {},
+                                  "command": "partial"}
     assert partial["vectors"] == {"spec": "1.0", "count": 13, "digest": "0123456789ab"}
     assert partial["counts"] == {"passed": 11, "loose": 0, "undetermined": 0, "unsupported": 1, "failed": 1}
     assert partial["records"] == [{"id": "kept", "title": "A record", "question": "What?", "answers": {"zennit": "1"},
@@ -229,6 +271,7 @@ def test_json_has_what_a_page_needs(partial: dict[str, Any]) -> None:
     assert partial["failures"] == [{
         "id": ID["even"], "rule": "Flat", "layer": "Conv2D", "level": "required", "comment": "Told in the test.",
         "convention": None, "first": None, "worst": None, "looks_like": "", "counterexample": None,
+        "cause": "raised KeyError: 'flat\\nrule'",
         "command": f"lrp-ref conform partial --case {ID['even']}", "issues": [],
         "reason": "raised KeyError: 'flat\\nrule'"}]
 
@@ -286,8 +329,9 @@ def test_a_counterexample_is_as_wrong_as_the_case_and_not_by_a_stabiliser(monkey
 def test_an_undeclared_stabiliser_is_the_cause_that_is_named() -> None:
     """Where the numbers of other cases have shown it."""
     one = run(Stabilised(), SUITE)
-    causes = {f["id"]: cause(f) for f in failures(one, [Finding("stabiliser", 1e-6, [], [])])}
-    assert {causes[ID[slug]] for slug in ("split", "even", "whole", "squared")} == {"stabiliser 1e-06"}
+    causes = {f["id"]: f["cause"] for f in failures(one, [Finding("stabiliser", 1e-6, [], [])])}
+    assert {causes[ID[slug]] for slug in ("split", "even", "whole", "squared")} == {
+        "stabiliser of the other rules: 1e-6"}
 
 
 def test_every_question_has_a_title() -> None:
@@ -335,6 +379,16 @@ def test_expectations_are_written_and_hold_from_then_on(capsys: pytest.CaptureFi
     assert conform(capsys, "small_suite:Partial", "--expect", str(path))[0] == 0
 
 
+def test_a_version_of_several_lines_is_one_comment_of_the_expectations(
+        capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Partial, "version", "1.2\nof today failed twice")
+    path = tmp_path / "expected.txt"
+    conform(capsys, "small_suite:Partial", "--write-expect", str(path))
+    assert path.read_text(encoding="utf-8").splitlines()[0] == (
+        "# partial 1.2 of today failed twice on 13 cases of the vectors 1.0 (0123456789ab)")
+    assert conform(capsys, "small_suite:Partial", "--expect", str(path))[0] == 0
+
+
 def test_expectations_overwrite_nothing_and_are_refused_before_the_work(
         capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def begun() -> None:
@@ -356,6 +410,16 @@ def test_a_page_is_written_whatever_the_outcome(capsys: pytest.CaptureFixture[st
     assert code == 1 and out.endswith(f"\n\nreport written to {path}\n")
     page = path.read_text(encoding="utf-8")
     assert page.startswith("<!DOCTYPE html>") and ID["even"] in page and "partial" in page
+
+
+def test_commands_of_a_page_without_failures_name_the_adapter_as_it_was_named(
+        capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    path = tmp_path / "report.html"
+    conform(capsys, "lrp_ref", "small_suite:Right", "--report", str(path), name="compare")
+    assert tree(path.read_text(encoding="utf-8")).by_id("run").all("pre")[0].text == (
+        "lrp-ref conform lrp_ref\nlrp-ref conform small_suite:Right\nlrp-ref compare lrp_ref small_suite:Right")
+    _, out, _ = conform(capsys, "small_suite:Right", "--json")
+    assert json.loads(out)["adapter"]["command"] == "small_suite:Right"
 
 
 # ---- compare ----

@@ -239,3 +239,160 @@ def test_without_jsonschema_everything_else_is_looked_at(root: Path, monkeypatch
     monkeypatch.setattr(linting, "find_spec", lambda name: None)
     found = new(root, changed("norm-epsilon", lambda e: e.update(level="optional")))
     assert found == [f"{first('norm-epsilon')}: level optional: unknown"]
+
+
+# ---- Nothing is trusted ----
+
+
+def rewritten(path: str, data: bytes | str | Any) -> Callable[[Path], object]:
+    """The damage that a file holds this, or as JSON this; the manifest has its hash."""
+    content = data if isinstance(data, bytes) else json.dumps(data).encode()
+
+    def damage(v1: Path) -> None:
+        (v1 / path).write_bytes(content)
+        if path == FILE:
+            in_manifest(lambda manifest: manifest["files"][path].update(sha256=sha256(content).hexdigest()))(v1)
+
+    return damage
+
+
+def case_file(**contents: Any) -> Callable[[Path], object]:
+    return rewritten(FILE, {"schema": "lrp-vector-v1", "spec": "1.0", "count": 1, **contents})
+
+
+def case(**values: Any) -> Callable[[Path], object]:
+    """The damage that `norm-epsilon` has these values."""
+    return lambda v1: changed("norm-epsilon", lambda entry: entry.update(values))(v1)
+
+
+def layer(**values: Any) -> Callable[[Path], object]:
+    return lambda v1: changed("norm-epsilon", lambda entry: entry["net"][0].update(values))(v1)
+
+
+def expecting(**values: Any) -> Callable[[Path], object]:
+    return lambda v1: changed("norm-epsilon", lambda entry: entry["expect"].update(values))(v1)
+
+
+def nested(depth: int) -> Any:
+    return ["1"] if not depth else [nested(depth - 1)]
+
+
+def without(key: str) -> Callable[[Path], object]:
+    return lambda v1: changed("norm-epsilon", lambda entry: entry.pop(key))(v1)
+
+
+ONE = {"id": "d11", "title": "t", "question": "q", "answers": {"a": "1", "b": "2"}, "issues": []}
+NOTE = {"title": "t", "kind": "k", "effect": "e", "issues": []}
+HUGE = str(10**400)
+
+CORRUPTIONS: dict[str, tuple[Callable[[Path], object], str]] = {
+    # manifest.json
+    "an empty manifest": (rewritten("manifest.json", b""), "manifest.json: is no JSON"),
+    "a manifest in UTF-16": (rewritten("manifest.json", '{"count": 1}'.encode("utf-16")), "manifest.json: is no JSON"),
+    "a manifest with a key twice": (rewritten("manifest.json", b'{"count": 1, "count": 2}'), "manifest.json: is no"),
+    "a manifest that is a list": (rewritten("manifest.json", []), "manifest.json: cannot be read"),
+    "a manifest that is null": (rewritten("manifest.json", None), "manifest.json: cannot be read"),
+    "a manifest without anything": (rewritten("manifest.json", {}), "manifest.json: cannot be read"),
+    "brackets without end": (rewritten("manifest.json", b"[" * 100_000), "manifest.json: is no JSON: maximum"),
+    "brackets with an end": (rewritten("manifest.json", b"[" * 900 + b"]" * 900), "manifest.json: cannot be read"),
+    "files in a list": (in_manifest(lambda m: m.update(files=["a"])), "manifest.json: cannot be read"),
+    "files that are null": (in_manifest(lambda m: m.update(files=None)), "manifest.json: cannot be read"),
+    "a file that is 5": (in_manifest(lambda m: m["files"].update({FILE: 5})), f"{FILE}: cannot be read"),
+    "a file without a hash": (in_manifest(lambda m: m["files"][FILE].pop("sha256")), f"{FILE}: is not the file who"),
+    "a count in words": (in_manifest(lambda m: m.update(count="six")), "manifest.json: says six cases"),
+    "a number of 5000 digits": (rewritten("manifest.json", b'{"count": ' + b"9" * 5000 + b"}"), "manifest.json: is no"),
+    # records.json
+    "records of texts": (rewritten("records.json", ["a"]), "records.json: entry 1: cannot be read"),
+    "records that are null": (rewritten("records.json", None), "records.json: cannot be read"),
+    "an object of records": (rewritten("records.json", {"a": ONE}), "records.json: cannot be read"),
+    "a record without a question": (rewritten("records.json", [{"id": "d11", "title": "t", "answers": {}}]),
+                                    "records.json: entry 1: cannot be read"),
+    "a record with an id of 5": (rewritten("records.json", [ONE, {**ONE, "id": 5}]), "records.json: entry 2: cannot"),
+    "a record with more": (rewritten("records.json", [{**ONE, "more": 1}]), "records.json: entry 1: cannot be read"),
+    "records in Latin-1": (rewritten("records.json", '["ä"]'.encode("latin-1")), "records.json: is no JSON"),
+    # flags.json
+    "flags in a list": (rewritten("flags.json", ["ZERO_SLICE"]), "flags.json: cannot be read"),
+    "a note that is a text": (rewritten("flags.json", {"ZERO_SLICE": "t"}), "flags.json: ZERO_SLICE: cannot be read"),
+    "a note without an effect": (rewritten("flags.json", {"ZERO_SLICE": {"title": "t", "kind": "k"}}),
+                                 "flags.json: ZERO_SLICE: cannot be read"),
+    "a note that is null": (rewritten("flags.json", {"D11": NOTE, "D12": None}), "flags.json: D12: cannot be read"),
+    "a byte-order mark": (rewritten("flags.json", b"\xef\xbb\xbf{}"), "flags.json: is no JSON"),
+    "a flag twice": (rewritten("flags.json", b'{"A": 1, "A": 1}'), "flags.json: is no JSON: 'A' is there twice"),
+    # files of cases
+    "an empty file": (rewritten(FILE, b""), f"{FILE}: is no JSON"),
+    "a file that is a text": (rewritten(FILE, "cases"), f"{FILE}: cannot be read"),
+    "no cases": (rewritten(FILE, {}), f"{FILE}: cannot be read"),
+    "cases that are null": (case_file(cases=None), f"{FILE}: cannot be read"),
+    "cases in an object": (case_file(cases={"a": 1}), f"{FILE}: cannot be read"),
+    "a case that is a text": (case_file(cases=["x"]), f"{FILE}: entry 1: cannot be read"),
+    "a case that is null": (case_file(cases=[None]), f"{FILE}: entry 1: cannot be read"),
+    "a case without anything": (case_file(cases=[{}]), f"{FILE}: entry 1: cannot be read"),
+    "a file of NaN": (rewritten(FILE, b'{"cases": [NaN]}'), f"{FILE}: is no JSON"),
+    # cases
+    "no id": (without("id"), f"{FILE}: entry 1: cannot be read: KeyError: 'id'"),
+    "an id of 5": (case(id=5), f"{FILE}: entry 1: cannot be read"),
+    "an id of half a character": (case(id="\ud800"), "\\ud800: its network, rules, x and R have the hash"),
+    "an id of two lines": (case(id="a\nb"), "a b: its network, rules, x and R have the hash"),
+    "flags that are null": (case(flags=None), "{id}: cannot be read"),
+    "flags in an object": (case(flags={}), "{id}: cannot be read"),
+    "a flag that is a list": (case(flags=[["ZERO_SLICE"]]), "{id}: cannot be read"),
+    "a level in a list": (case(level=["required"]), "{id}: cannot be read"),
+    "a comment of 7": (case(comment=7), "{id}: cannot be read"),
+    "formats that are null": (case(exact_in=None), "{id}: cannot be read"),
+    "a format that is 64": (case(exact_in=[64]), "{id}: cannot be read"),
+    "no other answers": (without("either"), "{id}: cannot be read: KeyError: 'either'"),
+    "other answers of texts": (case(either=["flat"]), "{id}: cannot be read"),
+    "a question of 5": (case(either=[{"convention": 5, "value": 1, "f64": [["0x1p+0"]]}]), "{id}: cannot be read"),
+    "another answer of another shape": (case(either=[{"convention": "flat", "value": "window", "f64": ["0x1p+0"]}]),
+                                        "{id}: either: flat = 'window': has the shape (1,), needed (1, 6)"),
+    "no network": (case(net=[]), "{id}: cannot be read"),
+    "a network that is null": (case(net=None), "{id}: cannot be read"),
+    "a layer that is a text": (case(net=["L2Norm"]), "{id}: cannot be read"),
+    "an unknown rule": (layer(rule={"name": "Zeta"}), "{id}: cannot be read: KeyError: 'Zeta'"),
+    "a rule without its number": (layer(rule={"name": "Gamma"}), "{id}: cannot be read"),
+    "a rule that this layer has not": (case(R=[["1"]], net=[
+        {"name": "fc", "op": "Linear", "weight": [["1"]] * 6, "bias": ["0"], "rule": {"name": "Winner"}}]),
+        "{id}: cannot be read: ValueError: Winner needs a pooling"),
+    "parts by a list": (layer(parts=["3"]), "{id}: cannot be read"),
+    "more parts than numbers": (layer(parts=7), "{id}: cannot be read"),
+    "x that is null": (case(x=None), "{id}: cannot be read"),
+    "x of a number": (case(x=5), "{id}: cannot be read"),
+    "x of unequal rows": (case(x=[["1", "2"], ["3"]]), "{id}: cannot be read"),
+    "x of words": (case(x=[["one"] * 6]), "{id}: cannot be read"),
+    "x divided by 0": (case(x=[["1/0"] * 6]), "{id}: cannot be read: ZeroDivisionError"),
+    "a huge x": (case(x=[[HUGE] * 6]), "{id}: cannot be read: OverflowError"),
+    "an exponent without end": (case(x=[["1e999999999"] * 6]), "{id}: cannot be read: ValueError"),
+    "x nested a hundred deep": (case(x=nested(100)), "{id}: cannot be read"),
+    "R one column too wide": (case(R=[["1"] * 7]), "{id}: cannot be read: ValueError: R has the shape (1, 7)"),
+    "R of no dimension": (case(R="1"), "{id}: cannot be read"),
+    "no expectation": (case(expect=None), "{id}: cannot be read"),
+    "an expectation of nulls": (expecting(f64=[[None] * 6]), "{id}: cannot be read"),
+    "an expectation of words": (expecting(f64=[["one"] * 6]), "{id}: cannot be read"),
+    "a huge exact number": (expecting(R=[[HUGE] * 6]), "{id}: cannot be read: OverflowError"),
+    "an error of 5": (expecting(error=5), "{id}: cannot be read"),
+    "a ledger that is a list": (expecting(ledger=[]), "{id}: cannot be read"),
+    # schemas
+    "no schema": (lambda v1: (v1.parent / "cases.schema.json").unlink(), "cases.schema.json: cannot be read: FileNot"),
+    "a schema that is none": (lambda v1: (v1.parent / "flags.schema.json").write_text("{"), "flags.schema.json"),
+}
+
+
+@pytest.mark.parametrize("forms", [True, False], ids=["forms", "no forms"])
+@pytest.mark.parametrize("name", CORRUPTIONS)
+def test_whatever_a_file_holds_is_a_finding_that_names_it_and_never_an_exception(
+        name: str, forms: bool, root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    damage, expected = CORRUPTIONS[name]
+    if not forms:
+        if ".schema.json" in expected:
+            return   # they are not looked at
+        monkeypatch.setattr(linting, "find_spec", lambda name: None)
+    damage(root / "v1")
+    found, _ = lint(root)
+    assert any(finding.startswith(expected.replace("{id}", first("norm-epsilon"))) for finding in found), found
+    assert all(finding.isprintable() and len(finding) < 400 for finding in found)
+
+
+def test_a_fault_hides_no_other_case(root: Path) -> None:
+    found = new(root, case(flags=None))
+    assert [finding for finding in found if not finding.startswith((first("norm-epsilon"), FILE))] == [
+        "flags.json: ZERO_SLICE: no case has it", "all files: have 5 cases, needed at least 300"]

@@ -13,8 +13,8 @@ import pytest
 from report_facts import compared, conformed, failure, one, outcome, several
 from tree import Element, tree
 
+from lrp_ref.conformance.outcome import STATUSES
 from lrp_ref.conformance.page import page
-from lrp_ref.conformance.page.facts import STATUSES
 from lrp_ref.conformance.page.html import Html, issue, shown, slug, tag
 
 EVIL = "<img src=x onerror=alert(1)></script><!-- ]]> \" ' & {} %s"
@@ -251,7 +251,7 @@ def test_a_case_with_two_causes_is_told_once_and_linked_from_the_other() -> None
     document = tree(page(several(*told)))
     first, second = document.all("details", "cause")
     assert "Bias in w-square: squared into the denominator" in first.text and len(first.all("details", "case")) == 1
-    assert second.all("h3")[0].text == "Beta were 0" and not second.all("details", "case")
+    assert second.all("h3")[0].text == "As if beta were 0" and not second.all("details", "case")
     assert [a.attributes["href"] for a in second.all("a")] == ["#case/case-1"]
 
 
@@ -260,20 +260,26 @@ def test_an_error_is_a_cause_and_what_nothing_explains_stands_last() -> None:
     worst = {"index": [0], "got": "nan", "expected": 1.0, "error": "inf", "bound": 0.0}
     failures = [failure(n, worst=worst) for n in range(3)] + [failure(3, reason="TypeError: no")]
     groups = tree(page(one(*cases, failures=failures))).all("details", "cause")
-    assert [group.all("h3")[0].text for group in groups] == ["TypeError: no", "No convention explains it"]
+    assert [group.all("h3")[0].text for group in groups] == ["TypeError: no",
+                                                               "No convention explains it: Flat on Linear"]
     assert "at [0]: nan instead of 1, off by inf, where 0 is allowed" in groups[1].text
 
 
 @pytest.mark.parametrize(("sentence", "heading"), [
-    ("it looks as if z had a stabiliser of 1e-06, at fc1, fc2", "z had a stabiliser of 1e-06"),
+    ("it looks as if z had a stabiliser of 1e-06, at fc1, fc2", "As if z had a stabiliser of 1e-06"),
     ("looks like captum's Alpha1Beta0, which splits weights; it looks as if beta were 0",
      "captum's Alpha1Beta0, which splits weights"),
     ("looks like max-pooling", "Max-pooling"), ("looks like sign(0) = -1 (TorchLRP)", "sign(0) = -1 (TorchLRP)"),
-    ("give {layer: relevance} to see", "No convention explains it")])
+    ("give {layer: relevance} to see", "No convention explains it: Flat on Linear")])
 def test_a_likeness_is_a_cause(sentence: str, heading: str) -> None:
     worst = {"index": [0], "got": 1.0, "expected": 2.0, "error": 1.0, "bound": 0.0}
     told = one(outcome(1, "failed"), failures=[failure(1, looks_like=sentence, worst=worst)])
     assert tree(page(told)).all("details", "cause")[0].all("h3")[0].text == heading
+
+
+def test_the_page_tells_a_failure_under_the_cause_that_the_facts_give() -> None:
+    told = one(outcome(1, "failed"), failures=[failure(1, cause="the moon")])
+    assert [group.all("h3")[0].text for group in tree(page(told)).all("details", "cause")] == ["The moon"]
 
 
 def test_what_must_be_refused_and_was_answered_is_one_cause() -> None:
@@ -289,15 +295,17 @@ def test_a_card_names_the_causes_with_most_cases_and_always_what_nothing_explain
     failures += [failure(n, worst=worst) for n in (12, 13)]
     card, = tree(page(one(*(outcome(n, "failed") for n in range(14)), failures=failures))).all("article", "card")
     causes = [(li.all("a")[0].text, li.all("span")[0].text) for li in card.all("ol")[0].all("li")]
-    assert causes[0] == ("Error 9", "3") and causes[-1] == ("No convention explains it", "2") and len(causes) == 8
+    assert causes[0] == ("Error 9", "3") and len(causes) == 8
+    assert causes[-1] == ("No convention explains it: Flat on Linear", "2")
     assert "3 more of other causes" in card.text
 
 
 def test_commands_name_an_implementation_as_it_was_named() -> None:
     told = failure(1, command="lrp-ref conform package.module:Adapter --case case-1")
-    section = tree(page(one(outcome(1, "failed"), failures=[told]))).by_id("run")
-    assert section.all("pre")[0].text == "lrp-ref conform package.module:Adapter"
-    assert tree(page(one(outcome(1, "passed")))).by_id("run").all("pre")[0].text == "lrp-ref conform mine"
+    for run in (one(outcome(1, "failed"), failures=[told], command="package.module:Adapter"),
+                one(outcome(1, "passed"), command="package.module:Adapter")):
+        section = tree(page(run)).by_id("run")
+        assert section.all("pre")[0].text == "lrp-ref conform package.module:Adapter"
 
 
 def test_a_declared_convention_is_told_apart_from_a_failure() -> None:
@@ -356,6 +364,11 @@ def test_headers_have_a_scope_tables_a_caption_and_fields_a_label() -> None:
         assert sum(len(label.all("select")) for label in document.all("label")) == len(document.all("select")) > 1
         boxes = document.all("div", "wide")
         assert all(box.attributes["tabindex"] == "0" and box.attributes["aria-label"] for box in boxes)
+
+
+def test_every_status_that_an_outcome_can_have_is_explained_in_its_order() -> None:
+    told, = real().by_id("read").all("dl", "statuses")
+    assert [dt.text.split()[1] for dt in told.all("dt")] == list(STATUSES)
 
 
 def test_a_sign_never_stands_without_its_word() -> None:

@@ -10,6 +10,7 @@ from small_suite import Partial, Right, Single, Zero
 
 from lrp_ref.conformance import expectations
 from lrp_ref.conformance.ours import ours
+from lrp_ref.conformance.outcome import STATUSES, Outcome
 from lrp_ref.conformance.run import Answers, Run, run, selected
 from lrp_ref.conformance.smoke import Broken
 from lrp_ref.conformance.vectors import Suite, load
@@ -169,6 +170,30 @@ def test_a_line_that_is_none_is_refused(lines: list[str], message: str, tmp_path
     with pytest.raises(ValueError) as error:
         written(tmp_path, *lines)
     assert message in str(error.value)
+
+
+URLS = {   # what an adapter gives: what is read again
+    "": "", "https://example.org/3": "https://example.org/3", "https://example.org/a b": "https://example.org/a%20b",
+    " https://example.org/3\n": "https://example.org/3", "see the wiki, page 3": "see%20the%20wiki,%20page%203",
+    "\t": "", "https://example.org/\u2028x\x85y": "https://example.org/%20x%20y", "#3": "#3",
+    "https://example.org/\ud800": "https://example.org/\\ud800"}
+
+
+def test_what_is_written_is_read_as_the_same_whatever_the_outcomes(tmp_path: Path) -> None:
+    pairs = [(status, url) for status in STATUSES for url in URLS]
+    cases = [replace(SUITE.cases[0], id=f"plain-{n}") for n in range(len(pairs))]
+    outcomes = [Outcome(case, status, "two\nlines", url) for case, (status, url) in zip(cases, pairs)]
+    path = tmp_path / "expected.txt"
+    expectations.write(path, "mine 1.0\nof \u2028 today\r\ud800", outcomes)
+    read = expectations.read(path)
+    assert {id: (line.status, line.url) for id, line in read.items()} == {
+        case.id: (status, URLS[url]) for case, (status, url) in zip(cases, pairs) if status not in ("passed", "loose")}
+    assert expectations.differences(outcomes, read, replace(SUITE, cases=cases)) == []
+
+
+def test_a_byte_order_mark_is_no_part_of_the_first_line(tmp_path: Path) -> None:
+    (tmp_path / "right.txt").write_bytes(b"\xef\xbb\xbfplain-1 failed\r\n")
+    assert expectations.read(tmp_path / "right.txt") == {"plain-1": expectations.Line("failed", "", 1)}
 
 
 # ---- The vectors ----

@@ -11,7 +11,7 @@ from helpers import refused
 from lrp_ref.cli import main
 from lrp_ref.conformance import make, vectors_command
 from lrp_ref.conformance.case import Case
-from lrp_ref.conformance.lint import walked
+from lrp_ref.conformance.lint_folder import walked
 from lrp_ref.conformance.make import refused as negative
 from lrp_ref.conformance.vectors import load
 from lrp_ref.conformance.vectors_command import check_text, first_difference, shipped

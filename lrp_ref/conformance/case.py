@@ -7,6 +7,7 @@ list of texts is an array. That holds for everything in a case.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from fractions import Fraction
@@ -100,6 +101,8 @@ def parsed(text: str) -> Any:
     """The exact number of a text: an integer, p/q, a hex float, inf or nan."""
     if text in ("inf", "-inf", "nan"):
         return float(text)
+    if "0x" not in text and re.search(r"[eE][+-]?\d{4}", text):   # 10^999999999 would be worked out
+        raise ValueError(f"got the number {text}, needed one without such an exponent")
     return GuardedFraction(Fraction(float.fromhex(text)) if "0x" in text else text)
 
 

@@ -42,12 +42,9 @@ def conform(options: Namespace, watch: Watch) -> str:
     if options.case:
         text = "\n\n".join([*report_text.causes(facts), *map(case_text, outcome.outcomes)])
     if options.write_expect:
-        lines = expectations.written(outcome.outcomes)
-        about = f"# {one.name} {one.version} {report_text.on(facts['vectors'])}\n"
-        with writing(options.write_expect) as temporary:
-            temporary.write_text(about + lines, encoding="utf-8")
-        count = report_text.counted(len(lines.splitlines()), "expectation")
-        text = f"{text}\n\n{count} written to {options.write_expect}"
+        about = f"{one.name} {one.version} {report_text.on(facts['vectors'])}"
+        count = expectations.write(options.write_expect, about, outcome.outcomes)
+        text = f"{text}\n\n{report_text.counted(count, 'expectation')} written to {options.write_expect}"
     if expected is None:
         return ended(options, facts, text, bool(outcome.failed))
     surprises = expectations.differences(outcome.outcomes, expected, suite)

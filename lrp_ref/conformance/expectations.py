@@ -13,6 +13,7 @@ from pathlib import Path
 
 from lrp_ref.conformance.outcome import STATUSES, Outcome
 from lrp_ref.conformance.vectors import Suite
+from lrp_ref.files import writing
 from lrp_ref.network import did_you_mean
 
 RIGHT = ("passed", "loose")
@@ -46,7 +47,7 @@ def read(path: str | PathLike[str]) -> dict[str, Line]:
 
 def content(path: str | PathLike[str]) -> str:
     try:
-        return Path(path).read_text(encoding="utf-8")
+        return Path(path).read_text(encoding="utf-8-sig")   # some editors begin a file with a mark
     except FileNotFoundError:
         why = "there is no such file"
     except IsADirectoryError:
@@ -79,8 +80,15 @@ def differences(outcomes: Sequence[Outcome], expected: Mapping[str, Line], suite
     return found
 
 
+def write(path: str | PathLike[str], about: str, outcomes: Sequence[Outcome]) -> int:
+    """A new file that expects these outcomes, below a comment; how many lines of it are no comment."""
+    lines = written(outcomes)
+    with writing(path) as temporary:
+        temporary.write_text(f"# {' '.join(about.split())}\n{lines}", encoding="utf-8", errors="backslashreplace")
+    return len(lines.splitlines())
+
+
 def written(outcomes: Sequence[Outcome]) -> str:
-    """The file that expects these outcomes."""
-    lines = [" ".join([one.case.id, one.status, *([one.url] if one.url else [])])
-             for one in outcomes if one.status not in RIGHT]
-    return "".join(f"{line}\n" for line in lines)
+    """The lines that expect these outcomes."""
+    return "".join(f"{one.case.id} {one.status} {'%20'.join(one.url.split())}".rstrip() + "\n"
+                   for one in outcomes if one.status not in RIGHT)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -17,12 +17,14 @@ from lrp_ref.conformance.dialects import CANONICAL
 from lrp_ref.conformance.expected import expected, right_at
 from lrp_ref.conformance.known import known
 from lrp_ref.conformance.outcome import REFUSE, Outcome, ask, judged, status
+from lrp_ref.conformance.questions import stated
 from lrp_ref.conformance.run import Run, Watch, place
 from lrp_ref.conformance.shrink import NoCounterexample, shrink
 from lrp_ref.network import Network
 
 SHRUNK = 10   # causes of which a smallest counterexample is looked for: each takes a second or two
 TINY = 2.0**-10   # of the largest relevance: more than any library's stabiliser makes of whole numbers
+UNEXPLAINED = "no convention explains it"
 
 Facts = dict[str, Any]
 
@@ -36,8 +38,9 @@ def failures(run: Run, findings: Sequence[Finding], watch: Watch = str) -> list[
         watch(f"{run.adapter.name}: looking into {outcome.case.id}")
         outcome = renamed(outcome, run, stabilisers)
         facts = failure(outcome, run)
-        if outcome.compared is not None and cause(facts) not in shrunk and len(shrunk) < SHRUNK:
-            shrunk.add(cause(facts))
+        facts["cause"] = cause(facts)
+        if outcome.compared is not None and facts["cause"] not in shrunk and len(shrunk) < SHRUNK:
+            shrunk.add(facts["cause"])
             watch(f"{run.adapter.name}: shrinking {outcome.case.id}")
             facts["counterexample"] = counterexample(outcome, run, facts["first"])
         found.append(facts)
@@ -47,13 +50,19 @@ def failures(run: Run, findings: Sequence[Finding], watch: Watch = str) -> list[
 def cause(failure: Facts) -> str:
     """What failures have in common: the convention, what it looks like, the error, or else rule and layer."""
     if failure["convention"]:
-        return f"{failure['convention']['question']} {failure['convention']['value']}"
-    if failure["worst"] is None:
+        return stated(failure["convention"]["question"], failure["convention"]["value"])
+    if looks := likeness(failure):   # of two guesses the first; at which layers differs by case
+        return looks.partition("; ")[0].partition(", at ")[0]
+    if failure["worst"] is None:   # of what must be refused, what is wrong with it differs by case
         return REFUSE if failure["reason"].startswith(REFUSE) else str(failure["reason"])
-    if failure["looks_like"]:
-        return str(failure["looks_like"].partition("; ")[0].partition(", at ")[0])
     first = failure["first"] or failure
-    return f"{first['rule'].partition('(')[0]} on {failure['layer']}"
+    return f"{UNEXPLAINED}: {first['rule'].partition('(')[0]} on {failure['layer']}"
+
+
+def likeness(failure: Mapping[str, Any]) -> str:
+    """What it looks like: "captum's Alpha1Beta0", or "as if beta were 0, at layer fc"; "" where that is not known."""
+    sentence = str(failure["looks_like"]).removeprefix("it ")
+    return sentence.removeprefix("looks like ").removeprefix("looks ") if "looks " in sentence else ""
 
 
 def unstated(run: Run, findings: Sequence[Finding]) -> list[Facts]:

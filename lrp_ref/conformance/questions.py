@@ -5,6 +5,7 @@ The fields of `dialects.Conventions`, whose docstring says what they mean.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 TITLES = {
@@ -49,6 +50,11 @@ PHRASES: dict[str, dict[Any, str]] = {
     "lrn": {"pass": "R passes", "gradient": "the gradient", "undivided": "first-order terms, undivided"},
 }
 NUMERIC = ("default_epsilon", "zero_rule", "stabiliser")   # whose answers may be any number
+
+
+def departs(entry: Mapping[str, Any]) -> bool:
+    """Whether an answer is known, and not the canonical one: where none is known, it may be."""
+    return entry.get("value") is not None and bool(entry["value"] != entry["canonical"])
 
 
 def phrase(question: str, value: Any) -> str:

@@ -31,7 +31,7 @@ def facts(run: Run, watch: Watch = str) -> Facts:
         findings = detect(answers, run.suite)
     return {
         "adapter": {"name": adapter.name, "version": adapter.version, "unit_roundoff": adapter.unit_roundoff,
-                    "conventions": dict(adapter.conventions)},
+                    "conventions": dict(adapter.conventions), "command": run.command},
         "vectors": vectors_facts(run.suite), "seconds": round(run.seconds, 3), "counts": run.counts(),
         "matrix": run.matrix(),
         "conventions": [{"question": f.question, "title": TITLES[f.question], "value": f.value,

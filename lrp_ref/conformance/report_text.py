@@ -7,9 +7,9 @@ from textwrap import fill, wrap
 from typing import Any
 
 from lrp_ref.conformance.adapter import NUMBERS
-from lrp_ref.conformance.failures import Facts, cause
+from lrp_ref.conformance.failures import Facts
 from lrp_ref.conformance.outcome import STATUSES
-from lrp_ref.conformance.questions import TITLES, phrase, stated
+from lrp_ref.conformance.questions import TITLES, departs, phrase
 
 WIDTH = 120
 LAYERS = 44   # columns for the names of layers
@@ -85,10 +85,6 @@ def conventions(facts: Facts) -> Iterator[str]:
     yield "\n".join([*lines, *(f"! {sentence}" for sentence in facts["contradicted"])])
 
 
-def departs(entry: Facts) -> bool:
-    return bool(entry["value"] is None or entry["value"] != entry["canonical"])
-
-
 def remark(entry: Facts) -> str:
     parts = ["declared"] if entry["declared"] else []
     if departs(entry) and entry["known"]:
@@ -124,22 +120,16 @@ def causes(facts: Facts) -> Iterator[str]:
     """The failures by what they have in common, the largest group first, each with its first case in full."""
     groups: dict[str, list[Facts]] = {}
     for failure in facts["failures"]:
-        groups.setdefault(cause(failure), []).append(failure)
+        groups.setdefault(failure["cause"], []).append(failure)
     if groups:
         yield f"{counted(len(facts['failures']), 'case')} failed, for {counted(len(groups), 'cause')}"
     for n, group in enumerate(sorted(groups.values(), key=len, reverse=True), 1):
-        head = fill(f"{n}. {counted(len(group), 'case')}: {headline(group[0])}", WIDTH, subsequent_indent="   ")
+        head = fill(f"{n}. {counted(len(group), 'case')}: {group[0]['cause']}", WIDTH, subsequent_indent="   ")
         yield "\n".join([head, *indented(told(group[0])), *indented(others(group[1:]))])
 
 
 def counted(count: int, what: str) -> str:
     return f"{count} {what}{'' if count == 1 else 's'}"
-
-
-def headline(failure: Facts) -> str:
-    if failure["convention"]:
-        return stated(*failure["convention"].values())
-    return cause(failure)
 
 
 def told(failure: Facts) -> Iterator[tuple[str, str]]:

@@ -10,7 +10,8 @@ from pathlib import Path
 from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
 
 from lrp_ref.commands import Failed
-from lrp_ref.conformance.lint import knows_schemas, lint, walked
+from lrp_ref.conformance.lint import knows_schemas, lint
+from lrp_ref.conformance.lint_folder import walked
 from lrp_ref.files import writable, writing, writing_folder
 
 Watch = Callable[[str], object]

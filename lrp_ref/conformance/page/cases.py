@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from lrp_ref.conformance.page.causes import Cause, likeness
+from lrp_ref.conformance.failures import likeness
+from lrp_ref.conformance.page.causes import Cause
 from lrp_ref.conformance.page.facts import Entry, Facts, Subject
 from lrp_ref.conformance.page.html import Html, issues, shown, slug, tag
 from lrp_ref.conformance.page.matrix import plural

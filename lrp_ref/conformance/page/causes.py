@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
-from lrp_ref.conformance.page.facts import Entry, Facts, Subject
+from lrp_ref.conformance.failures import UNEXPLAINED
+from lrp_ref.conformance.page.facts import Facts, Subject
 from lrp_ref.conformance.page.html import Html, capital, slug, tag
 from lrp_ref.conformance.questions import stated
 
-UNKNOWN = "No convention explains it"
 DIFFERENT = "Different answers, and none of them failed"
 
 
@@ -24,6 +24,10 @@ class Cause:
     key: str
     told: list[str] = field(default_factory=list)
     ids: dict[str, list[str]] = field(default_factory=dict)
+
+    @property
+    def unexplained(self) -> bool:
+        return self.text.startswith(capital(UNEXPLAINED))
 
     def count(self) -> int:
         return len({*self.told, *(id for ids in self.ids.values() for id in ids)})
@@ -50,7 +54,7 @@ def causes(facts: Facts) -> list[Cause]:
     rest = [id for id in facts.disagreements if id not in told]
     for id in rest:
         of(difference(facts, id)).told.append(id)
-    return sorted(found.values(), key=lambda one: (not one.ids, one.text == UNKNOWN, -one.count()))
+    return sorted(found.values(), key=lambda one: (not one.ids, one.unexplained, -one.count()))
 
 
 def difference(facts: Facts, id: str) -> str:
@@ -63,40 +67,20 @@ def difference(facts: Facts, id: str) -> str:
 
 
 def failed(facts: Facts) -> Iterator[tuple[str, Subject, str]]:
-    """(case, who failed it, why) in the order of the cases."""
-    for id in dict.fromkeys([*facts.cases, *(id for subject in facts.subjects for id in subject.failures)]):
+    """(case, who failed it, its cause) in the order of the cases."""
+    for id in facts.cases:
         for subject in facts.subjects:
-            if id in subject.failures or subject.status(id) == "failed":
-                yield id, subject, why(subject.failures.get(id) or subject.outcomes[id])
-
-
-def why(failure: Entry) -> str:
-    """The convention that the answer agrees with; what it looks like; the error; or that it is not known."""
-    convention = failure.get("convention")
-    if convention:
-        return capital(stated(convention["question"], convention["value"]))
-    sentence = likeness(failure)
-    if sentence:   # of two guesses the first; at which layers differs by case
-        return capital(sentence.removeprefix("as if ").partition("; it looks ")[0].partition(", at ")[0])
-    if failure.get("worst") is None and failure.get("reason"):
-        reason = str(failure["reason"])   # of what must be refused, what is wrong with it differs by case
-        return capital(reason.partition(": ")[0]) if failure.get("level") == "negative" else reason
-    return UNKNOWN
-
-
-def likeness(failure: Entry) -> str:
-    """What it looks like: "captum's Alpha1Beta0", or "as if beta were 0, at layer fc"; "" where that is not known."""
-    sentence = str(failure.get("looks_like") or "").removeprefix("it ")
-    return sentence.removeprefix("looks like ").removeprefix("looks ") if "looks " in sentence else ""
+            if id in subject.failures:
+                yield id, subject, capital(subject.failures[id]["cause"])
 
 
 def in_short(found: Sequence[Cause], subject: Subject, most: int = 7) -> Html | None:
     """The causes behind one implementation's failures, as links."""
     own = sorted(((len(cause.ids[subject.key]), cause) for cause in found if subject.key in cause.ids),
-                 key=lambda pair: (pair[1].text == UNKNOWN, -pair[0]))
+                 key=lambda pair: (pair[1].unexplained, -pair[0]))
     if not own:
         return None
-    told = [*own[:most], *(pair for pair in own[most:] if pair[1].text == UNKNOWN)]
+    told = [*own[:most], *(pair for pair in own[most:] if pair[1].unexplained)]
     rest = sum(number for number, _ in own) - sum(number for number, _ in told)
     return tag("div", tag("h4", "Failed cases, by cause"), tag("ol", [
         tag("li", tag("a", cause.text, href=f"#{cause.key}"), " ", tag("span", number, class_="count"))

@@ -9,7 +9,7 @@ from lrp_ref.conformance.dialects import DIALECTS
 from lrp_ref.conformance.page.facts import Entry, Facts, Subject
 from lrp_ref.conformance.page.html import Html, capital, slug, table, tag
 from lrp_ref.conformance.page.words import mark
-from lrp_ref.conformance.questions import phrase
+from lrp_ref.conformance.questions import departs, phrase
 
 EVIDENCE = 1   # cases to show at once; more unfold
 
@@ -22,12 +22,13 @@ def conventions(facts: Facts) -> Html | None:
             *(tag("th", subject.title, scope="col") for subject in facts.subjects)]
     body = [tag("tr", tag("th", title(entry), " ", tag("code", name), scope="row", role="rowheader"),
                 cell("Canonical answer", phrase(name, entry["canonical"])),
-                [cell(s.title, *answer(facts, s, name), departing=departing(s, name)) for s in facts.subjects],
+                [cell(s.title, *answer(facts, s, name), departing=departs(entry_of(s, name))) for s in facts.subjects],
                 id=slug("question", name), role="row") for name, entry in asked.items()]
     return tag(
         "section", tag("h2", "Conventions"),
         tag("p", "What each implementation was found to do where the published formulas leave a question open: seen in "
-            "its numbers alone, and in no source code. ", departs(), " marks an answer that is not the canonical one."),
+            "its numbers alone, and in no source code. ", departure(), " marks an answer that is not the canonical "
+            "one."),
         table(head, tag("tbody", body), caption="Conventions by implementation", class_="conventions"),
         id="conventions")
 
@@ -45,7 +46,7 @@ def title(entry: Entry) -> str:
     return capital(str(entry.get("title") or entry["question"]))
 
 
-def departs() -> Html:
+def departure() -> Html:
     return tag("span", tag("span", "≠", aria_hidden="true"), " departs", class_="departs")
 
 
@@ -58,12 +59,6 @@ def entry_of(subject: Subject, question: str) -> Entry:
     return next((entry for entry in subject.run["conventions"] if entry["question"] == question), {})
 
 
-def departing(subject: Subject, question: str) -> bool:
-    """Whether the answer is known, and not the canonical one."""
-    entry = entry_of(subject, question)
-    return entry.get("value") is not None and entry["value"] != entry["canonical"]
-
-
 def answer(facts: Facts, subject: Subject, question: str) -> list[Any]:
     """The value, whether it departs, whether it is declared, who else answers so, and the cases that show it."""
     entry = entry_of(subject, question)
@@ -74,8 +69,8 @@ def answer(facts: Facts, subject: Subject, question: str) -> list[Any]:
         word = "none of the known answers" if evidence else "not determined"
         return [tag("span", mark("undetermined"), " ", word), links(facts, evidence)]
     others = [called(name) for name in entry.get("known") or () if name.lower() != subject.name.lower()]
-    differs = departing(subject, question)
-    return [tag("b", phrase(question, entry["value"])), [" ", departs()] if differs else None,
+    differs = departs(entry)
+    return [tag("b", phrase(question, entry["value"])), [" ", departure()] if differs else None,
             tag("span", "declared", class_="quiet line") if entry.get("declared") else None,
             tag("span", f"as {', '.join(others)}", class_="quiet line") if differs and others else None,
             links(facts, evidence)]

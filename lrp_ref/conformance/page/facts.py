@@ -7,8 +7,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-STATUSES = ("passed", "loose", "undetermined", "unsupported", "failed")
-CONFORM = "lrp-ref conform "
+from lrp_ref.conformance.outcome import STATUSES
+
 Entry = Mapping[str, Any]
 
 
@@ -31,12 +31,8 @@ class Subject:
 
     @property
     def words(self) -> str:
-        """How the commands name it: as those of its failures do, if any do."""
-        for failure in self.failures.values():
-            command = str(failure.get("command") or "")
-            if command.startswith(CONFORM):
-                return command.removeprefix(CONFORM).partition(" --case ")[0]
-        return self.name
+        """How the command line names it."""
+        return str(self.run["adapter"]["command"])
 
     def status(self, id: str) -> str:
         return str(self.outcomes[id]["status"]) if id in self.outcomes else ""

@@ -7,7 +7,8 @@ from collections.abc import Iterator, Mapping
 
 from lrp_ref.conformance.adapter import NUMBERS
 from lrp_ref.conformance.case import RULES
-from lrp_ref.conformance.page.facts import STATUSES, Facts, Subject, state
+from lrp_ref.conformance.outcome import STATUSES
+from lrp_ref.conformance.page.facts import Facts, Subject, state
 from lrp_ref.conformance.page.html import Html, issue, join, slug, table, tag
 from lrp_ref.conformance.page.words import badge, mark
 
