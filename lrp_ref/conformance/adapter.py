@@ -26,6 +26,10 @@ class Reported(Exception):
     """An error that is a program's, not Python's: its message is all that there is to say."""
 
 
+class Astray(Reported, ValueError):
+    """What became of a program that does not keep to the protocol: a crash, nonsense, silence. It refuses nothing."""
+
+
 class Adapter(Protocol):
     """An implementation, between its own interface and this project's.
 

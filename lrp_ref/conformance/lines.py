@@ -25,17 +25,13 @@ from typing import IO, Any, Self
 import numpy as np
 
 from lrp_ref.arrays import Array
-from lrp_ref.conformance.adapter import Reported, Unsupported
+from lrp_ref.conformance.adapter import Astray, Reported, Unsupported
 from lrp_ref.conformance.task_json import number, numbers, shortened, written
 from lrp_ref.conformance.vectors import SPEC
 from lrp_ref.network import Network
 from lrp_ref.rules import Rule
 
 START = {"cmd": "start", "protocol": 1, "spec": SPEC}
-
-
-class Astray(Reported, ValueError):
-    """A process that does not keep to the protocol."""
 
 
 class Errored(Reported, RuntimeError):

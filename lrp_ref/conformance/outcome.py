@@ -14,7 +14,7 @@ import numpy as np
 
 from lrp_ref.arrays import Array
 from lrp_ref.checks.compared import SIGMAS, Compared, distance
-from lrp_ref.conformance.adapter import NUMBERS, Adapter, Reported, Unsupported
+from lrp_ref.conformance.adapter import NUMBERS, Adapter, Astray, Reported, Unsupported
 from lrp_ref.conformance.case import Case, Either
 from lrp_ref.conformance.dialects import CANONICAL
 from lrp_ref.conformance.given import unheld
@@ -97,6 +97,8 @@ def outcome(adapter: Adapter, case: Case, want: Want) -> Outcome:
         answer = ask(adapter, *case.task(number))
     except Unsupported as error:
         return ended("unsupported", error.reason, url=error.url)
+    except Astray as error:   # which says nothing about the case, be it one that must be refused
+        return ended("failed", str(error))
     except Exception as error:
         if case.level == "negative":
             return ended("passed", f"refused: {error if isinstance(error, Reported) else one_line(error)}")
