@@ -128,3 +128,19 @@ def test_what_an_implementation_refuses_is_no_counterexample() -> None:
 
     network = Network([("layer", WIDE)])
     assert not shrink(refuses, network, {"layer": ZPlus()}, VECTORS, network(VECTORS), agrees)
+
+
+def test_what_is_asked_but_once_has_a_counterexample_of_that_answer() -> None:
+    """Asked a second time it would raise."""
+    heard: set[str] = set()
+
+    def once(network: Network, rules: Any, x: Array, R: Array) -> Array:
+        question = repr((network.layers, rules, x, R))
+        if question in heard:
+            raise RuntimeError("hook is registered already")
+        heard.add(question)
+        return 0 * x
+
+    network = Network([("layer", WIDE)])
+    found = shrink(once, network, {"layer": ZPlus()}, VECTORS, network(VECTORS), agrees)
+    assert isinstance(found, Counterexample) and found.got == "0" != found.expected
