@@ -13,6 +13,7 @@ import pytest
 import small_suite
 from small_suite import ISSUE, Partial, Right, Stabilised
 
+from lrp_ref import WSquare
 from lrp_ref.cli import main
 from lrp_ref.conformance import command, report, report_text
 from lrp_ref.conformance.adapter import Unsupported
@@ -281,6 +282,32 @@ def test_a_counterexample_is_as_wrong_as_the_case_and_not_by_a_stabiliser(monkey
     (failure,) = report.facts(run(adapter, selected(SUITE, [ID["squared"]])))["failures"]
     small = failure["counterexample"]
     assert abs(float(small["got"]) - float(small["expected"])) > 2.0**-10, small
+
+
+class Hooked(Right):
+    """Twice what is right of w-square, and an error to whoever asks anything of it twice."""
+
+    name = "hooked"
+
+    def __init__(self) -> None:
+        self.heard: set[str] = set()
+
+    def relevance(self, network: Any, rules: Any, x: Any, R: Any) -> Any:
+        question = repr((network.layers, rules, x, R))
+        if isinstance(next(iter(rules.values())), WSquare) and question in self.heard:
+            raise RuntimeError("hook is registered already")
+        self.heard.add(question)
+        found = super().relevance(network, rules, x, R)
+        return 2 * found if isinstance(next(iter(rules.values())), WSquare) else found
+
+
+def test_who_raises_when_asked_again_is_told_so_in_a_whole_report(capsys: pytest.CaptureFixture[str],
+                                                                  monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("lrp_ref.conformance.failures.SHRUNK", 1)
+    code, out, err = conform(capsys, "test_conform:Hooked")
+    assert (code, err) == (1, "") and "\n12 passed, 0 loose, 0 undetermined, 0 unsupported, 1 failed, of 13" in out
+    assert ("looks like something kept between calls: the same question asked again raised RuntimeError: hook is "
+            "registered already") in " ".join(out.split())
 
 
 def test_an_undeclared_stabiliser_is_the_cause_that_is_named() -> None:
