@@ -15,7 +15,7 @@ import pytest
 from lrp_ref import Conv2D, Epsilon, Linear, MaxPool, Network, ReLU, SumPool, WSquare, ZBox, explain
 from lrp_ref.arrays import convert_numbers
 from lrp_ref.checks.exact import guarded
-from lrp_ref.conformance.adapter import Unsupported
+from lrp_ref.conformance.adapter import Astray, Hung, Unsupported
 from lrp_ref.conformance.lines import Lines
 from lrp_ref.conformance.make.made import one
 from lrp_ref.conformance.outcome import outcome
@@ -167,6 +167,68 @@ def test_who_goes_astray_refuses_nothing(line: str) -> None:
     with Lines(program(line)) as adapter:
         found = {outcome(adapter, case, Answers().of(adapter)).status for case in (refused, beyond)}
     assert found == {"failed"}
+
+
+def test_a_process_that_closes_its_stdout_and_lives_on_is_an_error() -> None:
+    assert complaint(program("os.close(1); time.sleep(20)")) == "IT: the process closed its stdout and lives on"
+
+
+LARGE = Network([("fc", Linear(np.arange(40000.0).reshape(200, 200) / 3))])   # more than a pipe holds
+
+
+def test_a_process_that_does_not_read_is_silent_however_much_it_is_told() -> None:
+    command = shlex.join([sys.executable, "-c", f"import time; input(); print({json.dumps(READY)!r}, flush=True); "
+                                                "time.sleep(20)"])
+    with Lines(command, 1) as adapter, pytest.raises(ValueError, match="the process said nothing for 1 seconds"):
+        adapter.relevance(LARGE, {"fc": Epsilon(0.1)}, np.ones((1, 200)), np.ones((1, 200)))
+
+
+def test_a_large_question_arrives_whole() -> None:
+    with Lines(program("say({'seq': message['seq'], 'result': message['case']['net'][0]['weight']})")) as adapter:
+        got = adapter.relevance(LARGE, {"fc": Epsilon(0.1)}, np.ones((1, 200)), np.ones((1, 200)))
+    np.testing.assert_array_equal(got, LARGE["fc"].arrays()["weight"])
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no process groups that end together")
+def test_what_a_process_started_ends_with_it() -> None:
+    """Its stdout, which both have, is at its end only then."""
+    other = "import subprocess; subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(20)'])"
+    with Lines(program(other, "time.sleep(20)"), 1) as adapter:
+        process = adapter.process
+        with pytest.raises(ValueError, match="said nothing"):
+            adapter.relevance(*TASK)
+    assert process is not None and process.lines.get(timeout=10) is None
+
+
+HANGS = ["x = message['case']['x'][0][0]", "time.sleep(20) if x == (9.0).hex() else None",
+         "say({'seq': message['seq'], 'result': [[1]]})"]
+
+
+def test_a_process_that_is_silent_three_times_in_a_row_is_asked_no_more() -> None:
+    """An answer in between begins anew."""
+    with Lines(program(*HANGS), 1) as adapter:
+        for hangs in (True, False, True, True, True):
+            if hangs:
+                with pytest.raises(Astray, match=r"the process said nothing for 1 seconds$"):
+                    adapter.relevance(NETWORK, TASK[1], 9 + 0 * X, R)
+            else:
+                adapter.relevance(*TASK)
+        with pytest.raises(Hung) as hung:
+            adapter.relevance(*TASK)
+        assert adapter.process is None
+    assert str(hung.value).endswith("said nothing for 1 seconds, 3 times in a row, and is asked no more: mend "
+                                    "that, or give it more time: see docs/adapters.md")
+
+
+def test_a_run_of_a_process_that_hangs_ends_with_the_case_that_it_came_to() -> None:
+    """The smoke test's x is 1, and these cases' is not."""
+    command = program("time.sleep(20) if message['case']['x'] != [[(1.0).hex()] * 3] * 2 else None",
+                      "R = message['case']['R']",
+                      "say({'seq': message['seq'], 'result': [[row[i] for i in (1, 2, 0)] for row in R]})")
+    suite = load()
+    with Lines(command, 1) as adapter, pytest.raises(ValueError) as caught:
+        run(adapter, suite)
+    assert str(caught.value).startswith(f"{suite.cases[3].id} is not asked: ") and "asked no more" in str(caught.value)
 
 
 def test_a_process_that_went_astray_is_started_anew_for_the_next_run() -> None:

@@ -30,6 +30,10 @@ class Astray(Reported, ValueError):
     """What became of a program that does not keep to the protocol: a crash, nonsense, silence. It refuses nothing."""
 
 
+class Hung(Astray):
+    """A program that was silent so often that it is asked no more, and no case judged."""
+
+
 class Adapter(Protocol):
     """An implementation, between its own interface and this project's.
 

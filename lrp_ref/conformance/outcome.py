@@ -14,7 +14,7 @@ import numpy as np
 
 from lrp_ref.arrays import Array
 from lrp_ref.checks.compared import SIGMAS, Compared, distance
-from lrp_ref.conformance.adapter import NUMBERS, Adapter, Astray, Reported, Unsupported
+from lrp_ref.conformance.adapter import NUMBERS, Adapter, Astray, Hung, Reported, Unsupported
 from lrp_ref.conformance.case import Case, Either
 from lrp_ref.conformance.dialects import CANONICAL
 from lrp_ref.conformance.given import unheld
@@ -84,7 +84,7 @@ def numbers(answer: Any) -> Array:
 
 
 def outcome(adapter: Adapter, case: Case, want: Want) -> Outcome:
-    """What becomes of a case; whatever the implementation does, something does."""
+    """What becomes of a case; whatever the implementation does, something does, unless it hangs time and again."""
     begin = perf_counter()
 
     def ended(status: str, reason: str = "", **more: Any) -> Outcome:
@@ -97,6 +97,8 @@ def outcome(adapter: Adapter, case: Case, want: Want) -> Outcome:
         answer = ask(adapter, *case.task(number))
     except Unsupported as error:
         return ended("unsupported", error.reason, url=error.url)
+    except Hung as error:
+        raise Hung(f"{case.id} is not asked: {error}") from None
     except Astray as error:   # which says nothing about the case, be it one that must be refused
         return ended("failed", str(error))
     except Exception as error:
