@@ -207,6 +207,28 @@ def test_what_an_adapter_prints_does_not_spoil_json(capsys: pytest.CaptureFixtur
     assert code == 0 and json.loads(out)["counts"]["passed"] == 13 and "here I am" in err
 
 
+class Wordy(Partial):
+    name, version = "wor\ndy ", "1\n.2\t3"
+
+    def rule(self, rule: Any, layer: Any) -> Any:
+        if isinstance(rule, WSquare):
+            raise Unsupported("none\nyet", "https://example.org/\n3")
+        return super().rule(rule, layer)
+
+
+def test_what_an_adapter_says_of_itself_breaks_no_line(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    path = tmp_path / "expected.txt"
+    code, out, _ = conform(capsys, "test_conform:Wordy", "--write-expect", str(path))
+    assert code == 1 and out.startswith("wor dy 1 .2 3, float64, on 13 cases ")
+    assert path.read_text(encoding="utf-8").startswith("# wor dy 1 .2 3 on 13 cases ")
+    assert conform(capsys, "test_conform:Wordy", "--expect", str(path))[0] == 0
+    _, out, _ = conform(capsys, "test_conform:Wordy", "small_suite:Right", "--json", name="compare")
+    facts = json.loads(out)
+    names = [one["adapter"]["name"] for one in facts["implementations"]]
+    assert names == ["wor dy", "right"]
+    assert all(list(one["statuses"]) == names for one in facts["disagreements"])
+
+
 # ---- Facts ----
 
 

@@ -101,6 +101,23 @@ def test_an_issue_may_be_left_out() -> None:
     assert caught.value.url == ""
 
 
+@pytest.mark.parametrize("url", ["None", "''", "'  '"])
+def test_an_issue_may_be_null(url: str) -> None:
+    with Lines(program(f"say({{'seq': message['seq'], 'skipped': {{'reason': 'none', 'url': {url}}}}})")) as adapter, \
+            pytest.raises(Unsupported) as caught:
+        adapter.relevance(*TASK)
+    assert caught.value.url == ""
+
+
+def test_what_it_says_of_itself_and_of_errors_is_one_line() -> None:
+    ready = {**READY, "name": " it\nself ", "version": "3\t\n4"}
+    command = program("say({'seq': message['seq'], 'errored': {'message': 'singular\\n  matrix\\n'}})")
+    with Lines(command.replace(repr(READY).replace("'", "'\"'\"'"), repr(ready).replace("'", "'\"'\"'"))) as adapter:
+        with pytest.raises(RuntimeError, match=r"^singular matrix$"):
+            adapter.relevance(*TASK)
+        assert (adapter.name, adapter.version) == ("it self", "3 4")
+
+
 def test_its_own_error_is_handed_on() -> None:
     with Lines(program("say({'seq': message['seq'], 'errored': {'message': 'KeyError: w'}})")) as adapter, \
             pytest.raises(RuntimeError, match=r"^KeyError: w$"):
@@ -153,7 +170,7 @@ def test_what_became_of_a_process_is_told_without_an_exception_of_pythons(line: 
     said = " ".join(command.split())
     assert (failed.status, failed.reason.replace(said, "IT")) == ("failed", wanted)
     assert (refused.status, refused.reason.replace(said, "IT")) == (becomes, f"{of_it}{wanted}")
-    assert f"it: {wanted}, for Epsilon" in str(broken.value).replace(command, "IT")
+    assert f"it: {wanted}, for Epsilon" in str(broken.value).replace(said, "IT")
 
 
 @pytest.mark.parametrize("line", ["os._exit(139)", "print('hello', flush=True)", "say({'seq': 0, 'result': []})"])

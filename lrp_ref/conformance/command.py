@@ -43,7 +43,7 @@ def conform(options: Namespace, watch: Watch) -> str:
         text = "\n\n".join([*report_text.causes(facts), *map(case_text, outcome.outcomes)])
     if options.write_expect:
         lines = expectations.written(outcome.outcomes)
-        about = f"# {one.name} {one.version} {report_text.on(facts['vectors'])}\n"
+        about = f"# {facts['adapter']['name']} {facts['adapter']['version']} {report_text.on(facts['vectors'])}\n"
         with writing(options.write_expect) as temporary:
             temporary.write_text(about + lines, encoding="utf-8")
         count = report_text.counted(len(lines.splitlines()), "expectation")

@@ -28,7 +28,7 @@ from typing import IO, Any, Self
 import numpy as np
 
 from lrp_ref.arrays import Array
-from lrp_ref.conformance.adapter import Astray, Hung, Reported, Unsupported
+from lrp_ref.conformance.adapter import Astray, Hung, Reported, Unsupported, spaced
 from lrp_ref.conformance.task_json import number, numbers, shortened, written
 from lrp_ref.conformance.vectors import SPEC
 from lrp_ref.network import Network
@@ -58,7 +58,7 @@ class Lines:
         atexit.register(self.close)
         answer = self.ask(START)
         try:
-            self.name, self.version = str(answer["name"]), str(answer["version"])
+            self.name, self.version = spaced(answer["name"]), spaced(answer["version"])
             self.unit_roundoff = number(answer["unit_roundoff"])
             self.conventions: Mapping[str, Any] = dict(answer["conventions"])
         except (KeyError, TypeError, ValueError, OverflowError) as error:
@@ -78,9 +78,9 @@ class Lines:
             case {"seq": self.seq, "result": result}:
                 return self.array(result)
             case {"seq": self.seq, "skipped": {"reason": str(reason), **rest}}:
-                raise Unsupported(reason, str(rest.get("url", "")))
+                raise Unsupported(reason, rest.get("url"))
             case {"seq": self.seq, "errored": {"message": message}}:
-                raise Errored(str(message))
+                raise Errored(spaced(message))
         raise self.astray(f"answered {shortened(answer)} to run {self.seq}, needed {{\"seq\": {self.seq}}} with "
                           "result, skipped {reason, url} or errored {message}")
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from time import perf_counter
 from typing import Any
 
-from lrp_ref.conformance.adapter import Adapter
+from lrp_ref.conformance.adapter import Adapter, roundoff
 from lrp_ref.conformance.case import LEVELS, Case
 from lrp_ref.conformance.expected import expected
 from lrp_ref.conformance.outcome import STATUSES, Outcome, outcome
@@ -69,9 +69,9 @@ class Answers:
         declared = tuple(sorted((question, str(answer)) for question, answer in adapter.conventions.items()))
 
         def want(case: Case) -> Sequence[Expected]:
-            key = case.id, adapter.unit_roundoff, declared
+            key = case.id, roundoff(adapter), declared
             if key not in self.known:
-                self.known[key] = expected(case, adapter.unit_roundoff, adapter.conventions)
+                self.known[key] = expected(case, roundoff(adapter), adapter.conventions)
             return self.known[key]
 
         return want
