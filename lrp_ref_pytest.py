@@ -104,10 +104,14 @@ class Vector(Checked):
         self.case = case
 
     def runtest(self) -> None:
+        from lrp_ref.conformance.adapter import Hung
         from lrp_ref.conformance.expectations import RIGHT, differences
         from lrp_ref.conformance.outcome import outcome
         plan, id = self.plan, self.case.id
-        one = outcome(plan.adapter, self.case, plan.want)
+        try:
+            one = outcome(plan.adapter, self.case, plan.want)
+        except Hung as error:
+            raise AssertionError(str(error)) from None
         line = plan.expected.get(id)
         if plan.file is not None and (found := differences([one], {id: line} if line else {}, plan.suite)):
             raise AssertionError(f"{plan.file}: {found[0]}\n{self.about()}")

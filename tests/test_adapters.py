@@ -1,7 +1,9 @@
 """Adapters by name, and lrp_toolbox's modules behind one; those of torch's libraries are in test_adapters_peers.py."""
 
 import dataclasses
+import os
 import re
+import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -52,6 +54,12 @@ class Needy(Mine):
 
 class Stubborn(Mine):
     def __init__(self): raise KeyError("weights")
+
+class Unmade(Mine):
+    @property
+    def version(self):
+        from importlib.metadata import version
+        return version("no-such-package")
 
 class Half:
     name, relevance = "half", None
@@ -138,6 +146,33 @@ def test_a_library_that_is_not_installed_is_named_with_the_command_that_installs
     monkeypatch.setitem(sys.modules, "torch", None)
     with pytest.raises(ValueError, match=r"^got the adapter captum, but .*torch.*: pip install torch captum$"):
         find("captum")
+
+
+@pytest.mark.parametrize("error", ["ImportError('libtorch_cpu.so:\\n cannot open')", "OSError('libtorch_cpu.so')"])
+def test_a_library_that_cannot_be_imported_is_named_with_what_failed(
+        error: str, tmp_path: Path) -> None:
+    (tmp_path / "torch.py").write_text(f"raise {error}\n", encoding="utf-8")
+    paths = os.pathsep.join([str(tmp_path), os.environ.get("PYTHONPATH", "")])
+    done = subprocess.run([sys.executable, "-m", "lrp_ref", "conform", "zennit"], capture_output=True, text=True,
+                          env={**os.environ, "PYTHONPATH": paths}, check=False)
+    said = done.stderr
+    assert done.returncode == 2
+    assert said.startswith("lrp-ref: error: got the adapter zennit, which cannot be imported: ") and "torch.py" in said
+    assert "libtorch_cpu.so" in said and said.count("\n") == 1
+
+
+@pytest.mark.parametrize("body", ["raise OSError('weights')", "import no_such_thing"])
+def test_a_toolbox_that_cannot_be_imported_is_named_with_what_failed(body: str, tmp_path: Path) -> None:
+    (tmp_path / "modules").mkdir()
+    (tmp_path / "modules" / "__init__.py").write_text(f"{body}\n", encoding="utf-8")
+    with pytest.raises(ValueError, match=r"^got the adapter toolbox:.*, which cannot be imported: .*: mend it$"):
+        find(f"toolbox:{tmp_path}")
+
+
+def test_an_adapter_whose_version_raises_is_named_with_what_failed(folder: None) -> None:
+    """As importlib.metadata does of what is not installed."""
+    with pytest.raises(ValueError, match=r"^got the adapter mine:Unmade, whose version raised PackageNotFoundError: "):
+        find("mine:Unmade")
 
 
 def test_the_page_lists_exactly_what_must_be_refused() -> None:

@@ -14,7 +14,7 @@ import small_suite
 from small_suite import ISSUE, Partial, Right, Stabilised
 from tree import tree
 
-from lrp_ref import AlphaBeta, Flat
+from lrp_ref import AlphaBeta, Flat, WSquare
 from lrp_ref.cli import main
 from lrp_ref.conformance import command, report, report_text
 from lrp_ref.conformance.adapter import Unsupported
@@ -247,6 +247,28 @@ def test_what_an_adapter_prints_does_not_spoil_json(capsys: pytest.CaptureFixtur
     assert code == 0 and json.loads(out)["counts"]["passed"] == 13 and "here I am" in err
 
 
+class Wordy(Partial):
+    name, version = "wor\ndy ", "1\n.2\t3"
+
+    def rule(self, rule: Any, layer: Any) -> Any:
+        if isinstance(rule, WSquare):
+            raise Unsupported("none\nyet", "https://example.org/\n3")
+        return super().rule(rule, layer)
+
+
+def test_what_an_adapter_says_of_itself_breaks_no_line(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    path = tmp_path / "expected.txt"
+    code, out, _ = conform(capsys, "test_conform:Wordy", "--write-expect", str(path))
+    assert code == 1 and out.startswith("wor dy 1 .2 3, float64, on 13 cases ")
+    assert path.read_text(encoding="utf-8").startswith("# wor dy 1 .2 3 on 13 cases ")
+    assert conform(capsys, "test_conform:Wordy", "--expect", str(path))[0] == 0
+    _, out, _ = conform(capsys, "test_conform:Wordy", "small_suite:Right", "--json", name="compare")
+    facts = json.loads(out)
+    names = [one["adapter"]["name"] for one in facts["implementations"]]
+    assert names == ["wor dy", "right"]
+    assert all(list(one["statuses"]) == names for one in facts["disagreements"])
+
+
 # ---- Facts ----
 
 
@@ -324,6 +346,32 @@ def test_a_counterexample_is_as_wrong_as_the_case_and_not_by_a_stabiliser(monkey
     (failure,) = report.facts(run(adapter, selected(SUITE, [ID["squared"]])))["failures"]
     small = failure["counterexample"]
     assert abs(float(small["got"]) - float(small["expected"])) > 2.0**-10, small   # 1e-6 of 1 is less
+
+
+class Hooked(Right):
+    """Twice what is right of w-square, and an error to whoever asks anything of it twice."""
+
+    name = "hooked"
+
+    def __init__(self) -> None:
+        self.heard: set[str] = set()
+
+    def relevance(self, network: Any, rules: Any, x: Any, R: Any) -> Any:
+        question = repr((network.layers, rules, x, R))
+        if isinstance(next(iter(rules.values())), WSquare) and question in self.heard:
+            raise RuntimeError("hook is registered already")
+        self.heard.add(question)
+        found = super().relevance(network, rules, x, R)
+        return 2 * found if isinstance(next(iter(rules.values())), WSquare) else found
+
+
+def test_who_raises_when_asked_again_is_told_so_in_a_whole_report(capsys: pytest.CaptureFixture[str],
+                                                                  monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("lrp_ref.conformance.failures.SHRUNK", 1)
+    code, out, err = conform(capsys, "test_conform:Hooked")
+    assert (code, err) == (1, "") and "\n12 passed, 0 loose, 0 undetermined, 0 unsupported, 1 failed, of 13" in out
+    assert ("1 case: something kept between calls: the same question asked again raised RuntimeError: hook is "
+            "registered already") in " ".join(out.split())
 
 
 def test_an_undeclared_stabiliser_is_the_cause_that_is_named() -> None:

@@ -90,3 +90,32 @@ def test_an_answer_of_another_shape_is_nobodys(shape: tuple[int, ...]) -> None:
 
 def test_every_dialect_has_a_home() -> None:
     assert HOMES.keys() == DIALECTS.keys()
+
+
+def test_a_difference_of_rounding_is_nothing_kept_and_hides_no_cause() -> None:
+    """Sums on a graphics card come in any order: the last bits of the largest number move, and the smaller with it."""
+    case = asked("Epsilon", question="sign_of_zero")
+    wrong = answers(speaker("torchlrp"), [case])[case.id].astype(np.float64)
+    for u in (2.0**-53, 2.0**-24):
+        moved = wrong + 8 * u * abs(wrong).max()
+        found = known(case, wrong, SUITE.notes, u, ("sign_of_zero", -1), again=lambda moved=moved: moved)   # type: ignore[misc]
+        assert found.sentence == "looks like sign(0) = -1 (TorchLRP)"
+
+
+@pytest.mark.parametrize("other", [np.array([[1.0, np.nan]]), np.array([[1.0, np.inf]]), np.ones((2, 2)),
+                                   np.array([[1.0, 2.001]])], ids=["nan", "infinity", "shape", "number"])
+def test_what_is_more_than_rounding_is_something_kept(other: np.ndarray) -> None:
+    for one, two in ((np.array([[1.0, 2.0]]), other), (other, np.array([[1.0, 2.0]]))):
+        assert "kept" in known(asked("ZPlus"), one, SUITE.notes, 2.0**-24, again=lambda two=two: two).sentence   # type: ignore[misc]
+
+
+def test_who_cannot_be_asked_again_has_kept_something() -> None:
+    case = asked("ZPlus")
+    assert case.relevance is not None
+
+    def hooked() -> np.ndarray:
+        raise RuntimeError("hook is\nregistered already")
+
+    found = known(case, 2 * case.relevance, SUITE.notes, again=hooked)
+    assert found.sentence == ("looks like something kept between calls: the same question asked again raised "
+                              "RuntimeError: hook is registered already")

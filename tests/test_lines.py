@@ -5,6 +5,7 @@ import re
 import shlex
 import sys
 from contextlib import suppress
+from fractions import Fraction
 from pathlib import Path
 
 import jsonschema
@@ -13,8 +14,10 @@ import pytest
 
 from lrp_ref import Conv2D, Epsilon, Linear, MaxPool, Network, ReLU, SumPool, WSquare, ZBox, explain
 from lrp_ref.arrays import convert_numbers
-from lrp_ref.conformance.adapter import Unsupported
+from lrp_ref.checks.exact import guarded
+from lrp_ref.conformance.adapter import Astray, Hung, Unsupported
 from lrp_ref.conformance.lines import Lines
+from lrp_ref.conformance.make.made import one
 from lrp_ref.conformance.outcome import outcome
 from lrp_ref.conformance.run import Answers, run
 from lrp_ref.conformance.smoke import Broken, smoke
@@ -98,6 +101,23 @@ def test_an_issue_may_be_left_out() -> None:
     assert caught.value.url == ""
 
 
+@pytest.mark.parametrize("url", ["None", "''", "'  '"])
+def test_an_issue_may_be_null(url: str) -> None:
+    with Lines(program(f"say({{'seq': message['seq'], 'skipped': {{'reason': 'none', 'url': {url}}}}})")) as adapter, \
+            pytest.raises(Unsupported) as caught:
+        adapter.relevance(*TASK)
+    assert caught.value.url == ""
+
+
+def test_what_it_says_of_itself_and_of_errors_is_one_line() -> None:
+    ready = {**READY, "name": " it\nself ", "version": "3\t\n4"}
+    command = program("say({'seq': message['seq'], 'errored': {'message': 'singular\\n  matrix\\n'}})")
+    with Lines(command.replace(repr(READY).replace("'", "'\"'\"'"), repr(ready).replace("'", "'\"'\"'"))) as adapter:
+        with pytest.raises(RuntimeError, match=r"^singular matrix$"):
+            adapter.relevance(*TASK)
+        assert (adapter.name, adapter.version) == ("it self", "3 4")
+
+
 def test_its_own_error_is_handed_on() -> None:
     with Lines(program("say({'seq': message['seq'], 'errored': {'message': 'KeyError: w'}})")) as adapter, \
             pytest.raises(RuntimeError, match=r"^KeyError: w$"):
@@ -132,11 +152,14 @@ def test_silence_is_an_error_after_a_time() -> None:
     assert complaint(program("time.sleep(60)"), timeout=1) == "IT: the process said nothing for 1 seconds"
 
 
-@pytest.mark.parametrize(("line", "wanted"), [
-    ("sys.exit(9)", "IT: the process ended with exit code 9"),
-    ("say({'seq': message['seq'], 'errored': {'message': 'singular matrix'}})", "singular matrix"),
+@pytest.mark.parametrize(("line", "wanted", "becomes", "of_it"), [
+    ("sys.exit(9)", "IT: the process ended with exit code 9", "failed", ""),
+    ("say({'seq': message['seq'], 'errored': {'message': 'singular matrix'}})", "singular matrix", "passed",
+     "refused: "),
 ])
-def test_what_became_of_a_process_is_told_without_an_exception_of_pythons(line: str, wanted: str) -> None:
+def test_what_became_of_a_process_is_told_without_an_exception_of_pythons(line: str, wanted: str, becomes: str,
+                                                                          of_it: str) -> None:
+    """What must be refused is refused by an error that is said, not by a crash."""
     command = program(line)
     cases = {case.level: case for case in load().cases}
     with Lines(command) as adapter:
@@ -146,8 +169,83 @@ def test_what_became_of_a_process_is_told_without_an_exception_of_pythons(line: 
             smoke(adapter)
     said = " ".join(command.split())
     assert (failed.status, failed.reason.replace(said, "IT")) == ("failed", wanted)
-    assert (refused.status, refused.reason.replace(said, "IT")) == ("passed", f"refused: {wanted}")
-    assert f"it: {wanted}, for Epsilon" in str(broken.value).replace(command, "IT")
+    assert (refused.status, refused.reason.replace(said, "IT")) == (becomes, f"{of_it}{wanted}")
+    assert f"it: {wanted}, for Epsilon" in str(broken.value).replace(said, "IT")
+
+
+@pytest.mark.parametrize("line", ["os._exit(139)", "print('hello', flush=True)", "say({'seq': 0, 'result': []})"])
+def test_who_goes_astray_refuses_nothing(line: str) -> None:
+    """And where no bound is finite it leaves nothing undetermined either."""
+    z = Fraction(1, 2**60)
+    with np.errstate(over="ignore"):   # float32 does not hold 1e308
+        beyond = one("beyond", Epsilon(0), Linear(guarded([[z]])), guarded([[1]]), guarded([[10**308]]),
+                     level="stress", comment="R / z is beyond float64.", section="Eq. 1")
+    refused = next(case for case in load().cases if case.level == "negative")
+    with Lines(program(line)) as adapter:
+        found = {outcome(adapter, case, Answers().of(adapter)).status for case in (refused, beyond)}
+    assert found == {"failed"}
+
+
+def test_a_process_that_closes_its_stdout_and_lives_on_is_an_error() -> None:
+    assert complaint(program("os.close(1); time.sleep(20)")) == "IT: the process closed its stdout and lives on"
+
+
+LARGE = Network([("fc", Linear(np.arange(40000.0).reshape(200, 200) / 3))])   # more than a pipe holds
+
+
+def test_a_process_that_does_not_read_is_silent_however_much_it_is_told() -> None:
+    command = shlex.join([sys.executable, "-c", f"import time; input(); print({json.dumps(READY)!r}, flush=True); "
+                                                "time.sleep(20)"])
+    with Lines(command, 1) as adapter, pytest.raises(ValueError, match="the process said nothing for 1 seconds"):
+        adapter.relevance(LARGE, {"fc": Epsilon(0.1)}, np.ones((1, 200)), np.ones((1, 200)))
+
+
+def test_a_large_question_arrives_whole() -> None:
+    with Lines(program("say({'seq': message['seq'], 'result': message['case']['net'][0]['weight']})")) as adapter:
+        got = adapter.relevance(LARGE, {"fc": Epsilon(0.1)}, np.ones((1, 200)), np.ones((1, 200)))
+    np.testing.assert_array_equal(got, LARGE["fc"].arrays()["weight"])
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no process groups that end together")
+def test_what_a_process_started_ends_with_it() -> None:
+    """Its stdout, which both have, is at its end only then."""
+    other = "import subprocess; subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(20)'])"
+    with Lines(program(other, "time.sleep(20)"), 1) as adapter:
+        process = adapter.process
+        with pytest.raises(ValueError, match="said nothing"):
+            adapter.relevance(*TASK)
+    assert process is not None and process.lines.get(timeout=10) is None
+
+
+HANGS = ["x = message['case']['x'][0][0]", "time.sleep(20) if x == (9.0).hex() else None",
+         "say({'seq': message['seq'], 'result': [[1]]})"]
+
+
+def test_a_process_that_is_silent_three_times_in_a_row_is_asked_no_more() -> None:
+    """An answer in between begins anew."""
+    with Lines(program(*HANGS), 1) as adapter:
+        for hangs in (True, False, True, True, True):
+            if hangs:
+                with pytest.raises(Astray, match=r"the process said nothing for 1 seconds$"):
+                    adapter.relevance(NETWORK, TASK[1], 9 + 0 * X, R)
+            else:
+                adapter.relevance(*TASK)
+        with pytest.raises(Hung) as hung:
+            adapter.relevance(*TASK)
+        assert adapter.process is None
+    assert str(hung.value).endswith("said nothing for 1 seconds, 3 times in a row, and is asked no more: mend "
+                                    "that, or give it more time: see docs/adapters.md")
+
+
+def test_a_run_of_a_process_that_hangs_ends_with_the_case_that_it_came_to() -> None:
+    """The smoke test's x is 1, and these cases' is not."""
+    command = program("time.sleep(20) if message['case']['x'] != [[(1.0).hex()] * 3] * 2 else None",
+                      "R = message['case']['R']",
+                      "say({'seq': message['seq'], 'result': [[row[i] for i in (1, 2, 0)] for row in R]})")
+    suite = load()
+    with Lines(command, 1) as adapter, pytest.raises(ValueError) as caught:
+        run(adapter, suite)
+    assert str(caught.value).startswith(f"{suite.cases[3].id} is not asked: ") and "asked no more" in str(caught.value)
 
 
 def test_a_process_that_went_astray_is_started_anew_for_the_next_run() -> None:

@@ -12,6 +12,7 @@ from small_suite import ABOUT, Partial, Right, Single, SquaredBias, Stabilised, 
 from lrp_ref import Epsilon, Linear, MaxPool, Network, Winner
 from lrp_ref.arrays import Array
 from lrp_ref.checks.exact import guarded
+from lrp_ref.conformance.adapter import Unsupported
 from lrp_ref.conformance.case import Case
 from lrp_ref.conformance.expected import expected, right_at
 from lrp_ref.conformance.make.made import one
@@ -100,6 +101,18 @@ def test_within_the_bound_but_beyond_six_sigma_is_loose() -> None:
 def test_a_refusal_is_unsupported_with_its_reason_and_issue() -> None:
     got = ended(Partial(), CASES["split"])
     assert (got.status, got.reason, got.url) == ("unsupported", "there is no alpha-beta", "https://example.org/partial/3")
+
+
+@pytest.mark.parametrize(("given", "reason"), [
+    (NotImplementedError("no\nalpha-beta"), "no alpha-beta"), (NotImplementedError(), "NotImplementedError()"),
+    ("there is\n  none ", "there is none"), (7, "7")])
+def test_a_reason_may_be_an_exception_and_is_one_line(given: Any, reason: str) -> None:
+    class Lacking(Right):
+        def changed(self, relevance: Array) -> Any:
+            raise Unsupported(given, None)
+
+    got = ended(Lacking(), CASES["plain"])
+    assert (got.status, got.reason, got.url) == ("unsupported", reason, "")
 
 
 def test_any_other_exception_fails_with_one_line() -> None:

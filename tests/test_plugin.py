@@ -16,7 +16,7 @@ pytest_plugins = ["pytester"]
 ROOT = Path(__file__).parents[1]
 MINE = """
     from lrp_ref import explain
-    from lrp_ref.conformance.adapter import Unsupported
+    from lrp_ref.conformance.adapter import Hung, Unsupported
     from lrp_ref.rules import Epsilon, Flat
 
     class Mine:
@@ -38,6 +38,12 @@ MINE = """
     class Refusing(Mine):
         def relevance(self, network, rules, x, R):
             raise Unsupported("not yet")
+
+    class Hanging(Mine):
+        def relevance(self, network, rules, x, R):
+            if set(map(type, rules.values())) == {Epsilon} and x.shape == (2, 3):   # the smoke test's
+                return explain(network, x, rules, R).relevance
+            raise Hung("it said nothing")
 
     class Nothing(Mine):
         def relevance(self, network, rules, x, R):
@@ -207,6 +213,13 @@ def test_an_adapter_that_supports_nothing_is_refused_unless_that_is_expected(
     expected = tmp_path / "expected.txt"
     expected.write_text("".join(f"{case.id} unsupported\n" for case in load().cases if case.level != "negative"))
     assert outcomes(run("--lrp-adapter", "mine:Refusing", "--lrp-expect", str(expected))) == {"skipped": 3}
+
+
+def test_a_program_that_is_asked_no_more_fails_every_case_in_one_line(run: Callable[..., pytest.RunResult]) -> None:
+    result = run("--lrp-adapter", "mine:Hanging")
+    assert outcomes(result) == {"failed": 3}
+    result.stdout.fnmatch_lines([f"{RIGHT} is not asked: it said nothing"])
+    assert "Traceback" not in result.stdout.str() and "outcome.py" not in result.stdout.str()
 
 
 def test_a_failure_names_the_command_as_a_shell_takes_it(run: Callable[..., pytest.RunResult], tmp_path: Path) -> None:

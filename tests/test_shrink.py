@@ -141,3 +141,19 @@ def test_an_implementation_that_is_right_is_asked_300_times_and_no_more() -> Non
     network = Network([("layer", WIDE)])
     assert not shrink(right, network, {"layer": ZPlus()}, VECTORS, network(VECTORS), agrees)
     assert len(asked) == 300   # 340 different questions are drawn
+
+
+def test_what_is_asked_but_once_has_a_counterexample_of_that_answer() -> None:
+    """Asked a second time it would raise."""
+    heard: set[str] = set()
+
+    def once(network: Network, rules: Any, x: Array, R: Array) -> Array:
+        question = repr((network.layers, rules, x, R))
+        if question in heard:
+            raise RuntimeError("hook is registered already")
+        heard.add(question)
+        return 0 * x
+
+    network = Network([("layer", WIDE)])
+    found = shrink(once, network, {"layer": ZPlus()}, VECTORS, network(VECTORS), agrees)
+    assert isinstance(found, Counterexample) and found.got == "0" != found.expected

@@ -1,18 +1,22 @@
 """The smoke test tells a broken adapter from an implementation that is wrong."""
 
+import json
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from typing import Any
 
 import numpy as np
 import pytest
+import small_suite
 from small_suite import Right, Single, SquaredBias, Zero
 
 from lrp_ref import AlphaBeta, Epsilon, Flat
 from lrp_ref.arrays import Array
+from lrp_ref.conformance import report
 from lrp_ref.conformance.adapter import Unsupported
 from lrp_ref.conformance.dialects import DIALECTS
 from lrp_ref.conformance.ours import ours
+from lrp_ref.conformance.run import run
 from lrp_ref.conformance.smoke import Broken, smoke
 from lrp_ref.rules import Rule
 
@@ -162,9 +166,38 @@ def test_every_dialects_answers_may_be_declared(name: str) -> None:
     smoke(adapter)
 
 
+def test_a_broken_adapter_is_told_in_one_line_whatever_its_name() -> None:
+    adapter = Given(lambda *_: np.zeros(3))
+    adapter.name = "of two\nlines"   # type: ignore[misc]
+    with pytest.raises(Broken, match="broken adapter: of two lines: relevance has shape"):
+        smoke(adapter)
+
+
 def test_an_adapter_without_its_parts_is_broken() -> None:
     class Nothing:
         name = "nothing"
 
     with pytest.raises(Broken, match="broken adapter: Nothing has no version, unit_roundoff, conventions, relevance"):
         smoke(Nothing())   # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("number", [np.float32, np.float64])
+def test_a_roundoff_is_taken_as_any_librarys_number(number: Any) -> None:
+    """And every number that is computed with it is as precise as with Python's own."""
+    adapter = Given(right)
+    adapter.unit_roundoff = np.finfo(number).eps / 2
+    smoke(adapter)
+    suite = small_suite.suite()
+    facts = report.facts(run(adapter, suite))
+    assert facts["counts"]["failed"] == 0 and type(facts["adapter"]["unit_roundoff"]) is float
+    json.dumps(facts)
+
+
+@pytest.mark.parametrize("roundoff", [[2.0**-53], "2.0**-53", None, "float32"], ids=repr)
+def test_a_roundoff_that_is_no_number_is_told(roundoff: Any) -> None:
+    adapter = Given(right)
+    adapter.unit_roundoff = roundoff
+    with pytest.raises(Broken) as caught:
+        smoke(adapter)
+    assert str(caught.value) == (f"broken adapter: given: got unit_roundoff {roundoff!r}, needed 2.0**-53 (float64) or "
+                                 "2.0**-24 (float32)")

@@ -15,15 +15,26 @@ NUMBERS: dict[float, type] = {2.0**-53: np.float64, 2.0**-24: np.float32}   # by
 
 
 class Unsupported(Exception):
-    """Raised by an adapter for what the implementation does not have: why, and the issue that asks for it, if any."""
+    """Raised by an adapter for what the implementation does not have: why, and the issue that asks for it, if any.
 
-    def __init__(self, reason: str, url: str = "") -> None:
-        super().__init__(reason)
-        self.reason, self.url = reason, url
+    The reason may be the exception that says why.
+    """
+
+    def __init__(self, reason: object, url: Any = "") -> None:
+        self.reason, self.url = spaced(str(reason) or repr(reason)), "".join(str(url or "").split())
+        super().__init__(self.reason)
 
 
 class Reported(Exception):
     """An error that is a program's, not Python's: its message is all that there is to say."""
+
+
+class Astray(Reported, ValueError):
+    """What became of a program that does not keep to the protocol: a crash, nonsense, silence. It refuses nothing."""
+
+
+class Hung(Astray):
+    """A program that was silent so often that it is asked no more, and no case judged."""
 
 
 class Adapter(Protocol):
@@ -45,3 +56,13 @@ class Adapter(Protocol):
     def conventions(self) -> Mapping[str, Any]: ...
 
     def relevance(self, network: Network, rules: Mapping[str, Rule], x: Array, R: Array) -> Any: ...
+
+
+def spaced(text: object) -> str:
+    """A text in one line, with single spaces."""
+    return " ".join(str(text).split())
+
+
+def roundoff(adapter: Adapter) -> float:
+    """The adapter's unit_roundoff as Python's float: that of np.finfo(np.float32) would make all arithmetic float32."""
+    return float(adapter.unit_roundoff)

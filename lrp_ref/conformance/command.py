@@ -42,7 +42,7 @@ def conform(options: Namespace, watch: Watch) -> str:
     if options.case:
         text = "\n\n".join([*report_text.causes(facts), *map(case_text, outcome.outcomes)])
     if options.write_expect:
-        about = f"{one.name} {one.version} {report_text.on(facts['vectors'])}"
+        about = f"{facts['adapter']['name']} {facts['adapter']['version']} {report_text.on(facts['vectors'])}"
         count = expectations.write(options.write_expect, about, outcome.outcomes)
         text = f"{text}\n\n{report_text.counted(count, 'expectation')} written to {options.write_expect}"
     if expected is None:

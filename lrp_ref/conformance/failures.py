@@ -10,7 +10,7 @@ import numpy as np
 
 from lrp_ref.arrays import Array
 from lrp_ref.checks.compared import distance
-from lrp_ref.conformance.adapter import NUMBERS
+from lrp_ref.conformance.adapter import NUMBERS, roundoff
 from lrp_ref.conformance.bisect import Rules, first_divergence
 from lrp_ref.conformance.detect import MEASURED, Finding, agree
 from lrp_ref.conformance.dialects import CANONICAL
@@ -76,7 +76,7 @@ def unstated(run: Run, findings: Sequence[Finding]) -> list[Facts]:
 def renamed(outcome: Outcome, run: Run, stabilisers: Sequence[Facts]) -> Outcome:
     """The outcome with the stabiliser that explains it, if one does and nothing else did."""
     if outcome.convention is None and outcome.compared is not None and outcome.answer is not None:
-        u, declared = run.adapter.unit_roundoff, run.adapter.conventions
+        u, declared = roundoff(run.adapter), run.adapter.conventions
         for more in stabilisers:
             want = expected(outcome.case, u, {**declared, **more})
             if judged(outcome.answer, want, u)[0] != "failed":
@@ -101,7 +101,7 @@ def failure(outcome: Outcome, run: Run) -> Facts:
     name = first_layer(outcome, run)
     if name is not None:
         facts["first"] = {"layer": name, "rule": in_words(case.rules[name])}
-    found = known(case, outcome.answer, run.suite.notes, run.adapter.unit_roundoff, outcome.convention,
+    found = known(case, outcome.answer, run.suite.notes, roundoff(run.adapter), outcome.convention,
                   lambda: asked(run)(*task(outcome, run)))
     return {**facts, "looks_like": found.sentence, "issues": list(found.issues)}
 
@@ -134,7 +134,7 @@ def asked(run: Run) -> Callable[..., Array]:
 
 def agrees_with(run: Run, near: float = 0.0) -> Callable[..., bool]:
     """Whether an answer to any question is right: within its bound, declared stabilisers allowed for, or that near."""
-    u, declared = run.adapter.unit_roundoff, run.adapter.conventions
+    u, declared = roundoff(run.adapter), run.adapter.conventions
 
     def agrees(network: Network, rules: Rules, x: Array, R: Array, answer: Any) -> bool:
         with np.errstate(all="ignore"):
@@ -155,7 +155,7 @@ def first_layer(outcome: Outcome, run: Run) -> str | None:
 
 
 def task(outcome: Outcome, run: Run) -> Any:
-    return outcome.case.task(NUMBERS[run.adapter.unit_roundoff])
+    return outcome.case.task(NUMBERS[roundoff(run.adapter)])
 
 
 def counterexample(outcome: Outcome, run: Run, first: Facts | None) -> Facts | None:
@@ -165,7 +165,7 @@ def counterexample(outcome: Outcome, run: Run, first: Facts | None) -> Facts | N
     """
     network, rules, x, R = task(outcome, run)
     assert outcome.compared is not None
-    much = distance(outcome.compared.actual, outcome.compared.value, run.adapter.unit_roundoff) > 2 * TINY
+    much = distance(outcome.compared.actual, outcome.compared.value, roundoff(run.adapter)) > 2 * TINY
     much = much and (outcome.convention is None or outcome.convention[0] not in MEASURED)
     if first is not None and len(network) > 1:
         at = network.index(first["layer"])

@@ -14,6 +14,7 @@ from lrp_ref.checks.task import Task
 from lrp_ref.conformance.case import Case
 from lrp_ref.conformance.detect import NEARER, apart, dialects
 from lrp_ref.conformance.dialects import DIALECTS, Dialect
+from lrp_ref.conformance.outcome import happened
 from lrp_ref.conformance.questions import stated
 from lrp_ref.conformance.vectors import Note
 from lrp_ref.relevance import handed_down
@@ -41,10 +42,10 @@ def known(case: Case, answer: Array, notes: Mapping[str, Note], u: float = 2.0**
     """What is known of an answer that is wrong.
 
     convention  (question, value) of the row that it agrees with, or that detection found, if any
-    again       asks the implementation the same once more: a different answer says more than any rule
+    again       asks the implementation the same once more: a different answer, or an error, says more than any rule
     """
-    if again is not None and not np.array_equal(again(), answer, equal_nan=True):
-        return Known("looks like something kept between calls: the same question had another answer", [], [])
+    if kept := again and otherwise(again, answer, u):
+        return Known(f"looks like something kept between calls: the same question {kept}", [], [])
     if convention is not None:
         names, flags = dialects(*convention), [convention[0].upper()]   # a question's note has its name
         sentence = f"looks like {stated(*convention)}{of(names)}"
@@ -55,6 +56,18 @@ def known(case: Case, answer: Array, notes: Mapping[str, Note], u: float = 2.0**
         if guess := looks_like(case, answer, u):
             sentence = f"{sentence}; {guess}" if sentence else guess
     return Known(sentence, names, issues(flags, notes, names))
+
+
+def otherwise(again: Callable[[], Array], answer: Array, u: float) -> str:
+    """How it answers another time, if otherwise. Sums in another order, as threads take them, are no other answer: half
+    of u's digits of the largest number are the same."""
+    try:
+        other = again()
+    except Exception as error:
+        return f"asked again {happened(error)}"
+    largest = abs(answer[np.isfinite(answer)]).max(initial=0)
+    alike = other.shape == answer.shape and np.allclose(other, answer, rtol=0, atol=u**0.5 * largest, equal_nan=True)
+    return "" if alike else "had another answer"
 
 
 def of(names: Sequence[str]) -> str:

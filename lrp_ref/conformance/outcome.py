@@ -14,7 +14,7 @@ import numpy as np
 
 from lrp_ref.arrays import Array
 from lrp_ref.checks.compared import SIGMAS, Compared, distance
-from lrp_ref.conformance.adapter import NUMBERS, Adapter, Reported, Unsupported
+from lrp_ref.conformance.adapter import NUMBERS, Adapter, Astray, Hung, Reported, Unsupported, roundoff
 from lrp_ref.conformance.case import Case, Either
 from lrp_ref.conformance.dialects import CANONICAL
 from lrp_ref.conformance.given import unheld
@@ -84,19 +84,24 @@ def numbers(answer: Any) -> Array:
 
 
 def outcome(adapter: Adapter, case: Case, want: Want) -> Outcome:
-    """What becomes of a case; whatever the implementation does, something does."""
+    """What becomes of a case; whatever the implementation does, something does, unless it hangs time and again."""
     begin = perf_counter()
 
     def ended(status: str, reason: str = "", **more: Any) -> Outcome:
         return Outcome(case, status, " ".join(reason.split()), seconds=perf_counter() - begin, **more)
 
-    number = NUMBERS[adapter.unit_roundoff]
+    u = roundoff(adapter)
+    number = NUMBERS[u]
     if case.level != "negative" and number is np.float32 and (what := unheld(case, number)):
         return ended("unsupported", f"float32 does not hold {what}")
     try:
         answer = ask(adapter, *case.task(number))
     except Unsupported as error:
         return ended("unsupported", error.reason, url=error.url)
+    except Hung as error:
+        raise Hung(f"{case.id} is not asked: {error}") from None
+    except Astray as error:   # which says nothing about the case, be it one that must be refused
+        return ended("failed", str(error))
     except Exception as error:
         if case.level == "negative":
             return ended("passed", f"refused: {error if isinstance(error, Reported) else one_line(error)}")
@@ -107,9 +112,9 @@ def outcome(adapter: Adapter, case: Case, want: Want) -> Outcome:
     if answer.shape != case.x.shape:
         return ended("failed", f"returned relevance of shape {answer.shape} for an x of shape {case.x.shape}",
                      answer=answer)
-    status, compared, row = judged(answer, want(case), adapter.unit_roundoff)
+    status, compared, row = judged(answer, want(case), u)
     if status == "failed" and row is None:
-        row = agreeing(case, answer, adapter.unit_roundoff)
+        row = agreeing(case, answer, u)
     found = ended(status, "", compared=compared, convention=row, answer=answer)
     return found if status != "failed" else ended("failed", off(found), compared=compared, convention=row,
                                                   answer=answer)

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from lrp_ref.arrays import Array
+from lrp_ref.conformance.adapter import roundoff, spaced
 from lrp_ref.conformance.detect import contradicted, detect
 from lrp_ref.conformance.dialects import CANONICAL
 from lrp_ref.conformance.failures import Facts, convention_facts, failures, number
@@ -30,8 +31,9 @@ def facts(run: Run, watch: Watch = str) -> Facts:
     with np.errstate(all="ignore"):
         findings = detect(answers, run.suite)
     return {
-        "adapter": {"name": adapter.name, "version": adapter.version, "unit_roundoff": adapter.unit_roundoff,
-                    "conventions": dict(adapter.conventions), "command": run.command},
+        "adapter": {"name": spaced(adapter.name), "version": spaced(adapter.version),
+                    "unit_roundoff": roundoff(adapter), "conventions": dict(adapter.conventions),
+                    "command": run.command},
         "vectors": vectors_facts(run.suite), "seconds": round(run.seconds, 3), "counts": run.counts(),
         "matrix": run.matrix(),
         "conventions": [{"question": f.question, "title": TITLES[f.question], "value": f.value,
@@ -50,7 +52,7 @@ def outcome_facts(one: Outcome) -> Facts:
 
 def comparison(runs: Sequence[Run], each: Sequence[Facts]) -> Facts:
     """Several implementations side by side, and the cases on which they or the expectation differ."""
-    names = [run.adapter.name for run in runs]
+    names = [one["adapter"]["name"] for one in each]
     differ = []
     for outcomes in zip(*(run.outcomes for run in runs)):
         case = outcomes[0].case

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from time import perf_counter
 from typing import Any
 
-from lrp_ref.conformance.adapter import NUMBERS, Adapter, Unsupported
+from lrp_ref.conformance.adapter import NUMBERS, Adapter, Unsupported, roundoff
 from lrp_ref.conformance.case import LEVELS, Case
 from lrp_ref.conformance.expected import expected
 from lrp_ref.conformance.outcome import STATUSES, Outcome, ask, outcome
@@ -69,9 +69,9 @@ class Answers:
         declared = tuple(sorted((question, str(answer)) for question, answer in adapter.conventions.items()))
 
         def want(case: Case) -> Sequence[Expected]:
-            key = case.id, adapter.unit_roundoff, declared
+            key = case.id, roundoff(adapter), declared
             if key not in self.known:
-                self.known[key] = expected(case, adapter.unit_roundoff, adapter.conventions)
+                self.known[key] = expected(case, roundoff(adapter), adapter.conventions)
             return self.known[key]
 
         return want
@@ -80,7 +80,7 @@ class Answers:
 def supports(adapter: Adapter, case: Case) -> bool:
     """Whether it answers the case, rightly or not; an error is an answer too, but not to what must be refused."""
     try:
-        ask(adapter, *case.task(NUMBERS[adapter.unit_roundoff]))
+        ask(adapter, *case.task(NUMBERS[roundoff(adapter)]))
     except Unsupported:
         return False
     except Exception:

@@ -91,14 +91,14 @@ def shrink(relevance: Relevance, network: Network, rules: Rules, x: Array, R: Ar
         return NoCounterexample("hypothesis is not installed: pip install hypothesis")
     if strange := [type(layer).__name__ for _, layer in network if not drawable(layer)]:
         return NoCounterexample(f"no small networks of {', '.join(strange)} are drawn")
-    asked: dict[str, bool] = {}
+    asked: dict[str, Any] = {}   # {question: its wrong answer, or None}: who is asked once more may answer otherwise
 
     def wrong(question: Question | None) -> bool:
         if question is None:
             return False
         if question.text not in asked and len(asked) < EVALUATIONS:
-            asked[question.text] = disagrees(question, relevance, agrees)
-        return asked.get(question.text, False)
+            asked[question.text] = disagreeing(question, relevance, agrees)
+        return asked.get(question.text) is not None
 
     how = settings(max_examples=DRAWN, derandomize=True, database=None, deadline=None)
     for inputs, outputs, biased in LEVELS:
@@ -111,7 +111,7 @@ def shrink(relevance: Relevance, network: Network, rules: Rules, x: Array, R: Ar
                 continue
         assert found is not None
         task = found.network, found.rules, found.x, found.R
-        return Counterexample(*task, result(relevance(*task)), result(handed_down(*task)[0]), len(asked))
+        return Counterexample(*task, result(asked[found.text]), result(handed_down(*task)[0]), len(asked))
     return NoCounterexample(f"no network of at most {INPUTS} inputs and small whole numbers goes wrong")
 
 
@@ -129,13 +129,14 @@ def nothing_left() -> Iterator[None]:
             configuration.set_hypothesis_home_dir(before)
 
 
-def disagrees(question: Question, relevance: Relevance, agrees: Agrees) -> bool:
-    """Whether the answer is wrong; one that is refused, and a question without a right answer, is not."""
+def disagreeing(question: Question, relevance: Relevance, agrees: Agrees) -> Any:
+    """The answer if it is wrong, else None; one that is refused, and a question without a right answer, is not."""
     task = question.network, question.rules, question.x, question.R
     try:
-        return not agrees(*task, relevance(*task))
+        answer = relevance(*task)
+        return None if agrees(*task, answer) else answer
     except Exception:
-        return False
+        return None
 
 
 # ---- Drawing ----

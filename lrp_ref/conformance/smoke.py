@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from lrp_ref.arrays import Array
-from lrp_ref.conformance.adapter import NUMBERS, Adapter, Unsupported
+from lrp_ref.conformance.adapter import NUMBERS, Adapter, Unsupported, roundoff, spaced
 from lrp_ref.conformance.dialects import Conventions
 from lrp_ref.conformance.outcome import ask, happened
 from lrp_ref.conformance.questions import NUMERIC, PHRASES
@@ -33,14 +33,14 @@ class Broken(ValueError):
     """The adapter does not do what adapters do, so that nothing is said about the implementation."""
 
     def __init__(self, how: str) -> None:
-        super().__init__(f"broken adapter: {how}")
+        super().__init__(spaced(f"broken adapter: {how}"))
 
 
 def smoke(adapter: Adapter) -> None:
     """An error that says how the adapter is broken, if it is."""
     described(adapter)
     name = adapter.name
-    number = NUMBERS[adapter.unit_roundoff]
+    number = NUMBERS[roundoff(adapter)]
     for factor, what in ((1, "the identity, its units in another order"), (4, "4 times that")):
         weight: Array = factor * np.eye(3, dtype=number)[list(WAY)]
         R: Array = np.array(START, dtype=number)
@@ -75,7 +75,11 @@ def described(adapter: Any) -> None:
                if not hasattr(adapter, part)]
     if missing:
         raise Broken(f"{type(adapter).__name__} has no {', '.join(missing)}: see lrp_ref.conformance.adapter.Adapter")
-    if adapter.unit_roundoff not in NUMBERS:
+    try:
+        known_format = roundoff(adapter) in NUMBERS
+    except (TypeError, ValueError):
+        known_format = False
+    if not known_format:
         raise Broken(f"{adapter.name}: got unit_roundoff {adapter.unit_roundoff!r}, needed 2.0**-53 (float64) or "
                      "2.0**-24 (float32)")
     if not isinstance(adapter.conventions, Mapping):

@@ -34,7 +34,12 @@ def find(text: str) -> Adapter:
         return library(text)
     if kind == "toolbox" and rest:
         from lrp_ref.conformance.adapters.toolbox import Toolbox
-        return Toolbox(rest)
+        try:
+            return Toolbox(rest)
+        except ValueError:
+            raise
+        except (Exception, SystemExit) as error:
+            raise ValueError(f"got the adapter {text}, which cannot be imported: {told(error)}: mend it") from None
     if kind == "exec" and rest:
         from lrp_ref.conformance.lines import Lines
         return Lines(rest)
@@ -51,6 +56,9 @@ def library(name: str) -> Adapter:
         return getattr(import_module(f"{__name__}.{name}"), LIBRARIES[name])()
     except ModuleNotFoundError as error:
         raise ValueError(f"got the adapter {name}, but there is no module {error.name}: pip install torch {name}"
+                         ) from None
+    except (Exception, SystemExit) as error:   # a shared library of torch's is not there, or of another version
+        raise ValueError(f"got the adapter {name}, which cannot be imported: {told(error)}: mend or install that anew"
                          ) from None
 
 
@@ -84,17 +92,25 @@ def own(module: str, name: str) -> Adapter:
                              "name an instance instead") from None
         except (Exception, SystemExit) as error:
             raise ValueError(f"{asked}, which as it was made raised {told(error)}: mend it") from None
-    missing = [part for part in PARTS if not hasattr(found, part)]
+    missing = [part for part in PARTS if not has(found, part, asked)]
     if missing:
         raise ValueError(f"{asked}, which has no {', '.join(missing)}, needed an object with "
                          f"{', '.join(PARTS)}: see docs/adapters.md")
     return found
 
 
+def has(found: Any, part: str, asked: str) -> bool:
+    try:
+        return hasattr(found, part)
+    except Exception as error:   # of a property
+        raise ValueError(f"{asked}, whose {part} raised {told(error)}: mend it") from None
+
+
 def told(error: BaseException) -> str:
-    """What was raised, and where: the first line that was reached of a module, or where syntax is wrong."""
+    """What was raised, and where: the first line that was reached of a module not here, or where syntax is wrong."""
     if isinstance(error, SyntaxError) and error.filename:
         return f"{type(error).__name__}: {error.msg} ({error.filename}, line {error.lineno})"
     first = next((frame for frame in extract_tb(error.__traceback__) if not frame.filename.startswith("<frozen ")
-                  and frame.filename not in (__file__, importlib.__file__)), None)
+                  and frame.filename != importlib.__file__
+                  and Path(frame.filename).parent != Path(__file__).parent), None)
     return f"{one_line(error)} ({first.filename}, line {first.lineno})" if first else one_line(error)
