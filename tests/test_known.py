@@ -6,8 +6,8 @@ from dialect_adapters import answers, speaker
 
 from lrp_ref.conformance.case import Case
 from lrp_ref.conformance.dialects import DIALECTS
-from lrp_ref.conformance.known import HOMES, Known, known
-from lrp_ref.conformance.vectors import load
+from lrp_ref.conformance.known import HOMES, Known, issues, known
+from lrp_ref.conformance.vectors import Note, load
 
 SUITE = load()
 
@@ -119,3 +119,10 @@ def test_who_cannot_be_asked_again_has_kept_something() -> None:
     found = known(case, 2 * case.relevance, SUITE.notes, again=hooked)
     assert found.sentence == ("looks like something kept between calls: the same question asked again raised "
                               "RuntimeError: hook is registered already")
+
+
+def test_issues_are_those_of_the_libraries_that_answer_so_or_all_where_none_does() -> None:
+    own, other = "https://github.com/chr5tphr/zennit/issues/77", "https://github.com/meta-pytorch/captum/issues/546"
+    notes = {"D3": Note("t", "k", "e", [own, other]), "TIES": Note("t", "k", "e", [other])}
+    assert issues(["D3", "TIES"], notes, ["zennit"]) == [own]
+    assert issues(["TIES", "D3", "D4"], notes, []) == [other, own]
