@@ -75,14 +75,17 @@ def failed(facts: Facts) -> Iterator[tuple[str, Subject, str]]:
 
 
 def in_short(found: Sequence[Cause], subject: Subject, most: int = 7) -> Html | None:
-    """The causes behind one implementation's failures, as links."""
-    own = sorted(((len(cause.ids[subject.key]), cause) for cause in found if subject.key in cause.ids),
-                 key=lambda pair: (pair[1].unexplained, -pair[0]))
+    """The causes behind one implementation's failures, as links; what no convention explains in one, to the first."""
+    own = [cause for cause in found if subject.key in cause.ids]
     if not own:
         return None
-    told = [*own[:most], *(pair for pair in own[most:] if pair[1].unexplained)]
-    rest = sum(number for number, _ in own) - sum(number for number, _ in told)
+    own.sort(key=lambda cause: -len(cause.ids[subject.key]))
+    named = [(cause.text, [cause]) for cause in own if not cause.unexplained]
+    others = [(capital(UNEXPLAINED), here)] if (here := [cause for cause in own if cause.unexplained]) else []
+    told = [(text, causes[0].key, sum(len(cause.ids[subject.key]) for cause in causes))
+            for text, causes in [*named[:most], *others]]
+    rest = sum(len(cause.ids[subject.key]) for _, [cause] in named[most:])
     return tag("div", tag("h4", "Failed cases, by cause"), tag("ol", [
-        tag("li", tag("a", cause.text, href=f"#{cause.key}"), " ", tag("span", number, class_="count"))
-        for number, cause in told], class_="causes"),
+        tag("li", tag("a", text, href=f"#{key}"), " ", tag("span", number, class_="count"))
+        for text, key, number in told], class_="causes"),
         tag("p", f"{rest} more of other causes", class_="quiet") if rest else None)
