@@ -7,6 +7,7 @@ import sys
 from contextlib import suppress
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import jsonschema
 import numpy as np
@@ -42,8 +43,20 @@ def program(*lines: str) -> str:
     return shlex.join([sys.executable, "-c", "\n".join(body)])
 
 
+class Patient(Lines):
+    """Only answers are waited for so short: a busy machine may take seconds to start an interpreter."""
+
+    def ask(self, message: dict[str, Any]) -> dict[str, Any]:
+        timeout = self.timeout
+        self.timeout = 60 if message["cmd"] == "start" else timeout
+        try:
+            return super().ask(message)
+        finally:
+            self.timeout = timeout
+
+
 def complaint(command: str, timeout: float = 20) -> str:
-    with Lines(command, timeout) as adapter, pytest.raises(ValueError) as caught:
+    with Patient(command, timeout) as adapter, pytest.raises(ValueError) as caught:
         adapter.relevance(*TASK)
     assert "\n" not in str(caught.value).replace(command, "")
     return str(caught.value).replace(command, "IT")
@@ -196,7 +209,7 @@ LARGE = Network([("fc", Linear(np.arange(40000.0).reshape(200, 200) / 3))])   # 
 def test_a_process_that_does_not_read_is_silent_however_much_it_is_told() -> None:
     command = shlex.join([sys.executable, "-c", f"import time; input(); print({json.dumps(READY)!r}, flush=True); "
                                                 "time.sleep(20)"])
-    with Lines(command, 1) as adapter, pytest.raises(ValueError, match="the process said nothing for 1 seconds"):
+    with Patient(command, 1) as adapter, pytest.raises(ValueError, match="the process said nothing for 1 seconds"):
         adapter.relevance(LARGE, {"fc": Epsilon(0.1)}, np.ones((1, 200)), np.ones((1, 200)))
 
 
@@ -210,7 +223,7 @@ def test_a_large_question_arrives_whole() -> None:
 def test_what_a_process_started_ends_with_it() -> None:
     """Its stdout, which both have, is at its end only then."""
     other = "import subprocess; subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(20)'])"
-    with Lines(program(other, "time.sleep(20)"), 1) as adapter:
+    with Patient(program(other, "time.sleep(20)"), 1) as adapter:
         process = adapter.process
         with pytest.raises(ValueError, match="said nothing"):
             adapter.relevance(*TASK)
@@ -223,7 +236,7 @@ HANGS = ["x = message['case']['x'][0][0]", "time.sleep(20) if x == (9.0).hex() e
 
 def test_a_process_that_is_silent_three_times_in_a_row_is_asked_no_more() -> None:
     """An answer in between begins anew."""
-    with Lines(program(*HANGS), 1) as adapter:
+    with Patient(program(*HANGS), 1) as adapter:
         for hangs in (True, False, True, True, True):
             if hangs:
                 with pytest.raises(Astray, match=r"the process said nothing for 1 seconds$"):
@@ -243,7 +256,7 @@ def test_a_run_of_a_process_that_hangs_ends_with_the_case_that_it_came_to() -> N
                       "R = message['case']['R']",
                       "say({'seq': message['seq'], 'result': [[row[i] for i in (1, 2, 0)] for row in R]})")
     suite = load()
-    with Lines(command, 1) as adapter, pytest.raises(ValueError) as caught:
+    with Patient(command, 1) as adapter, pytest.raises(ValueError) as caught:
         run(adapter, suite)
     assert str(caught.value).startswith(f"{suite.cases[3].id} is not asked: ") and "asked no more" in str(caught.value)
 
