@@ -544,3 +544,15 @@ def test_a_program_is_asked_in_lines_and_named_again_in_the_command(capsys: pyte
     one, words = command.adapter(None, program)
     with command.ending(one):
         assert words == f"--exec '{program}'"
+
+
+def test_of_each_cause_the_first_failure_has_the_counterexample() -> None:
+    class Doubled(Right):
+        def changed(self, relevance: Any) -> Any:
+            return 2 * relevance
+
+    told = [one for one in report.facts(run(Doubled(), SUITE))["failures"] if one["worst"]]
+    causes = {cause: [bool(one["counterexample"]) for one in told if one["cause"] == cause]
+              for cause in (one["cause"] for one in told)}
+    assert max(map(len, causes.values())) > 2
+    assert all(not any(here[1:]) for here in causes.values()) and any(here[0] for here in causes.values())

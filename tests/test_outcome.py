@@ -9,13 +9,13 @@ import pytest
 import small_suite
 from small_suite import ABOUT, Partial, Right, Single, SquaredBias, Stabilised, Talkative
 
-from lrp_ref import Epsilon, Linear, MaxPool, Network, Winner
+from lrp_ref import Epsilon, Linear, MaxPool, Network, Winner, ZPlus
 from lrp_ref.arrays import Array
 from lrp_ref.checks.exact import guarded
 from lrp_ref.conformance.adapter import Unsupported
 from lrp_ref.conformance.case import Case
 from lrp_ref.conformance.expected import expected, right_at
-from lrp_ref.conformance.make.made import one
+from lrp_ref.conformance.make.made import Other, one
 from lrp_ref.conformance.make.numbers import picture
 from lrp_ref.conformance.ours import ours
 from lrp_ref.conformance.outcome import Outcome, numbers, outcome
@@ -273,6 +273,20 @@ def test_a_declared_stabiliser_excuses_no_other_rule_that_some_libraries_have_wi
     adapter = declared(Divided, stabiliser=1e-6)
     assert of_case(adapter, maximum("2 -5 3"))[0] == "passed"
     assert of_case(adapter, maximum("0 -5 -3"))[0] == "failed"
+
+
+@pytest.mark.parametrize(("part", "row"), [(0.4, None), (0.6, None), (0.7, ("stabiliser", 1e-6))])
+def test_a_wrong_answer_has_the_name_of_a_row_that_is_twice_as_near_as_the_right_one(part: float, row: Any) -> None:
+    weight = Linear(guarded([[1], [2]]))
+    case = one("between", ZPlus(), weight, guarded([[1, 1]]), guarded([[3]]), level="convention", **ABOUT,
+               either=[Other("stabiliser", 1e-6, small_suite.alternatives.Stabilised(ZPlus(), 1e-6))])
+
+    class Between(Right):
+        def changed(self, relevance: Array) -> Any:
+            return relevance + part * (case.either[0].relevance - relevance)
+
+    found = ended(Between(), case)
+    assert (found.status, found.convention) == ("failed", row)
 
 
 def test_nor_does_it_where_a_smaller_question_is_asked() -> None:
