@@ -11,8 +11,8 @@ demo: $(VENV)/.installed
 	mkdir -p out
 	$(BIN)/lrp-ref demo --output out/figure1.png
 
-test: $(VENV)/.test
-	$(BIN)/python -m pytest -q -n 2 --dist loadgroup $(PYTEST_ARGS)
+test: $(VENV)/.test   # two processes: threads of both would wait for each other
+	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest -q -n 2 --dist loadgroup $(PYTEST_ARGS)
 
 # Which test kills each mutant of the specification (tests/mutants), on copies of the code.
 mutants: $(VENV)/.test
