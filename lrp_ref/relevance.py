@@ -140,9 +140,13 @@ def hand_down(rule: Rule, layer: Layer, x: Array, R: Array, z: Array | None = No
     return below, Account(R, **columns)
 
 
-def handed_down(network: Network, rules: Mapping[str, Rule], x: Array, R: Array) -> list[Array]:
-    """[R_0, .., R_L] from R_L = R, whatever comes of it: `relevances` without its ledger and its errors."""
-    Rs, xs = [R], network.activations(x)
+def handed_down(network: Network, rules: Mapping[str, Rule], x: Array, R: Array,
+                activations: Sequence[Array] | None = None) -> list[Array]:
+    """[R_0, .., R_L] from R_L = R, whatever comes of it: `relevances` without its ledger and its errors.
+
+    activations: the layers' inputs [x, x_1, ..], where they are there already.
+    """
+    Rs, xs = [R], network.activations(x) if activations is None else activations
     for (name, layer), a in reversed(list(zip(network, xs))):
         Rs.append(hand_down(rules[name], layer, a, Rs[-1])[0])
     return Rs[::-1]

@@ -11,7 +11,7 @@ a number even on -1 .. 1. A gate or winner that such errors turn is turned in so
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -38,14 +38,12 @@ from lrp_ref.layers.elementwise import Diagonal
 from lrp_ref.layers.fisher_map import FisherMap
 from lrp_ref.linear_map import LinearMap
 from lrp_ref.network import Network
-from lrp_ref.relevance import checked, hand_down, start, step
+from lrp_ref.relevance import checked, handed_down, start, step
 from lrp_ref.rules import Rule
 
 RUNS = 32
 COMPARISONS = (ReLU, MaxPool, Flatten)   # nothing is rounded
 SUMS = (Linear, Conv2D, AvgPool, AdaptiveAvgPool, SumPool, BatchNorm)   # layer(x) is m(x)
-
-Below = Callable[[Rule, Layer, Array, Array], Array]
 
 
 @dataclass(frozen=True)
@@ -126,11 +124,6 @@ def noisy_layer(layer: Layer, x: Array, u: float, rng: np.random.Generator) -> A
     return even(layer(even(x, u, rng)), u, rng)
 
 
-def clean_step(rule: Rule, layer: Layer, x: Array, R: Array) -> Array:
-    """The relevance of x without errors."""
-    return hand_down(rule, layer, x, R)[0]
-
-
 def noisy_step(rule: Rule, layer: Layer, x: Array, R: Array, u: float, rng: np.random.Generator) -> Array:
     """The relevance of x with errors, piece by piece."""
     a, m = layer.linearize(x)
@@ -163,22 +156,16 @@ def monte_carlo(network: Network, x: Array, rules: Mapping[str, Rule] | None = N
     clean = network.activations(x)
     target = clean[-1].argmax(axis=1) if target is None else np.asarray(target)
     target = convert_numbers(target, np.float64) if target.dtype == np.float32 else target
-    centre = run(network, clean, rules, start(clean[-1], target), clean_step)
+    centre = handed_down(network, rules, x, start(clean[-1], target), clean)[:-1]
     squares = [np.zeros(R.shape) for R in centre]
     with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
         for _ in range(runs):
             xs = [x]
             for _, layer in network:
                 xs.append(noisy_layer(layer, xs[-1], u, rng))
-            Rs = run(network, xs, rules, start(xs[-1], target),
-                     lambda rule, layer, x, R: noisy_step(rule, layer, x, R, u, rng))
-            squares = [square + (R - R_centre) ** 2 for square, R, R_centre in zip(squares, Rs, centre)]
+            Rs = [start(xs[-1], target)]
+            for (name, layer), x_l in reversed(list(zip(network, xs))):
+                Rs.append(noisy_step(rules[name], layer, x_l, Rs[-1], u, rng))
+            squares = [square + (R - R_centre) ** 2 for square, R, R_centre in zip(squares, reversed(Rs), centre)]
     return {name: np.nan_to_num(np.sqrt(square / runs), nan=np.inf) for name, square in zip(network.names, squares)}
 
-
-def run(network: Network, xs: Sequence[Array], rules: Mapping[str, Rule], R: Array, below: Below) -> list[Array]:
-    """[R_0, ..] from R_L by some way to hand relevance down a layer."""
-    Rs = [R]
-    for (name, layer), x in reversed(list(zip(network, xs))):
-        Rs.append(below(rules[name], layer, x, Rs[-1]))
-    return Rs[:0:-1]

@@ -14,12 +14,12 @@ from lrp_ref.checks.bounds import raised, start_ball
 from lrp_ref.checks.compared import SIGMAS, Compared
 from lrp_ref.checks.explained import Answer
 from lrp_ref.checks.given import fits, held, numbers
-from lrp_ref.checks.monte_carlo import clean_step, monte_carlo, run
+from lrp_ref.checks.monte_carlo import monte_carlo
 from lrp_ref.checks.radius import one_layer
 from lrp_ref.checks.rounding import arithmetic, source
 from lrp_ref.layers import Layer
 from lrp_ref.network import Network
-from lrp_ref.relevance import start
+from lrp_ref.relevance import hand_down, handed_down, start
 from lrp_ref.rules import Flat, Pass, Rule
 
 Rules = Mapping[str, Rule]
@@ -90,7 +90,7 @@ class Task:
 
     def relevance(self, rules: Rules) -> Array:
         """R_0 from R_L by these rules."""
-        return run(self.network, [x.value for x in self.inputs.values()], rules, self.start(), clean_step)[0]
+        return handed_down(self.network, rules, self.x, self.start(), [x.value for x in self.inputs.values()])[0]
 
     def compare(self, actual: Any) -> Iterator[Compared]:
         """Layer by layer from the score down, or the image's relevance alone."""
@@ -116,7 +116,7 @@ class Task:
 
         what = f"layer {name}"
         if source(layer).unknown and not isinstance(rule, (Flat, Pass)):   # its weights have no bound
-            return self.by_sigma(what, actual, clean_step(rule, layer, x.value, R.value), sigma())
+            return self.by_sigma(what, actual, hand_down(rule, layer, x.value, R.value)[0], sigma())
         one = one_layer(rule, layer, x, R, self.u)
         return Compared(what, actual, one.value, one.radius, one.exact, sigma)
 

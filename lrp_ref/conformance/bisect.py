@@ -41,7 +41,8 @@ def first_divergence(relevance: Relevance, network: Network, rules: Rules, x: Ar
     together) every layer is asked by itself, highest first. Of several faults it is one, the highest unless the errors
     of a higher one cancel.
     """
-    names, xs, Rs = network.names, network.activations(x), handed_down(network, rules, x, R)
+    names, xs = network.names, network.activations(x)
+    Rs = handed_down(network, rules, x, R, xs)
     calls = 0
 
     def wrong(first: int, end: int) -> bool:
