@@ -6,13 +6,13 @@ relevance agrees says what went wrong.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
-from lrp_ref.arrays import Array, Function, negative, ones_like, positive, same, sign, square
+from lrp_ref.arrays import Array, Function, constant, negative, ones_like, positive, same, sign, square
 from lrp_ref.checks.windows import other_windows
 from lrp_ref.layers.conv import Convolution
 from lrp_ref.layers.pool import Pooling
@@ -217,10 +217,10 @@ def of_winner(m: LinearMap, a: Array) -> Iterator[Any]:
     yield "the pooling shared in proportion to its inputs", one(Term(a, ones_like))
 
 
-def firsts(weights: Any) -> list[Array]:
-    """1 for the first weight above 0 at every output, else 0."""
-    taken, out = np.zeros(weights[0].shape, bool), []
-    for w in weights:
-        out.append(np.where((w > 0) & ~taken, 1.0, 0.0))
-        taken |= w > 0
+def firsts(marks: Sequence[Array]) -> list[Array]:
+    """1 at the first of the arrays that is not 0 there, else 0."""
+    free, out = constant(1, marks[0]) + 0 * marks[0], []
+    for mark in marks:
+        out.append(free * (mark != 0))
+        free = free - out[-1]
     return out

@@ -12,6 +12,7 @@ from lrp_ref.network import Network
 from lrp_ref.rules import Rule
 
 NUMBERS: dict[float, type] = {2.0**-53: np.float64, 2.0**-24: np.float32}   # by their unit roundoff
+PARTS = ("name", "version", "unit_roundoff", "conventions", "relevance")   # of an adapter
 
 
 class Unsupported(Exception):

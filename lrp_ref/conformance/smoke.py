@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from lrp_ref.arrays import Array
-from lrp_ref.conformance.adapter import NUMBERS, Adapter, Unsupported, roundoff, spaced
+from lrp_ref.conformance.adapter import NUMBERS, PARTS, Adapter, Unsupported, roundoff, spaced
 from lrp_ref.conformance.dialects import Conventions
 from lrp_ref.conformance.outcome import ask, happened
 from lrp_ref.conformance.questions import NUMERIC, PHRASES
@@ -71,8 +71,7 @@ def smoke(adapter: Adapter) -> None:
 
 def described(adapter: Any) -> None:
     """An error unless it has a name, a version, a format, known conventions and the method."""
-    missing = [part for part in ("name", "version", "unit_roundoff", "conventions", "relevance")
-               if not hasattr(adapter, part)]
+    missing = [part for part in PARTS if not hasattr(adapter, part)]
     if missing:
         raise Broken(f"{type(adapter).__name__} has no {', '.join(missing)}: see lrp_ref.conformance.adapter.Adapter")
     try:

@@ -9,13 +9,12 @@ from pathlib import Path
 from traceback import extract_tb
 from typing import Any
 
-from lrp_ref.conformance.adapter import Adapter
+from lrp_ref.conformance.adapter import PARTS, Adapter
 from lrp_ref.conformance.outcome import one_line
 from lrp_ref.network import did_you_mean
 
 LIBRARIES = {"zennit": "Zennit", "captum": "Captum"}   # {module here and package there: class}
 FORMS = "zennit, captum, toolbox:PATH, lrp_ref, dialect:NAME, exec:COMMAND, or module:Name of your own"
-PARTS = ("name", "version", "unit_roundoff", "conventions", "relevance")
 
 
 def find(text: str) -> Adapter:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from lrp_ref.arrays import Array, Function, Window, constant, divide, ones_like, same, sign
+from lrp_ref.checks.looks_like import firsts
 from lrp_ref.layers.conv import Convolution
 from lrp_ref.layers.pool import Pooling
 from lrp_ref.linear_map import LinearMap
@@ -76,15 +77,6 @@ def first_pixel(m: LinearMap, a: Array) -> LinearMap:
     if not isinstance(m, Pooling) or even(m):
         return m
     return replace(m, weights=firsts(list(m.window.taps(m.window.spread(ones_like(a)), m.weights[0].shape[-2:]))))
-
-
-def firsts(marks: Sequence[Array]) -> list[Array]:
-    """1 at the first of the arrays that is not 0 there, else 0."""
-    free, out = constant(1, marks[0]) + 0 * marks[0], []
-    for mark in marks:
-        out.append(free * (mark != 0))
-        free = free - out[-1]
-    return out
 
 
 def even(m: Pooling) -> bool:
