@@ -104,3 +104,11 @@ def test_layers_without_weights_are_found_too() -> None:
     found = first_divergence(implementation(wrong_in("relu")), Network(layers),
                              {**rules, "relu": Epsilon(0)}, x, R, agrees)
     assert found.layer == "relu"
+
+
+def test_activations_that_are_there_are_those_that_relevance_is_handed_down_at() -> None:
+    """By hand: 6 units of R, shared 2 : 1 at the hidden layer that is given, where the network's own has 1 : 1."""
+    network = Network([("fc1", Linear(np.eye(2))), ("fc2", Linear(np.ones((2, 1))))])
+    rules, x, R = dict.fromkeys(network.names, Epsilon(0)), np.array([[3.0, 3]]), np.array([[6.0]])
+    assert handed_down(network, rules, x, R)[1].tolist() == [[3, 3]]
+    assert handed_down(network, rules, x, R, [x, np.array([[4.0, 2]])])[1].tolist() == [[4, 2]]

@@ -9,9 +9,10 @@ import pytest
 import small_suite
 from small_suite import ABOUT, Partial, Right, Single, SquaredBias, Stabilised, Talkative
 
-from lrp_ref import Epsilon, Linear, MaxPool, Network, Winner, ZPlus
+from lrp_ref import Epsilon, Gamma, Linear, MaxPool, Network, Winner, ZPlus
 from lrp_ref.arrays import Array
 from lrp_ref.checks.exact import guarded
+from lrp_ref.checks.sums import dyadic
 from lrp_ref.conformance.adapter import Unsupported
 from lrp_ref.conformance.case import Case
 from lrp_ref.conformance.expected import expected, right_at
@@ -380,3 +381,8 @@ def test_where_weights_are_computed_the_layers_own_numbers_count_as_rounded() ->
     sigma = bounded(network, {"fisher": Epsilon(0)}, x, R, u).sigma()
     # Of eight draws a standard deviation is known to a quarter or so; without them sigma is a fifth of this.
     assert (sigma > 0.5 * np.sqrt(np.mean(np.square(errors), axis=0))).all()
+
+
+def test_a_third_is_no_float_inside_a_stabilised_rule_either() -> None:
+    stabilised = small_suite.alternatives.Stabilised
+    assert dyadic(stabilised(Gamma(Fraction(1, 4)), 1e-6)) and not dyadic(stabilised(Gamma(Fraction(1, 3)), 1e-6))
