@@ -44,11 +44,11 @@ class Plan:
     """The adapter, which has passed the smoke test, the vectors, what their answers must be, and what is expected."""
 
     def __init__(self, name: str, file: str | None) -> None:
-        from lrp_ref.conformance import expectations
-        from lrp_ref.conformance.command import adapter
-        from lrp_ref.conformance.run import Answers, supports
-        from lrp_ref.conformance.smoke import smoke
-        from lrp_ref.conformance.vectors import load
+        from lrp_ref.command.conform import adapter
+        from lrp_ref.conformance.judge import expectations
+        from lrp_ref.conformance.judge.run import Answers, supports
+        from lrp_ref.conformance.judge.smoke import smoke
+        from lrp_ref.conformance.vectors.suite import load
         self.file, self.suite = file, load()
         self.adapter, self.words = adapter(name)
         smoke(self.adapter)
@@ -88,7 +88,7 @@ class Expectations(Checked):
     """That every line of the expectations file has a case."""
 
     def runtest(self) -> None:
-        from lrp_ref.conformance.expectations import differences
+        from lrp_ref.conformance.judge.expectations import differences
         if found := differences([], self.plan.expected, self.plan.suite):
             raise AssertionError("\n".join(f"{self.plan.file}: {line}" for line in found))
 
@@ -104,9 +104,9 @@ class Vector(Checked):
         self.case = case
 
     def runtest(self) -> None:
-        from lrp_ref.conformance.adapter import Hung
-        from lrp_ref.conformance.expectations import RIGHT, differences
-        from lrp_ref.conformance.outcome import outcome
+        from lrp_ref.conformance.adapters.adapter import Hung
+        from lrp_ref.conformance.judge.expectations import RIGHT, differences
+        from lrp_ref.conformance.judge.outcome import outcome
         plan, id = self.plan, self.case.id
         try:
             one = outcome(plan.adapter, self.case, plan.want)

@@ -1,6 +1,5 @@
 """Layer-wise Relevance Propagation in NumPy: layers, rules, cut-off, and a ledger of where relevance went."""
 
-from lrp_ref.architectures import caffenet
 from lrp_ref.assignment import (
     assign,
     cutoff,
@@ -38,8 +37,9 @@ from lrp_ref.layers import (
     SumPool,
     Tanh,
 )
-from lrp_ref.layers.regions import regions_of
-from lrp_ref.models import Model, Preprocessing, load_model, save_model
+from lrp_ref.layers.fisher.regions import regions_of
+from lrp_ref.models.architectures import caffenet
+from lrp_ref.models.model import Model, Preprocessing, load_model, save_model
 from lrp_ref.network import Network, ReceptiveField, merge_batchnorm, receptive_field
 from lrp_ref.relevance import Explanation, explain
 from lrp_ref.rules import AlphaBeta, Epsilon, Flat, Gamma, Pass, Winner, WSquare, ZBox, ZPlus

@@ -108,7 +108,7 @@ class LinearMap:
 
         `products` gives z - b for the map's own term, and z - b + b is z again: where z is itself a rounded sum p + b
         it differs in one of 100,000 numbers, by half a unit in the last place. Those are two roundings of numbers no
-        larger than the sum of |c a w| and |b|, and a sum of products has room for them in its bound (checks/sums.py:
+        larger than the sum of |c a w| and |b|, and a sum of products has room for them in its bound (checks/rounding/sums.py:
         gamma_(F + 3) counts a factor a and a factor c, which the own term of a map with a bias does not have).
         """
         m = copy(self)

@@ -10,17 +10,7 @@ from typing import overload
 import numpy as np
 
 from lrp_ref.arrays import Array, Pair, Shape, number_type
-from lrp_ref.layers import (
-    AdaptiveAvgPool,
-    BatchNorm,
-    Conv2D,
-    DenseSift,
-    FisherVector,
-    KernelSVM,
-    Layer,
-    Linear,
-    PMeans,
-)
+from lrp_ref.layers import AdaptiveAvgPool, BatchNorm, Conv2D, DenseSift, FisherVector, KernelSVM, Layer, Linear, PMeans
 from lrp_ref.layers.pool import Pool
 
 FAR: tuple[type[Layer], ...] = (AdaptiveAvgPool, DenseSift, FisherVector, KernelSVM, Linear, PMeans)

@@ -23,7 +23,7 @@ def one() -> dict[str, Any]:
     """In a process of its own: the kernel in use, the digest of one product, and what selfcheck says."""
     from threadpoolctl import threadpool_info
 
-    from lrp_ref.checks import selfcheck
+    from lrp_ref.checks.claims import selfcheck
 
     rng = np.random.default_rng(0)
     product = rng.normal(size=(173, 311)) @ rng.normal(size=(311, 97))

@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 
 from lrp_ref.arrays import Array
-from lrp_ref.conformance.adapter import NUMBERS, Unsupported
-from lrp_ref.conformance.case import Case
+from lrp_ref.conformance.adapters.adapter import NUMBERS, Unsupported
+from lrp_ref.conformance.adapters.ours import InDialect
 from lrp_ref.conformance.dialects import DIALECTS
-from lrp_ref.conformance.ours import InDialect
+from lrp_ref.conformance.vectors.case import Case
 
 
 def speaker(name: str, u: float = 2.0**-53) -> InDialect:

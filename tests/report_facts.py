@@ -12,11 +12,11 @@ from typing import Any
 import numpy as np
 
 from lrp_ref.arrays import Array
-from lrp_ref.checks.examples import RATIONAL, RULES, mixed, takes
+from lrp_ref.checks.claims.examples import RATIONAL, RULES, mixed, takes
+from lrp_ref.conformance.diagnose.failures import cause
 from lrp_ref.conformance.dialects import CANONICAL, DIALECTS, Dialect
-from lrp_ref.conformance.failures import cause
-from lrp_ref.conformance.outcome import STATUSES
-from lrp_ref.conformance.questions import TITLES
+from lrp_ref.conformance.dialects.questions import TITLES
+from lrp_ref.conformance.judge.outcome import STATUSES
 from lrp_ref.layers import Layer
 from lrp_ref.network import Network
 from lrp_ref.relevance import step

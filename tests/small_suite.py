@@ -11,14 +11,14 @@ import numpy as np
 
 from lrp_ref import AlphaBeta, Conv2D, Epsilon, Flat, Gamma, Linear, MaxPool, Network, ReLU, Winner, WSquare
 from lrp_ref.arrays import Array
-from lrp_ref.checks.exact import GuardedFraction as F
-from lrp_ref.checks.exact import guarded
-from lrp_ref.conformance.adapter import Unsupported
-from lrp_ref.conformance.case import Case, identity, unchecked
+from lrp_ref.checks.numbers.exact import GuardedFraction as F
+from lrp_ref.checks.numbers.exact import guarded
+from lrp_ref.conformance.adapters.adapter import Unsupported
 from lrp_ref.conformance.dialects import lxt, torchlrp, zennit
 from lrp_ref.conformance.make import alternatives
 from lrp_ref.conformance.make.made import Other, made, one
-from lrp_ref.conformance.vectors import Note, Record, Suite
+from lrp_ref.conformance.vectors.case import Case, identity, unchecked
+from lrp_ref.conformance.vectors.suite import Note, Record, Suite
 from lrp_ref.relevance import handed_down
 from lrp_ref.rules import Rule
 

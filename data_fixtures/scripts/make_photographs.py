@@ -14,8 +14,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from lrp_ref.evaluate import SEED
-from lrp_ref.scenes import BACKGROUNDS, CLASSES, generate
+from lrp_ref.paper.precision import SEED
+from lrp_ref.paper.scenes import BACKGROUNDS, CLASSES, generate
 
 SCENE = 136  # a cat's eye and a field of galaxies
 SOURCES = {  # our name: (scikit-image's name, last row, last column); None keeps the photograph's own

@@ -19,7 +19,7 @@ from training_scenes import BATCH, Photographs, batches, half, report
 
 from lrp_ref import Model, Preprocessing, merge_batchnorm, save_model
 from lrp_ref.convert import from_torch
-from lrp_ref.scenes import CLASSES, SIDE
+from lrp_ref.paper.scenes import CLASSES, SIDE
 
 STEPS = 1600
 RATE, DECAY = 3e-3, 5e-2

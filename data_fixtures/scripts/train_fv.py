@@ -22,7 +22,7 @@ from training_scenes import BATCH, Photographs, batches, half, report
 
 from lrp_ref import DenseSift, Model, save_model
 from lrp_ref.convert import from_sklearn
-from lrp_ref.scenes import CLASSES, Scene
+from lrp_ref.paper.scenes import CLASSES, Scene
 
 SIFT = DenseSift((4, 6, 8, 10), step=4)
 COMPONENTS, GAUSSIANS, REGIONS = 80, 32, "2x2+3x1+1x1"

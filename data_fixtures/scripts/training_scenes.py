@@ -10,8 +10,8 @@ import numpy as np
 from scipy import ndimage
 
 from lrp_ref import Model
-from lrp_ref.evaluate import COUNT, OTHERS, SEED, Table, histogram_baseline, precision_table, predictions
-from lrp_ref.scenes import BACKGROUNDS, CLASSES, Grey, Scene, generate
+from lrp_ref.paper.precision import COUNT, OTHERS, SEED, Table, histogram_baseline, precision_table, predictions
+from lrp_ref.paper.scenes import BACKGROUNDS, CLASSES, Grey, Scene, generate
 
 BATCH, CHUNK = 64, 8  # scenes per batch; batches between two warps
 Photographs = Mapping[str, Grey]

@@ -3,14 +3,10 @@
 from lrp_ref.layers.base import Layer
 from lrp_ref.layers.conv import Conv2D
 from lrp_ref.layers.elementwise import Flatten, ReLU, Tanh
-from lrp_ref.layers.fisher import FisherVector
-from lrp_ref.layers.linear import Linear
-from lrp_ref.layers.normalize import LRN, BatchNorm
-from lrp_ref.layers.norms import L2Norm, RegionMean, SignedSqrt
-from lrp_ref.layers.pmeans import PMeans
-from lrp_ref.layers.pool import AdaptiveAvgPool, AvgPool, MaxPool, SumPool
-from lrp_ref.layers.sift import DenseSift
-from lrp_ref.layers.svm import (
+from lrp_ref.layers.fisher.norms import L2Norm, RegionMean, SignedSqrt
+from lrp_ref.layers.fisher.pmeans import PMeans
+from lrp_ref.layers.fisher.sift import DenseSift
+from lrp_ref.layers.fisher.svm import (
     ChiSquareSVM,
     ExponentialChiSquareSVM,
     GaussianSVM,
@@ -19,6 +15,10 @@ from lrp_ref.layers.svm import (
     NegativeChiSquareSVM,
     SpreadLinear,
 )
+from lrp_ref.layers.fisher.vector import FisherVector
+from lrp_ref.layers.linear import Linear
+from lrp_ref.layers.normalize import LRN, BatchNorm
+from lrp_ref.layers.pool import AdaptiveAvgPool, AvgPool, MaxPool, SumPool
 
 LAYERS: dict[str, type[Layer]] = {
     "AdaptiveAvgPool": AdaptiveAvgPool, "AvgPool": AvgPool, "BatchNorm": BatchNorm, "ChiSquareSVM": ChiSquareSVM,

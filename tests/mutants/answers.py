@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from lrp_ref import Network, assign, cutoff, epsilon_gamma_box, explain, merge_batchnorm, paper_cnn, paper_fv
-from lrp_ref.checks.examples import (
+from lrp_ref.checks.claims.examples import (
     LAYERS,
     MIXTURE,
     RULES,
@@ -28,7 +28,7 @@ from lrp_ref.checks.examples import (
     takes,
 )
 from lrp_ref.layers import BatchNorm, DenseSift, FisherVector, L2Norm, Linear, ReLU, SignedSqrt
-from lrp_ref.layers.regions import regions_of
+from lrp_ref.layers.fisher.regions import regions_of
 from lrp_ref.rules import AlphaBeta, Epsilon, Rule
 from lrp_ref.testing import assert_cutoff, assert_ledger, assert_relevance_close
 

@@ -10,9 +10,9 @@ import numpy as np
 from lrp_ref import assignment, relevance
 from lrp_ref.arrays import Array
 from lrp_ref.checks.claims.case import Case
+from lrp_ref.checks.claims.examples import LAYERS, F, mixed, small_network, whole_numbers
 from lrp_ref.checks.definitions import sift
-from lrp_ref.checks.exact import guarded
-from lrp_ref.checks.examples import LAYERS, F, mixed, small_network, whole_numbers
+from lrp_ref.checks.numbers.exact import guarded
 from lrp_ref.heatmap import heatmap, limit_of, parts
 from lrp_ref.layers import (
     LRN,

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from lrp_ref.arrays import Array
-from lrp_ref.checks.residues import Residues
+from lrp_ref.checks.numbers.residues import Residues
 
 
 @dataclass(frozen=True, eq=False)

@@ -9,11 +9,11 @@ import numpy as np
 from lrp_ref import assignment, relevance
 from lrp_ref.arrays import Array, ones_like
 from lrp_ref.checks import definitions as loops
-from lrp_ref.checks.by_loops import defined, defined_step, input_of, units
+from lrp_ref.checks.claims.by_loops import defined, defined_step, input_of, units
 from lrp_ref.checks.claims.case import Case, same
+from lrp_ref.checks.claims.examples import RATIONAL, F, mixed, output_of, pairs, relevance_for, small_network
 from lrp_ref.checks.claims.laws import seeds
-from lrp_ref.checks.exact import guarded
-from lrp_ref.checks.examples import RATIONAL, F, mixed, output_of, pairs, relevance_for, small_network
+from lrp_ref.checks.numbers.exact import guarded
 from lrp_ref.layers import AdaptiveAvgPool, AvgPool, Conv2D, DenseSift, Linear, MaxPool, ReLU, SumPool
 from lrp_ref.network import Network, receptive_field
 from lrp_ref.relevance import explain

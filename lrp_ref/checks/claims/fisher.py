@@ -13,13 +13,10 @@ import numpy as np
 from lrp_ref import assignment, relevance
 from lrp_ref.arrays import Array, convert_numbers, divide, ones_like, same, square
 from lrp_ref.checks import definitions as loops
-from lrp_ref.checks.by_loops import defined_fisher
 from lrp_ref.checks.claims import case
+from lrp_ref.checks.claims.by_loops import defined_fisher
 from lrp_ref.checks.claims.case import Case
-from lrp_ref.checks.claims.laws import per_sample, seeds
-from lrp_ref.checks.definitions import fisher
-from lrp_ref.checks.exact import guarded, settled
-from lrp_ref.checks.examples import (
+from lrp_ref.checks.claims.examples import (
     IRRATIONAL,
     MACHINE,
     STATISTICS,
@@ -29,6 +26,9 @@ from lrp_ref.checks.examples import (
     sixteenths,
     whole_numbers,
 )
+from lrp_ref.checks.claims.laws import per_sample, seeds
+from lrp_ref.checks.definitions import fisher
+from lrp_ref.checks.numbers.exact import guarded, settled
 from lrp_ref.layers import (
     ChiSquareSVM,
     ExponentialChiSquareSVM,
@@ -40,8 +40,8 @@ from lrp_ref.layers import (
     NegativeChiSquareSVM,
     SignedSqrt,
 )
-from lrp_ref.layers.fisher_map import FisherMap
-from lrp_ref.layers.regions import regions_of
+from lrp_ref.layers.fisher.regions import regions_of
+from lrp_ref.layers.fisher.vector_map import FisherMap
 from lrp_ref.network import Network
 from lrp_ref.relevance import explain
 from lrp_ref.rules import Epsilon

@@ -11,9 +11,9 @@ import numpy as np
 from lrp_ref import relevance
 from lrp_ref.arrays import Array, convert_numbers, ones_like
 from lrp_ref.checks.claims.case import Case, same
-from lrp_ref.checks.examples import RATIONAL, Example, output_of, pairs, relevance_for
-from lrp_ref.checks.radius import one_layer
-from lrp_ref.checks.rounding import FLOAT32, FLOAT64, FORMATS
+from lrp_ref.checks.claims.examples import RATIONAL, Example, output_of, pairs, relevance_for
+from lrp_ref.checks.rounding.arithmetic import FLOAT32, FLOAT64, FORMATS
+from lrp_ref.checks.rounding.radius import one_layer
 from lrp_ref.layers import (
     LRN,
     AdaptiveAvgPool,
@@ -28,7 +28,7 @@ from lrp_ref.layers import (
     SpreadLinear,
     Tanh,
 )
-from lrp_ref.layers.fisher_map import FisherMap
+from lrp_ref.layers.fisher.vector_map import FisherMap
 from lrp_ref.layers.pool import Pool
 from lrp_ref.rules import AlphaBeta, Epsilon, Rule, Winner
 

@@ -12,10 +12,10 @@ from lrp_ref import assignment
 from lrp_ref.arrays import Array, ones_like, same
 from lrp_ref.checks.claims import case
 from lrp_ref.checks.claims.case import Case
+from lrp_ref.checks.claims.examples import lenet, lenet_image, rational, vgg, vgg_image
 from lrp_ref.checks.claims.laws import closes
-from lrp_ref.checks.examples import lenet, lenet_image, rational, vgg, vgg_image
-from lrp_ref.checks.modular import modulo_primes
-from lrp_ref.checks.residues import Residues
+from lrp_ref.checks.numbers.modular import modulo_primes
+from lrp_ref.checks.numbers.residues import Residues
 from lrp_ref.layers import Conv2D, Linear, MaxPool, ReLU
 from lrp_ref.network import Network
 from lrp_ref.relevance import Explanation, explain, step

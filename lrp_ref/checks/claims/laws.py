@@ -11,10 +11,9 @@ import numpy as np
 from lrp_ref import assignment, network, relevance
 from lrp_ref.arrays import Array, divide
 from lrp_ref.checks import definitions as loops
-from lrp_ref.checks.by_loops import defined, defined_fisher, defined_step, input_of, read_off, units
+from lrp_ref.checks.claims.by_loops import defined, defined_fisher, defined_step, input_of, read_off, units
 from lrp_ref.checks.claims.case import Case, same
-from lrp_ref.checks.exact import guarded
-from lrp_ref.checks.examples import (
+from lrp_ref.checks.claims.examples import (
     IRRATIONAL,
     LAYERS,
     RATIONAL,
@@ -27,8 +26,9 @@ from lrp_ref.checks.examples import (
     relevance_for,
     small_network,
 )
+from lrp_ref.checks.numbers.exact import guarded
 from lrp_ref.layers import LRN, BatchNorm, Conv2D, Linear, ReLU
-from lrp_ref.layers.fisher_map import FisherMap
+from lrp_ref.layers.fisher.vector_map import FisherMap
 from lrp_ref.ledger import Account
 from lrp_ref.network import Network
 from lrp_ref.relevance import explain

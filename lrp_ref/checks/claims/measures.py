@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 
 from lrp_ref.checks.claims.case import Case
-from lrp_ref.evaluate import average_precision, precision_table
-from lrp_ref.localise import gini, inside
-from lrp_ref.voc import Annotated
+from lrp_ref.paper.measures import gini, inside
+from lrp_ref.paper.precision import average_precision, precision_table
+from lrp_ref.paper.voc import Annotated
 
 
 def measures(full: bool) -> Iterator[Case]:

@@ -9,8 +9,8 @@ from pathlib import Path
 from traceback import extract_tb
 from typing import Any
 
-from lrp_ref.conformance.adapter import PARTS, Adapter
-from lrp_ref.conformance.outcome import one_line
+from lrp_ref.conformance.adapters.adapter import PARTS, Adapter
+from lrp_ref.conformance.judge.outcome import one_line
 from lrp_ref.network import did_you_mean
 
 LIBRARIES = {"zennit": "Zennit", "captum": "Captum"}   # {module here and package there: class}
@@ -27,7 +27,7 @@ def find(text: str) -> Adapter:
     module:Name            a class, made without arguments, or an instance; of a module that is installed or in the
                            current folder
     """
-    from lrp_ref.conformance.ours import ours
+    from lrp_ref.conformance.adapters.ours import ours
     kind, _, rest = text.partition(":")
     if text in LIBRARIES:
         return library(text)
@@ -40,7 +40,7 @@ def find(text: str) -> Adapter:
         except (Exception, SystemExit) as error:
             raise ValueError(f"got the adapter {text}, which cannot be imported: {told(error)}: mend it") from None
     if kind == "exec" and rest:
-        from lrp_ref.conformance.lines import Lines
+        from lrp_ref.conformance.adapters.lines import Lines
         return Lines(rest)
     if (found := ours(text)) is not None:
         return found

@@ -12,7 +12,6 @@ from typing import Any
 
 import numpy as np
 
-from lrp_ref.conformance.case import Case, to_json
 from lrp_ref.conformance.make import (
     asked,
     cut_offs,
@@ -27,7 +26,8 @@ from lrp_ref.conformance.make import (
 )
 from lrp_ref.conformance.make.notes import NOTES
 from lrp_ref.conformance.make.records import RECORDS
-from lrp_ref.conformance.vectors import FORMAT, SPEC
+from lrp_ref.conformance.vectors.case import Case, to_json
+from lrp_ref.conformance.vectors.suite import FORMAT, SPEC
 from lrp_ref.files import writing
 
 MODULES: tuple[ModuleType, ...] = (   # each with cases() -> iterable of Case

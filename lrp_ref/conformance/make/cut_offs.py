@@ -6,10 +6,10 @@ from collections.abc import Iterator
 
 from lrp_ref.arrays import Array
 from lrp_ref.assignment import cutoff, epsilon_plus, paper_cnn, paper_fv
-from lrp_ref.checks.exact import guarded
-from lrp_ref.conformance.case import Case
+from lrp_ref.checks.numbers.exact import guarded
 from lrp_ref.conformance.make.made import made
 from lrp_ref.conformance.make.numbers import F, halves, small
+from lrp_ref.conformance.vectors.case import Case
 from lrp_ref.layers import AvgPool, Conv2D, FisherVector, Flatten, L2Norm, Linear, MaxPool, ReLU, SignedSqrt
 from lrp_ref.network import Network
 from lrp_ref.rules import Flat, Rule, WSquare

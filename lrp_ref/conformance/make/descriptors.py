@@ -10,12 +10,12 @@ from typing import Any
 import numpy as np
 
 from lrp_ref.arrays import Array, convert_numbers
-from lrp_ref.checks.by_loops import defined, defined_step
-from lrp_ref.checks.exact import guarded
-from lrp_ref.conformance.case import Case, identity
+from lrp_ref.checks.claims.by_loops import defined, defined_step
+from lrp_ref.checks.numbers.exact import guarded
 from lrp_ref.conformance.make.draws import DRAWS
 from lrp_ref.conformance.make.made import one, total_text
 from lrp_ref.conformance.make.numbers import F, halves, row, small
+from lrp_ref.conformance.vectors.case import Case, identity
 from lrp_ref.layers import (
     ChiSquareSVM,
     DenseSift,

@@ -10,8 +10,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from lrp_ref.arrays import Array
-from lrp_ref.checks.exact import guarded
-from lrp_ref.conformance.case import Case
+from lrp_ref.checks.numbers.exact import guarded
 from lrp_ref.conformance.dialects import caffe, captum, innvestigate, lxt, toolbox, torchlrp, zennit
 from lrp_ref.conformance.dialects import relevance_propagation_jl as julia
 from lrp_ref.conformance.dialects.parts import First
@@ -27,6 +26,7 @@ from lrp_ref.conformance.make.alternatives import (
 from lrp_ref.conformance.make.grid import SECTIONS
 from lrp_ref.conformance.make.made import Other, one
 from lrp_ref.conformance.make.numbers import F, batch_norm, column, picture, row, small
+from lrp_ref.conformance.vectors.case import Case
 from lrp_ref.layers import LRN, AvgPool, Conv2D, Layer, Linear, MaxPool
 from lrp_ref.network import Network
 from lrp_ref.rules import AlphaBeta, Epsilon, Flat, Gamma, Pass, Rule, Winner, WSquare, ZBox, ZPlus

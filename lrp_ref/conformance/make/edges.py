@@ -6,11 +6,11 @@ from collections.abc import Iterator
 from typing import Any
 
 from lrp_ref.arrays import Array
-from lrp_ref.checks.exact import guarded
-from lrp_ref.conformance.case import Case
+from lrp_ref.checks.numbers.exact import guarded
 from lrp_ref.conformance.make.grid import MIXING, SECTIONS, input_for, others, suits
 from lrp_ref.conformance.make.made import made, one
 from lrp_ref.conformance.make.numbers import F, batch_norm, column, first, halves, row, small
+from lrp_ref.conformance.vectors.case import Case
 from lrp_ref.layers import LRN, AdaptiveAvgPool, AvgPool, Conv2D, Layer, Linear, MaxPool, Tanh
 from lrp_ref.network import Network
 from lrp_ref.rules import AlphaBeta, Epsilon, Flat, Gamma, Pass, Rule, Winner, WSquare, ZBox, ZPlus

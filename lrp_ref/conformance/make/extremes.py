@@ -6,10 +6,10 @@ from collections.abc import Iterator, Sequence
 
 from lrp_ref.arrays import Array
 from lrp_ref.assignment import assign
-from lrp_ref.checks.exact import guarded
-from lrp_ref.conformance.case import Case
+from lrp_ref.checks.numbers.exact import guarded
 from lrp_ref.conformance.make.made import Rules, made
 from lrp_ref.conformance.make.numbers import F, column, halves, picture, row, small
+from lrp_ref.conformance.vectors.case import Case
 from lrp_ref.layers import AvgPool, Conv2D, Flatten, Layer, Linear, MaxPool, ReLU
 from lrp_ref.network import Network
 from lrp_ref.rules import AlphaBeta, Epsilon, Flat, Gamma, Rule, WSquare, ZBox, ZPlus

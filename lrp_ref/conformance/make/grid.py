@@ -7,13 +7,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from lrp_ref.arrays import Array
-from lrp_ref.checks.exact import guarded
-from lrp_ref.conformance.case import Case
+from lrp_ref.checks.numbers.exact import guarded
 from lrp_ref.conformance.dialects import caffe, captum, innvestigate, lxt, toolbox, torchlrp, zennit
 from lrp_ref.conformance.make.alternatives import RaisedWeights, SplitWeights
 from lrp_ref.conformance.make.draws import DRAWS
 from lrp_ref.conformance.make.made import Other, conditioned, one
 from lrp_ref.conformance.make.numbers import F, first, halves, small
+from lrp_ref.conformance.vectors.case import Case
 from lrp_ref.layers import (
     LRN,
     AdaptiveAvgPool,

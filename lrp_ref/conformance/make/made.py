@@ -13,16 +13,16 @@ import numpy as np
 
 from lrp_ref.arrays import Array, convert_numbers, same
 from lrp_ref.assignment import assign
-from lrp_ref.checks.ball import Ball
-from lrp_ref.checks.by_loops import defined, defined_step, input_of, units
-from lrp_ref.checks.exact import GuardedFraction, guarded, settled
-from lrp_ref.checks.modular import PRIMES
-from lrp_ref.checks.radius import origin_at
-from lrp_ref.checks.rounding import arithmetic, size, source
-from lrp_ref.checks.sums import added, dyadic
-from lrp_ref.conformance.case import FORMATS, Case, Either, floats, identity
+from lrp_ref.checks.claims.by_loops import defined, defined_step, input_of, units
+from lrp_ref.checks.numbers.decimals import in_decimals
+from lrp_ref.checks.numbers.exact import GuardedFraction, guarded, settled
+from lrp_ref.checks.numbers.modular import PRIMES
+from lrp_ref.checks.rounding.arithmetic import arithmetic, size, source
+from lrp_ref.checks.rounding.ball import Ball
+from lrp_ref.checks.rounding.radius import origin_at
+from lrp_ref.checks.rounding.sums import added, dyadic
 from lrp_ref.conformance.dialects import Conventions
-from lrp_ref.conformance.make.decimals import in_decimals
+from lrp_ref.conformance.vectors.case import FORMATS, Case, Either, floats, identity
 from lrp_ref.layers import Layer
 from lrp_ref.ledger import COLUMNS, Ledger
 from lrp_ref.linear_map import LinearMap

@@ -15,11 +15,11 @@ from lrp_ref.assignment import (
     paper_cnn,
     paper_fv,
 )
-from lrp_ref.checks.exact import guarded
-from lrp_ref.conformance.case import Case
+from lrp_ref.checks.numbers.exact import guarded
 from lrp_ref.conformance.make.cut_offs import Question, fisher
 from lrp_ref.conformance.make.made import Other, made
 from lrp_ref.conformance.make.numbers import F, halves, row, small
+from lrp_ref.conformance.vectors.case import Case
 from lrp_ref.layers import (
     LRN,
     AdaptiveAvgPool,

@@ -12,9 +12,9 @@ from math import inf, nan
 from typing import Any
 
 from lrp_ref.arrays import Array
-from lrp_ref.checks.exact import guarded
-from lrp_ref.conformance.case import Case, identity, unchecked
+from lrp_ref.checks.numbers.exact import guarded
 from lrp_ref.conformance.make.numbers import F, column, row, small
+from lrp_ref.conformance.vectors.case import Case, identity, unchecked
 from lrp_ref.layers import Conv2D, DenseSift, IntersectionSVM, Layer, Linear, MaxPool, PMeans
 from lrp_ref.network import Network
 from lrp_ref.rules import AlphaBeta, Epsilon, Flat, Gamma, Pass, Rule, Winner, ZBox, ZPlus

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from lrp_ref.checks.exact import guarded
-from lrp_ref.conformance.case import Case
+from lrp_ref.checks.numbers.exact import guarded
 from lrp_ref.conformance.dialects import relevance_propagation_jl as julia
 from lrp_ref.conformance.dialects.parts import First
 from lrp_ref.conformance.make.alternatives import Stabilised
@@ -13,6 +12,7 @@ from lrp_ref.conformance.make.asked import STABILISERS
 from lrp_ref.conformance.make.grid import SECTIONS
 from lrp_ref.conformance.make.made import Other, one
 from lrp_ref.conformance.make.numbers import F, picture
+from lrp_ref.conformance.vectors.case import Case
 from lrp_ref.layers import Linear, MaxPool
 from lrp_ref.rules import Winner, ZPlus
 

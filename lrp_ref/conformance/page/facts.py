@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from lrp_ref.conformance.outcome import STATUSES
+from lrp_ref.conformance.judge.outcome import STATUSES
 
 Entry = Mapping[str, Any]
 

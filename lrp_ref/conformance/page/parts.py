@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from lrp_ref.conformance.outcome import STATUSES
+from lrp_ref.conformance.judge.outcome import STATUSES
 from lrp_ref.conformance.page.facts import Entry, Facts
 from lrp_ref.conformance.page.html import Html, issues, slug, tag
 

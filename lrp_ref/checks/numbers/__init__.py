@@ -1,0 +1,1 @@
+"""Exact and modular numbers, with which the array code runs as it is."""

@@ -1,0 +1,1 @@
+"""How far floats may be from the exact relevance: derived bounds, and Monte-Carlo arithmetic."""

@@ -1,0 +1,213 @@
+"""fl(x op y) = (x op y)(1 + t) + e, |t| <= u, |e| <= eta / 2: floating-point arithmetic as its bounds see it.
+
+u is the unit roundoff, eta the smallest positive (subnormal) number: e is there for products and quotients only, since
+sums underflow gradually without an error. Where subnormal numbers are flushed to 0 this does not hold.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from math import ceil, floor, inf, log2
+from typing import Any
+
+import numpy as np
+
+from lrp_ref.arrays import Array, Function, negative, ones_like, positive, same, square
+from lrp_ref.layers import (
+    LRN,
+    AdaptiveAvgPool,
+    AvgPool,
+    BatchNorm,
+    Conv2D,
+    DenseSift,
+    Flatten,
+    L2Norm,
+    Layer,
+    Linear,
+    MaxPool,
+    RegionMean,
+    ReLU,
+    SignedSqrt,
+    SpreadLinear,
+    SumPool,
+    Tanh,
+)
+from lrp_ref.layers.conv import Convolution
+from lrp_ref.layers.elementwise import Diagonal
+from lrp_ref.layers.fisher.pmeans import OverDescriptors
+from lrp_ref.layers.fisher.sift import Coverage
+from lrp_ref.layers.fisher.svm import PerSample
+from lrp_ref.layers.fisher.vector_map import FisherMap
+from lrp_ref.layers.linear import Dense
+from lrp_ref.layers.normalize import Band
+from lrp_ref.layers.pool import Cells, Pooling
+from lrp_ref.linear_map import LinearMap
+from lrp_ref.rules import Raised
+
+V = 2.0**-53   # unit roundoff of float64, in which bounds are themselves computed
+FORMATS: dict[float, type] = {2.0**-11: np.float16, 2.0**-24: np.float32, V: np.float64}   # by their unit roundoff
+
+
+@dataclass(frozen=True)
+class Arithmetic:
+    """Unit roundoff u, smallest positive number eta, largest number."""
+
+    u: float
+    eta: float
+    largest: float
+
+    def gamma(self, k: Any) -> Any:
+        """gamma_k = k u / (1 - k u): how far k roundings take a product from 1 at most; infinite for k u >= 1."""
+        k = np.asarray(k, dtype=float) * self.u
+        return np.where(k < 1, k / np.where(k < 1, 1 - k, 1.0), inf)
+
+
+def ieee(number: type) -> Arithmetic:
+    """The arithmetic of a type of NumPy's floats."""
+    info = np.finfo(number)
+    return Arithmetic(float(info.eps) / 2, 2.0 ** (info.minexp - info.nmant), float(info.max))
+
+
+BFLOAT16 = Arithmetic(2.0**-8, 2.0**-133, 2.0**127)
+ARITHMETICS = {u: ieee(number) for u, number in FORMATS.items()} | {BFLOAT16.u: BFLOAT16}
+FLOAT32, FLOAT64 = ARITHMETICS[2.0**-24], ARITHMETICS[V]
+
+
+def arithmetic(u: float) -> Arithmetic:
+    """The IEEE format (or bfloat16) of that unit roundoff; another u with float32's range."""
+    if not (isinstance(u, (int, float)) and V <= u < 0.5):
+        raise ValueError(f"got u={u!r}, needed a unit roundoff from 2**-53 (float64) up to below 1/2, such as 2**-24")
+    return ARITHMETICS.get(u, replace(FLOAT32, u=u))
+
+
+def upward(x: Any, steps: float) -> Any:
+    """At least the true value of a sum of products of non-negative numbers that `steps` float64 roundings made."""
+    return x * (1 + 4 * (steps + 2) * V)
+
+
+# ---- What a rule does to weights ----
+
+
+@dataclass(frozen=True)
+class Size:
+    """|f(w)|"""
+
+    f: Function
+
+    def __call__(self, w: Array) -> Array:
+        return abs(self.f(w))
+
+
+@dataclass(frozen=True)
+class Present:
+    """1 where f(w) is not 0. (The square of a tiny weight is not 0 either, but its float64 may be.)"""
+
+    f: Function
+
+    def __call__(self, w: Array) -> Array:
+        return np.where((w if self.f is square else self.f(w)) != 0, 1.0, 0.0)
+
+
+def size(f: Function) -> Function:
+    """|f|; the functions that are never negative as they are, since some maps know them by name"""
+    return f if f in (ones_like, square, positive) else Size(f)
+
+
+def present(f: Function) -> Function:
+    return f if f is ones_like else Present(f)
+
+
+def roundings(f: Function, of_weight: int) -> int:
+    """How many roundings f(w) takes, w itself having taken so many: w + gamma g(w) three, gamma's own among them."""
+    if f is ones_like:
+        return 0
+    if f is square:
+        return 2 * of_weight + 1
+    return of_weight if f in (same, positive, negative) else of_weight + 3
+
+
+def lowest_bit(x: Array) -> float:
+    """The largest e for which every number of x is a multiple of 2^e; inf where all are 0."""
+    x = x[x != 0]
+    if x.size == 0:
+        return inf
+    fraction, exponent = np.frexp(x)
+    whole = (abs(fraction) * 2.0**53).astype(np.int64)
+    return float((exponent - 53 + np.frexp((whole & -whole).astype(float))[1] - 1).min())
+
+
+def lowest_bit_of(f: Function, w: Array) -> float:
+    """The same of f(w) in exact arithmetic; -inf where it is not known."""
+    if f is ones_like:
+        return 0
+    e = lowest_bit(w)
+    if f in (same, positive, negative):
+        return e
+    if f is square:
+        return 2 * e
+    if isinstance(f, Raised) and f.g in (positive, negative):
+        gamma = Fraction(f.gamma)
+        if gamma.denominator & (gamma.denominator - 1) == 0:
+            return e + min(0, 1 - gamma.denominator.bit_length())
+    return -inf
+
+
+# ---- What a map's weights and coverage are ----
+
+
+@dataclass(frozen=True)
+class Source:
+    """How exactly a map's weights are those of its layer: w (1 + gamma_k), b + gamma_k size, in k roundings each.
+
+    unknown  why there is no such k; then only rules that do not ask for weights (Pass, Flat) have a bound
+    """
+
+    weight: int = 0
+    bias: int = 0
+    size: Any = 0.0
+    unknown: str = ""
+
+
+def source(layer: Layer) -> Source:
+    """The roundings in which a layer's map is computed, counted from its formula; transcendental functions as four."""
+    match layer:
+        case SpreadLinear():
+            return Source(unknown="sums a_i w_ij + b_j / I as weights")
+        case Linear() | Conv2D() | ReLU() | Flatten() | DenseSift():
+            return Source()
+        case AvgPool() | AdaptiveAvgPool() | MaxPool() | SumPool() | RegionMean():
+            return Source(1)                                  # 1 / n; scale
+        case SignedSqrt():
+            return Source(2)
+        case Tanh():
+            return Source(5)
+        case L2Norm():
+            return Source(unknown="divides by the norm of all inputs")
+        case BatchNorm():                                     # epsilon, its sum, root, quotient; product, sum
+            g = layer.factor()
+            return Source(4, 6, (abs(layer.shift) + abs(layer.mean * g)))
+        case LRN():                                           # s: alpha / size, squares, sum; s^-beta; slope's products
+            s = layer.size + 6
+            return Source(ceil((abs(float(layer.beta)) + 1) * s) + 12)
+    return Source(unknown=f"{type(layer).__name__} computes its weights from sums that may cancel")
+
+
+WHOLE = (Dense, Convolution, Diagonal, Pooling, Cells, Band, OverDescriptors, PerSample)
+
+
+def coverage(m: LinearMap) -> tuple[float, float]:
+    """The smallest c_ij > 0 of a map, and the largest e for which all are multiples of 2^e; 0, -inf if not known."""
+    if isinstance(m, WHOLE):
+        return 1, 0
+    if isinstance(m, Coverage):
+        return 0.25, -2
+    if isinstance(m, FisherMap):
+        c = m.coverage[m.coverage > 0]
+        return (float(c.min()), lowest_bit(c)) if c.size else (1, 0)
+    return 0, -inf
+
+
+def precision(u: float) -> float:
+    """2^p for the p bits of a format: whole numbers up to it are exact."""
+    return 2.0 ** floor(-log2(u))

@@ -1,0 +1,168 @@
+"""Balls from the image up and from the score down: for every layer a radius that holds the exact relevance.
+
+Upwards a layer widens the ball of its input by dz (sums.py, u = 2^-53), and a ReLU and a max-pooling change nothing:
+they are monotone. Downwards every ball is B, of a's ball and R's ball above.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from lrp_ref.arrays import Array, convert_numbers, ones_like, same
+from lrp_ref.assignment import assign
+from lrp_ref.checks.rounding import twins
+from lrp_ref.checks.rounding.arithmetic import FLOAT64, Arithmetic, V, source, upward
+from lrp_ref.checks.rounding.ball import Ball, doubts
+from lrp_ref.checks.rounding.radius import origin_at, step_radius
+from lrp_ref.checks.rounding.sums import added
+from lrp_ref.layers import (
+    AdaptiveAvgPool,
+    AvgPool,
+    BatchNorm,
+    Conv2D,
+    Flatten,
+    Layer,
+    Linear,
+    MaxPool,
+    ReLU,
+    SpreadLinear,
+    SumPool,
+    Tanh,
+)
+from lrp_ref.network import Network
+from lrp_ref.relevance import checked, relevances, start
+from lrp_ref.rules import Rule, Term
+
+
+@dataclass(frozen=True, eq=False)
+class Bounds:
+    """A radius for every relevance, within which the exact one lies. The exact one: exact arithmetic on these floats.
+
+    relevances   {layer: float64 relevance of its input}, as explain computes them
+    radii        {layer: |that - exact| <= radius}, inf where nothing is known
+    activations  {layer: Ball of its input}
+    undecided    {layer: how many ReLU gates or max-pooling winners the radius does not decide}
+    infinite     the first layer and output unit that made a radius infinite, and why; None
+    """
+
+    relevances: Mapping[str, Array]
+    radii: Mapping[str, Array]
+    activations: Mapping[str, Ball]
+    undecided: Mapping[str, int]
+    infinite: str | None
+
+    @property
+    def radius(self) -> Array:
+        """The radius of R_0."""
+        return next(iter(self.radii.values()))
+
+    @property
+    def relative(self) -> float:
+        """The largest radius of R_0 over the largest |R_0|."""
+        largest = float(abs(next(iter(self.relevances.values()))).max())
+        worst = float(self.radius.max())
+        return worst / largest if largest else (0.0 if worst == 0 else np.inf)
+
+    def __str__(self) -> str:
+        return (f"the exact relevance lies within {self.relative:.1e} of the largest; "
+                f"undecided gates and winners: {sum(self.undecided.values())}"
+                + (f"\n{self.infinite}" if self.infinite else ""))
+
+
+UPWARDS = (Linear, Conv2D, BatchNorm, AvgPool, AdaptiveAvgPool, SumPool, MaxPool, ReLU, Flatten, Tanh)
+
+
+def bounds(network: Network, x: Array, rules: Mapping[str, Rule] | None = None, target: Any = None) -> Bounds:
+    """For every layer a radius within which the exact value of every relevance lies: balls in float64.
+
+    Arguments as `explain` takes them, floats; the exact value is what exact arithmetic would give from these very
+    weights and this image, for the same class: with target=None the one that `explain` explains.
+    """
+    for name, layer in network:
+        if not isinstance(layer, UPWARDS) or isinstance(layer, SpreadLinear):
+            raise ValueError(f"bounds knows no ball for layer {name}, a {type(layer).__name__}: "
+                             "use lrp_ref.checks.monte_carlo, or the layers above it, network[i:]")
+    x = checked(network, x)
+    if x.dtype == object:
+        raise ValueError(f"got an input of {type(x.flat[0]).__name__}, which is exact: bounds are for floats")
+    if target is None:   # what explain explains: the top score in the network's own numbers
+        scores = network(x)
+        target = scores.argmax(axis=1) if scores.ndim == 2 else None
+    network, x = network.astype(np.float64), convert_numbers(x, np.float64)
+    rules = assign(network) if rules is None else rules
+    balls, ids = [Ball.exact(x)], [twins.equals(x)]
+    for name, layer in network:
+        balls.append(raised(name, layer, balls[-1], FLOAT64))
+        above = balls[-1]
+        ids.append(twins.known(twins.lifted(layer, ids[-1], above.value.shape), above.low, above.high))
+    target = convert_numbers(target, np.float64) if np.asarray(target).dtype == np.float32 else target
+    R = start_ball(balls[-1], target)
+    Rs, _ = relevances(network, [ball.value for ball in balls], rules, R.value)
+    return downwards(network, balls, ids, rules, R, dict(zip(network.names, Rs)))
+
+
+def start_ball(scores: Ball, target: Any) -> Ball:
+    """R_L: exact where it is given, the ball of the target's score where it is a class."""
+    R = start(scores.value, target)
+    if np.shape(target) == R.shape and target is not None:
+        return Ball.exact(R)
+    index = scores.value.argmax(axis=1) if target is None else target
+    chosen = start(ones_like(scores.value) + 0.0, index) != 0
+    return Ball(R, *(np.where(chosen, end, 0.0) for end in (scores.low, scores.high)))
+
+
+def raised(name: str, layer: Layer, x: Ball, to: Arithmetic) -> Ball:
+    """The ball of layer(x)."""
+    value = layer(x.value)
+    if isinstance(layer, (ReLU, MaxPool, Flatten)):   # monotone, and without rounding
+        return Ball(value, *((value, value) if x.low is x.high else (layer(x.low), layer(x.high))))
+    if isinstance(layer, Tanh):   # likewise, four roundings
+        slack = 4 * (to.u + V) * np.ones_like(value)
+        ends = Ball(value, layer(x.low), layer(x.high))
+        return Ball.around(value, upward(ends.radius + slack, 4))
+    a, m = layer.linearize(x.value)
+    sums = added(m, [(Term(x.value, same, m.bias), x)], value, origin_at(source(layer), a))
+    radius = upward(sums.error(to) + (0 if to is FLOAT64 else sums.error(FLOAT64)), 2)
+    if not np.isfinite(radius).all():
+        raise ValueError(f"layer {name}: the radius overflows: are its weights too large?")
+    ball = Ball.around(value, radius)
+    if not m.learned:   # an average of numbers that are not negative is not negative
+        safe = layer(np.minimum(x.low, 0)) == 0
+        ball = Ball(value, np.where(safe, np.maximum(ball.low, 0), ball.low), ball.high)
+    return ball
+
+
+def downwards(network: Network, balls: Sequence[Ball], ids: Sequence[Array], rules: Mapping[str, Rule], R: Ball,
+              values: Mapping[str, Array]) -> Bounds:
+    """The radii of all relevances, from the balls of the activations and of R_L."""
+    radii, undecided, infinite = {}, {}, None
+    for (name, layer), x, numbers in reversed(list(zip(network, balls, ids))):
+        doubtful = doubts(layer, x, numbers)
+        if isinstance(layer, (ReLU, MaxPool)):
+            undecided[name] = int(np.sum(doubtful))
+        a, m = layer.linearize(x.value)
+        origin = origin_at(source(layer), a)
+        radius, undetermined = step_radius(rules[name], m, x, R, FLOAT64, origin, doubtful)
+        if infinite is None and not np.isfinite(radius).all():
+            infinite = cause(name, undetermined, doubtful, radius)
+        radii[name] = radius
+        R = Ball.around(values[name], radius)
+    return Bounds(values, dict(reversed(radii.items())), dict(zip(network.names, balls)),
+                  dict(reversed(undecided.items())), infinite)
+
+
+def cause(name: str, undetermined: Array, doubtful: Array | bool, radius: Array) -> str:
+    """Where and why a radius became infinite."""
+    if not undetermined.any():
+        unit = tuple(map(int, np.argwhere(~np.isfinite(radius))[0]))
+        return f"layer {name}: the radius is infinite at input unit {unit}, where the numbers overflow"
+    unit = tuple(map(int, np.argwhere(undetermined)[0]))
+    count = int(undetermined.sum())
+    why = ("whose gate or winner the radius does not decide" if np.broadcast_to(doubtful, undetermined.shape)[unit]
+           else "whose denominator may be 0")
+    return (f"layer {name}: the radius is infinite below output unit {unit}, {why}"
+            + (f" ({count} such units)" if count > 1 else ""))

@@ -1,0 +1,171 @@
+"""sigma_i: how far rounding at unit roundoff u typically carries a relevance, from runs with random rounding errors.
+
+Every run is float64 with errors of an evaluation at u put in: a sum of n products in an order of its own is off by
+
+    u sqrt((n - 1) z^2 / 9 + ((n - 1) / 6 + 1) Q / 3) xi,        Q = sum of the squares of the products,
+
+which is what n - 1 partial sums and n products come to whose roundings are independent and even on -u .. u (a partial
+sum of k has mean square k^2 / n^2 z^2 + k (n - k) / n^2 Q). xi is normal. Quotients, and R itself, are off by u times
+a number even on -1 .. 1. A gate or winner that such errors turn is turned in some of the runs, and its sigma is large.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from lrp_ref.arrays import Array, Function, Shape, convert_numbers, ones_like, same
+from lrp_ref.assignment import assign
+from lrp_ref.checks.rounding.arithmetic import present
+from lrp_ref.layers import (
+    AdaptiveAvgPool,
+    AvgPool,
+    BatchNorm,
+    Conv2D,
+    FisherVector,
+    Flatten,
+    KernelSVM,
+    Layer,
+    Linear,
+    MaxPool,
+    ReLU,
+    SumPool,
+)
+from lrp_ref.layers.elementwise import Diagonal
+from lrp_ref.layers.fisher.vector_map import FisherMap
+from lrp_ref.linear_map import LinearMap
+from lrp_ref.network import Network
+from lrp_ref.relevance import checked, handed_down, start, step
+from lrp_ref.rules import Rule
+
+RUNS = 32
+COMPARISONS = (ReLU, MaxPool, Flatten)   # nothing is rounded
+SUMS = (Linear, Conv2D, AvgPool, AdaptiveAvgPool, SumPool, BatchNorm)   # layer(x) is m(x)
+
+
+@dataclass(frozen=True)
+class Squared:
+    """f(w)^2"""
+
+    f: Function
+
+    def __call__(self, w: Array) -> Array:
+        return self.f(w) ** 2
+
+
+def squared(f: Function) -> Function:
+    return f if f is ones_like else Squared(f)
+
+
+@dataclass(frozen=True, eq=False)
+class Noisy(LinearMap):
+    """A map whose sums are rounded at u: the map's own, and an error of the size above."""
+
+    m: LinearMap
+    u: float
+    rng: np.random.Generator
+
+    @property
+    def weight(self) -> Array:  # type: ignore[override]
+        return self.m.weight
+
+    @property
+    def bias(self) -> Array:  # type: ignore[override]
+        return self.m.bias
+
+    @property
+    def learned(self) -> bool:  # type: ignore[override]
+        return self.m.learned
+
+    @property
+    def gate(self) -> bool:  # type: ignore[override]
+        return self.m.gate
+
+    def __call__(self, a: Array) -> Array:
+        return even(self.apply(a, same) + self.m.bias, self.u, self.rng)
+
+    def apply(self, a: Array, f: Function) -> Array:
+        if f is ones_like and not (a != 1).any():   # a count is exact
+            return self.m.apply(a, f)
+        there = self.m.apply(np.where(a != 0, 1.0, 0.0), present(f))
+        return self.off(self.m.apply(a, f), self.m.apply(a * a, squared(f)), there)
+
+    def transpose(self, s: Array, f: Function, shape: Shape) -> Array:
+        if f is ones_like and isinstance(self.m, Diagonal):   # Pass and its equals: nothing to round
+            return self.m.transpose(s, f, shape)
+        s = even(s, self.u, self.rng)
+        there = self.m.transpose(np.where(s != 0, 1.0, 0.0), present(f), shape)
+        squares = self.m.transpose(s * s, squared(f), shape)
+        return even(self.off(self.m.transpose(s, f, shape), squares, there), self.u, self.rng)
+
+    def off(self, z: Array, Q: Array, n: Array) -> Array:
+        """The sum z of n products, whose squares are Q in all, as an evaluation at u might have it."""
+        if isinstance(self.m, Diagonal):   # one product
+            return even(z, self.u, self.rng)
+        sums = np.maximum(n - 1, 0)
+        return z + self.u * np.sqrt(sums * z * z / 9 + (sums / 6 + 1) * Q / 3) * self.rng.standard_normal(z.shape)
+
+
+def even(x: Array, u: float, rng: np.random.Generator) -> Array:
+    """x with a relative error, even on -u .. u"""
+    return x * (1 + u * rng.uniform(-1, 1, x.shape))
+
+
+def noisy_layer(layer: Layer, x: Array, u: float, rng: np.random.Generator) -> Array:
+    """The layer's output with errors: in its sums, or, where it is no plain sum, in its input and output."""
+    if isinstance(layer, COMPARISONS):
+        return layer(x)
+    if isinstance(layer, SUMS):
+        a, m = layer.linearize(x)
+        return Noisy(m, u, rng)(a)
+    return even(layer(even(x, u, rng)), u, rng)
+
+
+def noisy_step(rule: Rule, layer: Layer, x: Array, R: Array, u: float, rng: np.random.Generator) -> Array:
+    """The relevance of x with errors, piece by piece."""
+    a, m = layer.linearize(x)
+    m = noisy_weights(layer, x, u, rng) if isinstance(layer, (KernelSVM, FisherVector)) else m
+    below = np.zeros(x.shape)
+    for inputs, outputs, piece in m.pieces(a.shape):
+        below[inputs] += step(rule, Noisy(piece, u, rng), a[inputs], R[outputs])[0]
+    return below
+
+
+def noisy_weights(layer: KernelSVM | FisherVector, x: Array, u: float, rng: np.random.Generator) -> LinearMap:
+    """The map at x where weights are sums over the image that may cancel: that of parameters and an x that are off."""
+    arrays: dict[str, Any] = {name: even(array, u, rng) for name, array in layer.arrays().items() if name != "regions"}
+    m = replace(layer, **arrays).linearize(even(x, u, rng))[1]
+    if isinstance(m, FisherMap):
+        # (l - mu)^2 / sigma^2 - 1 may be summed as powers of l, which cancel near the mean. Each has a coefficient of
+        # three roundings, and a sum of n descriptors, whose partial sums of k are off by k / n of it: as n / 3 more.
+        vars(m)["polynomial"] = even(m.polynomial, u * np.sqrt(3 + x.shape[1] / 3), rng)
+    return m
+
+
+def monte_carlo(network: Network, x: Array, rules: Mapping[str, Rule] | None = None, target: Any = None,
+                u: float = 2.0**-24, runs: int = RUNS, seed: int = 0) -> dict[str, Array]:
+    """{layer: sigma of the relevance of its input}: the root mean square error of `runs` runs at unit roundoff u.
+
+    Arguments as `explain` takes them, floats. The class with target=None is that of the run without errors.
+    """
+    network, x = network.astype(np.float64), convert_numbers(checked(network, x), np.float64)
+    rules, rng = assign(network) if rules is None else rules, np.random.default_rng(seed)
+    clean = network.activations(x)
+    target = clean[-1].argmax(axis=1) if target is None else np.asarray(target)
+    target = convert_numbers(target, np.float64) if target.dtype == np.float32 else target
+    centre = handed_down(network, rules, x, start(clean[-1], target), clean)[:-1]
+    squares = [np.zeros(R.shape) for R in centre]
+    with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+        for _ in range(runs):
+            xs = [x]
+            for _, layer in network:
+                xs.append(noisy_layer(layer, xs[-1], u, rng))
+            Rs = [start(xs[-1], target)]
+            for (name, layer), x_l in reversed(list(zip(network, xs))):
+                Rs.append(noisy_step(rules[name], layer, x_l, Rs[-1], u, rng))
+            squares = [square + (R - R_centre) ** 2 for square, R, R_centre in zip(squares, reversed(Rs), centre)]
+    return {name: np.nan_to_num(np.sqrt(square / runs), nan=np.inf) for name, square in zip(network.names, squares)}
+

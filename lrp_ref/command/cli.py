@@ -1,0 +1,87 @@
+"""lrp-ref: explain photographs from the command line."""
+
+from __future__ import annotations
+
+import os
+import sys
+import warnings
+from argparse import Namespace
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+
+from lrp_ref.command.commands import Failed, run
+from lrp_ref.command.options import parser
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; 0 on success, 1 where what it checked failed, 2 with one line on stderr for a wrong input.
+
+    Files are written first, then notes go to stderr and the text to stdout: a reader who closes the pipe
+    early loses nothing, and where there is an error, it is all that is printed.
+    """
+    try:
+        options = parsed(arguments)
+        with warnings.catch_warnings(record=True) as notes, progress() as watch:
+            warnings.simplefilter("ignore")   # NumPy's, which are followed by an error that says more
+            warnings.simplefilter("always", UserWarning)
+            text = run(options, watch)
+        for note in notes:
+            say(f"note: {note.message}")
+        show(text + "\n")
+    except Failed as failed:
+        show(f"{failed}\n")
+        return 1
+    except MemoryError as error:
+        say(f"error: not enough memory ({error}): use a smaller --size, or smaller or fewer photographs")
+        return 2
+    except (ValueError, OSError) as error:
+        say(f"error: {error}")
+        return 2
+    except KeyboardInterrupt:
+        say("interrupted")
+        return 130
+    return 0
+
+
+def parsed(arguments: Sequence[str] | None) -> Namespace:
+    try:
+        return parser().parse_args(arguments)
+    except SystemExit:   # after --help and --version, whose text may still be on its way
+        show("")
+        raise
+
+
+def say(text: str) -> None:
+    """One line to stderr, if there is one."""
+    if sys.stderr is not None:
+        with suppress(OSError):
+            print(f"lrp-ref: {' '.join(text.split())}", file=sys.stderr)
+
+
+def show(text: str) -> None:
+    """Text to stdout, if there is one and someone reads; what it cannot encode, with backslashes."""
+    if sys.stdout is None:
+        return
+    encoding = sys.stdout.encoding or "utf-8"
+    try:
+        sys.stdout.write(text.encode(encoding, "backslashreplace").decode(encoding))
+        sys.stdout.flush()
+    except OSError as error:
+        with suppress(OSError):   # or what is left in the buffer would fail again when Python ends
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        if not isinstance(error, BrokenPipeError):
+            raise ValueError(f"cannot print the result: {error.strerror}: is the disk full?") from None
+
+
+@contextmanager
+def progress() -> Iterator[Callable[[str], object]]:
+    """A function that shows a line on stderr where that is a terminal; the line is wiped at the end."""
+    shown = sys.stderr is not None and sys.stderr.isatty()
+
+    def watch(text: str) -> None:
+        if shown:
+            print(f"\r\x1b[K{' '.join(text.split())[:78]}", end="", file=sys.stderr, flush=True)
+    try:
+        yield watch
+    finally:
+        watch("")

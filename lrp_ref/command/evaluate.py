@@ -1,0 +1,69 @@
+"""`lrp-ref evaluate`: models on images whose truth is known."""
+
+from __future__ import annotations
+
+from argparse import Namespace
+from collections import Counter
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from lrp_ref.command.outputs import dumped, save_arrays, spare, writes_arrays
+from lrp_ref.models.bundled import BUNDLED, ready
+
+
+def evaluate_command(options: Namespace, watch: Callable[[str], object]) -> str:
+    from lrp_ref.paper import report as experiment_report
+    from lrp_ref.paper.precision import bundled, evaluate, knows_all
+    from lrp_ref.paper.study import study
+
+    for option, value, least in (("--count", options.count, 1), ("--seed", options.seed, 0)):
+        if value < least:
+            raise ValueError(f"got {option} {value}, needed at least {least}")
+    for option, value in (("--set", options.set), ("--difficult", options.difficult)):
+        if value is not None and options.scenes is None:
+            raise ValueError(f"got {option} {value} without a folder of photographs, needed SCENES: the bundled scenes "
+                             "have neither sets nor difficult objects")
+    given = options.model or BUNDLED
+    inputs = [*given, *(map(str, Path(options.scenes).rglob("*")) if options.scenes else ())]
+    spare("--plot", options.plot, *inputs)
+    writes_arrays(options.save, *inputs)
+    if options.plot:
+        from lrp_ref.pictures.picture import image_format
+
+        image_format(options.plot)
+    models = {name: ready(path, options.size) for name, path in labelled(given).items()}
+    if options.scenes is None:
+        tested = bundled(options.count, options.seed, watch)
+    else:
+        from lrp_ref.paper.voc import read_voc
+
+        tested = read_voc(options.scenes, options.set or "test", options.difficult == "count", options.count,
+                          options.seed, watch)
+    for name, model in models.items():
+        knows_all(model, tested.classes, name)
+    precisions = evaluate(models, tested, watch)
+    studies = {name: study(model, tested, name=name, watch=watch) for name, model in models.items()}
+    if options.plot:
+        from lrp_ref.paper.plot import plot
+        from lrp_ref.pictures.picture import save_image
+
+        watch(f"writing {options.plot}")
+        save_image(options.plot, plot(studies).pixels)
+    if options.save:
+        save_arrays(options.save, experiment_report.arrays(tested, studies))
+    if options.json:
+        return dumped({"count": options.count, "seed": options.seed,
+                       **experiment_report.facts(tested, precisions, studies), "plot": options.plot,
+                       "save": options.save})
+    written = {"plot": options.plot, "arrays": options.save}
+    return "\n".join([experiment_report.text(tested, precisions, studies),
+                      *(f"{what} written to {path}" for what, path in written.items() if path)])
+
+
+def labelled(paths: Sequence[str]) -> dict[str, str]:
+    """{file name: path}; the whole path where two files have the same name."""
+    names = [Path(path).name for path in paths]
+    twice = [path for path, count in Counter(paths).items() if count > 1]
+    if twice:
+        raise ValueError(f"got --model {twice[0]} twice, needed every model once")
+    return {name if names.count(name) == 1 else path: path for name, path in zip(names, paths)}

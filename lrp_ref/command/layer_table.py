@@ -1,0 +1,69 @@
+"""A model's layers as a table: shapes, what an output sees of the image, how far a cut-off below a layer spreads."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from lrp_ref.arrays import Shape
+from lrp_ref.layers import DenseSift
+from lrp_ref.layers.fisher.sift import BINS
+from lrp_ref.models.bundled import channels, sized
+from lrp_ref.models.model import Model
+from lrp_ref.network import Network, ReceptiveField, receptive_field
+
+WHOLE = "the whole image"
+
+
+def layer_rows(model: Model) -> list[dict[str, Any]]:
+    """A row per layer, lowest first, for images of the model's size (`bundled.sized`)."""
+    shape = (1, channels(model), *sized(model))
+    network = model.network(shape)
+    shapes, pixel = network.shapes(shape), ReceptiveField((1, 1), (1, 1), (0, 0))
+    fields = [pixel, *(receptive_field(network, name) for name in network.names)]
+    return [
+        {"name": name, "type": type(layer).__name__, "input": shapes[n][1:], "output": shapes[n + 1][1:],
+         "sees": sees and vars(sees), "cutoff_below_spreads_over": under and under.size,
+         "sees_squares": squares(network, shapes, n + 1), "cutoff_below_spreads_over_squares": bins(network, shapes, n)}
+        for n, ((name, layer), under, sees) in enumerate(zip(network, fields, fields[1:]))]
+
+
+def squares(network: Network, shapes: Sequence[Shape], n: int) -> list[int] | None:
+    """The sides of the descriptors' squares, 4 s pixels, where descriptors (N, L, D) go into layer n; else None."""
+    found = [layer for _, layer in network.layers[:n] if isinstance(layer, DenseSift)]
+    return [BINS * s for s in found[0].sizes] if found and len(shapes[n]) == 3 else None
+
+
+def bins(network: Network, shapes: Sequence[Shape], n: int) -> list[int] | None:
+    """Likewise the squares over which relevance below layer n spreads evenly: right above DenseSift those of bins."""
+    sides = squares(network, shapes, n)
+    return [side // BINS for side in sides] if sides and isinstance(network.layers[n - 1][1], DenseSift) else sides
+
+
+def layer_table(model: Model, rows: Sequence[dict[str, Any]]) -> str:
+    """The rows as text."""
+    cells = [("layer", "type", "input", "output", "an output sees", "a cut-off below it spreads over")]
+    for row in rows:
+        sees = several(row["sees_squares"]) or seen(row["sees"])
+        over = several(row["cutoff_below_spreads_over_squares"]) or by(row["cutoff_below_spreads_over"] or ()) or WHOLE
+        cells.append((row["name"], row["type"], by(row["input"]), by(row["output"]), sees, over))
+    widths = [max(map(len, column)) for column in zip(*cells)]
+    lines = ["  ".join(cell.ljust(width) for cell, width in zip(line, widths)).rstrip() for line in cells]
+    if model.preprocessing.size is None:
+        lines.insert(0, f"(for photographs of {by(sized(model))}; --size HxW for others)")
+    return "\n".join(lines)
+
+
+def several(sides: Sequence[int] | None) -> str:
+    return f"squares of {', '.join(map(str, sides))}" if sides else ""
+
+
+def by(shape: Sequence[int]) -> str:
+    return " x ".join(map(str, shape))
+
+
+def seen(sees: Any) -> str:
+    """A receptive field in words: size, step from one output to the next, where the first begins."""
+    if sees is None:
+        return WHOLE
+    return f"{by(sees['size'])}, step {by(sees['step'])}, from {', '.join(map(str, sees['start']))}"

@@ -1,0 +1,187 @@
+"""The commands of lrp-ref and their options."""
+
+from __future__ import annotations
+
+import argparse
+import re
+from difflib import get_close_matches
+from typing import Any, NoReturn
+
+from lrp_ref.command.rule_names import RULE_HELP
+from lrp_ref.version import __version__
+
+ABOUT = """Explain a classifier's decision by Layer-wise Relevance Propagation: hand its score back to the
+pixels, layer by layer, and account for every bit of it."""
+KNOWS = """The bundled models, a CNN and a Fisher-vector pipeline, know six textures (brick, grass, gravel, cat, text,
+stars), seen in grey at 128 x 128. They show how LRP works and have nothing to say about other photographs: for your
+own, bring your own model (--model FILE; see lrp_ref.save_model, lrp_ref.convert.from_torch and from_sklearn)."""
+ADAPTERS = """zennit, captum, toolbox:FOLDER, package.module:Name, exec:COMMAND, lrp_ref, or dialect:NAME (lrp_ref and
+dialects also with :float32 at the end)"""
+
+
+class Parser(argparse.ArgumentParser):
+    """An ArgumentParser that raises its errors, so that they are printed as all others are: on one line."""
+
+    def error(self, message: str) -> NoReturn:
+        raise ValueError(f"{message}: see {self.prog} --help")
+
+    def parse_known_args(self, *given: Any) -> Any:  # type: ignore[override]
+        """Nothing may remain: here, because the top parser knows neither the command nor its options."""
+        options, unknown = super().parse_known_args(*given)
+        if unknown:
+            known = re.findall(r"--\w+", self.format_usage())
+            near = get_close_matches(unknown[0].partition("=")[0], known, n=1)
+            hint = f", did you mean {near[0]}?" if near else ""
+            self.error(f"got {' '.join(unknown)}, which {self.prog} does not know{hint}")
+        return options, unknown
+
+
+def parser() -> argparse.ArgumentParser:
+    """The commands and their options."""
+    top = Parser(prog="lrp-ref", description=ABOUT, epilog=KNOWS)
+    top.add_argument("--version", action="version", version=f"lrp-ref {__version__}")
+    commands = top.add_subparsers(required=True, dest="command", metavar="COMMAND")
+
+    def command(name: str, text: str, epilog: str | None = KNOWS) -> argparse.ArgumentParser:
+        return commands.add_parser(name, help=text.partition(".")[0], description=text, epilog=epilog)
+
+    new = command("explain", "Explain one photograph. Prints the scores, the rules and the ledger.")
+    new.add_argument("image", metavar="IMAGE", help="a photograph: PNG, JPEG, TIFF, ...")
+    which(new)
+    how(new)
+    new.add_argument("--cutoff", metavar="LAYER",
+                     help="spread relevance evenly below this layer, whatever the rules (see lrp-ref layers)")
+    new.add_argument("--output", metavar="FILE.png", help="write the heatmap at the photograph's own size")
+    new.add_argument("--save", metavar="FILE.npz",
+                     help="write the arrays relevance, heatmap, scores, target and rules")
+    new.add_argument("--bound", action="store_true",
+                     help="print how far the exact relevance of these weights and pixels can be from float64's (CNNs)")
+    json(new)
+
+    new = command("figure", "Draw the paper's Figure 1. A row per photograph and model: input, heatmap without cut-off,"
+                  " with cut-off at R(1), the input with that heatmap as alpha channel, and a heatmap with a "
+                  "higher cut-off; each heatmap has its own scale. At most 1600 pixels wide and 100 rows.")
+    new.add_argument("images", nargs="+", metavar="IMAGE", help="photographs: PNG, JPEG, TIFF, ...")
+    new.add_argument("--cnn", metavar="cnn|FILE", help="a CNN, bundled or from a file (default: both bundled models; "
+                     "with one of --cnn and --fv, that one alone)")
+    new.add_argument("--fv", metavar="fv|FILE", help="a Fisher-vector pipeline, likewise")
+    size(new)
+    how(new)
+    new.add_argument("--cutoff", metavar="LAYER",
+                     help="the higher cut-off, of the CNN if there is one (default: below the layer above its second "
+                     "pooling)")
+    new.add_argument("--output", default="figure.png", metavar="FILE.png", help="default: figure.png")
+
+    new = command("demo", "Explain the bundled scene with both models. Prints scores, rules and ledgers and "
+                  "draws the figure.")
+    new.add_argument("--output", default="figure1.png", metavar="FILE.png", help="default: figure1.png")
+
+    json(command("models", "List the bundled models. What they know, and who made them."))
+
+    new = command("layers", "List a model's layers. Names, types, shapes and receptive fields, to choose a "
+                  "cut-off by.")
+    new.add_argument("model", metavar="MODEL", help="cnn, fv, or a model file")
+    size(new)
+    json(new)
+
+    new = command("evaluate", "Test models on images whose truth is known. Average precision per class (VOC 2007's "
+                  "measure with 11 points); how much of a class's relevance falls inside its region, how sparse its "
+                  "maps are, without and with cut-offs; and which of the paper's statements hold.")
+    new.add_argument("scenes", nargs="?", metavar="SCENES",
+                     help="a folder in the layout of VOC 2007 (default: scenes cut from the bundled photographs)")
+    new.add_argument("--model", action="append", metavar="cnn|fv|FILE",
+                     help="a bundled model, or an .npz or lrp_toolbox .txt file; may be given several times (default: "
+                     "every bundled model)")
+    size(new)
+    new.add_argument("--count", type=int, default=300, metavar="N",
+                     help="how many scenes are made, or photographs of a folder explained (default: 300)")
+    new.add_argument("--seed", type=int, default=2016, metavar="N",
+                     help="of the scenes, or of the choice of photographs (default: 2016, whose numbers the "
+                     "documentation shows)")
+    new.add_argument("--set", choices=("train", "val", "trainval", "test"), help="of the folder (default: test)")
+    new.add_argument("--difficult", choices=("ignore", "count"),
+                     help="a photograph whose only objects of a class are difficult is neither positive nor negative "
+                     "for it, as in VOC, or counts as positive (default: ignore)")
+    new.add_argument("--plot", metavar="FILE.png", help="draw medians and quartiles of every map")
+    new.add_argument("--save", metavar="FILE.npz", help="write every explanation's measures as arrays")
+    json(new)
+
+    new = command("selfcheck", "Prove the identities again on this machine. A line per claim: proved, within bound or "
+                  "FAILED, on how many cases, with a digest of the exact results; the program ends with 1 where one "
+                  "failed. It takes about half a minute.", None)
+    new.add_argument("--full", action="store_true", help="more seeds and a network as deep as VGG-16: some minutes")
+    json(new)
+
+    new = command("conform", "Hold an implementation of LRP to the vectors. Which rules on which layers agree with "
+                  "exact arithmetic, which conventions its numbers follow, and for what fails the layer, the worst "
+                  "number, a small counterexample and the command that repeats it. The program ends with 1 where a "
+                  "case failed, with 2 where the adapter is broken.", None)
+    new.add_argument("adapter", nargs="?", metavar="ADAPTER", help=ADAPTERS)
+    new.add_argument("--exec", metavar="COMMAND",
+                     help="a program in any language instead, which reads and writes lines of JSON")
+    new.add_argument("--case", action="append", default=[], metavar="ID",
+                     help="this case alone, in full; may be given several times")
+    new.add_argument("--rule", metavar="NAME", help="only the cases of a rule, such as AlphaBeta")
+    new.add_argument("--layer", metavar="KIND", help="only those on a layer, such as Conv2D, or on a whole network")
+    new.add_argument("--level", metavar="LEVEL", help="only those that are required, convention, stress or negative")
+    new.add_argument("--expect", metavar="FILE",
+                     help="lines `id status issue-url` of what does not pass: the program ends with 0 where all is as "
+                     "expected, with 1 where anything is not, or a line is stale")
+    new.add_argument("--write-expect", metavar="FILE",
+                     help="write these lines for what does not pass now into a new file, to begin with")
+    reported(new)
+
+    new = command("compare", "Hold several implementations of LRP to the vectors, side by side. Rules by layers, "
+                  "conventions, and every case on which they differ. The program ends with 1 where a case failed, with "
+                  "2 where an adapter is broken.", None)
+    new.add_argument("adapters", nargs="+", metavar="ADAPTER", help=ADAPTERS)
+    new.add_argument("--expect", metavar="FOLDER",
+                     help="a folder with a file NAME.txt for every implementation, as conform --expect takes it")
+    reported(new)
+
+    new = command("vectors", "The cases that implementations are held to. lint: look for faults in them; regenerate: "
+                  "make them anew, and --check that they are the files that are here; export: write them, with their "
+                  "schemas and a description, into a new folder or .zip, for programs in other languages.", None)
+    new.add_argument("what", choices=("lint", "regenerate", "export"), help="what to do")
+    new.add_argument("folder", nargs="?", metavar="FOLDER",
+                     help="export: a new folder, or a new file that ends in .zip; lint: an exported folder (default: "
+                     "the vectors of this package)")
+    new.add_argument("--check", action="store_true",
+                     help="regenerate: write nothing, compare byte by byte with the files that are here")
+    new.add_argument("--output", metavar="FOLDER", help="regenerate: the new folder to write into")
+    return top
+
+
+def which(new: argparse.ArgumentParser) -> None:
+    """Options that say which model."""
+    new.add_argument("--model", default="cnn", metavar="cnn|fv|FILE",
+                     help="a bundled model, or an .npz or lrp_toolbox .txt file (default: cnn)")
+    size(new)
+
+
+def how(new: argparse.ArgumentParser) -> None:
+    """Options that say what is explained and by which rules, and how it is shown."""
+    new.add_argument("--class", dest="target", metavar="NAME_OR_INDEX",
+                     help="what to explain (default: top score)")
+    new.add_argument("--rule", default="paper", metavar="RULE", help=RULE_HELP)
+    new.add_argument("--first", metavar="zbox|wsquare|flat",
+                     help="another rule for the lowest layer with weights; zbox takes its bounds from the "
+                     "model's preprocessing, or write zbox:LOW,HIGH")
+    new.add_argument("--percentile", type=float, default=100, metavar="P",
+                     help="strongest colour at this percentile of |relevance| (default: 100, the largest)")
+    new.add_argument("--colours", default="paper", choices=("paper", "safe"),
+                     help="the paper's colours, or ones for every colour vision")
+
+
+def reported(new: argparse.ArgumentParser) -> None:
+    """Options that say where a report goes."""
+    new.add_argument("--report", metavar="FILE.html", help="write one page of HTML that needs nothing else")
+    json(new)
+
+
+def size(new: argparse.ArgumentParser) -> None:
+    new.add_argument("--size", metavar="HxW", help="input height and width, where the model file lacks them")
+
+
+def json(new: argparse.ArgumentParser) -> None:
+    new.add_argument("--json", action="store_true", help="print JSON instead of text")

@@ -1,0 +1,83 @@
+"""What an explanation says: as text of at most about 100 columns, and as plain values for JSON."""
+
+from __future__ import annotations
+
+import re
+from math import isfinite
+from textwrap import fill
+from typing import Any
+
+from lrp_ref.arrays import Array
+from lrp_ref.assignment import Rules
+from lrp_ref.command.of_which import of_which
+from lrp_ref.ledger import COLUMNS
+from lrp_ref.models.model import Model
+from lrp_ref.network import Network
+from lrp_ref.relevance import Explanation
+
+WIDTH, MOST, LONGEST = 100, 10, 60   # columns, scores, letters of a class name
+
+
+def text(model: Model, network: Network, e: Explanation, index: int, rules: Rules) -> str:
+    """Scores, rules and ledger."""
+    parts = "\n".join(part.line(e) for part in of_which(network, e))
+    return (f"scores\n{scores_text(model, e.scores[0], index)}\n\nrules\n{rules_text(rules)}\n\n"
+            f"ledger: where the relevance went, in per cent of the sum of |R| that arrives at each layer\n"
+            f"{e.ledger.table()}" + (f"\nof which\n{parts}" if parts else ""))
+
+
+def scores_text(model: Model, scores: Array, index: int) -> str:
+    """The scores, highest first, at most ten; the explained one is among them and marked."""
+    order = sorted(range(len(scores)), key=lambda n: -scores[n])
+    shown = order[:MOST] if index in order[:MOST] else [*order[:MOST - 1], index]
+    names = [name if len(name) <= LONGEST else name[:LONGEST - 3] + "..." for name in model.classes]
+    width, number = max(len(names[n]) for n in shown), "10.4f" if 0.01 <= abs(scores).max() < 1e6 else "11.4e"
+    mark = {index: "   <- explained"}
+    lines = [f"  {names[n]:<{width}} {scores[n]:{number}}{mark.get(n, '')}" for n in shown]
+    if len(scores) > len(shown):
+        lines.append(f"  ({len(scores) - len(shown)} more)")
+    if scores[index] <= 0:
+        lines.append("  (relevance starts from a negative score)" if scores[index] else
+                     "  (relevance starts from a score of 0: there is none)")
+    return "\n".join(lines)
+
+
+def rules_text(rules: Rules) -> str:
+    """A line per rule: the layers that have it."""
+    layers: dict[str, list[str]] = {}
+    for name, rule in names(rules).items():
+        layers.setdefault(short(rule), []).append(name)
+    width = min(max(map(len, layers)), WIDTH // 3)
+    lines = (fill(f"{rule:<{width}}  {', '.join(having)}", WIDTH, initial_indent="  ",
+                  subsequent_indent=" " * (width + 4), break_long_words=False, break_on_hyphens=False)
+             for rule, having in layers.items())
+    return "\n".join(lines)
+
+
+def short(rule: str) -> str:
+    """The rule with six digits of every number."""
+    return re.sub(r"\d+\.\d{6,}", lambda number: f"{float(number[0]):.6g}", rule)
+
+
+def names(rules: Rules) -> dict[str, str]:
+    """{layer: the rule as it is written in Python}"""
+    return {name: repr(rule) for name, rule in rules.items()}
+
+
+def facts(model: Model, network: Network, e: Explanation, index: int, rules: Rules) -> dict[str, Any]:
+    """The same as plain values. Scores are a list: two classes may have the same name."""
+    scores = [{"index": n, "name": name, "score": float(score)}
+              for n, (name, score) in enumerate(zip(model.classes, e.scores[0]))]
+    return {
+        "target": scores[index], "scores": scores, "rules": names(rules),
+        "ledger": {name: dict(zip(COLUMNS, (float(column[0]) for column in account.totals())))
+                   for name, account in e.ledger},
+        "total": {column: float(values[0]) for column, values in e.ledger.total().items()},
+        "of_which": [{"layer": part.layer, "column": part.column, "what": part.what, "amount": float(part.amount[0])}
+                     for part in of_which(network, e)],
+    }
+
+
+def finite(value: float) -> float | None:
+    """The value, or None in place of infinity, which is not JSON."""
+    return value if isfinite(value) else None

@@ -1,0 +1,117 @@
+"""Rules by the names a person types: `alphabeta:2,1`, `epsilon:0.01`, `zplus`, or a preset: `paper`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from difflib import get_close_matches
+from typing import Any
+
+import numpy as np
+
+from lrp_ref.assignment import (
+    Rules,
+    assign,
+    cutoff,
+    epsilon_alpha2_beta1,
+    epsilon_alpha2_beta1_flat,
+    epsilon_gamma_box,
+    epsilon_plus,
+    epsilon_plus_flat,
+    is_fisher,
+    paper_cnn,
+    paper_fv,
+)
+from lrp_ref.layers import Conv2D, FisherVector, KernelSVM, Linear
+from lrp_ref.models.model import Model
+from lrp_ref.network import Network
+from lrp_ref.rules import AlphaBeta, Epsilon, Flat, Gamma, Rule, WSquare, ZBox, ZPlus
+
+RULES: dict[str, tuple[Callable[..., Rule], str]] = {   # what it makes, how it is written
+    "epsilon": (Epsilon, "epsilon:E"), "alphabeta": (AlphaBeta, "alphabeta:A,B with A - B = 1"),
+    "zplus": (ZPlus, "zplus"), "gamma": (Gamma, "gamma:G"),
+    "wsquare": (WSquare, "wsquare"), "flat": (Flat, "flat"),
+}
+PRESETS: dict[str, Callable[[Network, Model], Rules]] = {
+    "paper": lambda network, model: paper_rules(network),
+    "epsilon_plus": lambda network, model: epsilon_plus(network),
+    "epsilon_plus_flat": lambda network, model: epsilon_plus_flat(network),
+    "epsilon_alpha2_beta1": lambda network, model: epsilon_alpha2_beta1(network),
+    "epsilon_alpha2_beta1_flat": lambda network, model: epsilon_alpha2_beta1_flat(network),
+    "epsilon_gamma_box": lambda network, model: epsilon_gamma_box(network, *box(model)),
+}
+WRITTEN = ", ".join(text for _, text in RULES.values())
+RULE_HELP = (f"a preset: {', '.join(PRESETS)} (default: paper); or one rule for every layer with weights: "
+             + WRITTEN)
+
+
+def rules_for(model: Model, network: Network, text: str = "paper", first: str | None = None,
+              below: str | None = None) -> Rules:
+    """Every layer's rule: `text` names a rule or a preset, `first` the lowest layer's, `below` a cut-off."""
+    name, _, given = plain(text).partition(":")
+    if name in PRESETS:
+        if given:
+            raise ValueError(f"got the rule {text!r}, but the preset {name} takes no numbers: write {name}")
+        rules = PRESETS[name](network, model)
+    elif name == "zbox":
+        raise ValueError(f"got the rule {text!r}, which is for the lowest layer alone: write --first {text}")
+    else:
+        rule = named(text, [*RULES, *PRESETS], f"{WRITTEN}; or a preset: {', '.join(PRESETS)}")
+        rules = assign(network, dict.fromkeys((Conv2D, Linear, FisherVector, KernelSVM), rule))
+    if first is not None:
+        lowest = first_rule(first, model)
+        rules |= {name: rule for name, rule in assign(network, first=lowest).items() if rule is lowest}
+    return rules if below is None else cutoff(rules, below)
+
+
+def paper_rules(network: Network) -> Rules:
+    """The paper's preset for a network: paper_fv where it has a FisherVector, else paper_cnn."""
+    return paper_fv(network) if is_fisher(network) else paper_cnn(network)
+
+
+def first_rule(text: str, model: Model) -> Rule:
+    """`zbox` (bounds from the model's preprocessing), `zbox:low,high`, `wsquare`, `flat`, or any other."""
+    name, _, given = plain(text).partition(":")
+    if name != "zbox":
+        return named(text, ["zbox", *RULES], f"zbox, zbox:LOW,HIGH, {WRITTEN}")
+    bounds = numbers(text, given) if given else box(model)
+    if len(bounds) != 2:
+        raise ValueError(f"got the rule {text!r} with {len(bounds)} numbers: write zbox, or zbox:LOW,HIGH")
+    return ZBox(*bounds)
+
+
+def named(text: str, names: Iterable[str], choices: str) -> Rule:
+    """`name` or `name:number,number` as a rule; an error that suggests the nearest of `names`."""
+    name, _, given = plain(text).partition(":")
+    if name not in RULES:
+        near = get_close_matches(name, names, n=1)
+        hint = f"did you mean {near[0]!r}? " if near else ""
+        raise ValueError(f"got the rule {text!r}: {hint}choose from {choices}")
+    make, written = RULES[name]
+    values = numbers(text, given)
+    try:
+        return make(*values)
+    except TypeError:
+        raise ValueError(f"got the rule {text!r} with {len(values)} numbers: write {written}") from None
+
+
+def plain(text: str) -> str:
+    """Hyphens and capitals do not matter in names."""
+    name, colon, given = text.partition(":")
+    return name.strip().lower().replace("-", "_") + colon + given
+
+
+def numbers(text: str, given: str) -> list[float]:
+    try:
+        return [float(part) for part in given.split(",")] if given else []
+    except ValueError:
+        raise ValueError(f"got {given!r} in the rule {text!r}, needed numbers separated by commas, as in "
+                         "alphabeta:2,1") from None
+
+
+def box(model: Model) -> tuple[Any, Any]:
+    """What black and white become in the model's preprocessing: numbers, or tuples with one per channel."""
+    p = model.preprocessing
+    mean, std = np.array(p.mean), np.array(p.std)
+    low, high = (bound.item() if bound.size == 1 else tuple(bound.tolist())
+                 for bound in ((0 - mean) / std, (p.maximum - mean) / std))
+    return low, high

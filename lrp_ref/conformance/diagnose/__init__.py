@@ -1,0 +1,1 @@
+"""Why a case fails: conventions, known faults, the first wrong layer, the smallest example."""

@@ -1,0 +1,100 @@
+"""epsilon, measured: the number which, added to every denominator, gives the relevance that came back.
+
+R_i = sum_j z_ij / (z_j + epsilon sign z_j) R_j of a case whose z_j go down to 2^-48, or are 0, is another number for
+every epsilon. What fits within rounding is reported as the shortest decimal that does, and 0 before any other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+
+import numpy as np
+
+from lrp_ref.arrays import Array
+from lrp_ref.conformance.dialects.parts import at_zero as at_zero_alone
+from lrp_ref.conformance.make.alternatives import Stabilised
+from lrp_ref.conformance.vectors.case import Case
+from lrp_ref.relevance import hand_down
+from lrp_ref.rules import Rule
+
+# A sum of six terms, a quotient, a product and a sum, here and there: 2 x 10 roundings, and three times that where
+# terms of both signs leave a third of their size.
+ROUNDINGS = 64
+DECIMALS = [float(f"{digit}e{power}") for power in range(-31, 1) for digit in range(1, 10)]
+GRID = np.array(sorted([*DECIMALS, *(2.0**-n for n in range(1, 104))]))   # what is typed, or a format's own epsilon
+VALLEYS, THIRDS = 3, 95   # (2 / 3)^95 is less than a rounding of float64
+Answered = Sequence[tuple[Case, Array]]
+
+
+def epsilon_of(answered: Answered, u: float, at_zero: bool = False) -> float | None:
+    """The stabiliser with which every case of one layer has its answer; None if there is none.
+
+    at_zero  it may be added to a z of 0 alone, and negative
+    """
+    def off(epsilon: float) -> float:
+        """The largest difference, in roundings that are allowed; at most 1 if it fits."""
+        offs = [difference(stabilised(case, epsilon, at_zero), answer) for case, answer in answered]
+        return max(offs) / (ROUNDINGS * u)
+
+    if off(0.0) <= 1:
+        return 0.0
+    grid = [*GRID, *-GRID] if at_zero else [*GRID]
+    offs = [off(epsilon) for epsilon in grid]
+    if min(offs) <= 1:   # someone typed it
+        return float(grid[int(np.argmin(offs))])
+    found = [shortest(off, narrowed(off, grid[n])) for n in valleys(offs)]
+    return min((number for number in found if number is not None), key=lambda number: len(repr(number)), default=None)
+
+
+def valleys(offs: Sequence[float]) -> list[int]:
+    """Where it is lower than beside it, the lowest first: relevance of both signs may have several such places."""
+    around = [np.inf, *offs, np.inf]
+    found = [n for n, here in enumerate(offs) if np.isfinite(here) and around[n] > here <= around[n + 2]]
+    return sorted(found, key=lambda n: offs[n])[:VALLEYS]
+
+
+def shortest(off: Callable[[float], float], near: float) -> float | None:
+    """The decimal with the fewest digits that fits."""
+    decimals = (float(f"{near:.{digits}e}") for digits in range(17))
+    return next((number for number in decimals if off(number) <= 1), None)
+
+
+def stabilised(case: Case, epsilon: float, at_zero: bool = False) -> Array:
+    """R_0 of a case of one layer with that stabiliser, sign 0 = +1."""
+    network, rules, x, R = case.task()
+    [(name, layer)] = network
+    rule: Rule = (AtZero if at_zero else Stabilised)(rules[name], epsilon)
+    return hand_down(rule, layer, x, R)[0]
+
+
+class AtZero(Stabilised):
+    """A denominator of 0 is epsilon instead."""
+
+    def guard(self, z: Array) -> Array:
+        return at_zero_alone(self.epsilon, z)
+
+
+def difference(right: Array, answer: Array) -> float:
+    """The largest difference, as a part of the largest number."""
+    if right.shape != answer.shape or not (np.isfinite(answer).all() and np.isfinite(right).all()):
+        return np.inf
+    return float(abs(right - answer).max() / (abs(right).max() or 1))
+
+
+def narrowed(off: Callable[[float], float], near: float) -> float:
+    """The number between near / 2 and 2 near where `off` is least, by thirds of the logarithm."""
+    low, high = -1.0, 1.0
+    for _ in range(THIRDS):
+        third = (high - low) / 3
+        if off(near * 2 ** (low + third)) <= off(near * 2 ** (high - third)):
+            high -= third
+        else:
+            low += third
+    return near * 2 ** ((low + high) / 2)
+
+
+def format_of(answers: Iterable[Array]) -> float:
+    """The unit roundoff of the numbers: 2^-24 if float32 holds them all, thirds among them, else 2^-53."""
+    with np.errstate(over="ignore"):
+        single = all((answer.astype(np.float32) == answer).all() for answer in answers if np.isfinite(answer).all())
+    return 2.0**-24 if single else 2.0**-53

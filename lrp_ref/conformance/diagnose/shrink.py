@@ -1,0 +1,251 @@
+"""The smallest network of whole numbers that still goes wrong: at most three inputs, found by hypothesis.
+
+Small networks of the failing kind are drawn and asked, and one that fails is made smaller as long as it fails. The draw
+is the same every time, and nothing is left on disk.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, fields, replace
+from itertools import product
+from math import prod
+from tempfile import TemporaryDirectory
+from typing import Any, Literal
+
+import numpy as np
+
+from lrp_ref.arrays import Array
+from lrp_ref.conformance.diagnose.bisect import Agrees, Relevance, Rules
+from lrp_ref.layers import AdaptiveAvgPool, BatchNorm, Conv2D, Layer, Linear
+from lrp_ref.layers.pool import PaddedPool, Pool
+from lrp_ref.network import Network
+from lrp_ref.relevance import handed_down
+from lrp_ref.rules import Rule, ZBox
+
+INPUTS = 3
+# Inputs, outputs and whether there is a bias: the fewest numbers first, so that sizes need not shrink.
+LEVELS = ((1, 1, 0), (1, 1, 1), (2, 1, 0), (2, 1, 1), (1, 2, 1), (3, 1, 1), (2, 2, 1))
+DRAWN, EVALUATIONS = 50, 300   # networks drawn at a level before one fails; questions asked in all
+WINDOWS = ((1, 1), (1, 2), (2, 1), (1, 3), (3, 1), (2, 2))
+Draw = Callable[[Any], Any]   # of a hypothesis strategy
+
+
+@dataclass(frozen=True, eq=False)
+class Question:
+    """A network, its rules, an input and R_L."""
+
+    network: Network
+    rules: Rules
+    x: Array
+    R: Array
+
+    @property
+    def text(self) -> str:
+        """Rule, x, weights, R."""
+        parts = [f"x={nested(self.x)}"]
+        for name, layer in self.network:
+            parts += [plain(self.rules[name]), described(layer)]
+        if len(self.network) == 1:   # rule, x, weights
+            parts[:2] = parts[1::-1]
+        parts.append(f"R={nested(self.R)}")
+        return ", ".join(filter(None, parts))
+
+
+@dataclass(frozen=True, eq=False)
+class Counterexample(Question):
+    """A question whose answer is wrong; print it for one line.
+
+    got, expected  R_0, as texts
+    """
+
+    got: str
+    expected: str
+    evaluations: int
+
+    def __str__(self) -> str:
+        return f"{self.text} -> {self.got}, spec {self.expected}"
+
+
+@dataclass(frozen=True)
+class NoCounterexample:
+    """None was found, and why; it is false."""
+
+    reason: str
+
+    def __bool__(self) -> Literal[False]:
+        return False
+
+
+def shrink(relevance: Relevance, network: Network, rules: Rules, x: Array, R: Array,
+           agrees: Agrees) -> Counterexample | NoCounterexample:
+    """A question of the kinds of these layers and of these rules whose answer does not agree.
+
+    x says in what number format to ask. At most 300 questions are asked.
+    """
+    try:
+        from hypothesis import find, settings, strategies
+        from hypothesis.errors import NoSuchExample
+    except ImportError:
+        return NoCounterexample("hypothesis is not installed: pip install hypothesis")
+    if strange := [type(layer).__name__ for _, layer in network if not drawable(layer)]:
+        return NoCounterexample(f"no small networks of {', '.join(strange)} are drawn")
+    asked: dict[str, Any] = {}   # {question: its wrong answer, or None}: who is asked once more may answer otherwise
+
+    def wrong(question: Question | None) -> bool:
+        if question is None:
+            return False
+        if question.text not in asked and len(asked) < EVALUATIONS:
+            asked[question.text] = disagreeing(question, relevance, agrees)
+        return asked.get(question.text) is not None
+
+    how = settings(max_examples=DRAWN, derandomize=True, database=None, deadline=None)
+    for inputs, outputs, biased in LEVELS:
+        shapes = [shape for shape in product(range(1, inputs + 1), repeat=x.ndim) if prod(shape) == inputs]
+        drawn = strategies.composite(a_question)(strategies, network, rules, x.dtype, shapes, (outputs, biased))
+        with nothing_left():
+            try:
+                found = find(drawn, wrong, settings=how)
+            except NoSuchExample:
+                continue
+        assert found is not None
+        task = found.network, found.rules, found.x, found.R
+        return Counterexample(*task, result(asked[found.text]), result(handed_down(*task)[0]), len(asked))
+    return NoCounterexample(f"no network of at most {INPUTS} inputs and small whole numbers goes wrong")
+
+
+@contextmanager
+def nothing_left() -> Iterator[None]:
+    """hypothesis's own folder is a temporary one for a while: it notes constants of the program there."""
+    from hypothesis import configuration
+
+    before = vars(configuration)["__hypothesis_home_directory"]
+    with TemporaryDirectory() as folder:
+        configuration.set_hypothesis_home_dir(folder)
+        try:
+            yield
+        finally:
+            configuration.set_hypothesis_home_dir(before)
+
+
+def disagreeing(question: Question, relevance: Relevance, agrees: Agrees) -> Any:
+    """The answer if it is wrong, else None; one that is refused, and a question without a right answer, is not."""
+    task = question.network, question.rules, question.x, question.R
+    try:
+        answer = relevance(*task)
+        return None if agrees(*task, answer) else answer
+    except Exception:
+        return None
+
+
+# ---- Drawing ----
+
+
+def drawable(layer: Layer) -> bool:
+    """Whether small layers of its kind are drawn; what has no numbers of its own is taken as it is."""
+    return isinstance(layer, (Linear, Conv2D, BatchNorm, Pool, AdaptiveAvgPool)) or not layer.arrays()
+
+
+def a_question(draw: Draw, st: Any, network: Network, rules: Rules, number: Any,
+               shapes: Sequence[tuple[int, ...]], level: tuple[int, int]) -> Question | None:
+    """A small network of the same kinds on an input of one of the shapes; None where its shapes do not fit."""
+    def array(*shape: int) -> Array:
+        return np.array([draw(whole) for _ in range(prod(shape))], dtype=number).reshape(shape)
+
+    whole = st.integers(-3, 3)
+    x = array(*draw(st.sampled_from(shapes)))
+    shape = x.shape
+    layers: list[tuple[str, Layer]] = []
+    try:
+        for name, layer in network:
+            layers.append((name, a_layer(draw, st, layer, shape, level, array)))
+            shape = layers[-1][1].output_shape(shape)
+        small = Network(layers)
+        R = array(*shape) if draw(st.booleans()) else small(x)
+    except ValueError:
+        return None
+    return Question(small, {name: scalar(rules[name]) for name in small.names}, x, R)
+
+
+def a_layer(draw: Draw, st: Any, layer: Layer, shape: tuple[int, ...], level: tuple[int, int],
+            array: Callable[..., Array]) -> Layer:
+    """A small layer of that kind for inputs of that shape; it has strides, padding and groups only if the layer has."""
+    def one_of(*choices: Any) -> Any:
+        return draw(st.sampled_from(choices))
+
+    def bias(outputs: int) -> Array:
+        return array(outputs) if biased else np.zeros_like(array(0), shape=outputs)
+
+    outputs, biased = level
+    match layer:
+        case Linear():
+            return replace(layer, weight=array(shape[-1], outputs), bias=bias(outputs))
+        case Conv2D():
+            groups = shape[1] if layer.groups > 1 else 1
+            outputs *= groups
+            weight = array(outputs, shape[1] // groups, *one_of(*WINDOWS))
+            stride, pad, dilation = (one_of(least, *{least, given} - {least}) for least, given in
+                                     (((1, 1), layer.stride), ((0, 0), layer.pad), ((1, 1), layer.dilation)))
+            return Conv2D(weight, bias(outputs), stride, pad, dilation, groups)
+        case BatchNorm():   # variance + epsilon is a square
+            mean, scale, shift = (array(shape[1]) for _ in range(3))
+            variance = np.array([one_of(0, 3, 8) for _ in mean], dtype=mean.dtype)
+            return BatchNorm(mean, variance, scale, shift, 1)
+        case Pool():
+            size = one_of(*WINDOWS)
+            stride = one_of(size, *{layer.stride} - {size})
+            padded = {"pad": one_of((0, 0), *{layer.pad} - {(0, 0)})} if isinstance(layer, PaddedPool) else {}
+            return replace(layer, size=size, stride=stride, **padded)
+        case AdaptiveAvgPool():
+            return AdaptiveAvgPool(one_of((1, 1), (1, 2), (2, 1)))
+    return layer
+
+
+def scalar(rule: Rule) -> Rule:
+    """A z-box of one box for all channels; any other rule as it is."""
+    return ZBox(float(np.min(rule.low)), float(np.max(rule.high))) if isinstance(rule, ZBox) else rule
+
+
+# ---- In words ----
+
+
+def plain(rule: Rule) -> str:
+    """AlphaBeta(2, 1)"""
+    values = (getattr(rule, f.name) for f in fields(rule))  # type: ignore[arg-type]
+    return f"{type(rule).__name__}({', '.join(f'{float(value):g}' for value in values)})"
+
+
+def described(layer: Layer) -> str:
+    """The kind, and what is not its default; of a fully connected layer W and b alone."""
+    names = {"weight": "W", "bias": "b"}
+    own = [(names.get(f.name, f.name), getattr(layer, f.name), f.default) for f in fields(layer)]  # type: ignore[arg-type]
+    parts = [f"{name}={number_text(value)}" for name, value, default in own if not is_default(value, default)]
+    return ", ".join(([] if isinstance(layer, Linear) else [type(layer).__name__]) + parts)
+
+
+def is_default(value: Any, default: Any) -> bool:
+    """Whether a field has its default; sizes are pairs of it."""
+    return not isinstance(value, np.ndarray) and value in (default, (default, default))
+
+
+def number_text(value: Any) -> str:
+    """An array as nested lists, one number of a bias without them; anything else as it prints."""
+    if not isinstance(value, np.ndarray):
+        return str(value)
+    return text_of(value[0] if value.shape == (1,) else value)
+
+
+def nested(x: Array) -> str:
+    """Numbers as nested lists, a batch of one without its axis."""
+    return text_of(x[0] if len(x) == 1 else x)
+
+
+def result(relevance: Any) -> str:
+    """The same; one number alone without brackets."""
+    relevance = np.asarray(relevance)
+    return text_of(relevance.reshape(-1)[0]) if relevance.size == 1 else nested(relevance)
+
+
+def text_of(x: Any) -> str:
+    return f"[{', '.join(map(text_of, x))}]" if np.ndim(x) else f"{float(x) + 0:.9g}"

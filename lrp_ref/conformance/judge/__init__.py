@@ -1,0 +1,1 @@
+"""One case and one implementation: what its answer is worth."""

@@ -1,0 +1,102 @@
+"""What R_0 must be of an implementation.
+
+A stabiliser that it declares changes the exact answer, which is worked out again; a convention that it declares
+otherwise is one of the case's own rows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Any
+
+import numpy as np
+
+from lrp_ref.arrays import Array, convert_numbers
+from lrp_ref.checks.numbers.decimals import in_decimals
+from lrp_ref.checks.numbers.exact import settled
+from lrp_ref.checks.rounding.arithmetic import V
+from lrp_ref.conformance.diagnose.measure import ROUNDINGS
+from lrp_ref.conformance.dialects.parts import signed
+from lrp_ref.conformance.judge.stabilisers import stabilised, stabiliser
+from lrp_ref.conformance.judge.tolerance import Expected, bounded
+from lrp_ref.conformance.vectors.case import Case
+from lrp_ref.conformance.vectors.given import given
+from lrp_ref.network import Network
+from lrp_ref.relevance import handed_down
+from lrp_ref.rules import Epsilon, Rule
+from lrp_ref.testing.compared import SIGMAS, distance
+
+MOVED = 8   # denominators of the vectors are 1/8 or more (make), so that a stabiliser moves a row by 8 of it
+
+Rules = Mapping[str, Rule]
+
+
+def expected(case: Case, u: float, declared: Mapping[str, Any]) -> list[Expected]:
+    """The right answers at u of an implementation with these conventions: the canonical one first."""
+    assert case.relevance is not None
+    network, _, x, R = case.task()
+    numbers = given(case)
+    value = case.relevance if numbers[0] is case.network else exact(numbers[0], case.rules, *numbers[1:])
+    right = bounded(network, case.rules, x, R, u, value)
+    found = [right]
+    for rules, near in stabilised(network, case.rules, declared):
+        value = exact(numbers[0], rules, *numbers[1:])
+        if not near or distance(value, right.value, V) <= MOVED * stabiliser(declared):
+            found.append(bounded(network, rules, x, R, u, value))
+    if declared.get("zero_rule") == "nan":
+        found += undivided(case, right)
+    found += [rounded_row(row.relevance, u, stabiliser(declared), (row.convention, row.value)) for row in case.either
+              if row.convention in declared and declared[row.convention] == row.value]
+    return found
+
+
+def rounded_row(value: Array, u: float, epsilon: float, convention: tuple[str, Any]) -> Expected:
+    """A row of the case: no bound is known without its rule, so half of u's digits of its largest number are asked.
+
+    A stabiliser may move it further, by no more than to leave a quarter of the digits. What is further off than some
+    roundings is loose.
+    """
+    size = np.abs(np.where(np.isfinite(value), value, 0)).max()
+    radius = np.full(value.shape, max(u**0.5, min(MOVED * epsilon, u**0.25)) * size)
+    return Expected(value, radius, lambda: np.full(value.shape, ROUNDINGS * u * size / SIGMAS), convention)
+
+
+def right_at(network: Network, rules: Rules, x: Array, R: Array, u: float,
+             declared: Mapping[str, Any]) -> list[Expected]:
+    """The same of any network of floats, from float64's own R_0; without the rows that cases have."""
+    found = [bounded(network, rules, x, R, u)]
+    for others, near in stabilised(network, rules, declared):
+        one = bounded(network, others, x, R, u)
+        if not near or distance(one.value, found[0].value, V) <= MOVED * stabiliser(declared):
+            found.append(one)
+    return found
+
+
+def exact(network: Network, rules: Rules, x: Array, R: Array) -> Array:
+    """R_0, correctly rounded: in Decimals of two precisions, or Fractions where those do not agree."""
+    def decimals() -> Array:
+        return handed_down(in_decimals(network), rules, convert_numbers(x, Decimal), convert_numbers(R, Decimal))[0]
+
+    try:
+        return settled(decimals)
+    except ValueError:
+        return convert_numbers(handed_down(network, rules, x, R)[0], np.float64)
+
+
+class Undivided(Epsilon):
+    """Epsilon, but 0 / 0 is what floats make of it."""
+
+    def guard(self, z: Array) -> Array:
+        return signed(self.epsilon, z)
+
+
+def undivided(case: Case, right: Expected) -> list[Expected]:
+    """The canonical answer, but not a number wherever 0 / 0 comes down to, for those who declare that of Epsilon(0)."""
+    network, _, x, R = case.task()
+    rules = {name: Undivided(rule.epsilon) if isinstance(rule, Epsilon) else rule for name, rule in case.rules.items()}
+    with np.errstate(all="ignore"):
+        known = np.isfinite(handed_down(network, rules, x, R)[0])
+    if known.all():
+        return []
+    return [Expected(np.where(known, right.value, np.nan), right.radius, right.sigma, ("zero_rule", "nan"))]

@@ -1,0 +1,145 @@
+"""Before anything else: is the adapter broken, or the implementation?
+
+What is asked here any implementation of LRP can do, right or wrong in its rules: inputs of 1 through a layer of one
+connection per unit. Relevance takes the one way there is, whatever a rule says about shares (and a gradient times the
+input takes it too). What comes back elsewhere, or does not come back, says that the adapter lost or swapped something.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import fields
+from math import inf
+from typing import Any
+
+import numpy as np
+
+from lrp_ref.arrays import Array
+from lrp_ref.conformance.adapters.adapter import NUMBERS, PARTS, Adapter, Unsupported, roundoff, spaced
+from lrp_ref.conformance.dialects import Conventions
+from lrp_ref.conformance.dialects.questions import NUMERIC, PHRASES
+from lrp_ref.conformance.judge.outcome import ask, happened
+from lrp_ref.layers import Linear
+from lrp_ref.network import Network, did_you_mean
+from lrp_ref.rules import AlphaBeta, Epsilon, Gamma, Rule, WSquare, ZPlus
+
+RULES: tuple[Rule, ...] = (   # the first that it has
+    Epsilon(0.25), ZPlus(), Gamma(0.25), AlphaBeta(2.0, 1.0), WSquare())
+WAY = (1, 2, 0)   # input i is connected with output WAY[i]: transposed weights are not the same
+START = ((3.0, -5.0, 7.0), (-2.0, 11.0, 13.0))
+
+
+class Broken(ValueError):
+    """The adapter does not do what adapters do, so that nothing is said about the implementation."""
+
+    def __init__(self, how: str) -> None:
+        super().__init__(spaced(f"broken adapter: {how}"))
+
+
+def smoke(adapter: Adapter) -> None:
+    """An error that says how the adapter is broken, if it is."""
+    described(adapter)
+    name = adapter.name
+    number = NUMBERS[roundoff(adapter)]
+    for factor, what in ((1, "the identity, its units in another order"), (4, "4 times that")):
+        weight: Array = factor * np.eye(3, dtype=number)[list(WAY)]
+        R: Array = np.array(START, dtype=number)
+        answer = first_answer(adapter, weight, R)
+        if answer is None:   # it has none of these rules
+            return
+        rule, got = answer
+        asked = f"{rule} on a Linear layer that is {what}, with x = 1 and R = {listed(R)}"
+        if got.shape != R.shape:
+            raise Broken(f"{name}: relevance has shape {got.shape}, needed x's {R.shape}: {asked}")
+        if not np.isfinite(got).all():
+            raise Broken(f"{name}: relevance is {listed(got)}, needed finite numbers: {asked}")
+        if not got.any():
+            raise Broken(f"{name}: all relevance is 0, needed {listed(R[:, list(WAY)])} or so: does what it returns "
+                         f"come from R? {asked}")
+        if not along(got, R[:, list(WAY)]):
+            order = ", and what came back is in the order of transposed weights" if along(got, R[:, [2, 0, 1]]) else ""
+            raise Broken(f"{name}: relevance is {listed(got)}, needed {listed(R[:, list(WAY)])} or so{order}: {asked}")
+        again = call(adapter, weight, R, rule)
+        if not np.array_equal(got, again):
+            raise Broken(f"{name}: two calls gave {listed(got)} and {listed(again)}: seed it, or keep nothing between "
+                         f"calls; {asked}")
+        nothing = call(adapter, weight, 0 * R, rule)
+        if nothing.shape != R.shape or nothing.any():
+            raise Broken(f"{name}: relevance is {listed(nothing)} for R = 0, needed 0: does it start from R, or from a "
+                         "score of its own?")
+
+
+def described(adapter: Any) -> None:
+    """An error unless it has a name, a version, a format, known conventions and the method."""
+    missing = [part for part in PARTS if not hasattr(adapter, part)]
+    if missing:
+        raise Broken(f"{type(adapter).__name__} has no {', '.join(missing)}: see lrp_ref.conformance.adapters.adapter.Adapter")
+    try:
+        known_format = roundoff(adapter) in NUMBERS
+    except (TypeError, ValueError):
+        known_format = False
+    if not known_format:
+        raise Broken(f"{adapter.name}: got unit_roundoff {adapter.unit_roundoff!r}, needed 2.0**-53 (float64) or "
+                     "2.0**-24 (float32)")
+    if not isinstance(adapter.conventions, Mapping):
+        raise Broken(f"{adapter.name}: got conventions {adapter.conventions!r}, needed {{question: answer}} or {{}}")
+    questions = [question.name for question in fields(Conventions)]
+    for question, answer in adapter.conventions.items():
+        if question not in questions:
+            raise Broken(f"{adapter.name}: got the convention {question!r}, which is no question: "
+                         f"{did_you_mean(question, questions)}they are {', '.join(questions)}")
+        if not answers(question, answer):
+            known = [repr(one) for one in PHRASES.get(question, ()) if question not in NUMERIC or one != 0]
+            known += ["any number from 0 on"] if question in NUMERIC else []
+            raise Broken(f"{adapter.name}: got the convention {question} = {answer!r}, which is no answer: needed "
+                         f"{', '.join(known)}, or None where it has none")
+
+
+def answers(question: str, answer: Any) -> bool:
+    """Whether it is one of the question's answers, or a number where any number is."""
+    if answer is None:
+        return True
+    if question in NUMERIC and isinstance(answer, (int, float)) and not isinstance(answer, bool):
+        return 0 <= answer < inf
+    return type(answer) in (str, int, float) and answer in PHRASES.get(question, ())
+
+
+def first_answer(adapter: Adapter, weight: Array, R: Array) -> tuple[Rule, Array] | None:
+    """The first of the rules that it has, and what it answers."""
+    for rule in RULES:
+        try:
+            return rule, call(adapter, weight, R, rule)
+        except Unsupported:
+            continue
+    return None
+
+
+def call(adapter: Adapter, weight: Array, R: Array, rule: Rule) -> Array:
+    """R_0 of one layer at x = 1; an error where the adapter raises, or changes what it is given."""
+    x, given = np.ones(R.shape, R.dtype), (weight.copy(), R.copy())
+    network = Network([("fc", Linear(weight.copy(), np.zeros(R.shape[1], R.dtype)))])
+    try:
+        got = ask(adapter, network, {"fc": rule}, x, given[1])
+    except Unsupported:
+        raise
+    except Exception as error:
+        raise Broken(f"{adapter.name}: {happened(error)}, for {rule} on a Linear layer with weight "
+                     f"{weight.shape}, x {x.shape} and R {R.shape} of {R.dtype}") from error
+    changed = [what for what, now, was in (("the weights", network["fc"].arrays()["weight"], weight),
+                                           ("x", x, np.ones_like(x)), ("R", given[1], R))
+               if not np.array_equal(now, was)]
+    if changed:
+        raise Broken(f"{adapter.name}: it changed {' and '.join(changed)} that it was given: work on a copy")
+    return got
+
+
+def along(got: Array, R: Array) -> bool:
+    """Whether it is R times a positive number, or nearly: a stabiliser takes some."""
+    ratio = got / R
+    return bool(ratio.min() > 0 and ratio.max() < 2 * ratio.min())
+
+
+def listed(x: Array) -> str:
+    return str(x.tolist())
+
+

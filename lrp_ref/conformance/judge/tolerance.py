@@ -1,0 +1,142 @@
+"""How far rounding at a unit roundoff may take R_0 from what it must be.
+
+One layer, or several through which nothing is rounded on the way up: a derived bound (checks.radius). Else 6 sigma of
+Monte-Carlo arithmetic.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from functools import cache
+from math import inf
+from typing import Any
+
+import numpy as np
+
+from lrp_ref.arrays import Array
+from lrp_ref.checks.rounding.arithmetic import FLOAT64, V, arithmetic, source, upward
+from lrp_ref.checks.rounding.ball import Ball
+from lrp_ref.checks.rounding.bounds import raised
+from lrp_ref.checks.rounding.monte_carlo import RUNS, even, noisy_layer, noisy_step
+from lrp_ref.checks.rounding.radius import origin_at, step_radius
+from lrp_ref.layers import Layer
+from lrp_ref.network import Network
+from lrp_ref.relevance import hand_down, handed_down
+from lrp_ref.rules import Rule
+from lrp_ref.testing.compared import SIGMAS
+
+COMPUTED = 4   # roundings
+BATCHES = 8   # in which runs are made, each with computed weights of its own
+
+Rules = Mapping[str, Rule]
+
+
+@dataclass(frozen=True, eq=False)
+class Expected:
+    """What R_0 must be: |answer - value| <= radius; NaN where no finite number can be expected.
+
+    sigma       of Monte-Carlo arithmetic
+    convention  (question, answer) where it is not the canonical one
+    """
+
+    value: Array
+    radius: Array
+    sigma: Callable[[], Array]
+    convention: tuple[str, Any] | None = None
+
+
+def bounded(network: Network, rules: Rules, x: Array, R: Array, u: float, value: Array | None = None) -> Expected:
+    """R_0 of a network of floats, and how far an evaluation at u may be from it.
+
+    value: correctly rounded; None: what float64 makes of it, whose own error is allowed for
+    """
+    network, x, R = network.astype(np.float64), x.astype(np.float64), R.astype(np.float64)
+    sigma = cache(lambda: spread(network, rules, x, R, u))
+    with np.errstate(all="ignore"):
+        balls = certain(network, x, u)
+        try:
+            bound = None if balls is None else chained(network, rules, balls, R, u)
+        except ValueError:   # a layer whose weights have no bound
+            bound = None
+        if bound is None:
+            value = handed_down(network, rules, x, R)[0] if value is None else value
+            return Expected(value, np.maximum(SIGMAS * sigma(), u * abs(value)), sigma)
+    computed, own, rounding = bound
+    if value is None:
+        return Expected(computed, upward(own + rounding, 2), sigma)
+    return Expected(value, upward(rounding + V * abs(value), 2), sigma)
+
+
+def spread(network: Network, rules: Rules, x: Array, R: Array, u: float) -> Array:
+    """sigma of R_0: the root mean square error of RUNS runs of Monte-Carlo arithmetic, many at once as one batch.
+
+    As checks.monte_carlo has it, but where a layer computes its weights from its input (posteriors, kernels, norms)
+    they have errors too: those that an input and numbers of the layer off by 4 u would give them, u for each rounding
+    that a transcendental function counts for (checks.rounding).
+    """
+    rng, centre = np.random.default_rng(0), handed_down(network, rules, x, R)[0]
+    batches = BATCHES if any(computes(layer) for _, layer in network) else 1
+    errors = [noisy_run(network, rules, copies(x, RUNS // batches), copies(R, RUNS // batches), u, rng)
+              .reshape(-1, *x.shape) - centre for _ in range(batches)]
+    return np.nan_to_num(np.sqrt((np.concatenate(errors) ** 2).mean(axis=0)), nan=np.inf)
+
+
+def noisy_run(network: Network, rules: Rules, x: Array, R: Array, u: float, rng: np.random.Generator) -> Array:
+    """R_0 with rounding errors, layers off by some u where their weights are computed."""
+    xs, layers = [x], []
+    for name, layer in network:
+        computed = computes(layer)
+        layers.append((name, computed, shaken(layer, COMPUTED * u, rng) if computed else layer))
+        xs.append(noisy_layer(layers[-1][2], xs[-1], u, rng))
+    for (name, computed, layer), a in reversed(list(zip(layers, xs))):
+        R = noisy_step(rules[name], layer, even(a, COMPUTED * u, rng) if computed else a, R, u, rng)
+    return R
+
+
+def computes(layer: Layer) -> bool:
+    """Whether the layer's weights are computed from its input, and not by comparisons alone."""
+    return bool(source(layer).unknown) and getattr(layer, "p", None) != inf
+
+
+def shaken(layer: Layer, u: float, rng: np.random.Generator) -> Layer:
+    """The layer with its numbers off by u; what covers what is as it is."""
+    own = {name: even(values, u, rng) for name, values in layer.arrays().items() if name != "regions"}
+    return replace(layer, **own) if own else layer  # type: ignore[type-var]
+
+
+def copies(x: Array, count: int) -> Array:
+    return np.tile(x, (count, *(1,) * (x.ndim - 1)))
+
+
+def certain(network: Network, x: Array, u: float) -> list[Ball] | None:
+    """The inputs of all layers, where an evaluation at u rounds none of them."""
+    balls = [Ball.exact(x)]
+    for name, layer in network.layers[:-1]:
+        try:
+            above = raised(name, layer, balls[-1], arithmetic(u))
+        except ValueError:
+            return None
+        if above.radius.any():
+            return None
+        balls.append(Ball.exact(above.value))
+    return balls
+
+
+def chained(network: Network, rules: Rules, balls: list[Ball], R: Array, u: float) -> tuple[Array, Array, Array]:
+    """(float64's R_0, how far it is from the exact one, how far an evaluation at u is), from layer to layer downwards.
+
+    Each layer's R is known within the ball of the one above; an evaluation's own R lies in a ball as large as its error
+    and float64's together.
+    """
+    value, ours, theirs = R, Ball.exact(R), Ball.exact(R)
+    own = rounding = np.zeros(R.shape)
+    for (name, layer), x in reversed(list(zip(network, balls))):
+        a, m = layer.linearize(x.value)
+        origin = origin_at(source(layer), a)
+        ball = x if a is x.value else Ball.exact(a)
+        own, _ = step_radius(rules[name], m, ball, ours, FLOAT64, origin)
+        rounding, _ = step_radius(rules[name], m, ball, theirs, arithmetic(u), origin)
+        value = hand_down(rules[name], layer, x.value, value)[0]
+        ours, theirs = Ball.around(value, own), Ball.around(value, upward(own + rounding, 2))
+    return value, own, rounding

@@ -1,0 +1,1 @@
+"""A model: network, preprocessing and class names; its file formats, and the models that come along."""

@@ -1,0 +1,70 @@
+"""A model, bundled or from its file, and what must be right before it explains a photograph."""
+
+from __future__ import annotations
+
+from importlib import resources
+from pathlib import Path
+
+from lrp_ref.layers import Conv2D
+from lrp_ref.models.model import Model, load_model
+
+BUNDLED = ("cnn", "fv")
+
+
+def find_model(name: str, size: str | None = None) -> Model:
+    """A bundled model by its name, or one from a file; for inputs of another size, 227x227 say, if given."""
+    if name in BUNDLED:
+        with resources.as_file(resources.files("lrp_ref.data_fixtures") / f"{name}.npz") as path:
+            model = load_model(path)
+    elif not Path(name).exists() and not Path(name).suffix:
+        known = ", ".join(BUNDLED)
+        raise ValueError(f"got the model {name!r}, needed {known}, or the path of a model file")
+    else:
+        model = load_model(name)
+    if size is None:
+        return model
+    height, _, width = size.lower().partition("x")
+    if not (height.isdecimal() and width.isdecimal() and int(height) and int(width)):
+        raise ValueError(f"got --size {size}, needed height x width in pixels, as in 227x227")
+    return model.at_size((int(height), int(width)))
+
+
+def sized(model: Model) -> tuple[int, int]:
+    """Height and width of the model's input, or where it takes photographs of all sizes, of a square one."""
+    size = model.preprocessing.size or (model.preprocessing.tallest,) * 2
+    if None in size:
+        raise ValueError("the model does not say the size of its input: give height and width, --size HxW")
+    return size  # type: ignore[return-value]
+
+
+def ready(name: str, size: str | None = None) -> Model:
+    """The model; an error, before any work, unless it turns photographs into named scores."""
+    model = find_model(name, size)
+    shape = (1, model.preprocessing.channels, *sized(model))
+    try:
+        network = model.network(shape)
+    except ValueError as error:
+        where = f"got --size {size}, which does not fit the model: " if size else ""
+        raise ValueError(f"{where}{error}") from None
+    scores, classes = network.shapes(shape)[-1][1:], len(model.classes)
+    if scores != (classes,):
+        raise ValueError(f"got a model with {classes} class names whose scores have the shape {scores}, "
+                         f"needed ({classes},): give every score a name, and end the network with Flatten()")
+    return model
+
+
+def parameters(model: Model) -> int:
+    """How many numbers the model learned."""
+    return sum(array.size for _, layer in model.chain for array in layer.arrays().values())
+
+
+def channels(model: Model) -> int:
+    """Of the network's input: those of photographs, unless the lowest convolution says otherwise."""
+    first = next((layer for _, layer in model.chain if isinstance(layer, Conv2D)), None)
+    return first.weight.shape[1] * first.groups if first else model.preprocessing.channels
+
+
+def knows(name: str, model: Model) -> list[str]:
+    """The line that says of a bundled model what it cannot do."""
+    known = ", ".join(model.classes)
+    return [f"(the bundled model {name} knows {known} and nothing else)"] if name in BUNDLED else []

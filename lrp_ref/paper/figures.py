@@ -1,0 +1,126 @@
+"""The paper's Figure 1 for one or more models and photographs of one's own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from lrp_ref.arrays import Array
+from lrp_ref.assignment import Rules, cutoff, is_fisher
+from lrp_ref.heatmap import heatmap, limit_of
+from lrp_ref.layers import Conv2D, FisherVector, Layer
+from lrp_ref.layers.pool import Pool
+from lrp_ref.models.model import Model
+from lrp_ref.network import Network
+from lrp_ref.pictures.photograph import resize
+from lrp_ref.pictures.picture import LARGEST, Figure, Panel, Row, figure
+from lrp_ref.relevance import explain
+
+ROWS = 100   # of one figure, which is then some 30,000 pixels high
+
+
+@dataclass(frozen=True, eq=False)
+class Subject:
+    """A model and how it is explained: a row of the figure for every photograph.
+
+    rules   the rules of its network, without a cut-off
+    target  a class index, or None for each photograph's top score
+    below   the higher cut-off; None: the layer above the second pooling, and none in a Fisher network
+    """
+
+    model: Model
+    rules: Callable[[Network], Rules]
+    target: int | None = None
+    below: str | None = None
+
+    def cutoffs(self) -> list[str]:
+        """The layers below which relevance is spread evenly: at R(1), and at the higher cut-off if there is one."""
+        low, high = pixel_cutoff(self.model.chain), self.below
+        if high is None and not is_fisher(self.model.chain):
+            high = pool_cutoff(self.model.chain)
+        return [low] if high is None else [low, high]
+
+
+def pixel_cutoff(network: Network) -> str:
+    """The FisherVector, or the layer above the lowest convolution: below it the cut-off is the paper's at R(1)."""
+    for name, layer in network:
+        if isinstance(layer, FisherVector):
+            return name
+    return above(network, Conv2D, 1, "convolution", "explain the photographs one by one, without a figure")
+
+
+def pool_cutoff(network: Network) -> str:
+    """The layer above the second pooling (or the only one): R spreads below over what that pooling sees."""
+    return above(network, Pool, 2, "pooling", "name the layer of the higher cut-off, --cutoff LAYER")
+
+
+def above(network: Network, kind: type[Layer], count: int, what: str, cure: str) -> str:
+    """The name of the layer above the `count`th layer of a kind, or above the last where there are fewer."""
+    found = [n for n, (_, layer) in enumerate(network) if isinstance(layer, kind)][:count]
+    if not found or found[-1] + 1 == len(network):
+        raise ValueError(f"got a network without a {what} that has a layer above it, needed one to "
+                         f"cut off there: {cure}")
+    return network.names[found[-1] + 1]
+
+
+def paper_figure(subjects: Mapping[str, Subject], photographs: Mapping[str, Any] | Iterable[tuple[str, Any]],
+                 colours: str = "paper", watch: Callable[[str], object] = str, percentile: float = 100) -> Figure:
+    """A row per photograph and model: input; heatmap; with cut-off at R(1); that one as alpha; a higher cut-off.
+
+    photographs  {label: (H, W) or (H, W, 3) in [0, 1]} or such pairs; only what a panel shows is kept of them
+    percentile   of |relevance|, shown in each heatmap's strongest colour; every heatmap has a scale of its own
+    """
+    pairs = photographs.items() if isinstance(photographs, Mapping) else photographs
+    seen = [(label, {name: subject.model.prepare(pixels) for name, subject in subjects.items()}, thumbnail(pixels))
+            for label, pixels in pairs]
+    one_figure(len(seen), len(subjects))
+    cutoffs = {name: subject.cutoffs() for name, subject in subjects.items()}
+    rows = []
+    for n, (label, inputs, shown) in enumerate(seen, 1):
+        for name, subject in subjects.items():
+            one_of = f"{n} of {len(seen)}, {label}: " + (f"{name}: " if len(subjects) > 1 else "")
+            caption, maps = explained(subject, inputs[name], cutoffs[name], prefixed(watch, one_of))
+            drawn: list[Panel | None] = [*panels(shown, maps, percentile)]
+            drawn += [None] * (1 + max(map(len, cutoffs.values())) - len(maps))
+            rows.append(Row(f"{label}\n{name + ', ' if len(subjects) > 1 else ''}{caption}", drawn))
+    below = [", ".join(dict.fromkeys(names[n] for names in cutoffs.values() if n < len(names))) for n in (0, 1)]
+    titles = ["input", "no cut-off", f"cut-off at R(1), below {below[0]}", "input with that heatmap as alpha"]
+    return figure(titles + ([f"cut-off below {below[1]}"] if below[1] else []), rows, colours)
+
+
+def explained(subject: Subject, x: Array, cutoffs: Sequence[str], watch: Callable[[str], object]
+              ) -> tuple[str, list[Array]]:
+    """The class with its score, and the heatmaps without a cut-off and with each."""
+    network = subject.model.network(x.shape)
+    full = subject.rules(network)
+    made = [explain(network, x, rules, subject.target, watch)
+            for rules in (full, *(cutoff(full, name) for name in cutoffs))]
+    scores = made[0].scores[0]
+    best = int(scores.argmax()) if subject.target is None else subject.target
+    return f"{subject.model.classes[best]}: {float(scores[best]):.2f}", [heatmap(e.relevance)[0] for e in made]
+
+
+def one_figure(photographs: int, models: int = 1) -> None:
+    """An error if there are too many rows for one figure, or none."""
+    if not 0 < photographs * models <= ROWS:
+        raise ValueError(f"got {photographs} photographs, needed 1 to {ROWS // models} for a figure: make several")
+
+
+def panels(photograph: Array, maps: Sequence[Array], percentile: float = 100) -> list[Panel]:
+    """The panels of a row: the photograph, the heatmaps, and the second of them also as alpha."""
+    limits = [None if percentile == 100 else limit_of(values, percentile=percentile) for values in maps]
+    without, low, *high = (Panel(relevance=values, limit=limit) for values, limit in zip(maps, limits))
+    return [Panel(photograph), without, low, Panel(photograph, maps[1], limits[1]), *high]
+
+
+def prefixed(watch: Callable[[str], object], text: str) -> Callable[[str], object]:
+    return lambda name: watch(text + name)
+
+
+def thumbnail(pixels: Array) -> Array:
+    """The photograph, or where it is larger than two panels, as large as those: 40 would fill the memory."""
+    height, width = pixels.shape[:2]
+    shrink = 2 * LARGEST / max(height, width)
+    size = max(1, round(shrink * height)), max(1, round(shrink * width))
+    return resize(pixels, size) if shrink < 1 else pixels

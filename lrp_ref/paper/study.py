@@ -1,0 +1,160 @@
+"""Where a model's relevance lies and how sparse it is, without a cut-off and with each that says something new.
+
+Every class that is seen in an image is explained. Maps are measured at the size of the network's input, and a class's
+region is brought there as the photograph was: squeezed to fit, each pixel counting by the part of it that lies inside.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lrp_ref.arrays import Array
+from lrp_ref.assignment import Rules, cutoff
+from lrp_ref.command.rule_names import paper_rules
+from lrp_ref.heatmap import heatmap
+from lrp_ref.layers import Conv2D, Layer
+from lrp_ref.layers.fisher.sift import DenseSift
+from lrp_ref.layers.fisher.vector import FisherVector
+from lrp_ref.layers.pool import Pool
+from lrp_ref.models.model import Model
+from lrp_ref.network import Network
+from lrp_ref.paper.measures import gini, holding, inside
+from lrp_ref.paper.precision import Collection, kept
+from lrp_ref.pictures.photograph import resize
+from lrp_ref.relevance import relevances, start
+
+MEASURES = ("inside", "gini", "holding")
+NO_CUTOFF, PIXELS = "no cut-off", "R(1), below {}"
+SIGNS, CONTRAST = "random signs", "|x - mean|"   # maps without a model's meaning
+
+Numbers = NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class Study:
+    """What was measured of one model's E explanations, each a class that is seen in an image.
+
+    kinds     the types of the model's layers
+    cutoffs   {how the map is called: the layer that it is cut off below, or None}
+    scenes    (E,) positions of the images in the collection;  classes (E,) of the classes
+    scores    (E,) of those classes
+    areas     (E,) the part of the image that the class's region covers
+    measures  {map or control: (E, 3)}, the share of positive relevance inside the region, the Gini index of |R| and the
+              share of pixels that holds nine tenths of it; NaN where the score is not positive: such an explanation
+              says what speaks against the class
+    """
+
+    kinds: frozenset[type[Layer]]
+    cutoffs: Mapping[str, str | None]
+    scenes: NDArray[np.int64]
+    classes: NDArray[np.int64]
+    scores: Numbers
+    areas: Numbers
+    measures: Mapping[str, Numbers]
+
+    def of(self, name: str, measure: str) -> Numbers:
+        """A measure (E,) of a map or control, by their names; "excess" is the share inside less the region's area."""
+        if measure == "excess":
+            return self.of(name, "inside") - self.areas
+        values: Numbers = self.measures[name][:, MEASURES.index(measure)]
+        return values
+
+    @property
+    def left_out(self) -> int:
+        """How many explanations have a score that is not positive."""
+        return int((self.scores <= 0).sum())
+
+
+def cutoffs(network: Network) -> dict[str, str | None]:
+    """{label: the layer to cut off below, or None}: every cut-off of a network that says something new.
+
+    A Fisher network is cut off below its FisherVector: all that a descriptor was given is spread over what it sees, the
+    paper's cut-off at R(1). Any other network: above the lowest convolution (R(1)) and above every pooling.
+    """
+    names, found = network.names, {NO_CUTOFF: None}
+    fisher = next((n for n, (_, layer) in enumerate(network) if isinstance(layer, FisherVector)), None)
+    if fisher is not None:
+        evenly = all(isinstance(layer, DenseSift) for _, layer in network.layers[:fisher])   # with or without
+        return found | ({} if evenly else {PIXELS.format(names[fisher]): names[fisher]})
+    above = [(type(layer), names[n]) for n, (_, layer) in enumerate(network.layers[:-1], 1)]
+    lowest = next((name for kind, name in above if issubclass(kind, Conv2D)), None)
+    pools = [name for kind, name in above if issubclass(kind, Pool)]
+    return (found | ({PIXELS.format(lowest): lowest} if lowest is not None else {})
+            | {f"below {name}": name for name in pools})
+
+
+def maps(network: Network, xs: Sequence[Array], rules: Rules, target: int,
+         below: Mapping[str, str | None]) -> dict[str, Array]:
+    """{label: (H, W)}: the relevance of an image's pixels, channels summed, for every cut-off.
+
+    xs is what `network.activations` gave for one image. Down to a cut-off, relevance is the same as without: only the
+    layers under it are gone through again.
+    """
+    Rs, _ = relevances(network, xs, rules, start(xs[-1], target))
+    found = {}
+    for label, layer in below.items():
+        R = Rs[0]
+        if layer is not None:
+            n, filled = network.index(layer), cutoff(rules, layer)
+            lower = network[:n]
+            R = relevances(lower, xs[: n + 1], {name: filled[name] for name in lower.names}, Rs[n])[0][0]
+        found[label] = heatmap(R)[0]
+    return found
+
+
+def random_signs(shape: tuple[int, ...], seed: int) -> Numbers:
+    """+1 or -1 at every pixel, as likely: a map of equal strength everywhere. PCG64's raw words, the highest bit."""
+    words = np.random.PCG64(seed).random_raw(int(np.prod(shape)))
+    return 1 - 2 * (words >> np.uint64(63)).astype(np.float64).reshape(shape)
+
+
+def contrast(x: Array) -> Numbers:
+    """sum_c |x_pc - mean_c|: how far each pixel is from its image's mean, as the network sees it. x (1, C, H, W)."""
+    x = np.asarray(x, dtype=np.float64)
+    return np.abs(x - x.mean(axis=(2, 3), keepdims=True)).sum(axis=1)[0]
+
+
+def measured(values: Array, region: Numbers) -> tuple[float, float, float]:
+    """MEASURES of a map."""
+    return inside(values, region), gini(values), holding(values)
+
+
+def study(model: Model, collection: Collection, rules: Callable[[Network], Rules] = paper_rules, name: str = "model",
+          watch: Callable[[str], object] = str) -> Study:
+    """A model's maps of every class that is seen in the images to explain, and the two controls, measured."""
+    network_for = kept(model)
+    below = cutoffs(model.chain)
+    labels = [*below, SIGNS, CONTRAST]
+    rows: list[tuple[int, int, float, float, Mapping[str, tuple[float, ...]]]] = []
+    nothing: Mapping[str, tuple[float, ...]] = dict.fromkeys(labels, (np.nan,) * len(MEASURES))
+    for scene, c, x, region in asked(model, collection, name, watch):
+        network, target = network_for(x.shape), model.class_index(collection.classes[c])
+        if not rows or rows[-1][0] != scene:
+            xs = network.activations(x)   # once per image
+        score, found = float(xs[-1][0, target]), nothing
+        if score > 0:
+            seen = maps(network, xs, rules(network), target, below)
+            seen |= {SIGNS: random_signs(region.shape, len(rows)), CONTRAST: contrast(x)}
+            found = {label: measured(values, region) for label, values in seen.items()}
+        rows.append((scene, c, score, float(region.mean()), found))
+    scenes, classes, scores, areas, each = zip(*rows) if rows else ((),) * 5
+    return Study(frozenset(type(layer) for _, layer in model.chain), below, np.array(scenes, int),
+                 np.array(classes, int), np.array(scores, float), np.array(areas, float),
+                 {label: np.array([found[label] for found in each], float).reshape(-1, len(MEASURES))
+                  for label in labels})
+
+
+def asked(model: Model, collection: Collection, name: str,
+          watch: Callable[[str], object]) -> Iterator[tuple[int, int, Any, Numbers]]:
+    """(image, class, the image made ready, the class's region at its size): every class of every image to explain."""
+    for n, scene in enumerate(collection.explain, 1):
+        seen = collection.scenes[scene]
+        x, masks = model.prepare(seen.image), seen.masks
+        for c in np.flatnonzero(seen.labels).tolist():
+            watch(f"{name}: explaining {collection.classes[c]}, scene {n} of {len(collection.explain)}")
+            yield scene, c, x, resize(masks[c].astype(float), x.shape[2:])

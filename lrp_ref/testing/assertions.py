@@ -1,0 +1,153 @@
+"""|R computed - R| <= B, with B derived and not chosen: assertions for the unit tests of other implementations.
+
+    from lrp_ref.testing import assert_relevance_close
+
+    assert_relevance_close(theirs, network, x, rules, R)            # float32: u = 2**-24
+
+`network`, `x` and `rules` are lrp_ref's, `theirs` is what the other implementation made of the same numbers: the
+relevance of the image, or {layer: relevance of its input} of all layers. What comes from one layer is held to that
+layer's bound (checks.radius); what comes through several at once, to 6 sigma of Monte-Carlo arithmetic
+(checks.monte_carlo). Arrays may be NumPy's, torch tensors, or anything with `__array__`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+
+from lrp_ref.arrays import Array
+from lrp_ref.assignment import cutoff
+from lrp_ref.checks.rounding.arithmetic import V
+from lrp_ref.checks.rounding.radius import one_layer
+from lrp_ref.layers import Conv2D, Linear
+from lrp_ref.ledger import per_sample
+from lrp_ref.network import Network
+from lrp_ref.relevance import hand_down
+from lrp_ref.rules import Flat, Rule, WSquare
+from lrp_ref.testing.compared import SIGMAS, Compared, Report, distance
+from lrp_ref.testing.given import numbers
+from lrp_ref.testing.task import Rules, Task
+
+
+def assert_relevance_close(actual: Any, network: Network, x: Any, rules: Rules, R: Any = None, u: float = 2.0**-24, *,
+                           activations: Mapping[str, Any] | None = None, undetermined: int = 0) -> Report:
+    """|actual - R_i| <= B_i for every i, or an AssertionError that says where, how far off, and what it looks like.
+
+    actual        the relevance of x; or {layer: relevance of its input}, compared layer by layer, each from what the
+                  layer above was given: the sharper test, which names the first layer that diverges
+    R             where it starts: an array shaped like the scores, a class index, indices (N,), or None: the top score
+    u             unit roundoff of the implementation: 2**-24 for float32, 2**-53 for float64
+    activations   {layer: its input} as the implementation computed it; without, what lrp_ref computed, and the bound
+                  allows for what the implementation may have computed instead
+    undetermined  how many elements may be undetermined: their bound exceeds their value
+
+    Exact relevance is that of exact arithmetic on the weights of `network` and on x as they are given.
+    """
+    task = Task.of(network, x, rules, R, u, activations)
+    compared = list(task.compare(actual))
+    for c in compared:
+        judge(c, undetermined, task, lambda what: task.hint(what, actual))
+    return Report(compared)
+
+
+def assert_cutoff(actual: Any, network: Network, x: Any, rules: Rules, below: str, R: Any = None,
+                  u: float = 2.0**-24, *, filler: Rule | None = None,
+                  activations: Mapping[str, Any] | None = None, undetermined: int = 0) -> Report:
+    """That `actual` is the relevance with a cut-off: `rules` from layer `below` upwards, Flat under it.
+
+    filler  WSquare() instead of Flat(); the rest as in `assert_relevance_close`.
+    """
+    task = Task.of(network, x, cutoff(rules, below, filler), R, u, activations)
+    compared = list(task.compare(actual))
+    for c in compared:
+        judge(c, undetermined, task, lambda what: cut_elsewhere(task, rules, below, filler, what, actual)
+              or task.hint(what, actual))
+    return Report(compared)
+
+
+def assert_ledger(network: Network, x: Any, rules: Rules, relevances: Mapping[str, Any], R: Any = None,
+                  u: float = 2.0**-24, *, activations: Mapping[str, Any] | None = None) -> None:
+    """sum_i R_i = sum_j handed_j at every layer, per sample: what arrives less bias, stabiliser and dead goes on.
+
+    relevances  {layer: relevance of its input}, of all layers; the sums may differ by sum_i B_i
+    """
+    task = Task.of(network, x, rules, R, u, activations)
+    for name in reversed(network.names):
+        above, here = task.above(name, relevances), task.given(relevances, name)
+        one = one_layer(rules[name], task.layer(name), task.inputs[name], above, u)
+        _, account = hand_down(rules[name], task.layer(name), task.inputs[name].value, above.value)
+        arrived, handed, bias, stabiliser, dead = account.totals()
+        got, wanted, allowed = (per_sample(v) for v in (here.astype(np.float64), one.value, one.radius))
+        slack = allowed + 4 * here[0].size * V * per_sample(abs(one.value))
+        off = ~(abs(got - wanted) <= slack)
+        if off.any() or not np.isfinite(slack).all():
+            n = int(np.argmax(np.where(off, abs(got - wanted), -1)))
+            lost = {"the bias's share": bias, "the stabiliser's share": stabiliser, "what is dead": dead}
+            raise AssertionError(
+                f"layer {name}: sample {n} hands down {got[n]:.9g} of {arrived[n]:.9g}, and the ledger says "
+                f"{handed[n]:.9g} (bias {bias[n]:.6g}, stabiliser {stabiliser[n]:.6g}, dead {dead[n]:.6g}); "
+                + (f"the sums may differ by {slack[n]:.2g}{handed_too(got - handed, lost, slack, n)}" if off.any()
+                   else "undetermined: the bound is infinite"))
+
+
+def handed_too(more: Array, lost: Mapping[str, Array], slack: Array, n: int) -> str:
+    """Which of the ledger's columns, alone or together, went on with the rest."""
+    names = [name for name, share in lost.items() if share[n] != 0]
+    for some in range(1, 2 ** len(names)):
+        chosen = [name for bit, name in enumerate(names) if some >> bit & 1]
+        if abs(more[n] - sum(lost[name][n] for name in chosen)) <= slack[n]:
+            return f"; it looks as if {' and '.join(chosen)} were handed down too"
+    return ""
+
+
+def judge(c: Compared, allowed: int, task: Task, looks_like: Callable[[str], str]) -> None:
+    """An AssertionError where elements fail, or more are undetermined than may be."""
+    failed = c.failed
+    if failed.any():
+        score = np.where(failed, c.excess, -1.0)
+        worst = tuple(map(int, np.unravel_index(int(score.argmax()), score.shape)))
+        hint = looks_like(c.what)
+        first = " is the first to diverge" if c.what.startswith("layer ") and len(task.network) > 1 else ""
+        bound = "bound" if c.what.startswith("layer ") else f"{SIGMAS} sigma"
+        raise AssertionError(
+            f"{c.what}{first}: {int(failed.sum())} of {failed.size} relevances are off; worst at {worst}: got "
+            f"{c.actual[worst]:.9g}, needed {c.value[worst]:.9g}, error over {bound} {c.excess[worst]:.2g}"
+            + (f"; {hint}" if hint else ""))
+    open_ = c.undetermined
+    if int(open_.sum()) > allowed:
+        worst = tuple(map(int, np.argwhere(open_ & (c.radius == c.radius[open_].max()))[0]))
+        raise AssertionError(
+            f"{c.what}: {int(open_.sum())} of {open_.size} relevances are undetermined at u = {task.u:.2g}: at {worst} "
+            f"the bound {c.radius[worst]:.2g} exceeds the value {c.value[worst]:.9g}; choose an input that is better "
+            f"conditioned, or allow undetermined={int(open_.sum())}")
+
+
+def cut_elsewhere(task: Task, rules: Rules, below: str, filler: Rule | None, what: str, actual: Any) -> str:
+    """Whether the relevance is that of another cut-off."""
+    names = list(rules)
+    at = names.index(below)
+    others: list[tuple[str, Rules]] = [("there were no cut-off", rules)]
+    if at + 1 < len(names):
+        others.append((f"{below} itself were cut off too", cutoff(rules, names[at + 1], filler)))
+    if at > 0:
+        others.append((f"{names[at - 1]} kept its rule", cutoff(rules, names[at - 1], filler)))
+    under = {name for name in names[:at] if isinstance(task.layer(name), (Conv2D, Linear))}
+    with_weights = {name: task.rules[name] if name in under else rules[name] for name in names}
+    others.append(("only layers with weights were cut off", with_weights))
+    other_one = Flat() if isinstance(filler, WSquare) else WSquare()
+    others.append((f"the filler were {other_one}", cutoff(rules, below, other_one)))
+    name = what.removeprefix("layer ")
+    for sentence, other in others:
+        if name in task.network.names and isinstance(actual, Mapping):
+            if other[name] == task.rules[name]:
+                continue
+            got, R = task.given(actual, name), task.above(name, actual).value
+            alone = hand_down(other[name], task.layer(name), task.inputs[name].value, R)[0]
+        else:
+            got = numbers(actual, "the relevance")
+            alone = task.relevance(other)
+        if distance(got, alone, task.u) <= task.u**0.5:
+            return f"it looks as if {sentence}"
+    return ""

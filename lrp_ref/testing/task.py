@@ -1,0 +1,153 @@
+"""What an implementation was asked, and its answer layer by layer beside what it should have been."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from lrp_ref.arrays import Array
+from lrp_ref.checks.rounding.arithmetic import arithmetic, source
+from lrp_ref.checks.rounding.ball import Ball
+from lrp_ref.checks.rounding.bounds import raised, start_ball
+from lrp_ref.checks.rounding.monte_carlo import monte_carlo
+from lrp_ref.checks.rounding.radius import one_layer
+from lrp_ref.layers import Layer
+from lrp_ref.network import Network
+from lrp_ref.relevance import hand_down, handed_down, start
+from lrp_ref.rules import Flat, Pass, Rule
+from lrp_ref.testing.compared import SIGMAS, Compared
+from lrp_ref.testing.explained import Answer
+from lrp_ref.testing.given import fits, held, numbers
+
+Rules = Mapping[str, Rule]
+
+
+@dataclass(frozen=True, eq=False)
+class Task:
+    """The network in float64, the ball of every layer's input, and of R_L."""
+
+    network: Network
+    x: Array
+    rules: Rules
+    R: Ball
+    target: Any
+    u: float
+    inputs: Mapping[str, Ball]
+
+    @classmethod
+    def of(cls, network: Network, x: Any, rules: Rules, R: Any, u: float,
+           activations: Mapping[str, Any] | None) -> Task:
+        arithmetic(u)
+        x = numbers(x, "x")
+        missing = [name for name in network.names if name not in rules]
+        if missing:
+            raise ValueError(f"got no rule for {', '.join(missing)}: make the rules with lrp_ref.assign(network, ...)")
+        for name, layer in network:
+            for array, values in layer.arrays().items():
+                held(values, u, f"{array} of {name}")
+        held(x, u, "x")
+        network, x64 = network.astype(np.float64), x.astype(np.float64)
+        given = {name: numbers(a, f"the activation of {name}") for name, a in (activations or {}).items()}
+        for name in given:
+            network.index(name)
+        balls, inputs = Ball.exact(x64), {}
+        for (name, layer), shape in zip(network, network.shapes(x.shape)):
+            if name in given:
+                fits(given[name], shape, f"the activation of {name}", f"the input of {name}")
+                balls = Ball.exact(given[name].astype(np.float64))
+            inputs[name] = balls
+            balls = lifted(name, layer, balls, u)
+        target = R
+        if R is not None and np.shape(R) == balls.value.shape:
+            target = numbers(R, "R")
+            held(target, u, "R")
+            target = target.astype(np.float64)
+        return cls(network, x64, rules, start_ball(balls, target), target, u, inputs)
+
+    def layer(self, name: str) -> Layer:
+        return self.network[name]
+
+    def given(self, relevances: Mapping[str, Any], name: str) -> Array:
+        if name not in relevances:
+            raise ValueError(f"got relevances of {', '.join(relevances)}, needed one of every layer's input: "
+                             f"{name}'s is missing")
+        here = numbers(relevances[name], f"the relevance of {name}")
+        fits(here, self.inputs[name].value.shape, f"the relevance of {name}", f"the input of {name}")
+        return here
+
+    def above(self, name: str, relevances: Mapping[str, Any]) -> Ball:
+        """The relevance of the layer's outputs: what the implementation says that the next layer's inputs have."""
+        n = self.network.index(name) + 1
+        if n == len(self.network):
+            return self.R
+        return Ball.exact(self.given(relevances, self.network.names[n]).astype(np.float64))
+
+    def start(self) -> Array:
+        return start(self.network(self.x), self.target)
+
+    def relevance(self, rules: Rules) -> Array:
+        """R_0 from R_L by these rules."""
+        return handed_down(self.network, rules, self.x, self.start(), [x.value for x in self.inputs.values()])[0]
+
+    def compare(self, actual: Any) -> Iterator[Compared]:
+        """Layer by layer from the score down, or the image's relevance alone."""
+        if isinstance(actual, Mapping):
+            for name in actual:
+                self.network.index(name)
+            for name in reversed(self.network.names):
+                yield self.compare_layer(name, self.given(actual, name), self.above(name, actual))
+            return
+        name = self.network.names[0]
+        actual = self.given({name: actual}, name)
+        if len(self.network) == 1:
+            yield self.compare_layer(name, actual, self.R)
+            return
+        sigma = monte_carlo(self.network, self.x, self.rules, self.target, self.u)[name]
+        yield self.by_sigma("the relevance of the image", actual, self.relevance(self.rules), sigma)
+
+    def compare_layer(self, name: str, actual: Array, R: Ball) -> Compared:
+        rule, layer, x = self.rules[name], self.layer(name), self.inputs[name]
+
+        def sigma() -> Array:
+            return monte_carlo(Network([(name, layer)]), x.value, {name: rule}, R.value, self.u)[name]
+
+        what = f"layer {name}"
+        if source(layer).unknown and not isinstance(rule, (Flat, Pass)):   # its weights have no bound
+            return self.by_sigma(what, actual, hand_down(rule, layer, x.value, R.value)[0], sigma())
+        one = one_layer(rule, layer, x, R, self.u)
+        return Compared(what, actual, one.value, one.radius, one.exact, sigma)
+
+    def by_sigma(self, what: str, actual: Array, value: Array, sigma: Array) -> Compared:
+        """Where no bound is known: 6 sigma, and no less than the value's own rounding."""
+        return Compared(what, actual, value, np.maximum(SIGMAS * sigma, self.u * abs(value)), None, lambda: sigma)
+
+    def looks_like(self, what: str, actual: Any) -> str:
+        """The fault or convention that explains the layer's relevance, or the image's, better than none; else ""."""
+        name, network = what.removeprefix("layer "), self.network
+        if name not in network.names:
+            got, R = numbers(actual, "the relevance"), self.start()
+        else:
+            network = Network([(name, self.layer(name))])
+            whole = not isinstance(actual, Mapping)
+            got, R = (numbers(actual, "the relevance"), self.R.value) if whole else (
+                self.given(actual, name), self.above(name, actual).value)
+        answer = Answer(got, network, self.rules, self.inputs, R, self.u)
+        sentence = next(filter(None, answer.explained()), "")
+        return sentence and f"it looks as if {sentence}"
+
+    def hint(self, what: str, actual: Any) -> str:
+        """What it looks like, or else what would tell more of several layers."""
+        several = what.removeprefix("layer ") not in self.network.names
+        return self.looks_like(what, actual) or several * (
+            f"give {{layer: relevance of its input}} to see at which of {', '.join(self.network.names)} it begins")
+
+
+def lifted(name: str, layer: Layer, x: Ball, u: float) -> Ball:
+    """The ball of the layer's output at u; as if exact where no ball is known: its error is then not allowed for."""
+    try:
+        return raised(name, layer, x, arithmetic(u))
+    except ValueError:
+        return Ball.exact(layer(x.value))

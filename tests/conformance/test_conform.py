@@ -1,0 +1,562 @@
+"""lrp-ref conform and compare as a maintainer meets them: what is printed, how the program ends, what goes wrong."""
+
+import json
+import re
+import sys
+from collections.abc import Iterator
+from dataclasses import fields, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import small_suite
+from small_suite import ISSUE, Partial, Right, Stabilised
+from tree import tree
+
+from lrp_ref import AlphaBeta, Flat, WSquare
+from lrp_ref.command import conform as command
+from lrp_ref.command.cli import main
+from lrp_ref.conformance.adapters.adapter import Unsupported
+from lrp_ref.conformance.adapters.ours import ours
+from lrp_ref.conformance.diagnose.detect import Finding
+from lrp_ref.conformance.diagnose.failures import failures
+from lrp_ref.conformance.dialects import Conventions
+from lrp_ref.conformance.dialects.questions import TITLES
+from lrp_ref.conformance.judge.outcome import STATUSES
+from lrp_ref.conformance.judge.run import run, selected
+from lrp_ref.conformance.page import page
+from lrp_ref.conformance.report import facts as report
+from lrp_ref.conformance.report import text as report_text
+
+SUITE = small_suite.suite()
+ID = {case.id.rpartition("-")[0]: case.id for case in SUITE.cases}
+
+
+@pytest.fixture(autouse=True)
+def small(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(command, "load", lambda: SUITE)
+    monkeypatch.setattr("lrp_ref.conformance.diagnose.failures.SHRUNK", 0)   # which takes a second for every cause
+
+
+def conform(capsys: pytest.CaptureFixture[str], *arguments: str, name: str = "conform") -> tuple[int, str, str]:
+    """(how the program ends, what it prints, what it says on stderr)"""
+    code = main([name, *arguments])
+    return (code, *capsys.readouterr())
+
+
+# ---- How the program ends ----
+
+
+def test_an_implementation_without_failures_ends_with_0(capsys: pytest.CaptureFixture[str]) -> None:
+    code, out, err = conform(capsys, "small_suite:Right")
+    assert (code, err) == (0, "")
+    assert out.startswith("right 1.2, float64, on 13 cases of the vectors 1.0 (0123456789ab)\n\nrule       layer")
+    assert re.search(r"^all +13 +- +- +- +- +13$", out, re.MULTILINE)
+    assert re.search(r"\n13 passed, 0 loose, 0 undetermined, 0 unsupported, 0 failed, of 13, in \d+ s\n$", out)
+
+
+def test_a_failure_ends_with_1(capsys: pytest.CaptureFixture[str]) -> None:
+    assert conform(capsys, "small_suite:Partial")[0] == 1
+
+
+def test_what_is_undetermined_or_unsupported_is_no_failure(capsys: pytest.CaptureFixture[str]) -> None:
+    code, out, _ = conform(capsys, "small_suite:Single")
+    assert code == 0 and "11 passed, 0 loose, 1 undetermined, 1 unsupported, 0 failed, of 13" in out
+    assert "unsupported, and why\n   1  float32 does not hold x\n" in out
+
+
+def test_undetermined_cases_are_listed_with_their_reason(capsys: pytest.CaptureFixture[str]) -> None:
+    _, out, _ = conform(capsys, "small_suite:Single")
+    assert ("\n\nundetermined, and why\n   1  rounding may take a number as far as it is large: "
+            f"{ID['cancels']}\n\n") in out
+    assert "undetermined, and why" not in conform(capsys, "small_suite:Right")[1]
+    said = [{"id": f"a-{n}", "status": "undetermined", "reason": reason}
+            for n, reason in enumerate(["raised OverflowError", "", "raised OverflowError"])]
+    assert list(report_text.undetermined({"outcomes": said})) == [
+        "undetermined, and why\n   2  raised OverflowError: a-0, a-2\n"
+        "   1  rounding may take a number as far as it is large: a-1"]
+
+
+class Empty(Right):
+    """It has no rule."""
+
+    name = "empty"
+
+    def relevance(self, network: Any, rules: Any, x: Any, R: Any) -> Any:
+        raise Unsupported("not yet" if "linear" in rules else "never")
+
+
+def test_an_implementation_that_supports_nothing_ends_with_2(capsys: pytest.CaptureFixture[str],
+                                                             tmp_path: Path) -> None:
+    """Nothing failed, and nothing is known to be right."""
+    here = "test_conform:Empty"
+    for arguments, name, count, why in ((["--rule", "Flat"], "conform", 1, "never"), ([], "conform", 13, "not yet"),
+                                        (["small_suite:Right"], "compare", 13, "not yet")):
+        code, out, err = conform(capsys, here, *arguments, name=name)
+        assert (code, out) == (2, "") and err == (
+            f"lrp-ref: error: no case passed or failed: empty supports none of {count}; most often because: {why}\n")
+    assert conform(capsys, here, "--case", ID["even"])[0] == 0   # whose numbers are shown
+    expected = tmp_path / "empty.txt"
+    expected.write_text("".join(f"{case.id} unsupported\n" for case in SUITE.cases), encoding="utf-8")
+    assert conform(capsys, here, "--expect", str(expected))[0] == 0
+
+
+def test_a_broken_adapter_ends_with_2_and_says_how(capsys: pytest.CaptureFixture[str]) -> None:
+    code, out, err = conform(capsys, "small_suite:Zero", "--json")
+    assert (code, out) == (2, "")
+    assert err.startswith("lrp-ref: error: broken adapter: zero: all relevance is 0, needed [[-5.0,")
+    assert err.count("\n") == 1
+
+
+def test_a_run_of_too_few_cases_ends_with_2(capsys: pytest.CaptureFixture[str],
+                                            monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(command, "load", lambda: replace(SUITE, count=353))
+    code, _, err = conform(capsys, "small_suite:Right")
+    assert code == 2 and "13 cases ran, and the manifest promises 353" in err
+
+
+@pytest.mark.parametrize(("arguments", "message"), [
+    ([], "lrp-ref conform needs the name of an adapter, or --exec COMMAND"),
+    (["small_suite:Right", "--exec", "julia harness.jl"], "got the adapter small_suite:Right and --exec julia "
+                                                          "harness.jl, needed one of them, not both"),
+    (["small_suite:Right", "--report", "page.txt"], "got --report page.txt, needed a name that ends in .html"),
+    (["small_suite:Right", "--report", "nowhere/page.html"], "cannot write nowhere/page.html: folder "),
+    (["small_suite:Right", "--rule", "Epsilom"], "got --rule Epsilom, which no case of the vectors has: did you mean"),
+    (["small_suite:Right", "--expect", "nowhere.txt"], "got the expectations file nowhere.txt, but there is no such "
+                                                        "file: needed"),
+    (["small_suite:Wright"], "got the adapter small_suite:Wright, but small_suite has no Wright: did you mean "),
+])
+def test_what_is_wrong_is_said_in_one_line(arguments: list[str], message: str,
+                                           capsys: pytest.CaptureFixture[str]) -> None:
+    code, out, err = conform(capsys, *arguments)
+    assert (code, out, err.count("\n")) == (2, "", 1) and message in err
+
+
+def test_where_no_page_can_be_written_nothing_is_begun(capsys: pytest.CaptureFixture[str],
+                                                        monkeypatch: pytest.MonkeyPatch) -> None:
+    def begun() -> None:
+        raise AssertionError("the vectors were read")
+
+    monkeypatch.setattr(command, "load", begun)
+    assert conform(capsys, "lrp_ref", "--report", "nowhere/page.html")[0] == 2
+    assert conform(capsys, "lrp_ref", "--report", "nowhere/page.html", name="compare")[0] == 2
+
+
+# ---- What is printed ----
+
+
+def test_the_table_counts_and_layers_that_fare_alike_share_a_row() -> None:
+    rows = [{"rule": rule, "layer": layer, **dict.fromkeys(STATUSES, 0), status: count, "count": count}
+            for rule, layer, status, count in (
+                 ("Flat", "Conv2D", "passed", 3), ("Flat", "Linear", "failed", 2), ("Flat", "ReLU", "passed", 4))]
+    counts = {"passed": 7, "loose": 0, "undetermined": 0, "unsupported": 0, "failed": 2}
+    lines = report_text.table({"matrix": rows, "counts": counts, "vectors": {"count": 9}})
+    assert [line.split() for line in lines] == [
+        ["rule", "layer", "passed", "loose", "undetermined", "unsupported", "failed", "of"],
+        ["Flat", "Conv2D,", "ReLU", "7", "-", "-", "-", "-", "7"], ["Linear", "-", "-", "-", "-", "2", "2"],
+        ["all", "7", "-", "-", "-", "2", "9"]]
+
+
+def test_a_failure_says_layer_worst_number_counterexample_command_and_issues(
+        capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("lrp_ref.conformance.diagnose.failures.SHRUNK", 1)
+    _, out, _ = conform(capsys, "dialect:lxt", "--level", "convention")
+    told = out[out.index("1 case failed, for 1 cause\n\n1. 1 case: epsilon has no sign\n"):].splitlines()[3:]
+    assert told[:2] == [f"   case         {ID['minus']} (convention): Told in the test.",
+                        "   first wrong  layer linear, Epsilon(1/10)"]
+    # 1 * -3/2 / (-3/2 + 1/10) = 15/14, and with the sign of z 15/16
+    assert told[2].startswith("   worst        at (0, 0): got 1.07142857, expected 0.9375, error 0.133928571, bound ")
+    # R = z = -1: -1 * -1 / (-1 + 1/10) = -10/9, and with the sign of z -10/11
+    assert told[3] == "   smallest     Epsilon(0.1), x=[1], W=[[-1]], b=0, R=[-1] -> -1.11111111, expected -0.909090909"
+    assert told[4:6] == [f"   repeat       lrp-ref conform dialect:lxt --case {ID['minus']}",
+                         f"   known        {ISSUE}"]
+
+
+def test_failures_of_one_cause_are_told_once(capsys: pytest.CaptureFixture[str]) -> None:
+    _, out, _ = conform(capsys, "small_suite:Stabilised")
+    heads = re.findall(r"^\d+\. (.*)$", out, re.MULTILINE)
+    assert len(heads) < 6 and re.search(r"^\d cases failed, for \d causes?$", out, re.MULTILINE)
+    assert out.count("   repeat  ") == len(heads) and "   others  " in out
+
+
+class Moved(Stabilised):
+    """Wrong by a convention, by an error, as no convention explains, and where it must refuse."""
+
+    name = "moved"
+
+    def relevance(self, network: Any, rules: Any, x: Any, R: Any) -> Any:
+        (rule, *_) = rules.values()
+        if isinstance(rule, AlphaBeta):
+            return 3 * x * x
+        if isinstance(rule, Flat):
+            raise KeyError("no")
+        return super().relevance(network, rules, x, R)
+
+
+def test_text_and_page_tell_the_same_failures_under_the_same_causes() -> None:
+    facts = report.facts(run(Moved(), SUITE))
+    _, *told = (" ".join(block.split()).casefold() for block in report_text.causes(facts))
+    groups = tree(page(facts)).all("details", "cause")
+    shown = {group.all("h3")[0].text.casefold(): len(group.all("details", "case")) for group in groups}
+    assert len(shown) == len(told) and sum(shown.values()) == len(facts["failures"]) == facts["counts"]["failed"]
+    for heading, count in shown.items():
+        assert any(f". {count} case{'s' * (count > 1)}: {heading} case " in block for block in told), (heading, told)
+    assert {"no convention explains it: alphabeta on linear", "raised keyerror: 'no'", "answered, and must refuse",
+            "as if z had a stabiliser of 1e-06"} <= shown.keys()
+
+
+def test_conventions_are_marked_where_they_depart(capsys: pytest.CaptureFixture[str]) -> None:
+    _, out, _ = conform(capsys, "dialect:lxt")
+    assert re.search(r"^\*  the sign of epsilon +epsilon has no sign +as lxt$", out, re.MULTILINE)
+    assert re.search(r"^   the sign of epsilon +that of z$", conform(capsys, "lrp_ref")[1], re.MULTILINE)
+
+
+@pytest.mark.parametrize(("value", "departs"), [(None, False), (1, False), (-1, True)])
+def test_text_comparison_and_page_agree_on_what_departs_and_an_answer_that_is_not_known_does_not(
+        value: Any, departs: bool) -> None:
+    facts = report.facts(run(Right(), SUITE))
+    (entry,) = (one for one in facts["conventions"] if one["question"] == "sign_of_zero")
+    entry["value"] = value   # canonical is 1
+    (line,) = (line for line in "".join(report_text.conventions(facts)).splitlines() if "the sign of 0" in line)
+    (row,) = (row for row in report_text.asked([facts]) if row[0] == "the sign of 0")
+    cell = tree(page(facts)).by_id("question/sign_of_zero").all("td")[1]
+    assert [line.startswith("*"), row[1].startswith("*"), "departs" in cell.text] == [departs] * 3
+
+
+def test_one_case_is_shown_in_full(capsys: pytest.CaptureFixture[str]) -> None:
+    code, out, _ = conform(capsys, "dialect:lxt", "--case", ID["minus"])
+    assert code == 1
+    assert out.startswith("1 case failed, for 1 cause\n\n1. 1 case: epsilon has no sign\n")
+    shown = out[out.index(f"\n\n{ID['minus']}"):]
+    assert shown.startswith(f"\n\n{ID['minus']} (convention; Eq. 1)\n"
+                            "failed (epsilon_sign = none): at (0, 0): got 1.07142857, needed 0.9375, error over bound ")
+    assert shown.endswith("\nTold in the test.\n\n"
+                          "layer linear: Linear, Epsilon(1/10)\n  weight = [[1], [2]]\n  bias = [-9/2]\n"
+                          "x = [[1, 1]]\nR = [[-3/2]]\nexpected = [[15/16, 15/8]]\n"
+                          "epsilon_sign = none: [[1.0714285714285714, 2.1428571428571428]]\n"
+                          "got = [[1.0714285714285714, 2.1428571428571428]]\n")
+
+
+def test_a_negative_case_is_shown_with_its_reason(capsys: pytest.CaptureFixture[str]) -> None:
+    code, out, _ = conform(capsys, "small_suite:Right", "--case", ID["refused"])
+    assert code == 0 and out.splitlines()[1].startswith("passed: refused: ValueError: AlphaBeta got")
+    assert "must be refused: alpha - beta = 0\n" in out
+
+
+def test_what_an_adapter_prints_does_not_spoil_json(capsys: pytest.CaptureFixture[str]) -> None:
+    code, out, err = conform(capsys, "small_suite:Talkative", "--json")
+    assert code == 0 and json.loads(out)["counts"]["passed"] == 13 and "here I am" in err
+
+
+class Wordy(Partial):
+    name, version = "wor\ndy ", "1\n.2\t3"
+
+    def rule(self, rule: Any, layer: Any) -> Any:
+        if isinstance(rule, WSquare):
+            raise Unsupported("none\nyet", "https://example.org/\n3")
+        return super().rule(rule, layer)
+
+
+def test_what_an_adapter_says_of_itself_breaks_no_line(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    path = tmp_path / "expected.txt"
+    code, out, _ = conform(capsys, "test_conform:Wordy", "--write-expect", str(path))
+    assert code == 1 and out.startswith("wor dy 1 .2 3, float64, on 13 cases ")
+    assert path.read_text(encoding="utf-8").startswith("# wor dy 1 .2 3 on 13 cases ")
+    assert conform(capsys, "test_conform:Wordy", "--expect", str(path))[0] == 0
+    _, out, _ = conform(capsys, "test_conform:Wordy", "small_suite:Right", "--json", name="compare")
+    facts = json.loads(out)
+    names = [one["adapter"]["name"] for one in facts["implementations"]]
+    assert names == ["wor dy", "right"]
+    assert all(list(one["statuses"]) == names for one in facts["disagreements"])
+
+
+# ---- Facts ----
+
+
+@pytest.fixture(scope="module")
+def partial() -> dict[str, Any]:
+    facts: dict[str, Any] = json.loads(json.dumps(report.facts(run(Partial(), SUITE)), allow_nan=False))
+    return facts
+
+
+def test_json_has_what_a_page_needs(partial: dict[str, Any]) -> None:
+    assert partial["adapter"] == {"name": "partial", "version": "1.2", "unit_roundoff": 2.0**-53, "conventions": {},
+                                  "command": "partial"}
+    assert partial["vectors"] == {"spec": "1.0", "count": 13, "digest": "0123456789ab"}
+    assert partial["counts"] == {"passed": 11, "loose": 0, "undetermined": 0, "unsupported": 1, "failed": 1}
+    assert partial["records"] == [{"id": "kept", "title": "A record", "question": "What?", "answers": {"zennit": "1"},
+                                   "issues": []}]
+    by_id = {one["id"]: one for one in partial["outcomes"]}
+    assert by_id[ID["split"]] == {
+        "id": ID["split"], "rule": "AlphaBeta", "layer": "Linear", "level": "required", "flags": [],
+        "status": "unsupported", "reason": "there is no alpha-beta", "url": "https://example.org/partial/3",
+        "convention": None}
+    assert partial["failures"] == [{
+        "id": ID["even"], "rule": "Flat", "layer": "Conv2D", "level": "required", "comment": "Told in the test.",
+        "convention": None, "first": None, "worst": None, "looks_like": "", "counterexample": None,
+        "cause": "raised KeyError: 'flat\\nrule'",
+        "command": f"lrp-ref conform partial --case {ID['even']}", "issues": [],
+        "reason": "raised KeyError: 'flat\\nrule'"}]
+
+
+def test_json_of_conventions_says_value_canonical_and_evidence() -> None:
+    facts = report.facts(run(small_suite.SquaredBias(), SUITE))
+    entry = next(one for one in facts["conventions"] if one["question"] == "bias_w_square")
+    assert entry == {"question": "bias_w_square", "title": "bias in w-square", "value": "squared",
+                     "canonical": "left out", "declared": False, "known": ["zennit"], "evidence": [ID["squared"]]}
+    (failure,) = facts["failures"]
+    assert failure["convention"] == {"question": "bias_w_square", "value": "squared"}
+    assert failure["worst"]["index"] == [0, 1] and failure["worst"]["error"] > failure["worst"]["bound"] > 0
+
+
+def test_numbers_that_json_has_none_of_are_names() -> None:
+    facts = report.facts(run(Dividing(), SUITE))
+    (failure,) = (one for one in facts["failures"] if one["id"] == ID["dead"])
+    assert failure["worst"]["got"] == "inf" and failure["worst"]["error"] == "inf" and failure["worst"]["expected"] == 0
+    json.dumps(facts, allow_nan=False)
+
+
+class Dividing(Right):
+    """1 / 0 is infinite."""
+
+    name = "dividing"
+
+    def relevance(self, network: Any, rules: Any, x: Any, R: Any) -> Any:
+        found = super().relevance(network, rules, x, R)
+        return np.array([[np.inf, -np.inf]]) if not network(x).any() and not rules["linear"].epsilon else found
+
+
+def test_the_first_wrong_layer_of_a_network_is_named() -> None:
+    class WrongGamma(Right):
+        name = "wrong_gamma"
+
+        def rule(self, rule: Any, layer: Any) -> Any:
+            return type(rule)(1) if hasattr(rule, "gamma") else rule
+
+    found = {one["id"]: one for one in report.facts(run(WrongGamma(), SUITE))["failures"]}
+    assert found.keys() == {ID["whole"], ID["rounded"]}
+    assert found[ID["whole"]]["first"] == {"layer": "fc1", "rule": "Gamma(1/4)"}
+    assert found[ID["whole"]]["layer"] == "network"
+
+
+def test_a_counterexample_is_as_wrong_as_the_case_and_not_by_a_stabiliser(monkeypatch: pytest.MonkeyPatch) -> None:
+    """zennit's dialect has b^2 in the denominator, and 1e-6 beside it: whole numbers show the one, not the other."""
+    monkeypatch.setattr("lrp_ref.conformance.diagnose.failures.SHRUNK", 1)
+    adapter = ours("dialect:zennit")
+    assert adapter is not None
+    (failure,) = report.facts(run(adapter, selected(SUITE, [ID["squared"]])))["failures"]
+    small = failure["counterexample"]
+    assert abs(float(small["got"]) - float(small["expected"])) > 2.0**-10, small   # 1e-6 of 1 is less
+
+
+class Hooked(Right):
+    """Twice what is right of w-square, and an error to whoever asks anything of it twice."""
+
+    name = "hooked"
+
+    def __init__(self) -> None:
+        self.heard: set[str] = set()
+
+    def relevance(self, network: Any, rules: Any, x: Any, R: Any) -> Any:
+        question = repr((network.layers, rules, x, R))
+        if isinstance(next(iter(rules.values())), WSquare) and question in self.heard:
+            raise RuntimeError("hook is registered already")
+        self.heard.add(question)
+        found = super().relevance(network, rules, x, R)
+        return 2 * found if isinstance(next(iter(rules.values())), WSquare) else found
+
+
+def test_who_raises_when_asked_again_is_told_so_in_a_whole_report(capsys: pytest.CaptureFixture[str],
+                                                                  monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("lrp_ref.conformance.diagnose.failures.SHRUNK", 1)
+    code, out, err = conform(capsys, "test_conform:Hooked")
+    assert (code, err) == (1, "") and "\n12 passed, 0 loose, 0 undetermined, 0 unsupported, 1 failed, of 13" in out
+    assert ("1 case: something kept between calls: the same question asked again raised RuntimeError: hook is "
+            "registered already") in " ".join(out.split())
+
+
+def test_an_undeclared_stabiliser_is_the_cause_that_is_named() -> None:
+    """Where the numbers of other cases have shown it."""
+    one = run(Stabilised(), SUITE)
+    causes = {f["id"]: f["cause"] for f in failures(one, [Finding("stabiliser", 1e-6, [], [])])}
+    assert {causes[ID[slug]] for slug in ("split", "even", "whole", "squared")} == {
+        "stabiliser of the other rules: 1e-6"}
+
+
+def test_every_question_has_a_title() -> None:
+    assert set(TITLES) == {question.name for question in fields(Conventions)}
+
+
+@pytest.mark.parametrize("name", ["conform", "compare", "vectors", "selfcheck", "explain", "models"])
+def test_help_speaks_of_the_bundled_models_only_where_models_are_asked(
+        name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main([name, "--help"])
+    assert ("bundled models, a CNN and" in " ".join(capsys.readouterr().out.split())) == (name in ("explain", "models"))
+
+
+# ---- Expectations and the page ----
+
+
+@pytest.fixture
+def expected(tmp_path: Path) -> Iterator[Path]:
+    (tmp_path / "partial.txt").write_text(f"{ID['split']} unsupported\n{ID['even']} failed\n", encoding="utf-8")
+    yield tmp_path
+
+
+def test_an_outcome_as_expected_ends_with_0(capsys: pytest.CaptureFixture[str], expected: Path) -> None:
+    code, out, _ = conform(capsys, "small_suite:Partial", "--expect", str(expected / "partial.txt"))
+    assert code == 0 and out.endswith("\n\nall as expected\n")
+
+
+def test_a_stale_line_ends_with_1(capsys: pytest.CaptureFixture[str], expected: Path) -> None:
+    code, out, _ = conform(capsys, "small_suite:Right", "--expect", str(expected / "partial.txt"))
+    assert code == 1 and out.endswith(f"\n\n2 not as expected\n{ID['split']}: passed, expected unsupported: line 1 is "
+                                      f"stale, delete it\n{ID['even']}: passed, expected failed: line 2 is stale, "
+                                      "delete it\n")
+    code, out, _ = conform(capsys, "small_suite:Right", "--json", "--expect", str(expected / "partial.txt"))
+    assert code == 1 and len(json.loads(out)["unexpected"]) == 2
+
+
+def test_expectations_are_written_and_hold_from_then_on(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    path = tmp_path / "expected.txt"
+    code, out, _ = conform(capsys, "small_suite:Partial", "--write-expect", str(path))
+    assert code == 1 and out.endswith(f"\n\n2 expectations written to {path}\n")
+    assert path.read_text(encoding="utf-8") == (
+        "# partial 1.2 on 13 cases of the vectors 1.0 (0123456789ab)\n"
+        f"{ID['split']} unsupported https://example.org/partial/3\n{ID['even']} failed\n")
+    assert conform(capsys, "small_suite:Partial", "--expect", str(path))[0] == 0
+
+
+def test_a_version_of_several_lines_is_one_comment_of_the_expectations(
+        capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Partial, "version", "1.2\nof today failed twice")
+    path = tmp_path / "expected.txt"
+    conform(capsys, "small_suite:Partial", "--write-expect", str(path))
+    assert path.read_text(encoding="utf-8").splitlines()[0] == (
+        "# partial 1.2 of today failed twice on 13 cases of the vectors 1.0 (0123456789ab)")
+    assert conform(capsys, "small_suite:Partial", "--expect", str(path))[0] == 0
+
+
+def test_expectations_overwrite_nothing_and_are_refused_before_the_work(
+        capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def begun() -> None:
+        raise AssertionError("the vectors were read")
+
+    monkeypatch.setattr(command, "load", begun)
+    path = tmp_path / "expected.txt"
+    path.write_text("# by hand\n", encoding="utf-8")
+    code, _, err = conform(capsys, "small_suite:Partial", "--write-expect", str(path))
+    assert code == 2 and f"got --write-expect {path}, which is there already: give the name of a new file" in err
+    assert path.read_text(encoding="utf-8") == "# by hand\n" and list(tmp_path.iterdir()) == [path]
+    missing = str(tmp_path / "nowhere" / "expected.txt")
+    assert conform(capsys, "small_suite:Partial", "--write-expect", missing)[0] == 2
+
+
+def test_a_page_is_written_whatever_the_outcome(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    path = tmp_path / "report.html"
+    code, out, _ = conform(capsys, "small_suite:Partial", "--report", str(path))
+    assert code == 1 and out.endswith(f"\n\nreport written to {path}\n")
+    page = path.read_text(encoding="utf-8")
+    assert page.startswith("<!DOCTYPE html>") and ID["even"] in page and "partial" in page
+
+
+def test_commands_of_a_page_without_failures_name_the_adapter_as_it_was_named(
+        capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    path = tmp_path / "report.html"
+    conform(capsys, "lrp_ref", "small_suite:Right", "--report", str(path), name="compare")
+    assert tree(path.read_text(encoding="utf-8")).by_id("run").all("pre")[0].text == (
+        "lrp-ref conform lrp_ref\nlrp-ref conform small_suite:Right\nlrp-ref compare lrp_ref small_suite:Right")
+    _, out, _ = conform(capsys, "small_suite:Right", "--json")
+    assert json.loads(out)["adapter"]["command"] == "small_suite:Right"
+
+
+# ---- compare ----
+
+
+def test_implementations_are_compared_side_by_side(capsys: pytest.CaptureFixture[str]) -> None:
+    code, out, _ = conform(capsys, "small_suite:Right", "small_suite:Partial", "dialect:lxt", name="compare")
+    assert code == 1
+    assert out.startswith("right 1.2, float64; partial 1.2, float64; dialect:lxt 2.1, float64; on 13 cases of the ")
+    assert re.search(r"^AlphaBeta  Linear +2 +1 1- +0 2- +2$", out, re.MULTILINE)
+    assert re.search(r"^Flat       Conv2D +1 +0 1f +0 1- +1$", out, re.MULTILINE)
+    assert re.search(r"^the sign of epsilon +that of z +that of z +\*epsilon has no sign$", out, re.MULTILINE)
+    assert re.search(rf"^   1 case +partial failed, dialect:lxt unsupported\n +{ID['even']}$", out, re.MULTILINE)
+
+
+def test_layers_that_fare_alike_with_all_implementations_share_a_row_of_the_comparison() -> None:
+    def rows(*statuses: str) -> dict[str, Any]:
+        places = ("Flat", "Conv2D"), ("Flat", "LRN"), ("Flat", "ReLU"), ("ZBox", "LRN")
+        matrix = [{"rule": rule, "layer": layer, **dict.fromkeys(STATUSES, 0), status: 2, "count": 2}
+                  for (rule, layer), status in zip(places, statuses)]
+        return {"matrix": matrix, "counts": dict.fromkeys(STATUSES, 0), "vectors": {"count": 8}}
+
+    bad, good = "unsupported", "passed"
+    lines = report_text.side_by_side([rows(bad, good, bad, bad), rows(good, good, good, bad)], ["one", "two"])
+    assert [line.split() for line in lines[1:-2]] == [
+        ["Flat", "Conv2D,", "ReLU", "0", "4-", "4", "4"], ["LRN", "2", "2", "2"],
+        ["ZBox", "LRN", "0", "2-", "0", "2-", "2"]]
+
+
+def test_the_comparison_as_json_has_the_answers_that_differ(capsys: pytest.CaptureFixture[str]) -> None:
+    code, out, _ = conform(capsys, "small_suite:Right", "dialect:lxt", "--json", name="compare")
+    facts = json.loads(out)
+    assert code == 1 and [one["adapter"]["name"] for one in facts["implementations"]] == ["right", "dialect:lxt"]
+    assert facts["vectors"]["count"] == 13
+    entry = next(one for one in facts["disagreements"] if one["id"] == ID["minus"])
+    assert entry == {"id": ID["minus"], "comment": "Told in the test.", "section": "Eq. 1",
+                     "issues": [ISSUE], "expected": [[0.9375, 1.875]],
+                     "answers": {"right": [[0.9375, 1.875]], "dialect:lxt": [[1.0714285714285714, 2.142857142857143]]},
+                     "statuses": {"right": "passed", "dialect:lxt": "failed"}}
+    assert {one["id"] for one in facts["disagreements"]} == {ID[slug] for slug in ("plain", "minus", "dead")}
+
+
+def test_implementations_that_agree_end_with_0(capsys: pytest.CaptureFixture[str]) -> None:
+    code, out, _ = conform(capsys, "small_suite:Right", "lrp_ref", name="compare")
+    assert code == 0 and "differ" not in out
+
+
+def test_comparisons_have_an_expectation_for_each(capsys: pytest.CaptureFixture[str], expected: Path) -> None:
+    arguments = ["small_suite:Partial", "small_suite:Right", "--expect", str(expected)]
+    code, _, err = conform(capsys, *arguments, name="compare")
+    assert code == 2 and f"got --expect {expected}, which has no file right.txt: make an empty one if every case" in err
+    (expected / "right.txt").touch()
+    code, out, _ = conform(capsys, *arguments, name="compare")
+    assert code == 0 and out.endswith("all as expected\n")
+    (expected / "right.txt").write_text(f"{ID['plain']} failed\n", encoding="utf-8")
+    code, out, _ = conform(capsys, *arguments, name="compare")
+    assert code == 1 and out.endswith(f"1 not as expected\nright: {ID['plain']}: passed, expected failed: line 1 is "
+                                      "stale, delete it\n")
+
+
+def test_two_adapters_of_one_name_are_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    code, _, err = conform(capsys, "lrp_ref", "lrp_ref", name="compare")
+    assert code == 2 and "got two adapters named lrp_ref: give each a name of its own" in err
+
+
+# ---- A program in another language ----
+
+
+def test_a_program_is_asked_in_lines_and_named_again_in_the_command(capsys: pytest.CaptureFixture[str]) -> None:
+    program = f"{sys.executable} {Path(__file__).parents[2] / 'docs' / 'harness.py'}"
+    _, out, _ = conform(capsys, "--exec", program, "--json")
+    facts = json.loads(out)
+    assert facts["counts"]["passed"] > 0 and sum(facts["counts"].values()) == 13
+    one, words = command.adapter(None, program)
+    with command.ending(one):
+        assert words == f"--exec '{program}'"
+
+
+def test_of_each_cause_the_first_failure_has_the_counterexample(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("lrp_ref.conformance.diagnose.failures.SHRUNK", 2)
+
+    class Doubled(Right):
+        def changed(self, relevance: Any) -> Any:
+            return 2 * relevance
+
+    told = [one for one in report.facts(run(Doubled(), SUITE))["failures"] if one["worst"]]
+    causes = {cause: [bool(one["counterexample"]) for one in told if one["cause"] == cause]
+              for cause in (one["cause"] for one in told)}
+    assert max(map(len, causes.values())) > 2
+    assert all(not any(here[1:]) for here in causes.values()) and sum(here[0] for here in causes.values()) == 2

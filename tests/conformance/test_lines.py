@@ -1,0 +1,387 @@
+"""An implementation in a process of its own: what goes to and fro, and what is said when it goes astray."""
+
+import json
+import re
+import shlex
+import sys
+from contextlib import suppress
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import numpy as np
+import pytest
+
+from lrp_ref import Conv2D, Epsilon, Linear, MaxPool, Network, ReLU, SumPool, WSquare, ZBox, explain
+from lrp_ref.arrays import convert_numbers
+from lrp_ref.checks.numbers.exact import guarded
+from lrp_ref.conformance.adapters.adapter import Astray, Hung, Unsupported
+from lrp_ref.conformance.adapters.lines import Lines
+from lrp_ref.conformance.adapters.task_json import number, numbers, written
+from lrp_ref.conformance.judge.outcome import outcome
+from lrp_ref.conformance.judge.run import Answers, run
+from lrp_ref.conformance.judge.smoke import Broken, smoke
+from lrp_ref.conformance.make.made import one
+from lrp_ref.conformance.vectors.suite import load
+
+ROOT = Path(__file__).parents[2]
+HARNESS = f"{shlex.quote(sys.executable)} {shlex.quote(str(ROOT / 'docs' / 'harness.py'))}"
+READY = {"name": "it", "version": "3", "unit_roundoff": "0x1p-53", "conventions": {"stabiliser": 0.5}}
+NETWORK = Network([("fc", Linear(np.array([[1.5, -2.0, 0.0], [3.0, 0.5, -1.0]]), np.array([0.25, 0.0, -4.0])))])
+X, R = np.array([[1.0, -2.0]]), np.array([[2.0, -1.0, 3.0]])
+TASK = NETWORK, {"fc": Epsilon(0.1)}, X, R
+
+
+def program(*lines: str) -> str:
+    """The command of a program that answers start as it should, and a run by these lines of Python."""
+    body = ["import json, os, sys, time", "say = lambda thing: print(json.dumps(thing), flush=True)", "runs = 0",
+            "for line in sys.stdin:", "    message = json.loads(line)",
+            "    if message['cmd'] == 'start':", f"        say({READY!r})",
+            "    elif message['cmd'] == 'run':", *(f"        {line}" for line in lines or ["pass"]),
+            "    else:", "        break"]
+    return shlex.join([sys.executable, "-c", "\n".join(body)])
+
+
+class Patient(Lines):
+    """Only answers are waited for so short: a busy machine may take seconds to start an interpreter."""
+
+    def ask(self, message: dict[str, Any]) -> dict[str, Any]:
+        timeout = self.timeout
+        self.timeout = 60 if message["cmd"] == "start" else timeout
+        try:
+            return super().ask(message)
+        finally:
+            self.timeout = timeout
+
+
+def complaint(command: str, timeout: float = 20) -> str:
+    with Patient(command, timeout) as adapter, pytest.raises(ValueError) as caught:
+        adapter.relevance(*TASK)
+    assert "\n" not in str(caught.value).replace(command, "")
+    return str(caught.value).replace(command, "IT")
+
+
+# ---- What goes to and fro ----
+
+
+def test_it_says_who_it_is() -> None:
+    with Lines(program()) as adapter:
+        assert (adapter.name, adapter.version, adapter.unit_roundoff) == ("it", "3", 2.0**-53)
+        assert adapter.conventions == {"stabiliser": 0.5}
+
+
+def test_a_task_is_hex_floats_and_whole_sizes() -> None:
+    network = Network([("c", Conv2D(np.array([[[[0.1, -2.0]]]], np.float32), None, (1, 2), 3)), ("r", ReLU()),
+                       ("m", MaxPool(2, ceil=True)), ("s", SumPool((2, 1), scale=1))])
+    rules = {"c": ZBox(-1, np.array([0.5])), "r": Epsilon(0.1), "m": Epsilon(2), "s": Epsilon(0.25)}
+    task = written(network, rules, np.array([[[[3.0, -0.0]]]], np.float32), np.array([[[[1e-300]]]]))
+    assert task["x"] == [[[["0x1.8000000000000p+1", "-0x0.0p+0"]]]]
+    assert float.fromhex(task["R"][0][0][0][0]) == 1e-300
+    conv, relu, pool, total = task["net"]
+    assert conv["weight"] == [[[[float(np.float32(0.1)).hex(), "-0x1.0000000000000p+1"]]]] and conv["bias"] is None
+    assert (conv["stride"], conv["pad"], conv["dilation"], conv["groups"]) == ([1, 2], [3, 3], [1, 1], 1)
+    assert conv["rule"] == {"name": "ZBox", "low": "-0x1.0000000000000p+0", "high": ["0x1.0000000000000p-1"]}
+    assert relu == {"name": "r", "op": "ReLU", "rule": {"name": "Epsilon", "epsilon": (0.1).hex()}}
+    assert pool["ceil"] is True and pool["rule"]["epsilon"] == "0x1.0000000000000p+1"
+    assert total["size"] == [2, 1] and total["scale"] == "0x1.0000000000000p+0"
+
+
+def test_an_answer_is_the_number_to_the_last_bit() -> None:
+    say = "say({'seq': message['seq'], 'result': [[(0.1).hex(), 1/3, 'nan', '-inf', 7]]})"
+    with Lines(program(say)) as adapter:
+        got = adapter.relevance(*TASK)
+    np.testing.assert_array_equal(got, [[0.1, 1 / 3, np.nan, -np.inf, 7]])
+
+
+@pytest.mark.parametrize("text", ["10", "1.5", "", "0xzz", None, True, {}])
+def test_what_might_be_read_as_another_number_is_refused(text: object) -> None:
+    with pytest.raises(ValueError, match=r"hex|float"):
+        number(text)
+
+
+def test_what_it_has_not_is_unsupported_with_a_reason_and_an_issue() -> None:
+    with Lines(program("say({'seq': message['seq'], 'skipped': {'reason': 'no such rule', 'url': 'https://x/1'}})")
+               ) as adapter, pytest.raises(Unsupported) as caught:
+        adapter.relevance(*TASK)
+    assert (caught.value.reason, caught.value.url) == ("no such rule", "https://x/1")
+
+
+def test_an_issue_may_be_left_out() -> None:
+    with Lines(program("say({'seq': message['seq'], 'skipped': {'reason': 'none'}})")) as adapter, \
+            pytest.raises(Unsupported) as caught:
+        adapter.relevance(*TASK)
+    assert caught.value.url == ""
+
+
+@pytest.mark.parametrize("url", ["None", "''", "'  '"])
+def test_an_issue_may_be_null(url: str) -> None:
+    with Lines(program(f"say({{'seq': message['seq'], 'skipped': {{'reason': 'none', 'url': {url}}}}})")) as adapter, \
+            pytest.raises(Unsupported) as caught:
+        adapter.relevance(*TASK)
+    assert caught.value.url == ""
+
+
+def test_what_it_says_of_itself_and_of_errors_is_one_line() -> None:
+    ready = {**READY, "name": " it\nself ", "version": "3\t\n4"}
+    command = program("say({'seq': message['seq'], 'errored': {'message': 'singular\\n  matrix\\n'}})")
+    with Lines(command.replace(repr(READY).replace("'", "'\"'\"'"), repr(ready).replace("'", "'\"'\"'"))) as adapter:
+        with pytest.raises(RuntimeError, match=r"^singular matrix$"):
+            adapter.relevance(*TASK)
+        assert (adapter.name, adapter.version) == ("it self", "3 4")
+
+
+def test_its_own_error_is_handed_on() -> None:
+    with Lines(program("say({'seq': message['seq'], 'errored': {'message': 'KeyError: w'}})")) as adapter, \
+            pytest.raises(RuntimeError, match=r"^KeyError: w$"):
+        adapter.relevance(*TASK)
+
+
+# ---- Going astray ----
+
+FLUSH = "needed one JSON object per line: print all else to stderr, and flush"
+ASTRAY = {
+    "words": (["print('loading ..', flush=True)"], f"wrote loading .. on its stdout, {FLUSH}"),
+    "many words": (["print('x' * 500, flush=True)"], f"wrote {'x' * 200} .. on its stdout, {FLUSH}"),
+    "a list": (["say([1])"], f"wrote [1] on its stdout, {FLUSH}"),
+    "an end": (["sys.exit(3)"], "ended with exit code 3"),
+    "an exception": (["raise KeyError('weight')"], "ended with exit code 1; its stderr ends: KeyError: 'weight'"),
+    "another seq": (["say({'seq': 7, 'result': [[1]]})"], 'answered {"seq": 7, "result": [[1]]} to run 1, needed'),
+    "neither": (["say({'seq': 1})"], 'answered {"seq": 1} to run 1, needed {"seq": 1} with result, skipped'),
+    "ragged": (["say({'seq': 1, 'result': [['0x1p0'], []]})"], "gave a result that is no array"),
+    "decimals": (["say({'seq': 1, 'result': [['1.5', '2']]})"], "gave a result that is no array: got 1.5, needed"),
+    "too large": (["say({'seq': 1, 'result': ['0x1p9999']})"], "gave a result that is no array"),
+}
+
+
+@pytest.mark.parametrize("how", ASTRAY)
+def test_a_process_that_goes_astray_is_an_error_that_says_what_was_got(how: str) -> None:
+    lines, wanted = ASTRAY[how]
+    assert f"IT: the process {wanted}" in complaint(program(*lines))
+
+
+def test_silence_is_an_error_after_a_time() -> None:
+    """A second and not less, in which the process must have started."""
+    assert complaint(program("time.sleep(60)"), timeout=1) == "IT: the process said nothing for 1 seconds"
+
+
+@pytest.mark.parametrize(("line", "wanted", "becomes", "of_it"), [
+    ("sys.exit(9)", "IT: the process ended with exit code 9", "failed", ""),
+    ("say({'seq': message['seq'], 'errored': {'message': 'singular matrix'}})", "singular matrix", "passed",
+     "refused: "),
+])
+def test_what_became_of_a_process_is_told_without_an_exception_of_pythons(line: str, wanted: str, becomes: str,
+                                                                          of_it: str) -> None:
+    """What must be refused is refused by an error that is said, not by a crash."""
+    command = program(line)
+    cases = {case.level: case for case in load().cases}
+    with Lines(command) as adapter:
+        want = Answers().of(adapter)
+        failed, refused = (outcome(adapter, cases[level], want) for level in ("required", "negative"))
+        with pytest.raises(Broken) as broken:
+            smoke(adapter)
+    said = " ".join(command.split())
+    assert (failed.status, failed.reason.replace(said, "IT")) == ("failed", wanted)
+    assert (refused.status, refused.reason.replace(said, "IT")) == (becomes, f"{of_it}{wanted}")
+    assert f"it: {wanted}, for Epsilon" in str(broken.value).replace(said, "IT")
+
+
+@pytest.mark.parametrize("line", ["os._exit(139)", "print('hello', flush=True)", "say({'seq': 0, 'result': []})"])
+def test_who_goes_astray_refuses_nothing(line: str) -> None:
+    """And where no bound is finite it leaves nothing undetermined either."""
+    z = Fraction(1, 2**60)
+    with np.errstate(over="ignore"):   # float32 does not hold 1e308
+        beyond = one("beyond", Epsilon(0), Linear(guarded([[z]])), guarded([[1]]), guarded([[10**308]]),
+                     level="stress", comment="R / z is beyond float64.", section="Eq. 1")
+    refused = next(case for case in load().cases if case.level == "negative")
+    with Lines(program(line)) as adapter:
+        found = {outcome(adapter, case, Answers().of(adapter)).status for case in (refused, beyond)}
+    assert found == {"failed"}
+
+
+def test_a_process_that_closes_its_stdout_and_lives_on_is_an_error() -> None:
+    assert complaint(program("os.close(1); time.sleep(20)")) == "IT: the process closed its stdout and lives on"
+
+
+LARGE = Network([("fc", Linear(np.arange(40000.0).reshape(200, 200) / 3))])   # more than a pipe holds
+
+
+def test_a_process_that_does_not_read_is_silent_however_much_it_is_told() -> None:
+    command = shlex.join([sys.executable, "-c", f"import time; input(); print({json.dumps(READY)!r}, flush=True); "
+                                                "time.sleep(20)"])
+    with Patient(command, 1) as adapter, pytest.raises(ValueError, match="the process said nothing for 1 seconds"):
+        adapter.relevance(LARGE, {"fc": Epsilon(0.1)}, np.ones((1, 200)), np.ones((1, 200)))
+
+
+def test_a_large_question_arrives_whole() -> None:
+    with Lines(program("say({'seq': message['seq'], 'result': message['case']['net'][0]['weight']})")) as adapter:
+        got = adapter.relevance(LARGE, {"fc": Epsilon(0.1)}, np.ones((1, 200)), np.ones((1, 200)))
+    np.testing.assert_array_equal(got, LARGE["fc"].arrays()["weight"])
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no process groups that end together")
+def test_what_a_process_started_ends_with_it() -> None:
+    """Its stdout, which both have, is at its end only then."""
+    other = "import subprocess; subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(20)'])"
+    with Patient(program(other, "time.sleep(20)"), 1) as adapter:
+        process = adapter.process
+        with pytest.raises(ValueError, match="said nothing"):
+            adapter.relevance(*TASK)
+    assert process is not None and process.lines.get(timeout=10) is None
+
+
+HANGS = ["x = message['case']['x'][0][0]", "time.sleep(20) if x == (9.0).hex() else None",
+         "say({'seq': message['seq'], 'result': [[1]]})"]
+
+
+def test_a_process_that_is_silent_three_times_in_a_row_is_asked_no_more() -> None:
+    """An answer in between begins anew."""
+    with Patient(program(*HANGS), 1) as adapter:
+        for hangs in (True, False, True, True, True):
+            if hangs:
+                with pytest.raises(Astray, match=r"the process said nothing for 1 seconds$"):
+                    adapter.relevance(NETWORK, TASK[1], 9 + 0 * X, R)
+            else:
+                adapter.relevance(*TASK)
+        with pytest.raises(Hung) as hung:
+            adapter.relevance(*TASK)
+        assert adapter.process is None
+    assert str(hung.value).endswith("said nothing for 1 seconds, 3 times in a row, and is asked no more: mend "
+                                    "that, or give it more time: see docs/adapters.md")
+
+
+def test_a_run_of_a_process_that_hangs_ends_with_the_case_that_it_came_to() -> None:
+    """The smoke test's x is 1, and these cases' is not."""
+    command = program("time.sleep(20) if message['case']['x'] != [[(1.0).hex()] * 3] * 2 else None",
+                      "R = message['case']['R']",
+                      "say({'seq': message['seq'], 'result': [[row[i] for i in (1, 2, 0)] for row in R]})")
+    suite = load()
+    with Patient(command, 1) as adapter, pytest.raises(ValueError) as caught:
+        run(adapter, suite)
+    assert str(caught.value).startswith(f"{suite.cases[3].id} is not asked: ") and "asked no more" in str(caught.value)
+
+
+def test_a_process_that_went_astray_is_started_anew_for_the_next_run() -> None:
+    lines = ["runs += 1", "x = message['case']['x'][0][0]", "sys.exit(1) if x == (9.0).hex() else None",
+             "say({'seq': message['seq'], 'result': [[runs]]})"]
+    with Lines(program(*lines)) as adapter:
+        assert adapter.relevance(*TASK)[0, 0] == 1 and adapter.relevance(*TASK)[0, 0] == 2
+        with pytest.raises(ValueError, match="exit code 1"):
+            adapter.relevance(NETWORK, TASK[1], 9 + 0 * X, R)
+        assert adapter.relevance(*TASK)[0, 0] == 1
+
+
+def begun(command: str) -> str:
+    with pytest.raises(ValueError) as caught:
+        Lines(command, 20)
+    assert "\n" not in str(caught.value)
+    return str(caught.value).replace(command, "IT")
+
+
+def test_a_program_that_is_not_there_is_an_error() -> None:
+    assert begun("no-such-program x").startswith("'IT' does not start: ")
+    assert "No closing quotation" in begun("python 'x")
+    with pytest.raises(ValueError, match="'' does not start"):
+        Lines("")
+
+
+def test_a_process_that_does_not_say_who_it_is_is_an_error() -> None:
+    said = json.dumps({"name": "it", "version": "1", "conventions": {}})
+    command = shlex.join([sys.executable, "-c", f"input(); print({said!r}, flush=True)"])
+    assert begun(command) == (f"IT: the process answered start with {said}, needed name, version, unit_roundoff and "
+                              "conventions (KeyError: 'unit_roundoff')")
+
+
+def test_stop_ends_the_process_and_so_does_the_end_of_its_stdin() -> None:
+    for lines in (["pass"], ["time.sleep(60)"]):   # the second hears nothing of it
+        adapter = Lines(program(*lines), 20)
+        process = adapter.process
+        assert process is not None
+        if lines != ["pass"]:
+            process.send(json.dumps({"cmd": "run"}))
+        adapter.close()
+        assert process.popen.returncode == (0 if lines == ["pass"] else -9)
+        assert adapter.process is None and process.stderr.closed and process.stdin.closed
+
+
+# ---- The example, and the format ----
+
+
+def test_the_example_fails_no_case_that_it_has() -> None:
+    with Lines(HARNESS) as adapter:
+        outcomes = run(adapter, load()).outcomes
+    assert {one.status for one in outcomes if one.case.level in ("required", "convention")} == {"passed", "unsupported"}
+    assert [one.case.id for one in outcomes if one.status == "failed"] == []
+    assert {one.case.rule for one in outcomes if one.status == "passed"} == {"Epsilon", "Flat", "WSquare"}
+
+
+@pytest.mark.parametrize("rule", [Epsilon(0.1), WSquare()], ids=repr)
+def test_the_example_computes_what_this_package_does(rule: Epsilon) -> None:
+    with Lines(HARNESS) as adapter:
+        got = adapter.relevance(NETWORK, {"fc": rule}, X, R)
+    # sums of a few products in another order, a quotient and a product
+    np.testing.assert_allclose(got, explain(NETWORK, X, {"fc": rule}, R).relevance, rtol=1e-15, atol=0)
+
+
+def test_the_example_is_short_and_needs_nothing() -> None:
+    text = (ROOT / "docs" / "harness.py").read_text(encoding="utf-8")
+    assert len(text.splitlines()) <= 60
+    assert [line for line in text.splitlines() if "import" in line] == ["import json", "import math", "import sys"]
+
+
+def schema() -> object:
+    text = (ROOT / "data_fixtures" / "vectors" / "protocol.schema.json").read_text(encoding="utf-8")
+    return jsonschema.Draft202012Validator(json.loads(text))
+
+
+def test_all_traffic_is_of_the_published_format() -> None:
+    validator, heard = schema(), []
+    with Lines(HARNESS, watch=heard.append) as adapter:
+        for case in load().cases[::3]:
+            with suppress(Unsupported, RuntimeError):   # what is refused is traffic too
+                adapter.relevance(*case.task())
+    assert len(heard) > 80
+    for line in heard:
+        validator.validate(json.loads(line))
+
+
+@pytest.mark.parametrize("line", [
+    {"cmd": "run", "seq": 0, "case": written(*TASK)}, {"cmd": "start", "protocol": 2, "spec": "1.0"},
+    {"seq": 1, "result": [["1.5"]]}, {"seq": 1}, {"seq": 1, "result": [[1]], "errored": {"message": "x"}},
+    {"seq": 1, "skipped": {"url": ""}}, {**READY, "unit_roundoff": 1e-16}, {"cmd": "halt"},
+    {"cmd": "run", "seq": 1, "case": {**written(*TASK), "x": [[1.5]]}}], ids=lambda line: json.dumps(line)[:40])
+def test_the_published_format_refuses_what_is_not_of_it(line: object) -> None:
+    assert not schema().is_valid(line)
+
+
+def test_the_published_format_is_itself_well_formed_and_strict_on_layers_of_a_cnn() -> None:
+    validator = schema()
+    validator.check_schema(validator.schema)
+    run_ = {"cmd": "run", "seq": 1, "case": written(*TASK)}
+    assert validator.is_valid(run_)
+    run_["case"]["net"][0]["groups"] = 1
+    assert not validator.is_valid(run_)
+
+
+PAGE = (ROOT / "docs" / "adapters.md").read_text(encoding="utf-8")
+SHOWN = [json.loads(line) for line in re.findall(r"^```json\n(.*)\n```$", PAGE, re.MULTILINE)]
+
+
+def test_the_lines_that_the_page_shows_are_of_the_format_and_the_examples_own() -> None:
+    validator = schema()
+    for shown in SHOWN:
+        validator.validate(shown)
+    heard: list[str] = []
+    [asked] = [shown for shown in SHOWN if shown.get("cmd") == "run"]
+    with Lines(HARNESS, watch=heard.append) as adapter:
+        adapter.ask(asked)
+    start, ready, run_, answer = map(json.loads, heard)
+    assert [start, run_] == [SHOWN[0], SHOWN[2]] and numbers(answer["result"]) == numbers(SHOWN[3]["result"])
+    assert {**ready, "unit_roundoff": number(ready["unit_roundoff"])} == {**SHOWN[1], "unit_roundoff": 2.0**-53}
+    assert len(SHOWN) == 7
+
+
+def test_numbers_in_float32_are_its_own_numbers() -> None:
+    network = Network([("fc", NETWORK["fc"].astype(np.float32))])
+    task = written(network, {"fc": Epsilon(0.5)}, convert_numbers(X * 0.1, np.float32), convert_numbers(R, np.float32))
+    assert float.fromhex(task["x"][0][0]) == float(np.float32(0.1))

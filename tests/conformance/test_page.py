@@ -1,0 +1,404 @@
+"""The report page: complete, in one file, nothing of anyone's taken for HTML, nothing counted as what it is not."""
+
+from __future__ import annotations
+
+import math
+import re
+from copy import deepcopy
+from functools import cache
+from importlib import resources
+from typing import Any
+
+import pytest
+from report_facts import compared, conformed, failure, one, outcome, several
+from tree import Element, tree
+
+from lrp_ref.conformance.judge.outcome import STATUSES
+from lrp_ref.conformance.page import page
+from lrp_ref.conformance.page.html import Html, issue, shown, slug, tag
+
+EVIL = "<img src=x onerror=alert(1)></script><!-- ]]> \" ' & {} %s"
+
+
+@cache
+def facts() -> dict[str, Any]:
+    return compared("zennit", "captum")
+
+
+@cache
+def drawn() -> str:
+    return page(facts())
+
+
+@cache
+def real() -> Element:
+    return tree(drawn())
+
+
+def both() -> list[Element]:
+    """Two implementations; and one alone, from the facts that `conform` gives."""
+    return [real(), tree(page(conformed("captum")))]
+
+
+# ---- One file, well formed ----
+
+
+def test_a_page_is_one_well_formed_document_in_a_language_with_a_title_and_a_viewport() -> None:
+    for document in both():
+        html, = document.all("html")
+        assert html.attributes["lang"] == "en" and "captum 0.9.0" in html.all("title")[0].text
+        assert any(meta.attributes.get("name") == "viewport" for meta in html.all("meta"))
+        assert [len(html.all(name)) for name in ("head", "body", "h1", "main", "header", "nav")] == [1] * 6
+    assert drawn().startswith("<!DOCTYPE html>\n")
+
+
+def test_ids_are_unique_and_every_link_inside_leads_to_one() -> None:
+    for document in both():
+        ids = [e.attributes["id"] for e in document if "id" in e.attributes]
+        assert len(ids) == len(set(ids)) > 300
+        inside = {a.attributes["href"] or "" for a in document.all("a")}
+        assert {href[1:] for href in inside if href.startswith("#")} <= set(ids)
+
+
+def test_nothing_is_loaded_and_links_lead_to_https_only() -> None:
+    for document in both():
+        assert {e.attributes.get("href") for e in document.all("link")} == {"data:,"}
+        assert not any(key in e.attributes for e in document for key in ("src", "srcset", "action", "poster", "data"))
+        assert not any(key.startswith("on") for e in document for key in e.attributes)
+        links = [a.attributes["href"] or "" for a in document.all("a")]
+        assert all(link.startswith(("#", "https://")) for link in links)
+        assert sum(link.startswith("https://github.com/") for link in links) > 3
+        for style in document.all("style"):
+            assert "url(" not in style.text and "@import" not in style.text
+        policy, = [e.attributes["content"] or "" for e in document.all("meta") if "http-equiv" in e.attributes]
+        assert policy.startswith("default-src 'none'; ") and "script-src 'sha256-" in policy
+
+
+def test_two_implementations_and_350_cases_take_less_than_a_megabyte() -> None:
+    assert facts()["vectors"]["count"] > 320 and len(drawn().encode()) * 350 / facts()["vectors"]["count"] < 1e6
+
+
+def test_the_same_facts_make_the_same_page_and_stay_as_they_were() -> None:
+    before = deepcopy(facts())
+    assert page(facts()) == drawn() and facts() == before
+
+
+# ---- Nothing of anyone's is HTML ----
+
+
+def poisoned(value: Any, key: str = "") -> Any:
+    """Every text with a tag in it, and every name; but for statuses, and conventions, which come from this package."""
+    if isinstance(value, dict):
+        fixed = {"question", "value", "canonical"} if "value" in value else set()
+        names = key in ("answers", "statuses")
+        return {k + EVIL if names else k: v if k in fixed else poisoned(v, "status" if key == "statuses" else k)
+                for k, v in value.items()}
+    if isinstance(value, list):
+        return [poisoned(part, key) for part in value]
+    return value + EVIL if isinstance(value, str) and key != "status" else value
+
+
+def test_no_text_of_the_facts_becomes_a_tag() -> None:
+    bad = deepcopy(facts())
+    kept = {entry["id"] for entry in bad["implementations"][0]["outcomes"][::5]}
+    for holder, key in [(bad, "disagreements"), *((run, key) for run in bad["implementations"]
+                                                  for key in ("outcomes", "failures"))]:
+        holder[key] = [entry for entry in holder[key] if entry["id"] in kept]
+    for run in bad["implementations"]:
+        run["contradicted"] = [""]
+    html = page(poisoned(bad))
+    document = tree(html)
+    assert not document.all("img") and len(document.all("script")) == 1 and "<!--" not in html.split("<main")[1]
+    assert document.text.count(EVIL) > 500
+    assert "zennit" + EVIL in document.all("h3")[0].text
+
+
+def test_attributes_and_children_are_escaped_and_html_is_not_escaped_twice() -> None:
+    assert tag("a", "<&", [1, None, False, 0], Html("<br>"), href='"<') == '<a href="&quot;&lt;">&lt;&amp;10<br></a>'
+    assert tag("td", tabindex=0, hidden=True, colspan=None) == '<td tabindex="0" hidden></td>'
+
+
+def test_only_https_becomes_a_link() -> None:
+    assert issue("https://github.com/a/b/issues/12") == (
+        '<a href="https://github.com/a/b/issues/12" rel="noreferrer">b #12</a>')
+    assert issue("https://a.b/?y=1&z") == '<a href="https://a.b/?y=1&amp;z" rel="noreferrer">a.b/?y=1&amp;z</a>'
+    for url in ("javascript:alert(1)", "http://a.org", "data:text/html,x"):
+        assert not tree(issue(url)).all("a") and tree(issue(url)).text == url
+
+
+def test_different_texts_make_different_ids() -> None:
+    texts = ["a b", "a_b", "a-b", "a.b", "A b", "a  b", "äb", "", "a:20:b", "a/b"]
+    assert len({slug("x", text) for text in texts}) == len(texts) and slug("x", "a b") == "x/a:20:b"
+
+
+def test_numbers_are_shown_by_their_digits_and_names() -> None:
+    values = [1 / 3, -0.0, math.nan, math.inf, -math.inf, "nan", None, True, 7, [1.5, [math.nan]], 1e-7]
+    assert list(map(shown, values)) == ["0.3333333333", "0", "nan", "inf", "-inf", "nan", "not finite", "yes", "7",
+                                        "[1.5, [nan]]", "1e-07"]
+    assert shown(1 / 3, 17) == "0.33333333333333331"
+
+
+# ---- Counts ----
+
+
+def test_the_cells_of_every_implementation_add_up_to_the_manifests_count() -> None:
+    for run in facts()["implementations"]:
+        name, passed, count, others = run["adapter"]["name"], 0, 0, dict.fromkeys(STATUSES, 0)
+        for row in run["matrix"]:
+            cell = real().by_id(slug("cell", row["rule"], row["layer"], name))
+            shown_passed, shown_count = re.search(r"(\d+)/(\d+) passed", cell.text).groups()   # type: ignore[union-attr]
+            passed, count = passed + int(shown_passed), count + int(shown_count)
+            for span in [span for box in cell.all("span", "others") for span in box.all("span")[1:]]:
+                number, status = span.text.split()
+                others[status] += int(number)
+        assert count == facts()["vectors"]["count"]
+        assert {**others, "passed": passed} == run["counts"]
+
+
+def test_every_case_has_one_anchor() -> None:
+    for case in facts()["implementations"][0]["outcomes"]:
+        assert real().by_id(slug("case", case["id"])).attributes["data-rule"] == case["rule"]
+
+
+@pytest.mark.parametrize(("statuses", "is_", "text"), [
+    (["passed", "passed"], "passed", "✓ all 2 required"), (["passed", "failed"], "failed", "✗ 1/2 required"),
+    (["passed", "unsupported"], "part", "◐ 1/2 required"), (["unsupported"] * 2, "unsupported", "– unsupported"),
+    (["passed", "loose"], "loose", "≈ 1/2 required"), (["passed", "undetermined"], "undetermined", "? 1/2 required"),
+    (["unsupported", "failed"], "failed", "✗ 0/2 required"), (["unsupported", "loose"], "part", "◐ 0/2 required"),
+])
+def test_a_rule_is_green_only_if_all_its_required_cases_passed(statuses: list[str], is_: str, text: str) -> None:
+    cases = [outcome(n, status) for n, status in enumerate(statuses)]
+    extra = [outcome(8, "failed", "convention"), outcome(9, "passed", "stress")]   # neither makes it so or unmakes it
+    badge, = tree(page(one(*cases, *extra))).by_id("rule/Flat").all("tr", "head")[0].all("span", "badge")
+    assert is_ in badge.classes and badge.text == text and ("passed" in badge.classes) == (is_ == "passed")
+
+
+def test_a_rule_without_required_cases_is_not_green() -> None:
+    document = tree(page(one(outcome(1, "passed", "stress"))))
+    badge, = document.by_id("rule/Flat").all("tr", "head")[0].all("span", "badge")
+    assert badge.classes == ["badge", "none"] and badge.text == "· none required"
+
+
+@pytest.mark.parametrize("status", [status for status in STATUSES if status != "passed"])
+def test_a_cell_says_what_did_not_pass_in_words_and_never_looks_like_passed(status: str) -> None:
+    cell = tree(page(one(outcome(1, status), outcome(2, "passed")))).by_id("cell/Flat/Linear/mine")
+    assert "passed" not in cell.classes and "✓" not in cell.text
+    assert f"1 {status}" in cell.text and "1/2" in cell.text
+
+
+def test_a_run_of_fewer_cases_than_the_manifest_has_is_called_incomplete() -> None:
+    short = one(outcome(1, "passed"))
+    assert "not complete" not in page(short)
+    short["vectors"] = {**short["vectors"], "count": 2}
+    assert "1 cases are accounted for, and the manifest has 2" in page(short)
+
+
+def test_facts_without_an_implementation_are_an_error() -> None:
+    for bad in ({"vectors": {}}, {"implementations": []}):
+        with pytest.raises(ValueError, match="without an implementation, needed the JSON of lrp-ref conform"):
+            page(bad)
+
+
+# ---- What is told ----
+
+
+def test_every_failure_stands_with_its_numbers_its_command_and_its_issues() -> None:
+    for run in facts()["implementations"]:
+        assert len(run["failures"]) > 30
+        for told in run["failures"]:
+            case = real().by_id(slug("case", told["id"]))
+            assert case.name == "details" and told["comment"] in case.text and told["command"] in case.text
+            worst, text = told["worst"], case.text
+            assert f"{shown(worst['got'], 17)} instead of {shown(worst['expected'], 17)}" in text
+            assert f"layer {told['first']['layer']}, under {told['rule']}" in text and told["reason"] not in text
+            assert set(told["issues"]) <= {a.attributes["href"] for a in case.all("a")}
+
+
+def test_every_disagreement_stands_with_what_was_expected_and_every_answer() -> None:
+    assert any(answer is None for told in facts()["disagreements"] for answer in told["answers"].values())
+    for told in facts()["disagreements"]:
+        table, = real().by_id(slug("case", told["id"])).all("table")
+        assert [th.text for th in table.all("tbody")[0].all("th")] == ["expected", "zennit", "captum"]
+        missing = [name for name, answer in told["answers"].items() if answer is None]
+        assert all(f"{name}unsupported" in [tr.text for tr in table.all("tr")] for name in missing)
+
+
+def test_of_many_numbers_those_that_are_furthest_off_are_shown_in_their_order() -> None:
+    expected = [[float(n) for n in range(10)] for _ in range(10)]
+    got = deepcopy(expected)
+    got[9][9], got[0][1], got[5][5] = math.nan, 1.5, -5.0
+    told = {"id": "case-1", "comment": "", "section": "", "issues": [], "expected": expected,
+            "answers": {"mine": got}, "statuses": {"mine": "failed"}}
+    table, = tree(page(several(one(outcome(1, "failed"), failures=[failure(1)]), disagreements=[told]))).by_id(
+        "case/case-1").all("table")
+    assert "8 of 100 numbers, those that are furthest off" in table.all("caption")[0].text
+    columns = [th.text for th in table.all("thead")[0].all("th")]
+    assert columns[0] == "[0, 0]" and "[0, 1]" in columns and columns[-2:] == ["[5, 5]", "[9, 9]"]
+    assert [td.text for td in table.all("td", "differs")] == ["1.5 differs", "-5 differs", "nan differs"]
+
+
+def test_numbers_that_differ_late_are_shown_to_their_last_digit() -> None:
+    told = {"id": "case-1", "comment": "", "section": "", "issues": [], "expected": [1.0],
+            "answers": {"mine": [1 + 2**-40]}, "statuses": {"mine": "failed"}}
+    html = page(several(one(outcome(1, "failed"), failures=[failure(1)]), disagreements=[told]))
+    assert "1.0000000000009095<" in html
+
+
+def test_a_case_with_two_causes_is_told_once_and_linked_from_the_other() -> None:
+    squared = {"question": "bias_w_square", "value": "squared"}
+    told = [one(outcome(1, "failed"), name="a", failures=[failure(1, convention=squared)]),
+            one(outcome(1, "failed"), name="b", failures=[failure(1, looks_like="it looks as if beta were 0, at x")])]
+    document = tree(page(several(*told)))
+    first, second = document.all("details", "cause")
+    assert "Bias in w-square: squared into the denominator" in first.text and len(first.all("details", "case")) == 1
+    assert second.all("h3")[0].text == "As if beta were 0" and not second.all("details", "case")
+    assert [a.attributes["href"] for a in second.all("a")] == ["#case/case-1"]
+
+
+def test_an_error_is_a_cause_and_what_nothing_explains_stands_last() -> None:
+    cases = [outcome(n, "failed") for n in range(4)]
+    worst = {"index": [0], "got": "nan", "expected": 1.0, "error": "inf", "bound": 0.0}
+    failures = [failure(n, worst=worst) for n in range(3)] + [failure(3, reason="TypeError: no")]
+    groups = tree(page(one(*cases, failures=failures))).all("details", "cause")
+    assert [group.all("h3")[0].text for group in groups] == ["TypeError: no",
+                                                               "No convention explains it: Flat on Linear"]
+    assert "at [0]: nan instead of 1, off by inf, where 0 is allowed" in groups[1].text
+
+
+@pytest.mark.parametrize(("sentence", "heading"), [
+    ("it looks as if z had a stabiliser of 1e-06, at fc1, fc2", "As if z had a stabiliser of 1e-06"),
+    ("looks like captum's Alpha1Beta0, which splits weights; it looks as if beta were 0",
+     "captum's Alpha1Beta0, which splits weights"),
+    ("looks like max-pooling", "Max-pooling"), ("looks like sign(0) = -1 (TorchLRP)", "sign(0) = -1 (TorchLRP)"),
+    ("give {layer: relevance} to see", "No convention explains it: Flat on Linear")])
+def test_a_likeness_is_a_cause(sentence: str, heading: str) -> None:
+    worst = {"index": [0], "got": 1.0, "expected": 2.0, "error": 1.0, "bound": 0.0}
+    told = one(outcome(1, "failed"), failures=[failure(1, looks_like=sentence, worst=worst)])
+    assert tree(page(told)).all("details", "cause")[0].all("h3")[0].text == heading
+
+
+def test_the_page_tells_a_failure_under_the_cause_that_the_facts_give() -> None:
+    told = one(outcome(1, "failed"), failures=[failure(1, cause="the moon")])
+    assert [group.all("h3")[0].text for group in tree(page(told)).all("details", "cause")] == ["The moon"]
+
+
+def test_what_must_be_refused_and_was_answered_is_one_cause() -> None:
+    cases = [outcome(n, "failed", "negative") for n in range(2)]
+    failures = [failure(n, level="negative", reason=f"answered, and must refuse: x has nan at {n}") for n in range(2)]
+    cause, = tree(page(one(*cases, failures=failures))).all("details", "cause")
+    assert cause.all("h3")[0].text == "Answered, and must refuse" and "x has nan at 1" in cause.text
+
+
+def test_a_card_names_the_causes_with_most_cases_and_always_what_nothing_explains() -> None:
+    worst = {"index": [0], "got": 1.0, "expected": 2.0, "error": 1.0, "bound": 0.0}
+    failures = [failure(n, reason=f"Error {min(n, 9)}") for n in range(12)]
+    failures += [failure(12, worst=worst), failure(13, worst=worst, rule="ZBox")]
+    card, = tree(page(one(*(outcome(n, "failed") for n in range(14)), failures=failures))).all("article", "card")
+    causes = [(li.all("a")[0].text, li.all("span")[0].text) for li in card.all("ol")[0].all("li")]
+    assert causes[0] == ("Error 9", "3") and len(causes) == 8
+    assert causes[-1] == ("No convention explains it", "2")   # two causes: they differ in their rules
+    assert "3 more of other causes" in card.text
+
+
+def test_commands_name_an_implementation_as_it_was_named() -> None:
+    told = failure(1, command="lrp-ref conform package.module:Adapter --case case-1")
+    for run in (one(outcome(1, "failed"), failures=[told], command="package.module:Adapter"),
+                one(outcome(1, "passed"), command="package.module:Adapter")):
+        section = tree(page(run)).by_id("run")
+        assert section.all("pre")[0].text == "lrp-ref conform package.module:Adapter"
+
+
+def test_a_declared_convention_is_told_apart_from_a_failure() -> None:
+    squared = {"question": "bias_w_square", "value": "squared"}
+    told = {"id": "case-1", "comment": "", "section": "", "issues": [], "expected": [1.0], "answers": {"mine": [2.0]},
+            "statuses": {"mine": "passed"}}
+    document = tree(page(several(one(outcome(1, "passed", convention=squared)), disagreements=[told])))
+    group, = document.all("details", "cause")
+    assert group.all("h3")[0].text == "Allowed for, as it is declared: bias in w-square: squared into the denominator"
+    assert "mine 1.0 declares another convention" in group.text and not group.all("td", "differs")
+
+
+def test_every_record_stands_apart_with_its_answers_and_is_called_never_run() -> None:
+    for record in facts()["implementations"][0]["records"]:
+        told = real().by_id(slug("record", record["id"]))
+        assert record["title"] in told.text and record["question"] in told.text and "never run" in told.text
+        assert [dd.text for dd in told.all("dd")] == list(record["answers"].values())
+        assert "data-status" not in told.attributes and not told.all("span", "badge")
+
+
+def test_conventions_mark_departures_in_words_and_link_to_their_evidence() -> None:
+    row = real().by_id("question/bias_w_square")
+    canonical, zennit, captum = row.all("td")
+    assert canonical.text == "left out" and "squared into the denominator ≠ departs" in zennit.text
+    assert "not determined" in captum.text and "departs" not in captum.text
+    evidence = next(entry["evidence"] for entry in facts()["implementations"][0]["conventions"]
+                    if entry["question"] == "bias_w_square")
+    assert [a.attributes["href"] for a in zennit.all("a")] == ["#" + slug("case", id) for id in evidence]
+
+
+def test_what_is_unsupported_is_told_with_its_reason_and_issue() -> None:
+    whys = [e for e in real() if (e.attributes.get("id") or "").startswith("why/captum")]
+    assert "captum has no rule AlphaBeta" in whys[0].text and whys[0].all("a")[0].text == "captum #485"
+
+
+def test_a_date_and_a_contradiction_are_told_where_they_are_given() -> None:
+    plain = one(outcome(1, "passed"))
+    assert "<dt>Date</dt>" not in page(plain)
+    assert "<dt>Date</dt><dd>2031-02-03</dd>" in page({**plain, "date": "2031-02-03"})
+    assert "It declares x, but does y." in page({**plain, "contradicted": ["declares x, but does y"]})
+
+
+def test_two_implementations_of_one_name_keep_their_ids_apart() -> None:
+    document = tree(page(several(one(outcome(1, "passed")), one(outcome(1, "failed")))))
+    assert "passed" in document.by_id("cell/Flat/Linear/mine.1").classes
+    assert "failed" in document.by_id("cell/Flat/Linear/mine.2").classes
+
+
+# ---- For every reader ----
+
+
+def test_headers_have_a_scope_tables_a_caption_and_fields_a_label() -> None:
+    for document in both():
+        assert all(th.attributes.get("scope") in ("row", "col", "rowgroup") for th in document.all("th"))
+        assert all(len(table.all("caption")) == 1 for table in document.all("table"))
+        assert sum(len(label.all("select")) for label in document.all("label")) == len(document.all("select")) > 1
+        boxes = document.all("div", "wide")
+        assert all(box.attributes["tabindex"] == "0" and box.attributes["aria-label"] for box in boxes)
+
+
+def test_every_status_that_an_outcome_can_have_is_explained_in_its_order() -> None:
+    told, = real().by_id("read").all("dl", "statuses")
+    assert [dt.text.split()[1] for dt in told.all("dt")] == list(STATUSES)
+
+
+def test_a_sign_never_stands_without_its_word() -> None:
+    for document in both():
+        for badge in document.all("span", "badge"):
+            assert re.search(r"[a-z]{4}", badge.text)
+        assert all(sign.attributes["aria-hidden"] == "true" for sign in document.all("span", "mark"))
+
+
+def colours() -> list[tuple[str, str, str]]:
+    """(scheme, text, paper) of everything that stands on something."""
+    css = (resources.files("lrp_ref.conformance.page") / "page.css").read_text(encoding="utf-8")
+    blocks = re.findall(r":root \{(.*?)\}", css, re.S)
+    schemes = [dict(re.findall(r"--([a-z-]+): (#[0-9a-f]{6})", block)) for block in blocks]
+    assert len(schemes) == 3 and all(scheme.keys() == schemes[0].keys() for scheme in schemes)
+    pairs = [(text, paper) for text in ("ink", "quiet", "link") for paper in ("paper", "tint")]
+    pairs += [(status, f"{status}-tint") for status in STATUSES] + [(status, "paper") for status in STATUSES]
+    pairs += [(text, f"{status}-tint") for text in ("quiet", "ink", "link") for status in ("loose", "unsupported")]
+    return [(name, scheme[text], scheme[paper]) for name, scheme in zip(("light", "dark", "print"), schemes)
+            for text, paper in pairs]
+
+
+@pytest.mark.parametrize(("scheme", "text", "paper"), colours())
+def test_text_has_the_contrast_that_wcag_asks_for(scheme: str, text: str, paper: str) -> None:
+    lighter, darker = sorted((luminance(text), luminance(paper)), reverse=True)
+    assert (lighter + 0.05) / (darker + 0.05) >= 4.5   # WCAG 2.2, 1.4.3, level AA
+
+
+def luminance(colour: str) -> float:
+    """WCAG's relative luminance of #rrggbb."""
+    parts = [int(colour[n:n + 2], 16) / 255 for n in (1, 3, 5)]
+    return sum(weight * (part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4)
+               for weight, part in zip((0.2126, 0.7152, 0.0722), parts))

@@ -1,0 +1,189 @@
+"""Where every bit of relevance went: per unit, per layer, in total, and in print."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pytest
+from helpers import F, fractions, mixed, refused, total
+from test_relevance import NETWORK, X
+
+from lrp_ref import AlphaBeta, Conv2D, Epsilon, Explanation, Flat, Gamma, Linear, Network, assign, explain, paper_cnn
+from lrp_ref.arrays import Array, same
+from lrp_ref.layers.linear import Dense
+from lrp_ref.ledger import COLUMNS, Account, Ledger
+from lrp_ref.linear_map import LinearMap
+from lrp_ref.rules import Rule, Share, Term
+
+RULES: dict[str, Any] = {
+    "defaults": assign(NETWORK), "paper": paper_cnn(NETWORK), "gates too": {name: Epsilon(0) for name in NETWORK.names},
+    "stabilised": {name: Epsilon(F(1, 3)) for name in NETWORK.names},
+    "gamma": assign(NETWORK, {Conv2D: Gamma(F(1, 4)), Linear: AlphaBeta(F(3, 2), F(1, 2))}),
+}
+rules = pytest.mark.parametrize("rules", RULES.values(), ids=RULES)
+
+
+def hand_made() -> Ledger:
+    """Two layers, two samples, two outputs each, every column another number."""
+    def account(*columns: str) -> Account:
+        return Account(*(fractions([row.strip() for row in column.split(",")]) for column in columns))
+    upper = account("8 2, 0 4", "5 1, 0 1", "2 0, 0 -1", "1 0, 0 3", "0 1, 0 1")
+    lower = account("6 0, 1 0", "2 0, 0 0", "-1 0, 2 0", "3 0, -1 0", "2 0, 0 0")
+    return Ledger(("upper", "lower"), (upper, lower))
+
+
+def test_every_column_has_its_own_array_over_the_outputs() -> None:
+    e = explain(NETWORK, X)
+    for name, layer in NETWORK:
+        shape = layer(e.activations[name]).shape
+        for column in COLUMNS:
+            assert getattr(e.ledger[name], column).shape == shape
+    assert COLUMNS == ("received", "handed", "bias", "stabiliser", "dead")
+
+
+@rules
+def test_received_is_handed_and_bias_and_stabiliser_and_dead_at_every_unit(rules: Any) -> None:
+    e = explain(NETWORK, X, rules)
+    for _, account in e.ledger:
+        assert (account.received == account.handed + account.bias + account.stabiliser + account.dead).all()
+
+
+@rules
+def test_what_a_layer_hands_down_is_what_arrives_below(rules: Any) -> None:
+    e = explain(NETWORK, X, rules)
+    for name, account in e.ledger:
+        for n in range(len(X)):
+            assert total(account.handed[n]) == total(e.relevances[name][n])
+
+
+@rules
+def test_the_total_is_the_start_less_what_every_layer_lost(rules: Any) -> None:
+    e = explain(NETWORK, X, rules)
+    t = e.ledger.total()
+    assert list(t) == list(COLUMNS)
+    for n in range(len(X)):
+        assert t["received"][n] == total(e.start[n]) and t["handed"][n] == total(e.relevance[n])
+        assert t["received"][n] == t["handed"][n] + t["bias"][n] + t["stabiliser"][n] + t["dead"][n]
+
+
+def test_each_kind_of_loss_is_in_its_own_column() -> None:
+    def lost(e: Explanation) -> list[str]:
+        return [column for column in COLUMNS[2:] if e.ledger.total()[column].any()]
+    assert lost(explain(NETWORK, X)) == ["bias"]
+    assert lost(explain(NETWORK, X, RULES["stabilised"])) == ["bias", "stabiliser"]
+    assert lost(explain(NETWORK, X, RULES["paper"])) == ["bias", "dead"]
+    without = NETWORK[4:]
+    assert lost(explain(without, mixed((3, 12), 1), {"fc": Flat()})) == []
+
+
+@dataclass(frozen=True)
+class Guarded(Rule):
+    """R_i = sum_j 2 a_i w_ij / (z_j + z_j^2 / 4) R_j, z_j = sum_i 2 a_i w_ij: its own guard, and another map."""
+
+    def guard(self, z: Array) -> Array:
+        return z * z / 4
+
+    def seen(self, m: LinearMap, a: Array) -> LinearMap:
+        assert isinstance(m, Dense)
+        return Dense(2 * m.weight, 0 * m.bias)
+
+    def shares(self, m: LinearMap, a: Array) -> list[Share]:
+        return [Share(1, [Term(a, same, m.bias)])]
+
+
+def test_the_stabilisers_column_is_what_a_rules_own_guard_takes() -> None:
+    """z = 2 (3 + 1) = 8, the guard 16: of R = 72 a third is handed down, 6 : 2 as a w, and the guard takes the rest."""
+    e = explain(Network([("fc", Linear(fractions(["1", "1"]), fractions("5")))]), fractions(["3 1"]),
+                {"fc": Guarded()}, fractions(["72"]))
+    account = e.ledger["fc"]
+    assert e.relevance.tolist() == [[18, 6]]
+    assert [column.item() for column in account.parts()] == [24, 0, 48, 0]
+
+
+def test_totals_add_up_every_layers_losses_sample_by_sample() -> None:
+    t = hand_made().total()
+    assert {name: column.tolist() for name, column in t.items()} == {
+        "received": [10, 4], "handed": [2, 0], "bias": [1, 1], "stabiliser": [4, 2], "dead": [3, 1]}
+    upper = hand_made()["upper"].totals()
+    assert [column.tolist() for column in upper] == [[10, 4], [6, 1], [2, -1], [1, 3], [1, 1]]
+
+
+def test_accounts_are_found_by_name_and_run_from_the_highest_layer_down() -> None:
+    ledger = explain(NETWORK, X).ledger
+    assert [name for name, _ in ledger] == list(NETWORK.names)[::-1]
+    for name, account in ledger:
+        assert ledger[name] is account
+    with refused("got the layer name 'conv2', needed one of fc, flat, pool1, relu1, conv1"):
+        ledger["conv2"]
+
+
+def test_the_table_is_in_per_cent_of_what_arrives_in_absolute_value() -> None:
+    # upper, sample 0: |8| + |2| = 10; lower: |6| = 6; in total 10 arrived
+    lines = [line.split() for line in hand_made().table().splitlines()]
+    assert lines == [
+        ["sum", "|R|", "received", "handed", "bias", "stabiliser", "dead"],
+        ["upper", "10", "100.000%", "60.000%", "20.000%", "10.000%", "10.000%"],
+        ["lower", "6", "100.000%", "33.333%", "-16.667%", "50.000%", "33.333%"],
+        ["total", "10", "100.000%", "20.000%", "10.000%", "40.000%", "30.000%"],
+    ]
+    assert [line.split()[1] for line in hand_made().table(1).splitlines()[1:]] == ["4", "1", "4"]
+    assert len({len(line) for line in hand_made().table().splitlines()}) == 1
+
+
+def test_relevance_of_both_signs_is_measured_by_its_absolute_values() -> None:
+    account = Account(*(fractions([column]) for column in ("3 -1", "3 -1", "0 0", "0 0", "0 0")))
+    [_, line, _] = Ledger(("fc",), (account,)).table().splitlines()
+    assert line.split() == ["fc", "4", "50.000%", "50.000%", "0.000%", "0.000%", "0.000%"]
+
+
+def test_a_tiny_negative_share_prints_without_its_sign() -> None:
+    account = Account(*(fractions([[column]]) for column in (1, 1, F(-1, 10**9), F(1, 10**9), 0)))
+    assert "-0.000%" not in Ledger(("fc",), (account,)).table()
+
+
+def test_a_layer_at_which_nothing_arrives_has_dashes() -> None:
+    nothing = fractions([[0, 0]])
+    table = Ledger(("fc",), (Account(*[nothing] * 5),)).table()
+    assert table.splitlines()[1].split() == ["fc", "0", "-", "-", "-", "-", "-"]
+
+
+def test_a_ledger_prints_its_first_sample_and_says_how_to_see_the_others() -> None:
+    ledger = explain(NETWORK, X).ledger
+    assert str(ledger) == ledger.table(0) + "\n(sample 0 of 3; ledger.table(n) prints another)"
+    one = explain(NETWORK, X[2:]).ledger
+    assert str(one) == one.table() and one.table(0) == ledger.table(2)
+
+
+@pytest.mark.parametrize("number", [np.float32, np.float64])
+def test_the_law_holds_in_floats_within_rounding(number: type) -> None:
+    e = explain(NETWORK.astype(number), X.astype(number), RULES["gamma"])
+    for name, account in e.ledger:
+        size = sum(abs(part) for part in account.parts())
+        gap = abs(account.received - sum(account.parts()))
+        # z_j and s_j z_ij are sums of at most 12 products, then divided, times and added: some 20 roundings, twice over
+        assert (gap <= 40 * np.finfo(number).eps * (size + abs(account.received) * condition(e, name))).all()
+
+
+def condition(e: Explanation, name: str) -> Any:
+    """sum |z_ij| + |b_j| over |z_j|: how much the rounding errors of z_j weigh."""
+    layer = NETWORK.astype(e.scores.dtype.type)[name]
+    a, m = layer.linearize(e.activations[name])
+    z = abs(m(a))
+    return np.where(z == 0, 1, (m.apply(abs(a), abs) + abs(m.bias)) / np.where(z == 0, 1, z))
+
+
+def test_names_and_accounts_are_as_many() -> None:
+    ledger = hand_made()
+    for names, accounts in ((("upper", "lower", "more"), ledger.accounts), (ledger.names, ledger.accounts[:1])):
+        with pytest.raises(ValueError, match="zip"):
+            list(Ledger(names, accounts))
+
+
+def test_the_table_to_the_letter() -> None:
+    """Names to the left of a column as wide as 'total'; -0.0001 per cent is 0; a second sample is spoken of."""
+    account = Account(*(np.array([[part, 0], [1, 0]]) for part in (-4.0, -5.0, 1 + 4e-6, 0.0, -4e-6)))
+    assert str(Ledger(("fc",), (account,))).splitlines() == [
+        "          sum |R|    received      handed        bias  stabiliser        dead",
+        "fc              4   -100.000%   -125.000%     25.000%      0.000%      0.000%",
+        "total           4   -100.000%   -125.000%     25.000%      0.000%      0.000%",
+        "(sample 0 of 2; ledger.table(n) prints another)"]

@@ -1,0 +1,551 @@
+"""A model and its file: what is written comes back bit for bit, and no damaged or foreign file passes for a model."""
+
+import json
+import pickle
+import zipfile
+from dataclasses import fields, replace
+from fractions import Fraction
+from math import inf
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from lrp_ref import (
+    LRN,
+    AdaptiveAvgPool,
+    AvgPool,
+    BatchNorm,
+    ChiSquareSVM,
+    Conv2D,
+    DenseSift,
+    ExponentialChiSquareSVM,
+    FisherVector,
+    Flatten,
+    GaussianSVM,
+    IntersectionSVM,
+    L2Norm,
+    Linear,
+    MaxPool,
+    Model,
+    NegativeChiSquareSVM,
+    Network,
+    PMeans,
+    Preprocessing,
+    RegionMean,
+    ReLU,
+    SignedSqrt,
+    SpreadLinear,
+    SumPool,
+    Tanh,
+    load_model,
+    save_model,
+)
+from lrp_ref.layers import LAYERS
+from lrp_ref.layers.fisher.regions import regions_of
+
+GREY = Preprocessing((5, 7))
+SUBNORMAL, LARGE = 5e-324, 1.7976931348623157e308
+
+
+def numbers(*shape, dtype=np.float64, seed=0):
+    return np.random.default_rng([seed, *shape]).normal(size=shape).astype(dtype)
+
+
+def layers(dtype):
+    """Every type of layer, its parameters given as ints, as pairs and by default."""
+    extremes = np.array([[0.0, -0.0, 1 / 3], [SUBNORMAL, LARGE, -1e-45]])
+    with np.errstate(over="ignore"):
+        extremes = np.nan_to_num(extremes.astype(dtype), posinf=3)
+    variance = np.abs(numbers(3, dtype=dtype)) + dtype(0.125)
+    machine = [np.abs(numbers(4, 3, dtype=dtype)), numbers(2, 4, dtype=dtype), numbers(2, dtype=dtype)]
+    mixture = [np.array([0.25, 0.75], dtype), numbers(2, 3, dtype=dtype), np.abs(numbers(2, 3, dtype=dtype)) + dtype(1)]
+    root = np.abs(numbers(3, dtype=dtype))
+    return {
+        "Linear": Linear(extremes, numbers(3, dtype=dtype)),
+        "Linear, no bias": Linear(numbers(3, 2, dtype=dtype)),
+        "Linear, columns first": Linear(np.asfortranarray(numbers(3, 4, dtype=dtype))),
+        "Conv2D": Conv2D(numbers(6, 2, 3, 2, dtype=dtype), numbers(6, dtype=dtype), (2, 1), (0, 3), (1, 2), 3),
+        "Conv2D, ints, no bias": Conv2D(numbers(2, 1, 1, 4, dtype=dtype), None, 3, 2, 4),
+        "MaxPool": MaxPool((3, 2), (1, 2), (1, 0), True),
+        "MaxPool, one int": MaxPool(2),
+        "AvgPool": AvgPool((2, 3), 4, (0, 1), False, False),
+        "AvgPool, ceil": AvgPool(3, (2, 1), 1, True),
+        "SumPool": SumPool((2, 3), (3, 1), 1 / 6**0.5),
+        "SumPool, whole scale": SumPool(4, None, 2),
+        "AdaptiveAvgPool": AdaptiveAvgPool((3, 2)),
+        "BatchNorm": BatchNorm(numbers(3, dtype=dtype), variance, numbers(3, dtype=dtype, seed=1), 0 * variance, 1e-3),
+        "LRN": LRN(5, 1e-4, 0.75, 2, taylor=True),
+        "LRN, plain": LRN(3, 0.1, 1, 1.5),
+        "ReLU": ReLU(), "Tanh": Tanh(), "Flatten": Flatten(), "SignedSqrt": SignedSqrt(),
+        "L2Norm": L2Norm(), "L2Norm, parts": L2Norm(8),
+        "RegionMean": RegionMean(np.array([7, 0, 1.5], dtype)),
+        "PMeans": PMeans(1), "PMeans, no whole p": PMeans(2.5), "PMeans, maximum": PMeans(inf),
+        "DenseSift": DenseSift((4, 6), 3),
+        "DenseSift, all given": DenseSift(8, 2, None, 2, 0, False, False, True, (1, 2, 60, 50)),
+        "FisherVector": FisherVector(*mixture),
+        "FisherVector, regions": FisherVector(*mixture, np.array([[1, 0.5, 0, 1], [0, 1, 0.25, 1]], dtype), 1e-6),
+        "SpreadLinear": SpreadLinear(numbers(3, 2, dtype=dtype), numbers(2, dtype=dtype)),
+        "SpreadLinear, no bias": SpreadLinear(numbers(3, 2, dtype=dtype)),
+        "IntersectionSVM": IntersectionSVM(*machine, spread=True), "ChiSquareSVM": ChiSquareSVM(*machine),
+        "NegativeChiSquareSVM": NegativeChiSquareSVM(*machine, root),
+        "GaussianSVM": GaussianSVM(*machine, root, gamma=0.1),
+        "ExponentialChiSquareSVM": ExponentialChiSquareSVM(*machine, root, True, gamma=3),
+    }
+
+
+def assert_same_layer(got, wanted):
+    """The same type, and every parameter the same: arrays bit for bit, other values with their types."""
+    assert type(got) is type(wanted)
+    for field in fields(wanted):
+        value, other = getattr(got, field.name), getattr(wanted, field.name)
+        assert type(value) is type(other), field.name
+        if isinstance(other, np.ndarray):
+            assert (value.dtype, value.shape, value.tobytes()) == (other.dtype, other.shape, other.tobytes())
+        else:
+            assert value == other, field.name
+
+
+def assert_same_network(got, wanted):
+    assert got.names == wanted.names
+    for name in wanted.names:
+        assert_same_layer(got[name], wanted[name])
+
+
+def model_of(layer, name="layer"):
+    return Model(Network([(name, layer)]), ["only"], GREY)
+
+
+def example():
+    chain = Network([("conv1", Conv2D(numbers(4, 1, 2, 3), numbers(4), stride=(2, 1))), ("relu1", ReLU()),
+                     ("flat", Flatten()), ("fc", Linear(numbers(40, 2), numbers(2)))])
+    return Model(chain, ["brick", "grass"], GREY, provenance="made for a test")
+
+
+def saved(tmp_path, model=None):
+    path = tmp_path / "model.npz"
+    save_model(model or example(), path)
+    return path
+
+
+def refused(path, error=ValueError):
+    """The message with which a file is refused: one line that names the file and says what to do."""
+    with pytest.raises(error) as caught:
+        load_model(path)
+    message = str(caught.value)
+    assert "\n" not in message
+    assert path.name in message
+    assert any(cure in message for cure in ("save the model again", "Copy it again", "give the path", "needed .npz"))
+    return message
+
+
+# ---- What is written comes back ----
+
+
+def test_every_type_of_layer_is_among_the_examples():
+    assert {type(layer).__name__ for layer in layers(np.float64).values()} == set(LAYERS)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64], ids=["float32", "float64"])
+@pytest.mark.parametrize("key", layers(np.float64))
+def test_a_layer_comes_back_bit_for_bit(tmp_path, key, dtype):
+    layer = layers(dtype)[key]
+    loaded = load_model(saved(tmp_path, model_of(layer)))
+    assert_same_layer(loaded.chain["layer"], layer)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64], ids=["float32", "float64"])
+def test_layers_come_back_under_their_names_in_their_order(tmp_path, dtype):
+    names = ["z", "a", "0.weight", "manifest", "file", "Größe 1/2", "../up"]
+    network = Network(zip(names, list(layers(dtype).values())[: len(names)]))
+    assert_same_network(load_model(saved(tmp_path, Model(network, [], GREY))).chain, network)
+
+
+def test_parameters_that_are_numpy_numbers_come_back_as_usable_as_before(tmp_path):
+    one, two, three = np.int64(1), np.int32(2), np.uint8(3)
+    chain = Network([("conv", Conv2D(numbers(4, 2, 3, 3), None, two, (one, one), np.array([1, 2]), two)),
+                     ("norm", LRN(three, np.float32(0.1), np.float64(0.75), one)),
+                     ("max", MaxPool(two, one, ceil=np.bool_(True))), ("sum", SumPool(2, None, np.float32(0.3)))])
+    loaded = load_model(saved(tmp_path, Model(chain, [], GREY))).chain
+    x = numbers(1, 4, 9, 11)
+    assert loaded(x).tobytes() == chain(x).tobytes()
+    assert type(loaded["conv"].groups) is int and type(loaded["norm"].size) is int
+    assert loaded["max"].ceil is True
+
+
+@pytest.mark.parametrize("preprocessing", [
+    Preprocessing(None),
+    Preprocessing((227, 224), "bgr", 255, (104.0, 116.7, 122.7), (1, 2, 3)),
+    Preprocessing((np.int64(3), 4), "rgb", np.float32(0.1), np.float64(1 / 3), np.array([0.5, 0.25, 2])),
+    Preprocessing(None, tallest=np.int64(480)),
+], ids=["no size", "Caffe's", "numpy numbers", "its own size up to some rows"])
+def test_preprocessing_comes_back(tmp_path, preprocessing):
+    model = replace(example(), preprocessing=preprocessing)
+    assert load_model(saved(tmp_path, model)).preprocessing == preprocessing
+
+
+def test_classes_and_provenance_come_back(tmp_path):
+    model = replace(example(), classes=["moiré", "", 'say "two"\nlines'], provenance="ours: 3 < 4 &c. – naïve")
+    loaded = load_model(saved(tmp_path, model))
+    assert loaded.classes == ("moiré", "", 'say "two"\nlines')
+    assert loaded.provenance == "ours: 3 < 4 &c. – naïve"
+
+
+def fisher_model(**more):
+    """A chain whose Fisher vector has two regions."""
+    mixture = FisherVector(np.array([0.25, 0.75]), numbers(2, 128), np.abs(numbers(2, 128, seed=1)) + 1)
+    chain = Network([("sift", DenseSift((2, 3), 3)), ("fisher", mixture), ("norm", L2Norm(2))])
+    return Model(chain, [], Preprocessing(None, tallest=20), **more)
+
+
+RECTANGLES = ((0.0, 0.0, 9.0, 30.5), (2.0, 3.0, 16.0, 12.0))
+
+
+@pytest.mark.parametrize("regions", ["1x2", RECTANGLES, [list(map(int, sides)) for sides in RECTANGLES],
+                                     np.array(RECTANGLES)], ids=["grid", "tuples", "lists of ints", "array"])
+def test_regions_come_back_and_are_put_in_for_each_size_of_image(tmp_path, regions):
+    model = fisher_model(regions=regions)
+    loaded = load_model(saved(tmp_path, model))
+    assert loaded.regions == model.regions == (regions if isinstance(regions, str) else
+                                               tuple(tuple(map(float, sides)) for sides in regions))
+    assert "fisher.regions" not in np.load(tmp_path / "model.npz")
+    for shape in ((1, 1, 12, 18), (1, 1, 20, 11)):
+        frames, fisher = loaded.chain["sift"].frames(shape), loaded.network(shape)["fisher"]
+        assert fisher.regions.tolist() == regions_of(frames, shape, regions).tolist()
+        x = numbers(*shape)
+        assert loaded.network(shape)(x).tobytes() == model.network(shape)(x).tobytes()
+    assert loaded.chain["fisher"].regions is None
+
+
+def test_a_model_without_regions_has_no_field_for_them_and_is_its_network(tmp_path):
+    model = fisher_model()
+    with np.load(saved(tmp_path, model)) as file:
+        assert "regions" not in json.loads(file["manifest"].tobytes())
+    assert load_model(tmp_path / "model.npz").regions is None
+    assert fisher_model().network((1, 1, 12, 18))["fisher"].regions is None
+
+
+@pytest.mark.parametrize(("regions", "message"), [
+    ("2x2+3", "regions_of got '2x2+3', needed grids"), ([], "regions_of got no rectangles, needed at least one"),
+    (4, "regions_of got 4, needed grids"),
+    ([(3, 0, 2, 5)], "regions_of got the rectangle (3, 0, 2, 5), needed (top, left, bottom, right)"),
+])
+def test_regions_that_are_none_are_refused_before_there_is_an_image(regions, message):
+    with pytest.raises(ValueError) as caught:
+        fisher_model(regions=regions)
+    assert str(caught.value).startswith(message)
+
+
+def test_regions_need_a_fisher_vector_of_dense_sift():
+    with pytest.raises(ValueError, match=r"^Model got regions='1x2', but its network has no DenseSift and FisherVec"):
+        replace(example(), regions="1x2")
+
+
+def test_the_manifest_is_json_that_a_person_can_read(tmp_path):
+    with np.load(saved(tmp_path)) as file:
+        manifest = json.loads(file["manifest"].tobytes())
+        assert sorted(file) == ["conv1.bias", "conv1.weight", "fc.bias", "fc.weight", "manifest"]
+    assert (manifest["format"], manifest["version"]) == ("lrp-ref model", 1)
+    assert manifest["layers"][0] == {"name": "conv1", "type": "Conv2D", "stride": [2, 1], "pad": [0, 0],
+                                     "dilation": [1, 1], "groups": 1}
+
+
+def test_a_path_may_be_a_string(tmp_path):
+    save_model(example(), str(tmp_path / "model.npz"))
+    assert load_model(str(tmp_path / "model.npz")).classes == ("brick", "grass")
+
+
+# ---- What cannot be written ----
+
+
+def test_exact_weights_are_refused_for_both_formats(tmp_path):
+    exact = model_of(Linear(np.array([[Fraction(1, 3)]])))
+    for name in ("model.npz", "model.txt"):
+        with pytest.raises(ValueError, match=r"cannot save weights of .*Fraction.*astype"):
+            save_model(exact, tmp_path / name)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("name", ["model.h5", "model", "model.npz.tmp"])
+def test_another_suffix_is_refused_by_name(tmp_path, name):
+    with pytest.raises(ValueError, match=f"got the file name {name}, needed one that ends in .npz .* or .txt"):
+        save_model(example(), tmp_path / name)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("suffix", [".npz", ".txt"])
+def test_a_path_that_cannot_be_written_is_refused_and_nothing_is_left(tmp_path, suffix):
+    (tmp_path / f"folder{suffix}").mkdir()
+    for path in (tmp_path / "missing" / f"model{suffix}", tmp_path / f"folder{suffix}"):
+        with pytest.raises(ValueError, match=f"cannot write .*{suffix}: .*: (make it or )?choose another path$"):
+            save_model(example(), path)
+    assert [p.name for p in tmp_path.rglob("*")] == [f"folder{suffix}"]
+
+
+def test_a_write_that_fails_half_way_keeps_the_old_file_and_leaves_nothing_else(tmp_path, monkeypatch):
+    path = saved(tmp_path)
+    before = path.read_bytes()
+
+    def full(file, **arrays):
+        file.write(b"PK\x03\x04 half of it")
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(np, "savez_compressed", full)
+    with pytest.raises(ValueError, match=r"cannot write .*model\.npz: No space left on device"):
+        save_model(example(), path)
+    assert [p.name for p in tmp_path.iterdir()] == ["model.npz"]
+    assert path.read_bytes() == before
+
+
+# ---- Files that are damaged or are no model ----
+
+
+def test_a_missing_file_is_named(tmp_path):
+    assert "no model file" in refused(tmp_path / "absent.npz", FileNotFoundError)
+
+
+def test_a_folder_is_no_model_file(tmp_path):
+    (tmp_path / "folder.npz").mkdir()
+    assert "no model file" in refused(tmp_path / "folder.npz", FileNotFoundError)
+
+
+def test_another_suffix_is_refused(tmp_path):
+    path = tmp_path / "model.pth"
+    path.write_bytes(b"PK\x03\x04")
+    assert "got the model file model.pth, needed .npz (lrp_ref) or .txt (lrp_toolbox)" in refused(path)
+
+
+def test_a_file_cut_short_anywhere_is_refused(tmp_path):
+    path = saved(tmp_path)
+    whole = path.read_bytes()
+    for length in [0, 1, 4, *range(10, len(whole) - 1, 17), len(whole) - 1]:
+        path.write_bytes(whole[:length])
+        assert "truncated" in refused(path), length
+
+
+def test_a_flipped_byte_is_noticed_or_does_no_harm(tmp_path):
+    """Zip files keep a checksum of what they hold; some bytes, such as a date, mean nothing to us."""
+    path, wanted = saved(tmp_path), example()
+    whole = path.read_bytes()
+    harmless = 0
+    for position in range(0, len(whole), 3):
+        path.write_bytes(whole[:position] + bytes([whole[position] ^ 0x55]) + whole[position + 1:])
+        try:
+            loaded = load_model(path)
+        except ValueError:
+            refused(path)
+        else:
+            assert_same_network(loaded.chain, wanted.chain)
+            harmless += 1
+    assert harmless < len(whole) / 3 / 4
+
+
+def test_an_npz_of_something_else_is_told_apart(tmp_path):
+    path = tmp_path / "foreign.npz"
+    np.savez(path, images=np.zeros((2, 3)), labels=np.zeros(2))
+    assert "no model: it has no manifest (it holds images, labels)" in refused(path)
+    np.savez(path)
+    assert "(it holds nothing)" in refused(path)
+
+
+@pytest.mark.parametrize("members", [{"manifest": b"Manifest-Version: 1.0"}, {"manifest.npy": b"\x93NUMPY\x01"},
+                                     {"META-INF/MANIFEST.MF": b"1.0"}, {"manifest": b""}])
+def test_a_zip_of_something_else_is_told_apart(tmp_path, members):
+    path = tmp_path / "archive.npz"
+    with zipfile.ZipFile(path, "w") as file:
+        for name, content in members.items():
+            file.writestr(name, content)
+    refused(path)
+
+
+@pytest.mark.parametrize("content", [b"", b"not a zip", b"\x93NUMPY\x01\x00", pickle.dumps({"manifest": 1})],
+                         ids=["empty", "text", "npy", "pickle"])
+def test_a_file_that_is_no_zip_is_told_apart(tmp_path, content):
+    path = tmp_path / "model.npz"
+    path.write_bytes(content)
+    assert "no complete .npz file" in refused(path)
+
+
+class Trap:
+    """An object whose unpickling leaves a file behind."""
+
+    def __init__(self, path):
+        self.path = path
+
+    def __reduce__(self):
+        return Path.touch, (self.path,)
+
+
+@pytest.mark.parametrize("key", ["manifest", "conv1.weight", "another"])
+def test_pickled_objects_are_refused_and_never_loaded(tmp_path, key):
+    sprung = tmp_path / "sprung"
+    with np.load(saved(tmp_path)) as file:
+        arrays = dict(file)
+    path = tmp_path / "pickled.npz"
+    np.savez(path, **{**arrays, key: np.array([Trap(sprung)], dtype=object)})
+    assert "it holds pickled objects, which are never loaded" in refused(path)
+    assert not sprung.exists()
+    with np.load(path, allow_pickle=True) as file:   # the trap is a real one
+        file[key]
+    assert sprung.exists()
+
+
+def text(json_text):
+    return np.frombuffer(json_text.encode(), np.uint8)
+
+
+def edited(tmp_path, change):
+    """The example's file with its manifest and arrays changed."""
+    with np.load(saved(tmp_path)) as file:
+        arrays = dict(file)
+    manifest = json.loads(arrays.pop("manifest").tobytes())
+    change(manifest, arrays)
+    path = tmp_path / "edited.npz"
+    np.savez(path, **{"manifest": text(json.dumps(manifest)), **arrays})
+    return path
+
+
+CHANGES = {
+    "version 2": (lambda m, a: m.update(version=2),
+                  "its format is 'lrp-ref model' version 2, this program reads 'lrp-ref model' version 1: is lrp_ref"),
+    "another format": (lambda m, a: m.update(format="onnx"), "its format is 'onnx' version 1"),
+    "no version": (lambda m, a: m.pop("version"), "'version' is missing"),
+    "no layers": (lambda m, a: m.pop("layers"), "'layers' is missing"),
+    "empty layers": (lambda m, a: m.update(layers=[]), "Network got no layers"),
+    "no classes": (lambda m, a: m.pop("classes"), "'classes' is missing"),
+    "no preprocessing": (lambda m, a: m.pop("preprocessing"), "'preprocessing' is missing"),
+    "no type": (lambda m, a: m["layers"][1].pop("type"), "'type' is missing"),
+    "unknown type": (lambda m, a: m["layers"][1].update(type="GELU"),
+                     "layer relu1 is a GELU, this program knows AdaptiveAvgPool, AvgPool,"),
+    "one name twice": (lambda m, a: m["layers"][1].update(name="flat"), "two layers named flat"),
+    "name no text": (lambda m, a: m["layers"][1].update(name=3), "needed pairs of a name and a layer"),
+    "missing weight": (lambda m, a: a.pop("fc.weight"), "layer fc, a Linear, has no weight"),
+    "missing bias": (lambda m, a: a.pop("conv1.bias"), "layer conv1, a Conv2D, has no bias"),
+    "missing parameter": (lambda m, a: m["layers"][0].pop("groups"), "layer conv1, a Conv2D, has no groups"),
+    "bias both ways": (lambda m, a: m["layers"][0].update(bias=None), "multiple values for keyword argument 'bias'"),
+    "extra parameter": (lambda m, a: m["layers"][0].update(padding_mode="reflect"),
+                        "layer conv1: Conv2D.__init__() got an unexpected keyword argument 'padding_mode'"),
+    "extra array": (lambda m, a: a.update({"fc.scale": numbers(2)}), "no layer has a place for fc.scale"),
+    "array of a layer that is not there": (lambda m, a: a.update({"fc2.weight": numbers(2)}), "a place for fc2.weight"),
+    "bias of another shape": (lambda m, a: a.update({"fc.bias": numbers(3)}), "got bias of shape (3,), needed (2,)"),
+    "half precision": (lambda m, a: a.update({"fc.bias": numbers(2).astype(np.float16)}), "numbers of type float16"),
+    "whole numbers": (lambda m, a: a.update({"fc.bias": np.arange(2)}), "numbers of type int64"),
+    "mixed precision": (lambda m, a: a.update({"fc.bias": numbers(2).astype(np.float32)}), "several number types"),
+    "regions without descriptors": (lambda m, a: m.update(regions="2x2"), "has no DenseSift and FisherVector to put"),
+    "NaN": (lambda m, a: a.update({"fc.bias": np.array([1, np.nan])}), "Linear bias is nan at (1,)"),
+    "stride no number": (lambda m, a: m["layers"][0].update(stride="two"), "got stride='two'"),
+    "stride 0": (lambda m, a: m["layers"][0].update(stride=[0, 1]), "got stride=[0, 1]"),
+    "unknown colour": (lambda m, a: m["preprocessing"].update(colour="cmyk"), "got colour='cmyk'"),
+    "unknown preprocessing": (lambda m, a: m["preprocessing"].update(crop=3), "unexpected keyword argument 'crop'"),
+    "layers no list": (lambda m, a: m.update(layers=7), "not iterable"),
+    "manifest a list": (lambda m, a: a.update(manifest=text("[3]")), "indices must be"),
+    "manifest no JSON": (lambda m, a: a.update(manifest=text("{")), "Expecting property name"),
+    "manifest no text": (lambda m, a: a.update(manifest=np.array([255, 0], np.uint8)), "can't decode byte 0xff"),
+    "manifest of another kind": (lambda m, a: a.update(manifest=np.array(["{}"])), "invalid literal"),
+}
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_a_manifest_that_does_not_fit_is_refused_by_what_is_wrong(tmp_path, change):
+    apply, wanted = CHANGES[change]
+    assert wanted in refused(edited(tmp_path, apply))
+
+
+def test_an_unchanged_manifest_passes(tmp_path):
+    assert_same_network(load_model(edited(tmp_path, lambda m, a: None)).chain, example().chain)
+
+
+# ---- What surrounds the network ----
+
+
+def test_prepare_gives_maximum_times_light_minus_mean_over_std_in_the_order_of_channels():
+    model = replace(example(), preprocessing=Preprocessing((1, 2), "bgr", 255, (1, 2, 3), (2, 2, 4)))
+    photograph = np.array([[[255, 0, 0], [0, 255, 0]]], np.uint8)   # a red pixel, a green one
+    # blue (0 - 1) / 2; green (0 - 2) / 2 and (255 - 2) / 2; red (255 - 3) / 4 and (0 - 3) / 4
+    assert model.prepare(photograph).tolist() == [[[[-0.5, -0.5]], [[-1, 126.5]], [[63, -0.75]]]]
+
+
+def test_prepare_gives_the_networks_number_type_and_size():
+    model = replace(example(), chain=example().chain.astype(np.float32))
+    x = model.prepare(np.zeros((10, 21), bool))
+    assert (x.dtype, x.shape) == (np.float32, (1, 1, 5, 7))
+    assert model.network(x.shape) is model.chain
+
+
+def test_prepare_without_a_size_asks_for_one():
+    model = replace(example(), preprocessing=Preprocessing(None))
+    with pytest.raises(ValueError, match=r"size of its input: give one with model\.at_size"):
+        model.prepare(np.zeros((5, 7)))
+    assert model.at_size((5, 7)).prepare(np.zeros((9, 9))).shape == (1, 1, 5, 7)
+
+
+@pytest.mark.parametrize(("photograph", "wanted"), [
+    ((480, 1000), (480, 1000)), ((481, 1000), (480, 998)), ((960, 641), (480, 320)), ((960, 643), (480, 321)),
+    ((1920, 1), (480, 1)), ((10, 3000), (10, 3000)),
+], ids=str)
+def test_a_tall_photograph_is_shrunk_in_its_own_proportions(photograph, wanted):
+    # 1000 * 480 / 481 = 997.9; 641 / 2 and 643 / 2, a half being rounded down
+    assert Preprocessing(None, tallest=480).size_of(photograph) == wanted
+    assert Preprocessing((5, 7), tallest=480).size_of(photograph) == (5, 7)
+
+
+def test_prepare_shrinks_a_tall_photograph_alone():
+    model = fisher_model()
+    assert model.prepare(np.zeros((40, 24))).shape == (1, 1, 20, 12)
+    flat = np.linspace(0, 1, 19 * 30).reshape(19, 30)
+    assert (model.prepare(flat)[0, 0] == flat).all()
+
+
+def test_at_size_changes_the_size_alone():
+    before = Preprocessing((5, 7), "rgb", 255, 3, (1, 2, 4))
+    model = replace(example(), preprocessing=before).at_size((8, 6))
+    assert model.preprocessing == replace(before, size=(8, 6))
+    assert (model.classes, model.provenance) == (["brick", "grass"], "made for a test")
+
+
+def test_network_refuses_a_shape_that_the_layers_cannot_take():
+    with pytest.raises(ValueError, match="layer fc: Linear got an input of shape"):
+        example().network((1, 1, 5, 8))
+
+
+def test_a_class_goes_by_its_name_or_its_number_and_a_name_first():
+    model = replace(example(), classes=["ten", "0", "brick"])
+    assert [model.class_index(name) for name in ("brick", 2, "2", "0", 0)] == [2, 2, 2, 1, 0]
+
+
+@pytest.mark.parametrize("name", ["brik", "3", 3, "-1", -1, ""])
+def test_an_unknown_class_is_refused_with_those_there_are(name):
+    with pytest.raises(ValueError, match="its classes are 0 to 1: brick, grass") as caught:
+        example().class_index(name)
+    assert repr(name) in str(caught.value)
+    assert ("did you mean 'brick'?" in str(caught.value)) == (name == "brik")
+
+
+@pytest.mark.parametrize("given, wanted", [
+    ({"size": (0, 5)}, "got size=(0, 5)"), ({"size": (5,)}, "got size=(5,)"), ({"size": (2.5, 5)}, "got size=(2.5, 5)"),
+    ({"colour": "gray"}, "colour='gray', needed grey, rgb or bgr"), ({"mean": (1, 2)}, "mean=(1, 2)"),
+    ({"mean": np.nan}, "mean=nan"), ({"colour": "rgb", "std": (1, 2)}, "std=(1, 2)"), ({"std": 0}, "std=(0.0,)"),
+    ({"std": -2.0}, "std=(-2.0,)"), ({"maximum": 0}, "maximum=0"), ({"maximum": np.inf}, "maximum=inf"),
+    ({"size": None, "tallest": 0}, "tallest=0, needed a number of rows"),
+    ({"size": None, "tallest": (480, 640)}, "tallest=(480, 640), needed a number of rows"),
+])
+def test_preprocessing_that_makes_no_sense_is_refused(given, wanted):
+    with pytest.raises(ValueError) as caught:
+        Preprocessing(**{"size": (5, 7), **given})
+    assert wanted in str(caught.value)
+    assert "needed" in str(caught.value)
+
+
+def test_a_layer_of_ones_own_is_refused_before_a_file_that_nobody_reads(tmp_path: Path) -> None:
+    class Mine(ReLU):
+        pass
+
+    model = Model(Network([("mine", Mine())]), ["a"], Preprocessing((2, 3)))
+    with pytest.raises(ValueError, match="cannot save layer mine, a Mine"):
+        save_model(model, tmp_path / "mine.npz")
+    assert not list(tmp_path.iterdir())
+
+
+def test_an_exact_model_prepares_exact_numbers() -> None:
+    model = Model(Network([("fc", Linear(np.array([[2.0], [3.0]])))]).astype(Fraction), ["a"], Preprocessing((1, 2)))
+    assert set(map(type, model.prepare(np.array([[0, 255]], np.uint8)).flat)) == {Fraction}
