@@ -106,10 +106,10 @@ class LinearMap:
     def recalling(self, a: Array, z: Array) -> Self:
         """The same map, which knows its output z = m(a). Same result as without, up to the rounding of z.
 
-        `products` gives z - b for the map's own term, and z - b + b is z again: where z is itself a rounded sum p + b
-        it differs in one of 100,000 numbers, by half a unit in the last place. Those are two roundings of numbers no
-        larger than the sum of |c a w| and |b|, and a sum of products has room for them in its bound (checks/rounding/sums.py:
-        gamma_(F + 3) counts a factor a and a factor c, which the own term of a map with a bias does not have).
+        `products` gives z - b for the map's own term, and step adds b again. In floats (z - b) + b is z, z being a
+        rounded sum p + b itself, but for one number in 100,000, which is off by half a unit in its last place. For these
+        two roundings, of at most sum |c a w| + |b| each, bounds have room (checks/rounding/sums.py): F + 3 counts one
+        of a rule's a and one of a coverage c, and Epsilon's term has neither where a map has a bias.
         """
         m = copy(self)
         object.__setattr__(m, "known", Known(a, z))
