@@ -47,8 +47,10 @@ from lrp_ref.checks.rounding.ball import Ball
 from lrp_ref.checks.rounding.sums import added
 from lrp_ref.layers import IntersectionSVM
 from lrp_ref.layers.pool import Pool
-from lrp_ref.relevance import relevances, start, step
-from lrp_ref.rules import Flat, Pass, Rule, Term
+from lrp_ref.linear_map import Term
+from lrp_ref.relevance import relevances, start
+from lrp_ref.rules import Flat, Pass, Rule
+from lrp_ref.step import step
 
 F, f32, f64 = Fraction, np.float32, np.float64
 

@@ -23,7 +23,8 @@ from lrp_ref.layers.fisher import regions, sift, svm
 from lrp_ref.layers.fisher import vector as fisher
 from lrp_ref.layers.fisher.vector_map import FisherMap
 from lrp_ref.ledger import Account
-from lrp_ref.rules import Rule, Share, Term
+from lrp_ref.linear_map import Term
+from lrp_ref.rules import Rule, Share
 
 DOCS = Path(__file__).parents[2] / "docs"
 NAMED = {claim.name: claim for claim in CLAIMS}

@@ -33,9 +33,10 @@ from lrp_ref.layers import (
     SumPool,
     Tanh,
 )
+from lrp_ref.linear_map import Term
 from lrp_ref.network import Network
 from lrp_ref.relevance import checked, relevances, start
-from lrp_ref.rules import Rule, Term
+from lrp_ref.rules import Rule
 
 
 @dataclass(frozen=True, eq=False)

@@ -50,9 +50,9 @@ from lrp_ref.checks.rounding.arithmetic import (
 from lrp_ref.checks.rounding.ball import Ball, doubts
 from lrp_ref.checks.rounding.sums import MARGIN, added
 from lrp_ref.layers import Layer
-from lrp_ref.linear_map import LinearMap
+from lrp_ref.linear_map import LinearMap, Term
 from lrp_ref.relevance import hand_down
-from lrp_ref.rules import Rule, Term
+from lrp_ref.rules import Rule
 
 
 def terms_at(rule: Rule, m: LinearMap, a: Ball) -> list[tuple[Any, list[tuple[Term, Ball]]]]:
