@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 from lrp_ref.arrays import Array, Function, Shape, same
 
@@ -16,16 +17,21 @@ class LinearMap:
     the function f of the weights it wants. A kind of map defines `apply` and `transpose`, or, where several functions
     of the weights can share work, `apply_each` and `transpose_sum`.
 
-    weight   the weights w, in whatever layout the map has
-    bias     b, shaped to broadcast against z
-    learned  False where the weights are the image's and not the model's: winners, gates
-    gate     True where every output has one input of its own
+    weight     the weights w, in whatever layout the map has
+    bias       b, shaped to broadcast against z
+    learned    False where the weights are the image's and not the model's: winners, gates
+    gate       True where every output has one input of its own
+    coverages  the numbers c_ij > 0 that there are; none: they are not known
     """
 
     weight: Array
     bias: Array
     learned: bool = False
     gate: bool = False
+
+    @property
+    def coverages(self) -> Any:
+        return ()
 
     def __call__(self, a: Array) -> Array:
         """z_j = sum_i c_ij a_i w_ij + b_j"""
