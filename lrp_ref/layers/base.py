@@ -32,8 +32,8 @@ class Roundings:
 class Drawn(Protocol):
     """The numbers of a small layer, as somebody draws them: choices, arrays of whole numbers, a bias or zeros."""
 
-    outputs: int
-
+    @property
+    def outputs(self) -> int: ...
     def one_of(self, *choices: Any) -> Any: ...
     def array(self, *shape: int) -> Array: ...
     def bias(self, outputs: int) -> Array: ...
@@ -69,7 +69,7 @@ class Layer:
 
     @property
     def roundings(self) -> Roundings:
-        return Roundings(unknown=f"{type(self).__name__} does not say in how many roundings it makes its weights")
+        return Roundings(unknown="does not say in how many roundings its weights are made")
 
     @property
     def weighted(self) -> bool:
