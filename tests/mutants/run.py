@@ -66,6 +66,7 @@ LIKELY = {
     "paper/voc.py": ("voc",),
     "paper/measures.py": ("localise",),
     "command/of_which.py": ("of_which",),
+    "layers/base.py": ("network", "linear", "conv"),
     "layers/linear.py": ("linear", "linear_map"),
     "layers/window.py": ("window", "conv", "pool"),
     "layers/conv.py": ("conv", "against_definitions"),
