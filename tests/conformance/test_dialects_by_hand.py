@@ -1,15 +1,13 @@
 """The smallest numbers in which a library departs, worked out by hand and given by the library itself.
 
-RelevancePropagation.jl's were read in its code: it was not run.
+RelevancePropagation.jl's are read off its code: it was not run.
 """
 
 from dataclasses import dataclass
-from math import inf, nan
 from typing import Any
 
 import numpy as np
 import pytest
-from helpers import refused
 
 from lrp_ref import (
     LRN,
@@ -42,31 +40,42 @@ def handed(library: str, layer: Any, rule: Any, x: Array, R: Array) -> Array:
         return handed_down(network, DIALECTS[library].translate(network, {"it": rule}), x, R)[0]
 
 
+def numbers(text: str) -> Array:
+    return np.array([float(number) for number in text.split()])
+
+
+def as_printed(got: Array, printed: str) -> bool:
+    """Whether every number is the printed one, to half a unit of its last digit; nan is nan."""
+    def near(number: float, text: str) -> bool:
+        digits = len(text.partition(".")[2])
+        return text == "nan" if np.isnan(number) else abs(number - float(text)) <= 0.5 * 10.0**-digits
+    return all(near(number, text) for number, text in zip(got.flat, printed.split(), strict=True))
+
+
 @dataclass(frozen=True, eq=False)
 class Numbers:
-    """What a library hands down from R to x; an image is a row of pixels, or a column of channels."""
+    """What a library hands down: x, R and relevance as texts; `shape` is x's without the samples, `outputs` R's."""
 
     layer: Any
     rule: Any
-    x: Any
-    R: Any
-    wanted: Any
+    x: str
+    R: str
+    printed: str
+    shape: tuple[int, ...] = (-1,)
+    outputs: tuple[int, ...] = (-1,)
+
+    def by(self, library: str) -> Array:
+        return handed(library, self.layer, self.rule, numbers(self.x).reshape(1, *self.shape),
+                      numbers(self.R).reshape(1, *self.outputs))
 
 
-def row(*pixels: float) -> Array:
-    return np.array(pixels, float).reshape(1, 1, 1, -1)
+CHANNELS: Any = {"shape": (-1, 1, 1), "outputs": (-1, 1, 1)}
+PIXELS: Any = {"shape": (1, 1, -1), "outputs": (1, 1, -1)}
 
 
-def column(*channels: float) -> Array:
-    return np.array(channels, float).reshape(1, -1, 1, 1)
-
-
-def vector(*inputs: float) -> Array:
-    return np.array([inputs], float)
-
-
-def batch_norm(mean: float, variance: float, scale: float, shift: float) -> BatchNorm:
-    return BatchNorm(*(np.array([number], float) for number in (mean, variance, scale, shift)), 0)
+def batch_norm() -> BatchNorm:
+    """y = (x - 1) / 2 * 2 + 1/2"""
+    return BatchNorm(*(np.array([number]) for number in (1.0, 4.0, 2.0, 0.5)), 0)
 
 
 def grouped(*bias: float) -> Conv2D:
@@ -78,73 +87,76 @@ def dense(*weights: float, bias: float = 0) -> Linear:
     return Linear(np.array(weights, float)[:, None], np.array([bias], float))
 
 
-WINDOW, CAFFE_LRN = row(1, -1, 2, 2), LRN(5, 1e-4, 0.75, 1)
+WINDOW, FOUR = "1 -1 2 2", AvgPool((1, 4))
 THIRDS = Linear(np.array([[2.0, -1], [-3, 1], [1, 2]]), np.array([0.5, -1.5]))
 
 CAFFE = {
-    # f_i = x_i s^-beta, s = 1 + 2e-5 (9 + 25 + 49 + ..) over five channels; R_i is x_i times the first-order map of R.
+    # x_i times the first-order map: (x_i / s^3/4, s = 1 + 1e-4 / 5 of the squares in the window) is near x_i^2 of R_i.
     "a local response norm hands down by its first-order map": Numbers(
-        CAFFE_LRN, Pass(), column(3, 5, 0, 7, 2), column(3, 5, 0, 7, 2),
-        column(8.992055, 24.947237, 0, 48.921503, 3.993896)),
-    # x / (x + b), b of the first group for both.
-    "a group has the bias of the first, larger": Numbers(
-        grouped(1, 3), AlphaBeta(2, 1), column(1, 1), column(1, 1), column(1, 1)),
-    "z+ in groups, b = 1 and 3": Numbers(grouped(1, 3), ZPlus(), column(1, 1), column(1, 1), column(1 / 2, 1 / 2)),
-    "z+ in groups, b = 0 and 1": Numbers(grouped(0, 1), ZPlus(), column(1, 1), column(1, 1), column(1, 1)),
+        LRN(5, 1e-4, 0.75, 1), Pass(), "3 5 0 7 2", "3 5 0 7 2", "8.992055 24.947237 0 48.921503 3.993896",
+        **CHANNELS),
+    # x / (x + b+), b of the first group for both; of alpha-beta twice that, for no product is negative.
+    "z+ in groups, b = 1 and 3": Numbers(grouped(1, 3), ZPlus(), "1 1", "1 1", "0.500000 0.500000", **CHANNELS),
+    "z+ in groups, b = 0 and 1": Numbers(grouped(0, 1), ZPlus(), "1 1", "1 1", "1.000000 1.000000", **CHANNELS),
+    "alpha-beta in groups": Numbers(grouped(1, 3), AlphaBeta(2, 1), "1 1", "1 1", "1.000000 1.000000", **CHANNELS),
     # (x + 1) / (x + 1 + b+) in a box from -1 to 1
-    "z-box in groups, b = 1 and 3": Numbers(
-        grouped(1, 3), ZBox(-1, 1), column(1, 1), column(1, 1), column(2 / 3, 2 / 3)),
-    # float32's 0.1 is 0.1 + 1.49e-9: 2 * 1.5 / (1.5 + 0.1)
+    "z-box in groups": Numbers(grouped(1, 3), ZBox(-1, 1), "1 1", "1 1", "0.666667 0.666667", **CHANNELS),
+    # 2 * 1.5 / 1.6 is 1.875; float32's 0.1 is 0.1 + 1.49e-9
     "epsilon is float32's": Numbers(
-        dense(1, 2, bias=-4.5), Epsilon(0.1), vector(1, 1), vector(-1.5), vector(0.937499999, 1.874999998)),
-    # float32's 1/3 is larger by 9.9e-9; column by column 4/3 2/3.5 3 = 16/7 and so on
-    "beta is float32's": Numbers(
-        THIRDS, AlphaBeta(4 / 3, 1 / 3), vector(1, 2, -1), vector(3, -2),
-        vector(2.146031746, -3.523809629, 0.317460357)),
+        dense(1, 2, bias=-4.5), Epsilon(0.1), "1 1", "-1.5", "0.937499999 1.874999998"),
+    # 4/3 2/2 (-2) - 1/3 6/7 3 = -74/21 = -3.523809524; float32's 1/3 and 4/3 are larger by 1e-8 and 4e-8
+    "beta is float32's": Numbers(THIRDS, AlphaBeta(4 / 3, 1 / 3), "1 2 -1", "3 -2",
+                                 "3.348148248 -3.523809629 0.153439158"),
 }
 INNVESTIGATE = {
-    # x (y - shift) R / ((x - mean) y + 1e-7 sign): y = x - 1 + 1/2 for scale / deviation = 1
-    "a batch norm at its mean hands nothing down": Numbers(
-        batch_norm(1, 4, 2, 0.5), Pass(), vector(1), vector(1), vector(0)),
-    "a batch norm beside it": Numbers(batch_norm(1, 4, 2, 0.5), Pass(), vector(3), vector(1), vector(1.19999998)),
+    # x (y - 1/2) / ((x - 1) y + 1e-7): 3 * 2 / (2 * 2.5), and 1 * 0 / 1e-7
+    "a batch norm": Numbers(batch_norm(), Pass(), "3", "1", "1.19999998"),
+    "a batch norm hands nothing down from its mean": Numbers(batch_norm(), Pass(), "1", "1", "0.00000000"),
 }
 TOOLBOX = {
-    "w-square of weights 0 is 0 / 0": Numbers(dense(0, 0), WSquare(), vector(1, 2), vector(1), vector(nan, nan)),
-    "w-square of one output of weight 0 spoils the sample": Numbers(
-        Linear(np.array([[1.0, 0]])), WSquare(), vector(1), vector(1, 1), vector(nan)),
-    "epsilon passes a ReLU": Numbers(ReLU(), Epsilon(1 / 4), vector(1), vector(1), vector(1)),
-    "z+ passes a ReLU, negative as it is": Numbers(ReLU(), ZPlus(), vector(-1), vector(1), vector(1)),
-    "epsilon passes a Tanh": Numbers(Tanh(), Epsilon(1 / 4), vector(1), vector(1), vector(1)),
-    "epsilon passes a Flatten": Numbers(Flatten(), Epsilon(1 / 4), column(1), vector(1), column(1)),
+    "w-square of weights 0 is 0 / 0": Numbers(dense(0, 0), WSquare(), "1 2", "1", "nan nan"),
+    "one weight 0 spoils w-square": Numbers(Linear(np.array([[1.0, 0]])), WSquare(), "1", "1 1", "nan"),
+    "epsilon passes a ReLU": Numbers(ReLU(), Epsilon(1 / 4), "1", "1", "1.000000"),
+    "z+ passes a ReLU from a negative input": Numbers(ReLU(), ZPlus(), "-1", "1", "1.000000"),
+    "epsilon passes a Tanh": Numbers(Tanh(), Epsilon(1 / 4), "1", "1", "1.000000"),
+    "epsilon passes a Flatten": Numbers(Flatten(), Epsilon(1 / 4), "1", "1", "1.000000", (1, 1, 1)),
 }
 CAPTUM = {
-    "epsilon passes a ReLU": Numbers(ReLU(), Epsilon(1 / 4), vector(1), vector(1), vector(1)),
-    "epsilon passes a Tanh": Numbers(Tanh(), Epsilon(1 / 4), vector(1), vector(1), vector(1)),
-    # s = 1 + (1 + 4) / 6 = 11/6; f = x s^-1; df_i/dx_j = d_ij / s - x_i x_j / (3 s^2). R = 1 each:
-    # 1 * (6/11 - ..) / z, epsilon left out of account: x_i (sum_j df_j/dx_i R_j / f_j)
+    "epsilon passes a ReLU": Numbers(ReLU(), Epsilon(1 / 4), "1", "1", "1.000000"),
+    "epsilon passes a Tanh": Numbers(Tanh(), Epsilon(1 / 4), "1", "1", "1.000000"),
+    # f = x / s, s = 1 + 1/6 (1 + 4) = 11/6; df_i/dx_j = [i = j] / s - x_i x_j / (3 s^2) are 54, -24, 18 over 121;
+    # R_j over f_j is 11/6, 11/12: 9/11 - 2/11 and 2 (-4/11 + 3/22).
     "a local response norm is differentiated": Numbers(
-        LRN(3, 0.5, 1, 1), Epsilon(0), column(1, 2), column(1, 1), column(0.6364, -0.4545)),
+        LRN(3, 0.5, 1, 1), Epsilon(0), "1 2", "1 1", "0.636364 -0.454545", **CHANNELS),
 }
 ZENNIT = {
-    # Nothing is clamped: every half is the whole layer, z = 1: x_i / 4 each, alpha - beta = 1 of it.
-    **{f"an average under {rule}": Numbers(AvgPool((1, 4)), rule, WINDOW, row(1), row(0.25, -0.25, 0.5, 0.5))
+    # Nothing is clamped, so that every sum is the layer's, z = 1, and alpha - beta of it is handed down: x_i / 4 over
+    # 1 + 1e-6.
+    **{f"an average under {type(rule).__name__}": Numbers(
+        FOUR, rule, WINDOW, "1", "0.24999975 -0.24999975 0.49999950 0.49999950", **PIXELS)
        for rule in (AlphaBeta(2, 1), ZPlus(), Gamma(1 / 4))},
-    "alpha-beta on a ReLU": Numbers(ReLU(), AlphaBeta(2, 1), vector(1), vector(1), vector(0.999999)),
+    # 2 / (1 + 1e-6) - 1 / (1 + 1e-6)
+    "alpha-beta on a ReLU": Numbers(ReLU(), AlphaBeta(2, 1), "1", "1", "0.99999900"),
     "alpha-beta on a maximum goes to the first winner": Numbers(
-        MaxPool((1, 4)), AlphaBeta(2, 1), WINDOW, row(1), row(0, 0, 1, 0)),
-    # 6/5 of R = x (scale / deviation) / y; z+ is 3 / 2.5; alpha-beta twice that, for shift - mean has no negative half
-    "alpha-beta on a batch norm": Numbers(
-        batch_norm(1, 4, 2, 0.5), AlphaBeta(2, 1), vector(3), vector(1), vector(2.4)),
-    "z+ on a batch norm": Numbers(batch_norm(1, 4, 2, 0.5), ZPlus(), vector(3), vector(1), vector(1.2)),
-    # 1 * 1 / 2 over 0 + 1e-6: with weight 1 and input 1 the mean takes all away
-    "flat on a batch norm": Numbers(batch_norm(1, 4, 2, 0.5), Flat(), vector(3), vector(1), vector(500000)),
-    "w-square on a batch norm": Numbers(batch_norm(1, 4, 2, 0.5), WSquare(), vector(3), vector(1), vector(8)),
-    # tanh(1) (1 - tanh(1)^2) / (tanh(1) + 1/4) ..
-    "epsilon on a Tanh": Numbers(Tanh(), Epsilon(1 / 4), vector(1), vector(1), vector(0.4152)),
+        MaxPool((1, 4)), AlphaBeta(2, 1), WINDOW, "1", "0.00000000 0.00000000 0.99999950 0.00000000", **PIXELS),
+    # Maxima of x, low and high are 2, -1 and 3, and 2 + 1 - 3 is 0; all pixels at a bound tie: 2 and 1 - 3 over 1e-6.
+    "z-box on a maximum": Numbers(
+        MaxPool((1, 2)), ZBox(-1, 3), "1 2", "1", "-2000000.000 2000000.000", **PIXELS),
+    # The positive sum is (3 - 1) 2/2 + 1/2 = 5/2, of which x gets 3 2/2; no input is negative.
+    "alpha-beta on a batch norm": Numbers(batch_norm(), AlphaBeta(2, 1), "3", "1", "2.39999904"),
+    "z+ on a batch norm": Numbers(batch_norm(), ZPlus(), "3", "1", "1.19999952"),
+    # An input of 1 less the mean is 0: of the weights 1 and no bias 1/2 over 1e-6, of the squares 4/2 over 1/4 + 1e-6.
+    "flat on a batch norm": Numbers(batch_norm(), Flat(), "3", "1", "500000.000000"),
+    "w-square on a batch norm": Numbers(batch_norm(), WSquare(), "3", "1", "7.99996800"),
+    # (1 - tanh^2) / (tanh + 1/4), tanh 1 = 0.761594: 0.419974 / 1.011594
+    "epsilon on a Tanh": Numbers(Tanh(), Epsilon(1 / 4), "1", "1", "0.415161"),
 }
 JULIA = {
-    "flat on a dense layer has no stabiliser": Numbers(dense(3, -1), Flat(), vector(1, 2), vector(1), vector(0.5, 0.5)),
-    "epsilon passes a Flatten": Numbers(Flatten(), Epsilon(1 / 4), column(1), vector(1), column(1)),
+    "flat on a dense layer has no stabiliser": Numbers(
+        dense(3, -1), Flat(), "1 2", "1", "0.500000000000 0.500000000000"),
+    "epsilon passes a Flatten": Numbers(Flatten(), Epsilon(1 / 4), "1", "1", "1.000000", (1, 1, 1)),
+    # float32's 1e-9 is 9.99999971718e-10
+    "its 1e-9 is float32's": Numbers(dense(1, -1), Epsilon(0), "1 1", "1", "1000000028.28 -1000000028.28"),
 }
 LIBRARIES = {"caffe": CAFFE, "innvestigate": INNVESTIGATE, "toolbox": TOOLBOX, "captum": CAPTUM, "zennit": ZENNIT,
              "relevance_propagation_jl": JULIA}
@@ -154,7 +166,23 @@ LIBRARIES = {"caffe": CAFFE, "innvestigate": INNVESTIGATE, "toolbox": TOOLBOX, "
     pytest.param(library, one, id=f"{library}: {what}") for library, table in LIBRARIES.items()
     for what, one in table.items()])
 def test_a_library_gives_these_numbers(library: str, one: Numbers) -> None:
-    got = handed(library, one.layer, one.rule, one.x, one.R)
-    print(library, got.ravel())
-    assert got.shape == one.wanted.shape
-    np.testing.assert_allclose(got, one.wanted, rtol=3e-6, atol=5e-5)
+    got = one.by(library)
+    assert as_printed(got, one.printed), f"{got.ravel()}, and not {one.printed}"
+
+
+@pytest.mark.parametrize("layer", [AvgPool(2), MaxPool(2), batch_norm(), ReLU(), Tanh()],
+                         ids=lambda layer: type(layer).__name__)
+@pytest.mark.parametrize("rule", [AlphaBeta(2, 1), ZPlus(), Gamma(1 / 4), ZBox(-1, 1), WSquare()],
+                         ids=lambda rule: type(rule).__name__)
+def test_relevance_propagation_jl_modifies_no_weights_of_a_layer_without(layer: Any, rule: Any) -> None:
+    network = Network([("it", layer)])
+    with pytest.raises(ValueError, match=r"RelevancePropagation.jl .* has no"):
+        DIALECTS["relevance_propagation_jl"].translate(network, {"it": rule})
+
+
+@pytest.mark.parametrize(("got", "printed", "same"), [
+    ([0.5], "0.5000", True), ([0.50004], "0.5000", True), ([0.50006], "0.5000", False), ([1.0], "1", True),
+    ([np.nan], "nan", True), ([np.nan], "1", False), ([1.0], "nan", False), ([-0.5], "0.5", False),
+])
+def test_printed_digits_are_taken_at_their_word(got: list[float], printed: str, same: bool) -> None:
+    assert as_printed(np.array(got), printed) is same
