@@ -7,7 +7,7 @@ import pytest
 from helpers import F, fractions, mixed, refused
 
 from lrp_ref import Linear
-from lrp_ref.arrays import positive, same
+from lrp_ref.arrays import negative, positive, same
 from lrp_ref.layers import linear
 
 X = fractions(["2 -1 3"])
@@ -47,6 +47,25 @@ def test_blocks_of_inputs_together_are_the_product(block: int, monkeypatch: pyte
     assert (m.apply(x, positive) == x @ positive(layer.weight)).all()
     wanted = s @ layer.weight.T + x[:, :2] @ positive(layer.weight).T
     assert (m.transpose_sum([s, x[:, :2]], [same, positive], x.shape) == wanted).all()
+
+
+@pytest.mark.parametrize("number", [np.float32, np.float64])
+@pytest.mark.parametrize("block", [2, 4, 6])
+def test_signs_of_float_weights_are_those_of_the_weights_in_any_order(number: type, block: int,
+                                                                      monkeypatch: pytest.MonkeyPatch) -> None:
+    # 3 inputs, 1 to 3 at a time, so that a block is shorter than the one before; all sums are exact in floats
+    w = np.array([[1, 0], [0.5, -4], [-2, 5]], dtype=number)
+    x, s = np.array([[2, -1, 3]], dtype=number), np.array([[7, -3]], dtype=number)
+    monkeypatch.setattr(linear, "BLOCK", block)
+    _, m = Linear(w).linearize(x)
+    # w+ (1 0, 1/2 0, 0 5) and w- (0 0, 0 -4, -2 0)
+    up, down, own = [[1.5, 15]], [[-6, 4]], [[-4.5, 19]]
+    assert [z.tolist() for z in m.apply_each(x, [negative, same, positive])] == [down, own, up]
+    assert [z.tolist() for z in m.apply_each(x, [positive, negative])] == [up, down]
+    # s w+ = 7, 3.5, -15; s w- = 0, 12, -14
+    assert m.transpose_sum([s, s], [positive, negative], x.shape).tolist() == [[7, 15.5, -29]]
+    assert m.transpose_sum([s, -s], [negative, positive], x.shape).tolist() == [[-7, 8.5, 1]]
+    assert m.apply(x, positive).dtype == number and w.tolist() == [[1, 0], [0.5, -4], [-2, 5]]
 
 
 @pytest.mark.parametrize("shape", [(2,), (1, 2, 3), (0, 2), (2, 0), ()])
