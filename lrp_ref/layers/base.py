@@ -7,7 +7,8 @@ from typing import Any, Literal, Protocol, Self
 
 import numpy as np
 
-from lrp_ref.arrays import Array, Pair, Shape, Window, convert_numbers, finite, not_finite, number_type
+from lrp_ref.arrays import Array, Pair, Shape, convert_numbers, finite, not_finite, number_type
+from lrp_ref.layers.window import Window
 from lrp_ref.linear_map import LinearMap
 
 

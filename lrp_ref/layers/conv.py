@@ -8,9 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from lrp_ref.arrays import Array, Function, Pair, Shape, Window, same, zeros
+from lrp_ref.arrays import Array, Function, Index, Pair, Shape, same, zeros
 from lrp_ref.layers.base import WINDOWS, Drawn, Layer, Roundings, normalised_bias, pair, parameter, whole, windowed
-from lrp_ref.linear_map import Index, LinearMap
+from lrp_ref.layers.window import Window
+from lrp_ref.linear_map import LinearMap
 
 CHUNK = 1 << 21   # numbers worked on at a time, few enough for the processor's cache: the windows of some output rows,
 ARRAYS = 4        # and so many arrays of these outputs;

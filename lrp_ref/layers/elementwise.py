@@ -7,8 +7,9 @@ from math import prod
 
 import numpy as np
 
-from lrp_ref.arrays import Array, Function, Shape, Window, constant, ones_like, positive, times, zeros
+from lrp_ref.arrays import Array, Function, Shape, constant, ones_like, positive, times, zeros
 from lrp_ref.layers.base import Layer, Roundings
+from lrp_ref.layers.window import Window
 from lrp_ref.linear_map import LinearMap
 
 

@@ -8,8 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from lrp_ref.arrays import Array, Function, Shape, Window, constant, ones_like, thin, times, zeros
+from lrp_ref.arrays import Array, Function, Shape, constant, ones_like, thin, times, zeros
 from lrp_ref.layers.base import WINDOWS, Drawn, Layer, Roundings, pair, windowed
+from lrp_ref.layers.window import Window
 from lrp_ref.linear_map import LinearMap
 
 

@@ -24,8 +24,9 @@ from lrp_ref.layers import Layer
 from lrp_ref.layers.fisher.vector_map import FisherMap
 from lrp_ref.linear_map import LinearMap
 from lrp_ref.network import Network
-from lrp_ref.relevance import checked, handed_down, start, step
+from lrp_ref.relevance import checked, handed_down, start
 from lrp_ref.rules import Rule
+from lrp_ref.step import step
 
 RUNS = 32
 

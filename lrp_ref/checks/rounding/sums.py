@@ -48,8 +48,8 @@ from lrp_ref.checks.rounding.arithmetic import (
 )
 from lrp_ref.checks.rounding.ball import Ball
 from lrp_ref.layers.base import Roundings
-from lrp_ref.linear_map import LinearMap
-from lrp_ref.rules import Rule, Term
+from lrp_ref.linear_map import LinearMap, Term
+from lrp_ref.rules import Rule
 
 MARGIN = 64   # more float64 roundings than a bound takes besides its sums
 

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from lrp_ref.arrays import Array, Window
+from lrp_ref.arrays import Array
 from lrp_ref.layers import Layer
 from lrp_ref.layers.conv import Convolution
+from lrp_ref.layers.window import Window
 
 
 def equals(x: Array) -> Array:

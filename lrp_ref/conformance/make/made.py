@@ -25,10 +25,10 @@ from lrp_ref.conformance.dialects import Conventions
 from lrp_ref.conformance.vectors.case import FORMATS, Case, Either, floats, identity
 from lrp_ref.layers import Layer
 from lrp_ref.ledger import COLUMNS, Ledger
-from lrp_ref.linear_map import LinearMap
+from lrp_ref.linear_map import LinearMap, Term
 from lrp_ref.network import Network
 from lrp_ref.relevance import relevances
-from lrp_ref.rules import Epsilon, Gamma, Rule, Term
+from lrp_ref.rules import Epsilon, Gamma, Rule
 
 F = GuardedFraction
 SHORT = 24            # characters that a fraction may take before its residues stand for it

@@ -12,9 +12,9 @@ from typing import Any
 
 import numpy as np
 
-from lrp_ref.arrays import Array, Function, Pair, Shape, constant, ones_like, zeros
+from lrp_ref.arrays import Array, Function, Index, Pair, Shape, constant, ones_like, zeros
 from lrp_ref.layers.base import Layer, Roundings, whole
-from lrp_ref.linear_map import Index, LinearMap
+from lrp_ref.linear_map import LinearMap
 
 BINS, ORIENTATIONS = 4, 8              # along either axis of a descriptor; of the gradient
 LENGTH = BINS * BINS * ORIENTATIONS
