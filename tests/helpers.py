@@ -48,8 +48,10 @@ from lrp_ref import (
 )
 from lrp_ref.arrays import Array, convert_numbers, same
 from lrp_ref.checks.claims.by_loops import defined, defined_step, input_of, units
-from lrp_ref.checks.claims.examples import pythagorean, signed_squares, takes, two_with_a_rational_mean_square
+from lrp_ref.checks.claims.examples import takes
 from lrp_ref.checks.definitions import Units
+from lrp_ref.layers.fisher.norms import pythagorean, signed_squares
+from lrp_ref.layers.fisher.pmeans import two_with_a_rational_mean_square
 from lrp_ref.ledger import Account
 from lrp_ref.linear_map import LinearMap
 from lrp_ref.rules import Rule
