@@ -132,14 +132,14 @@ def test_bounds_of_a_float32_network_are_what_black_and_white_become():
 
 
 @pytest.mark.parametrize(("text", "words"), [
-    ("alfabeta:2,1", ["'alfabeta:2,1'", "did you mean 'alphabeta'?", "epsilon:E", "epsilon_gamma_box"]),
+    ("alfabeta:2,1", ["'alfabeta:2,1'", "did you mean 'alphabeta'?", "epsilon:EPSILON", "epsilon_gamma_box"]),
     ("epsilon_pluss", ["did you mean 'epsilon_plus'?"]),
-    ("winner", ["'winner': choose from epsilon:E"]),
+    ("winner", ["'winner': choose from epsilon:EPSILON"]),
     ("", ["'': choose from"]),
     ("paper:3", ["'paper:3'", "takes no numbers"]),
     ("zbox:0,1", ["'zbox:0,1'", "--first zbox:0,1"]),
-    ("alphabeta", ["'alphabeta' with 0 numbers", "alphabeta:A,B"]),
-    ("epsilon:1,2", ["'epsilon:1,2' with 2 numbers", "epsilon:E"]),
+    ("alphabeta", ["'alphabeta' with 0 numbers", "alphabeta:ALPHA,BETA with ALPHA - BETA = 1"]),
+    ("epsilon:1,2", ["'epsilon:1,2' with 2 numbers", "epsilon:EPSILON"]),
     ("zplus:1", ["'zplus:1' with 1 numbers: write zplus"]),
     ("gamma:x", ["'x' in the rule 'gamma:x'", "separated by commas"]),
     ("alphabeta:2,", ["'2,' in the rule"]),

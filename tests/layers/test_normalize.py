@@ -10,7 +10,7 @@ from helpers import STATISTICS, F, assert_as_defined, defined, fractions, image,
 from lrp_ref import LRN, BatchNorm, Epsilon
 from lrp_ref.arrays import constant, ones_like, same
 from lrp_ref.checks import definitions as by_loops
-from lrp_ref.checks.claims.by_loops import rational_root
+from lrp_ref.checks.definitions.units import rational_root
 
 
 def test_batch_norm_divides_by_the_deviation_then_scales_and_shifts() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import fields
 from fractions import Fraction
 from math import inf
 from typing import Any
@@ -16,11 +17,11 @@ from lrp_ref.layers import LRN, AvgPool, BatchNorm, Conv2D, Flatten, Layer, Line
 from lrp_ref.layers.example import Example as Plain
 from lrp_ref.layers.example import mixed as plain
 from lrp_ref.layers.example import whole_numbers
-from lrp_ref.layers.fisher.sift import Coverage
 from lrp_ref.layers.pool import coarse
 from lrp_ref.linear_map import LinearMap
 from lrp_ref.network import Network
-from lrp_ref.rules import AlphaBeta, Epsilon, Flat, Gamma, Pass, Rule, Winner, WSquare, ZBox, ZPlus
+from lrp_ref.rules import RULES as RULE_KINDS
+from lrp_ref.rules import Rule
 
 F = GuardedFraction
 
@@ -75,18 +76,19 @@ RATIONAL = {name: one for name, one in LAYERS.items() if one.rational}
 IRRATIONAL = {name: one for name, one in LAYERS.items() if not one.rational}
 """Layers whose forward pass has no exact form; the rationals that their float64 map at an input is do."""
 
-RULES: dict[str, Rule] = {
-    "Epsilon(0)": Epsilon(0), "Epsilon(1/4)": Epsilon(F(1, 4)), "AlphaBeta(2, 1)": AlphaBeta(2, 1),
-    "AlphaBeta(4/3, 1/3)": AlphaBeta(F(4, 3), F(1, 3)), "ZPlus": ZPlus(), "Gamma(1/4)": Gamma(F(1, 4)),
-    "ZBox(-4, 5)": ZBox(-4, 5), "WSquare": WSquare(), "Flat": Flat(), "Winner": Winner(), "Pass": Pass(),
-}
+def named(rule: Rule) -> str:
+    """AlphaBeta(4/3, 1/3)"""
+    values = ", ".join(str(getattr(rule, field.name)) for field in fields(rule))  # type: ignore[arg-type]
+    return type(rule).__name__ + (f"({values})" if values else "")
+
+
+RULES: dict[str, Rule] = {named(rule): rule for kind in RULE_KINDS.values() for rule in kind.examples()}
 
 
 def takes(m: LinearMap, rule: Rule) -> bool:
     """Whether the rule is for such a map."""
-    if isinstance(m, Coverage):
-        return isinstance(rule, (Flat, WSquare))
-    return m.gate if isinstance(rule, Pass) else not (m.learned and isinstance(rule, Winner))
+    fits = {"gates": m.gate, "winners": not m.learned}.get(rule.only_for or "", True)
+    return fits and not (m.weightless and rule.sees_activations)
 
 
 def pairs(layers: dict[str, Example], samples: int = 2, seed: int = 0) -> Iterator[tuple[str, Example, Rule, Any, Any]]:

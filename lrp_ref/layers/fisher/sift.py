@@ -297,6 +297,7 @@ class Coverage(LinearMap):
     grids: Sequence[Grid]
     bias: Array
     coverages = (0.25, 0.5, 1)
+    weightless = True
 
     def apply(self, a: Array, f: Function) -> Array:
         only_coverage(f)
