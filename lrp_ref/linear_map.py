@@ -114,7 +114,7 @@ class LinearMap:
         """The same map, which knows its output z = m(a). Same result as without, up to the rounding of z.
 
         `products` gives z - b for the map's own term, and step adds b again. In floats (z - b) + b is z, z being a
-        rounded sum p + b itself, but for one number in 100,000, which is off by half a unit in its last place. For these
+        rounded sum p + b itself, but for one number in 100,000, off by half a unit in its last place. For these
         two roundings, of at most sum |c a w| + |b| each, bounds have room (checks/rounding/sums.py): F + 3 counts one
         of a rule's a and one of a coverage c, and Epsilon's term has neither where a map has a bias.
         """
