@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import reduce
 from typing import Any
 
@@ -55,7 +55,10 @@ def step(rule: Rule, m: LinearMap, a: Array, R: Array, z: Array | None = None) -
             z_j = plus(z_inputs, b)
         else:
             z_inputs = plus(z_j, -b)
-        s, account = share_out(times(R, part), z_j, z_inputs, b, rule.guard)
+        over = z_j if share.over is None else share.over
+        s, account = share_out(times(R, part), over, z_inputs, b, rule.guard)
+        if share.over is not None:
+            account = replace(account, stabiliser=account.stabiliser + s * (over - z_j))
         to_inputs += [(t, s) for t in terms]
         accounts.append(account.parts())
         unclaimed = unclaimed - part

@@ -34,10 +34,15 @@ class Term:
 
 @dataclass(frozen=True, eq=False)
 class Share:
-    """A part of R (a number, or an array over the outputs) and the terms among which it goes."""
+    """A part of R (a number, or an array over the outputs) and the terms among which it goes.
+
+    over  the denominator, before the guard, where it is not the terms' sum; None: it is. What it has beyond that sum
+          is in the ledger the stabiliser's. (As a bias, in the last term, it would round away what cancels.)
+    """
 
     part: Any
     terms: Sequence[Term]
+    over: Array | None = None
 
 
 class Rule:
