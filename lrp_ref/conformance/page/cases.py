@@ -6,13 +6,13 @@ from collections.abc import Sequence
 from typing import Any
 
 from lrp_ref.conformance.diagnose.failures import likeness
-from lrp_ref.conformance.dialects.questions import stated
 from lrp_ref.conformance.page.causes import Cause
 from lrp_ref.conformance.page.facts import Entry, Facts, Subject
 from lrp_ref.conformance.page.html import Html, issues, shown, slug, tag
 from lrp_ref.conformance.page.matrix import plural
 from lrp_ref.conformance.page.numbers import numbers
 from lrp_ref.conformance.page.words import badge
+from lrp_ref.conventions.table import stated
 
 
 def disagreements(facts: Facts, found: Sequence[Cause]) -> Html:

@@ -8,8 +8,8 @@ from typing import Any
 
 from lrp_ref.conformance.adapters.adapter import NUMBERS
 from lrp_ref.conformance.diagnose.failures import Facts
-from lrp_ref.conformance.dialects.questions import TITLES, departs, phrase
 from lrp_ref.conformance.judge.outcome import STATUSES
+from lrp_ref.conventions.table import TABLE, departs, phrase
 
 WIDTH = 120
 LAYERS = 44   # columns for the names of layers
@@ -225,8 +225,8 @@ def asked(each: Sequence[Facts]) -> list[list[str]]:
     """A row for every question, with the answer of each."""
     answers = [{entry["question"]: entry for entry in one["conventions"]} for one in each]
     rows = []
-    for question in [question for question in TITLES if any(question in one for one in answers)]:
-        row = [TITLES[question]]
+    for question in [question for question in TABLE if any(question in one for one in answers)]:
+        row = [TABLE[question].title]
         for one in answers:
             entry = one.get(question)
             row.append("not asked" if entry is None
