@@ -44,7 +44,7 @@ class Plan:
     """The adapter, which has passed the smoke test, the vectors, what their answers must be, and what is expected."""
 
     def __init__(self, name: str, file: str | None) -> None:
-        from lrp_ref.command.conform import adapter
+        from lrp_ref.conformance.adapters import adapter
         from lrp_ref.conformance.judge import expectations
         from lrp_ref.conformance.judge.run import Answers, supports
         from lrp_ref.conformance.judge.smoke import smoke
@@ -104,7 +104,7 @@ class Vector(Checked):
         self.case = case
 
     def runtest(self) -> None:
-        from lrp_ref.conformance.adapters.adapter import Hung
+        from lrp_ref.conformance.adapter import Hung
         from lrp_ref.conformance.judge.expectations import RIGHT, differences
         from lrp_ref.conformance.judge.outcome import outcome
         plan, id = self.plan, self.case.id

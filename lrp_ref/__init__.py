@@ -39,7 +39,8 @@ from lrp_ref.layers import (
 )
 from lrp_ref.layers.fisher.regions import regions_of
 from lrp_ref.models.architectures import caffenet
-from lrp_ref.models.model import Model, Preprocessing, load_model, save_model
+from lrp_ref.models.files import load_model, save_model
+from lrp_ref.models.model import Model, Preprocessing
 from lrp_ref.network import Network, ReceptiveField, merge_batchnorm, receptive_field
 from lrp_ref.relevance import Explanation, explain
 from lrp_ref.rules import AlphaBeta, Epsilon, Flat, Gamma, Pass, Winner, WSquare, ZBox, ZPlus

@@ -105,6 +105,11 @@ def paper_fv(network: Network, epsilon: Any = 100) -> Rules:
     return assign(network, by_name=dict.fromkeys(stabilised, Epsilon(epsilon)))
 
 
+def paper_rules(network: Network) -> Rules:
+    """The paper's preset for a network: paper_fv where it has a FisherVector, else paper_cnn."""
+    return paper_fv(network) if is_fisher(network) else paper_cnn(network)
+
+
 def epsilon_plus(network: Network, epsilon: Any = 1e-6) -> Rules:
     """ZPlus on Conv2D, Epsilon on Linear."""
     return assign(network, {Conv2D: ZPlus(), Linear: Epsilon(epsilon)})

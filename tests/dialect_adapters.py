@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from lrp_ref.arrays import Array
-from lrp_ref.conformance.adapters.adapter import NUMBERS, Unsupported
+from lrp_ref.conformance.adapter import NUMBERS, Unsupported
 from lrp_ref.conformance.adapters.ours import InDialect
 from lrp_ref.conformance.dialects import DIALECTS
 from lrp_ref.conformance.vectors.case import Case

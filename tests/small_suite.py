@@ -13,7 +13,7 @@ from lrp_ref import AlphaBeta, Conv2D, Epsilon, Flat, Gamma, Linear, MaxPool, Ne
 from lrp_ref.arrays import Array
 from lrp_ref.checks.numbers.exact import GuardedFraction as F
 from lrp_ref.checks.numbers.exact import guarded
-from lrp_ref.conformance.adapters.adapter import Unsupported
+from lrp_ref.conformance.adapter import Unsupported
 from lrp_ref.conformance.dialects import lxt, torchlrp, zennit
 from lrp_ref.conformance.make import alternatives
 from lrp_ref.conformance.make.made import Other, made, one

@@ -19,10 +19,11 @@ from lrp_ref.command.layer_table import by, layer_rows, layer_table
 from lrp_ref.command.options import KNOWS, parser
 from lrp_ref.command.outputs import dumped, save_arrays, spare, writes_arrays
 from lrp_ref.command.rule_names import rules_for
-from lrp_ref.heatmap import heatmap, limit_of
+from lrp_ref.heatmap import heatmap
 from lrp_ref.models.bundled import BUNDLED, find_model, knows, parameters, ready
 from lrp_ref.models.model import Model
 from lrp_ref.network import Network
+from lrp_ref.pictures.colours import limit_of
 from lrp_ref.pictures.photograph import read_photograph
 from lrp_ref.relevance import explain
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from argparse import Namespace
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -12,7 +11,8 @@ from typing import Any, Protocol, runtime_checkable
 
 from lrp_ref.command.commands import Failed, Watch
 from lrp_ref.command.outputs import dumped, spare
-from lrp_ref.conformance.adapters.adapter import Adapter
+from lrp_ref.conformance.adapter import Adapter
+from lrp_ref.conformance.adapters import adapter
 from lrp_ref.conformance.judge import expectations
 from lrp_ref.conformance.judge.run import Answers, Run, run, selected
 from lrp_ref.conformance.report import facts as report
@@ -71,18 +71,6 @@ def compare(options: Namespace, watch: Watch) -> str:
     surprises = [f"{one.adapter.name}: {surprise}" for one, lines in zip(runs, expected)
                  for surprise in expectations.differences(one.outcomes, lines, suite)]
     return ended(options, {**facts, "unexpected": surprises}, f"{text}\n\n{listed(surprises)}", bool(surprises))
-
-
-def adapter(text: str | None, program: str | None = None) -> tuple[Adapter, str]:
-    """The adapter, and the words by which it is named again."""
-    if program:
-        from lrp_ref.conformance.adapters.lines import Lines
-
-        return Lines(program), f"--exec {shlex.quote(program)}"
-    assert text is not None
-    from lrp_ref.conformance.adapters import find
-
-    return find(text), shlex.quote(text)
 
 
 @contextmanager

@@ -17,9 +17,7 @@ from lrp_ref.assignment import (
     epsilon_gamma_box,
     epsilon_plus,
     epsilon_plus_flat,
-    is_fisher,
-    paper_cnn,
-    paper_fv,
+    paper_rules,
 )
 from lrp_ref.layers import Conv2D, FisherVector, KernelSVM, Linear
 from lrp_ref.models.model import Model
@@ -61,11 +59,6 @@ def rules_for(model: Model, network: Network, text: str = "paper", first: str | 
         lowest = first_rule(first, model)
         rules |= {name: rule for name, rule in assign(network, first=lowest).items() if rule is lowest}
     return rules if below is None else cutoff(rules, below)
-
-
-def paper_rules(network: Network) -> Rules:
-    """The paper's preset for a network: paper_fv where it has a FisherVector, else paper_cnn."""
-    return paper_fv(network) if is_fisher(network) else paper_cnn(network)
 
 
 def first_rule(text: str, model: Model) -> Rule:

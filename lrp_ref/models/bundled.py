@@ -6,7 +6,8 @@ from importlib import resources
 from pathlib import Path
 
 from lrp_ref.layers import Conv2D
-from lrp_ref.models.model import Model, load_model
+from lrp_ref.models.files import load_model
+from lrp_ref.models.model import Model
 
 BUNDLED = ("cnn", "fv")
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from lrp_ref.heatmap import plane
+from lrp_ref.pictures.colours import plane
 
 HELD, OF = 9, 10   # the part of sum |R| that the holding pixels hold: nine tenths, in integers
 

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from lrp_ref.heatmap import COLOURS
 from lrp_ref.paper.measures import quartiles
 from lrp_ref.paper.study import CONTRAST, SIGNS, Study
+from lrp_ref.pictures.colours import COLOURS
 from lrp_ref.pictures.picture import FRAME, GAP, INK, LINE, MARGIN, PALE, SMALL, TEXT, WIDEST, Box, Bytes, Font, wrap
 
 TITLES = {"excess": "positive relevance inside the region,\nless the region's share of the area",

@@ -14,8 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lrp_ref.arrays import Array
-from lrp_ref.assignment import Rules, cutoff
-from lrp_ref.command.rule_names import paper_rules
+from lrp_ref.assignment import Rules, cutoff, paper_rules
 from lrp_ref.heatmap import heatmap
 from lrp_ref.layers import Conv2D, Layer
 from lrp_ref.layers.fisher.sift import DenseSift

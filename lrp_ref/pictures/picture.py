@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 from lrp_ref.files import writing
-from lrp_ref.heatmap import colour, limit_of, parts, plane
+from lrp_ref.pictures.colours import colour, limit_of, parts, plane
 from lrp_ref.pictures.photograph import enlarge, resize, to_channels
 
 Size = tuple[int, int]

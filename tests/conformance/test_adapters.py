@@ -32,12 +32,12 @@ from lrp_ref import (
     assign,
     explain,
 )
+from lrp_ref.conformance.adapter import Unsupported
 from lrp_ref.conformance.adapters import find
-from lrp_ref.conformance.adapters.adapter import Unsupported
-from lrp_ref.conformance.adapters.lines import Lines
 from lrp_ref.conformance.dialects import DIALECTS
 from lrp_ref.conformance.judge import expectations
 from lrp_ref.conformance.judge.smoke import smoke
+from lrp_ref.conformance.lines import Lines
 from lrp_ref.conformance.vectors.case import RULES
 from lrp_ref.conformance.vectors.suite import load
 from lrp_ref.layers import LAYERS, SpreadLinear

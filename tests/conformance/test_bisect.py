@@ -9,7 +9,7 @@ import pytest
 
 from lrp_ref import Epsilon, Linear, Network, ReLU
 from lrp_ref.arrays import Array
-from lrp_ref.conformance.adapters.adapter import Unsupported
+from lrp_ref.conformance.adapter import Unsupported
 from lrp_ref.conformance.diagnose.bisect import Divergence, first_divergence
 from lrp_ref.relevance import hand_down, handed_down
 from lrp_ref.rules import Rule

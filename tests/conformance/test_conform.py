@@ -17,7 +17,7 @@ from tree import tree
 from lrp_ref import AlphaBeta, Flat, WSquare
 from lrp_ref.command import conform as command
 from lrp_ref.command.cli import main
-from lrp_ref.conformance.adapters.adapter import Unsupported
+from lrp_ref.conformance.adapter import Unsupported
 from lrp_ref.conformance.adapters.ours import ours
 from lrp_ref.conformance.diagnose.detect import Finding
 from lrp_ref.conformance.diagnose.failures import failures

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-import test_toolbox_small as toolbox_small
+import toolbox_small
 from helpers import F, distance, fractions, image, mixed, refused, total, types_in
 
 from lrp_ref import (

@@ -16,13 +16,13 @@ import pytest
 from lrp_ref import Conv2D, Epsilon, Linear, MaxPool, Network, ReLU, SumPool, WSquare, ZBox, explain
 from lrp_ref.arrays import convert_numbers
 from lrp_ref.checks.numbers.exact import guarded
-from lrp_ref.conformance.adapters.adapter import Astray, Hung, Unsupported
-from lrp_ref.conformance.adapters.lines import Lines
-from lrp_ref.conformance.adapters.task_json import number, numbers, written
+from lrp_ref.conformance.adapter import Astray, Hung, Unsupported
 from lrp_ref.conformance.judge.outcome import outcome
 from lrp_ref.conformance.judge.run import Answers, run
 from lrp_ref.conformance.judge.smoke import Broken, smoke
+from lrp_ref.conformance.lines import Lines
 from lrp_ref.conformance.make.made import one
+from lrp_ref.conformance.task_json import number, numbers, written
 from lrp_ref.conformance.vectors.suite import load
 
 ROOT = Path(__file__).parents[2]

@@ -13,7 +13,7 @@ from lrp_ref import Epsilon, Gamma, Linear, MaxPool, Network, Winner, ZPlus
 from lrp_ref.arrays import Array
 from lrp_ref.checks.numbers.exact import guarded
 from lrp_ref.checks.rounding.sums import dyadic
-from lrp_ref.conformance.adapters.adapter import Unsupported
+from lrp_ref.conformance.adapter import Unsupported
 from lrp_ref.conformance.adapters.ours import ours
 from lrp_ref.conformance.judge.expected import expected, right_at
 from lrp_ref.conformance.judge.outcome import Outcome, numbers, outcome

@@ -4,7 +4,7 @@ from collections import OrderedDict
 
 import numpy as np
 import pytest
-from test_models import GREY, assert_same_network
+from models_at_hand import GREY, assert_same_network
 
 from lrp_ref import (
     LRN,

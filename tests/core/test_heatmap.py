@@ -3,7 +3,8 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from lrp_ref.heatmap import COLOURS, colour, heatmap, limit_of, parts
+from lrp_ref.heatmap import heatmap
+from lrp_ref.pictures.colours import COLOURS, colour, limit_of, parts
 
 NEUTRAL = {"paper": (110, 215, 120), "safe": (247, 247, 247)}
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from helpers import distance
-from test_toolbox_small import as_lrp_toolbox
+from toolbox_small import as_lrp_toolbox
 
 from lrp_ref import AlphaBeta, Conv2D, Epsilon, Flat, SumPool, WSquare, assign, cutoff, explain, load_model
 from lrp_ref.conformance.dialects import DIALECTS, zennit

@@ -4,7 +4,7 @@ import warnings
 
 import numpy as np
 import pytest
-from test_models import GREY, assert_same_network, layers, numbers
+from models_at_hand import GREY, assert_same_network, layers, numbers
 
 from lrp_ref import Conv2D, Flatten, Linear, MaxPool, Model, Network, ReLU, SumPool, Tanh, load_model, save_model
 from lrp_ref.layers import LAYERS

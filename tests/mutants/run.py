@@ -49,8 +49,8 @@ CORE = ("rules", "relevance", "ledger", "cutoff", "assignment", "arrays", "linea
         "elementwise", "normalize", "norms", "pmeans", "svm", "regions", "fisher", "fisher_map", "fisher_pipeline",
         "sift", "network", "heatmap", "of_which", "localise", "voc", "evaluate", "toolbox_small", "caffenet",
         "rule_names", "definitions", "against_definitions", "laws")
-SLOW = ("test_evaluate.py::test_the_bundled_models_reach_the_committed_numbers",
-        "test_evaluate.py::test_the_page_on_the_experiment_shows_the_measures_of_the_bundled_models")
+SLOW = ("paper/test_evaluate.py::test_the_bundled_models_reach_the_committed_numbers",
+        "paper/test_evaluate.py::test_the_page_on_the_experiment_shows_the_measures_of_the_bundled_models")
 
 # The tests that look at a file, likely killers first.
 LIKELY = {
@@ -61,6 +61,7 @@ LIKELY = {
     "assignment.py": ("assignment", "cutoff"),
     "network.py": ("network", "conv", "normalize"),
     "heatmap.py": ("heatmap",),
+    "pictures/colours.py": ("heatmap",),
     "paper/precision.py": ("evaluate",),
     "paper/voc.py": ("voc",),
     "paper/measures.py": ("localise",),
@@ -88,7 +89,7 @@ LONG = ("rules", "matrix", "ledger", "batches", "linearity", "floats", "LeNet le
 RAISED = r"\w*(?:Error|Exception)(?: after .*)?: "
 CLAIMS = f"""
 import json, re
-from lrp_ref.checks.selfcheck import CLAIMS, FAILED, ONLY_FULL, facts, selfcheck
+from lrp_ref.checks.claims.selfcheck import CLAIMS, FAILED, ONLY_FULL, facts, selfcheck
 outcomes = []
 for claim in sorted(CLAIMS, key=lambda claim: claim.name in {LONG!r}):
     outcomes += selfcheck(claims=[claim]) if claim.name not in ONLY_FULL else []
@@ -99,8 +100,8 @@ print(json.dumps(facts(outcomes)))
 
 # What the plugin prints, and pytest's own summary.
 FAILURES = {
-    "value": re.compile(rf"^{re.escape(first_assertion.MARK)} (?:tests/)?(?P<test>.*)$", re.MULTILINE),
-    "error": re.compile(r"^(?:FAILED|ERROR) (?:tests/)?(?P<test>.*?)(?: - .*)?$", re.MULTILINE),
+    "value": re.compile(rf"^{re.escape(first_assertion.MARK)} (?:tests/(?:\w+/)?)?(?P<test>.*)$", re.MULTILINE),
+    "error": re.compile(r"^(?:FAILED|ERROR) (?:tests/(?:\w+/)?)?(?P<test>.*?)(?: - .*)?$", re.MULTILINE),
 }
 
 
@@ -151,7 +152,7 @@ def pytest(folder: Path, files: Sequence[str], seconds: float) -> tuple[str, str
     """How these tests kill ("value", "error", "time" or not at all) and which of them, the first assertion if any."""
     code, output, errors = run(["-m", "pytest", "-q", "--tb=no", "-p", "no:cacheprovider", "-p", "first_assertion",
                                 "--continue-on-collection-errors", *(f"--deselect=tests/{slow}" for slow in SLOW),
-                                *(f"tests/test_{file}.py" for file in files)], folder, seconds)
+                                *(str(where(folder, file)) for file in files)], folder, seconds)
     if code is None:
         return "time", f"one of {', '.join(files)}"
     if code == 0:
@@ -161,6 +162,14 @@ def pytest(folder: Path, files: Sequence[str], seconds: float) -> tuple[str, str
         if match:
             return how, match["test"]
     raise RuntimeError(f"pytest ended with {code}:\n{output[-2000:]}{errors[-2000:]}")
+
+
+def where(folder: Path, file: str) -> Path:
+    """The path of test_<file>.py, in whatever room of the tests it stands."""
+    found = [*(folder / "tests").rglob(f"test_{file}.py")]
+    if len(found) != 1:
+        raise RuntimeError(f"{folder}/tests has {len(found)} files test_{file}.py, needed one")
+    return found[0].relative_to(folder)
 
 
 def by_tests(folder: Path, mutant: Mutant | None, seconds: float) -> tuple[str, tuple[str, ...], str]:

@@ -235,10 +235,10 @@ MUTANTS = [
            "heatmap.py", "return np.sum(relevance, axis=1)", "return np.max(relevance, axis=1)"),
     Mutant("heatmap_scale_by_the_positive",
            "Maps are scaled by max |R|: 'by max R'.",
-           "heatmap.py", "sizes = np.concatenate([np.abs(plane(values)).ravel()",
+           "pictures/colours.py", "sizes = np.concatenate([np.abs(plane(values)).ravel()",
            "sizes = np.concatenate([np.maximum(plane(values), 0).ravel()"),
     Mutant("heatmap_scale_from_least_to_most",
            "0 is neutral, whatever the map's least and most: 'stretch each map from -1 to 1'.",
-           "heatmap.py", "return np.clip(values / limit, -1, 1) if limit > 0",
+           "pictures/colours.py", "return np.clip(values / limit, -1, 1) if limit > 0",
            "return 2 * (values - values.min()) / max(np.ptp(values), 1e-300) - 1 if limit > 0"),
 ]

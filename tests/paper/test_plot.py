@@ -4,9 +4,9 @@ import dataclasses
 
 import numpy as np
 
-from lrp_ref.heatmap import COLOURS
 from lrp_ref.paper.plot import BAR, TITLES, plot
 from lrp_ref.paper.study import CONTRAST, SIGNS, Study
+from lrp_ref.pictures.colours import COLOURS
 from lrp_ref.pictures.picture import FRAME, PALE, WIDEST
 
 NAN = np.nan

@@ -36,8 +36,8 @@ from lrp_ref import (
     ZPlus,
     assign,
 )
+from lrp_ref.conformance.adapter import Unsupported
 from lrp_ref.conformance.adapters import find
-from lrp_ref.conformance.adapters.adapter import Unsupported
 from lrp_ref.conformance.dialects import DIALECTS
 from lrp_ref.conformance.judge.smoke import smoke
 from lrp_ref.relevance import relevances

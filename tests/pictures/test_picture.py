@@ -8,7 +8,7 @@ import pytest
 from PIL import Image, ImageFont
 
 import lrp_ref.files
-from lrp_ref.heatmap import colour, limit_of
+from lrp_ref.pictures.colours import colour, limit_of
 from lrp_ref.pictures.photograph import enlarge
 from lrp_ref.pictures.picture import Panel, Row, _ascii, _ends, alpha, figure, save_heatmap, save_image, wrap
 

@@ -186,7 +186,7 @@ def test_the_readme_leads_to_every_page() -> None:
 
 @page
 def test_every_test_a_page_names_exists(page: Path) -> None:
-    tests = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "tests").glob("test_*.py"))
+    tests = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "tests").rglob("test_*.py"))
     named = re.findall(r"`(test_\w+)`", page.read_text(encoding="utf-8"))
     assert [name for name in named if f"def {name}(" not in tests] == []
 
@@ -219,7 +219,7 @@ STALE = 1.0
 
 def test_figure_1_is_the_demos() -> None:
     from lrp_ref import load_model
-    from lrp_ref.command.rule_names import paper_rules
+    from lrp_ref.assignment import paper_rules
     from lrp_ref.paper.figures import Subject, paper_figure
 
     scene = {"scene.png": iio.imread(FIXTURES / "scenes" / "scene.png") / 255}

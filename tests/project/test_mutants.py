@@ -91,10 +91,11 @@ def test_the_first_claim_is_named_that_a_case_fails_and_not_one_that_only_raises
         folder = tmp_path / str(len(edits))
         folder.mkdir()
         runner.copied(edits, folder)
-        (folder / "lrp_ref" / "checks" / "selfcheck.py").write_text(STUB, encoding="utf-8")
+        claims = folder / "lrp_ref" / "checks" / "claims" / "selfcheck.py"
+        claims.write_text(STUB, encoding="utf-8")
         assert runner.by_selfcheck(folder, mutant, 300) == found
     raising = STUB.replace('["z = 2", "z = 3"]', '["KeyError: 3"]').replace('["x"]', "()")
-    (folder / "lrp_ref" / "checks" / "selfcheck.py").write_text(raising, encoding="utf-8")
+    claims.write_text(raising, encoding="utf-8")
     assert runner.by_selfcheck(folder, mutant, 300) == ("error", ("crash",), "2 of 3 claims")
 
 
@@ -103,7 +104,8 @@ def test_a_selfcheck_without_claims_is_no_success(tmp_path: Path) -> None:
         with pytest.raises(ValueError, match="claims"):
             runner.claims(text)
     runner.copied((), tmp_path)
-    (tmp_path / "lrp_ref" / "checks" / "selfcheck.py").write_text("raise SystemExit('no such claims')", "utf-8")
+    selfcheck = tmp_path / "lrp_ref" / "checks" / "claims" / "selfcheck.py"
+    selfcheck.write_text("raise SystemExit('no such claims')", "utf-8")
     assert runner.by_selfcheck(tmp_path, runner.MUTANTS[0], 300)[0] == "error"
     with pytest.raises(RuntimeError, match="no such claims"):
         runner.by_selfcheck(tmp_path, None, 300)

@@ -13,7 +13,7 @@ from lrp_ref.checks.claims.case import Case
 from lrp_ref.checks.claims.examples import LAYERS, F, mixed, small_network, whole_numbers
 from lrp_ref.checks.definitions import sift
 from lrp_ref.checks.numbers.exact import guarded
-from lrp_ref.heatmap import heatmap, limit_of, parts
+from lrp_ref.heatmap import heatmap
 from lrp_ref.layers import (
     LRN,
     AvgPool,
@@ -31,6 +31,7 @@ from lrp_ref.layers import (
     SignedSqrt,
 )
 from lrp_ref.network import Network
+from lrp_ref.pictures.colours import limit_of, parts
 from lrp_ref.rules import AlphaBeta, Epsilon, Flat, Gamma, Pass, Rule, Winner, WSquare, ZBox, ZPlus
 
 Row = tuple[str, Rule, str, str, str, str, str, str]

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import importlib
+import shlex
 import sys
 from importlib import import_module
 from pathlib import Path
 from traceback import extract_tb
 from typing import Any
 
-from lrp_ref.conformance.adapters.adapter import PARTS, Adapter
-from lrp_ref.conformance.judge.outcome import one_line
+from lrp_ref.conformance.adapter import PARTS, Adapter, one_line
 from lrp_ref.network import did_you_mean
 
 LIBRARIES = {"zennit": "Zennit", "captum": "Captum"}   # {module here and package there: class}
@@ -40,7 +40,7 @@ def find(text: str) -> Adapter:
         except (Exception, SystemExit) as error:
             raise ValueError(f"got the adapter {text}, which cannot be imported: {told(error)}: mend it") from None
     if kind == "exec" and rest:
-        from lrp_ref.conformance.adapters.lines import Lines
+        from lrp_ref.conformance.lines import Lines
         return Lines(rest)
     if (found := ours(text)) is not None:
         return found
@@ -48,6 +48,16 @@ def find(text: str) -> Adapter:
         near = did_you_mean(text, [*LIBRARIES, "lrp_ref"])
         raise ValueError(f"got the adapter {text!r}, which is not known: {near}needed {FORMS}")
     return own(kind, rest)
+
+
+def adapter(text: str | None, program: str | None = None) -> tuple[Adapter, str]:
+    """The adapter of that name, or to that program, and the words by which it is named again."""
+    if program:
+        from lrp_ref.conformance.lines import Lines
+
+        return Lines(program), f"--exec {shlex.quote(program)}"
+    assert text is not None
+    return find(text), shlex.quote(text)
 
 
 def library(name: str) -> Adapter:

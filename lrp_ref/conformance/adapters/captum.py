@@ -11,7 +11,7 @@ from captum.attr import LRP
 from captum.attr._utils import lrp_rules as theirs
 
 from lrp_ref.arrays import Array
-from lrp_ref.conformance.adapters.adapter import Unsupported
+from lrp_ref.conformance.adapter import Unsupported
 from lrp_ref.conformance.adapters.to_torch import one_thread, to_torch
 from lrp_ref.layers import Flatten, Layer, MaxPool, ReLU, Tanh
 from lrp_ref.network import Network

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from lrp_ref.arrays import Array
-from lrp_ref.conformance.adapters.adapter import NUMBERS, Adapter, Unsupported
+from lrp_ref.conformance.adapter import NUMBERS, Adapter, Unsupported
 from lrp_ref.conformance.dialects import DIALECTS, Dialect
 from lrp_ref.conventions.maps import NoRule
 from lrp_ref.network import Network, did_you_mean

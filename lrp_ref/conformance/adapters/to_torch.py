@@ -13,7 +13,7 @@ import torch
 from torch import nn
 
 from lrp_ref.arrays import Array, Shape
-from lrp_ref.conformance.adapters.adapter import Unsupported
+from lrp_ref.conformance.adapter import Unsupported
 from lrp_ref.layers import (
     LRN,
     AdaptiveAvgPool,

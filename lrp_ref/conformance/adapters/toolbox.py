@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from lrp_ref.arrays import Array
-from lrp_ref.conformance.adapters.adapter import Unsupported
+from lrp_ref.conformance.adapter import Unsupported
 from lrp_ref.layers import Conv2D, Flatten, Layer, Linear, MaxPool, ReLU, SumPool, Tanh
 from lrp_ref.network import Network
 from lrp_ref.rules import AlphaBeta, Epsilon, Flat, Pass, Rule, Winner, WSquare, ZPlus

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from lrp_ref.arrays import Array
-from lrp_ref.conformance.adapters.adapter import NUMBERS, roundoff
+from lrp_ref.conformance.adapter import NUMBERS, roundoff
 from lrp_ref.conformance.diagnose.bisect import Rules, first_divergence
 from lrp_ref.conformance.diagnose.detect import MEASURED, Finding, agree
 from lrp_ref.conformance.diagnose.known import known

@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 
 from lrp_ref.arrays import Array
+from lrp_ref.conformance.adapter import happened
 from lrp_ref.conformance.diagnose.detect import NEARER, apart, dialects
 from lrp_ref.conformance.dialects import DIALECTS, Dialect
-from lrp_ref.conformance.judge.outcome import happened
 from lrp_ref.conformance.vectors.case import Case
 from lrp_ref.conformance.vectors.suite import Note
 from lrp_ref.conventions.table import stated

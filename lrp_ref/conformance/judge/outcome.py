@@ -13,7 +13,17 @@ from typing import Any
 import numpy as np
 
 from lrp_ref.arrays import Array
-from lrp_ref.conformance.adapters.adapter import NUMBERS, Adapter, Astray, Hung, Reported, Unsupported, roundoff
+from lrp_ref.conformance.adapter import (
+    NUMBERS,
+    Adapter,
+    Astray,
+    Hung,
+    Reported,
+    Unsupported,
+    happened,
+    one_line,
+    roundoff,
+)
 from lrp_ref.conformance.dialects import CANONICAL
 from lrp_ref.conformance.judge.tolerance import Expected
 from lrp_ref.conformance.vectors.case import Case, Either
@@ -118,16 +128,6 @@ def outcome(adapter: Adapter, case: Case, want: Want) -> Outcome:
     found = ended(status, "", compared=compared, convention=row, answer=answer)
     return found if status != "failed" else ended("failed", off(found), compared=compared, convention=row,
                                                   answer=answer)
-
-
-def one_line(error: BaseException) -> str:
-    text = " ".join(str(error).split())
-    return f"{type(error).__name__}: {text}" if text else type(error).__name__
-
-
-def happened(error: BaseException) -> str:
-    """An exception of Python's by its type, a program's error in its own words."""
-    return str(error) if isinstance(error, Reported) else f"raised {one_line(error)}"
 
 
 def judged(answer: Array, want: Sequence[Expected], u: float) -> tuple[str, Compared, tuple[str, Any] | None]:

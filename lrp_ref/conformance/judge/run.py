@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from time import perf_counter
 from typing import Any
 
-from lrp_ref.conformance.adapters.adapter import NUMBERS, Adapter, Unsupported, roundoff
+from lrp_ref.conformance.adapter import NUMBERS, Adapter, Unsupported, roundoff
 from lrp_ref.conformance.judge.expected import expected
 from lrp_ref.conformance.judge.outcome import STATUSES, Outcome, ask, outcome
 from lrp_ref.conformance.judge.smoke import smoke

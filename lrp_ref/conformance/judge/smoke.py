@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 
 from lrp_ref.arrays import Array
-from lrp_ref.conformance.adapters.adapter import NUMBERS, PARTS, Adapter, Unsupported, roundoff, spaced
-from lrp_ref.conformance.judge.outcome import ask, happened
+from lrp_ref.conformance.adapter import NUMBERS, PARTS, Adapter, Unsupported, happened, roundoff, spaced
+from lrp_ref.conformance.judge.outcome import ask
 from lrp_ref.conventions.table import TABLE
 from lrp_ref.layers import Linear
 from lrp_ref.network import Network, did_you_mean
@@ -71,7 +71,8 @@ def described(adapter: Any) -> None:
     """An error unless it has a name, a version, a format, known conventions and the method."""
     missing = [part for part in PARTS if not hasattr(adapter, part)]
     if missing:
-        raise Broken(f"{type(adapter).__name__} has no {', '.join(missing)}: see lrp_ref.conformance.adapters.adapter.Adapter")
+        raise Broken(f"{type(adapter).__name__} has no {', '.join(missing)}: see "
+                     "lrp_ref.conformance.adapter.Adapter")
     try:
         known_format = roundoff(adapter) in NUMBERS
     except (TypeError, ValueError):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping
 
-from lrp_ref.conformance.adapters.adapter import NUMBERS
+from lrp_ref.conformance.adapter import NUMBERS
 from lrp_ref.conformance.judge.outcome import STATUSES
 from lrp_ref.conformance.page.facts import Facts, Subject, state
 from lrp_ref.conformance.page.html import Html, issue, join, slug, table, tag

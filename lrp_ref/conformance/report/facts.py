@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from lrp_ref.arrays import Array
-from lrp_ref.conformance.adapters.adapter import roundoff, spaced
+from lrp_ref.conformance.adapter import roundoff, spaced
 from lrp_ref.conformance.diagnose.detect import contradicted, detect
 from lrp_ref.conformance.diagnose.failures import Facts, convention_facts, failures, number
 from lrp_ref.conformance.dialects import CANONICAL

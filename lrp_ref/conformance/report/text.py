@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from textwrap import fill, wrap
 from typing import Any
 
-from lrp_ref.conformance.adapters.adapter import NUMBERS
+from lrp_ref.conformance.adapter import NUMBERS
 from lrp_ref.conformance.diagnose.failures import Facts
 from lrp_ref.conformance.judge.outcome import STATUSES
 from lrp_ref.conventions.table import TABLE, departs, phrase

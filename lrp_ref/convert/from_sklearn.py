@@ -1,0 +1,107 @@
+"""The parts of a Fisher pipeline, fitted with scikit-learn, to a Model. Whoever hands them over imports it, not we."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from lrp_ref.arrays import Array
+from lrp_ref.convert.refused import refuse
+from lrp_ref.layers import (
+    DenseSift,
+    FisherVector,
+    L2Norm,
+    Layer,
+    Linear,
+    SignedSqrt,
+)
+from lrp_ref.layers.fisher.regions import PYRAMID, regions_of
+from lrp_ref.layers.fisher.sift import LENGTH
+from lrp_ref.models.model import Model, Preprocessing
+from lrp_ref.network import Network
+
+
+def from_sklearn(sift: DenseSift, pca: Any, gmm: Any, svm: Any, regions: Any = PYRAMID, *, tallest: int | None = 480,
+                 provenance: str = "") -> Model:
+    """sift, pca, fisher, norm (region by region), root, norm_all, svm: a Fisher pipeline of scikit-learn's parts.
+
+    sift     the DenseSift layer whose descriptors `pca` was fitted on
+    pca      PCA; its mean_ becomes a bias (zeros in it, before the mixture is fitted, give the paper's y = P x), and
+             whiten=True is folded into the weights
+    gmm      GaussianMixture(covariance_type="diag"), fitted on pca.transform(descriptors)
+    svm      LinearSVC, SVC(kernel="linear") of two classes, or OneVsRestClassifier of either, fitted on the normalised
+             Fisher vectors, which are what the model gives with svm=None. Two classes have one score, the second's
+    regions  as `regions_of` takes them
+    tallest  a photograph with more rows is made so tall, in its own proportions (480 as in the reference setup); None:
+             the model asks for a size, model.at_size((H, W))
+    """
+    refuse(not isinstance(sift, DenseSift), f"from_sklearn got sift={sift!r}, needed a DenseSift layer")
+    weight, bias = projection(pca)
+    fisher = mixture(gmm)
+    fits("the PCA", weight.shape[0], LENGTH, "coordinates of a descriptor")
+    fits("the mixture", fisher.means.shape[1], weight.shape[1], "components of the PCA")
+    count = len(regions_of(np.zeros((1, 2)), (1, 1), regions))
+    layers: list[tuple[str, Layer]] = [
+        ("sift", sift), ("pca", Linear(weight, bias)), ("fisher", fisher), ("norm", L2Norm(count)),
+        ("root", SignedSqrt()), ("norm_all", L2Norm())]
+    classes: tuple[str, ...] = ()
+    if svm is not None:
+        weight, bias, classes = linear_scores(svm)
+        fits("the SVM", len(weight), count * 2 * fisher.means.size,
+             f"dimensions of a Fisher vector ({count} regions x 2 x K x D)")
+        layers.append(("svm", Linear(weight, bias)))
+    chain = Network((name, layer.astype(np.float64)) for name, layer in layers)   # some parts may have come in float32
+    return Model(chain, classes, Preprocessing(None, tallest=tallest), provenance=provenance, regions=regions)
+
+
+def fitted(part: Any, *kinds: str) -> None:
+    """An error unless the part is of one of these kinds of scikit-learn's, and fitted."""
+    kind, own = type(part).__name__, type(part).__module__.startswith("sklearn.")
+    refuse(not own or kind not in kinds, f"from_sklearn got a {kind}, needed a {' or '.join(kinds)} of scikit-learn")
+    refuse(not any(name.endswith("_") and not name.startswith("_") for name in vars(part)),
+           f"from_sklearn got a {kind} that is not fitted: call its fit first")
+
+
+def fits(what: str, got: int, needed: int, unit: str) -> None:
+    refuse(got != needed, f"from_sklearn: {what} is for {got} numbers, needed {needed}, the {unit}: fit it on those")
+
+
+def projection(pca: Any) -> tuple[Array, Array | None]:
+    """Weight (128, D) and bias (D,) of y = P (x - mean), with whitening y / sqrt(explained variance)."""
+    fitted(pca, "PCA")
+    weight = np.array(pca.components_.T)
+    if pca.whiten:
+        deviations = np.sqrt(pca.explained_variance_)   # PCA itself takes those below its rounding to be that large
+        refuse(not (deviations >= np.finfo(deviations.dtype).eps).all(), "from_sklearn got a whitened PCA with a "
+               "component of variance 0, or as small as its rounding: fit it with fewer components")
+        weight = weight / deviations
+    return weight, -(pca.mean_ @ weight) if np.any(pca.mean_) else None
+
+
+def mixture(gmm: Any) -> FisherVector:
+    fitted(gmm, "GaussianMixture")
+    refuse(gmm.covariance_type != "diag", f"from_sklearn got a mixture with covariance_type={gmm.covariance_type!r}, "
+           "but a Fisher vector needs a variance per dimension: fit it with covariance_type='diag'")
+    return FisherVector(gmm.weights_, gmm.means_, gmm.covariances_)
+
+
+def linear_scores(svm: Any) -> tuple[Array, Array, tuple[str, ...]]:
+    """Weight (I, classes), bias (classes,) and class names, one score per class; of two classes the second's alone."""
+    fitted(svm, "LinearSVC", "SVC", "OneVsRestClassifier")
+    if type(svm).__name__ == "OneVsRestClassifier":
+        for name, part in zip(svm.classes_, svm.estimators_):
+            refuse(type(part).__name__ == "_ConstantPredictor", f"from_sklearn got an SVM whose class {name} was in "
+                   "all of its training images or in none: leave that class out")
+        parts = [linear_scores(part)[:2] for part in svm.estimators_]
+        names = svm.classes_ if len(parts) == len(svm.classes_) else svm.classes_[-1:]
+        return np.hstack([w for w, _ in parts]), np.concatenate([b for _, b in parts]), tuple(map(str, names))
+    if type(svm).__name__ == "SVC":
+        refuse(svm.kernel != "linear", f"from_sklearn got an SVC with kernel={svm.kernel!r}, needed 'linear': see "
+               "lrp_ref.layers.fisher.svm for other kernels")
+        refuse(len(svm.classes_) > 2, f"from_sklearn got an SVC of {len(svm.classes_)} classes, which compares them "
+               "one versus one and has no score per class: use OneVsRestClassifier(SVC(kernel='linear')) or LinearSVC")
+    weight = np.array(svm.coef_.toarray() if hasattr(svm.coef_, "toarray") else svm.coef_)   # sparse, or not
+    names = svm.classes_ if len(weight) > 1 else svm.classes_[-1:]
+    bias = np.broadcast_to(np.asarray(svm.intercept_, dtype=weight.dtype), len(weight))
+    return weight.T, np.array(bias), tuple(map(str, names))
