@@ -155,7 +155,8 @@ class Misreturned(LinearMap):
         if (self.layer.pad, self.layer.stride, self.layer.dilation) != ((1, 1), (1, 1), (1, 1)):
             window = Window(size, (1, 1), (1, 1), (1, 1))
             rows, columns = (n + k - 3 for n, k in zip(s[0].shape[2:], size))
-        back = Convolution(w, self.m.bias, window, 1).transpose_sum(s, functions, (len(s[0]), w.shape[1], rows, columns))
-        if any(n not in (1, there) for n, there in zip(back.shape, shape)):
-            raise NoRule(f"gradient of shape {shape}, but one of {back.shape}, for {self.layer.window}")
+        there = len(s[0]), w.shape[1], rows, columns
+        back = Convolution(w, self.m.bias, window, 1).transpose_sum(s, functions, there)
+        if any(n not in (1, needed) for n, needed in zip(there, shape)):
+            raise NoRule(f"relevance of shape {shape}, but one of {there}, for {self.layer.window}")
         return np.broadcast_to(back, shape)

@@ -3,8 +3,8 @@
     TABLE[question].answers[answer] = phrase, what it looks like, disagreement, change(rule, layer, value) -> Rule
 
 A row is {question: answer}; the canonical answer, the first of each question, stands for those that it leaves out.
-`spoken(row, rule, layer)` applies a row's answers in the table's order: parameters, which rule a layer has, terms, bias,
-padding, map, and last what a denominator gets added. A change that gives back the rule itself was not asked there.
+`spoken(row, rule, layer)` applies a row's answers in the table's order: parameters, which rule a layer has, terms,
+bias, padding, map, and last what a denominator gets added. A change that gives back the rule itself is not asked there.
 Dialects, the rows of the vectors, likeness, detection and the table of docs/conventions.md are all made of it.
 """
 
@@ -30,7 +30,7 @@ from lrp_ref.layers import (
     SumPool,
     Tanh,
 )
-from lrp_ref.rules import Epsilon, Flat, Gamma, Rule, Winner, WSquare, ZBox
+from lrp_ref.rules import AlphaBeta, Epsilon, Flat, Gamma, Rule, Winner, WSquare, ZBox
 
 Row = Mapping[str, Any]
 
@@ -64,10 +64,13 @@ class Question:
         numeric = not isinstance(value, str) and value not in self.answers
         return self.number if numeric and self.number else self.answers[value]
 
+    def at(self, value: Any, rule: Rule, layer: Any) -> Any:
+        """The answer there, exceptions allowed for."""
+        return value.at(rule, layer) if isinstance(value, But) else value
+
     def applied(self, value: Any, rule: Rule, layer: Any) -> Rule:
         """The rule of a library that answers so; the rule itself where the question is not about it."""
-        if isinstance(value, But):
-            value = value.at(rule, layer)
+        value = self.at(value, rule, layer)
         if value is None or value == self.canonical:
             return rule
         return when(self.rules, self.layers, self.answer(value).change)(rule, layer, value)
@@ -123,7 +126,7 @@ TABLE: dict[str, Question] = {
     "default_epsilon": Question("epsilon where none is given", {0: Answer("0")}, Answer("{}")),
     "alpha_beta": Question("alpha and beta", {
         "difference": Answer("alpha - beta = 1"), "sum": Answer("alpha + beta = 1"),
-        "one, zero": Answer("alpha = 1, beta = 0 alone", c.only_one_zero)}, rules=c.AlphaBeta),
+        "one, zero": Answer("alpha = 1, beta = 0 alone", c.only_one_zero)}, rules=AlphaBeta),
     # ---- Which parameters, and which rule a layer has ----
     "parameters": Question("epsilon, alpha and beta", {
         "given": Answer("as they are given"),
@@ -131,8 +134,7 @@ TABLE: dict[str, Question] = {
     "activation": Question("activations", GIVEN | PASSES | GRADIENT, layers=GATES),
     "flatten": Question("flatten", GIVEN | PASSES, layers=Flatten),
     "average": Question("average pooling", GIVEN | GRADIENT | contribution(
-        "a w R / z", "the pooling had Epsilon(0)", "D11") | {
-        "sum": Answer("a R / (the sum of a)", c.sum_contribution, "the pooling had Epsilon(0)", "D11")},
+        "a w R / z", "", "D11") | {"sum": Answer("a R / (the sum of a)", c.sum_contribution, "", "D11")},
         layers=(*AVERAGES, AdaptiveAvgPool)),
     "batch_norm": Question("batch norm", PASSES | contribution(
         "a g R / z", "R were shared with the batch norm's bias", "D13"), layers=BatchNorm),
@@ -140,7 +142,8 @@ TABLE: dict[str, Question] = {
         "undivided": Answer("first-order terms, undivided", c.undivided, "first-order terms were handed down undivided",
                             "D14")}, layers=LRN),
     "other_max_pool": Question("other rules in max-pooling", GIVEN | {
-        "winner": Answer("as under Winner", c.winner, "the winner took all", "D10")}, rules=(Epsilon, *SPLIT), layers=MaxPool),
+        "winner": Answer("as under Winner", c.winner, "the winner took all", "D10")},
+        rules=(Epsilon, *SPLIT), layers=MaxPool),
     "flat_max_pool": Question("flat in max-pooling", {
         "even": Answer("even"),
         "first": Answer("the first pixel of the window", c.to_first_pixel, "the first pixel of a window took all",

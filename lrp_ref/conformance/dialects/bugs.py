@@ -15,7 +15,10 @@ from lrp_ref.rules import Rule, Share, Term
 
 @dataclass(frozen=True, eq=False)
 class BatchNormOfINNvestigate(Rule):
-    """R_i = x_i (y_i - shift) / ((x_i - mean) y_i + 1e-7 sign) R_i: a g R / z, but nothing where x is the mean (D13)."""
+    """R_i = x_i (y_i - shift) / ((x_i - mean) y_i + 1e-7 sign) R_i.
+
+    Of a g R / z it differs by the stabiliser, and by giving nothing where x is the mean (D13).
+    """
 
     layer: BatchNorm
 
@@ -55,7 +58,7 @@ class AlphaBetaX(Rule):
 
 @dataclass(frozen=True)
 class Alpha0OfToolbox(Rule):
-    """R_i = sum_j z-_ij / (z-_j + c) R_j: lrp_toolbox's alpha = 0, c = -1e-16 on Linear, and 1e-16 on Convolution (D16).
+    """R_i = sum_j z-_ij / (z-_j + c) R_j: lrp_toolbox's alpha = 0, c = -1e-16 on Linear, 1e-16 on Convolution (D16).
 
     There the stabiliser's sign is wrong: it moves z- towards 0, to a pole at -1e-16.
     """

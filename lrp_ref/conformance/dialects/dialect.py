@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from lrp_ref.conventions.changes import NoRule
+from lrp_ref.conventions.maps import NoRule
 from lrp_ref.conventions.table import TABLE, Row, number, spoken
 from lrp_ref.layers import Layer
 from lrp_ref.network import Network
@@ -36,18 +36,20 @@ CANONICAL = Conventions({name: question.canonical for name, question in TABLE.it
 class Dialect:
     """A library in one version.
 
+    home        owner/repository on GitHub
     row         {question: answer}, where it is not the canonical one; None where it has none
     lacks       rules and layers that it does not have: "ZBox", "LRN", "Gamma/AvgPool"
     bugs        {the same: canonical rule, layer -> rule} of what no convention says
     raises      {the same: a sentence} where the library itself raises an error or gives NaN, and the dialect says what
                 it would give without that
     unset       {question: answer} where a layer is given no rule at all
-    arithmetic  {a case's flag: a sentence}: by which arithmetic of the library's such a case may differ from the dialect
+    arithmetic  {a case's flag: a sentence}: by which arithmetic of its own it may differ from the dialect there
     read        questions whose answer here rests on reading, with no number of the library's own that shows it
     """
 
     name: str
     version: str
+    home: str
     row: Row
     lacks: Collection[str] = ()
     bugs: Mapping[str, Callable[[Rule, Any], Rule]] = field(default_factory=dict)

@@ -52,7 +52,7 @@ def of_epsilon() -> Iterator[Case]:
                 other(epsilon_sign="none"),
                 other(epsilon="clipped"),
                 other(epsilon="scaled"),
-                other(bias_epsilon="left out"), flags=["BIAS"])
+                other(bias_epsilon="left out", zero_rule="nan"), flags=["BIAS"])
     cancelling = neuron("1 -1", 0)
     yield found("d1b", Epsilon(TENTH), cancelling, row("1 1"), row("1"), "z = 0: zennit, lrp_toolbox and LXT give 10 "
                 "and -10, TorchLRP -10 and 10, lrp_toolbox's Caffe version does not divide",
@@ -110,7 +110,8 @@ def of_alpha_beta() -> Iterator[Case]:
                 other(bias_alpha_beta="whole", stabiliser=INNVESTIGATE), required=True,
                 flags=["NEGATIVE_BIAS"])
     yield found("d3-alpha2", two_one, mixed, row("1 -2 3 1"), row("-3/2"), "iNNvestigate, with the whole bias, gives "
-                "2/3 and 1 where 3/5 and 9/10 are right", other(bias_alpha_beta="whole", stabiliser=INNVESTIGATE), other(bias_alpha_beta="left out", stabiliser=TORCHLRP),
+                "2/3 and 1 where 3/5 and 9/10 are right", other(bias_alpha_beta="whole", stabiliser=INNVESTIGATE),
+                other(bias_alpha_beta="left out", stabiliser=TORCHLRP),
                 required=True, flags=["NEGATIVE_INPUT"])
     yield found("d7", two_one, Linear(guarded([[1], [F(-1, 10**8)]])), guarded([[1, F(1, 10**9)]]), row("1"),
                 "A negative product of -1e-17 beside 1: as z - z+ it cancels, and lrp_toolbox's fast path gives -1/10",
@@ -141,7 +142,8 @@ def of_filling() -> Iterator[Case]:
                 other(w_square="window"), flags=["PADDING"])
     interior = Conv2D(small((1, 3, 3, 3), 501), None)
     yield found("d5-channels", Flat(), interior, small((1, 3, 3, 3), 502), guarded([[[[1]]]]), "Three channels: 1/27 "
-                "each, and 1/9 each in lrp_toolbox's Caffe version, which sums to 3", other(flat="channel"), required=True)
+                "each, and 1/9 each in lrp_toolbox's Caffe version, which sums to 3", other(flat="channel"),
+                required=True)
     yield found("d6", ZBox(-1, 1), neuron("1 -2", 3), row("1/2 1/4"), row("1"), "zennit and iNNvestigate give a half "
                 "each, lrp_toolbox's Caffe version, with b+ in the denominator, a quarter",
                 other(bias_z_box="positive"), flags=["BIAS"])
@@ -152,7 +154,8 @@ def of_gamma() -> Iterator[Case]:
     for gamma, name in ((QUARTER, "d8"), (TENTH, "d8-tenth")):
         yield found(name, Gamma(gamma), d8, row("1 1"), row("2"), "zennit raises the bias as the weights, captum keeps "
                     "it, TorchLRP raises by the square of a weight",
-                    other(bias_gamma="kept", gamma="weights"), other(bias_gamma="kept", gamma="weights", stabiliser=1e-9),
+                    other(bias_gamma="kept", gamma="weights"),
+                    other(bias_gamma="kept", gamma="weights", stabiliser=1e-9),
                     other(bias_gamma="left out", stabiliser=1e-6),
                     other(gamma="squares", stabiliser=TORCHLRP_GAMMA), other(stabiliser=1e-6),
                     flags=["BIAS"])
@@ -208,4 +211,5 @@ def of_norms() -> Iterator[Case]:
                 other(batch_norm="contribution"))
     response, R = LRN(5, F(1, 10000), F(3, 4), 1), guarded([[[[n]] for n in (3, 5, 0, 7, 2)]])
     yield found("d14", Pass(), response, R, R, "Relevance passes; lrp_toolbox's Caffe version multiplies first-order "
-                "weights and divides by nothing: of 17 it makes 86.85", other(lrn="undivided"), other(lrn="gradient"), irrational=True)
+                "weights and divides by nothing: of 17 it makes 86.85", other(lrn="undivided"),
+                other(lrn="gradient"), irrational=True)

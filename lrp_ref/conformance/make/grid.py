@@ -135,7 +135,7 @@ def others(rule: Rule) -> list[Other]:
     match rule:
         case Epsilon():
             signs = [other(epsilon_sign="none")] if rule.epsilon else []
-            return [*signs, other(bias_epsilon="left out")]
+            return [*signs, other(bias_epsilon="left out", zero_rule="nan")]
         case AlphaBeta() | ZPlus():
             return [other(bias_alpha_beta="whole", stabiliser=INNVESTIGATE),
                     other(bias_alpha_beta="left out", stabiliser=TORCHLRP),

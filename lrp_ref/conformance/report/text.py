@@ -143,8 +143,8 @@ def told(failure: Facts) -> Iterator[tuple[str, str]]:
         yield "worst", f"at {tuple(worst['index'])}: got {got}, expected {expected}, error {error}, bound {bound}"
     else:
         yield "reason", failure["reason"]
-    if not failure["convention"] and "; " in failure["looks_like"]:
-        yield "also", failure["looks_like"].partition("; ")[2]
+    if failure["likeness"] and failure["likeness"]["also"]:
+        yield "also", failure["likeness"]["also"]
     if failure["counterexample"]:
         small = failure["counterexample"]
         yield "smallest", f"{small['text']} -> {small['got']}, expected {small['expected']}"
