@@ -28,8 +28,8 @@ from lrp_ref.conventions.maps import (
 from lrp_ref.layers import Linear
 from lrp_ref.layers.conv import Convolution
 from lrp_ref.layers.pool import Pooling
-from lrp_ref.linear_map import LinearMap
-from lrp_ref.rules import AlphaBeta, Epsilon, Pass, Raised, Rule, Share, Term, Winner, ZBox, ZPlus
+from lrp_ref.linear_map import LinearMap, Term
+from lrp_ref.rules import AlphaBeta, Epsilon, Pass, Raised, Rule, Share, Winner, ZBox, ZPlus
 
 SPLIT = (AlphaBeta, ZPlus)
 
@@ -290,6 +290,7 @@ def misreturned(rule: Rule, layer: Any, value: Any) -> Rule:
 # form of a guard: what it makes of a number
 FORMS: dict[str, Callable[[Any], Guard]] = {
     "signed": lambda c: lambda z: constant(c, z) * sign(z),
+    "signed float32": lambda c: lambda z: constant(single(c), z) * sign(z),
     "sign(0) = -1": lambda c: lambda z: constant(c, z) * ((z > 0) * constant(2, z) - constant(1, z)),
     "undivided at 0": lambda c: lambda z: constant(c, z) * sign(z) * (z != 0) + constant(1, z) * (z == 0),
     "unsigned": lambda c: lambda z: constant(c, z) + 0 * z,

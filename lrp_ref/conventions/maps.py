@@ -8,14 +8,14 @@ from typing import Any
 
 import numpy as np
 
-from lrp_ref.arrays import Array, Function, Shape, Window, constant, ones_like, same, zeros
+from lrp_ref.arrays import Array, Function, Shape, constant, ones_like, same, zeros
 from lrp_ref.layers import LRN, AvgPool, Conv2D, MaxPool, SumPool, Tanh
 from lrp_ref.layers.conv import Convolution
 from lrp_ref.layers.elementwise import Gate
 from lrp_ref.layers.normalize import Band, channels
 from lrp_ref.layers.pool import Pooling
-from lrp_ref.linear_map import LinearMap
-from lrp_ref.rules import Term
+from lrp_ref.layers.window import Window
+from lrp_ref.linear_map import LinearMap, Term
 
 
 class NoRule(ValueError):

@@ -27,8 +27,8 @@ from lrp_ref.conventions.changes import (
 from lrp_ref.conventions.maps import firsts
 from lrp_ref.conventions.table import STABILISED, TABLE, Question, Row
 from lrp_ref.layers.pool import Pooling
-from lrp_ref.linear_map import LinearMap
-from lrp_ref.rules import AlphaBeta, Epsilon, Flat, Gamma, Pass, Rule, Share, Term, Winner, WSquare, ZBox, ZPlus
+from lrp_ref.linear_map import LinearMap, Term
+from lrp_ref.rules import AlphaBeta, Epsilon, Flat, Gamma, Pass, Rule, Share, Winner, WSquare, ZBox, ZPlus
 from lrp_ref.testing.windows import other_windows
 
 GUARDS = (1e-16, 1e-12, 1e-9, 1e-7, 1e-6)   # stabilisers that libraries add of their own accord

@@ -42,8 +42,8 @@ from lrp_ref.arrays import convert_numbers
 from lrp_ref.conformance.dialects import CANONICAL, DIALECTS, Dialect, bugs
 from lrp_ref.conventions.changes import NoRule, kind
 from lrp_ref.conventions.table import TABLE, But, number, spoken
-from lrp_ref.relevance import step
 from lrp_ref.rules import Rule
+from lrp_ref.step import step
 
 # ---- A rule as a library has it ----
 
@@ -138,7 +138,8 @@ NUMBERS = {
     "D1 zennit clips": (D1, zennit(Epsilon(TENTH), epsilon="clipped"), "1 2"),
     "D1 zennit scales epsilon by the root mean square": (
         D1, zennit(Epsilon(TENTH), epsilon="scaled"), ".909090909091 1.818181818182"),
-    "D1 zennit leaves out the bias": (D1, zennit(Epsilon(TENTH), bias_epsilon="left out"), "-.483870967742 -.967741935484"),
+    "D1 zennit leaves out the bias": (
+        D1, zennit(Epsilon(TENTH), bias_epsilon="left out"), "-.483870967742 -.967741935484"),
     "D1 TorchLRP's 0.1 is that of float32": (D1, torchlrp(Epsilon(TENTH)), ".937499999127 1.874999998254"),
     "D1b zennit: sign 0 is +1": (D1B, zennit(Epsilon(TENTH)), "10 -10"),
     "D1b lrp_toolbox: sign 0 is +1": (D1B, Epsilon(TENTH), "10 -10"),
@@ -366,7 +367,8 @@ def test_caffes_padding_is_a_pixel_of_a_box_of_its_own() -> None:
 
 POOLS = {
     "D10 lrp_toolbox: ties share": (MaxPool((1, 4)), "2 2 1 0", Winner(), 1, ".5 .5 0 0"),
-    "D10 zennit, iNNvestigate, TorchLRP, Caffe: the first wins": (MaxPool((1, 4)), "2 2 1 0", zennit(Winner()), 1, "1 0 0 0"),
+    **{f"D10 {name}: the first wins": (MaxPool((1, 4)), "2 2 1 0", Library(name)(Winner()), 1, "1 0 0 0")
+       for name in ("zennit", "innvestigate", "torchlrp", "caffe")},
     "D10 lrp_toolbox's flat": (MaxPool((1, 4)), "2 2 1 0", toolbox(Flat()), 1, ".25 .25 .25 .25"),
     "D10 zennit's flat: the first pixel": (MaxPool((1, 4)), "0 2 1 0", zennit(Flat()), 1, "1 0 0 0"),
     "D10 lrp_toolbox, maximum 0": (MaxPool((1, 2)), "0 -1", Winner(), 1, "1 0"),
@@ -575,7 +577,7 @@ def test_every_rule_that_is_a_bug_states_its_formula_and_its_disagreement(kind: 
 @pytest.mark.parametrize("name", DIALECTS)
 def test_every_departure_that_changes_a_rule_has_a_number_and_looks_like_something(name: str) -> None:
     """Its disagreement in docs/conventions.md; but for what is no disagreement among the libraries compared there."""
-    own = {"activation", "average", "flatten", "groups", "z_box", "other_max_pool", "alpha_beta", "without_weights", "stabiliser"}
+    own = {"activation", "average", "flatten", "groups", "z_box", "other_max_pool", "alpha_beta"}
     for question, value in DIALECTS[name].row.items():
         answer = TABLE[question].answer(number(value)) if value is not None else None
         if answer is not None and answer.change is not TABLE["start"].answers["one"].change:
@@ -667,7 +669,8 @@ QUESTIONS: dict[str, tuple[Any, Any, Any, Rule, dict[Any, str]]] = {
     "flatten": (Flatten(), image("1"), fractions(["1"]), Epsilon(QUARTER), {"given": ".8", "pass": "1"}),
     "other_max_pool": (MaxPool((1, 2)), image("2 1"), image("1"), Epsilon(QUARTER),
                        {"given": ".88888889 0", "winner": "1 0"}),
-    "without_weights": (LRN(3, F(1, 2), 1, 1), channels("1 2"), channels("1 1"), Epsilon(0), {"map": "1 1", "layer": ".63636364 -.45454545"}),
+    "without_weights": (LRN(3, F(1, 2), 1, 1), channels("1 2"), channels("1 1"), Epsilon(0),
+                        {"map": "1 1", "layer": ".63636364 -.45454545"}),
 }
 BY_HAND = "by hand, below"
 UNASKED = {

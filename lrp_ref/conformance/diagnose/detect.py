@@ -75,7 +75,7 @@ def detect(answers: Mapping[str, Array], suite: Suite | Iterable[Case]) -> list[
 def dialects(question: str, value: Any) -> list[str]:
     """The dialects whose convention it is."""
     return [] if value is None else [name for name, dialect in DIALECTS.items()
-                                     if getattr(dialect.conventions, question) == value]
+                                     if agree(value, getattr(dialect.conventions, question))]
 
 
 def evidence(question: str, cases: Sequence[Case]) -> list[Case]:

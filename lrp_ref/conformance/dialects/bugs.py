@@ -8,9 +8,9 @@ from typing import Any
 from lrp_ref.arrays import Array, constant, negative, ones_like, positive, sign
 from lrp_ref.conventions.changes import FORMS
 from lrp_ref.layers import BatchNorm, Layer
-from lrp_ref.linear_map import LinearMap
+from lrp_ref.linear_map import LinearMap, Term
 from lrp_ref.network import Network, merge_batchnorm
-from lrp_ref.rules import Rule, Share, Term
+from lrp_ref.rules import Rule, Share
 
 
 @dataclass(frozen=True, eq=False)

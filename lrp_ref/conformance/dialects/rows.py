@@ -65,7 +65,7 @@ DIALECTS: dict[str, Dialect] = {
         lacks=("AlphaBeta", "ZPlus", "Gamma", "ZBox", "WSquare", "Flat", "Winner")),
     "relevance_propagation_jl": Dialect(   # 1e-9 in every denominator
         "RelevancePropagation.jl", "3.0.0", "Julia-XAI/RelevancePropagation.jl", {
-            "start": "one", "default_epsilon": 1e-6, "zero_rule": 1e-9, "gamma": "weights",
-            "stabiliser": But(1e-9, {"Flat/Linear": 0}), "flatten": "pass", "max_pool": "contribution"},
+            "start": "one", "default_epsilon": 1e-6, "zero_rule": ("signed float32", 1e-9), "gamma": "weights",
+            "stabiliser": But(("signed float32", 1e-9), {"Flat/Linear": 0}), "flatten": "pass", "max_pool": "contribution"},
         lacks=("LRN", *(f"{rule}/{layer}" for rule in MODIFIED for layer in WITHOUT)), read=tuple(TABLE)),
 }
