@@ -37,7 +37,7 @@ Change = Callable[[Rule, Any, Any], Rule]
 Guard = Callable[[Array], Array | None]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Changed(Rule):
     """A rule with another map, other shares or another guard, each made of the rule's own."""
 
@@ -54,6 +54,9 @@ class Changed(Rule):
 
     def guard(self, z: Array) -> Array | None:
         return self.stabilises(z) if self.stabilises else self.rule.guard(z)
+
+    def __repr__(self) -> str:
+        return f"Changed({self.rule})"
 
 
 @dataclass(frozen=True)

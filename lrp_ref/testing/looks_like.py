@@ -194,13 +194,18 @@ def mistakes(rule: Rule, m: LinearMap, a: Array) -> Iterator[Likeness]:
     """The rule with each mistake that it may have at this map."""
     yield from of_the_rule(rule, m)
     if m.learned or isinstance(rule, (WSquare, ZBox, Gamma)):
-        yield from (Likeness(f"the rule were {other}", other) for other in RULES if other != rule)
+        yield from (Likeness(f"the rule were {written(other)}", other) for other in RULES if other != rule)
     elif isinstance(rule, (*SPLIT, Flat)):
         yield Likeness("the rule were Epsilon(0)", Epsilon(0))
     if len(a) > 1:
         yield Likeness("all samples of the batch shared one denominator", shares(shared)(rule, None, None))
     yield from (Likeness(looks, Changed(rule, lambda m, a, other=other: other))   # type: ignore[misc]
                 for looks, other in other_windows(m, a))
+
+
+def written(rule: Rule) -> str:
+    """AlphaBeta(2, 1)"""
+    return f"{type(rule).__name__}({', '.join(str(value) for value in vars(rule).values())})"
 
 
 def of_the_rule(rule: Rule, m: LinearMap) -> Iterator[Likeness]:

@@ -55,7 +55,7 @@ def test_a_dialect_that_answers_so_is_named_with_its_departure() -> None:
     found = told(asked("WSquare", question="bias_w_square"), "zennit")
     assert found.names == ["zennit"]
     assert ("bias_w_square", "squared") in found.departures and found.likeness is not None
-    assert str(found).startswith("looks like zennit (")
+    assert str(found).startswith("looks like ") and found.cause.endswith(" (zennit)")
     assert "bias in w-square: squared into the denominator" in found.cause
     assert found.likeness.row["bias_w_square"] == "squared" and "D4" in found.likeness.disagreements
 

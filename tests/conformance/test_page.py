@@ -268,7 +268,7 @@ def test_an_error_is_a_cause_and_what_nothing_explains_stands_last() -> None:
 
 @pytest.mark.parametrize(("told", "heading"), [
     (likeness("as if z had a stabiliser of 1e-06", at=", at fc1, fc2"), "As if z had a stabiliser of 1e-06"),
-    (likeness("captum (gamma: weights)", "it looks as if beta were 0"), "captum (gamma: weights)"),
+    (likeness("bias in gamma: as it is (captum)", "it looks as if beta were 0"), "Bias in gamma: as it is (captum)"),
     (likeness("max-pooling"), "Max-pooling"), (likeness("sign(0) = -1 (TorchLRP)"), "sign(0) = -1 (TorchLRP)"),
     (None, "No convention explains it: Flat on Linear")])
 def test_a_likeness_is_a_cause(told: Any, heading: str) -> None:

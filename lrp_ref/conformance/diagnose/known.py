@@ -50,8 +50,7 @@ class Known:
         if self.convention:
             return f"{stated(*self.convention)}{of(self.names)}"
         if self.names:
-            how = "; ".join(stated(*found) for found in self.departures)
-            return f"{DIALECTS[self.names[0]].name}{how and f' ({how})'}"
+            return f"{'; '.join(stated(*found) for found in self.departures) or 'an answer'}{of(self.names)}"
         return f"as if {self.likeness.looks}" if self.likeness else ""
 
     @property
