@@ -37,11 +37,12 @@ class LinearMap:
     the function f of the weights it wants. A kind of map defines `apply` and `transpose`, or, where several functions
     of the weights can share work, `apply_each` and `transpose_sum`.
 
-    weight   the weights w, in whatever layout the map has
-    bias     b, shaped to broadcast against z
-    learned  False where the weights are the image's and not the model's: winners, gates
-    gate     True where every output has one input of its own
-    known    an output of the map that is there already, see `recalling`
+    weight     the weights w, in whatever layout the map has
+    bias       b, shaped to broadcast against z
+    learned    False where the weights are the image's and not the model's: winners, gates
+    gate       True where every output has one input of its own
+    coverages  the numbers c_ij > 0 that there are; none: they are not known
+    known      an output of the map that is there already, see `recalling`
     """
 
     weight: Array
@@ -49,6 +50,10 @@ class LinearMap:
     learned: bool = False
     gate: bool = False
     known: Known | None = None
+
+    @property
+    def coverages(self) -> Any:
+        return ()
 
     def __call__(self, a: Array) -> Array:
         """z_j = sum_i c_ij a_i w_ij + b_j"""
