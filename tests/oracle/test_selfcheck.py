@@ -234,7 +234,7 @@ WRONG: list[tuple[str, Patch, tuple[str, ...], tuple[str, ...]]] = [
 ]
 PLAIN_GAMMA = Gamma.shares
 PLAIN_FIELD: Any = network.receptive_field
-PLAIN_POLYNOMIAL = FisherMap.polynomial
+PLAIN_POLYNOMIAL: Any = FisherMap.polynomial
 
 
 def by_difference(self: AlphaBeta, m: Any, a: Array) -> list[Share]:
@@ -245,7 +245,7 @@ def by_difference(self: AlphaBeta, m: Any, a: Array) -> list[Share]:
 
 
 def bent(m: FisherMap) -> Array:
-    P = PLAIN_POLYNOMIAL.func(m).copy()
+    P = PLAIN_POLYNOMIAL.fget(m).copy()
     P[1, :, 0] = P[1, :, 0] + m.v[:, None]
     return P
 
