@@ -3,6 +3,7 @@
 import json
 import re
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -62,6 +63,7 @@ def test_every_sentence_covers_a_case(name: str, sentence: Sentence) -> None:
 # ---- The conventions ----
 
 
+@cache
 def found(name: str) -> dict[str, Any]:
     """{question: what detection finds in the answers}; None where it finds none.
 
