@@ -43,8 +43,8 @@ class Dialect:
     raises      {the same: a sentence} where the library itself raises an error or gives NaN, and the dialect says what
                 it would give without that
     unset       {question: answer} where a layer is given no rule at all
-    arithmetic  {a case's flag: a sentence}: by which arithmetic of its own it may differ from the dialect there
-    read        questions whose answer here rests on reading, with no number of the library's own that shows it
+    read        questions whose answer here rests on reading, with no number of the library's own that shows it; of an
+                exception "stabiliser/ZPlus"
     """
 
     name: str
@@ -55,7 +55,6 @@ class Dialect:
     bugs: Mapping[str, Callable[[Rule, Any], Rule]] = field(default_factory=dict)
     raises: Mapping[str, str] = field(default_factory=dict)
     unset: Row = field(default_factory=dict)
-    arithmetic: Mapping[str, str] = field(default_factory=dict)
     read: Collection[str] = ()
 
     @property
