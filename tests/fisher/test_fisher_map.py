@@ -157,7 +157,7 @@ def test_epsilon_passes_the_share_that_a_sum_has_beside_its_stabiliser(epsilon: 
     passed = [R_d * abs(s) / (abs(s) + epsilon) if s else 0 for s, R_d in zip(z.flat, R.flat)]
     assert total(below) == sum(passed) and (z == 0).any()
     assert (account.received == account.handed + account.bias + account.stabiliser + account.dead).all()
-    assert account.dead.any() == (epsilon == 0) and account.stabiliser.any() == (epsilon > 0)
+    assert (account.dead != 0).any() == (epsilon == 0) and (account.stabiliser != 0).any() == (epsilon > 0)
 
 
 def test_weights_are_every_statistic_and_say_nothing_of_reach() -> None:
