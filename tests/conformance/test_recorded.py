@@ -29,7 +29,7 @@ from recorded import (
     unlike,
 )
 
-from lrp_ref import LRN, AlphaBeta, Conv2D, Epsilon, Gamma, Linear, Network, Pass, ZBox
+from lrp_ref import Network
 from lrp_ref.conformance.adapters.ours import InDialect
 from lrp_ref.conformance.diagnose.detect import agree, detect
 from lrp_ref.conformance.dialects import CANONICAL, DIALECTS
@@ -37,7 +37,10 @@ from lrp_ref.conformance.vectors.case import Case
 from lrp_ref.conventions.changes import unchanged
 from lrp_ref.conventions.table import TABLE, But, Row
 from lrp_ref.layers import Layer
-from lrp_ref.rules import Rule
+from lrp_ref.layers.conv import Conv2D
+from lrp_ref.layers.linear import Linear
+from lrp_ref.layers.normalize import LRN
+from lrp_ref.rules import AlphaBeta, Epsilon, Gamma, Pass, Rule, ZBox
 
 README = (FOLDER / "README.md").read_text(encoding="utf-8")
 SENTENCES = sentences(README)

@@ -9,7 +9,6 @@ import pytest
 import small_suite
 from small_suite import Right, Single, SquaredBias, Zero
 
-from lrp_ref import AlphaBeta, Epsilon, Flat
 from lrp_ref.arrays import Array
 from lrp_ref.conformance.adapter import Unsupported
 from lrp_ref.conformance.adapters.ours import ours
@@ -17,7 +16,7 @@ from lrp_ref.conformance.dialects import DIALECTS
 from lrp_ref.conformance.judge.run import run
 from lrp_ref.conformance.judge.smoke import Broken, smoke
 from lrp_ref.conformance.report import facts as report
-from lrp_ref.rules import Rule
+from lrp_ref.rules import AlphaBeta, Epsilon, Flat, Rule
 
 Relevance = Callable[..., Any]
 

@@ -23,13 +23,12 @@ from helpers import (
 )
 from test_fisher import descriptors, mixture
 
-from lrp_ref import AlphaBeta, Epsilon, Flat
 from lrp_ref.arrays import Array, convert_numbers, negative, ones_like, positive, same, square, zeros
 from lrp_ref.checks.definitions import fisher as by_loops
 from lrp_ref.layers.fisher import vector_map as fisher_map
 from lrp_ref.layers.fisher.regions import regions_of
 from lrp_ref.layers.fisher.vector_map import FisherMap
-from lrp_ref.rules import Raised, Rule
+from lrp_ref.rules import AlphaBeta, Epsilon, Flat, Raised, Rule
 from lrp_ref.step import step
 
 FUNCTIONS: dict[str, Callable[[Array], Array]] = {
