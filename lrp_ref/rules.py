@@ -110,6 +110,11 @@ class Epsilon(Rule):
     """R_i = sum_j a_i w_ij / (z_j + epsilon sign z_j) R_j, z_j = sum_i a_i w_ij + b_j, sign 0 = +1.
 
     Epsilon(0) is Eq. 1 itself (LRP-0, the z-rule). The stabilised form is the paper's for Fisher vectors.
+
+    Use it where one output sums up many inputs: on fully connected layers, Fisher vectors, averages. On convolutions
+    its maps are noisy. epsilon is an absolute number, to be chosen by the size of z: 1e-6 if it is only to keep small z
+    from exploding, a quarter of the usual |z| if weak contributions are to be absorbed (Montavon et al. 2019), 100 on
+    the paper's sums over all descriptors of an image.
     """
 
     epsilon: Any = 0
@@ -132,6 +137,9 @@ class AlphaBeta(Rule):
     z+_ij and z-_ij are the positive and negative products a_i w_ij (a+ w+ + a- w-, and a+ w- + a- w+); b+ belongs to
     z+_j, b- to z-_j. Where a sign is absent its share goes nowhere. Bach et al. 2015; the paper's
     "beta = 1" is AlphaBeta(2, 1).
+
+    Use it on convolutions and fully connected layers between ReLUs. beta = 0 shows what speaks for a class, beta = 1
+    also what speaks against it; hardly anybody takes more.
     """
 
     alpha: Any
@@ -159,7 +167,10 @@ class AlphaBeta(Rule):
 
 @dataclass(frozen=True)
 class ZPlus(Rule):
-    """R_i = sum_j z+_ij / z+_j R_j, z+_j = sum_i z+_ij + b+_j: AlphaBeta(1, 0). Montavon et al. 2017."""
+    """R_i = sum_j z+_ij / z+_j R_j, z+_j = sum_i z+_ij + b+_j: AlphaBeta(1, 0). Montavon et al. 2017.
+
+    Use it on convolutions between ReLUs for quiet maps that show only what speaks for a class.
+    """
 
     def shares(self, m: LinearMap, a: Array) -> list[Share]:
         return AlphaBeta(1, 0).shares(m, a)
@@ -172,6 +183,9 @@ class Gamma(Rule):
     z_j is the layer's own output, bias included, and b_j + gamma b+_j (or b-_j) stands in the denominator; z_j = 0
     hands nothing down. On non-negative inputs and z_j > 0 the weights are w + gamma w+ (Montavon et al. 2019); the
     general form is Andeol et al. 2021.
+
+    Use it on convolutions, as something between Epsilon(0), which it is for gamma = 0, and ZPlus, to which it tends
+    where z_j > 0 as gamma grows. gamma is usually 0.25, or falls from layer to layer upwards.
     """
 
     gamma: Any
@@ -203,6 +217,8 @@ class ZBox(Rule):
     """R_i = sum_j (a_i w_ij - low_i w+_ij - high_i w-_ij) / sum_i (same) R_j, for inputs in a box low <= a <= high.
 
     low and high: a number, or one per channel (C,). The bias cancels. Montavon et al. 2017.
+
+    Use it on the layer that sees the pixels: low and high are what black and white are after the preprocessing.
     """
 
     low: Any
@@ -229,6 +245,9 @@ class WSquare(Rule):
     """R_i = sum_j w_ij^2 / sum_i w_ij^2 R_j, over the inputs inside the image.
 
     Where the weights are not the model's (pooling, gates) it is Flat. Montavon et al. 2017; the paper, Section 3.
+
+    Use it below a cut-off, or on the lowest layer where its inputs have no range for a ZBox: an input of 0 gets its
+    share too.
     """
 
     sees_activations = False
@@ -239,7 +258,10 @@ class WSquare(Rule):
 
 @dataclass(frozen=True)
 class Flat(Rule):
-    """R_i = sum_j c_ij / sum_i c_ij R_j: evenly over the inputs that reach j. Lapuschkin et al. 2019; paper, Sec. 3."""
+    """R_i = sum_j c_ij / sum_i c_ij R_j: evenly over the inputs that reach j. Lapuschkin et al. 2019; paper, Sec. 3.
+
+    Use it below a cut-off, where it no longer matters what the units mean, and on pixels that bins or windows cover.
+    """
 
     sees_activations = False
 
@@ -249,7 +271,10 @@ class Flat(Rule):
 
 @dataclass(frozen=True)
 class Winner(Rule):
-    """R_i = sum_j w_ij / sum_i w_ij R_j, the image's own weights: in a max-pooling to the winners, ties evenly."""
+    """R_i = sum_j w_ij / sum_i w_ij R_j, the image's own weights: in a max-pooling to the winners, ties evenly.
+
+    Use it on max-pooling, as is the default: R_j follows the maximum even when that is 0.
+    """
 
     only_for = "winners"
 
@@ -261,7 +286,11 @@ class Winner(Rule):
 
 @dataclass(frozen=True)
 class Pass(Rule):
-    """R_i = R_j, for layers in which every output has one input of its own."""
+    """R_i = R_j, for layers in which every output has one input of its own.
+
+    Use it on ReLU, Flatten, batch norm and other norms, as is the default. Epsilon there would leave dead what arrives
+    at an output of 0, or give a part to the bias.
+    """
 
     only_for = "gates"
     sees_activations = False

@@ -77,14 +77,18 @@ class KernelSVM(Layer):
         return np.stack([self.alphas @ self.kernel(x_n) for x_n in x]) + self.bias
 
     def linearize(self, x: Array) -> tuple[Array, LinearMap]:
-        f = self(x)
-        slope = self.alphas @ self.gradient(self.root)
-        a, weight = x - self.root, np.broadcast_to(slope.T, (len(x), *slope.T.shape))
-        rest = f - a @ slope.T
-        if self.spread:
-            even = self.residual()
-            return ones_like(x), PerSample(a[:, :, None] * weight + even / constant(x.shape[1], x), rest - even)
-        return a, PerSample(weight, rest, learned=True)
+        a, m = self.by_dimension(x)
+        if not self.spread:
+            return a, m
+        even = self.bias if self.root is None else self.residual()
+        weight = a[:, :, None] * m.weight + even / constant(x.shape[1], x)
+        return ones_like(x), PerSample(weight, m.bias - even)
+
+    def by_dimension(self, x: Array) -> tuple[Array, PerSample]:
+        """a = x - x0 and the map from it to f(x): the gradient at x0, and as a bias what that leaves over."""
+        slope, a = self.alphas @ self.gradient(self.root), x - self.root
+        weight = np.broadcast_to(slope.T, (len(x), *slope.T.shape))
+        return a, PerSample(weight, self(x) - a @ slope.T, learned=True)
 
     def check(self, x: Array) -> None:
         """An error unless x is a batch that the kernel can take."""
@@ -136,14 +140,12 @@ class AdditiveSVM(KernelSVM):
     def kernel(self, x: Array) -> Array:
         return self.terms(x).sum(axis=1)
 
-    def linearize(self, x: Array) -> tuple[Array, LinearMap]:
+    def by_dimension(self, x: Array) -> tuple[Array, PerSample]:
+        """a = 1 and the sum over dimensions that f(x) is; with a root, the expansion around it."""
         if self.root is not None:
-            return super().linearize(x)
+            return super().by_dimension(x)
         self.check(x)
-        weight = np.stack([(self.alphas @ self.terms(x_n)).T for x_n in x])
-        if self.spread:
-            return ones_like(x), PerSample(weight + self.bias / constant(x.shape[1], x), zeros((1,), x))
-        return ones_like(x), PerSample(weight, self.bias)
+        return ones_like(x), PerSample(np.stack([(self.alphas @ self.terms(x_n)).T for x_n in x]), self.bias)
 
 
 @dataclass(frozen=True, eq=False)

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -79,7 +78,7 @@ class FisherVector(Layer):
                 raise ValueError(f"FisherVector got regions of shape {regions.shape}, needed (regions, L), the part of "
                                  "each descriptor in each region, from 0 to 1")
 
-    @cached_property
+    @property
     def groups(self) -> tuple[Group, ...]:
         return () if self.regions is None else grouped(self.regions)
 
@@ -128,6 +127,14 @@ class FisherVector(Layer):
         return shape[0], count * 2 * k * d
 
 
+class Exponents(NamedTuple):
+    """Of some Gaussians (an index of them), seen from a point: the factors (1 + 2 D, K) of [1, y, y^2]."""
+
+    some: Any
+    point: Array
+    factors: Array
+
+
 @dataclass(frozen=True, eq=False)
 class Posteriors:
     """gamma[n, rows] (rows, K), worked out when asked for.
@@ -138,7 +145,7 @@ class Posteriors:
     """
 
     x: Array
-    seen: Sequence[tuple[Any, Array, Array]]
+    seen: Sequence[Exponents]
     least: Any
     shape: Shape
 
@@ -148,14 +155,14 @@ class Posteriors:
             raise ValueError("FisherVector has no exact form, for posteriors are exponentials: use Decimal or a float, "
                              "or FisherMap with posteriors of your own")
         prior = log(layer.weights) - log(layer.variances).sum(axis=1) / 2
-        seen: list[tuple[Any, Array, Array]] = []
+        seen: list[Exponents] = []
         for some, point in views(x, layer.means, layer.variances):
             some = some if seen else slice(None)
             mu, variances = layer.means[some] - point, layer.variances[some]
             twice = variances + variances
             rest = prior[some] - (mu * mu / twice).sum(axis=1)
             factors = np.concatenate([rest[:, None], mu / variances, constant(-1, x) / twice], axis=1)
-            seen.append((some, point, factors.T))
+            seen.append(Exponents(some, point, factors.T))
         return Posteriors(x, seen, constant(layer.threshold, x), (*x.shape[:2], len(layer.weights)))
 
     def __getitem__(self, where: tuple[int, slice]) -> Array:
