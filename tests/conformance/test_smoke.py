@@ -146,7 +146,7 @@ def test_an_answer_may_miss_what_a_stabiliser_takes() -> None:
     ({"conventions": {"split": ["weights"]}}, "split = ['weights'], which is no answer"),
     ({"conventions": {"max_pool": 7}}, "max_pool = 7, which is no answer: needed 'ties share', 'first', "),
     ({"conventions": {"zero_rule": "none"}}, "needed 'dead', 'nan', any number from 0 on, or None where"),
-    ({"conventions": {"stabiliser": -1e-6}}, "stabiliser = -1e-06, which is no answer: needed 'nan', any number from 0"),
+    ({"conventions": {"stabiliser": -1e-6}}, "stabiliser = -1e-06, which is no answer: needed 'nan', any number from"),
     ({"conventions": {"default_epsilon": np.nan}}, "default_epsilon = nan, which is no answer: needed any number"),
     ({"conventions": {"stabiliser": np.inf}}, "stabiliser = inf, which is no answer"),
 ])
