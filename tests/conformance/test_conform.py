@@ -14,7 +14,6 @@ import small_suite
 from small_suite import ISSUE, Partial, Right, Stabilised
 from tree import tree
 
-from lrp_ref import AlphaBeta, Flat, WSquare
 from lrp_ref.command import conform as command
 from lrp_ref.command.cli import main
 from lrp_ref.conformance.adapter import Unsupported
@@ -27,6 +26,7 @@ from lrp_ref.conformance.page import page
 from lrp_ref.conformance.report import facts as report
 from lrp_ref.conformance.report import text as report_text
 from lrp_ref.conventions.table import TABLE
+from lrp_ref.rules import AlphaBeta, Flat, WSquare
 
 SUITE = small_suite.suite()
 ID = {case.id.rpartition("-")[0]: case.id for case in SUITE.cases}

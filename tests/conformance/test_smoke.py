@@ -9,7 +9,6 @@ import pytest
 import small_suite
 from small_suite import Right, Single, SquaredBias, Zero
 
-from lrp_ref import AlphaBeta, Epsilon, Flat
 from lrp_ref.arrays import Array
 from lrp_ref.conformance.adapter import Unsupported
 from lrp_ref.conformance.adapters.ours import ours
@@ -17,7 +16,7 @@ from lrp_ref.conformance.dialects import DIALECTS
 from lrp_ref.conformance.judge.run import run
 from lrp_ref.conformance.judge.smoke import Broken, smoke
 from lrp_ref.conformance.report import facts as report
-from lrp_ref.rules import Rule
+from lrp_ref.rules import AlphaBeta, Epsilon, Flat, Rule
 
 Relevance = Callable[..., Any]
 
@@ -146,7 +145,8 @@ def test_an_answer_may_miss_what_a_stabiliser_takes() -> None:
     ({"conventions": {"split": ["weights"]}}, "split = ['weights'], which is no answer"),
     ({"conventions": {"max_pool": 7}}, "max_pool = 7, which is no answer: needed 'ties share', 'first', "),
     ({"conventions": {"zero_rule": "none"}}, "needed 'dead', 'nan', any number from 0 on, or None where"),
-    ({"conventions": {"stabiliser": -1e-6}}, "stabiliser = -1e-06, which is no answer: needed 'nan', any number from"),
+    ({"conventions": {"stabiliser": -1e-6}},
+     "stabiliser = -1e-06, which is no answer: needed 'nan', any number from 0"),
     ({"conventions": {"default_epsilon": np.nan}}, "default_epsilon = nan, which is no answer: needed any number"),
     ({"conventions": {"stabiliser": np.inf}}, "stabiliser = inf, which is no answer"),
 ])

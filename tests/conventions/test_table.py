@@ -7,26 +7,15 @@ import numpy as np
 import pytest
 from helpers import F, mixed
 
-from lrp_ref import (
-    AlphaBeta,
-    AvgPool,
-    Conv2D,
-    Epsilon,
-    Flat,
-    Gamma,
-    Linear,
-    Pass,
-    Winner,
-    WSquare,
-    ZBox,
-    ZPlus,
-)
 from lrp_ref.conformance.dialects import DIALECTS
 from lrp_ref.conformance.dialects.dialect import EVERYTHING
 from lrp_ref.conventions.changes import Bare, Changed, Stabilised, kind
 from lrp_ref.conventions.maps import NoRule
 from lrp_ref.conventions.table import TABLE, But, number, phrase, plain, spoken, stated
-from lrp_ref.rules import Rule
+from lrp_ref.layers.conv import Conv2D
+from lrp_ref.layers.linear import Linear
+from lrp_ref.layers.pool import AvgPool
+from lrp_ref.rules import AlphaBeta, Epsilon, Flat, Gamma, Pass, Rule, Winner, WSquare, ZBox, ZPlus
 
 RULES = (Epsilon(0), Epsilon(F(1, 4)), AlphaBeta(1, 0), AlphaBeta(2, 1), ZPlus(), Gamma(F(1, 10)), ZBox(-1, 2),
          WSquare(), Flat(), Winner(), Pass())

@@ -44,7 +44,8 @@ class Dialect:
     raises      {the same: a sentence} where the library itself raises an error or gives NaN, and the dialect says what
                 it would give without that
     unset       {question: answer} where a layer is given no rule at all
-    read        questions, and exceptions like "stabiliser/ZPlus", that rest on reading: no recorded answer shows them
+    read        questions whose answer here rests on reading, with no number of the library's own that shows it; of an
+                exception "stabiliser/ZPlus"
     """
 
     name: str

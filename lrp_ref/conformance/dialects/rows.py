@@ -33,7 +33,7 @@ DIALECTS: dict[str, Dialect] = {
         lacks=("Gamma",), bugs={"BatchNorm": batch_norm_of_innvestigate},
         raises={"BatchNorm": "under TensorFlow 2.14 its rule for batch norm always raises a TypeError, of an axis that "
                              "is no number; the dialect gives what its formula gives with the axis mended"},
-        unset={"lrn": "gradient"}, read=("average", "batch_norm", "other_max_pool", "flat_max_pool", "stabiliser/ZPlus",
+        unset={"lrn": "gradient"}, read=("average", "other_max_pool", "flat_max_pool", "stabiliser/ZPlus",
                                          "stabiliser/ZBox", "stabiliser/WSquare")),
     "toolbox": Dialect(   # pools inherit the rule; a padded image is there an image, whose frame is cropped away
         "lrp_toolbox", "Python", "sebastian-lapuschkin/lrp_toolbox", {
@@ -42,7 +42,7 @@ DIALECTS: dict[str, Dialect] = {
             "other_max_pool": "winner", "pool_epsilon": "sum", "small_negative": "difference", "flat": "window",
             "w_square": "window"},
         lacks=("Gamma", "ZBox", "BatchNorm", "LRN"),
-        read=("flat", "w_square", "zero_rule/AvgPool", "zero_rule/SumPool", "stabiliser/Flat")),
+        read=("zero_rule/AvgPool", "zero_rule/SumPool", "stabiliser/Flat", "flat", "w_square")),
     "caffe": Dialect(   # its own layers in double; epsilon and beta are float32 whatever the type
         "lrp_toolbox", "Caffe", "sebastian-lapuschkin/lrp_toolbox", {
             "parameters": "float32", "zero_rule": ("at 0", 1), "sign_of_zero": 0, "pool_epsilon": None,
