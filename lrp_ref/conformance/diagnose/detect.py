@@ -14,8 +14,9 @@ from typing import Any
 import numpy as np
 
 from lrp_ref.arrays import Array
-from lrp_ref.conformance.diagnose.measure import ROUNDINGS, epsilon_of, format_of
+from lrp_ref.conformance.diagnose.measure import epsilon_of, format_of
 from lrp_ref.conformance.dialects import CANONICAL, DIALECTS
+from lrp_ref.conformance.judge.expected import ROUNDINGS
 from lrp_ref.conformance.vectors.case import Case, Either
 from lrp_ref.conformance.vectors.suite import Suite
 from lrp_ref.conventions.changes import Stabilised
