@@ -123,7 +123,7 @@ MUTANTS = [
     Mutant("fisher_parts_of_descriptors_are_whole",
            "c_rl may be a part: 'a descriptor is in a region or not'.",
            "layers/fisher/regions.py",
-           "return (c if self.even else c / c)", "return (c / c)", first=("fisher_map", "fisher")),
+           "return (c if self.even else ones_like(c))", "return ones_like(c)", first=("fisher_map", "fisher")),
     Mutant("fisher_digits_cancel",
            "Where (l - mu)^2 / sigma^2 may be large it is not expanded: 'a polynomial is a polynomial'.",
            "layers/fisher/vector_map.py", ".sum(axis=1) > SPREAD", ".sum(axis=1) > 1e30"),
