@@ -13,9 +13,10 @@ nobody. A rule names functions f of the weights and never does arithmetic on a w
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from fractions import Fraction
 from math import isfinite
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -68,10 +69,22 @@ class Rule:
     """shares(m, a): how a rule divides relevance; epsilon: its stabiliser, z + epsilon sign z.
 
     `guard` is for rules that stabilise in another way, `seen` for rules that share R by another map than the layer's
-    own.
+    own. What else others need to know of a rule it states itself:
+
+    only_for          maps it is for: "gates", "winners" (weights that are the image's), "a box" of inputs; None: all
+    sees_activations  False: it shares alike at every input, so that it may fill a cut-off
+    condition         what its parameters must be besides numbers of at least 0
     """
 
     epsilon: Any = 0
+    only_for: Literal["gates", "winners", "a box"] | None = None
+    sees_activations = True
+    condition = ""
+
+    @classmethod
+    def examples(cls) -> tuple[Rule, ...]:
+        """Rules of this kind on which laws and definitions are tried: by default one, every parameter 1/4."""
+        return (cls(*(Fraction(1, 4) for _ in fields(cls))),)  # type: ignore[arg-type]
 
     def shares(self, m: LinearMap, a: Array) -> list[Share]:
         raise NotImplementedError
@@ -119,6 +132,10 @@ class Epsilon(Rule):
 
     epsilon: Any = 0
 
+    @classmethod
+    def examples(cls) -> tuple[Rule, ...]:
+        return cls(0), cls(Fraction(1, 4))
+
     def __post_init__(self) -> None:
         number(self, "epsilon", self.epsilon, 0)
 
@@ -140,6 +157,12 @@ class AlphaBeta(Rule):
 
     alpha: Any
     beta: Any
+
+    condition = "alpha - beta = 1"
+
+    @classmethod
+    def examples(cls) -> tuple[Rule, ...]:
+        return cls(2, 1), cls(Fraction(4, 3), Fraction(1, 3))
 
     def __post_init__(self) -> None:
         number(self, "beta", self.beta, 0)
@@ -214,6 +237,12 @@ class ZBox(Rule):
     low: Any
     high: Any
 
+    only_for = "a box"
+
+    @classmethod
+    def examples(cls) -> tuple[Rule, ...]:
+        return (cls(-4, 5),)
+
     def __post_init__(self) -> None:
         low, high = np.asarray(self.low), np.asarray(self.high)
         if not ((low <= high).all() and finite(low) and finite(high)):
@@ -234,6 +263,8 @@ class WSquare(Rule):
     share too.
     """
 
+    sees_activations = False
+
     def shares(self, m: LinearMap, a: Array) -> list[Share]:
         return [Share(1, [Term(ones_like(a), square if m.learned else ones_like)])]
 
@@ -245,6 +276,8 @@ class Flat(Rule):
     Use it below a cut-off, where it no longer matters what the units mean, and on pixels that bins or windows cover.
     """
 
+    sees_activations = False
+
     def shares(self, m: LinearMap, a: Array) -> list[Share]:
         return [Share(1, [Term(ones_like(a), ones_like)])]
 
@@ -255,6 +288,8 @@ class Winner(Rule):
 
     Use it on max-pooling, as is the default: R_j follows the maximum even when that is 0.
     """
+
+    only_for = "winners"
 
     def shares(self, m: LinearMap, a: Array) -> list[Share]:
         if m.learned:
@@ -270,10 +305,22 @@ class Pass(Rule):
     at an output of 0, or give a part to the bias.
     """
 
+    only_for = "gates"
+    sees_activations = False
+
     def shares(self, m: LinearMap, a: Array) -> list[Share]:
         if not m.gate:
             raise ValueError("Pass needs a gate, and this layer mixes units; use Epsilon(0) or Flat()")
         return Flat().shares(m, a)
+
+
+RULES: dict[str, type[Rule]] = {
+    "Epsilon": Epsilon, "AlphaBeta": AlphaBeta, "ZPlus": ZPlus, "Gamma": Gamma, "ZBox": ZBox,
+    "WSquare": WSquare, "Flat": Flat, "Winner": Winner, "Pass": Pass,
+}
+
+__all__ = ["RULES", "AlphaBeta", "Epsilon", "Flat", "Gamma", "Pass", "Rule", "Share", "WSquare", "Winner", "ZBox",
+           "ZPlus"]
 
 
 def number(rule: Rule, name: str, value: Any, least: int) -> None:

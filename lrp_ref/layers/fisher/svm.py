@@ -14,12 +14,14 @@ your own with `kernel` and `gradient`.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
 
 from lrp_ref.arrays import Array, Function, Shape, constant, divide, is_fraction, ones_like, zeros
 from lrp_ref.layers.base import Layer, Roundings, parameter
+from lrp_ref.layers.example import Example, fractions, mixed
 from lrp_ref.layers.linear import Linear
 from lrp_ref.linear_map import LinearMap
 
@@ -111,6 +113,10 @@ class AdditiveSVM(KernelSVM):
 
     additive = True
 
+    @classmethod
+    def example(cls) -> Example:
+        return Example(cls(*machine()), (3,), abs)
+
     def __post_init__(self) -> None:
         super().__post_init__()
         self.check(self.support)
@@ -184,6 +190,10 @@ class ExponentialChiSquareSVM(KernelSVM):
 
     gamma: Any = field(kw_only=True)
 
+    @classmethod
+    def example(cls) -> Example:
+        return Example(cls(*machine(), fractions("1/2 1 0"), gamma=Fraction(1, 3)), (3,), abs, rational=False)
+
     def __post_init__(self) -> None:
         super().__post_init__()
         rate(self)
@@ -206,6 +216,10 @@ class GaussianSVM(KernelSVM):
     """k(v, x) = exp(-gamma sum_d (v_d - x_d)^2): needs a root."""
 
     gamma: Any = field(kw_only=True)
+
+    @classmethod
+    def example(cls) -> Example:
+        return Example(cls(*machine(), fractions("1/2 1 0"), gamma=Fraction(1, 4)), (3,), rational=False)
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -256,6 +270,11 @@ class PerSample(LinearMap):
 
     def transpose(self, s: Array, f: Function, shape: Shape) -> Array:
         return (f(self.weight) @ s[..., None])[..., 0]
+
+
+def machine() -> tuple[Array, Array, Array]:
+    """Support (4, 3), alphas (2, 4) and bias of an example."""
+    return abs(mixed((4, 3), 61)), mixed((2, 4), 63), fractions("1/4 -2")
 
 
 def linear_svm(support: Array, alphas: Array, bias: Array) -> Linear:

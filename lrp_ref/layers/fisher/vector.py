@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from lrp_ref.arrays import Array, Shape, constant, is_fraction, ones_like, same, sqrt, zeros
 from lrp_ref.layers.base import Layer, Roundings, parameter
+from lrp_ref.layers.example import Example, fractions, mixed
 from lrp_ref.layers.fisher.regions import Group, grouped
 from lrp_ref.layers.fisher.vector_map import ROWS, FisherMap, powers, slices, views
 from lrp_ref.linear_map import LinearMap
@@ -42,6 +44,13 @@ class FisherVector(Layer):
 
     hands_down = "by contribution"
     roundings = Roundings(unknown="computes its weights from sums that may cancel")
+
+    @classmethod
+    def example(cls) -> Example:
+        """A region that holds all, one that holds parts, one that holds none."""
+        regions = fractions("1 0 1 1, 1/2 1 0 1/4, 0 0 0 0")
+        mixture = fractions("2/7 5/7"), mixed((2, 3), 63), abs(mixed((2, 3), 64)) + fractions("1/2")
+        return Example(cls(*mixture, regions, Fraction(1, 50)), (4, 3), rational=False)
 
     def __post_init__(self) -> None:
         shape = parameter(self, "means").shape
