@@ -6,10 +6,11 @@ that makes a number here takes its type from an array that is there already.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from fractions import Fraction
+from functools import reduce
 from itertools import product
 from math import isqrt
 from typing import Any
@@ -19,6 +20,7 @@ import numpy as np
 Array = np.ndarray[Any, Any]
 Shape = tuple[int, ...]
 Pair = tuple[int, int]
+Index = tuple[slice, ...]
 Function = Callable[[Array], Array]
 
 CURE = "; use x.astype(numpy.float64), or numpy.vectorize(Fraction, otypes=[object])(x) for exact arithmetic"
@@ -110,13 +112,21 @@ def divide(x: Array, z: Array) -> Array:
     return np.where(absent, constant(0, z), x / np.where(absent, constant(1, z), z))
 
 
+# ---- Numbers that are the same at every index, without the memory and the work: same results without these ----
+
+
+def nothing(shape: Shape, x: Array) -> Array:
+    """Zeros of x's number type, without memory of their own: one number seen at every index."""
+    return np.broadcast_to(zeros((1,) * len(shape), x), shape)
+
+
 def everywhere(c: int, x: Array) -> bool:
     """Whether x is one number c seen at every index, as `ones_like` makes it; False says nothing."""
     return (x.size == 1 or not any(x.strides)) and bool(x.flat[0] == c)
 
 
 def times(x: Array, y: Array) -> Array:
-    """x * y, y broadcasting to x's shape. Same result as that product; no work where y is 1 everywhere."""
+    """x * y, y broadcasting to x's shape: no work where y is 1 everywhere."""
     return x if everywhere(1, y) else x * y
 
 
@@ -125,6 +135,24 @@ def plus(x: Array, y: Array) -> Array:
     if everywhere(0, y) and x.ndim >= y.ndim:
         return x
     return y if everywhere(0, x) and y.ndim >= x.ndim else x + y
+
+
+def total(numbers: Iterable[Any], x: Array) -> Array:
+    """The sum of arrays or numbers, 0 where there are none, of x's number type and with as many axes as x or more."""
+    none = zeros((1,) * x.ndim, x)
+    return reduce(plus, (n if isinstance(n, np.ndarray) else none + constant(n, x) for n in numbers), none)
+
+
+def added_at(x: Array, where: Index, y: Array) -> Array:
+    """x with y more at that place: x itself, written into; but y, or an array of its own, where x is `nothing`."""
+    if everywhere(0, y):
+        return x
+    if everywhere(0, x):
+        if y.shape == x.shape:
+            return y
+        x = zeros(x.shape, x)
+    x[where] += y
+    return x
 
 
 def thin(x: Array) -> Array:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from lrp_ref.hints import did_you_mean
 from lrp_ref.layers import (
     LRN,
     AdaptiveAvgPool,
@@ -26,7 +27,7 @@ from lrp_ref.layers import (
     SumPool,
     Tanh,
 )
-from lrp_ref.network import Network, did_you_mean
+from lrp_ref.network import Network
 from lrp_ref.rules import AlphaBeta, Epsilon, Flat, Gamma, Pass, Rule, Winner, WSquare, ZBox, ZPlus
 
 Rules = dict[str, Rule]

@@ -4,22 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
-from difflib import get_close_matches
 from typing import overload
 
 import numpy as np
 
 from lrp_ref.arrays import Array, Pair, Shape, number_type
+from lrp_ref.hints import did_you_mean
 from lrp_ref.layers import AdaptiveAvgPool, BatchNorm, Conv2D, DenseSift, FisherVector, KernelSVM, Layer, Linear, PMeans
 from lrp_ref.layers.pool import Pool
 
 FAR: tuple[type[Layer], ...] = (AdaptiveAvgPool, DenseSift, FisherVector, KernelSVM, Linear, PMeans)
-
-
-def did_you_mean(name: object, names: Iterable[str]) -> str:
-    """A question that suggests the nearest of the names, or nothing where half of it differs from them all."""
-    near = get_close_matches(str(name), list(names), n=1, cutoff=0.5)
-    return f"did you mean {near[0]!r}? " if near else ""
 
 
 @dataclass(frozen=True, eq=False, init=False)

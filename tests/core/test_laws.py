@@ -383,7 +383,7 @@ def test_with_the_output_known_relevance_and_ledger_are_the_same(example: Exampl
     a, m = example.map()
     z = m(a)
     R = relevance_for(z)
-    (below, account), (wanted, expected) = step(rule, m, a, R, z), step(rule, m, a, R)
+    (below, account), (wanted, expected) = step(rule, m.recalling(a, z), a, R), step(rule, m, a, R)
     assert (below == wanted).all()
     assert all((got == column).all() for got, column in zip(account.parts(), expected.parts()))
 
@@ -410,14 +410,14 @@ def test_a_known_output_is_not_worked_out_again_where_the_rule_divides_by_it(nam
     a, m = RATIONAL[name].map()
     z = m(a)
     R = relevance_for(z)
-    assert (step(Epsilon(F(1, 4)), Uphill(m), a, R, z)[0] == step(Epsilon(F(1, 4)), m, a, R)[0]).all()
+    assert (step(Epsilon(F(1, 4)), Uphill(m).recalling(a, z), a, R)[0] == step(Epsilon(F(1, 4)), m, a, R)[0]).all()
     class Inputs(Rule):
         def shares(self, m: LinearMap, a: Array) -> list[Share]:
             return [Share(1, [Term(positive(a), same, m.bias)])]
 
     for rule in (ZPlus(), Gamma(F(1, 4)), ZBox(-4, 5), replaced_bias(m), Inputs()):   # divide by something else
         with pytest.raises(AssertionError, match="the output was known"):
-            step(rule, Uphill(m), a, R, z)
+            step(rule, Uphill(m).recalling(a, z), a, R)
 
 
 def test_the_output_of_a_layer_whose_map_is_another_is_not_taken_for_the_maps() -> None:

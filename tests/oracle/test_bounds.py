@@ -326,6 +326,18 @@ def test_weights_without_an_error_of_their_own_size_are_refused_where_a_rule_ask
     assert np.isfinite(one_layer(Flat(), svm, x, R).radius).all()
 
 
+class OverFive(Epsilon):
+    """R_i = sum_j a_i w_ij / 5 R_j"""
+
+    def shares(self, m: Any, a: Array) -> Any:
+        return [replace(super().shares(m, a)[0], over=0 * m(a) + 5)]
+
+
+def test_a_denominator_that_is_not_the_terms_sum_has_no_bound() -> None:
+    with refused("no bound: OverFive(epsilon=0) divides by a number that is not the sum of its terms"):
+        one_layer(OverFive(0), linear([1, 2]), np.array([[3.0, 5.0]]), np.array([[1.0]]))
+
+
 # ---- Balls ----
 
 

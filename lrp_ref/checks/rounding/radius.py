@@ -58,6 +58,8 @@ from lrp_ref.rules import Rule, Term
 def terms_at(rule: Rule, m: LinearMap, a: Ball) -> list[tuple[Any, list[tuple[Term, Ball]]]]:
     """The shares: the part, and the terms with the balls of their inputs."""
     shares = rule.shares(m, a.value)
+    if any(share.over is not None for share in shares):
+        raise ValueError(f"no bound: {rule} divides by a number that is not the sum of its terms")
     if a.low is a.high:
         return [(s.part, [(t, Ball.exact(t.a)) for t in s.terms]) for s in shares]
     ends = rule.shares(m, a.low), rule.shares(m, a.high)

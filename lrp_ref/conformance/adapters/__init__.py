@@ -11,7 +11,7 @@ from traceback import extract_tb
 from typing import Any
 
 from lrp_ref.conformance.adapter import PARTS, Adapter, one_line
-from lrp_ref.network import did_you_mean
+from lrp_ref.hints import did_you_mean
 
 LIBRARIES = {"zennit": "Zennit", "captum": "Captum"}   # {module here and package there: class}
 FORMS = "zennit, captum, toolbox:PATH, lrp_ref, dialect:NAME, exec:COMMAND, or module:Name of your own"

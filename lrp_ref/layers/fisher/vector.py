@@ -121,8 +121,8 @@ class Posteriors:
     """gamma[n, rows] (rows, K), worked out when asked for.
 
     With y = l less some point the exponents log pi_k - 1/2 sum_i (log sigma_ki^2 + (l_i - mu_ki)^2 / sigma_ki^2) are
-    [1, y, y^2] times factors (1 + 2 D, K). The first of `seen` has a point and the factors of all Gaussians; the others
-    those of the Gaussians that are too narrow for it.
+    [1, y, y^2] times factors (1 + 2 D, K). `seen[0]` serves all Gaussians; each later entry replaces one
+    that is too narrow for that point.
     """
 
     x: Array
