@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from argparse import Namespace
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from lrp_ref.command.outputs import dumped, save_arrays, spare, writes_arrays
+from lrp_ref.hints import Watch
 from lrp_ref.models.bundled import BUNDLED, ready
 
 
-def evaluate_command(options: Namespace, watch: Callable[[str], object]) -> str:
+def evaluate_command(options: Namespace, watch: Watch) -> str:
     from lrp_ref.paper import report as experiment_report
     from lrp_ref.paper.precision import bundled, evaluate, knows_all
     from lrp_ref.paper.study import study

@@ -17,7 +17,7 @@ import os
 import shlex
 import signal
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
 from queue import Empty, Queue
 from subprocess import PIPE, Popen, TimeoutExpired
@@ -31,6 +31,7 @@ from lrp_ref.arrays import Array
 from lrp_ref.conformance.adapter import Astray, Hung, Reported, Unsupported, spaced
 from lrp_ref.conformance.task_json import number, numbers, shortened, written
 from lrp_ref.conformance.vectors.suite import SPEC
+from lrp_ref.hints import Watch, unwatched
 from lrp_ref.network import Network
 from lrp_ref.rules import Rule
 
@@ -51,7 +52,7 @@ class Lines:
     watch    hears every line that is sent or comes
     """
 
-    def __init__(self, command: str, timeout: float = 60.0, watch: Callable[[str], object] = str) -> None:
+    def __init__(self, command: str, timeout: float = 60.0, watch: Watch = unwatched) -> None:
         self.command, self.timeout, self.watch = command, timeout, watch
         self.process: Process | None = None
         self.seq = self.silences = 0
