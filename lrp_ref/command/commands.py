@@ -20,6 +20,7 @@ from lrp_ref.command.options import KNOWS, parser
 from lrp_ref.command.outputs import dumped, save_arrays, spare, writes_arrays
 from lrp_ref.command.rule_names import rules_for
 from lrp_ref.heatmap import heatmap
+from lrp_ref.hints import Watch
 from lrp_ref.models.bundled import BUNDLED, find_model, knows, parameters, ready
 from lrp_ref.models.model import Model
 from lrp_ref.network import Network
@@ -30,7 +31,6 @@ from lrp_ref.relevance import explain
 if TYPE_CHECKING:
     from lrp_ref.paper.figures import Subject
 
-Watch = Callable[[str], object]
 
 
 class Failed(Exception):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from argparse import Namespace
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from importlib import resources
 from importlib.resources.abc import Traversable
 from pathlib import Path
@@ -13,8 +13,7 @@ from lrp_ref.command.commands import Failed
 from lrp_ref.conformance.make.lint import knows_schemas, lint
 from lrp_ref.conformance.make.lint_folder import walked
 from lrp_ref.files import writable, writing, writing_folder
-
-Watch = Callable[[str], object]
+from lrp_ref.hints import Watch
 
 
 def vectors_command(options: Namespace, watch: Watch) -> str:

@@ -21,8 +21,8 @@ from lrp_ref.command.cli import main
 from lrp_ref.conformance.diagnose import failures
 
 SAVED = Path(__file__).with_name("reports.json")
-ABOUT = ("The small suite of tests/small_suite.py, put to `Mixed` of test_saved_report.py, to Right and to the dialect of "
-         "LXT; two causes are shrunk; seconds are 0.")
+ABOUT = ("The small suite of tests/small_suite.py, put to `Mixed` of test_saved_report.py, to Right and to the dialect "
+         "of LXT; two causes are shrunk; seconds are 0.")
 CONFORM = ["conform", "test_saved_report:Mixed", "--expect", "expected.txt"]
 COMPARE = ["compare", "small_suite:Right", "test_saved_report:Mixed", "dialect:lxt"]
 EXPECTED = "plain-0 failed\n"   # no case has this id, and nothing else is expected to fail

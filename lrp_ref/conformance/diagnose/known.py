@@ -30,11 +30,32 @@ HOME = "lrp_ref.conformance.dialects"
 
 @dataclass(frozen=True)
 class Known:
-    """sentence: "looks like sign(0) = -1 (TorchLRP)", or ""; names: the dialects that answer so."""
+    """What is known of a wrong answer; print it for a sentence: "looks like sign(0) = -1 (TorchLRP)", or "".
 
-    sentence: str
-    names: Sequence[str]
-    issues: Sequence[str]
+    names  the dialects that answer so
+    """
+
+    sentence: str = ""
+    names: Sequence[str] = ()
+    issues: Sequence[str] = ()
+
+    @property
+    def cause(self) -> str:
+        """The first of what is known, without the layers, which differ by case; "" where nothing is."""
+        return self.text.partition("; ")[0].partition(", at ")[0]
+
+    @property
+    def also(self) -> str:
+        """What it looks like beside what a dialect answers."""
+        return self.sentence.partition("; ")[2]
+
+    @property
+    def text(self) -> str:
+        """All of it, after "looks like"."""
+        return self.sentence.removeprefix("it ").removeprefix("looks like ").removeprefix("looks ")
+
+    def __str__(self) -> str:
+        return self.sentence
 
 
 def known(case: Case, answer: Array, notes: Mapping[str, Note], u: float = 2.0**-53,
@@ -91,10 +112,10 @@ def disagreements(case: Case, names: Sequence[str]) -> list[str]:
 def looks_like(case: Case, answer: Array, u: float) -> str:
     """The sentence of checks.looks_like, if there is one."""
     network, rules, x, R = case.task()
-    what = f"layer {network.names[0]}" if len(network) == 1 else "the relevance"
+    alone = network.names[0] if len(network) == 1 else None
     try:
         with np.errstate(all="ignore"):
-            return Task.of(network, x, rules, R, u, None).looks_like(what, answer)
+            return Task.of(network, x, rules, R, u, None).looks_like(alone, answer)
     except ValueError:   # a layer of which nothing is known
         return ""
 

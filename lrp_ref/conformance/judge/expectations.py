@@ -11,12 +11,11 @@ from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
 
-from lrp_ref.conformance.judge.outcome import STATUSES, Outcome
+from lrp_ref.conformance.judge.outcome import RIGHT, STATUSES, Outcome
 from lrp_ref.conformance.vectors.suite import Suite
 from lrp_ref.files import writing
 from lrp_ref.hints import did_you_mean
 
-RIGHT = ("passed", "loose")
 EXPECTED = tuple(status for status in STATUSES if status not in RIGHT)
 
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import cache
 from math import inf
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -27,9 +27,19 @@ from lrp_ref.rules import Rule
 from lrp_ref.testing.compared import SIGMAS
 
 COMPUTED = 4   # roundings
+# A sum of six terms, a quotient, a product and a sum, here and there: 2 x 10 roundings, and three times that where
+# terms of both signs leave a third of their size.
+ROUNDINGS = 64
 BATCHES = 8   # in which runs are made, each with computed weights of its own
 
 Rules = Mapping[str, Rule]
+
+
+class Convention(NamedTuple):
+    """An answer to a question that formulas leave open."""
+
+    question: str
+    value: Any
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,13 +47,13 @@ class Expected:
     """What R_0 must be: |answer - value| <= radius; NaN where no finite number can be expected.
 
     sigma       of Monte-Carlo arithmetic
-    convention  (question, answer) where it is not the canonical one
+    convention  whose value it is, where that is not the canonical one
     """
 
     value: Array
     radius: Array
     sigma: Callable[[], Array]
-    convention: tuple[str, Any] | None = None
+    convention: Convention | None = None
 
 
 def bounded(network: Network, rules: Rules, x: Array, R: Array, u: float, value: Array | None = None) -> Expected:

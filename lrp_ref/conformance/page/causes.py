@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from lrp_ref.conformance.diagnose.failures import UNEXPLAINED
+from lrp_ref.conformance.diagnose.failures import Cause as Why
 from lrp_ref.conformance.dialects.questions import stated
 from lrp_ref.conformance.page.facts import Facts, Subject
 from lrp_ref.conformance.page.html import Html, capital, slug, tag
@@ -22,12 +23,9 @@ class Cause:
 
     text: str
     key: str
+    explained: bool = True
     told: list[str] = field(default_factory=list)
     ids: dict[str, list[str]] = field(default_factory=dict)
-
-    @property
-    def unexplained(self) -> bool:
-        return self.text.startswith(capital(UNEXPLAINED))
 
     def count(self) -> int:
         return len({*self.told, *(id for ids in self.ids.values() for id in ids)})
@@ -39,39 +37,39 @@ class Cause:
 
 def causes(facts: Facts) -> list[Cause]:
     """Those with the most cases first; what no convention explains, and what nobody failed, at the end."""
-    found: dict[str, Cause] = {}
+    found: dict[Why, Cause] = {}
     told: set[str] = set()
 
-    def of(text: str) -> Cause:
-        return found.setdefault(text, Cause(text, slug("cause", len(found) + 1)))
+    def of(why: Why) -> Cause:
+        return found.setdefault(why, Cause(capital(why.text), slug("cause", len(found) + 1), why.explained))
 
-    for id, subject, text in failed(facts):
-        cause = of(text)
+    for id, subject, why in failed(facts):
+        cause = of(why)
         cause.ids.setdefault(subject.key, []).append(id)
         if id not in told:
             cause.told.append(id)
             told.add(id)
     rest = [id for id in facts.disagreements if id not in told]
     for id in rest:
-        of(difference(facts, id)).told.append(id)
-    return sorted(found.values(), key=lambda one: (not one.ids, one.unexplained, -one.count()))
+        of(Why(difference(facts, id))).told.append(id)
+    return sorted(found.values(), key=lambda one: (not one.ids, not one.explained, -one.count()))
 
 
 def difference(facts: Facts, id: str) -> str:
     """What sets the answers to a case apart that nobody failed."""
     for subject in facts.subjects:
-        convention = subject.outcomes.get(id, {}).get("convention")
-        if convention:
-            return f"Allowed for, as it is declared: {stated(convention['question'], convention['value'])}"
+        outcome = subject.outcomes.get(id)
+        if outcome and outcome.convention:
+            return f"Allowed for, as it is declared: {stated(*outcome.convention)}"
     return DIFFERENT
 
 
-def failed(facts: Facts) -> Iterator[tuple[str, Subject, str]]:
+def failed(facts: Facts) -> Iterator[tuple[str, Subject, Why]]:
     """(case, who failed it, its cause) in the order of the cases."""
     for id in facts.cases:
         for subject in facts.subjects:
             if id in subject.failures:
-                yield id, subject, capital(subject.failures[id]["cause"])
+                yield id, subject, subject.failures[id].cause
 
 
 def in_short(found: Sequence[Cause], subject: Subject, most: int = 7) -> Html | None:
@@ -80,8 +78,8 @@ def in_short(found: Sequence[Cause], subject: Subject, most: int = 7) -> Html | 
     if not own:
         return None
     own.sort(key=lambda cause: -len(cause.ids[subject.key]))
-    named = [(cause.text, [cause]) for cause in own if not cause.unexplained]
-    others = [(capital(UNEXPLAINED), here)] if (here := [cause for cause in own if cause.unexplained]) else []
+    named = [(cause.text, [cause]) for cause in own if cause.explained]
+    others = [(capital(UNEXPLAINED), here)] if (here := [cause for cause in own if not cause.explained]) else []
     told = [(text, causes[0].key, sum(len(cause.ids[subject.key]) for cause in causes))
             for text, causes in [*named[:most], *others]]
     rest = sum(len(cause.ids[subject.key]) for _, [cause] in named[most:])
