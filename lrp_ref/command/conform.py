@@ -1,4 +1,4 @@
-"""lrp-ref conform and lrp-ref compare."""
+"""lrp-ref conform and compare: implementations held to the vectors, alone or side by side."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
-from lrp_ref.command.commands import Failed
+from lrp_ref.command.failed import Failed
 from lrp_ref.command.outputs import dumped, spare
 from lrp_ref.conformance.adapter import Adapter
 from lrp_ref.conformance.adapters import adapter
@@ -26,7 +26,7 @@ from lrp_ref.files import writable, writing
 from lrp_ref.hints import Watch
 
 
-def conform(options: Namespace, watch: Watch) -> str:
+def conform_command(options: Namespace, watch: Watch) -> str:
     """One implementation."""
     if options.adapter and options.exec:
         raise ValueError(f"got the adapter {options.adapter} and --exec {options.exec}, needed one of them, not both")
@@ -56,7 +56,7 @@ def conform(options: Namespace, watch: Watch) -> str:
     return ended(options, replace(found, unexpected=expectations.differences(outcome.outcomes, expected, suite)), text)
 
 
-def compare(options: Namespace, watch: Watch) -> str:
+def compare_command(options: Namespace, watch: Watch) -> str:
     """Several, side by side."""
     writes(options.report)
     watch("reading the vectors")

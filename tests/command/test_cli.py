@@ -43,10 +43,12 @@ from lrp_ref import (
     save_model,
 )
 from lrp_ref.checks import bounds
-from lrp_ref.command import commands, report
+from lrp_ref.command import explain as command
+from lrp_ref.command import report
 from lrp_ref.command.cli import main
 from lrp_ref.command.of_which import of_which
 from lrp_ref.ledger import COLUMNS
+from lrp_ref.models.bundled import BUNDLED
 from lrp_ref.paper import figures
 from lrp_ref.paper import precision as evaluate
 from lrp_ref.paper import report as experiment_report
@@ -169,7 +171,7 @@ def test_json_is_all_that_is_printed_and_holds_the_numbers_in_full(done):
 
 def test_what_is_no_number_is_never_printed_as_json():
     with pytest.raises(ValueError, match="JSON"):
-        commands.dumped({"score": float("nan")})
+        command.dumped({"score": float("nan")})
 
 
 def test_save_holds_relevance_heatmap_scores_target_and_rules_without_pickles(done):
@@ -244,7 +246,7 @@ def test_what_numpy_warns_of_is_no_note(done, monkeypatch):
     def warned(path):
         return read_photograph(path) + 0 * (np.ones(1) / np.zeros(1) > 0)
 
-    monkeypatch.setattr(commands, "read_photograph", warned)
+    monkeypatch.setattr(command, "read_photograph", warned)
     done("explain", "photo.png", "--model", "model.npz")
 
 
@@ -554,7 +556,7 @@ def test_without_a_model_all_bundled_ones_are_evaluated_side_by_side(done, quick
     assert list(given["models"]) == ["other.npz", "cnn", "one/other.npz"]     # the path where the name says too little
     assert given["models"]["other.npz"] == given["models"]["cnn"] == given["models"]["one/other.npz"]
     assert list(given["average_precision"]["mean"]) == ["prevalence", "histogram", "other.npz", "cnn", "one/other.npz"]
-    assert list(parsed(done("evaluate", "--count", "2", "--json"))["models"]) == list(commands.BUNDLED)
+    assert list(parsed(done("evaluate", "--count", "2", "--json"))["models"]) == list(BUNDLED)
 
 
 def test_evaluate_writes_a_plot_and_arrays_of_the_numbers_that_it_prints(done, quick, folder):
@@ -742,13 +744,13 @@ def test_what_ends_the_work_is_said_on_one_line(run, folder, monkeypatch, error,
         raise error
 
     before = files(folder)
-    monkeypatch.setattr(commands, "explain", fail)
+    monkeypatch.setattr(command, "explain", fail)
     assert run("explain", "photo.png", "--model", "model.npz", "--output", "heat.png") == (code, "", line)
     assert files(folder) == before
 
 
 def test_a_mistake_in_the_program_is_not_hidden(monkeypatch):
-    monkeypatch.setattr(commands, "explain", lambda *_: {}["mistake"])
+    monkeypatch.setattr(command, "explain", lambda *_: {}["mistake"])
     with pytest.raises(KeyError):
         main(["explain", "photo.png", "--model", "model.npz"])
 
