@@ -37,11 +37,12 @@ class LinearMap:
     the function f of the weights it wants. A kind of map defines `apply` and `transpose`, or, where several functions
     of the weights can share work, `apply_each` and `transpose_sum`.
 
-    weight   the weights w, in whatever layout the map has
-    bias     b, shaped to broadcast against z
-    learned  False where the weights are the image's and not the model's: winners, gates
-    gate     True where every output has one input of its own
-    known    an output of the map that is there already, see `recalling`
+    weight     the weights w, in whatever layout the map has
+    bias       b, shaped to broadcast against z
+    learned    False where the weights are the image's and not the model's: winners, gates
+    gate       True where every output has one input of its own
+    coverages  the numbers c_ij > 0 that there are; none: they are not known
+    known      an output of the map that is there already, see `recalling`
     """
 
     weight: Array
@@ -49,6 +50,10 @@ class LinearMap:
     learned: bool = False
     gate: bool = False
     known: Known | None = None
+
+    @property
+    def coverages(self) -> Any:
+        return ()
 
     def __call__(self, a: Array) -> Array:
         """z_j = sum_i c_ij a_i w_ij + b_j"""
@@ -107,7 +112,7 @@ class LinearMap:
         """The same map, which knows its output z = m(a). Same result as without, up to the rounding of z.
 
         `products` gives z - b for the map's own term, and step adds b again. In floats (z - b) + b is z, z being a
-        rounded sum p + b itself, but for one number in 100,000, which is off by half a unit in its last place. For these
+        rounded sum p + b itself, but for one number in 100,000, off by half a unit in its last place. For these
         two roundings, of at most sum |c a w| + |b| each, bounds have room (checks/rounding/sums.py): F + 3 counts one
         of a rule's a and one of a coverage c, and Epsilon's term has neither where a map has a bias.
         """

@@ -52,8 +52,8 @@ from lrp_ref.checks.claims.examples import pythagorean, signed_squares, takes, t
 from lrp_ref.checks.definitions import Units
 from lrp_ref.ledger import Account
 from lrp_ref.linear_map import LinearMap
-from lrp_ref.relevance import step
 from lrp_ref.rules import Rule
+from lrp_ref.step import step
 
 F = Fraction
 QUARTER, THIRD = F(1, 4), F(1, 3)

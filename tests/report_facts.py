@@ -25,8 +25,8 @@ from lrp_ref.conformance.vectors.case import Case
 from lrp_ref.conformance.vectors.suite import Record, Suite
 from lrp_ref.layers import Layer, Linear
 from lrp_ref.network import Network
-from lrp_ref.relevance import step
 from lrp_ref.rules import Flat, Rule
+from lrp_ref.step import step
 from lrp_ref.testing.compared import Compared
 
 LAYERS = ("Linear", "Conv2D", "MaxPool", "AvgPool", "SumPool", "AdaptiveAvgPool", "ReLU", "Flatten", "BatchNorm", "LRN")

@@ -631,7 +631,7 @@ WRONG = [
     ("explian photo.png", "'explian'", "'explain', 'figure', 'demo', 'models', 'layers', 'evaluate'"),
     ("explain", "IMAGE", "lrp-ref explain --help"),
     (X + "--ouput heat.png", "got --ouput heat.png", "did you mean --output?"),
-    (X + "other.png", "got other.png", "lrp-ref explain --help"),
+    (X + "other.png", "got photo.png and other.png", "lrp-ref figure for several"),
     (X + "--output", "--output", "expected one argument"),
     (X + "--percentile most", "'most'", "--percentile"),
     (X + "--colours red", "'red'", "'paper', 'safe'"),

@@ -47,7 +47,7 @@ from lrp_ref import (
 )
 from lrp_ref.checks import definitions as by_loops
 from lrp_ref.checks.definitions import Map
-from lrp_ref.relevance import step
+from lrp_ref.step import step
 
 SHAPE = (2, 1, 6, 5)
 

@@ -30,9 +30,9 @@ from lrp_ref.arrays import Array, convert_numbers, negative, ones_like, positive
 from lrp_ref.layers import LAYERS as TYPES
 from lrp_ref.layers import Layer
 from lrp_ref.ledger import Account
-from lrp_ref.linear_map import LinearMap
-from lrp_ref.relevance import step
-from lrp_ref.rules import Raised, Rule, Share, Term
+from lrp_ref.linear_map import LinearMap, Term
+from lrp_ref.rules import Raised, Rule, Share
+from lrp_ref.step import step
 
 FUNCTIONS: dict[str, Callable[[Array], Array]] = {
     "same": same, "positive": positive, "negative": negative, "square": square, "ones_like": ones_like,

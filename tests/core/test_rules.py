@@ -27,9 +27,9 @@ from lrp_ref import (
     ZPlus,
 )
 from lrp_ref.arrays import Array, constant, same
-from lrp_ref.linear_map import LinearMap
-from lrp_ref.relevance import step
-from lrp_ref.rules import Rule, Share, Term
+from lrp_ref.linear_map import LinearMap, Term
+from lrp_ref.rules import Rule, Share
+from lrp_ref.step import step
 
 TENTH = F(1, 10)
 

@@ -29,8 +29,8 @@ from lrp_ref.checks.definitions import fisher as by_loops
 from lrp_ref.layers.fisher import vector_map as fisher_map
 from lrp_ref.layers.fisher.regions import regions_of
 from lrp_ref.layers.fisher.vector_map import FisherMap
-from lrp_ref.relevance import step
 from lrp_ref.rules import Raised, Rule
+from lrp_ref.step import step
 
 FUNCTIONS: dict[str, Callable[[Array], Array]] = {
     "same": same, "positive": positive, "negative": negative, "square": square, "ones_like": ones_like,

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from lrp_ref import AdaptiveAvgPool, AvgPool, MaxPool, SumPool, Winner
 from lrp_ref.arrays import ones_like, same
-from lrp_ref.relevance import step
+from lrp_ref.step import step
 
 POOLS: list[Any] = [MaxPool, AvgPool, SumPool, AdaptiveAvgPool]
 pools = pytest.mark.parametrize("pool", POOLS, ids=lambda pool: pool.__name__)

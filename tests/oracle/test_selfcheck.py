@@ -23,7 +23,8 @@ from lrp_ref.layers.fisher import regions, sift, svm
 from lrp_ref.layers.fisher import vector as fisher
 from lrp_ref.layers.fisher.vector_map import FisherMap
 from lrp_ref.ledger import Account
-from lrp_ref.rules import Rule, Share, Term
+from lrp_ref.linear_map import Term
+from lrp_ref.rules import Rule, Share
 
 DOCS = Path(__file__).parents[2] / "docs"
 NAMED = {claim.name: claim for claim in CLAIMS}
@@ -207,8 +208,8 @@ WRONG: list[tuple[str, Patch, tuple[str, ...], tuple[str, ...]]] = [
      ("gradient", "rules"), ("layers",)),
     ("the first winner takes all", patched(MaxPool, "linearize", first_winner), ("conventions", "rules"),
      ("batch norm",)),
-    ("the default of max-pooling is Epsilon(0)", patched(assignment, "DEFAULTS", {
-        **assignment.DEFAULTS, MaxPool: Epsilon(0)}), ("choices",), ("cut-off",)),
+    ("the default of max-pooling is Epsilon(0)", patched(MaxPool, "hands_down", "by contribution"),
+     ("choices",), ("cut-off",)),
     ("half the slope of a Gaussian kernel", patched(svm.GaussianSVM, "gradient", lambda layer, x: PLAIN_SLOPE(
         layer, x) / constant(2, x)), ("roots and powers",), ("layers",)),
     ("the boundary layer cut off too", patched(assignment, "cutoff", inclusive), ("cut-off",),

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from lrp_ref.arrays import Array, Shape, constant, is_fraction, ones_like, same, sqrt, zeros
-from lrp_ref.layers.base import Layer, parameter
+from lrp_ref.layers.base import Layer, Roundings, parameter
 from lrp_ref.layers.fisher.regions import Group, grouped
 from lrp_ref.layers.fisher.vector_map import ROWS, FisherMap, powers, slices, views
 from lrp_ref.linear_map import LinearMap
@@ -40,6 +40,9 @@ class FisherVector(Layer):
     variances: Any
     regions: Any = None
     threshold: Any = 0
+
+    hands_down = "by contribution"
+    roundings = Roundings(unknown="computes its weights from sums that may cancel")
 
     def __post_init__(self) -> None:
         shape = parameter(self, "means").shape
