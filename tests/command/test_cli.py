@@ -641,7 +641,7 @@ WRONG = [
     # the photograph
     ("explain missing.png", "missing.png", "does not exist"),
     ("explain fake.png", "fake.png is no image", "PNG, JPEG or TIFF"),
-    ("explain one", "one is a folder", "give an image file"),
+    ("explain one", "one is a directory", "give an image file"),
     ("figure photo.png missing.png", "missing.png", "does not exist"),
     ("figure" + 101 * " missing.png", "101 photographs", "1 to 50"),
     # the model
