@@ -62,7 +62,7 @@ def compare_command(options: Namespace, watch: Watch) -> str:
     watch("reading the vectors")
     suite, answers = load(), Answers()
     found = [adapter(text) for text in options.adapters]
-    named([one for one, _ in found])
+    names_differ([one for one, _ in found])
     expected = [expectations.read(expected_file(options.expect, one)) for one, _ in found] if options.expect else []
     runs = [run(one, suite, watch, answers, words) for one, words in found]
     for done in runs if not options.expect else ():
@@ -93,7 +93,7 @@ class Closing(Protocol):
     def close(self) -> None: ...
 
 
-def named(adapters: Sequence[Adapter]) -> None:
+def names_differ(adapters: Sequence[Adapter]) -> None:
     """An error where two have one name, by which reports know them."""
     names = [one.name for one in adapters]
     twice = sorted({name for name in names if names.count(name) > 1})

@@ -20,7 +20,7 @@ from lrp_ref.relevance import hand_down, handed_down, start
 from lrp_ref.rules import Flat, Pass, Rule
 from lrp_ref.testing.compared import SIGMAS, Compared
 from lrp_ref.testing.explained import Answer
-from lrp_ref.testing.given import fits, held, numbers
+from lrp_ref.testing.given import fits, numbers, refuse_unheld
 
 Rules = Mapping[str, Rule]
 
@@ -47,8 +47,8 @@ class Task:
             raise ValueError(f"got no rule for {', '.join(missing)}: make the rules with lrp_ref.assign(network, ...)")
         for name, layer in network:
             for array, values in layer.arrays().items():
-                held(values, u, f"{array} of {name}")
-        held(x, u, "x")
+                refuse_unheld(values, u, f"{array} of {name}")
+        refuse_unheld(x, u, "x")
         network, x64 = network.astype(np.float64), x.astype(np.float64)
         given = {name: numbers(a, f"the activation of {name}") for name, a in (activations or {}).items()}
         for name in given:
@@ -63,7 +63,7 @@ class Task:
         target = R
         if R is not None and np.shape(R) == balls.value.shape:
             target = numbers(R, "R")
-            held(target, u, "R")
+            refuse_unheld(target, u, "R")
             target = target.astype(np.float64)
         return cls(network, x64, rules, start_ball(balls, target), target, u, inputs)
 

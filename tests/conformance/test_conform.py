@@ -228,7 +228,7 @@ def test_text_comparison_and_page_agree_on_what_departs_and_an_answer_that_is_no
     found = replace(found, answers=[replace(one, value=value) if one.question == "sign_of_zero" else one
                                     for one in found.answers])   # canonical is 1
     (line,) = (line for line in "".join(report_text.conventions(found)).splitlines() if "the sign of 0" in line)
-    (row,) = (row for row in report_text.asked([found]) if row[0] == "the sign of 0")
+    (row,) = (row for row in report_text.answer_rows([found]) if row[0] == "the sign of 0")
     cell = tree(page(found)).by_id("question/sign_of_zero").all("td")[1]
     assert [line.startswith("*"), row[1].startswith("*"), "departs" in cell.text] == [departs] * 3
 

@@ -88,7 +88,7 @@ def failure(outcome: Outcome, run: Run) -> Failure:
     name = first_layer(outcome, run)
     first = None if name is None else First(name, outcome.case.rules[name])
     found = known(outcome.case, outcome.answer, run.suite.notes, roundoff(run.adapter), outcome.convention,
-                  lambda: asked(run)(*task(outcome, run)))
+                  lambda: asking(run)(*task(outcome, run)))
     return Failure(outcome, cause(outcome, first, found), command, first, found)
 
 
@@ -128,7 +128,7 @@ def renamed(outcome: Outcome, run: Run, stabilisers: Sequence[Mapping[str, Any]]
 # ---- Asking again ----
 
 
-def asked(run: Run) -> Callable[..., Array]:
+def asking(run: Run) -> Callable[..., Array]:
     return lambda network, rules, x, R: ask(run.adapter, network, dict(rules), x, R)
 
 
@@ -151,7 +151,7 @@ def first_layer(outcome: Outcome, run: Run) -> str | None:
         return case.network.names[0]
     with np.errstate(all="ignore"):
         network, rules, x, R = task(outcome, run)
-        return first_divergence(asked(run), network, rules, x, R, agrees_with(run)).layer
+        return first_divergence(asking(run), network, rules, x, R, agrees_with(run)).layer
 
 
 def task(outcome: Outcome, run: Run) -> Any:
@@ -164,13 +164,12 @@ def counterexample(failure: Failure, run: Run) -> Counterexample | None:
     Where the case is off by more than a stabiliser makes it, so must the counterexample be.
     """
     outcome, first = failure.outcome, failure.first
-    network, rules, x, R = task(outcome, run)
+    network, rules, x, _ = task(outcome, run)
     assert outcome.compared is not None
     much = distance(outcome.compared.actual, outcome.compared.value, roundoff(run.adapter)) > 2 * VISIBLE
     much = much and (outcome.convention is None or outcome.convention.question not in MEASURED)
     if first is not None and len(network) > 1:
         at = network.index(first.layer)
-        xs = network.activations(x)
-        network, rules, x, R = network[at:at + 1], {first.layer: rules[first.layer]}, xs[at], xs[at + 1]
+        network, rules, x = network[at:at + 1], {first.layer: rules[first.layer]}, network.activations(x)[at]
     with np.errstate(all="ignore"):
-        return shrink(asked(run), network, rules, x, R, agrees_with(run, VISIBLE if much else 0.0)) or None
+        return shrink(asking(run), network, rules, x, agrees_with(run, VISIBLE if much else 0.0)) or None

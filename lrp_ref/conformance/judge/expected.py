@@ -33,12 +33,12 @@ def expected(case: Case, u: float, declared: Mapping[str, Any]) -> list[Expected
     """The right answers at u of an implementation with these conventions: the canonical one first."""
     assert case.relevance is not None
     network, _, x, R = case.task()
-    numbers = given(case)
-    value = case.relevance if numbers[0] is case.network else exact(numbers[0], case.rules, *numbers[1:])
+    asked = given(case)
+    value = case.relevance if asked.own else exact(asked.network, case.rules, asked.x, asked.R)
     right = bounded(network, case.rules, x, R, u, value)
     found = [right]
     for rules, near in stabilised(network, case.rules, declared):
-        value = exact(numbers[0], rules, *numbers[1:])
+        value = exact(asked.network, rules, asked.x, asked.R)
         if not near or distance(value, right.value, V) <= MOVED * stabiliser(declared):
             found.append(bounded(network, rules, x, R, u, value))
     if declared.get("zero_rule") == "nan":

@@ -56,6 +56,14 @@ class Expected:
     convention: Convention | None = None
 
 
+class Chained(NamedTuple):
+    """float64's R_0, how far it is from the exact one, and how far an evaluation at u is."""
+
+    value: Array
+    own: Array
+    rounding: Array
+
+
 def bounded(network: Network, rules: Rules, x: Array, R: Array, u: float, value: Array | None = None) -> Expected:
     """R_0 of a network of floats, and how far an evaluation at u may be from it.
 
@@ -64,18 +72,17 @@ def bounded(network: Network, rules: Rules, x: Array, R: Array, u: float, value:
     network, x, R = network.astype(np.float64), x.astype(np.float64), R.astype(np.float64)
     sigma = cache(lambda: spread(network, rules, x, R, u))
     with np.errstate(all="ignore"):
-        balls = certain(network, x, u)
+        xs = certain(network, x, u)
         try:
-            bound = None if balls is None else chained(network, rules, balls, R, u)
+            bound = None if xs is None else chained(network, rules, xs, R, u)
         except ValueError:   # a layer whose weights have no bound
             bound = None
         if bound is None:
             value = handed_down(network, rules, x, R)[0] if value is None else value
             return Expected(value, np.maximum(SIGMAS * sigma(), u * abs(value)), sigma)
-    computed, own, rounding = bound
     if value is None:
-        return Expected(computed, upward(own + rounding, 2), sigma)
-    return Expected(value, upward(rounding + V * abs(value), 2), sigma)
+        return Expected(bound.value, upward(bound.own + bound.rounding, 2), sigma)
+    return Expected(value, upward(bound.rounding + V * abs(value), 2), sigma)
 
 
 def spread(network: Network, rules: Rules, x: Array, R: Array, u: float) -> Array:
@@ -119,34 +126,33 @@ def copies(x: Array, count: int) -> Array:
     return np.tile(x, (count, *(1,) * (x.ndim - 1)))
 
 
-def certain(network: Network, x: Array, u: float) -> list[Ball] | None:
+def certain(network: Network, x: Array, u: float) -> list[Array] | None:
     """The inputs of all layers, where an evaluation at u rounds none of them."""
-    balls = [Ball.exact(x)]
+    xs = [x]
     for name, layer in network.layers[:-1]:
         try:
-            above = raised(name, layer, balls[-1], arithmetic(u))
+            above = raised(name, layer, Ball.exact(xs[-1]), arithmetic(u))
         except ValueError:
             return None
         if above.radius.any():
             return None
-        balls.append(Ball.exact(above.value))
-    return balls
+        xs.append(above.value)
+    return xs
 
 
-def chained(network: Network, rules: Rules, balls: list[Ball], R: Array, u: float) -> tuple[Array, Array, Array]:
-    """(float64's R_0, how far it is from the exact one, how far an evaluation at u is), from layer to layer downwards.
+def chained(network: Network, rules: Rules, xs: list[Array], R: Array, u: float) -> Chained:
+    """From layer to layer downwards, at inputs that are exact.
 
     Each layer's R is known within the ball of the one above; an evaluation's own R lies in a ball as large as its error
     and float64's together.
     """
     value, ours, theirs = R, Ball.exact(R), Ball.exact(R)
     own = rounding = np.zeros(R.shape)
-    for (name, layer), x in reversed(list(zip(network, balls))):
-        a, m = layer.linearize(x.value)
+    for (name, layer), x in reversed(list(zip(network, xs))):
+        a, m = layer.linearize(x)
         origin = origin_at(layer.roundings, a)
-        ball = x if a is x.value else Ball.exact(a)
-        own, _ = step_radius(rules[name], m, ball, ours, FLOAT64, origin)
-        rounding, _ = step_radius(rules[name], m, ball, theirs, arithmetic(u), origin)
-        value = hand_down(rules[name], layer, x.value, value)[0]
+        own, _ = step_radius(rules[name], m, Ball.exact(a), ours, FLOAT64, origin)
+        rounding, _ = step_radius(rules[name], m, Ball.exact(a), theirs, arithmetic(u), origin)
+        value = hand_down(rules[name], layer, x, value)[0]
         ours, theirs = Ball.around(value, own), Ball.around(value, upward(own + rounding, 2))
-    return value, own, rounding
+    return Chained(value, own, rounding)

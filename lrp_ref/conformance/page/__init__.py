@@ -7,7 +7,7 @@ from hashlib import sha256
 from importlib import resources
 
 from lrp_ref.conformance.page.cases import disagreements
-from lrp_ref.conformance.page.causes import causes, in_short
+from lrp_ref.conformance.page.causes import groups, in_short
 from lrp_ref.conformance.page.conventions import conventions
 from lrp_ref.conformance.page.facts import by_case
 from lrp_ref.conformance.page.html import Html, tag
@@ -27,7 +27,7 @@ def page(given: Report | Comparison) -> str:
     """
     told = by_case(given)
     style, script = contents("page.css"), contents("page.js")
-    found = causes(told)
+    found = groups(told)
     short = {subject.key: in_short(found, subject) for subject in told.subjects}
     sections = [
         cards(told, short), matrix(told), conventions(told), filter_(told), disagreements(told, found), records(told),

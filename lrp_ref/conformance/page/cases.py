@@ -8,40 +8,40 @@ from typing import Any
 from lrp_ref.conformance.dialects.questions import stated
 from lrp_ref.conformance.judge.outcome import Worst
 from lrp_ref.conformance.judge.run import place
-from lrp_ref.conformance.page.causes import Cause
+from lrp_ref.conformance.page.causes import Group
 from lrp_ref.conformance.page.facts import Facts, Subject
 from lrp_ref.conformance.page.html import Html, issues, shown, slug, tag
-from lrp_ref.conformance.page.numbers import numbers
+from lrp_ref.conformance.page.numbers import numbers_table
 from lrp_ref.conformance.page.words import badge
 from lrp_ref.conformance.report.facts import in_words
 from lrp_ref.conformance.report.text import plural
 from lrp_ref.conformance.vectors.case import Case
 
 
-def disagreements(facts: Facts, found: Sequence[Cause]) -> Html:
+def disagreements(facts: Facts, found: Sequence[Group]) -> Html:
     if not found:
         return tag("section", tag("h2", "Disagreements"), tag("p", "None: every case that was run passed."),
                    id="disagreements")
-    number = sum(len(cause.told) for cause in found)
+    number = sum(len(group.told) for group in found)
     if len(facts.subjects) > 1:
         about = ("implementations differ from one another or from the exact answer, by what explains them. Every case "
                  "is told once, under its first cause; its other causes link to it.")
     else:
         about = "the implementation differs from the exact answer, by what explains them."
     return tag("section", tag("h2", "Disagreements"), tag("p", f"{plural(number, 'case')} in which {about}"),
-               [group(facts, cause) for cause in found], id="disagreements")
+               [group_in_full(facts, group) for group in found], id="disagreements")
 
 
-def group(facts: Facts, cause: Cause) -> Html:
+def group_in_full(facts: Facts, group: Group) -> Html:
     names = {subject.key: subject.title for subject in facts.subjects}
-    who = [tag("span", f"{names[key]}: {len(ids)}", class_="count") for key, ids in cause.ids.items()]
+    who = [tag("span", f"{names[key]}: {len(ids)}", class_="count") for key, ids in group.ids.items()]
     also = [tag("li", tag("a", tag("code", id), href="#" + slug("case", id)), f" {names[key]}")
-            for key, id in cause.elsewhere()]
-    who = who or [tag("span", cause.count(), class_="count")]
-    told = [case_in_full(facts, facts.cases[id]) for id in cause.told]
-    return tag("details", tag("summary", tag("h3", cause.text), " ", who), told,
+            for key, id in group.elsewhere()]
+    who = who or [tag("span", group.count(), class_="count")]
+    told = [case_in_full(facts, facts.cases[id]) for id in group.told]
+    return tag("details", tag("summary", tag("h3", group.text), " ", who), told,
                tag("div", tag("p", "Also behind these, which another cause tells in full:"),
-                   tag("ul", also, class_="evidence")) if also else None, class_="cause", id=cause.key)
+                   tag("ul", also, class_="evidence")) if also else None, class_="cause", id=group.key)
 
 
 def filtered(facts: Facts, case: Case) -> dict[str, Any]:
@@ -62,7 +62,7 @@ def case_in_full(facts: Facts, case: Case) -> Html:
                        tag("span", [verdict(facts, s, case.id) for s in facts.subjects], class_="verdicts"), " ",
                        tag("span", case.comment, class_="comment")),
         tag("p", leads, [" · ", " · ".join(filter(None, about))], class_="quiet"),
-        numbers(facts, told) if told else None,
+        numbers_table(facts, told) if told else None,
         [what_failed(subject, case.id) for subject in facts.subjects if case.id in subject.failures],
         [allowed(subject, case.id) for subject in facts.subjects],
         tag("p", "Known of such cases: ", known) if known else None,
@@ -95,7 +95,7 @@ def what_failed(subject: Subject, id: str) -> Html:
     sides = small and f"gives {shown(small.got)}, should be {shown(small.expected)}"
     rows: dict[str, Any] = {
         "What": None if worst else failure.outcome.reason,
-        "Worst number": worst and furthest(worst),
+        "Worst number": worst and worst_text(worst),
         "Begins at": first and f"layer {first.layer}, under {in_words(first.rule)}",
         "Looks like": failure.known.text,
         "Smallest example": small and [tag("pre", small.text, tabindex=0), tag("span", sides, class_="line")],
@@ -106,6 +106,6 @@ def what_failed(subject: Subject, id: str) -> Html:
     return tag("div", tag("h4", subject.title, " ", badge("failed")), tag("dl", told), class_="failure")
 
 
-def furthest(worst: Worst) -> str:
+def worst_text(worst: Worst) -> str:
     return (f"at {shown(worst.index)}: {shown(worst.got, 17)} instead of {shown(worst.expected, 17)}, "
             f"off by {shown(worst.error, 3)}, where {shown(worst.bound, 3)} is allowed")

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
-from lrp_ref.conformance.diagnose.failures import UNEXPLAINED
-from lrp_ref.conformance.diagnose.failures import Cause as Why
+from lrp_ref.conformance.diagnose.failures import UNEXPLAINED, Cause
 from lrp_ref.conformance.dialects.questions import stated
 from lrp_ref.conformance.page.facts import Facts, Subject
 from lrp_ref.conformance.page.html import Html, capital, slug, tag
@@ -15,7 +14,7 @@ DIFFERENT = "Different answers, and none of them failed"
 
 
 @dataclass(frozen=True, eq=False)
-class Cause:
+class Group:
     """What it is, whose cases show it, and those of them that are told in full here: each case is told once.
 
     ids: {a subject's key: its cases}; none for cases in which nobody failed
@@ -35,23 +34,23 @@ class Cause:
         return [(key, id) for key, ids in self.ids.items() for id in ids if id not in self.told]
 
 
-def causes(facts: Facts) -> list[Cause]:
+def groups(facts: Facts) -> list[Group]:
     """Those with the most cases first; what no convention explains, and what nobody failed, at the end."""
-    found: dict[Why, Cause] = {}
+    found: dict[Cause, Group] = {}
     told: set[str] = set()
 
-    def of(why: Why) -> Cause:
-        return found.setdefault(why, Cause(capital(why.text), slug("cause", len(found) + 1), why.explained))
+    def of(cause: Cause) -> Group:
+        return found.setdefault(cause, Group(capital(cause.text), slug("cause", len(found) + 1), cause.explained))
 
-    for id, subject, why in failed(facts):
-        cause = of(why)
-        cause.ids.setdefault(subject.key, []).append(id)
+    for id, subject, cause in failures_in_order(facts):
+        group = of(cause)
+        group.ids.setdefault(subject.key, []).append(id)
         if id not in told:
-            cause.told.append(id)
+            group.told.append(id)
             told.add(id)
     rest = [id for id in facts.disagreements if id not in told]
     for id in rest:
-        of(Why(difference(facts, id))).told.append(id)
+        of(Cause(difference(facts, id))).told.append(id)
     return sorted(found.values(), key=lambda one: (not one.ids, not one.explained, -one.count()))
 
 
@@ -64,7 +63,7 @@ def difference(facts: Facts, id: str) -> str:
     return DIFFERENT
 
 
-def failed(facts: Facts) -> Iterator[tuple[str, Subject, Why]]:
+def failures_in_order(facts: Facts) -> Iterator[tuple[str, Subject, Cause]]:
     """(case, who failed it, its cause) in the order of the cases."""
     for id in facts.cases:
         for subject in facts.subjects:
@@ -72,17 +71,17 @@ def failed(facts: Facts) -> Iterator[tuple[str, Subject, Why]]:
                 yield id, subject, subject.failures[id].cause
 
 
-def in_short(found: Sequence[Cause], subject: Subject, most: int = 7) -> Html | None:
+def in_short(found: Sequence[Group], subject: Subject, most: int = 7) -> Html | None:
     """The causes behind one implementation's failures, as links; what no convention explains in one, to the first."""
-    own = [cause for cause in found if subject.key in cause.ids]
+    own = [group for group in found if subject.key in group.ids]
     if not own:
         return None
-    own.sort(key=lambda cause: -len(cause.ids[subject.key]))
-    named = [(cause.text, [cause]) for cause in own if cause.explained]
-    others = [(capital(UNEXPLAINED), here)] if (here := [cause for cause in own if not cause.explained]) else []
-    told = [(text, causes[0].key, sum(len(cause.ids[subject.key]) for cause in causes))
-            for text, causes in [*named[:most], *others]]
-    rest = sum(len(cause.ids[subject.key]) for _, [cause] in named[most:])
+    own.sort(key=lambda group: -len(group.ids[subject.key]))
+    named = [(group.text, [group]) for group in own if group.explained]
+    others = [(capital(UNEXPLAINED), here)] if (here := [group for group in own if not group.explained]) else []
+    told = [(text, groups[0].key, sum(len(group.ids[subject.key]) for group in groups))
+            for text, groups in [*named[:most], *others]]
+    rest = sum(len(group.ids[subject.key]) for _, [group] in named[most:])
     return tag("div", tag("h4", "Failed cases, by cause"), tag("ol", [
         tag("li", tag("a", text, href=f"#{key}"), " ", tag("span", number, class_="count"))
         for text, key, number in told], class_="causes"),

@@ -48,7 +48,7 @@ def departure() -> Html:
 
 
 def answer_cell(by: str, *children: Any, departing: bool = False) -> Html:
-    """A cell that says whose it is where a narrow screen puts the columns one below the other, and stays a cell."""
+    """A cell that names its implementation, for narrow screens, where columns stand one below the other."""
     return tag("td", *children, class_="departing" if departing else None, data_by=by, role="cell")
 
 

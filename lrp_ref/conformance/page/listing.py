@@ -46,11 +46,11 @@ def line(facts: Facts, case: Case, told: bool, whys: Mapping[tuple[str, str], st
     name = tag("a", tag("code", case.id), href=f"#{own}") if told else tag("code", case.id)
     about = " · ".join([case.level, *map(flag, case.flags)])
     return tag("tr", tag("th", name, scope="row"), tag("td", about, class_="quiet"),
-               [ending(subject.status(case.id), whys.get((subject.key, case.id))) for subject in facts.subjects],
+               [status_cell(subject.status(case.id), whys.get((subject.key, case.id))) for subject in facts.subjects],
                id=None if told else own, **filtered(facts, case))
 
 
-def ending(status: str, why: str | None) -> Html:
+def status_cell(status: str, why: str | None) -> Html:
     """The status; one that is unsupported leads to the reason."""
     if not status:
         return tag("td", tag("span", "not run", class_="quiet"))

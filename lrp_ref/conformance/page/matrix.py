@@ -21,20 +21,21 @@ def matrix(facts: Facts) -> Html:
         "section", tag("h2", "Rule by layer"),
         tag("p", "Passed cases of all cases, and beside them what became of the others. The line of a rule speaks of "
             "its required cases alone: it is ", badge("passed"), " only if all of them passed."),
-        table(head, [rows(facts, rule, layers) for rule, layers in facts.places()],
+        table(head, [body(facts, rule, layers) for rule, layers in facts.places()],
               caption="Passed cases by rule, layer and implementation",
               class_="matrix many" if len(facts.subjects) > 2 else "matrix", style=f"--columns:{len(facts.subjects)}"),
         [unsupported(subject) for subject in facts.subjects], id="matrix")
 
 
-def rows(facts: Facts, rule: str, layers: list[str]) -> Html:
+def body(facts: Facts, rule: str, layers: list[str]) -> Html:
     """A rule's line of required cases, and a line for every layer."""
     formula = tag("span", FORMULAS[rule], class_="formula") if rule in FORMULAS else None
     first = tag("tr", tag("th", tag("span", rule, class_="rule"), formula, scope="rowgroup"),
                 [required(subject, rule) for subject in facts.subjects], class_="head")
     return tag("tbody", first, [
         tag("tr", tag("th", "whole network" if layer == "network" else layer, scope="row"),
-            [cell(subject, rule, layer) for subject in facts.subjects]) for layer in layers], id=slug("rule", rule))
+            [count_cell(subject, Place(rule, layer)) for subject in facts.subjects])
+        for layer in layers], id=slug("rule", rule))
 
 
 def required(subject: Subject, rule: str) -> Html:
@@ -47,18 +48,18 @@ def required(subject: Subject, rule: str) -> Html:
     return tag("td", badge(is_, text), class_=is_)
 
 
-def cell(subject: Subject, rule: str, layer: str) -> Html:
+def count_cell(subject: Subject, place: Place) -> Html:
     """passed / count, and every other status by its name."""
-    row = subject.rows.get(Place(rule, layer))
+    row = subject.rows.get(place)
     if row is None:
         return tag("td", tag("span", "no case", class_="quiet"), class_="none")
     is_ = state(row.counts)
     number = tag("a", mark(is_), tag("b", f"{row.counts['passed']}/{row.count}"), tag("span", " passed", class_=HIDDEN),
-                 href="#" + slug("cases", rule, layer))
+                 href="#" + slug("cases", *place))
     others = [tag("span", f"{row.counts[status]} {status}", class_=status)
               for status in reversed(STATUSES[1:]) if row.counts[status]]
     return tag("td", number, tag("span", others, class_="others") if others else None,
-               class_=is_, id=slug("cell", rule, layer, subject.key))
+               class_=is_, id=slug("cell", *place, subject.key))
 
 
 # ---- What is unsupported, and how much in all ----

@@ -21,7 +21,7 @@ Index = tuple[int, ...]
 Numbers = Mapping[Index, float]
 
 
-def numbers(facts: Facts, told: Disagreement) -> Html:
+def numbers_table(facts: Facts, told: Disagreement) -> Html:
     """Number by number; of many numbers those that are furthest off."""
     expected = flat(told.case.relevance)
     answers = {subject.key: flat(one.answer) for subject, one in zip(facts.subjects, told.outcomes)}

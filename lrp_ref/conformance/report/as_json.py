@@ -76,8 +76,8 @@ def of_failure(one: Failure) -> Json:
 
 
 def of_worst(worst: Worst) -> Json:
-    return {"index": list(worst.index), "got": number(worst.got), "expected": number(worst.expected),
-            "error": number(worst.error), "bound": number(worst.bound)}
+    return {"index": list(worst.index), "got": json_number(worst.got), "expected": json_number(worst.expected),
+            "error": json_number(worst.error), "bound": json_number(worst.bound)}
 
 
 def of_disagreement(one: Disagreement, names: Sequence[str]) -> Json:
@@ -92,9 +92,9 @@ def lists(x: Array | None) -> Any:
     """Nested lists of numbers."""
     if x is None:
         return None
-    return [lists(row) for row in x] if np.ndim(x) else number(x)
+    return [lists(row) for row in x] if np.ndim(x) else json_number(x)
 
 
-def number(value: Any) -> float | str:
+def json_number(value: Any) -> float | str:
     """A number as JSON has them; of what is none its name."""
     return float(value) if np.isfinite(value) else str(float(value))

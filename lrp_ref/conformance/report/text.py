@@ -129,7 +129,7 @@ def causes(report: Report) -> Iterator[str]:
         yield f"{plural(len(report.failures), 'case')} failed, for {plural(len(groups), 'cause')}"
     for n, (cause, group) in enumerate(sorted(groups.items(), key=lambda pair: -len(pair[1])), 1):
         head = fill(f"{n}. {plural(len(group), 'case')}: {cause.text}", WIDTH, subsequent_indent="   ")
-        yield "\n".join([head, *indented(told(group[0])), *indented(others(group[1:]))])
+        yield "\n".join([head, *indented(entries(group[0])), *indented(others(group[1:]))])
 
 
 def plural(count: int, what: str) -> str:
@@ -137,7 +137,7 @@ def plural(count: int, what: str) -> str:
     return f"{count} {what}{'' if count == 1 else 's'}"
 
 
-def told(failure: Failure) -> Iterator[tuple[str, str]]:
+def entries(failure: Failure) -> Iterator[tuple[str, str]]:
     """(what, text) of a failure."""
     outcome = failure.outcome
     yield "case", f"{outcome.case.id} ({outcome.case.level}): {outcome.case.comment}"
@@ -184,7 +184,7 @@ def comparison_text(comparison: Comparison) -> str:
     reports = comparison.reports
     names = [one.name for one in reports]
     parts = [f"{'; '.join(map(title, reports))}; {on(comparison.suite)}", "\n".join(side_by_side(reports))]
-    if rows := asked(reports):
+    if rows := answer_rows(reports):
         parts.append("\n".join(["conventions, as their numbers show them (* departs from the canonical answer)",
                                 *aligned([["", *names], *rows], 1 + len(names))]))
     if differ := comparison.disagreements:
@@ -222,7 +222,7 @@ def cell(counts: Counts) -> str:
     return " ".join([str(sum(counts[status] for status in RIGHT)), *parts])
 
 
-def asked(reports: Sequence[Report]) -> list[list[str]]:
+def answer_rows(reports: Sequence[Report]) -> list[list[str]]:
     """A row for every question, with the answer of each."""
     answers = [{answer.question: answer for answer in one.answers} for one in reports]
     return [[TITLES[question], *(said(one.get(question)) for one in answers)]
