@@ -116,7 +116,7 @@ def test_what_is_expected_is_no_surprise(partial: Run, tmp_path: Path) -> None:
     expected = written(tmp_path, "# of partial", "", f"{ID['split']} unsupported https://example.org/partial/3",
                        f"{ID['even']}  failed")
     assert differences(partial, expected) == []
-    assert written(tmp_path, expectations.written(partial.outcomes)).keys() == expected.keys()
+    assert written(tmp_path, expectations.lines_of(partial.outcomes)).keys() == expected.keys()
 
 
 def test_a_case_without_a_line_must_pass(partial: Run) -> None:
