@@ -12,47 +12,30 @@ from typing import Any
 import numpy as np
 import pytest
 
-from lrp_ref import (
-    LRN,
-    AdaptiveAvgPool,
-    AlphaBeta,
-    AvgPool,
-    BatchNorm,
-    ChiSquareSVM,
-    Conv2D,
-    DenseSift,
-    Epsilon,
-    ExponentialChiSquareSVM,
-    FisherVector,
-    Flat,
-    Flatten,
-    Gamma,
-    GaussianSVM,
-    IntersectionSVM,
-    L2Norm,
-    Linear,
-    MaxPool,
-    NegativeChiSquareSVM,
-    Pass,
-    PMeans,
-    RegionMean,
-    ReLU,
-    SignedSqrt,
-    SpreadLinear,
-    SumPool,
-    Tanh,
-    Winner,
-    WSquare,
-    ZBox,
-    ZPlus,
-)
 from lrp_ref.arrays import Array, convert_numbers, same
 from lrp_ref.checks.claims.by_loops import defined, defined_step, input_of, units
-from lrp_ref.checks.claims.examples import pythagorean, signed_squares, takes, two_with_a_rational_mean_square
+from lrp_ref.checks.claims.examples import takes
 from lrp_ref.checks.definitions import Units
+from lrp_ref.layers.conv import Conv2D
+from lrp_ref.layers.elementwise import Flatten, ReLU, Tanh
+from lrp_ref.layers.fisher.norms import L2Norm, RegionMean, SignedSqrt, pythagorean, signed_squares
+from lrp_ref.layers.fisher.pmeans import PMeans, two_with_a_rational_mean_square
+from lrp_ref.layers.fisher.sift import DenseSift
+from lrp_ref.layers.fisher.svm import (
+    ChiSquareSVM,
+    ExponentialChiSquareSVM,
+    GaussianSVM,
+    IntersectionSVM,
+    NegativeChiSquareSVM,
+    SpreadLinear,
+)
+from lrp_ref.layers.fisher.vector import FisherVector
+from lrp_ref.layers.linear import Linear
+from lrp_ref.layers.normalize import LRN, BatchNorm
+from lrp_ref.layers.pool import AdaptiveAvgPool, AvgPool, MaxPool, SumPool
 from lrp_ref.ledger import Account
 from lrp_ref.linear_map import LinearMap
-from lrp_ref.rules import Rule
+from lrp_ref.rules import AlphaBeta, Epsilon, Flat, Gamma, Pass, Rule, Winner, WSquare, ZBox, ZPlus
 from lrp_ref.step import step
 
 F = Fraction

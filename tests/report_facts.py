@@ -12,22 +12,23 @@ import numpy as np
 
 from lrp_ref.arrays import Array
 from lrp_ref.checks.claims.examples import RATIONAL, RULES, mixed, takes
-from lrp_ref.conformance.diagnose.failures import Failure, First, cause
+from lrp_ref.conformance.diagnose.failures import NOTHING, Failure, First, cause
 from lrp_ref.conformance.diagnose.known import Known
 from lrp_ref.conformance.diagnose.shrink import Counterexample
 from lrp_ref.conformance.dialects import CANONICAL, DIALECTS, Dialect
-from lrp_ref.conformance.dialects.questions import TITLES
 from lrp_ref.conformance.judge.outcome import Outcome
 from lrp_ref.conformance.judge.run import Run
 from lrp_ref.conformance.judge.tolerance import Convention
-from lrp_ref.conformance.report.facts import Answer, Comparison, Disagreement, Report
+from lrp_ref.conformance.report.facts import Comparison, Disagreement, Reply, Report
 from lrp_ref.conformance.vectors.case import Case
 from lrp_ref.conformance.vectors.suite import Record, Suite
+from lrp_ref.conventions.table import TABLE
 from lrp_ref.layers import Layer, Linear
 from lrp_ref.network import Network
 from lrp_ref.rules import Flat, Rule
 from lrp_ref.step import step
 from lrp_ref.testing.compared import Compared
+from lrp_ref.testing.looks_like import Likeness
 
 LAYERS = ("Linear", "Conv2D", "MaxPool", "AvgPool", "SumPool", "AdaptiveAvgPool", "ReLU", "Flatten", "BatchNorm", "LRN")
 QUESTIONS = ("epsilon_sign", "sign_of_zero", "stabiliser", "bias_alpha_beta", "split", "gamma", "bias_gamma",
@@ -145,12 +146,12 @@ def explained(dialect: Dialect, name: str, outcome: Outcome) -> Failure:
     [kind] = case.layers
     likely = [*ASKED_BY.get(kind, []), *ASKED_BY.get(case.rule, [])]
     question = next((q for q in likely if q in departures), None)
-    sentence = ""
+    likeness = None
     if question:
         outcome = replace(outcome, convention=Convention(question, departures[question]))
     elif "stabiliser" in departures:
-        sentence = "it looks as if z had a stabiliser of 1e-06"
-    known = Known(sentence, [], ISSUES.get((name, case.rule), []))
+        likeness = Likeness("z had a stabiliser of 1e-06")
+    known = Known(likeness=likeness, issues=ISSUES.get((name, case.rule), []))
     [(layer, rule)] = case.rules.items()
     command = f"lrp-ref conform dialect:{name} --case {case.id}"
     return Failure(outcome, cause(outcome, None, known), command, First(layer, rule), known, small(Flat()))
@@ -161,16 +162,16 @@ def small(rule: Rule, got: str = "[1/9, 4/9]", expected: str = "[1/5, 4/5]") -> 
     return Counterexample(network, {"fc": rule}, np.array([[1.0, 1.0]]), np.array([[1.0]]), got, expected, 7)
 
 
-def found(dialect: Dialect, failures: Sequence[Failure]) -> list[Answer]:
-    answers = []
+def found(dialect: Dialect, failures: Sequence[Failure]) -> list[Reply]:
+    replies = []
     for question in QUESTIONS:
         value = getattr(dialect.conventions, question)
         evidence = [one.outcome.case.id for one in failures
                     if one.outcome.convention and one.outcome.convention.question == question]
         known = [other for other, d in DIALECTS.items() if getattr(d.conventions, question) == value]
-        answers.append(Answer(question, TITLES[question], value, getattr(CANONICAL, question),
+        replies.append(Reply(question, TABLE[question].title, value, getattr(CANONICAL, question),
                               question == "stabiliser", known, evidence[:6]))
-    return answers
+    return replies
 
 
 # ---- One rule on one layer, made by hand ----
@@ -189,10 +190,9 @@ def outcome(n: int, status: str, level: str = "required", rule: str = "Flat", fl
     return Outcome(case(n, level, rule=rule, flags=flags, comment=comment), status, **more)
 
 
-def failure(n: int, known: Known | str = "", level: str = "required", rule: str = "Flat",
+def failure(n: int, known: Known = NOTHING, level: str = "required", rule: str = "Flat",
             wrong: tuple[float, float] | None = None, command: str = "", **more: Any) -> Failure:
-    """wrong: a number that was got, and what was expected; known: a sentence alone is what it looks like."""
-    known = known if isinstance(known, Known) else Known(known)
+    """wrong: a number that was got, and what was expected."""
     pair = None if wrong is None else [np.array([value]) for value in wrong]
     one = outcome(n, "failed", level, rule, **{"reason": "outside the bound", **more})
     one = one if pair is None else replace(one, compared=beside(*pair), answer=pair[0])
@@ -200,10 +200,10 @@ def failure(n: int, known: Known | str = "", level: str = "required", rule: str 
 
 
 def one(*outcomes: Outcome, failures: Sequence[Failure] = (), name: str = "mine", command: str = "mine",
-        records: Sequence[Record] = (), answers: Sequence[Answer] = (), contradicted: Sequence[str] = ()) -> Report:
+        records: Sequence[Record] = (), replies: Sequence[Reply] = (), contradicted: Sequence[str] = ()) -> Report:
     """The report of `lrp-ref conform` with these outcomes."""
     here = suite([outcome.case for outcome in outcomes], records)
-    return Report(Run(Adapter(name), here, outcomes, 0.5, command), answers, contradicted, failures)
+    return Report(Run(Adapter(name), here, outcomes, 0.5, command), replies, contradicted, failures)
 
 
 def several(*reports: Report, disagreements: Sequence[Disagreement] = ()) -> Comparison:

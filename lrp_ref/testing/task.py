@@ -21,6 +21,7 @@ from lrp_ref.rules import Flat, Pass, Rule
 from lrp_ref.testing.compared import SIGMAS, Compared
 from lrp_ref.testing.explained import Answer
 from lrp_ref.testing.given import fits, numbers, refuse_unheld
+from lrp_ref.testing.looks_like import Likeness
 
 Rules = Mapping[str, Rule]
 
@@ -123,8 +124,8 @@ class Task:
         """Where no bound is known: 6 sigma, and no less than the value's own rounding."""
         return Compared(layer, actual, value, np.maximum(SIGMAS * sigma, self.u * abs(value)), None, lambda: sigma)
 
-    def looks_like(self, layer: str | None, actual: Any) -> str:
-        """The fault or convention that explains the layer's relevance, or the image's, better than none; else ""."""
+    def looks_like(self, layer: str | None, actual: Any) -> Likeness | None:
+        """The fault or convention that explains the layer's relevance, or the image's, better than none."""
         network = self.network
         if layer is None:
             got, R = numbers(actual, "the relevance"), self.start()
@@ -134,12 +135,13 @@ class Task:
             got, R = (numbers(actual, "the relevance"), self.R.value) if whole else (
                 self.given(actual, layer), self.above(layer, actual).value)
         answer = Answer(got, network, self.rules, self.inputs, R, self.u)
-        sentence = next(filter(None, answer.explained()), "")
-        return sentence and f"it looks as if {sentence}"
+        return next(filter(None, answer.explained()), None)
 
     def hint(self, layer: str | None, actual: Any) -> str:
         """What it looks like, or else what would tell more of several layers."""
-        return self.looks_like(layer, actual) or (layer is None) * (
+        if found := self.looks_like(layer, actual):
+            return f"it looks as if {found}"
+        return (layer is None) * (
             f"give {{layer: relevance of its input}} to see at which of {', '.join(self.network.names)} it begins")
 
 

@@ -4,7 +4,7 @@ import json
 import re
 import sys
 from collections.abc import Iterator
-from dataclasses import fields, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,22 +14,22 @@ import small_suite
 from small_suite import ISSUE, Partial, Right, Stabilised
 from tree import tree
 
-from lrp_ref import LRN, AlphaBeta, Conv2D, Flat, Linear, Network, ReLU, WSquare
 from lrp_ref.command import conform as command
 from lrp_ref.command.cli import main
 from lrp_ref.conformance.adapter import Unsupported
 from lrp_ref.conformance.adapters.ours import ours
 from lrp_ref.conformance.diagnose.detect import Finding
 from lrp_ref.conformance.diagnose.failures import failures
-from lrp_ref.conformance.dialects import Conventions
-from lrp_ref.conformance.dialects.questions import TITLES
 from lrp_ref.conformance.judge.outcome import Outcome
 from lrp_ref.conformance.judge.run import Run, run, selected
 from lrp_ref.conformance.page import page
 from lrp_ref.conformance.report import text as report_text
 from lrp_ref.conformance.report.as_json import as_json
 from lrp_ref.conformance.report.facts import Report, report
-from lrp_ref.layers import Layer
+from lrp_ref.conventions.table import TABLE
+from lrp_ref.layers import LRN, Conv2D, Layer, Linear, ReLU
+from lrp_ref.network import Network
+from lrp_ref.rules import AlphaBeta, Flat, WSquare
 
 SUITE = small_suite.suite()
 ID = {case.id.rpartition("-")[0]: case.id for case in SUITE.cases}
@@ -225,10 +225,10 @@ def test_conventions_are_marked_where_they_depart(capsys: pytest.CaptureFixture[
 def test_text_comparison_and_page_agree_on_what_departs_and_an_answer_that_is_not_known_does_not(
         value: Any, departs: bool) -> None:
     found = report(run(Right(), SUITE))
-    found = replace(found, answers=[replace(one, value=value) if one.question == "sign_of_zero" else one
-                                    for one in found.answers])   # canonical is 1
+    found = replace(found, replies=[replace(one, value=value) if one.question == "sign_of_zero" else one
+                                    for one in found.replies])   # canonical is 1
     (line,) = (line for line in "".join(report_text.conventions(found)).splitlines() if "the sign of 0" in line)
-    (row,) = (row for row in report_text.answer_rows([found]) if row[0] == "the sign of 0")
+    (row,) = (row for row in report_text.reply_rows([found]) if row[0] == "the sign of 0")
     cell = tree(page(found)).by_id("question/sign_of_zero").all("td")[1]
     assert [line.startswith("*"), row[1].startswith("*"), "departs" in cell.text] == [departs] * 3
 
@@ -303,7 +303,7 @@ def test_json_has_what_a_page_needs(partial: dict[str, Any]) -> None:
         "convention": None}
     assert partial["failures"] == [{
         "id": ID["even"], "rule": "Flat", "layer": "Conv2D", "level": "required", "comment": "Told in the test.",
-        "convention": None, "first": None, "worst": None, "looks_like": "", "counterexample": None,
+        "convention": None, "first": None, "worst": None, "looks_like": "", "likeness": None, "counterexample": None,
         "cause": "raised KeyError: 'flat\\nrule'",
         "command": f"lrp-ref conform partial --case {ID['even']}", "issues": [],
         "reason": "raised KeyError: 'flat\\nrule'"}]
@@ -394,7 +394,7 @@ def test_an_undeclared_stabiliser_is_the_cause_that_is_named() -> None:
 
 
 def test_every_question_has_a_title() -> None:
-    assert set(TITLES) == {question.name for question in fields(Conventions)}
+    assert all(question.title for question in TABLE.values())
 
 
 @pytest.mark.parametrize("name", ["conform", "compare", "vectors", "selfcheck", "explain", "models"])

@@ -15,6 +15,7 @@ from report_facts import compared, conformed, disagreement, failure, one, outcom
 from tree import Element, tree
 
 from lrp_ref.conformance.diagnose.failures import Cause
+from lrp_ref.conformance.diagnose.known import Known
 from lrp_ref.conformance.judge.outcome import STATUSES
 from lrp_ref.conformance.judge.tolerance import Convention
 from lrp_ref.conformance.page import page
@@ -25,6 +26,7 @@ from lrp_ref.conformance.report.facts import Comparison, Report, in_words
 from lrp_ref.conformance.vectors.case import RULES
 from lrp_ref.network import Network
 from lrp_ref.rules import Rule
+from lrp_ref.testing.looks_like import Likeness
 
 EVIL = "<img src=x onerror=alert(1)></script><!-- ]]> \" ' & {} %s"
 
@@ -42,6 +44,10 @@ def drawn() -> str:
 @cache
 def real() -> Element:
     return tree(drawn())
+
+
+def looking(looks: str, *layers: str) -> Known:
+    return Known(likeness=Likeness(looks, layers=layers))
 
 
 def both() -> list[Element]:
@@ -260,7 +266,7 @@ def test_numbers_that_differ_late_are_shown_to_their_last_digit() -> None:
 def test_a_case_with_two_causes_is_told_once_and_linked_from_the_other() -> None:
     squared = Convention("bias_w_square", "squared")
     told = [one(outcome(1, "failed"), name="a", failures=[failure(1, convention=squared)]),
-            one(outcome(1, "failed"), name="b", failures=[failure(1, "it looks as if beta were 0, at x")])]
+            one(outcome(1, "failed"), name="b", failures=[failure(1, looking("beta were 0", "x"))])]
     document = tree(page(several(*told)))
     first, second = document.all("details", "cause")
     assert "Bias in w-square: squared into the denominator" in first.text and len(first.all("details", "case")) == 1
@@ -277,14 +283,14 @@ def test_an_error_is_a_cause_and_what_nothing_explains_stands_last() -> None:
     assert "at [0]: nan instead of 0, off by inf, where 0 is allowed" in groups[1].text
 
 
-@pytest.mark.parametrize(("sentence", "heading"), [
-    ("it looks as if z had a stabiliser of 1e-06, at fc1, fc2", "As if z had a stabiliser of 1e-06"),
-    ("looks like captum's Alpha1Beta0, which splits weights; it looks as if beta were 0",
-     "captum's Alpha1Beta0, which splits weights"),
-    ("looks like max-pooling", "Max-pooling"), ("looks like sign(0) = -1 (TorchLRP)", "sign(0) = -1 (TorchLRP)"),
-    ("", "No convention explains it: Flat on Linear")])
-def test_a_likeness_is_a_cause(sentence: str, heading: str) -> None:
-    told = one(outcome(1, "failed"), failures=[failure(1, sentence, wrong=(1.0, 2.0))])
+@pytest.mark.parametrize(("known", "heading"), [
+    (looking("z had a stabiliser of 1e-06", "fc1", "fc2"), "As if z had a stabiliser of 1e-06"),
+    (Known(names=["captum"], departures=[("bias_gamma", "kept")], likeness=Likeness("beta were 0")),
+     "Bias in gamma: as it is (captum)"),
+    (Known(convention=("sign_of_zero", -1), names=["torchlrp"]), "sign(0) = -1 (TorchLRP)"),
+    (Known(), "No convention explains it: Flat on Linear")])
+def test_a_likeness_is_a_cause(known: Known, heading: str) -> None:
+    told = one(outcome(1, "failed"), failures=[failure(1, known, wrong=(1.0, 2.0))])
     assert tree(page(told)).all("details", "cause")[0].all("h3")[0].text == heading
 
 
@@ -341,7 +347,7 @@ def test_conventions_mark_departures_in_words_and_link_to_their_evidence() -> No
     canonical, zennit, captum = row.all("td")
     assert canonical.text == "left out" and "squared into the denominator ≠ departs" in zennit.text
     assert "not determined" in captum.text and "departs" not in captum.text
-    evidence = next(one.evidence for one in facts().reports[0].answers if one.question == "bias_w_square")
+    evidence = next(one.evidence for one in facts().reports[0].replies if one.question == "bias_w_square")
     assert [a.attributes["href"] for a in zennit.all("a")] == ["#" + slug("case", id) for id in evidence]
 
 

@@ -17,9 +17,10 @@ from lrp_ref.conformance.diagnose.known import Known
 from lrp_ref.conformance.dialects import DIALECTS
 from lrp_ref.conformance.page import page
 from lrp_ref.conformance.page.html import slug
-from lrp_ref.conformance.report.facts import Answer, Comparison, Report
+from lrp_ref.conformance.report.facts import Comparison, Reply, Report
 from lrp_ref.conformance.vectors.suite import Record
 from lrp_ref.rules import Flat, ZBox
+from lrp_ref.testing.looks_like import Likeness
 
 if PROGRAM is None:
     pytest.skip("needs Chromium", allow_module_level=True)
@@ -53,14 +54,14 @@ def pages(tmp_path_factory: pytest.TempPathFactory, facts: Comparison) -> dict[s
 def long() -> Report:
     """Names and texts of one word that no line holds."""
     word = "Relevance" * 30
-    known = Known(f"looks like {word}", [], [f"https://example.org/{word}"])
+    known = Known(likeness=Likeness(word), issues=[f"https://example.org/{word}"])
     wide = np.ones((1,) * 30)
     told = replace(failure(1, known, reason=word, command=word, compared=beside(0.1 * wide, np.nan * wide)),
                    counterexample=small(Flat(), word, word), first=First(word, ZBox(10.0**100, 10.0**200)))
-    question = Answer("flat", word, "window", "inside", False, [word], ["case-1", word])
+    question = Reply("flat", word, "window", "inside", False, [word], ["case-1", word])
     cases = [outcome(1, "failed", flags=[word], comment=word), outcome(2, "unsupported", reason=word)]
     return one(*cases, failures=[told], name=word, records=[Record(word, word, word, {word: word})],
-               answers=[question], contradicted=[word])
+               replies=[question], contradicted=[word])
 
 
 UNFOLD = "document.querySelectorAll('details').forEach(e => { e.open = true; })"

@@ -22,31 +22,14 @@ from helpers import (
     units,
 )
 
-from lrp_ref import (
-    AlphaBeta,
-    AvgPool,
-    Conv2D,
-    Epsilon,
-    Flat,
-    Flatten,
-    Gamma,
-    Linear,
-    MaxPool,
-    Network,
-    Pass,
-    ReLU,
-    SumPool,
-    Winner,
-    WSquare,
-    ZBox,
-    ZPlus,
-    assign,
-    cutoff,
-    explain,
-    paper_cnn,
-)
+from lrp_ref import Network, assign, cutoff, explain, paper_cnn
 from lrp_ref.checks import definitions as by_loops
 from lrp_ref.checks.definitions import Map
+from lrp_ref.layers.conv import Conv2D
+from lrp_ref.layers.elementwise import Flatten, ReLU
+from lrp_ref.layers.linear import Linear
+from lrp_ref.layers.pool import AvgPool, MaxPool, SumPool
+from lrp_ref.rules import AlphaBeta, Epsilon, Flat, Gamma, Pass, Winner, WSquare, ZBox, ZPlus
 from lrp_ref.step import step
 
 SHAPE = (2, 1, 6, 5)

@@ -25,13 +25,16 @@ from helpers import (
     types_in,
 )
 
-from lrp_ref import LRN, AlphaBeta, Conv2D, Epsilon, Gamma, Linear, Network, ZBox, ZPlus, explain
+from lrp_ref import Network, explain
 from lrp_ref.arrays import Array, convert_numbers, negative, ones_like, positive, same, square
 from lrp_ref.layers import LAYERS as TYPES
 from lrp_ref.layers import Layer
+from lrp_ref.layers.conv import Conv2D
+from lrp_ref.layers.linear import Linear
+from lrp_ref.layers.normalize import LRN
 from lrp_ref.ledger import Account
 from lrp_ref.linear_map import LinearMap, Term
-from lrp_ref.rules import Raised, Rule, Share
+from lrp_ref.rules import AlphaBeta, Epsilon, Gamma, Raised, Rule, Share, ZBox, ZPlus
 from lrp_ref.step import step
 
 FUNCTIONS: dict[str, Callable[[Array], Array]] = {

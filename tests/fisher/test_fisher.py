@@ -11,13 +11,14 @@ import numpy as np
 import pytest
 from helpers import F, fractions, mixed, total, types_in
 
-from lrp_ref import Epsilon, Linear, Network, Pass, assign, explain
+from lrp_ref import Network, assign, explain
 from lrp_ref.arrays import Array, convert_numbers, ones_like, same
 from lrp_ref.checks.definitions import fisher as by_loops
 from lrp_ref.layers.fisher.norms import L2Norm, SignedSqrt
 from lrp_ref.layers.fisher.regions import regions_of
 from lrp_ref.layers.fisher.vector import FisherVector
-from lrp_ref.rules import Rule
+from lrp_ref.layers.linear import Linear
+from lrp_ref.rules import Epsilon, Pass, Rule
 from lrp_ref.step import step
 
 PARTS = np.array([[1, 0, 1, 1, 0], [1, 0.5, 0, 0.25, 1], [0, 0, 0, 0, 0]])   # regions; the second holds parts

@@ -23,13 +23,12 @@ from helpers import (
 )
 from test_fisher import descriptors, mixture
 
-from lrp_ref import AlphaBeta, Epsilon, Flat
 from lrp_ref.arrays import Array, convert_numbers, negative, ones_like, positive, same, square, zeros
 from lrp_ref.checks.definitions import fisher as by_loops
 from lrp_ref.layers.fisher import vector_map as fisher_map
 from lrp_ref.layers.fisher.regions import regions_of
 from lrp_ref.layers.fisher.vector_map import FisherMap
-from lrp_ref.rules import Raised, Rule
+from lrp_ref.rules import AlphaBeta, Epsilon, Flat, Raised, Rule
 from lrp_ref.step import step
 
 FUNCTIONS: dict[str, Callable[[Array], Array]] = {
@@ -157,7 +156,7 @@ def test_epsilon_passes_the_share_that_a_sum_has_beside_its_stabiliser(epsilon: 
     passed = [R_d * abs(s) / (abs(s) + epsilon) if s else 0 for s, R_d in zip(z.flat, R.flat)]
     assert total(below) == sum(passed) and (z == 0).any()
     assert (account.received == account.handed + account.bias + account.stabiliser + account.dead).all()
-    assert account.dead.any() == (epsilon == 0) and account.stabiliser.any() == (epsilon > 0)
+    assert (account.dead != 0).any() == (epsilon == 0) and (account.stabiliser != 0).any() == (epsilon > 0)
 
 
 def test_weights_are_every_statistic_and_say_nothing_of_reach() -> None:

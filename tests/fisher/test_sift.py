@@ -10,13 +10,15 @@ import numpy as np
 import pytest
 from helpers import COLUMNS, RULES, F, fractions, mixed, total, types_in, units
 
-from lrp_ref import Flat, Linear, Network, WSquare, assign, cutoff, explain
+from lrp_ref import Network, assign, cutoff, explain
 from lrp_ref.arrays import Array, ones_like, positive, same
 from lrp_ref.checks.definitions import flat
 from lrp_ref.checks.definitions import sift as by_loops
 from lrp_ref.layers.fisher import sift
 from lrp_ref.layers.fisher.sift import DenseSift, fast_arctan2
+from lrp_ref.layers.linear import Linear
 from lrp_ref.relevance import hand_down
+from lrp_ref.rules import Flat, WSquare
 from lrp_ref.step import step
 
 VLFEAT = Path(__file__).parents[2] / "data_fixtures" / "vlfeat_sift.npz"

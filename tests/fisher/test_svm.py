@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from helpers import RULES, F, convert_numbers, fractions, mixed, relevance_for, takes, total, types_in
 
-from lrp_ref import Epsilon, Flat, Linear, Network, Winner, WSquare, assign, explain
+from lrp_ref import Network, assign, explain
 from lrp_ref.arrays import Array, negative, ones_like, positive, same, square
 from lrp_ref.checks.definitions import fisher as by_loops
 from lrp_ref.layers.fisher.svm import (
@@ -23,6 +23,8 @@ from lrp_ref.layers.fisher.svm import (
     SpreadLinear,
     linear_svm,
 )
+from lrp_ref.layers.linear import Linear
+from lrp_ref.rules import Epsilon, Flat, Winner, WSquare
 from lrp_ref.step import step
 
 # Four support vectors in three dimensions, two classes; zeros and ties with the inputs among them.

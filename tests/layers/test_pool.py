@@ -9,8 +9,9 @@ from helpers import Example, F, defined, fractions, image, mixed, refused, types
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lrp_ref import AdaptiveAvgPool, AvgPool, MaxPool, SumPool, Winner
 from lrp_ref.arrays import ones_like, same
+from lrp_ref.layers.pool import AdaptiveAvgPool, AvgPool, MaxPool, SumPool
+from lrp_ref.rules import Winner
 from lrp_ref.step import step
 
 POOLS: list[Any] = [MaxPool, AvgPool, SumPool, AdaptiveAvgPool]

@@ -24,42 +24,20 @@ from helpers import (
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from lrp_ref import (
-    LRN,
-    AdaptiveAvgPool,
-    AlphaBeta,
-    AvgPool,
-    BatchNorm,
-    Conv2D,
-    DenseSift,
-    Epsilon,
-    ExponentialChiSquareSVM,
-    FisherVector,
-    Flat,
-    Flatten,
-    Gamma,
-    GaussianSVM,
-    L2Norm,
-    Linear,
-    MaxPool,
-    Network,
-    Pass,
-    PMeans,
-    RegionMean,
-    ReLU,
-    SignedSqrt,
-    SpreadLinear,
-    SumPool,
-    Tanh,
-    Winner,
-    WSquare,
-    ZBox,
-    ZPlus,
-    explain,
-)
+from lrp_ref import Network, explain
 from lrp_ref.layers import LAYERS as TYPES
 from lrp_ref.layers import KernelSVM
-from lrp_ref.rules import Rule
+from lrp_ref.layers.conv import Conv2D
+from lrp_ref.layers.elementwise import Flatten, ReLU, Tanh
+from lrp_ref.layers.fisher.norms import L2Norm, RegionMean, SignedSqrt
+from lrp_ref.layers.fisher.pmeans import PMeans
+from lrp_ref.layers.fisher.sift import DenseSift
+from lrp_ref.layers.fisher.svm import ExponentialChiSquareSVM, GaussianSVM, SpreadLinear
+from lrp_ref.layers.fisher.vector import FisherVector
+from lrp_ref.layers.linear import Linear
+from lrp_ref.layers.normalize import LRN, BatchNorm
+from lrp_ref.layers.pool import AdaptiveAvgPool, AvgPool, MaxPool, SumPool
+from lrp_ref.rules import AlphaBeta, Epsilon, Flat, Gamma, Pass, Rule, Winner, WSquare, ZBox, ZPlus
 
 NO_EXACT_FORM = [Tanh, FisherVector, DenseSift, GaussianSVM, ExponentialChiSquareSVM]
 

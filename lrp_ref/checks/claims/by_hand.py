@@ -10,7 +10,7 @@ import numpy as np
 from lrp_ref import assignment, relevance
 from lrp_ref.arrays import Array
 from lrp_ref.checks.claims.case import Case
-from lrp_ref.checks.claims.examples import LAYERS, F, mixed, small_network, whole_numbers
+from lrp_ref.checks.claims.examples import LAYERS, F, mixed, small_network
 from lrp_ref.checks.definitions import sift
 from lrp_ref.checks.numbers.exact import guarded
 from lrp_ref.heatmap import heatmap
@@ -30,6 +30,7 @@ from lrp_ref.layers import (
     ReLU,
     SignedSqrt,
 )
+from lrp_ref.layers.example import whole_numbers
 from lrp_ref.network import Network
 from lrp_ref.pictures.colours import limit_of, parts
 from lrp_ref.rules import AlphaBeta, Epsilon, Flat, Gamma, Pass, Rule, Winner, WSquare, ZBox, ZPlus
@@ -140,7 +141,7 @@ def conventions(full: bool) -> Iterator[Case]:
 
 
 DEFAULTS: dict[Rule, tuple[str, ...]] = {
-    Epsilon(0): ("Linear", "Conv2D", "AvgPool", "AdaptiveAvgPool", "SumPool", "PMeans, mean", "FisherVector",
+    Epsilon(0): ("Linear", "Conv2D", "AvgPool", "AdaptiveAvgPool", "SumPool", "PMeans", "FisherVector",
                  "SpreadLinear", "IntersectionSVM", "ChiSquareSVM", "NegativeChiSquareSVM", "GaussianSVM",
                  "ExponentialChiSquareSVM"),
     Winner(): ("MaxPool",), Flat(): ("DenseSift",),

@@ -24,7 +24,6 @@ from lrp_ref.checks.claims.examples import (
     mixed,
     relevance_for,
     sixteenths,
-    whole_numbers,
 )
 from lrp_ref.checks.claims.laws import per_sample, seeds
 from lrp_ref.checks.definitions import fisher
@@ -40,6 +39,7 @@ from lrp_ref.layers import (
     NegativeChiSquareSVM,
     SignedSqrt,
 )
+from lrp_ref.layers.example import whole_numbers
 from lrp_ref.layers.fisher.regions import regions_of
 from lrp_ref.layers.fisher.vector_map import FisherMap
 from lrp_ref.network import Network

@@ -15,11 +15,11 @@ from lrp_ref.conformance.diagnose.detect import MEASURED, Finding, agree
 from lrp_ref.conformance.diagnose.known import Known, known
 from lrp_ref.conformance.diagnose.shrink import Counterexample, shrink
 from lrp_ref.conformance.dialects import CANONICAL
-from lrp_ref.conformance.dialects.questions import stated
 from lrp_ref.conformance.judge.expected import expected, right_at
 from lrp_ref.conformance.judge.outcome import REFUSE, Outcome, ask, judged, status
 from lrp_ref.conformance.judge.run import Run, place
 from lrp_ref.conformance.judge.tolerance import Convention
+from lrp_ref.conventions.table import stated
 from lrp_ref.hints import Watch, unwatched
 from lrp_ref.network import Network
 from lrp_ref.rules import Rule

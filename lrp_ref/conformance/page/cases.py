@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from lrp_ref.conformance.dialects.questions import stated
 from lrp_ref.conformance.judge.outcome import Worst
 from lrp_ref.conformance.judge.run import place
 from lrp_ref.conformance.page.causes import Group
@@ -16,6 +15,7 @@ from lrp_ref.conformance.page.words import badge
 from lrp_ref.conformance.report.facts import in_words
 from lrp_ref.conformance.report.text import plural
 from lrp_ref.conformance.vectors.case import Case
+from lrp_ref.conventions.table import stated
 
 
 def disagreements(facts: Facts, found: Sequence[Group]) -> Html:

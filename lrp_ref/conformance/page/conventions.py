@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from typing import Any
 
 from lrp_ref.conformance.dialects import DIALECTS
-from lrp_ref.conformance.dialects.questions import phrase
 from lrp_ref.conformance.page.facts import Facts, Subject
 from lrp_ref.conformance.page.html import Html, capital, slug, table, tag
 from lrp_ref.conformance.page.words import mark
-from lrp_ref.conformance.report.facts import Answer
+from lrp_ref.conformance.report.facts import Reply
+from lrp_ref.conventions.table import phrase
 
 EVIDENCE = 1   # cases to show at once; more unfold
 
@@ -22,8 +22,8 @@ def conventions(facts: Facts) -> Html | None:
     head = [tag("th", "Question", scope="col"), tag("th", "Canonical answer", scope="col"),
             *(tag("th", subject.title, scope="col") for subject in facts.subjects)]
     body = [tag("tr", tag("th", capital(one.title), " ", tag("code", name), scope="row", role="rowheader"),
-                answer_cell("Canonical answer", phrase(name, one.canonical)),
-                [of_subject(facts, subject, subject.answer(name)) for subject in facts.subjects],
+                reply_cell("Canonical answer", phrase(name, one.canonical)),
+                [of_subject(facts, subject, subject.reply(name)) for subject in facts.subjects],
                 id=slug("question", name), role="row") for name, one in asked.items()]
     return tag(
         "section", tag("h2", "Conventions"),
@@ -34,12 +34,12 @@ def conventions(facts: Facts) -> Html | None:
         id="conventions")
 
 
-def questions(facts: Facts) -> dict[str, Answer]:
-    """{question: the first answer that there is to it}, in the order in which they are asked."""
-    found: dict[str, Answer] = {}
+def questions(facts: Facts) -> dict[str, Reply]:
+    """{question: the first reply that there is to it}, in the order in which they are asked."""
+    found: dict[str, Reply] = {}
     for subject in facts.subjects:
-        for answer in subject.report.answers:
-            found.setdefault(answer.question, answer)
+        for reply in subject.report.replies:
+            found.setdefault(reply.question, reply)
     return found
 
 
@@ -47,25 +47,25 @@ def departure() -> Html:
     return tag("span", tag("span", "≠", aria_hidden="true"), " departs", class_="departs")
 
 
-def answer_cell(by: str, *children: Any, departing: bool = False) -> Html:
+def reply_cell(by: str, *children: Any, departing: bool = False) -> Html:
     """A cell that names its implementation, for narrow screens, where columns stand one below the other."""
     return tag("td", *children, class_="departing" if departing else None, data_by=by, role="cell")
 
 
-def of_subject(facts: Facts, subject: Subject, answer: Answer | None) -> Html:
+def of_subject(facts: Facts, subject: Subject, reply: Reply | None) -> Html:
     """The value, whether it departs, whether it is declared, who else answers so, and the cases that show it."""
-    if answer is None:
-        return answer_cell(subject.title, tag("span", "not asked", class_="quiet"))
-    evidence = links(facts, answer.evidence)
-    if answer.value is None:
-        word = "none of the known answers" if answer.evidence else "not determined"
-        return answer_cell(subject.title, tag("span", mark("undetermined"), " ", word), evidence)
-    others = [called(name) for name in answer.known if name.lower() != subject.name.lower()]
-    return answer_cell(
-        subject.title, tag("b", phrase(answer.question, answer.value)), [" ", departure()] if answer.departs else None,
-        tag("span", "declared", class_="quiet line") if answer.declared else None,
-        tag("span", f"as {', '.join(others)}", class_="quiet line") if answer.departs and others else None,
-        evidence, departing=answer.departs)
+    if reply is None:
+        return reply_cell(subject.title, tag("span", "not asked", class_="quiet"))
+    evidence = links(facts, reply.evidence)
+    if reply.value is None:
+        word = "none of the known answers" if reply.evidence else "not determined"
+        return reply_cell(subject.title, tag("span", mark("undetermined"), " ", word), evidence)
+    others = [called(name) for name in reply.known if name.lower() != subject.name.lower()]
+    return reply_cell(
+        subject.title, tag("b", phrase(reply.question, reply.value)), [" ", departure()] if reply.departs else None,
+        tag("span", "declared", class_="quiet line") if reply.declared else None,
+        tag("span", f"as {', '.join(others)}", class_="quiet line") if reply.departs and others else None,
+        evidence, departing=reply.departs)
 
 
 def called(dialect: str) -> str:

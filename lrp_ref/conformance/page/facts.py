@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from lrp_ref.conformance.diagnose.failures import Failure
 from lrp_ref.conformance.judge.outcome import STATUSES, Outcome
 from lrp_ref.conformance.judge.run import Place, Row
-from lrp_ref.conformance.report.facts import Answer, Comparison, Disagreement, Report
+from lrp_ref.conformance.report.facts import Comparison, Disagreement, Reply, Report
 from lrp_ref.conformance.vectors.case import Case
 from lrp_ref.conformance.vectors.suite import Record, Suite
 
@@ -35,8 +35,8 @@ class Subject:
     def status(self, id: str) -> str:
         return self.outcomes[id].status if id in self.outcomes else ""
 
-    def answer(self, question: str) -> Answer | None:
-        return next((one for one in self.report.answers if one.question == question), None)
+    def reply(self, question: str) -> Reply | None:
+        return next((one for one in self.report.replies if one.question == question), None)
 
 
 @dataclass(frozen=True, eq=False)

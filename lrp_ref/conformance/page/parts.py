@@ -30,7 +30,7 @@ def enumerated(names: Sequence[str]) -> str:
 
 def navigation(facts: Facts) -> Html:
     places = {"glance": "At a glance", "matrix": "Matrix",
-              "conventions": "Conventions" if any(s.report.answers for s in facts.subjects) else "",
+              "conventions": "Conventions" if any(s.report.replies for s in facts.subjects) else "",
               "disagreements": "Disagreements", "records": "Records" if facts.records else "", "cases": "All cases",
               "read": "How to read it", "run": "How to run it"}
     return tag("nav", tag("ul", [tag("li", tag("a", name, href=f"#{id}")) for id, name in places.items() if name]),

@@ -14,7 +14,7 @@ from lrp_ref.conformance.diagnose.failures import Failure
 from lrp_ref.conformance.judge.outcome import Outcome, Worst
 from lrp_ref.conformance.judge.run import Row, place
 from lrp_ref.conformance.judge.tolerance import Convention
-from lrp_ref.conformance.report.facts import Answer, Comparison, Disagreement, Report, in_words
+from lrp_ref.conformance.report.facts import Comparison, Disagreement, Reply, Report, in_words
 from lrp_ref.conformance.vectors.suite import Suite
 
 Json = dict[str, Any]
@@ -31,7 +31,7 @@ def of_report(one: Report) -> Json:
         "adapter": {"name": one.name, "version": one.version, "unit_roundoff": roundoff(run.adapter),
                     "conventions": dict(run.adapter.conventions), "command": run.command},
         "vectors": of_suite(one.suite), "seconds": round(run.seconds, 3), "counts": dict(run.counts()),
-        "matrix": list(map(of_row, run.matrix())), "conventions": list(map(of_answer, one.answers)),
+        "matrix": list(map(of_row, run.matrix())), "conventions": list(map(of_reply, one.replies)),
         "contradicted": list(one.contradicted), "failures": list(map(of_failure, one.failures)),
         "outcomes": list(map(of_outcome, run.outcomes)),
         "records": [{**asdict(record), "issues": list(record.issues)} for record in one.suite.records]}
@@ -51,8 +51,8 @@ def of_row(row: Row) -> Json:
     return {**row.place._asdict(), **row.counts, "count": row.count}
 
 
-def of_answer(answer: Answer) -> Json:
-    return {**asdict(answer), "known": list(answer.known), "evidence": list(answer.evidence)}
+def of_reply(reply: Reply) -> Json:
+    return {**asdict(reply), "known": list(reply.known), "evidence": list(reply.evidence)}
 
 
 def of_convention(convention: Convention | None) -> Json | None:

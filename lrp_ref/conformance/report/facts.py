@@ -12,17 +12,17 @@ from lrp_ref.conformance.adapter import NUMBERS, roundoff, spaced
 from lrp_ref.conformance.diagnose.detect import contradicted, detect
 from lrp_ref.conformance.diagnose.failures import Failure, failures
 from lrp_ref.conformance.dialects import CANONICAL
-from lrp_ref.conformance.dialects.questions import TITLES
 from lrp_ref.conformance.judge.outcome import Outcome
 from lrp_ref.conformance.judge.run import Run
 from lrp_ref.conformance.vectors.case import Case
 from lrp_ref.conformance.vectors.suite import Suite
+from lrp_ref.conventions.table import TABLE
 from lrp_ref.hints import Watch, unwatched
 from lrp_ref.rules import Rule
 
 
 @dataclass(frozen=True)
-class Answer:
+class Reply:
     """What an implementation's numbers answer to a question that formulas leave open; None where that is not known.
 
     declared  whether the adapter declares an answer
@@ -53,7 +53,7 @@ class Report:
     """
 
     run: Run
-    answers: Sequence[Answer]
+    replies: Sequence[Reply]
     contradicted: Sequence[str]
     failures: Sequence[Failure]
     unexpected: Sequence[str] | None = None
@@ -114,9 +114,9 @@ def report(run: Run, watch: Watch = unwatched) -> Report:
     watch(f"{adapter.name}: telling its conventions")
     with np.errstate(all="ignore"):
         findings = detect(answered, run.suite)
-    answers = [Answer(f.question, TITLES[f.question], f.value, getattr(CANONICAL, f.question),
+    replies = [Reply(f.question, TABLE[f.question].title, f.value, getattr(CANONICAL, f.question),
                       f.question in adapter.conventions, f.known, f.evidence) for f in findings]
-    return Report(run, answers, contradicted(findings, adapter.conventions), failures(run, findings, watch))
+    return Report(run, replies, contradicted(findings, adapter.conventions), failures(run, findings, watch))
 
 
 def comparison(reports: Sequence[Report]) -> Comparison:

@@ -6,11 +6,11 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from textwrap import fill, wrap
 
 from lrp_ref.conformance.diagnose.failures import Cause, Failure
-from lrp_ref.conformance.dialects.questions import TITLES, phrase
 from lrp_ref.conformance.judge.outcome import RIGHT, STATUSES
 from lrp_ref.conformance.judge.run import Row
-from lrp_ref.conformance.report.facts import Answer, Comparison, Disagreement, Report, in_words
+from lrp_ref.conformance.report.facts import Comparison, Disagreement, Reply, Report, in_words
 from lrp_ref.conformance.vectors.suite import Suite
+from lrp_ref.conventions.table import TABLE, phrase
 
 WIDTH = 120
 LAYERS = 44   # columns for the names of layers
@@ -81,18 +81,18 @@ def aligned(rows: Sequence[Sequence[str]], left: int) -> list[str]:
 
 def conventions(report: Report) -> Iterator[str]:
     """What the numbers say about the questions that formulas leave open."""
-    if not report.answers:
+    if not report.replies:
         return
     rows = [["*" if one.departs else " ", one.title, phrase(one.question, one.value), remark(one)]
-            for one in report.answers]
+            for one in report.replies]
     lines = ["conventions, as its numbers show them (* departs from the canonical answer)", *aligned(rows, 4)]
     yield "\n".join([*lines, *(f"! {sentence}" for sentence in report.contradicted)])
 
 
-def remark(answer: Answer) -> str:
-    parts = ["declared"] if answer.declared else []
-    if answer.departs and answer.known:
-        parts.append(f"as {', '.join(answer.known)}")
+def remark(reply: Reply) -> str:
+    parts = ["declared"] if reply.declared else []
+    if reply.departs and reply.known:
+        parts.append(f"as {', '.join(reply.known)}")
     return "; ".join(parts)
 
 
@@ -184,7 +184,7 @@ def comparison_text(comparison: Comparison) -> str:
     reports = comparison.reports
     names = [one.name for one in reports]
     parts = [f"{'; '.join(map(title, reports))}; {on(comparison.suite)}", "\n".join(side_by_side(reports))]
-    if rows := answer_rows(reports):
+    if rows := reply_rows(reports):
         parts.append("\n".join(["conventions, as their numbers show them (* departs from the canonical answer)",
                                 *aligned([["", *names], *rows], 1 + len(names))]))
     if differ := comparison.disagreements:
@@ -222,12 +222,12 @@ def cell(counts: Counts) -> str:
     return " ".join([str(sum(counts[status] for status in RIGHT)), *parts])
 
 
-def answer_rows(reports: Sequence[Report]) -> list[list[str]]:
-    """A row for every question, with the answer of each."""
-    answers = [{answer.question: answer for answer in one.answers} for one in reports]
-    return [[TITLES[question], *(said(one.get(question)) for one in answers)]
-            for question in TITLES if any(question in one for one in answers)]
+def reply_rows(reports: Sequence[Report]) -> list[list[str]]:
+    """A row for every question, with the reply of each."""
+    replies = [{reply.question: reply for reply in one.replies} for one in reports]
+    return [[question.title, *(said(one.get(name)) for one in replies)]
+            for name, question in TABLE.items() if any(name in one for one in replies)]
 
 
-def said(answer: Answer | None) -> str:
-    return "not asked" if answer is None else f"{'*' if answer.departs else ''}{phrase(answer.question, answer.value)}"
+def said(reply: Reply | None) -> str:
+    return "not asked" if reply is None else f"{'*' if reply.departs else ''}{phrase(reply.question, reply.value)}"
