@@ -30,7 +30,7 @@ def fits(array: Array, shape: tuple[int, ...], what: str, other: str) -> None:
         raise ValueError(f"got {what} of shape {array.shape}, but {other} has shape {shape}{hint}")
 
 
-def held(values: Any, u: float, what: str) -> None:
+def refuse_unheld(values: Any, u: float, what: str) -> None:
     """An error unless a format of that unit roundoff holds the numbers exactly: else what is computed is not theirs."""
     number, values = FORMATS.get(u, np.float64), np.asarray(values)
     if values.dtype == object:

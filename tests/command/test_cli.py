@@ -32,7 +32,8 @@ from lrp_ref import (
     save_model,
 )
 from lrp_ref.checks import bounds
-from lrp_ref.command import commands, report
+from lrp_ref.command import explain as command
+from lrp_ref.command import report
 from lrp_ref.command.cli import main
 from lrp_ref.command.of_which import of_which
 from lrp_ref.layers.conv import Conv2D
@@ -40,6 +41,7 @@ from lrp_ref.layers.elementwise import Flatten, ReLU
 from lrp_ref.layers.linear import Linear
 from lrp_ref.layers.pool import AvgPool, MaxPool
 from lrp_ref.ledger import COLUMNS
+from lrp_ref.models.bundled import BUNDLED
 from lrp_ref.paper import figures
 from lrp_ref.paper import precision as evaluate
 from lrp_ref.paper import report as experiment_report
@@ -163,7 +165,7 @@ def test_json_is_all_that_is_printed_and_holds_the_numbers_in_full(done):
 
 def test_what_is_no_number_is_never_printed_as_json():
     with pytest.raises(ValueError, match="JSON"):
-        commands.dumped({"score": float("nan")})
+        command.dumped({"score": float("nan")})
 
 
 def test_save_holds_relevance_heatmap_scores_target_and_rules_without_pickles(done):
@@ -238,7 +240,7 @@ def test_what_numpy_warns_of_is_no_note(done, monkeypatch):
     def warned(path):
         return read_photograph(path) + 0 * (np.ones(1) / np.zeros(1) > 0)
 
-    monkeypatch.setattr(commands, "read_photograph", warned)
+    monkeypatch.setattr(command, "read_photograph", warned)
     done("explain", "photo.png", "--model", "model.npz")
 
 
@@ -548,7 +550,7 @@ def test_without_a_model_all_bundled_ones_are_evaluated_side_by_side(done, quick
     assert list(given["models"]) == ["other.npz", "cnn", "one/other.npz"]     # the path where the name says too little
     assert given["models"]["other.npz"] == given["models"]["cnn"] == given["models"]["one/other.npz"]
     assert list(given["average_precision"]["mean"]) == ["prevalence", "histogram", "other.npz", "cnn", "one/other.npz"]
-    assert list(parsed(done("evaluate", "--count", "2", "--json"))["models"]) == list(commands.BUNDLED)
+    assert list(parsed(done("evaluate", "--count", "2", "--json"))["models"]) == list(BUNDLED)
 
 
 def test_evaluate_writes_a_plot_and_arrays_of_the_numbers_that_it_prints(done, quick, folder):
@@ -623,7 +625,7 @@ WRONG = [
     ("explian photo.png", "'explian'", "'explain', 'figure', 'demo', 'models', 'layers', 'evaluate'"),
     ("explain", "IMAGE", "lrp-ref explain --help"),
     (X + "--ouput heat.png", "got --ouput heat.png", "did you mean --output?"),
-    (X + "other.png", "got other.png", "lrp-ref explain --help"),
+    (X + "other.png", "got photo.png and other.png", "lrp-ref figure for several"),
     (X + "--output", "--output", "expected one argument"),
     (X + "--percentile most", "'most'", "--percentile"),
     (X + "--colours red", "'red'", "'paper', 'safe'"),
@@ -633,7 +635,7 @@ WRONG = [
     # the photograph
     ("explain missing.png", "missing.png", "does not exist"),
     ("explain fake.png", "fake.png is no image", "PNG, JPEG or TIFF"),
-    ("explain one", "one is a folder", "give an image file"),
+    ("explain one", "one is a directory", "give an image file"),
     ("figure photo.png missing.png", "missing.png", "does not exist"),
     ("figure" + 101 * " missing.png", "101 photographs", "1 to 50"),
     # the model
@@ -736,13 +738,13 @@ def test_what_ends_the_work_is_said_on_one_line(run, folder, monkeypatch, error,
         raise error
 
     before = files(folder)
-    monkeypatch.setattr(commands, "explain", fail)
+    monkeypatch.setattr(command, "explain", fail)
     assert run("explain", "photo.png", "--model", "model.npz", "--output", "heat.png") == (code, "", line)
     assert files(folder) == before
 
 
 def test_a_mistake_in_the_program_is_not_hidden(monkeypatch):
-    monkeypatch.setattr(commands, "explain", lambda *_: {}["mistake"])
+    monkeypatch.setattr(command, "explain", lambda *_: {}["mistake"])
     with pytest.raises(KeyError):
         main(["explain", "photo.png", "--model", "model.npz"])
 

@@ -1,5 +1,7 @@
 """Rules by the names a person types: every name, every number, the bounds of the pixels, and every error."""
 
+from dataclasses import fields
+
 import numpy as np
 import pytest
 
@@ -64,8 +66,13 @@ def test_the_default_is_the_paper_s_alpha_beta():
     assert rules()["conv"] == rules()["fc"] == AlphaBeta(2, 1)
 
 
-@pytest.mark.parametrize("text", [*(f"{name}{numbers}" for name, numbers in zip(
-    RULES, ("", ":2,1", "", ":0.25", "", ""), strict=True)), *PRESETS])
+def typed(rule):
+    """AlphaBeta(2, 1) as alphabeta:2,1"""
+    values = [str(float(getattr(rule, field.name))) for field in fields(rule)]
+    return type(rule).__name__ + (f":{','.join(values)}" if values else "")
+
+
+@pytest.mark.parametrize("text", [*(typed(kind.examples()[0]) for kind, _ in RULES.values()), "epsilon", *PRESETS])
 @pytest.mark.parametrize("first", [None, "zbox", "zbox:-6,123", "wsquare", "flat"])
 def test_every_name_explains_an_image(text, first):
     x = model().prepare(np.random.default_rng(1).random((7, 9, 3)))

@@ -16,7 +16,7 @@ from lrp_ref.checks.rounding.sums import dyadic
 from lrp_ref.conformance.adapter import Unsupported
 from lrp_ref.conformance.adapters.ours import ours
 from lrp_ref.conformance.judge.expected import expected, right_at
-from lrp_ref.conformance.judge.outcome import Outcome, numbers, outcome
+from lrp_ref.conformance.judge.outcome import Outcome, in_float64, outcome
 from lrp_ref.conformance.judge.run import Answers
 from lrp_ref.conformance.judge.tolerance import bounded, certain
 from lrp_ref.conformance.make.made import one, other
@@ -177,7 +177,7 @@ def test_a_tensor_is_an_answer() -> None:
         def __array__(self, *_: Any, **__: Any) -> Array:
             return np.array(self.values)
 
-    assert numbers(Tensor([[1, 2]])).tolist() == [[1.0, 2.0]]
+    assert in_float64(Tensor([[1, 2]])).tolist() == [[1.0, 2.0]]
 
 
 def test_what_an_implementation_prints_goes_to_stderr_and_its_warnings_nowhere(

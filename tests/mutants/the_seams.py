@@ -94,7 +94,7 @@ MUTANTS = [
     Mutant("root_slopes_are_the_images",
            "With a root the slopes are the model's: 'every kernel's weights are the image's'.",
            "layers/fisher/svm.py",
-           "return a, PerSample(weight, rest, learned=True)", "return a, PerSample(weight, rest)"),
+           "self(x) - a @ slope.T, learned=True)", "self(x) - a @ slope.T)"),
     Mutant("fisher_default_flat",
            "FisherVector's default is Epsilon(0), Eq. 5: 'every descriptor alike'.",
            "assignment.py", "FisherVector: Epsilon(0),", "FisherVector: Flat(),"),

@@ -117,8 +117,8 @@ def share_out_with(change: Callable[..., Any]) -> Patch:
     """Every s of `share_out` changed."""
     plain = Rule.share_out
 
-    def patched(self: Rule, R: Array, z: Array) -> Any:
-        guard, dead, s = plain(self, R, z)
+    def patched(self: Rule, R: Array, z: Array, over: Any) -> Any:
+        guard, dead, s = plain(self, R, z, over)
         return guard, dead, change(s, R, z)
     return lambda monkeypatch: monkeypatch.setattr(Rule, "share_out", patched)
 

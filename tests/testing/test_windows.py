@@ -51,7 +51,7 @@ def test_every_one_changes_relevance_and_is_named_by_it(layer: Layer, x: Any) ->
             wrong = step(rule, other, a, R)[0]
         assert wrong.shape == x.shape, sentence
         assert abs(wrong - right).max() > 1, sentence    # R is 1 and more: far beyond rounding
-        assert str(task.looks_like("layer layer", wrong)) == sentence
+        assert str(task.looks_like("layer", wrong)) == sentence
 
 
 def test_backwards_alone_the_denominators_are_right() -> None:

@@ -12,6 +12,7 @@ import numpy as np
 
 from lrp_ref.checks.claims import by_hand, cutoffs, fisher, floats, large, laws, measures
 from lrp_ref.checks.claims.case import Case, digest
+from lrp_ref.hints import Watch, unwatched
 from lrp_ref.version import __version__
 
 FRACTIONS, FROZEN = "Fractions", "Fractions; float64 maps as the rationals they are"
@@ -85,7 +86,7 @@ class Outcome:
     seconds: float
 
 
-def outcome(claim: Claim, full: bool, watch: Callable[[str], object]) -> Outcome:
+def outcome(claim: Claim, full: bool, watch: Watch) -> Outcome:
     """The claim's cases one after another. One that raises is a failure and ends the claim, never the program."""
     cases: list[Case] = []
     failures: list[str] = []
@@ -105,7 +106,7 @@ def outcome(claim: Claim, full: bool, watch: Callable[[str], object]) -> Outcome
                    digest(cases), remarks, tuple(failures), perf_counter() - begin)
 
 
-def selfcheck(full: bool = False, watch: Callable[[str], object] = str,
+def selfcheck(full: bool = False, watch: Watch = unwatched,
               claims: Sequence[Claim] | None = None) -> list[Outcome]:
     """Every claim's outcome; full: more seeds and larger networks, minutes instead of seconds."""
     chosen = CLAIMS if claims is None else claims

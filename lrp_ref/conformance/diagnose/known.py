@@ -114,10 +114,10 @@ def issues(flags: Sequence[str], notes: Mapping[str, Note], names: Sequence[str]
 def looks_like(case: Case, answer: Array, u: float) -> Likeness | None:
     """The likeness of testing.looks_like, if there is one."""
     network, rules, x, R = case.task()
-    what = f"layer {network.names[0]}" if len(network) == 1 else "the relevance"
+    alone = network.names[0] if len(network) == 1 else None
     try:
         with np.errstate(all="ignore"):
-            return Task.of(network, x, rules, R, u, None).looks_like(what, answer)
+            return Task.of(network, x, rules, R, u, None).looks_like(alone, answer)
     except ValueError:   # a layer of which nothing is known
         return None
 
