@@ -101,8 +101,10 @@ ROUNDED = {
 ZENNIT = {
     "Epsilon": (zennit(Epsilon(1e-6)), lambda: their.Epsilon()),
     "Epsilon(0.25)": (zennit(Epsilon(0.25)), lambda: their.Epsilon(0.25)),
-    "Epsilon, clipped": (zennit(Epsilon(0.7), epsilon="clipped"), lambda: their.Epsilon(core.Stabilizer(0.7, clip=True))),
-    "Epsilon without bias": (zennit(Epsilon(0.25), bias_epsilon="left out"), lambda: their.Epsilon(0.25, zero_params="bias")),
+    "Epsilon, clipped": (
+        zennit(Epsilon(0.7), epsilon="clipped"), lambda: their.Epsilon(core.Stabilizer(0.7, clip=True))),
+    "Epsilon without bias": (
+        zennit(Epsilon(0.25), bias_epsilon="left out"), lambda: their.Epsilon(0.25, zero_params="bias")),
     "AlphaBeta(2, 1)": (zennit(AlphaBeta(2, 1)), lambda: their.AlphaBeta(2, 1)),
     "AlphaBeta(1.5, 0.5)": (zennit(AlphaBeta(1.5, 0.5), stabiliser=0.25), lambda: their.AlphaBeta(1.5, 0.5, 0.25)),
     "ZPlus": (zennit(ZPlus()), lambda: their.ZPlus()),
@@ -114,7 +116,8 @@ ZENNIT = {
     "Flat": (zennit(Flat()), lambda: their.Flat()),
 }
 ZENNIT_POOLS = {
-    "Norm": (zennit(Epsilon(1e-6)), lambda: their.Norm()), "Norm(0.25)": (zennit(Epsilon(0.25)), lambda: their.Norm(0.25)),
+    "Norm": (zennit(Epsilon(1e-6)), lambda: their.Norm()),
+    "Norm(0.25)": (zennit(Epsilon(0.25)), lambda: their.Norm(0.25)),
     "Flat": (zennit(Flat()), lambda: their.Flat()),
 }
 
@@ -237,7 +240,8 @@ CAPTUM = {
     "EpsilonRule": (captum(Epsilon(0)), lambda: captum_rules.EpsilonRule()),
     "EpsilonRule(0.25)": (captum(Epsilon(0.25)), lambda: captum_rules.EpsilonRule(0.25)),
     "GammaRule(0.25)": (captum(Gamma(0.25)), lambda: captum_rules.GammaRule(0.25)),
-    "GammaRule(3), bias 0": (captum(Gamma(3), bias_gamma="left out"), lambda: captum_rules.GammaRule(3, set_bias_to_zero=True)),
+    "GammaRule(3), bias 0": (
+        captum(Gamma(3), bias_gamma="left out"), lambda: captum_rules.GammaRule(3, set_bias_to_zero=True)),
     "Alpha1_Beta0_Rule": (captum(ZPlus()), lambda: captum_rules.Alpha1_Beta0_Rule()),
     "Alpha1_Beta0_Rule, bias 0": (
         captum(ZPlus(), bias_alpha_beta="left out"), lambda: captum_rules.Alpha1_Beta0_Rule(set_bias_to_zero=True)),
