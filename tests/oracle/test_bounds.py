@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from helpers import LAYERS, RATIONAL, RULES, defined, defined_step, refused, takes, units
+from helpers import refused
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -41,6 +41,8 @@ from lrp_ref import (
 from lrp_ref.arrays import Array, convert_numbers, same
 from lrp_ref.checks import bounds, one_layer
 from lrp_ref.checks import definitions as by_loops
+from lrp_ref.checks.claims.by_loops import defined, defined_step, units
+from lrp_ref.checks.claims.examples import LAYERS, RATIONAL, RULES, takes
 from lrp_ref.checks.rounding import twins
 from lrp_ref.checks.rounding.arithmetic import Source, arithmetic
 from lrp_ref.checks.rounding.ball import Ball

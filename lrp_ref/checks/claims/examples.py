@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import cache, partial
 from math import inf, prod
 from typing import Any
 
 import numpy as np
 
-from lrp_ref.arrays import Array, convert_numbers, ones_like, same
+from lrp_ref.arrays import Array, convert_numbers, number_type, ones_like, same
 from lrp_ref.checks.numbers.exact import GuardedFraction, exact_map, guarded
 from lrp_ref.layers import (
     LRN,
@@ -63,13 +64,23 @@ def whole_numbers(shape: tuple[int, ...], seed: int, low: int, high: int) -> Arr
     return np.array(numbers, dtype=np.int64).reshape(shape)
 
 
-def mixed(shape: tuple[int, ...], seed: int = 0) -> Array:
-    """Small fractions of both signs, with zeros and ties among them."""
+def image(*channels: str) -> Array:
+    """A batch of one image; channels are texts whose rows are separated by commas."""
+    return guarded([[[row.split() for row in channel.split(",")] for channel in channels]])
+
+
+def mixed(shape: tuple[int, ...], seed: int = 0, number: Any = F) -> Array:
+    """Small fractions of both signs, with zeros and ties among them, in any number type."""
     tops, bottoms = whole_numbers(shape, seed, -4, 5), whole_numbers(shape, seed + 1000, 0, 3)
     out = np.empty(shape, dtype=object)
     for index in np.ndindex(shape):
         out[index] = F(int(tops[index]), (1, 1, 2, 4)[bottoms[index]])
-    return out
+    return converted(out, number)
+
+
+def converted(x: Array, number: Any) -> Array:
+    """Guarded Fractions in another number type."""
+    return x if number is F else convert_numbers(x, number)
 
 
 @dataclass(frozen=True)
@@ -83,26 +94,47 @@ class Example:
     shape: tuple[int, ...]
     suited: Callable[[Array], Array] = same
 
-    def x(self, samples: int = 2, seed: int = 0) -> Array:
-        return self.suited(mixed((samples, *self.shape), seed))
+    def x(self, samples: int = 2, seed: int = 0, number: Any = F) -> Array:
+        """An input of that many samples, drawn from the seed."""
+        return converted(self.suited(mixed((samples, *self.shape), seed)), number)
+
+    def at(self, number: Any, samples: int = 2, seed: int = 0) -> tuple[Any, Array]:
+        """The layer and an input, both in a number type."""
+        return self.layer.astype(number), self.x(samples, seed, number)
 
     @property
     def rational(self) -> bool:
         """Whether the layer itself is exact; else its map in float64 is taken as the rationals it is."""
         return self not in IRRATIONAL.values()
 
-    def map(self, samples: int = 2, seed: int = 0) -> tuple[Array, LinearMap]:
-        """(a, m) in guarded Fractions."""
-        x = self.x(samples, seed)
+    def linearize(self, x: Array) -> tuple[Array, LinearMap]:
+        """(a, m) at x in guarded Fractions."""
         if self.rational:
             return self.layer.linearize(x)
         return exact_map(self.layer.astype(np.float64), convert_numbers(x, np.float64))
+
+    def map(self, samples: int = 2, seed: int = 0) -> tuple[Array, LinearMap]:
+        """(a, m) at an input drawn from the seed, in guarded Fractions."""
+        return self.linearize(self.x(samples, seed))
+
+    def rules(self) -> dict[str, Rule]:
+        """The rules that take the layer."""
+        layer, x = self.at(np.float64, 1)
+        m = layer.linearize(x)[1]
+        return {name: rule for name, rule in RULES.items() if takes(m, rule)}
 
 
 def twins(x: Array) -> Array:
     """The second number of the last axis equal to the first, so that opposite weights cancel."""
     out = x.copy()
     out[..., 1] = out[..., 0]
+    return out
+
+
+def cancelling(x: Array) -> Array:
+    """The first number 3/2, at which a batch norm of `STATISTICS` is 3/4 - 3/4 = 0."""
+    out = x.copy()
+    out[0, 0] = F(3, 2)
     return out
 
 
@@ -149,20 +181,23 @@ RATIONAL: dict[str, Example] = {
     "AvgPool": Example(AvgPool((2, 3), (1, 2), (1, 2)), (2, 3, 4)),
     "AvgPool inside, ceil": Example(AvgPool((2, 3), 2, (1, 1), ceil=True, count_pad=False), (2, 4, 3)),
     "AvgPool, ceil": Example(AvgPool((3, 2), (2, 3), (1, 1), ceil=True), (2, 4, 5)),
-    "SumPool": Example(SumPool((3, 2), (1, 2), F(2, 3)), (2, 4, 5)),
+    "SumPool": Example(SumPool((3, 2), (1, 2), Fraction(2, 3)), (2, 4, 5)),
     "AdaptiveAvgPool": Example(AdaptiveAvgPool((2, 3)), (2, 3, 5)),   # cells of 2 x 2 and of 2 x 3
     "ReLU": Example(ReLU(), (2, 3, 4)),
     "Flatten": Example(Flatten(), (2, 3, 4)),
     "BatchNorm": Example(BatchNorm(*STATISTICS, epsilon=0), (3, 2, 4)),
+    "BatchNorm on vectors": Example(BatchNorm(*STATISTICS, epsilon=0), (3,), cancelling),
     "LRN": Example(LRN(3, F(3, 4), 2, 2), (4, 2, 3)),
     "LRN, taylor": Example(LRN(3, F(3, 4), 2, 2, taylor=True), (4, 2, 3)),
     "SignedSqrt": Example(SignedSqrt(), (2, 3, 4), signed_squares),
     "L2Norm": Example(L2Norm(3), (6,), pythagorean),
+    "L2Norm, one part": Example(L2Norm(), (3, 2), pythagorean),
     "RegionMean": Example(RegionMean(guarded(["4", "0", "3/2"])), (6,)),
     "PMeans, mean": Example(PMeans(1), (4, 3), abs),
     "PMeans, p = 2": Example(PMeans(2), (2, 5), two_with_a_rational_mean_square),
     "PMeans, maximum": Example(PMeans(inf), (4, 3), lambda x: abs(coarse(x))),
     "SpreadLinear": Example(SpreadLinear(DENSE, guarded(["2", "-3/2", "0"])), (5,), twins),
+    "SpreadLinear on rows, no bias": Example(SpreadLinear(mixed((4, 2), 3)), (3, 4)),
     "IntersectionSVM": Example(IntersectionSVM(*MACHINE), (3,), abs),
     "ChiSquareSVM": Example(ChiSquareSVM(*MACHINE), (3,), abs),
     "NegativeChiSquareSVM": Example(NegativeChiSquareSVM(*MACHINE), (3,), abs),
@@ -173,6 +208,9 @@ IRRATIONAL: dict[str, Example] = {
     "Tanh": Example(Tanh(), (2, 3, 4)),
     "BatchNorm, epsilon": Example(BatchNorm(*STATISTICS), (3, 2, 4)),
     "LRN, Caffe": Example(LRN(5, 1e-4, 0.75, 1), (6, 2, 3)),
+    "LRN, Caffe, taylor": Example(LRN(5, 0.3, 0.75, 1, taylor=True), (6, 2, 3)),
+    "SignedSqrt of any numbers": Example(SignedSqrt(), (2, 3, 4)),
+    "L2Norm of any numbers": Example(L2Norm(2), (3, 8)),
     "PMeans, p = 5/2": Example(PMeans(F(5, 2)), (4, 3), abs),
     "GaussianSVM": Example(GaussianSVM(*MACHINE, ROOT, gamma=F(1, 4)), (3,)),
     "ExponentialChiSquareSVM": Example(ExponentialChiSquareSVM(*MACHINE, ROOT, gamma=F(1, 3)), (3,), abs),
@@ -197,18 +235,36 @@ def takes(m: LinearMap, rule: Rule) -> bool:
     return m.gate if isinstance(rule, Pass) else not (m.learned and isinstance(rule, Winner))
 
 
-def pairs(layers: dict[str, Example], samples: int = 2, seed: int = 0) -> Iterator[tuple[str, Example, Rule, Any, Any]]:
-    """("rule on layer", example, rule, a, m) for every layer and every rule that takes it."""
+@dataclass(frozen=True, eq=False)
+class Pair:
+    """A rule on an example layer that takes it; the map is made when it is asked for, once for all rules."""
+
+    name: str
+    example: Example
+    rule_name: str
+    rule: Rule
+    map: Callable[[], tuple[Any, Any]]
+
+    @property
+    def what(self) -> str:
+        return f"{self.rule_name} on {self.name}"
+
+    def exactly(self, *results: Array) -> tuple[Array, ...]:
+        """What belongs in a digest: nothing that comes from floats, which another machine rounds otherwise."""
+        return results if self.example.rational else ()
+
+
+def pairs(layers: dict[str, Example], samples: int = 2, seed: int = 0) -> Iterator[Pair]:
+    """Every layer and every rule that takes it, at inputs drawn from the seed."""
     for name, example in layers.items():
-        a, m = example.map(samples, seed)
-        for rule_name, rule in RULES.items():
-            if takes(m, rule):
-                yield f"{rule_name} on {name}", example, rule, a, m
+        made = cache(partial(example.map, samples, seed))
+        for rule_name, rule in example.rules().items():
+            yield Pair(name, example, rule_name, rule, made)
 
 
 def relevance_for(z: Array, seed: int = 9) -> Array:
-    """Relevance for every output, of both signs and with zeros, that has nothing to do with the output."""
-    return mixed(z.shape, seed)
+    """Relevance for every output, in its number type, of both signs and with zeros, and else unlike the output."""
+    return mixed(z.shape, seed, number_type(z))
 
 
 def output_of(a: Array, m: LinearMap) -> Array:
