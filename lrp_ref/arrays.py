@@ -6,11 +6,10 @@ that makes a number here takes its type from an array that is there already.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
 from decimal import Decimal
 from fractions import Fraction
-from itertools import product
+from functools import reduce
 from math import isqrt
 from typing import Any
 
@@ -19,6 +18,7 @@ import numpy as np
 Array = np.ndarray[Any, Any]
 Shape = tuple[int, ...]
 Pair = tuple[int, int]
+Index = tuple[slice, ...]
 Function = Callable[[Array], Array]
 
 CURE = "; use x.astype(numpy.float64), or numpy.vectorize(Fraction, otypes=[object])(x) for exact arithmetic"
@@ -110,13 +110,21 @@ def divide(x: Array, z: Array) -> Array:
     return np.where(absent, constant(0, z), x / np.where(absent, constant(1, z), z))
 
 
+# ---- Numbers that are the same at every index, without the memory and the work: same results without these ----
+
+
+def nothing(shape: Shape, x: Array) -> Array:
+    """Zeros of x's number type, without memory of their own: one number seen at every index."""
+    return np.broadcast_to(zeros((1,) * len(shape), x), shape)
+
+
 def everywhere(c: int, x: Array) -> bool:
     """Whether x is one number c seen at every index, as `ones_like` makes it; False says nothing."""
     return (x.size == 1 or not any(x.strides)) and bool(x.flat[0] == c)
 
 
 def times(x: Array, y: Array) -> Array:
-    """x * y, y broadcasting to x's shape. Same result as that product; no work where y is 1 everywhere."""
+    """x * y, y broadcasting to x's shape: no work where y is 1 everywhere."""
     return x if everywhere(1, y) else x * y
 
 
@@ -125,6 +133,24 @@ def plus(x: Array, y: Array) -> Array:
     if everywhere(0, y) and x.ndim >= y.ndim:
         return x
     return y if everywhere(0, x) and y.ndim >= x.ndim else x + y
+
+
+def total(numbers: Iterable[Any], x: Array) -> Array:
+    """The sum of arrays or numbers, 0 where there are none, of x's number type and with as many axes as x or more."""
+    none = zeros((1,) * x.ndim, x)
+    return reduce(plus, (n if isinstance(n, np.ndarray) else none + constant(n, x) for n in numbers), none)
+
+
+def added_at(x: Array, where: Index, y: Array) -> Array:
+    """x with y more at that place: x itself, written into; but y, or an array of its own, where x is `nothing`."""
+    if everywhere(0, y):
+        return x
+    if everywhere(0, x):
+        if y.shape == x.shape:
+            return y
+        x = zeros(x.shape, x)
+    x[where] += y
+    return x
 
 
 def thin(x: Array) -> Array:
@@ -174,72 +200,3 @@ def rational_root(q: Fraction) -> Fraction:
     return root
 
 
-@dataclass(frozen=True)
-class Window:
-    """The inputs y that output row v reaches: y = v stride + t dilation - before, t = 0 .. size - 1; columns alike.
-
-    before and after: rows and columns of padding above and left, below and right.
-    """
-
-    size: Pair
-    stride: Pair
-    before: Pair = (0, 0)
-    after: Pair = (0, 0)
-    dilation: Pair = (1, 1)
-    ceil: bool = False
-
-    @property
-    def extent(self) -> Pair:
-        """Rows and columns from the first tap to the last."""
-        (h, w), (dh, dw) = self.size, self.dilation
-        return (h - 1) * dh + 1, (w - 1) * dw + 1
-
-    def outputs(self, image: Sequence[int]) -> Pair:
-        """(n + before + after - extent) / stride + 1, rounded down; or up, but no window begins outside (as Caffe)."""
-        out = []
-        for n, k, s, p, q in zip(image, self.extent, self.stride, self.before, self.after):
-            room = n + p + q - k
-            v = max(0, (-(-room // s) if self.ceil else room // s) + 1)
-            out.append(v - 1 if self.ceil and (v - 1) * s >= n + p else v)
-        return out[0], out[1]
-
-    def padded(self, image: Sequence[int]) -> Pair:
-        """Rows and columns of the image with the padding before it and all that its windows reach."""
-        out = [max(p + n, (v - 1) * s + k) for n, p, v, s, k in
-               zip(image, self.before, self.outputs(image), self.stride, self.extent)]
-        return out[0], out[1]
-
-    def spread(self, x: Array, fill: Any = 0) -> Array:
-        """x (..., H, W) inside a frame of `fill`."""
-        (h, w), (top, left) = x.shape[-2:], self.before
-        height, width = self.padded((h, w))
-        if (height, width) == (h, w):
-            return x
-        out = zeros((*x.shape[:-2], height, width), x)
-        if fill != 0:
-            out = out + constant(fill, x)
-        out[..., top : top + h, left : left + w] = x
-        return out
-
-    def inside(self, padded: Array, image: Sequence[int]) -> Array:
-        """What `spread` put a frame around."""
-        (h, w), (top, left) = image, self.before
-        return padded[..., top : top + h, left : left + w]
-
-    def taps(self, padded: Array, outputs: Sequence[int]) -> Iterator[Array]:
-        """One view (..., V, U) per position in the window, in the order of the weights."""
-        (rows, columns), (sh, sw), (dh, dw) = outputs, self.stride, self.dilation
-        for t, u in product(range(self.size[0]), range(self.size[1])):
-            y, x = t * dh, u * dw
-            yield padded[..., y : y + (rows - 1) * sh + 1 : sh, x : x + (columns - 1) * sw + 1 : sw]
-
-    def strip(self, first: int, last: int, height: int) -> tuple[slice, Window]:
-        """The input rows that output rows first .. last - 1 reach in an image of that height, and their window."""
-        top = first * self.stride[0] - self.before[0]
-        bottom = (last - 1) * self.stride[0] - self.before[0] + self.extent[0]
-        rows = slice(max(0, top), max(0, min(height, bottom)))
-        above, under = max(0, -top), max(0, bottom - height)
-        if rows.start >= rows.stop:   # nothing but padding
-            above, under = bottom - top, 0
-        before, after = (above, self.before[1]), (under, self.after[1])
-        return rows, Window(self.size, self.stride, before, after, self.dilation)

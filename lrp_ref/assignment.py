@@ -5,55 +5,41 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from lrp_ref.hints import did_you_mean
 from lrp_ref.layers import (
-    LRN,
-    AdaptiveAvgPool,
-    AvgPool,
-    BatchNorm,
+    LAYERS,
     Conv2D,
-    DenseSift,
     FisherVector,
-    Flatten,
-    KernelSVM,
-    L2Norm,
     Layer,
     Linear,
-    MaxPool,
-    PMeans,
-    RegionMean,
-    ReLU,
-    SignedSqrt,
-    SumPool,
-    Tanh,
 )
-from lrp_ref.network import Network, did_you_mean
+from lrp_ref.network import Network
 from lrp_ref.rules import AlphaBeta, Epsilon, Flat, Gamma, Pass, Rule, Winner, WSquare, ZBox, ZPlus
 
 Rules = dict[str, Rule]
 
-DEFAULTS: Mapping[type[Layer], Rule] = {
-    Linear: Epsilon(0), Conv2D: Epsilon(0), AvgPool: Epsilon(0), AdaptiveAvgPool: Epsilon(0), SumPool: Epsilon(0),
-    FisherVector: Epsilon(0), PMeans: Epsilon(0), KernelSVM: Epsilon(0),
-    MaxPool: Winner(),
-    ReLU: Pass(), Tanh: Pass(), Flatten: Pass(), BatchNorm: Pass(), LRN: Pass(),
-    SignedSqrt: Pass(), L2Norm: Pass(), RegionMean: Pass(),
-    DenseSift: Flat(),
+DEFAULTS: Mapping[str, Rule] = {   # what a layer's `hands_down` says
+    "by contribution": Epsilon(0), "as it is": Pass(), "to the winners": Winner(), "evenly": Flat(),
 }
 
 
 def assign(network: Network, by_type: Mapping[type[Layer], Rule] | None = None, first: Rule | None = None,
            by_name: Mapping[str, Rule] | None = None) -> Rules:
-    """{name: rule}: the rule given for its name, else `first` for the lowest Conv2D or Linear, else for its type."""
+    """{name: rule}: the rule given for its name, else `first` for the lowest layer with weights, else for its type.
+
+    A layer without any hands down as it says itself (`layer.hands_down`).
+    """
     by_type, by_name = dict(by_type or {}), dict(by_name or {})
     for kind in by_type:
         if not (isinstance(kind, type) and issubclass(kind, Layer)):
             raise ValueError(f"assign got a rule for {kind!r}, needed layer types such as "
-                             f"{', '.join(kind.__name__ for kind in DEFAULTS)}")
+                             f"{', '.join(LAYERS)}")
     for rule in (*by_type.values(), *by_name.values(), *([first] if first is not None else [])):
         a_rule(rule)
     rules = {}
     for name, layer in network:
-        found = [table[kind] for table in (by_type, DEFAULTS) for kind in type(layer).__mro__ if kind in table]
+        found = [by_type[kind] for kind in type(layer).__mro__ if kind in by_type]
+        found += [DEFAULTS[layer.hands_down]] if layer.hands_down else []
         if not found and name not in by_name:
             raise ValueError(f"assign knows no rule for {name}, a {type(layer).__name__}: give one by type or by name")
         rules[name] = by_name[name] if name in by_name else found[0]
@@ -61,9 +47,9 @@ def assign(network: Network, by_type: Mapping[type[Layer], Rule] | None = None, 
         if is_fisher(network):
             raise ValueError("assign got first=..., but in a Fisher network the pixels' own layer is DenseSift, which "
                              "only spreads evenly: leave it out, or give rules by name")
-        weighted = [name for name, layer in network if isinstance(layer, (Conv2D, Linear))]
+        weighted = [name for name, layer in network if layer.weighted]
         if not weighted:
-            raise ValueError("assign got first=..., but the network has no Conv2D and no Linear")
+            raise ValueError("assign got first=..., but the network has no layer with weights, no Conv2D and no Linear")
         rules[weighted[0]] = first
     for name, rule in by_name.items():
         network.index(name)

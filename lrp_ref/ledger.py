@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields
+from typing import Any
 
 import numpy as np
 
-from lrp_ref.arrays import Array
+from lrp_ref.arrays import Array, Index, added_at, nothing, plus, thin, times, total
 
 
 @dataclass(frozen=True, eq=False)
@@ -17,7 +18,8 @@ class Account:
     received    R_j as it arrives
     handed      sum over shares of   sum_i z_ij  part_j R_j / (z_j + guard(z_j))
     bias        sum over shares of          b_j  part_j R_j / (z_j + guard(z_j))
-    stabiliser  sum over shares of   guard(z_j)  part_j R_j / (z_j + guard(z_j)),  guard(z_j) = epsilon sign z_j
+    stabiliser  sum over shares of   guard(z_j)  part_j R_j / (z_j + guard(z_j)),  guard(z_j) = epsilon sign z_j;
+                and what a denominator of a rule's own has beyond sum_i z_ij + b_j
     dead        (1 - sum of the parts) R_j, and part_j R_j of every share whose denominator is 0
 
     Each column has its own formula; none is what the others leave over.
@@ -28,6 +30,25 @@ class Account:
     bias: Array
     stabiliser: Array
     dead: Array
+
+    @staticmethod
+    def of(R: Array) -> Account:
+        """The account of R as it arrives: nothing of it has gone anywhere."""
+        return Account(R, *[nothing(R.shape, R)] * 4)
+
+    def plus(self, x: Array, handed: Any = 0, bias: Any = 0, stabiliser: Any = 0, dead: Any = 0) -> Account:
+        """In every column x times the number named there more.
+
+        Same result without the first line where x is finite: numbers that are all 0 need no product. (Handed may: if R
+        over 0 is NaN, what is handed says so.)
+        """
+        numbers = (handed, *(y if some(y) else 0 for y in (bias, stabiliser, dead)))
+        return Account(self.received, *(plus(column, product(x, y)) for column, y in zip(self.parts(), numbers)))
+
+    def put(self, where: Index, part: Account) -> Account:
+        """The account with that of some outputs in its place."""
+        return Account(self.received, *(added_at(column, where, values)
+                                        for column, values in zip(self.parts(), part.parts())))
 
     def parts(self) -> tuple[Array, Array, Array, Array]:
         """Where it went: handed, bias, stabiliser, dead."""
@@ -77,6 +98,18 @@ class Ledger:
         samples = len(self.accounts[0].received)
         more = f"\n(sample 0 of {samples}; ledger.table(n) prints another)" if samples > 1 else ""
         return self.table() + more
+
+
+def some(y: Any) -> bool:
+    """Whether a number, or any of an array, is not 0."""
+    return bool(thin(y).any() if isinstance(y, np.ndarray) else y)
+
+
+def product(x: Array, y: Any) -> Array:
+    """x * y, y an array or a number."""
+    if not isinstance(y, np.ndarray):
+        return times(x, total([y], x)) if y else nothing(x.shape, x)
+    return times(x, y)
 
 
 def per_sample(column: Array) -> Array:

@@ -3,23 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, replace
-from difflib import get_close_matches
+from dataclasses import dataclass
 from typing import overload
 
 import numpy as np
 
 from lrp_ref.arrays import Array, Pair, Shape, number_type
-from lrp_ref.layers import AdaptiveAvgPool, BatchNorm, Conv2D, DenseSift, FisherVector, KernelSVM, Layer, Linear, PMeans
-from lrp_ref.layers.pool import Pool
-
-FAR: tuple[type[Layer], ...] = (AdaptiveAvgPool, DenseSift, FisherVector, KernelSVM, Linear, PMeans)
-
-
-def did_you_mean(name: object, names: Iterable[str]) -> str:
-    """A question that suggests the nearest of the names, or nothing where half of it differs from them all."""
-    near = get_close_matches(str(name), list(names), n=1, cutoff=0.5)
-    return f"did you mean {near[0]!r}? " if near else ""
+from lrp_ref.hints import did_you_mean
+from lrp_ref.layers import BatchNorm, Layer
 
 
 @dataclass(frozen=True, eq=False, init=False)
@@ -122,29 +113,30 @@ class ReceptiveField:
 def receptive_field(network: Network, name: str) -> ReceptiveField | None:
     """size += (extent - 1) step, start -= pad step, step *= stride: what an output of layer `name` sees of the input.
 
-    None from the first layer on whose outputs see no windows of one size: the whole image (fully connected, Fisher
-    vector), cells of it (adaptive pooling), descriptors of several sizes (dense SIFT: a square of 4 s x 4 s pixels).
+    None from the first layer on whose outputs see no windows of one size (`layer.sees`): the whole image (fully
+    connected, Fisher vector), cells of it (adaptive pooling), descriptors of several sizes (dense SIFT: a square of
+    4 s x 4 s pixels).
     A cut-off below the layer above `name` spreads relevance over fields of this size; at the border the part inside the
     image remains.
     """
     size, step, start = [1, 1], [1, 1], [0, 0]
     for _, layer in network.layers[: network.index(name) + 1]:
-        if isinstance(layer, FAR):
+        window = layer.sees
+        if window is None:
             return None
-        if isinstance(layer, (Conv2D, Pool)):
-            window = layer.window
-            for axis in (0, 1):
-                size[axis] += (window.extent[axis] - 1) * step[axis]
-                start[axis] -= window.before[axis] * step[axis]
-                step[axis] *= window.stride[axis]
+        for axis in (0, 1):
+            size[axis] += (window.extent[axis] - 1) * step[axis]
+            start[axis] -= window.before[axis] * step[axis]
+            step[axis] *= window.stride[axis]
     return ReceptiveField((size[0], size[1]), (step[0], step[1]), (start[0], start[1]))
 
 
 def merge_batchnorm(network: Network) -> Network:
     """w' = w g, b' = (b - mean) g + shift, g = scale / sqrt(variance + epsilon): the same function without BatchNorm.
 
-    Every BatchNorm must directly follow a Linear on (N, I) or a Conv2D, which it is folded into. (A Linear on (N, L, D)
-    has its outputs on the last axis and BatchNorm its channels on the second: that pair is not to be merged.)
+    Every BatchNorm must directly follow a layer that it can be folded into (`layer.normalised`): a Linear on (N, I) or
+    a Conv2D. (A Linear on (N, L, D) has its outputs on the last axis and BatchNorm its channels on the second: that
+    pair is not to be merged.)
     """
     merged: list[tuple[str, Layer]] = []
     for name, layer in network:
@@ -152,14 +144,13 @@ def merge_batchnorm(network: Network) -> Network:
             merged.append((name, layer))
             continue
         below, before = merged[-1] if merged else ("the input", None)
-        if not isinstance(before, (Linear, Conv2D)):
+        try:
+            both = before and before.normalised(layer.mean, layer.factor(), layer.shift)
+        except ValueError as error:
+            raise ValueError(f"merge_batchnorm got {name} after {below}: {error}") from None
+        if both is None:
             raise ValueError(f"merge_batchnorm got {name} after {below}, needed a Linear or Conv2D directly before it")
-        g, outputs = layer.factor(), before.weight.shape[0 if isinstance(before, Conv2D) else 1]
-        if len(g) != outputs:
-            raise ValueError(f"merge_batchnorm got {name} for {len(g)} channels after {below}, which has {outputs}")
-        weight = before.weight * (g if isinstance(before, Linear) else g[:, None, None, None])
-        bias = (0 * layer.mean if before.bias is None else before.bias) - layer.mean
-        merged[-1] = (below, replace(before, weight=weight, bias=bias * g + layer.shift))
+        merged[-1] = below, both
     return Network(merged)
 
 

@@ -1,155 +1,73 @@
-"""R_i = sum_j z_ij / z_j R_j, layer by layer from the score to the input (Eq. 1): the whole of LRP."""
+"""R_L -> .. -> R_0: relevance from the score to the input, layer by layer, and its ledger."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import reduce
 from typing import Any
 
 import numpy as np
 
-from lrp_ref.arrays import (
-    Array,
-    constant,
-    divide,
-    everywhere,
-    finite,
-    not_finite,
-    number_type,
-    plus,
-    same,
-    thin,
-    times,
-    zeros,
-)
+from lrp_ref.arrays import Array, Index, added_at, finite, not_finite, nothing, number_type, zeros
 from lrp_ref.assignment import a_rule, assign
 from lrp_ref.layers import Layer
-from lrp_ref.ledger import COLUMNS, Account, Ledger
+from lrp_ref.ledger import Account, Ledger
 from lrp_ref.linear_map import LinearMap
 from lrp_ref.network import Network, same_numbers
-from lrp_ref.rules import Rule, Share, Term
+from lrp_ref.rules import Rule
+from lrp_ref.step import step as step
 
-Guard = Callable[[Array], Array | None]   # of a denominator, what is added to it
 BATCH = 1 << 20   # numbers of a layer worked on at a time: larger batches go in pieces
 
 
-def step(rule: Rule, m: LinearMap, a: Array, R: Array, z: Array | None = None) -> tuple[Array, Account]:
-    """R_i = sum over shares, sum_j z_ij / (z_j + guard(z_j)) part_j R_j, and the account of every R_j.
+def pieces(layer: Layer, x: Array, R: Array, z: Array | None) -> Iterator[tuple[Index, Index, Array, LinearMap]]:
+    """Where inputs and outputs are, the inputs a, and the map between them: some samples, and of them some outputs.
 
-    a: the map's input; R: relevance of its outputs; z: its output m(a), where the forward pass has left it. One pass
-    gives both. See rules.py for shares and terms; the guard is epsilon sign z_j, or a rule's own.
+    Together they are the map that the layer is at x; so memory stays small, and numbers stay in the processor's cache.
     """
-    own, m = m, rule.seen(m, a)
-    shares = rule.shares(m, a)
-    needed = [[t for t in share.terms if thin(t.a).any()] for share in shares]   # a term of zeros needs no product
-    known = [z if z is not None and m is own and is_output(share, m, a) else None for share in shares]
-    products = apply_all(m, [t for terms, z_j in zip(needed, known) if z_j is None for t in terms])
-    nothing = zeros((1,) * R.ndim, R)
-    unclaimed, accounts, to_inputs = constant(1, R) + nothing, [], []
-    for share, terms, z_j in zip(shares, needed, known):
-        part = share.part if isinstance(share.part, np.ndarray) else constant(share.part, R) + nothing
-        b = reduce(plus, (t.b + nothing for t in share.terms), nothing)
-        if z_j is None:
-            z_inputs = reduce(plus, (next(products) for _ in terms), nothing)
-            z_j = plus(z_inputs, b)
-        else:
-            z_inputs = plus(z_j, -b)
-        s, account = share_out(times(R, part), z_j, z_inputs, b, rule.guard)
-        to_inputs += [(t, s) for t in terms]
-        accounts.append(account.parts())
-        unclaimed = unclaimed - part
-    handed, bias, stabiliser, dead = (reduce(plus, column, nothing) for column in zip(*accounts))
-    if unclaimed.any():
-        dead = plus(dead, unclaimed * R)
-    columns = [c if c.shape == R.shape else np.broadcast_to(c, R.shape) for c in (handed, bias, stabiliser, dead)]
-    return transpose_all(m, to_inputs, a), Account(R, *columns)
+    samples = len(x) if layer.lean else max(1, BATCH // max(x[0].size, R[0].size))
+    for first in range(0, len(x), samples):
+        batch = slice(first, first + samples)
+        a, m = layer.linearize(x[batch])
+        for inputs, outputs, piece in m.pieces(a.shape):
+            a_piece, outputs = a[inputs], shifted(outputs, first, samples)
+            if z is not None and not layer.tangent:
+                piece = piece.recalling(a_piece, z[outputs])
+            yield shifted(inputs, first, samples), outputs, a_piece, piece
 
 
-def is_output(share: Share, m: LinearMap, a: Array) -> bool:
-    """Whether the share's z_j is the map's own output: its one term is the input with the weights and bias as they are.
-
-    Same result with False; the forward pass's products are then worked out again.
-    """
-    t = share.terms[0]
-    return len(share.terms) == 1 and t.a is a and t.f is same and np.array_equal(t.b, m.bias)
-
-
-def share_out(R: Array, z: Array, z_inputs: Array, b: Array, guard_of: Guard) -> tuple[Array, Account]:
-    """s_j = R_j / (z_j + guard(z_j)), z_j = sum_i z_ij + b_j, and the account of this R, a share's part."""
-    nothing = zeros((1,) * R.ndim, R)
-    given = guard_of(z)
-    if given is None:
-        guard, s = nothing, divide(R, z)
-        dead = R * (z == 0) if (z == 0).any() else nothing
-    else:
-        guard, dead = given, nothing
-        s = R / (z + guard)
-    bias, stabiliser = (s * c if c.any() else nothing for c in (b, guard))
-    return s, Account(R, times(s, z_inputs), bias, stabiliser, dead)
-
-
-def apply_all(m: LinearMap, terms: Sequence[Term]) -> Iterator[Array]:
-    """sum_i c_ij a_i f(w_ij) of every term, in their order; terms with the same input are worked on together."""
-    products = {}
-    for group in grouped([t.a for t in terms]):
-        for n, product in zip(group, m.apply_each(terms[group[0]].a, [terms[n].f for n in group]), strict=True):
-            products[n] = product
-    return (thin(products[n]) for n in range(len(terms)))
-
-
-def transpose_all(m: LinearMap, terms: Sequence[tuple[Term, Array]], a: Array) -> Array:
-    """sum over the terms and their s_j of  a'_i sum_j c_ij f(w_ij) s_j: what every input i receives."""
-    received = []
-    for group in grouped([t.a for t, _ in terms]):
-        s, functions = [terms[n][1] for n in group], [terms[n][0].f for n in group]
-        received.append(times(m.transpose_sum(s, functions, a.shape), terms[group[0]][0].a))
-    return sum(received[1:], start=received[0]) if received else zeros(a.shape, a)
-
-
-def grouped(arrays: Sequence[Array]) -> Iterable[list[int]]:
-    """The positions of each array that is there: one list for those that are the very same object."""
-    groups: dict[int, list[int]] = {}
-    for n, array in enumerate(arrays):
-        groups.setdefault(id(array), []).append(n)
-    return groups.values()
-
-
-def hand_down(rule: Rule, layer: Layer, x: Array, R: Array, z: Array | None = None) -> tuple[Array, Account]:
-    """`step` at the map that the layer is at x, some samples and then piece by piece, so that memory stays small.
+def through_layer(rule: Rule, layer: Layer, x: Array, R: Array, z: Array | None = None) -> tuple[Array, Account]:
+    """`step` at the map that the layer is at x, piece by piece: what its inputs receive, and the account of every R_j.
 
     z: the layer's output at x, where it is there already.
     """
-    samples = len(x) if layer.lean else max(1, BATCH // max(x[0].size, R[0].size))
-    below, columns = zeros(x.shape, R), dict.fromkeys(COLUMNS[1:], np.broadcast_to(zeros((1,) * R.ndim, R), R.shape))
+    below, account = nothing(x.shape, R), Account.of(R)
     with np.errstate(over="ignore", invalid="ignore", divide="ignore"):   # relevances() reports by name
-        for n in range(0, len(x), samples):
-            batch = slice(n, n + samples)
-            a, m = layer.linearize(x[batch])
-            for inputs, outputs, piece in m.pieces(a.shape):
-                known = None if z is None or layer.tangent else z[batch][outputs]
-                received, account = step(rule, piece, a[inputs], R[batch][outputs], known)
-                if (received.shape, account.received.shape) == (x.shape, R.shape):   # Same result without; no copies.
-                    return received, account
-                below[batch][inputs] += received
-                for name, values in zip(columns, account.parts()):
-                    if not everywhere(0, values):   # a column in which nothing is needs no memory of its own
-                        if everywhere(0, columns[name]):
-                            columns[name] = zeros(R.shape, R)
-                        columns[name][batch][outputs] = values
-    return below, Account(R, **columns)
+        for inputs, outputs, a, m in pieces(layer, x, R, z):
+            received, part = step(rule, m, a, R[outputs])
+            below, account = added_at(below, inputs, received), account.put(outputs, part)
+    return below, account
 
 
-def handed_down(network: Network, rules: Mapping[str, Rule], x: Array, R: Array,
-                activations: Sequence[Array] | None = None) -> list[Array]:
-    """[R_0, .., R_L] from R_L = R, whatever comes of it: `relevances` without its ledger and its errors.
+def shifted(place: Index, first: int, samples: int) -> Index:
+    """The place of some samples of a batch, counted from there, among all samples."""
+    start, stop, _ = (place[0] if place else slice(None)).indices(samples)
+    return (slice(first + start, first + stop), *place[1:])
+
+
+def through_network(network: Network, rules: Mapping[str, Rule], x: Array, R: Array,
+                    activations: Sequence[Array] | None = None) -> list[Array]:
+    """[R_0, .., R_L] from R_L = R: `relevances` without a ledger, and without raising on overflow.
 
     activations: the layers' inputs [x, x_1, ..], where they are there already.
     """
     Rs, xs = [R], network.activations(x) if activations is None else activations
     for (name, layer), a in reversed(list(zip(network, xs))):
-        Rs.append(hand_down(rules[name], layer, a, Rs[-1])[0])
+        Rs.append(through_layer(rules[name], layer, a, Rs[-1])[0])
     return Rs[::-1]
+
+
+hand_down, handed_down = through_layer, through_network
 
 
 def relevances(network: Network, activations: Sequence[Array], rules: Mapping[str, Rule], R: Array,
@@ -165,10 +83,11 @@ def relevances(network: Network, activations: Sequence[Array], rules: Mapping[st
     for (name, layer), x, z in reversed(list(zip(network, activations, activations[1:]))):
         watch(name)
         try:
-            below, account = hand_down(a_rule(rules[name]), layer, x, Rs[-1], z)
+            below, account = through_layer(a_rule(rules[name]), layer, x, Rs[-1], z)
         except ValueError as error:
             raise ValueError(f"layer {name}: {error}") from None
-        if not all(map(finite, (column for column in (below, *account.parts()) if column is not Rs[-1]))):
+        arrays = {id(array): array for array in (below, *account.parts())}   # a layer may hand down what it received
+        if not all(map(finite, arrays.values())):
             raise ValueError(overflow(name, account, below))
         Rs.append(below)
         accounts.append(account)

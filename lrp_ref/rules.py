@@ -19,31 +19,55 @@ from typing import Any
 
 import numpy as np
 
-from lrp_ref.arrays import Array, Function, constant, finite, negative, ones_like, positive, same, sign, square
+from lrp_ref.arrays import (
+    Array,
+    Function,
+    constant,
+    divide,
+    finite,
+    negative,
+    ones_like,
+    positive,
+    same,
+    sign,
+    square,
+    times,
+    total,
+)
 from lrp_ref.linear_map import LinearMap
-
-
-@dataclass(frozen=True, eq=False)
-class Term:
-    """z_ij = c_ij a_i f(w_ij), and b_j"""
-
-    a: Array
-    f: Function
-    b: Any = 0
+from lrp_ref.linear_map import Term as Term
 
 
 @dataclass(frozen=True, eq=False)
 class Share:
-    """A part of R (a number, or an array over the outputs) and the terms among which it goes."""
+    """A part of R (a number, or an array over the outputs) and the terms among which it goes.
+
+    over  the denominator, before the guard, where it is not the terms' sum; None: it is. What it has beyond that sum
+          is in the ledger the stabiliser's. (As a bias, in the last term, it would round away what cancels.)
+    """
 
     part: Any
     terms: Sequence[Term]
+    over: Array | None = None
+
+    def of(self, R: Array) -> Array:
+        """part_j R_j"""
+        return times(R, self.part if isinstance(self.part, np.ndarray) else total([self.part], R))
+
+
+# What a denominator z gets added before R is divided by it is one of three:
+# DEAD  nothing; R over 0 is 0, and that R is dead: it stays where it is (the paper's 0/0 = 0)
+# 0     nothing; R over 0 is what the number type makes of it: infinite, NaN or an error (as some libraries have it)
+# else  epsilon sign z, or another number: z is stabilised
+DEAD = None
+Guard = Array | None
 
 
 class Rule:
     """shares(m, a): how a rule divides relevance; epsilon: its stabiliser, z + epsilon sign z.
 
-    `guard` and `seen` are for rules that stabilise in another way, or read another map into the layer.
+    `guard` is for rules that stabilise in another way, `seen` for rules that share R by another map than the layer's
+    own.
     """
 
     epsilon: Any = 0
@@ -51,14 +75,21 @@ class Rule:
     def shares(self, m: LinearMap, a: Array) -> list[Share]:
         raise NotImplementedError
 
-    def guard(self, z: Array) -> Array | None:
-        """What a denominator z gets added before R is divided by it; None: nothing, and R over 0 is dead."""
+    def guard(self, z: Array) -> Guard:
+        """What a denominator z gets added: epsilon sign z, and without an epsilon nothing, so that R over 0 is dead."""
         epsilon = constant(self.epsilon, z)
-        return epsilon * sign(z) if epsilon else None
+        return epsilon * sign(z) if epsilon else DEAD
 
     def seen(self, m: LinearMap, a: Array) -> LinearMap:
         """The map whose weights and coverage share R out: the layer's own."""
         return m
+
+    def share_out(self, R: Array, z: Array) -> tuple[Any, Any, Array]:
+        """(guard, where R is dead, s = R / (z + guard)): s_j is what a product z_ij = 1 is handed."""
+        guard = self.guard(z)
+        if guard is DEAD:
+            return 0, z == 0, divide(R, z)
+        return guard, False, R / (z + guard)
 
 
 @dataclass(frozen=True)

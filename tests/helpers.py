@@ -17,8 +17,8 @@ from lrp_ref.checks.claims.laws import departs
 from lrp_ref.checks.claims.selfcheck import CLAIMS
 from lrp_ref.checks.definitions import Units
 from lrp_ref.ledger import Account
-from lrp_ref.relevance import step
 from lrp_ref.rules import Raised, Rule
+from lrp_ref.step import step
 
 F = Fraction
 QUARTER, THIRD = F(1, 4), F(1, 3)

@@ -19,8 +19,8 @@ from lrp_ref.conformance.dialects.questions import TITLES
 from lrp_ref.conformance.judge.outcome import STATUSES
 from lrp_ref.layers import Layer
 from lrp_ref.network import Network
-from lrp_ref.relevance import step
 from lrp_ref.rules import Rule
+from lrp_ref.step import step
 
 LAYERS = ("Linear", "Conv2D", "MaxPool", "AvgPool", "SumPool", "AdaptiveAvgPool", "ReLU", "Flatten", "BatchNorm", "LRN")
 QUESTIONS = ("epsilon_sign", "sign_of_zero", "stabiliser", "bias_alpha_beta", "split", "gamma", "bias_gamma",

@@ -16,10 +16,10 @@ from lrp_ref.conformance.dialects import torchlrp
 from lrp_ref.layers import Conv2D, Layer
 from lrp_ref.layers.conv import Convolution
 from lrp_ref.layers.pool import Pooling
-from lrp_ref.linear_map import LinearMap
+from lrp_ref.linear_map import LinearMap, Term
 from lrp_ref.network import Network
-from lrp_ref.relevance import step
-from lrp_ref.rules import AlphaBeta, Epsilon, Flat, Pass, Rule, Share, Term, Winner, ZPlus
+from lrp_ref.rules import AlphaBeta, Epsilon, Flat, Pass, Rule, Share, Winner, ZPlus
+from lrp_ref.step import step
 
 Rules = Mapping[str, Rule]
 Step = Callable[[Rule, Layer, Array, Array], Array]

@@ -13,7 +13,7 @@ from lrp_ref.version import __version__
 ABOUT = """Explain a classifier's decision by Layer-wise Relevance Propagation: hand its score back to the
 pixels, layer by layer, and account for every bit of it."""
 KNOWS = """The bundled models, a CNN and a Fisher-vector pipeline, know six textures (brick, grass, gravel, cat, text,
-stars), seen in grey at 128 x 128. They show how LRP works and have nothing to say about other photographs: for your
+stars), seen in grey at 128 x 128. They show how LRP works. Their scores on other photographs mean nothing: for your
 own, bring your own model (--model FILE; see lrp_ref.save_model, lrp_ref.convert.from_torch and from_sklearn)."""
 ADAPTERS = """zennit, captum, toolbox:FOLDER, package.module:Name, exec:COMMAND, lrp_ref, or dialect:NAME (lrp_ref and
 dialects also with :float32 at the end)"""
@@ -29,6 +29,9 @@ class Parser(argparse.ArgumentParser):
         """Nothing may remain: here, because the top parser knows neither the command nor its options."""
         options, unknown = super().parse_known_args(*given)
         if unknown:
+            if not unknown[0].startswith("-") and hasattr(options, "image"):
+                self.error(f"{self.prog} takes one photograph, got {options.image} and {' '.join(unknown)}: run it "
+                           "once for each, or lrp-ref figure for several")
             known = re.findall(r"--\w+", self.format_usage())
             near = get_close_matches(unknown[0].partition("=")[0], known, n=1)
             hint = f", did you mean {near[0]}?" if near else ""

@@ -2,24 +2,99 @@
 
 from __future__ import annotations
 
-from dataclasses import fields, replace
-from typing import Any, Self
+from dataclasses import dataclass, fields, replace
+from typing import Any, Literal, Protocol, Self
 
 import numpy as np
 
-from lrp_ref.arrays import Array, Pair, Shape, Window, convert_numbers, finite, not_finite, number_type
+from lrp_ref.arrays import Array, Pair, Shape, convert_numbers, finite, not_finite, number_type
+from lrp_ref.layers.window import Window
 from lrp_ref.linear_map import LinearMap
+
+
+@dataclass(frozen=True)
+class Roundings:
+    """In how many roundings a layer's numbers are made: the map's w (1 + gamma_k) and b + gamma_k size.
+
+    weight   k of a weight; 0 where it is a parameter as it stands. Transcendental functions count as four
+    bias     k of a bias
+    size     of the numbers of which a bias is the sum, (channels,)
+    output   k of layer(x) where that is no sum; None: it is the map's sum
+    unknown  why there is no such k; then only rules that ask for no weights (Pass, Flat) have a bound
+    """
+
+    weight: int = 0
+    bias: int = 0
+    size: Any = 0.0
+    output: int | None = None
+    unknown: str = ""
+
+
+class Drawn(Protocol):
+    """The numbers of a small layer, as somebody draws them: choices, arrays of whole numbers, a bias or zeros."""
+
+    @property
+    def outputs(self) -> int: ...
+    def one_of(self, *choices: Any) -> Any: ...
+    def array(self, *shape: int) -> Array: ...
+    def bias(self, outputs: int) -> Array: ...
 
 
 class Layer:
     """layer(x) is the forward pass; `a, m = layer.linearize(x)` the map it is at x, with m(a) = layer(x).
 
-    lean     the map takes no more memory than its input, so that whole batches can go at once
-    tangent  the documented exception: a map near the layer, whose m(a) is not layer(x)
+    All that others need to know of a kind of layer are facts that it states itself. By default it states nothing.
+
+    lean        the map takes no more memory than its input, so that whole batches can go at once
+    tangent     the documented exception: a map near the layer, whose m(a) is not layer(x)
+    hands_down  the rule it has where none is given: "by contribution" Epsilon(0), "as it is" Pass(), "to the winners"
+                Winner(), "evenly" Flat(); None: one must be given
+    sees        the window of inputs that an output sees, in rows and columns; None: not one window, or not known
+    affine      the map is the same at every x, with a = x
+    monotone    no output falls where an input grows
+    alike       whether equal windows of inputs have equal outputs: "everywhere", "everywhere, in any order" of the
+                window's inputs, "in a channel" of outputs; None: not known
+    roundings   in how many roundings its numbers are made
     """
 
     lean = False
     tangent = False
+    hands_down: Literal["by contribution", "as it is", "to the winners", "evenly"] | None = None
+    affine = False
+    monotone = False
+    alike: Literal["everywhere", "everywhere, in any order", "in a channel"] | None = None
+
+    @property
+    def sees(self) -> Window | None:
+        return None
+
+    @property
+    def roundings(self) -> Roundings:
+        return Roundings(unknown="does not say in how many roundings its weights are made")
+
+    @property
+    def weighted(self) -> bool:
+        """Whether weights of the model share relevance out here: a rule for every layer with weights is for this."""
+        return self.hands_down == "by contribution" and bool(self.arrays())
+
+    def undecided(self, low: Array, high: Array, value: Array, alike: Array) -> Array:
+        """The outputs whose weights are not known to be the same at every x, low <= x <= high; value is one of these.
+
+        alike: units of the same number have the same x.
+        """
+        outputs = np.ones(self.output_shape(low.shape), bool)
+        return outputs & (not self.affine and bool((low != high).any()))
+
+    def normalised(self, mean: Array, gain: Array, shift: Array) -> Layer | None:
+        """(layer(x) - mean) gain + shift, each (outputs,), as one layer of this kind; None: there is none."""
+        return None
+
+    def smaller(self, shape: Shape, drawn: Drawn) -> Layer | None:
+        """A small layer of this kind for inputs of that shape; None: none is drawn.
+
+        What has no numbers of its own is taken as it is. Strides, padding and groups it has only if this layer has.
+        """
+        return None if self.arrays() else self
 
     def __call__(self, x: Array) -> Array:
         raise NotImplementedError
@@ -42,6 +117,9 @@ class Layer:
         return replace(self, **new) if new else self  # type: ignore[type-var]
 
 
+WINDOWS = ((1, 1), (1, 2), (2, 1), (1, 3), (3, 1), (2, 2))   # of small layers, for inputs of at most three numbers
+
+
 def parameter(layer: Layer, name: str, shape: Shape | None = None) -> Array:
     """The parameter as an array, checked: its number type, that it is finite, its shape."""
     given = getattr(layer, name)
@@ -58,6 +136,13 @@ def parameter(layer: Layer, name: str, shape: Shape | None = None) -> Array:
         raise ValueError(f"{kind} got {name} of shape {value.shape}, needed {shape}")
     object.__setattr__(layer, name, value)
     return value
+
+
+def normalised_bias(bias: Array | None, mean: Array, gain: Array, shift: Array, outputs: int) -> Array:
+    """(b - mean) gain + shift, each (outputs,)"""
+    if len(mean) != outputs:
+        raise ValueError(f"numbers for {len(mean)} channels, but there are {outputs} outputs")
+    return ((0 * mean if bias is None else bias) - mean) * gain + shift
 
 
 def whole(value: Any) -> bool:

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 
-from lrp_ref.arrays import Array, Function, Pair, Shape, Window, same, zeros
-from lrp_ref.layers.base import Layer, pair, parameter, whole, windowed
-from lrp_ref.linear_map import Index, LinearMap
+from lrp_ref.arrays import Array, Function, Index, Pair, Shape, same, zeros
+from lrp_ref.layers.base import WINDOWS, Drawn, Layer, Roundings, normalised_bias, pair, parameter, whole, windowed
+from lrp_ref.layers.window import Window
+from lrp_ref.linear_map import LinearMap
 
 CHUNK = 1 << 21   # numbers worked on at a time, few enough for the processor's cache: the windows of some output rows,
 ARRAYS = 4        # and so many arrays of these outputs;
@@ -32,6 +33,11 @@ class Conv2D(Layer):
     dilation: Any = 1
     groups: int = 1
 
+    hands_down = "by contribution"
+    affine = True
+    alike = "in a channel"
+    roundings = Roundings()
+
     def __post_init__(self) -> None:
         weight = parameter(self, "weight")
         if weight.ndim != 4 or weight.size == 0:
@@ -46,6 +52,10 @@ class Conv2D(Layer):
     @property
     def window(self) -> Window:
         return Window(self.weight.shape[2:], self.stride, self.pad, self.pad, self.dilation)
+
+    @property
+    def sees(self) -> Window | None:
+        return self.window
 
     def __call__(self, x: Array) -> Array:
         return self.linearize(x)[1](x)
@@ -63,6 +73,17 @@ class Conv2D(Layer):
                              f"groups={self.groups} needs {channels} channels: {cure}")
         return (shape[0], outputs, *windowed(self, self.window, shape))
 
+    def normalised(self, mean: Array, gain: Array, shift: Array) -> Layer | None:
+        bias = normalised_bias(self.bias, mean, gain, shift, len(self.weight))
+        return replace(self, weight=self.weight * gain[:, None, None, None], bias=bias)
+
+    def smaller(self, shape: Shape, drawn: Drawn) -> Layer | None:
+        groups = shape[1] if self.groups > 1 else 1
+        weight = drawn.array(drawn.outputs * groups, shape[1] // groups, *drawn.one_of(*WINDOWS))
+        stride, pad, dilation = (drawn.one_of(least, *{least, given} - {least}) for least, given in
+                                 (((1, 1), self.stride), ((0, 0), self.pad), ((1, 1), self.dilation)))
+        return Conv2D(weight, drawn.bias(len(weight)), stride, pad, dilation, groups)
+
 
 @dataclass(frozen=True, eq=False)
 class Convolution(LinearMap):
@@ -78,6 +99,7 @@ class Convolution(LinearMap):
     groups: int
     stacks: dict[tuple[Function, ...], Array] = field(default_factory=dict)
     learned: bool = True
+    coverages = (1,)
 
     def __call__(self, a: Array) -> Array:
         z = zeros((len(a), len(self.weight), *self.window.outputs(a.shape[2:])), a)

@@ -8,7 +8,8 @@ from math import prod
 import numpy as np
 
 from lrp_ref.arrays import Array, Function, Shape, constant, ones_like, positive, times, zeros
-from lrp_ref.layers.base import Layer
+from lrp_ref.layers.base import Layer, Roundings
+from lrp_ref.layers.window import Window
 from lrp_ref.linear_map import LinearMap
 
 
@@ -17,6 +18,7 @@ class Diagonal(LinearMap):
 
     shape: Shape
     gate = True
+    coverages = (1,)
 
     def apply(self, a: Array, f: Function) -> Array:
         return np.reshape(times(a, f(self.weight)), self.shape)
@@ -57,11 +59,21 @@ class Step(Diagonal):
         return s if f is ones_like else super().transpose(s, f, shape)   # likewise
 
 
-@dataclass(frozen=True, eq=False)
-class ReLU(Layer):
-    """z = max(a, 0) = g a, the gate g being 1 where a > 0 and else 0."""
+class Elementwise(Layer):
+    """z_i = g_i a_i + b_i: a layer whose map is a gate, and what there is to say of all of these."""
 
     lean = True
+    hands_down = "as it is"
+    sees = Window((1, 1), (1, 1))
+
+
+@dataclass(frozen=True, eq=False)
+class ReLU(Elementwise):
+    """z = max(a, 0) = g a, the gate g being 1 where a > 0 and else 0."""
+
+    monotone = True
+    alike = "everywhere"
+    roundings = Roundings(output=0)
 
     def __call__(self, x: Array) -> Array:
         return positive(x)
@@ -69,12 +81,17 @@ class ReLU(Layer):
     def linearize(self, x: Array) -> tuple[Array, LinearMap]:
         return x, Step(x, zeros((1,), x))
 
+    def undecided(self, low: Array, high: Array, value: Array, alike: Array) -> Array:
+        return (low <= 0) & (high > 0)
+
 
 @dataclass(frozen=True, eq=False)
-class Tanh(Layer):
+class Tanh(Elementwise):
     """z = tanh a = g a, the gate g being tanh(a) / a, and 1 at a = 0."""
 
-    lean = True
+    monotone = True
+    alike = "everywhere"
+    roundings = Roundings(5, output=4)
 
     def __call__(self, x: Array) -> Array:
         if x.dtype == object:
@@ -88,10 +105,12 @@ class Tanh(Layer):
 
 
 @dataclass(frozen=True, eq=False)
-class Flatten(Layer):
+class Flatten(Elementwise):
     """z = a in the shape (N, C H W), in the order channel, row, column."""
 
-    lean = True
+    affine = monotone = True
+    alike = "everywhere"
+    roundings = Roundings(output=0)
 
     def __call__(self, x: Array) -> Array:
         return np.reshape(x, self.output_shape(x.shape))

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from lrp_ref.arrays import Array, Function, Shape, same, zeros
-from lrp_ref.layers.base import Layer, parameter
+from lrp_ref.layers.base import Drawn, Layer, Roundings, normalised_bias, parameter
 from lrp_ref.linear_map import LinearMap
 
 BLOCK = 1 << 16   # weights worked on at a time: f(w) of so many stays in the processor's cache
@@ -21,6 +21,10 @@ class Linear(Layer):
 
     weight: Any
     bias: Any = None
+
+    hands_down = "by contribution"
+    affine = True
+    roundings = Roundings()
 
     def __post_init__(self) -> None:
         weight = parameter(self, "weight")
@@ -44,6 +48,14 @@ class Linear(Layer):
             raise ValueError(f"Linear got an input of shape {shape}, but weight {(i, j)} needs (..., {i}): {cure}")
         return (*shape[:-1], j)
 
+    def normalised(self, mean: Array, gain: Array, shift: Array) -> Layer | None:
+        """On (N, I). (On (N, L, I) the outputs are the last axis, and a BatchNorm's channels the second.)"""
+        bias = normalised_bias(self.bias, mean, gain, shift, self.weight.shape[1])
+        return replace(self, weight=self.weight * gain, bias=bias)
+
+    def smaller(self, shape: Shape, drawn: Drawn) -> Layer | None:
+        return replace(self, weight=drawn.array(shape[-1], drawn.outputs), bias=drawn.bias(drawn.outputs))
+
 
 @dataclass(frozen=True, eq=False)
 class Dense(LinearMap):
@@ -52,6 +64,7 @@ class Dense(LinearMap):
     weight: Array
     bias: Array
     learned: bool = True
+    coverages = (1,)
 
     def apply_each(self, a: Array, functions: Sequence[Function]) -> list[Array]:
         shape = (*a.shape[:-1], self.weight.shape[1])

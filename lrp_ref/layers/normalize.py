@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import ceil
 from typing import Any
 
 import numpy as np
 
 from lrp_ref.arrays import Array, Function, Shape, constant, power, sqrt, zeros
-from lrp_ref.layers.base import Layer, parameter, whole
-from lrp_ref.layers.elementwise import Gate
+from lrp_ref.layers.base import Drawn, Layer, Roundings, parameter, whole
+from lrp_ref.layers.elementwise import Elementwise, Gate
 from lrp_ref.linear_map import LinearMap
 
 
 @dataclass(frozen=True, eq=False)
-class BatchNorm(Layer):
+class BatchNorm(Elementwise):
     """z = (a - mean) / sqrt(variance + epsilon) * scale + shift, each (C,), at the statistics of training.
 
     x (N, C, H, W) or (N, C). A gate scale / sqrt(variance + epsilon) with a bias.
@@ -25,7 +26,9 @@ class BatchNorm(Layer):
     scale: Any
     shift: Any
     epsilon: Any = 1e-5
-    lean = True
+
+    affine = True
+    alike = "in a channel"
 
     def __post_init__(self) -> None:
         shape = parameter(self, "mean").shape
@@ -62,9 +65,20 @@ class BatchNorm(Layer):
             raise ValueError(f"BatchNorm got an input of shape {shape}, needed (N, {len(self.mean)}, ...)")
         return shape
 
+    @property
+    def roundings(self) -> Roundings:
+        """A weight: epsilon, its sum, root, quotient; a bias: a product and a sum more."""
+        return Roundings(4, 6, abs(self.shift) + abs(self.mean * self.factor()))
+
+    def smaller(self, shape: Shape, drawn: Drawn) -> Layer | None:
+        """variance + epsilon is a square"""
+        mean, scale, shift = (drawn.array(shape[1]) for _ in range(3))
+        variance = np.array([drawn.one_of(0, 3, 8) for _ in mean], dtype=mean.dtype)
+        return BatchNorm(mean, variance, scale, shift, 1)
+
 
 @dataclass(frozen=True, eq=False)
-class LRN(Layer):
+class LRN(Elementwise):
     """z_i = x_i s_i^-beta, s_i = k + alpha / size * sum over the `size` channels around i of x_j^2 (as Caffe).
 
     x (N, C, H, W). Its map is the gate s^-beta; with taylor=True the first-order map of Binder et al. 2016, for which
@@ -84,6 +98,11 @@ class LRN(Layer):
     @property
     def tangent(self) -> bool:  # type: ignore[override]
         return self.taylor
+
+    @property
+    def roundings(self) -> Roundings:
+        """s: alpha / size, squares, sum; s^-beta; the slope's products."""
+        return Roundings(ceil((abs(float(self.beta)) + 1) * (self.size + 6)) + 12)
 
     def __post_init__(self) -> None:
         if not whole(self.size) or self.size < 1 or self.size % 2 == 0:
@@ -137,6 +156,7 @@ class Band(LinearMap):
     weight: Array
     bias: Array
     learned: bool = False
+    coverages = (1,)
 
     def apply(self, a: Array, f: Function) -> Array:
         z = zeros(a.shape, a)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
-from lrp_ref.arrays import Array, Function, Shape, Window, constant, ones_like, thin, times, zeros
-from lrp_ref.layers.base import Layer, pair, windowed
+from lrp_ref.arrays import Array, Function, Shape, constant, ones_like, thin, times, zeros
+from lrp_ref.layers.base import WINDOWS, Drawn, Layer, Roundings, pair, windowed
+from lrp_ref.layers.window import Window
 from lrp_ref.linear_map import LinearMap
 
 
@@ -30,8 +31,16 @@ class Pool(Layer):
     def window(self) -> Window:
         return Window(self.size, self.stride)
 
+    @property
+    def sees(self) -> Window | None:
+        return self.window
+
     def output_shape(self, shape: Shape) -> Shape:
         return (*shape[:2], *windowed(self, self.window, shape))
+
+    def smaller(self, shape: Shape, drawn: Drawn) -> Layer | None:
+        size = drawn.one_of(*WINDOWS)
+        return replace(self, size=size, stride=drawn.one_of(size, *{self.stride} - {size}))
 
     def __call__(self, x: Array) -> Array:
         return self.linearize(x)[1](x)
@@ -55,6 +64,11 @@ class PaddedPool(Pool):
     def window(self) -> Window:
         return Window(self.size, self.stride, self.pad, self.pad, ceil=self.ceil)
 
+    def smaller(self, shape: Shape, drawn: Drawn) -> Layer | None:
+        size = drawn.one_of(*WINDOWS)
+        stride = drawn.one_of(size, *{self.stride} - {size})
+        return replace(self, size=size, stride=stride, pad=drawn.one_of((0, 0), *{self.pad} - {(0, 0)}))
+
 
 @dataclass(frozen=True, eq=False)
 class MaxPool(PaddedPool):
@@ -62,6 +76,11 @@ class MaxPool(PaddedPool):
 
     The padding never wins and never ties.
     """
+
+    hands_down = "to the winners"
+    monotone = True
+    alike = "everywhere, in any order"
+    roundings = Roundings(1, output=0)
 
     def __call__(self, x: Array) -> Array:
         outputs = self.output_shape(x.shape)[2:]
@@ -80,12 +99,31 @@ class MaxPool(PaddedPool):
         winners = sum(wins)
         return x, Pooling([win / winners for win in wins], zeros((1,), x), window)
 
+    def undecided(self, low: Array, high: Array, value: Array, alike: Array) -> Array:
+        """Where several might win, unless these are equal for certain: known exactly, or alike and computed so."""
+        outputs, window = self.output_shape(low.shape)[2:], self.window
+        least, most = self(low), self(value)
+        candidates, certain, first = np.zeros(least.shape, int), np.ones(least.shape, bool), np.zeros(least.shape)
+        same = np.ones(least.shape, bool)
+        taps = (window.taps(window.spread(y, -np.inf), outputs) for y in (low, high, value, alike.astype(float)))
+        for under, over, here, number in zip(*taps):
+            may = over >= least
+            candidates += may
+            certain &= ~may | (under == over)
+            first = np.where(may & (first == 0), number, first)
+            same &= ~may | (number == first) & (here == most)
+        return (candidates > 1) & ~certain & ~same
+
 
 @dataclass(frozen=True, eq=False)
 class AvgPool(PaddedPool):
     """z_j = sum_i a_i / n_j: n_j counts the padding too with count_pad=True, but never what lies beyond it."""
 
     count_pad: bool = True
+
+    hands_down = "by contribution"
+    affine = True
+    roundings = Roundings(1)
 
     def linearize(self, x: Array) -> tuple[Array, LinearMap]:
         outputs = self.output_shape(x.shape)[2:]
@@ -103,6 +141,10 @@ class SumPool(Pool):
     """z_j = scale * sum_i a_i. lrp_toolbox's pooling has scale 1 / sqrt(h w), average pooling 1 / (h w)."""
 
     scale: Any = 1
+
+    hands_down = "by contribution"
+    affine = True
+    roundings = Roundings(1)
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -126,6 +168,7 @@ class Pooling(LinearMap):
     bias: Array
     window: Window
     learned: bool = False
+    coverages = (1,)
 
     @property
     def weight(self) -> Array:  # type: ignore[override]
@@ -152,6 +195,10 @@ class AdaptiveAvgPool(Layer):
 
     size: Any
 
+    hands_down = "by contribution"
+    affine = True
+    roundings = Roundings(1)
+
     def __post_init__(self) -> None:
         object.__setattr__(self, "size", pair(self.size, "AdaptiveAvgPool", "size", 1))
 
@@ -169,6 +216,9 @@ class AdaptiveAvgPool(Layer):
             raise ValueError(f"AdaptiveAvgPool got an input of shape {shape}, needed (N, C, H, W)")
         return (*shape[:2], *self.size)
 
+    def smaller(self, shape: Shape, drawn: Drawn) -> Layer | None:
+        return AdaptiveAvgPool(drawn.one_of((1, 1), (1, 2), (2, 1)))
+
 
 @dataclass(frozen=True, eq=False)
 class Cells(LinearMap):
@@ -179,6 +229,7 @@ class Cells(LinearMap):
     rows: Array
     columns: Array
     learned: bool = False
+    coverages = (1,)
 
     def apply(self, a: Array, f: Function) -> Array:
         return self.rows @ a @ np.transpose(self.columns) * f(self.weight)

@@ -9,10 +9,11 @@ from typing import Any
 import numpy as np
 
 from lrp_ref.arrays import Array, Pair, Shape, convert_numbers
+from lrp_ref.hints import did_you_mean
 from lrp_ref.layers import DenseSift, FisherVector
 from lrp_ref.layers.base import pair, whole
 from lrp_ref.layers.fisher.regions import rectangles, regions_of
-from lrp_ref.network import Network, did_you_mean
+from lrp_ref.network import Network
 
 
 @dataclass(frozen=True)

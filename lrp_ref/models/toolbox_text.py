@@ -142,7 +142,7 @@ class Axes:
     flat: bool = False
 
     def after(self, layer: Layer) -> int:
-        """Go up through a layer. Of a Linear: how many channels the images had whose pixels its rows are; else 1."""
+        """Go up through a layer. For a Linear: the channels of the image it was flattened from; else 1."""
         if isinstance(layer, Conv2D):
             self.channels = len(layer.weight)
         if isinstance(layer, Flatten) and not self.flat:

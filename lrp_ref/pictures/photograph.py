@@ -38,7 +38,7 @@ def _header(path: Path) -> bytes:
     if not path.exists():
         raise FileNotFoundError(f"{path} does not exist: check the name of the photograph")
     if not path.is_file():
-        raise ValueError(f"{path} is a folder or a device, but a photograph is needed: give an image file")
+        raise ValueError(f"{path} is {'a directory' if path.is_dir() else 'no regular file'}: give an image file")
     try:
         with path.open("rb") as file:
             header = file.read(12)

@@ -14,8 +14,8 @@ from lrp_ref.checks.rounding.ball import Ball
 from lrp_ref.checks.rounding.radius import one_layer
 from lrp_ref.linear_map import LinearMap
 from lrp_ref.network import Network
-from lrp_ref.relevance import step
 from lrp_ref.rules import Flat, Rule, WSquare
+from lrp_ref.step import step
 from lrp_ref.testing.compared import distance
 from lrp_ref.testing.faults import at_a_glance, off, rounded_to_float32
 from lrp_ref.testing.looks_like import BOTH, GUARDED, alternatives

@@ -15,8 +15,8 @@ import numpy as np
 from lrp_ref.arrays import Array, Function, constant, negative, ones_like, positive, same, sign, square
 from lrp_ref.layers.conv import Convolution
 from lrp_ref.layers.pool import Pooling
-from lrp_ref.linear_map import LinearMap
-from lrp_ref.rules import AlphaBeta, Epsilon, Flat, Gamma, Pass, Raised, Rule, Share, Term, Winner, WSquare, ZBox, ZPlus
+from lrp_ref.linear_map import LinearMap, Term
+from lrp_ref.rules import AlphaBeta, Epsilon, Flat, Gamma, Pass, Raised, Rule, Share, Winner, WSquare, ZBox, ZPlus
 from lrp_ref.testing.windows import other_windows
 
 GUARDS = (1e-16, 1e-12, 1e-9, 1e-7, 1e-6)   # stabilisers that libraries add of their own accord

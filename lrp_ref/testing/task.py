@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from lrp_ref.arrays import Array
-from lrp_ref.checks.rounding.arithmetic import arithmetic, source
+from lrp_ref.checks.rounding.arithmetic import arithmetic
 from lrp_ref.checks.rounding.ball import Ball
 from lrp_ref.checks.rounding.bounds import raised, start_ball
 from lrp_ref.checks.rounding.monte_carlo import monte_carlo
@@ -115,7 +115,7 @@ class Task:
             return monte_carlo(Network([(name, layer)]), x.value, {name: rule}, R.value, self.u)[name]
 
         what = f"layer {name}"
-        if source(layer).unknown and not isinstance(rule, (Flat, Pass)):   # its weights have no bound
+        if layer.roundings.unknown and not isinstance(rule, (Flat, Pass)):   # its weights have no bound
             return self.by_sigma(what, actual, hand_down(rule, layer, x.value, R.value)[0], sigma())
         one = one_layer(rule, layer, x, R, self.u)
         return Compared(what, actual, one.value, one.radius, one.exact, sigma)

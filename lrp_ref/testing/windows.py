@@ -11,9 +11,10 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from lrp_ref.arrays import Array, Function, Pair, Shape, Window
+from lrp_ref.arrays import Array, Function, Pair, Shape
 from lrp_ref.layers.conv import Convolution
 from lrp_ref.layers.pool import Pooling
+from lrp_ref.layers.window import Window
 from lrp_ref.linear_map import LinearMap
 
 

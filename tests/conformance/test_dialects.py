@@ -54,8 +54,8 @@ from lrp_ref.conformance.dialects import (
     zennit,
 )
 from lrp_ref.conformance.dialects.parts import First, Gradient
-from lrp_ref.relevance import step
 from lrp_ref.rules import Rule
+from lrp_ref.step import step
 
 # ---- One neuron ----
 

@@ -23,7 +23,8 @@ from lrp_ref.conformance.make.alternatives import Difference, LRNGradient, Quadr
 from lrp_ref.conformance.make.made import Other, one, residues
 from lrp_ref.conformance.vectors.case import Case, identity, to_json
 from lrp_ref.conformance.vectors.suite import Suite, load
-from lrp_ref.relevance import explain, relevances, step
+from lrp_ref.relevance import explain, relevances
+from lrp_ref.step import step
 from lrp_ref.testing.task import Task
 
 VECTORS = Path(__file__).parents[2] / "data_fixtures" / "vectors" / "v1"

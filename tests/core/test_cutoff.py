@@ -26,7 +26,7 @@ from lrp_ref import (
 )
 from lrp_ref.checks.claims.claim import Case
 from lrp_ref.checks.claims.examples import RATIONAL, relevance_for, small_network
-from lrp_ref.relevance import step
+from lrp_ref.step import step
 
 SHAPE = (2, 1, 6, 5)
 

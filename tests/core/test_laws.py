@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from helpers import FUNCTIONS, F, law, total, types_in
 
-from lrp_ref import AlphaBeta, Epsilon, Gamma, Network, ZBox, ZPlus, explain
+from lrp_ref import LRN, AlphaBeta, Epsilon, Gamma, Network, ZBox, ZPlus, explain
 from lrp_ref.arrays import Array, negative, ones_like, positive, same
 from lrp_ref.checks.claims.claim import Case
 from lrp_ref.checks.claims.examples import (
@@ -24,10 +24,10 @@ from lrp_ref.checks.claims.examples import (
     takes,
 )
 from lrp_ref.checks.claims.laws import COLUMNS, closes
-from lrp_ref.layers import LRN, Layer
-from lrp_ref.linear_map import LinearMap
-from lrp_ref.relevance import step
-from lrp_ref.rules import Rule, Share, Term
+from lrp_ref.layers import Layer
+from lrp_ref.linear_map import LinearMap, Term
+from lrp_ref.rules import Rule, Share
+from lrp_ref.step import step
 
 # DenseSift's map has no weights: that it takes no function of them but 1 stands in test_sift.py
 WEIGHTED = {name: example for name, example in LAYERS.items() if "Epsilon(0)" in example.rules()}
@@ -326,7 +326,7 @@ def test_with_the_output_known_relevance_and_ledger_are_the_same(pair: Pair) -> 
     a, m = pair.map()
     z = m(a)
     R = relevance_for(z)
-    (below, account), (wanted, expected) = step(pair.rule, m, a, R, z), step(pair.rule, m, a, R)
+    (below, account), (wanted, expected) = step(pair.rule, m.recalling(a, z), a, R), step(pair.rule, m, a, R)
     assert (below == wanted).all()
     assert all((got == column).all() for got, column in zip(account.parts(), expected.parts()))
 
@@ -353,14 +353,14 @@ def test_a_known_output_is_not_worked_out_again_where_the_rule_divides_by_it(nam
     a, m = RATIONAL[name].map()
     z = m(a)
     R = relevance_for(z)
-    assert (step(Epsilon(F(1, 4)), Uphill(m), a, R, z)[0] == step(Epsilon(F(1, 4)), m, a, R)[0]).all()
+    assert (step(Epsilon(F(1, 4)), Uphill(m).recalling(a, z), a, R)[0] == step(Epsilon(F(1, 4)), m, a, R)[0]).all()
     class Inputs(Rule):
         def shares(self, m: LinearMap, a: Array) -> list[Share]:
             return [Share(1, [Term(positive(a), same, m.bias)])]
 
     for rule in (ZPlus(), Gamma(F(1, 4)), ZBox(-4, 5), replaced_bias(m), Inputs()):   # divide by something else
         with pytest.raises(AssertionError, match="the output was known"):
-            step(rule, Uphill(m), a, R, z)
+            step(rule, Uphill(m).recalling(a, z), a, R)
 
 
 def test_the_output_of_a_layer_whose_map_is_another_is_not_taken_for_the_maps() -> None:

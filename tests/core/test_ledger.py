@@ -13,8 +13,8 @@ from lrp_ref.arrays import Array, same
 from lrp_ref.checks.claims.laws import network_hands_on
 from lrp_ref.layers.linear import Dense
 from lrp_ref.ledger import COLUMNS, Account, Ledger
-from lrp_ref.linear_map import LinearMap
-from lrp_ref.rules import Rule, Share, Term
+from lrp_ref.linear_map import LinearMap, Term
+from lrp_ref.rules import Rule, Share
 
 RULES: dict[str, Any] = {
     "defaults": assign(NETWORK), "paper": paper_cnn(NETWORK), "gates too": {name: Epsilon(0) for name in NETWORK.names},

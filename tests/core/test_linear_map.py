@@ -8,8 +8,8 @@ from helpers import F, columns, fractions
 
 from lrp_ref.arrays import Array, Function, Shape, negative, ones_like, positive, same, square
 from lrp_ref.linear_map import LinearMap
-from lrp_ref.relevance import step
 from lrp_ref.rules import AlphaBeta, Epsilon, Flat, Gamma, Rule, Winner, WSquare, ZBox, ZPlus
+from lrp_ref.step import step
 
 
 @dataclass(frozen=True, eq=False)

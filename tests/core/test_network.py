@@ -299,5 +299,5 @@ def test_a_batch_norm_must_follow_a_linear_or_convolution_directly(layers: Any, 
 def test_merging_asks_for_as_many_channels_as_outputs() -> None:
     one = np.array([2.0])
     network = Network([("conv", Conv2D(np.ones((5, 1, 1, 1)))), ("norm", BatchNorm(one, one, one, one))])
-    with pytest.raises(ValueError, match="merge_batchnorm got norm for 1 channels after conv, which has 5"):
+    with pytest.raises(ValueError, match="got norm after conv: numbers for 1 channels, but there are 5 outputs"):
         merge_batchnorm(network)

@@ -1,5 +1,6 @@
 """Every rule by hand: relevance and the four columns of the ledger as fractions, derived in the comments."""
 
+from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
@@ -25,11 +26,13 @@ from lrp_ref import (
     ZBox,
     ZPlus,
 )
+from lrp_ref.arrays import Array, constant, same
 from lrp_ref.checks.claims.by_hand import of_one_output
 from lrp_ref.checks.claims.claim import Case
 from lrp_ref.checks.claims.examples import RULES
-from lrp_ref.relevance import step
-from lrp_ref.rules import Rule
+from lrp_ref.linear_map import LinearMap, Term
+from lrp_ref.rules import Rule, Share
+from lrp_ref.step import step
 
 TENTH = F(1, 10)
 
@@ -404,6 +407,36 @@ def test_rules_share_all_of_the_relevance_or_say_what_is_left() -> None:
             assert sum(share.part for share in rule.shares(m, a)) == 1, name
     # z = 5, 0: Gamma claims the first output only
     assert sum(share.part for share in Gamma(1).shares(m, a)).tolist() == [[1, 0]]
+
+
+# ---- A denominator of one's own ----
+
+
+@dataclass(frozen=True)
+class Over(Rule):
+    """R_i = sum_j a_i w_ij / (d + epsilon sign d) R_j: any number d for the sum of the terms."""
+
+    d: Any
+    epsilon: Any = 0
+
+    def shares(self, m: LinearMap, a: Array) -> list[Share]:
+        return [Share(1, [Term(a, same, m.bias)], over=0 * m(a) + constant(self.d, a))]
+
+
+def test_what_a_denominator_has_beyond_its_terms_is_the_stabilisers() -> None:
+    # z = 3 - 1 - 1/2 = 3/2; R / 5 = 2: the terms take 2 * 3/2, and 2 * (5 - 3/2) is left over
+    check(Over(5), "3 -1", "-1/2", "1 1", "10", "6 -2", "4 -1 7 0")
+    # guarded as it is itself, -4 - 1: R / -5 = -2, and -2 * (-5 - 3/2)
+    check(Over(-4, epsilon=1), "3 -1", "-1/2", "1 1", "10", "-6 2", "-4 1 13 0")
+    check(Over(0), "3 -1", "-1/2", "1 1", "10", "0 0", "0 0 0 10")
+    # the sum of the terms, said again
+    check(Over(F(3, 2)), "3 -1", "-1/2", "1 1", "2", "4 -4/3", "8/3 -2/3 0 0")
+
+
+def test_a_denominator_is_divided_by_as_given_however_small_beside_the_terms() -> None:
+    a, m = Linear(np.ones((1, 1))).linearize(np.ones((1, 1)))
+    # as a bias, 1 + (2^-70 - 1), it would be 0
+    assert step(Over(2.0**-70), m, a, np.ones((1, 1)))[0].item() == 2.0**70
 
 
 def test_alpha_less_beta_may_miss_one_by_four_units_in_the_last_place_of_alpha() -> None:

@@ -18,7 +18,7 @@ from lrp_ref.checks.claims.fisher import explained, formulas
 from lrp_ref.checks.definitions import fisher as by_loops
 from lrp_ref.layers.fisher.norms import L2Norm, SignedSqrt
 from lrp_ref.layers.fisher.vector import FisherVector
-from lrp_ref.relevance import step
+from lrp_ref.step import step
 
 PARTS = np.array([[1, 0, 1, 1, 0], [1, 0.5, 0, 0.25, 1], [0, 0, 0, 0, 0]])   # regions; the second holds parts
 FIXTURE = Path(__file__).parents[2] / "data_fixtures" / "vlfeat_fisher.npz"

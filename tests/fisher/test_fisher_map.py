@@ -21,8 +21,8 @@ from lrp_ref.checks.numbers.exact import exact
 from lrp_ref.layers.fisher import vector_map as fisher_map
 from lrp_ref.layers.fisher.regions import regions_of
 from lrp_ref.layers.fisher.vector_map import FisherMap
-from lrp_ref.relevance import step
 from lrp_ref.rules import Rule
+from lrp_ref.step import step
 
 functions = pytest.mark.parametrize("f", FUNCTIONS.values(), ids=FUNCTIONS)
 

@@ -12,7 +12,7 @@ from lrp_ref import Epsilon, Pass
 from lrp_ref.arrays import Array
 from lrp_ref.checks.definitions import fisher as by_loops
 from lrp_ref.layers.fisher.norms import L2Norm, RegionMean, SignedSqrt
-from lrp_ref.relevance import step
+from lrp_ref.step import step
 
 
 def test_the_signed_root_keeps_signs_and_zeros() -> None:

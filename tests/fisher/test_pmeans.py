@@ -13,7 +13,7 @@ from lrp_ref import Epsilon, Flat, Winner
 from lrp_ref.arrays import convert_numbers
 from lrp_ref.checks.definitions import fisher as by_loops
 from lrp_ref.layers.fisher.pmeans import PMeans
-from lrp_ref.relevance import step
+from lrp_ref.step import step
 
 # Three descriptors, four coordinates: sums of squares / 3 are 25, 4 and 0, and 9 with a tie.
 X = fractions(["1 0 0 3", "5 2 0 3", "7 2 0 3"])[None]

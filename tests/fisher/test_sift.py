@@ -20,7 +20,8 @@ from lrp_ref.checks.definitions import flat
 from lrp_ref.checks.definitions import sift as by_loops
 from lrp_ref.layers.fisher import sift
 from lrp_ref.layers.fisher.sift import DenseSift, fast_arctan2
-from lrp_ref.relevance import hand_down, step
+from lrp_ref.relevance import hand_down
+from lrp_ref.step import step
 
 VLFEAT = Path(__file__).parents[2] / "data_fixtures" / "vlfeat_sift.npz"
 PLAIN: dict[str, Any] = {"smoothing": None, "contrast": 0}

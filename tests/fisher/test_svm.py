@@ -25,7 +25,7 @@ from lrp_ref.layers.fisher.svm import (
     SpreadLinear,
     linear_svm,
 )
-from lrp_ref.relevance import step
+from lrp_ref.step import step
 
 # Four support vectors in three dimensions, two classes; zeros and ties with the inputs among them.
 SUPPORT = fractions(["1 0 2", "0 1/2 3", "3 0 1", "1/2 2 0"])

@@ -13,7 +13,7 @@ from lrp_ref import AdaptiveAvgPool, AvgPool, MaxPool, SumPool, Winner
 from lrp_ref.arrays import ones_like, same
 from lrp_ref.checks.claims.by_loops import defined, units
 from lrp_ref.checks.claims.examples import Example
-from lrp_ref.relevance import step
+from lrp_ref.step import step
 
 POOLS: list[Any] = [MaxPool, AvgPool, SumPool, AdaptiveAvgPool]
 pools = pytest.mark.parametrize("pool", POOLS, ids=lambda pool: pool.__name__)

@@ -45,10 +45,10 @@ MUTANTS = [*the_step.MUTANTS, *the_rules.MUTANTS, *the_layers.MUTANTS, *the_fish
 COPIED = ("lrp_ref", "data_fixtures", "tests", "setup.cfg", "pyproject.toml")
 
 # The core: what runs in seconds and looks at numbers. The law over all layers comes last, as it takes longest.
-CORE = ("rules", "relevance", "ledger", "cutoff", "assignment", "arrays", "linear_map", "linear", "conv", "pool",
-        "elementwise", "normalize", "norms", "pmeans", "svm", "regions", "fisher", "fisher_map", "fisher_pipeline",
-        "sift", "network", "heatmap", "of_which", "localise", "voc", "evaluate", "toolbox_small", "caffenet",
-        "rule_names", "definitions", "against_definitions", "laws")
+CORE = ("rules", "relevance", "ledger", "cutoff", "assignment", "arrays", "linear_map", "window", "linear", "conv",
+        "pool", "elementwise", "normalize", "norms", "pmeans", "svm", "regions", "fisher", "fisher_map",
+        "fisher_pipeline", "sift", "network", "heatmap", "of_which", "localise", "voc", "evaluate", "toolbox_small",
+        "caffenet", "rule_names", "definitions", "against_definitions", "laws")
 SLOW = ("paper/test_evaluate.py::test_the_bundled_models_reach_the_committed_numbers",
         "paper/test_evaluate.py::test_the_page_on_the_experiment_shows_the_measures_of_the_bundled_models")
 
@@ -66,7 +66,9 @@ LIKELY = {
     "paper/voc.py": ("voc",),
     "paper/measures.py": ("localise",),
     "command/of_which.py": ("of_which",),
+    "layers/base.py": ("network", "linear", "conv"),
     "layers/linear.py": ("linear", "linear_map"),
+    "layers/window.py": ("window", "conv", "pool"),
     "layers/conv.py": ("conv", "against_definitions"),
     "layers/pool.py": ("pool", "against_definitions"),
     "layers/elementwise.py": ("elementwise", "against_definitions"),

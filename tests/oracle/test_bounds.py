@@ -44,13 +44,16 @@ from lrp_ref.checks import definitions as by_loops
 from lrp_ref.checks.claims.by_loops import defined, defined_step, units
 from lrp_ref.checks.claims.examples import LAYERS, RATIONAL, RULES, takes
 from lrp_ref.checks.rounding import twins
-from lrp_ref.checks.rounding.arithmetic import Source, arithmetic
+from lrp_ref.checks.rounding.arithmetic import arithmetic
 from lrp_ref.checks.rounding.ball import Ball
 from lrp_ref.checks.rounding.sums import added
 from lrp_ref.layers import IntersectionSVM
+from lrp_ref.layers.base import Roundings
 from lrp_ref.layers.pool import Pool
-from lrp_ref.relevance import relevances, start, step
-from lrp_ref.rules import Flat, Pass, Rule, Term
+from lrp_ref.linear_map import Term
+from lrp_ref.relevance import relevances, start
+from lrp_ref.rules import Flat, Pass, Rule
+from lrp_ref.step import step
 
 F, f32, f64 = Fraction, np.float32, np.float64
 
@@ -271,7 +274,7 @@ def test_a_sum_in_the_worst_order_nearly_reaches_its_bound_and_never_passes_it()
     for addend in addends:
         sums = sums + addend
     x, m = np.ones((1, many + 2)), Linear(addends[:, None].astype(f64)).linearize(np.ones((1, many + 2)))[1]
-    z = added(m, [(Term(x, same, m.bias), Ball.exact(x))], np.zeros((1, 1)), Source())
+    z = added(m, [(Term(x, same, m.bias), Ball.exact(x))], np.zeros((1, 1)), Roundings())
     error, bound = abs(float(sums) - many * little), z.error(arithmetic(2.0**-24)).item()
     assert 0.95 * bound < error <= bound     # and of |1| + |-1| half, for no partial sum is larger
 
@@ -323,9 +326,21 @@ def test_a_unit_roundoff_out_of_range_is_refused(u: Any) -> None:
 def test_weights_without_an_error_of_their_own_size_are_refused_where_a_rule_asks_for_them() -> None:
     svm = IntersectionSVM(np.array([[1.0, 2.0]]), np.array([[1.0]]), np.array([0.5]))
     x, R = np.array([[1.0, 3.0]]), np.array([[2.0]])
-    with refused("no bound: the layer IntersectionSVM computes its weights from sums that may cancel, so …"):
+    with refused("no bound: the layer computes its weights from sums that may cancel, so …"):
         one_layer(Epsilon(0), svm, x, R)
     assert np.isfinite(one_layer(Flat(), svm, x, R).radius).all()
+
+
+class OverFive(Epsilon):
+    """R_i = sum_j a_i w_ij / 5 R_j"""
+
+    def shares(self, m: Any, a: Array) -> Any:
+        return [replace(super().shares(m, a)[0], over=0 * m(a) + 5)]
+
+
+def test_a_denominator_that_is_not_the_terms_sum_has_no_bound() -> None:
+    with refused("no bound: OverFive(epsilon=0) divides by a number that is not the sum of its terms"):
+        one_layer(OverFive(0), linear([1, 2]), np.array([[3.0, 5.0]]), np.array([[1.0]]))
 
 
 # ---- Balls ----

@@ -37,7 +37,7 @@ from lrp_ref.arrays import (
 )
 from lrp_ref.checks.claims.examples import IRRATIONAL, LAYERS, RULES, mixed, takes
 from lrp_ref.checks.numbers.exact import GuardedFraction, exact, exact_map, guarded, settled
-from lrp_ref.relevance import step
+from lrp_ref.step import step
 
 G = GuardedFraction
 X = guarded([["17/90", 2], [-1, "0"]])

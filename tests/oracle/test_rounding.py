@@ -19,10 +19,9 @@ from lrp_ref.checks.rounding.arithmetic import (
     present,
     roundings,
     size,
-    source,
     upward,
 )
-from lrp_ref.layers import DenseSift, FisherVector
+from lrp_ref.layers import DenseSift, FisherVector, Layer
 from lrp_ref.rules import Raised
 
 UP = Raised(0.25, positive)
@@ -68,12 +67,13 @@ def test_upward_is_more_than_so_many_roundings_can_take_away() -> None:
 
 
 def test_layers_say_how_often_their_weights_were_rounded() -> None:
-    assert source(LAYERS["Conv2D"].layer).weight == source(ReLU()).weight == source(DenseSift((4,), 2)).weight == 0
-    assert source(MaxPool(2)).weight == 1 and source(Tanh()).weight == 5
-    norm = source(BatchNorm(np.array([3.0]), np.array([4.0]), np.array([-6.0]), np.array([-1.0]), epsilon=0))
+    assert [layer.roundings.weight for layer in (LAYERS["Conv2D"].layer, ReLU(), DenseSift((4,), 2))] == [0, 0, 0]
+    assert MaxPool(2).roundings.weight == 1 and Tanh().roundings.weight == 5
+    norm = BatchNorm(np.array([3.0]), np.array([4.0]), np.array([-6.0]), np.array([-1.0]), epsilon=0).roundings
     assert (norm.weight, norm.bias, norm.size.tolist()) == (4, 6, [10])     # |-1| + |3 * -6 / 2|
-    assert source(LRN(5, 1e-4, 0.75, 1)).weight > 5
-    assert "FisherVector" in source(FisherVector(np.ones(1), np.ones((1, 2)), np.ones((1, 2)))).unknown
+    assert LRN(5, 1e-4, 0.75, 1).roundings.weight > 5
+    assert "cancel" in FisherVector(np.ones(1), np.ones((1, 2)), np.ones((1, 2))).roundings.unknown
+    assert Layer().roundings.unknown and not Layer().affine and not Layer().monotone   # a layer that says nothing
 
 
 def test_what_a_map_covers_in_part_is_known() -> None:

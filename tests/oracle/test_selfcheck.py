@@ -11,7 +11,7 @@ import check_platforms
 import numpy as np
 import pytest
 
-from lrp_ref import AlphaBeta, Epsilon, Flat, Gamma, MaxPool, ZPlus, assignment, network, relevance, rules
+from lrp_ref import AlphaBeta, Epsilon, Flat, Gamma, MaxPool, ZPlus, assignment, network, rules
 from lrp_ref.arrays import Array, constant, negative, ones_like, positive, same, zeros
 from lrp_ref.checks.claims import cutoffs, selfcheck
 from lrp_ref.checks.claims.claim import PROVED, WITHIN, Case, Claim, Found, digest
@@ -23,7 +23,9 @@ from lrp_ref.layers import LAYERS as TYPES
 from lrp_ref.layers.fisher import regions, sift, svm
 from lrp_ref.layers.fisher import vector as fisher
 from lrp_ref.layers.fisher.vector_map import FisherMap
-from lrp_ref.rules import Share, Term
+from lrp_ref.ledger import Account
+from lrp_ref.linear_map import Term
+from lrp_ref.rules import Rule, Share
 
 DOCS = Path(__file__).parents[2] / "docs"
 NAMED = {claim.name: claim for claim in CLAIMS}
@@ -113,12 +115,13 @@ Patch = Callable[[pytest.MonkeyPatch], None]
 
 
 def share_out_with(change: Callable[..., Any]) -> Patch:
-    """Every account and s of `share_out` changed."""
-    plain = relevance.share_out
+    """Every s of `share_out` changed."""
+    plain = Rule.share_out
 
-    def patch(monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(relevance, "share_out", lambda *given: change(*plain(*given), *given))
-    return patch
+    def patched(self: Rule, R: Array, z: Array) -> Any:
+        guard, dead, s = plain(self, R, z)
+        return guard, dead, change(s, R, z)
+    return lambda monkeypatch: monkeypatch.setattr(Rule, "share_out", patched)
 
 
 def shares_of(kind: type, shares: Callable[[Any, Any, Any], list[Share]]) -> Patch:
@@ -126,12 +129,15 @@ def shares_of(kind: type, shares: Callable[[Any, Any, Any], list[Share]]) -> Pat
 
 
 def without(column: str) -> Patch:
-    return share_out_with(lambda s, account, *_: (s, replace(account, **{column: 0 * account.handed})))
+    """Every account without what a column is given."""
+    plain = Account.plus
+    return lambda monkeypatch: monkeypatch.setattr(
+        Account, "plus", lambda self, x, **factors: plain(self, x, **{**factors, column: 0}))
 
 
-def summed_over_the_batch(s: Array, account: Any, R: Array, z: Array, *_: Any) -> Any:
+def summed_over_the_batch(s: Array, R: Array, z: Array) -> Array:
     whole = zeros(R.shape, R) + z.sum(axis=0)
-    return R / np.where(whole == 0, constant(1, whole), whole), account
+    return R / np.where(whole == 0, constant(1, whole), whole)
 
 
 def first_winner(self: MaxPool, x: Array) -> Any:
@@ -187,7 +193,8 @@ WRONG: list[tuple[str, Patch, tuple[str, ...], tuple[str, ...]]] = [
     ("no stabiliser in the ledger", without("stabiliser"), ("conventions", "network ledger"), ("gradient",)),
     ("handed as a remainder of nothing", without("handed"), ("network ledger", "Eq. 5"), ("cut-off (a)",)),
     ("a denominator summed over the batch", share_out_with(summed_over_the_batch), ("batches", "rules"), ("layers",)),
-    ("the bias not in z", patched(relevance, "plus", lambda x, y: x), ("conventions", "rules"), ("layers",)),
+    ("the bias not in z", shares_of(Epsilon, lambda self, m, a: [Share(1, [Term(a, same)])]),
+     ("conventions", "rules"), ("layers",)),
     ("b+ with beta", shares_of(AlphaBeta, bias_swapped), ("conventions", "rules", "matrix"), ("cut-off", "layers")),
     ("gamma ups and downs exchanged",
      shares_of(Gamma, lambda self, m, a: [Share(share.part, other.terms) for share, other in zip(
@@ -204,8 +211,8 @@ WRONG: list[tuple[str, Patch, tuple[str, ...], tuple[str, ...]]] = [
      ("gradient", "rules"), ("layers",)),
     ("the first winner takes all", patched(MaxPool, "linearize", first_winner), ("conventions", "rules"),
      ("batch norm",)),
-    ("the default of max-pooling is Epsilon(0)", patched(assignment, "DEFAULTS", {
-        **assignment.DEFAULTS, MaxPool: Epsilon(0)}), ("choices",), ("cut-off",)),
+    ("the default of max-pooling is Epsilon(0)", patched(MaxPool, "hands_down", "by contribution"),
+     ("choices",), ("cut-off",)),
     ("half the slope of a Gaussian kernel", patched(svm.GaussianSVM, "gradient", lambda layer, x: PLAIN_SLOPE(
         layer, x) / constant(2, x)), ("roots and powers",), ("layers",)),
     ("the boundary layer cut off too", patched(assignment, "cutoff", inclusive), ("cut-off",),
@@ -221,8 +228,8 @@ WRONG: list[tuple[str, Patch, tuple[str, ...], tuple[str, ...]]] = [
      ("cut-off (d)",)),
     ("z- as the rest of z", shares_of(AlphaBeta, lambda self, m, a: by_difference(self, m, a)),
      ("floats", "conventions"), ("choices",)),
-    ("half precision in a rule", share_out_with(lambda s, account, R, z, *_: (s.astype(np.float16).astype(s.dtype)
-                                                if s.dtype != object else s, account)), ("floats",), ("choices",)),
+    ("half precision in a rule", share_out_with(lambda s, *_: s.astype(np.float16).astype(s.dtype)
+                                                if s.dtype != object else s), ("floats",), ("choices",)),
     ("receptive fields one pixel to the side", patched(cutoffs, "receptive_field", lambda n, name: replace(
         PLAIN_FIELD(n, name), start=(0, 0)) if name != "fc" else None), ("receptive fields",), ("cut-off (c)",)),
     ("regions counted from the other side", patched(regions, "part", lambda x, p, parts, n: PLAIN_PART(

@@ -11,8 +11,8 @@ from lrp_ref import assign, explain
 from lrp_ref.conformance.dialects import DIALECTS, captum, zennit
 from lrp_ref.conformance.dialects.parts import First
 from lrp_ref.convert import from_torch
-from lrp_ref.relevance import step
 from lrp_ref.rules import AlphaBeta, Epsilon, Flat, Gamma, Pass, Winner, ZBox, ZPlus
+from lrp_ref.step import step
 
 torch = pytest.importorskip("torch")
 their = pytest.importorskip("zennit.rules")

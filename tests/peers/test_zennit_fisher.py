@@ -6,7 +6,7 @@ from test_fisher import descriptors, mixture
 
 from lrp_ref import Epsilon
 from lrp_ref.layers.fisher.regions import regions_of
-from lrp_ref.relevance import step
+from lrp_ref.step import step
 
 torch = pytest.importorskip("torch")
 theirs = pytest.importorskip("zennit.rules")

@@ -246,7 +246,7 @@ def test_a_missing_file_is_not_found(tmp_path):
 
 
 def test_a_folder_is_refused(tmp_path):
-    assert "is a folder" in refused(tmp_path)
+    assert refused(tmp_path) == " is a directory: give an image file"
 
 
 def test_an_empty_file_is_refused(tmp_path):

@@ -7,8 +7,8 @@ import pytest
 
 from lrp_ref import AvgPool, Conv2D, Epsilon, Linear, MaxPool, Network
 from lrp_ref.layers import Layer
-from lrp_ref.relevance import step
 from lrp_ref.rules import Rule, WSquare
+from lrp_ref.step import step
 from lrp_ref.testing.looks_like import alternatives
 from lrp_ref.testing.task import Task
 from lrp_ref.testing.windows import other_windows

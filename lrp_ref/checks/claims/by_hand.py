@@ -33,6 +33,7 @@ from lrp_ref.layers import (
 from lrp_ref.network import Network
 from lrp_ref.pictures.colours import limit_of, parts
 from lrp_ref.rules import AlphaBeta, Epsilon, Flat, Gamma, Pass, Rule, Winner, WSquare, ZBox, ZPlus
+from lrp_ref.step import step
 
 Row = tuple[str, Rule, str, str, str, str, str, str]
 
@@ -78,7 +79,7 @@ def of_one_output(rule: Rule, weight: str, bias: str, x: str, R: str) -> tuple[A
     """The relevance of the inputs of a fully connected layer of one output, and the columns of its account."""
     layer = Linear(guarded(weight.split())[:, None], guarded(bias.split()))
     a, m = layer.linearize(guarded([x.split()]))
-    below, account = relevance.step(rule, m, a, guarded([[R]]))
+    below, account = step(rule, m, a, guarded([[R]]))
     return below, [column.item() for column in account.parts()]
 
 
@@ -90,21 +91,21 @@ def is_worked_by_hand(rule: Rule, weight: str, bias: str, x: str, R: str, wanted
 
 def of_an_image(rule: Rule, layer: Layer, x: str, R: str, wanted: str) -> Found:
     a, m = layer.linearize(image(x))
-    below, _ = relevance.step(rule, m, a, image(R))
+    below, _ = step(rule, m, a, image(R))
     return Found(below.tolist() == image(wanted).tolist(), (below,))
 
 
 def bounds_by_channel() -> Found:
     # 1 + 1 and 2 + 3, the lows being -1 and -3
     a, m = Conv2D(guarded([[[["1"]], [["1"]]]])).linearize(image("1", "2"))
-    below, _ = relevance.step(ZBox(np.array([-1, -3]), np.array([2, 4])), m, a, image("14"))
+    below, _ = step(ZBox(np.array([-1, -3]), np.array([2, 4])), m, a, image("14"))
     return Found([*below.flat] == [4, 10], (below,))
 
 
 def three_outputs() -> Found:
     layer = Linear(guarded([["1", "2", "0"], ["1", "-3", "4"], ["5", "1", "-1"]]), guarded(["0", "-2", "1"]))
     a, m = layer.linearize(guarded([["1", "-1", "0"]]))
-    below, account = relevance.step(Epsilon(F(1, 4)), m, a, guarded([["3", "-5", "7"]]))
+    below, account = step(Epsilon(F(1, 4)), m, a, guarded([["3", "-5", "7"]]))
     sums: list[Any] = [sum(column.flat) for column in account.parts()]
     return Found(below.tolist() == [[F(116, 13), -8, 0]]
                  and sums == [F(116, 13) - 8, F(12, 13), F(41, 13), 0], (below,))
@@ -114,35 +115,35 @@ ONE = guarded([["1"]])
 
 
 def a_float_is_what_it_is() -> Found:
-    below, _ = relevance.hand_down(Epsilon(0.1), Linear(ONE), ONE, ONE)
+    below, _ = relevance.through_layer(Epsilon(0.1), Linear(ONE), ONE, ONE)
     return Found(below.item() == 1 / (1 + F(0.1)), (below,))
 
 
 def at_a_root(spread: bool, R_i: int, absorbed: int) -> Found:
     # f = 2 x / (1 + x): 3/2 at 3, 1 at the root 1, where its slope is 1/2: (3 - 1) / 2 and 1/2 that nobody accounts for
     machine = ChiSquareSVM(ONE, ONE, guarded(["0"]), guarded(["1"]), spread)
-    below, account = relevance.hand_down(Epsilon(0), machine, 3 * ONE, 3 * ONE)
+    below, account = relevance.through_layer(Epsilon(0), machine, 3 * ONE, 3 * ONE)
     return Found(below.item() == R_i and account.bias.item() == absorbed, (below,))
 
 
 def the_middle_of_five() -> Found:
     # one channel of five is not 0: the others' outputs have no products
     lonely, middle = image("0", "0", "2", "0", "0"), LRN(5, 5, 1, 1, taylor=True)
-    below, account = relevance.hand_down(Epsilon(0), middle, lonely, image("0", "0", "5", "7", "0"))
+    below, account = relevance.through_layer(Epsilon(0), middle, lonely, image("0", "0", "5", "7", "0"))
     return Found([*below.flat] == [0, 0, 5, 0, 0] and account.dead.sum() == 7, (below,))
 
 
 def squares_of_slopes() -> Found:
     # the slopes at a root, 2 v^2 / (v + 1)^2, are the model's weights: 1/2 and 9/8
     machine = ChiSquareSVM(guarded([["1", "3"]]), ONE, guarded(["0"]), guarded(["1", "1"]))
-    below, _ = relevance.hand_down(WSquare(), machine, guarded([["5", "2"]]), guarded([["97"]]))
+    below, _ = relevance.through_layer(WSquare(), machine, guarded([["5", "2"]]), guarded([["97"]]))
     return Found(below.tolist() == [[16, 81]], (below,))
 
 
 def a_large_image() -> bool:
     # as many windows as reach a pixel; float64 holds quarters exactly
     height, width = 30, 20000
-    below, account = relevance.hand_down(Flat(), Conv2D(np.ones((1, 1, 2, 2))), np.zeros((1, 1, height, width)),
+    below, account = relevance.through_layer(Flat(), Conv2D(np.ones((1, 1, 2, 2))), np.zeros((1, 1, height, width)),
                                          np.ones((1, 1, height - 1, width - 1)))
     down, across = (np.minimum(2, 1 + np.minimum(np.arange(n), np.arange(n)[::-1])) for n in (height, width))
     return (bool((4 * below[0, 0] == down[:, None] * across).all())
@@ -150,14 +151,15 @@ def a_large_image() -> bool:
 
 
 def many_weights() -> bool:
-    below, _ = relevance.hand_down(ZPlus(), Linear(np.ones((3, 30000))), np.array([[1.0, 2, 1]]), np.ones((1, 30000)))
+    layer, x = Linear(np.ones((3, 30000))), np.array([[1.0, 2, 1]])
+    below, _ = relevance.through_layer(ZPlus(), layer, x, np.ones((1, 30000)))
     return below.tolist() == [[7500, 15000, 7500]]
 
 
 def a_bias_that_is_spread() -> Found:
     # min(1, 3) and min(2, 2), each and half of 4
     even = IntersectionSVM(guarded([["1", "2"]]), ONE, guarded(["4"]), spread=True)
-    below, _ = relevance.hand_down(Epsilon(0), even, guarded([["3", "2"]]), guarded([["14"]]))
+    below, _ = relevance.through_layer(Epsilon(0), even, guarded([["3", "2"]]), guarded([["14"]]))
     return Found(below.tolist() == [[6, 8]], (below,))
 
 

@@ -29,6 +29,7 @@ from lrp_ref.layers import AdaptiveAvgPool, AvgPool, Conv2D, DenseSift, Flatten,
 from lrp_ref.network import Network, receptive_field
 from lrp_ref.relevance import Explanation, explain
 from lrp_ref.rules import AlphaBeta, Epsilon, Flat, Rule, WSquare
+from lrp_ref.step import step
 
 SHAPE = (2, 1, 6, 5)
 
@@ -85,7 +86,7 @@ def where_it_applies() -> Iterator[Case]:
 def is_substituted(example: Example, seed: int) -> Found:
     a, m = example.map(seed=seed)
     R, x = relevance_for(output_of(a, m), seed + 9), example.x(seed=seed)
-    got, holds = relevance.step(Flat(), m, a, R)[0], True
+    got, holds = step(Flat(), m, a, R)[0], True
     for n, sample in enumerate(x):
         there = defined(example.layer, sample)
         ones = {j: [(i, c, 1) for i, c, _ in there.connections[j]] for j in there.connections}
@@ -126,7 +127,7 @@ def substitution() -> Iterator[Case]:
 def averages(pair: Pair, seed: int) -> Found:
     a, m = pair.map()
     R, x = relevance_for(output_of(a, m), seed + 9), pair.example.x(1, seed)
-    there, account = defined(pair.example.layer, x[0]), relevance.step(pair.rule, m, a, R)[1]
+    there, account = defined(pair.example.layer, x[0]), step(pair.rule, m, a, R)[1]
     messages = defined_step(pair.rule, there, input_of(pair.example.layer, x[0]), R[0]).messages
     averaged, absorbed = dict.fromkeys(units(x[0]), F(0)), dict.fromkeys(units(x[0]), F(0))
     for j, connections in there.connections.items():
@@ -136,7 +137,7 @@ def averages(pair: Pair, seed: int) -> Found:
         for i, c, _ in connections:
             averaged[i] += c * sent / F(n)
             absorbed[i] += c * lost / F(n)
-    got = units(relevance.step(Flat(), m, a, R)[0][0])
+    got = units(step(Flat(), m, a, R)[0][0])
     return Found({i: got[i] - averaged[i] for i in got} == absorbed)
 
 
@@ -315,9 +316,9 @@ def fills_squares(size: int, bounds: tuple[int, int, int, int] | None) -> Found:
     R_l = mixed((1, len(frames)), size)
     at_fisher = np.stack([R_l / F(4)] * 4, axis=-1)                # each descriptor's relevance, in 4 dimensions
     pca = Linear(mixed((128, 4), 3)).linearize(mixed((1, len(frames), 128), 5))
-    coordinates = relevance.step(Flat(), pca[1], pca[0], at_fisher)[0]
+    coordinates = step(Flat(), pca[1], pca[0], at_fisher)[0]
     holds = equal(coordinates, np.broadcast_to(R_l[..., None] / F(128), coordinates.shape))
-    got = relevance.hand_down(Flat(), layer, pixels, coordinates)[0][0, 0]
+    got = relevance.through_layer(Flat(), layer, pixels, coordinates)[0][0, 0]
     wanted, clipped = squares(frames, R_l[0], size, (13, 14))
     holds = holds and equal(got, wanted) != bool(clipped) and sum(got.flat) == sum(R_l.flat)
     return Found(holds, (got,), "" if not clipped else
@@ -339,15 +340,15 @@ def goes_size_by_size() -> Found:
     both, x = DenseSift((3, 1), 2), np.full((1, 1, 13, 14), F(1), dtype=object)   # in pieces, the first over all pixels
     a, m = both.linearize(x)
     R = mixed((1, *both.output_shape(x.shape)[1:]), 4)
-    got = relevance.hand_down(Flat(), both, x, R)[0]
-    return Found(equal(got, relevance.step(Flat(), m, a, R)[0]), (got,))
+    got = relevance.through_layer(Flat(), both, x, R)[0]
+    return Found(equal(got, step(Flat(), m, a, R)[0]), (got,))
 
 
 def keeps_its_sixteenth() -> Found:
     # one descriptor at the corner of the image: its first bin has 2 x 2 of its 3 x 3 pixels inside
     layer, one = DenseSift(3, 20), np.full((1, 1, 12, 11), F(1), dtype=object)
     R = np.full((1, 1, 128), F(1, 128), dtype=object)
-    got = relevance.hand_down(Flat(), layer, one, R)[0][0, 0]
+    got = relevance.through_layer(Flat(), layer, one, R)[0][0, 0]
     return Found(got[0, 0] == F(1, 64) and got[3, 3] == F(1, 144), (got,),
                  "a pixel of a clipped bin 1/64, of a whole one 1/144")
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from lrp_ref import assignment, relevance
+from lrp_ref import assignment
 from lrp_ref.arrays import Array, convert_numbers, divide, ones_like, same, square
 from lrp_ref.checks import definitions as loops
 from lrp_ref.checks.claims.by_loops import defined_fisher
@@ -44,6 +44,7 @@ from lrp_ref.layers.fisher.vector_map import FisherMap
 from lrp_ref.network import Network
 from lrp_ref.relevance import explain
 from lrp_ref.rules import Epsilon
+from lrp_ref.step import step
 
 REGIONS = guarded([["1", "0", "1/3", "1", "0"], ["1", "1/2", "0", "1/4", "1"], ["0"] * 5])
 
@@ -61,7 +62,7 @@ def is_equation_5(seed: int, epsilon: F) -> Found:
     m = fisher_map(seed)
     a = ones_like(m.x)
     z, R = m(a), relevance_for(m(a), seed + 9)
-    below, account = relevance.step(Epsilon(epsilon), m, a, R)
+    below, account = step(Epsilon(epsilon), m, a, R)
     holds = True
     for n in range(len(a)):
         there = defined_fisher(m, n)

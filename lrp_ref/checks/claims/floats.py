@@ -32,6 +32,7 @@ from lrp_ref.layers import (
 from lrp_ref.layers.fisher.vector_map import FisherMap
 from lrp_ref.layers.pool import Pool
 from lrp_ref.rules import AlphaBeta, Epsilon, Winner
+from lrp_ref.step import step
 
 LAYERS = {name: example for name, example in RATIONAL.items()   # rational of any floats, and with a bound
           if isinstance(example.layer, (Linear, Conv2D, Pool, AdaptiveAvgPool, ReLU, Flatten, LRN))
@@ -43,10 +44,10 @@ def is_within(pair: Pair, number: Any, u: float, seed: int) -> bool:
     z = output_of(*pair.map())
     layer: Layer = pair.example.layer.astype(number)
     x, R = pair.example.x(1, seed, number) / number(7), convert_numbers(relevance_for(z, seed + 9), number)
-    below, account = relevance.hand_down(pair.rule, layer, x, R)
+    below, account = relevance.through_layer(pair.rule, layer, x, R)
     bound = one_layer(pair.rule, layer, x, R, u).rounding
     a, m = layer.astype(Fraction).linearize(convert_numbers(x, Fraction))
-    exact = relevance.step(pair.rule, m, a, convert_numbers(R, Fraction))[0]
+    exact = step(pair.rule, m, a, convert_numbers(R, Fraction))[0]
     known = np.isfinite(bound)
     off = abs(convert_numbers(below[known], Fraction) - exact[known])
     return (bool((off <= convert_numbers(bound[known], Fraction)).all())
@@ -56,7 +57,7 @@ def is_within(pair: Pair, number: Any, u: float, seed: int) -> bool:
 def keeps_a_small_part() -> bool:
     # products 3, 1 and -2^-60; 4 - 2^-60 rounds to 4, so z - z+ would be 0
     layer, x, R = Linear(np.array([[3.0], [1.0], [-(2.0**-60)]])), np.ones((1, 3)), np.array([[2.0]])
-    return relevance.hand_down(AlphaBeta(2, 1), layer, x, R)[0].tolist() == [[3, 1, -2]]
+    return relevance.through_layer(AlphaBeta(2, 1), layer, x, R)[0].tolist() == [[3, 1, -2]]
 
 
 def gates_of_tanh() -> bool:
@@ -74,7 +75,7 @@ def squares_that_overflow() -> bool:
 
 def near_ties() -> bool:
     near = np.array([[[[1.0, 1 + 2.0**-52]]]])
-    return relevance.hand_down(Winner(), MaxPool((1, 2)), near, np.ones((1, 1, 1, 1)))[0].tolist() == [[[[0, 1]]]]
+    return relevance.through_layer(Winner(), MaxPool((1, 2)), near, np.ones((1, 1, 1, 1)))[0].tolist() == [[[[0, 1]]]]
 
 
 def narrow_gaussians() -> bool:
@@ -85,7 +86,7 @@ def narrow_gaussians() -> bool:
     m = FisherMap(x, gamma, means, sigma, np.ones(2), np.ones(2))
     # (l - mu) / sigma is 1 and 2 of the first, -1 of the second; less 1 squared: 0, 3 and 0
     z = m(ones_like(x))
-    below, _ = relevance.step(Epsilon(0), m, ones_like(x), np.array([[3.0, 5.0, 6.0, 7.0]]))
+    below, _ = step(Epsilon(0), m, ones_like(x), np.array([[3.0, 5.0, 6.0, 7.0]]))
     return z.tolist() == [[3, -1, 3, 0]] and below.tolist() == [[[1], [8], [5]]]
 
 

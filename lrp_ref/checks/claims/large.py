@@ -19,8 +19,9 @@ from lrp_ref.checks.numbers.modular import modulo, modulo_primes
 from lrp_ref.checks.numbers.residues import Residues
 from lrp_ref.layers import Conv2D, Linear, MaxPool, ReLU
 from lrp_ref.network import Network
-from lrp_ref.relevance import Explanation, explain, step
+from lrp_ref.relevance import Explanation, explain
 from lrp_ref.rules import AlphaBeta, Epsilon, Gamma, Rule, WSquare, ZBox, ZPlus
+from lrp_ref.step import step
 
 Number = type[Residues]
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from lrp_ref import assignment, network, relevance
+from lrp_ref import assignment, network
 from lrp_ref.arrays import Array, divide
 from lrp_ref.checks import definitions as loops
 from lrp_ref.checks.claims.by_loops import defined, defined_fisher, defined_step, input_of, read_off, units
@@ -35,6 +35,7 @@ from lrp_ref.ledger import Account
 from lrp_ref.network import Network
 from lrp_ref.relevance import explain
 from lrp_ref.rules import AlphaBeta, Epsilon, Flat, Gamma, Pass, Rule, WSquare, ZBox, ZPlus
+from lrp_ref.step import step
 
 COLUMNS = ("handed", "bias", "stabiliser", "dead")
 
@@ -66,7 +67,7 @@ def parts_equal(one: Account, other: Account) -> bool:
 def hands_on(pair: Pair, seed: int) -> Found:
     a, m = pair.map()
     R = relevance_for(output_of(a, m), seed + 9)
-    below, account = relevance.step(pair.rule, m, a, R)
+    below, account = step(pair.rule, m, a, R)
     holds = closes(account) and equal(account.received, R) and per_sample(account.handed) == per_sample(below)
     return Found(holds, pair.exactly(below, *account.parts()))
 
@@ -81,7 +82,7 @@ def network_hands_on(chain: Network, x: Array, rules: Mapping[str, Rule]) -> Fou
     R = e.start
     for name, layer in reversed(list(chain)):   # without what the forward pass has left behind
         a, m = layer.linearize(e.activations[name])
-        R, account = relevance.step(rules[name], m, a, R)
+        R, account = step(rules[name], m, a, R)
         holds = holds and equal(e.relevances[name], R) and parts_equal(e.ledger[name], account)
     return Found(holds, (e.relevance, *total.values()))
 
@@ -123,7 +124,7 @@ DEFINED = RATIONAL | {name: IRRATIONAL[name] for name in ("FisherVector", "Dense
 def is_defined_step(pair: Pair, seed: int) -> Found:
     a, m = pair.map()
     R = relevance_for(output_of(a, m), seed + 9)
-    below, account = relevance.step(pair.rule, m, a, R)
+    below, account = step(pair.rule, m, a, R)
     layer, x, holds = pair.example.layer, pair.example.x(seed=seed), True
     for n in range(len(a)):
         there = defined_fisher(m, n) if isinstance(m, FisherMap) else defined(layer, x[n])
@@ -155,7 +156,7 @@ def matrix_of(pair: Pair) -> loops.Map:
 def is_its_formula(pair: Pair, there: Callable[[], loops.Map], seed: int) -> Found:
     a, m = pair.map()
     R = relevance_for(output_of(a, m), seed + 9)
-    below, account = relevance.step(pair.rule, m, a, R)
+    below, account = step(pair.rule, m, a, R)
     holds = not departs(below[0], account, 0, defined_step(pair.rule, there(), a[0], R[0]))
     if pair.rule == Epsilon(0):
         holds = holds and loops.matrix_form(there(), units(a[0]), units(R[0])) == units(below[0])
@@ -168,11 +169,11 @@ def is_its_formula(pair: Pair, there: Callable[[], loops.Map], seed: int) -> Fou
 def is_its_samples(pair: Pair, seed: int) -> Found:
     a, m = pair.map()
     R, x = relevance_for(output_of(a, m), seed + 9), pair.example.x(seed=seed)
-    below, account = relevance.step(pair.rule, m, a, R)
+    below, account = step(pair.rule, m, a, R)
     holds = True
     for n in range(len(a)):
         one, alone = pair.example.linearize(x[n : n + 1])
-        lower, single = relevance.step(pair.rule, alone, one, R[n : n + 1])
+        lower, single = step(pair.rule, alone, one, R[n : n + 1])
         holds = holds and equal(lower[0], below[n]) and all(
             equal(part[0], whole[n]) for part, whole in zip(single.parts(), account.parts()))
     return Found(holds, pair.exactly(below))
@@ -199,8 +200,8 @@ def is_linear(pair: Pair, seed: int) -> Found:
     a, m = pair.map()
     z = output_of(a, m)
     R, S = relevance_for(z, seed + 3), relevance_for(z, seed + 4)
-    (r, left), (s, right) = (relevance.step(pair.rule, m, a, some) for some in (R, S))
-    below, account = relevance.step(pair.rule, m, a, 2 * R - 3 * S)
+    (r, left), (s, right) = (step(pair.rule, m, a, some) for some in (R, S))
+    below, account = step(pair.rule, m, a, 2 * R - 3 * S)
     holds = equal(below, 2 * r - 3 * s) and all(equal(whole, 2 * p - 3 * q) for whole, p, q in zip(
         account.parts(), left.parts(), right.parts()))
     return Found(holds, pair.exactly(below))
@@ -215,17 +216,17 @@ def does_not_scale(example: Example, rule: Rule, other: Rule) -> Found:
     layer, x = example.layer, example.x()
     larger = replace(layer, weight=layer.weight * C, bias=None if layer.bias is None else layer.bias * C)
     R = relevance_for(layer(x))
-    below = relevance.step(rule, layer.linearize(x)[1], x, R)[0]
-    holds = equal(relevance.step(other, larger.linearize(x)[1], x, R)[0], below)
+    below = step(rule, layer.linearize(x)[1], x, R)[0]
+    holds = equal(step(other, larger.linearize(x)[1], x, R)[0], below)
     if layer.bias is None and not isinstance(rule, (ZBox, WSquare, Flat)):
-        holds = holds and equal(relevance.step(other, layer.linearize(C * x)[1], C * x, R)[0], below)
+        holds = holds and equal(step(other, layer.linearize(C * x)[1], C * x, R)[0], below)
     return Found(holds, (below,))
 
 
 def scales_beside_a_bias() -> Found:
     layer, x = RATIONAL["Linear"].layer, RATIONAL["Linear"].x()   # the bias does not scale with x
     R = relevance_for(layer(x))
-    plain, scaled = (relevance.step(Epsilon(0), layer.linearize(y)[1], y, R)[0] for y in (x, C * x))
+    plain, scaled = (step(Epsilon(0), layer.linearize(y)[1], y, R)[0] for y in (x, C * x))
     return Found(not equal(plain, scaled), (plain, scaled))
 
 
@@ -242,14 +243,14 @@ def scaling() -> Iterator[Case]:
 def are_the_same(example: Example, one: Rule, other: Rule, seed: int) -> Found:
     a, m = example.map(seed=seed)
     R = relevance_for(output_of(a, m), seed + 9)
-    (r, account), (s, wanted) = (relevance.step(rule, m, a, R) for rule in (one, other))
+    (r, account), (s, wanted) = (step(rule, m, a, R) for rule in (one, other))
     return Found(equal(r, s) and parts_equal(account, wanted), (r,) if example.rational else ())
 
 
 def are_not_the_same() -> bool:
     m, x = RATIONAL["Linear"].layer.linearize(RATIONAL["Linear"].x())[1], RATIONAL["Linear"].x()
     R = relevance_for(m(x))
-    return not equal(relevance.step(AlphaBeta(2, 1), m, x, R)[0], relevance.step(ZPlus(), m, x, R)[0])
+    return not equal(step(AlphaBeta(2, 1), m, x, R)[0], step(ZPlus(), m, x, R)[0])
 
 
 def equal_rules() -> Iterator[Case]:
@@ -316,15 +317,15 @@ STEP = F(1, 1 << 40)   # shorter than the way to the next kink, in numbers as sm
 LRP_0: dict[Any, Rule] = {Conv2D: Epsilon(0), Linear: Epsilon(0)}
 
 
-def difference_quotient(chain: Network, x: Array, R: Array, step: Any) -> Array:
+def difference_quotient(chain: Network, x: Array, R: Array, h: Any) -> Array:
     """d/dx_i sum_j s_j f_j(x) with f_j s_j = R_j: the exact slope of a piecewise linear function."""
     top = chain(x)
     s = divide(R, top)
     slope = 0 * x
     for i in np.ndindex(x.shape[1:]):
         moved = x.copy()
-        moved[0][i] = moved[0][i] + step
-        slope[0][i] = (s * (chain(moved) - top)).sum() / step
+        moved[0][i] = moved[0][i] + h
+        slope[0][i] = (s * (chain(moved) - top)).sum() / h
     return slope
 
 

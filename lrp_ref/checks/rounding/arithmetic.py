@@ -8,40 +8,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from fractions import Fraction
-from math import ceil, floor, inf, log2
+from math import floor, inf, log2
 from typing import Any
 
 import numpy as np
 
 from lrp_ref.arrays import Array, Function, negative, ones_like, positive, same, square
-from lrp_ref.layers import (
-    LRN,
-    AdaptiveAvgPool,
-    AvgPool,
-    BatchNorm,
-    Conv2D,
-    DenseSift,
-    Flatten,
-    L2Norm,
-    Layer,
-    Linear,
-    MaxPool,
-    RegionMean,
-    ReLU,
-    SignedSqrt,
-    SpreadLinear,
-    SumPool,
-    Tanh,
-)
-from lrp_ref.layers.conv import Convolution
-from lrp_ref.layers.elementwise import Diagonal
-from lrp_ref.layers.fisher.pmeans import OverDescriptors
-from lrp_ref.layers.fisher.sift import Coverage
-from lrp_ref.layers.fisher.svm import PerSample
-from lrp_ref.layers.fisher.vector_map import FisherMap
-from lrp_ref.layers.linear import Dense
-from lrp_ref.layers.normalize import Band
-from lrp_ref.layers.pool import Cells, Pooling
 from lrp_ref.linear_map import LinearMap
 from lrp_ref.rules import Raised
 
@@ -153,59 +125,10 @@ def lowest_bit_of(f: Function, w: Array) -> float:
     return -inf
 
 
-# ---- What a map's weights and coverage are ----
-
-
-@dataclass(frozen=True)
-class Source:
-    """How exactly a map's weights are those of its layer: w (1 + gamma_k), b + gamma_k size, in k roundings each.
-
-    unknown  why there is no such k; then only rules that do not ask for weights (Pass, Flat) have a bound
-    """
-
-    weight: int = 0
-    bias: int = 0
-    size: Any = 0.0
-    unknown: str = ""
-
-
-def source(layer: Layer) -> Source:
-    """The roundings in which a layer's map is computed, counted from its formula; transcendental functions as four."""
-    match layer:
-        case SpreadLinear():
-            return Source(unknown="sums a_i w_ij + b_j / I as weights")
-        case Linear() | Conv2D() | ReLU() | Flatten() | DenseSift():
-            return Source()
-        case AvgPool() | AdaptiveAvgPool() | MaxPool() | SumPool() | RegionMean():
-            return Source(1)                                  # 1 / n; scale
-        case SignedSqrt():
-            return Source(2)
-        case Tanh():
-            return Source(5)
-        case L2Norm():
-            return Source(unknown="divides by the norm of all inputs")
-        case BatchNorm():                                     # epsilon, its sum, root, quotient; product, sum
-            g = layer.factor()
-            return Source(4, 6, (abs(layer.shift) + abs(layer.mean * g)))
-        case LRN():                                           # s: alpha / size, squares, sum; s^-beta; slope's products
-            s = layer.size + 6
-            return Source(ceil((abs(float(layer.beta)) + 1) * s) + 12)
-    return Source(unknown=f"{type(layer).__name__} computes its weights from sums that may cancel")
-
-
-WHOLE = (Dense, Convolution, Diagonal, Pooling, Cells, Band, OverDescriptors, PerSample)
-
-
 def coverage(m: LinearMap) -> tuple[float, float]:
     """The smallest c_ij > 0 of a map, and the largest e for which all are multiples of 2^e; 0, -inf if not known."""
-    if isinstance(m, WHOLE):
-        return 1, 0
-    if isinstance(m, Coverage):
-        return 0.25, -2
-    if isinstance(m, FisherMap):
-        c = m.coverage[m.coverage > 0]
-        return (float(c.min()), lowest_bit(c)) if c.size else (1, 0)
-    return 0, -inf
+    c = np.asarray(m.coverages, dtype=float)
+    return (float(c.min()), lowest_bit(c)) if c.size else (0, -inf)
 
 
 def precision(u: float) -> float:

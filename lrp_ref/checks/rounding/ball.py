@@ -9,7 +9,7 @@ import numpy as np
 
 from lrp_ref.arrays import Array
 from lrp_ref.checks.rounding.arithmetic import upward
-from lrp_ref.layers import AdaptiveAvgPool, AvgPool, BatchNorm, Conv2D, Flatten, Layer, Linear, MaxPool, ReLU, SumPool
+from lrp_ref.layers import Layer
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,22 +45,5 @@ def doubts(layer: Layer, x: Ball, ids: Array | None = None) -> Array | bool:
     """Outputs whose gate or winner x's ball does not decide; units of the same number (twins.py) are equal."""
     if x.low is x.high:
         return False
-    if isinstance(layer, ReLU):
-        return (x.low <= 0) & (x.high > 0)
-    if isinstance(layer, MaxPool):
-        outputs, window = layer.output_shape(x.value.shape)[2:], layer.window
-        least, value = layer(x.low), layer(x.value)
-        ids = np.arange(1.0, 1 + x.value.size).reshape(x.value.shape) if ids is None else ids.astype(float)
-        all_taps = (window.taps(window.spread(y, -np.inf), outputs) for y in (x.low, x.high, x.value, ids))
-        candidates, certain, first = np.zeros(least.shape, int), np.ones(least.shape, bool), np.zeros(least.shape)
-        alike = np.ones(least.shape, bool)
-        for low, high, here, number in zip(*all_taps):
-            may = high >= least
-            candidates += may
-            certain &= ~may | (low == high)
-            first = np.where(may & (first == 0), number, first)
-            alike &= ~may | (number == first) & (here == value)   # and float64 sees that they are
-        return (candidates > 1) & ~certain & ~alike
-    if isinstance(layer, (Linear, Conv2D, AvgPool, AdaptiveAvgPool, SumPool, Flatten, BatchNorm)):
-        return False
-    return np.ones(layer.output_shape(x.value.shape), bool) & (x.low != x.high).any()
+    ids = np.arange(1, 1 + x.value.size).reshape(x.value.shape) if ids is None else ids
+    return layer.undecided(x.low, x.high, x.value, ids)

@@ -1,7 +1,8 @@
 """Balls from the image up and from the score down: for every layer a radius that holds the exact relevance.
 
 Upwards a layer widens the ball of its input by dz (sums.py, u = 2^-53), and a ReLU and a max-pooling change nothing:
-they are monotone. Downwards every ball is B, of a's ball and R's ball above.
+they are monotone. Of a layer that states neither (`affine`, `monotone`) nothing is known. Downwards every ball is B, of
+a's ball and R's ball above.
 """
 
 from __future__ import annotations
@@ -15,27 +16,17 @@ import numpy as np
 from lrp_ref.arrays import Array, convert_numbers, ones_like, same
 from lrp_ref.assignment import assign
 from lrp_ref.checks.rounding import twins
-from lrp_ref.checks.rounding.arithmetic import FLOAT64, Arithmetic, V, source, upward
+from lrp_ref.checks.rounding.arithmetic import FLOAT64, Arithmetic, upward
 from lrp_ref.checks.rounding.ball import Ball, doubts
 from lrp_ref.checks.rounding.radius import origin_at, step_radius
 from lrp_ref.checks.rounding.sums import added
 from lrp_ref.layers import (
-    AdaptiveAvgPool,
-    AvgPool,
-    BatchNorm,
-    Conv2D,
-    Flatten,
     Layer,
-    Linear,
-    MaxPool,
-    ReLU,
-    SpreadLinear,
-    SumPool,
-    Tanh,
 )
+from lrp_ref.linear_map import Term
 from lrp_ref.network import Network
 from lrp_ref.relevance import checked, relevances, start
-from lrp_ref.rules import Rule, Term
+from lrp_ref.rules import Rule
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,7 +64,15 @@ class Bounds:
                 + (f"\n{self.infinite}" if self.infinite else ""))
 
 
-UPWARDS = (Linear, Conv2D, BatchNorm, AvgPool, AdaptiveAvgPool, SumPool, MaxPool, ReLU, Flatten, Tanh)
+def upwards(layer: Layer) -> bool:
+    """Whether the ball of layer(x) follows from that of x: it is one sum at every x, or monotone."""
+    how = layer.roundings
+    return (layer.affine and not how.unknown) or (layer.monotone and how.output is not None)
+
+
+def selects(layer: Layer) -> bool:
+    """Whether the layer's outputs are inputs as they are, and x decides which: a gate or a winner."""
+    return layer.monotone and layer.roundings.output == 0 and not layer.affine
 
 
 def bounds(network: Network, x: Array, rules: Mapping[str, Rule] | None = None, target: Any = None) -> Bounds:
@@ -83,7 +82,7 @@ def bounds(network: Network, x: Array, rules: Mapping[str, Rule] | None = None, 
     weights and this image, for the same class: with target=None the one that `explain` explains.
     """
     for name, layer in network:
-        if not isinstance(layer, UPWARDS) or isinstance(layer, SpreadLinear):
+        if not upwards(layer):
             raise ValueError(f"bounds knows no ball for layer {name}, a {type(layer).__name__}: "
                              "use lrp_ref.checks.monte_carlo, or the layers above it, network[i:]")
     x = checked(network, x)
@@ -118,14 +117,13 @@ def start_ball(scores: Ball, target: Any) -> Ball:
 def raised(name: str, layer: Layer, x: Ball, to: Arithmetic) -> Ball:
     """The ball of layer(x)."""
     value = layer(x.value)
-    if isinstance(layer, (ReLU, MaxPool, Flatten)):   # monotone, and without rounding
-        return Ball(value, *((value, value) if x.low is x.high else (layer(x.low), layer(x.high))))
-    if isinstance(layer, Tanh):   # likewise, four roundings
-        slack = 4 * (to.u + V) * np.ones_like(value)
-        ends = Ball(value, layer(x.low), layer(x.high))
-        return Ball.around(value, upward(ends.radius + slack, 4))
+    k = layer.roundings.output
+    if layer.monotone and k is not None:
+        ends = Ball(value, *((value, value) if x.low is x.high else (layer(x.low), layer(x.high))))
+        slack = (to.gamma(k) + FLOAT64.gamma(k)) * ends.size + k * to.eta
+        return Ball.around(value, upward(ends.radius + slack, 6)) if k else ends
     a, m = layer.linearize(x.value)
-    sums = added(m, [(Term(x.value, same, m.bias), x)], value, origin_at(source(layer), a))
+    sums = added(m, [(Term(x.value, same, m.bias), x)], value, origin_at(layer.roundings, a))
     radius = upward(sums.error(to) + (0 if to is FLOAT64 else sums.error(FLOAT64)), 2)
     if not np.isfinite(radius).all():
         raise ValueError(f"layer {name}: the radius overflows: are its weights too large?")
@@ -142,10 +140,10 @@ def downwards(network: Network, balls: Sequence[Ball], ids: Sequence[Array], rul
     radii, undecided, infinite = {}, {}, None
     for (name, layer), x, numbers in reversed(list(zip(network, balls, ids))):
         doubtful = doubts(layer, x, numbers)
-        if isinstance(layer, (ReLU, MaxPool)):
+        if selects(layer):
             undecided[name] = int(np.sum(doubtful))
         a, m = layer.linearize(x.value)
-        origin = origin_at(source(layer), a)
+        origin = origin_at(layer.roundings, a)
         radius, undetermined = step_radius(rules[name], m, x, R, FLOAT64, origin, doubtful)
         if infinite is None and not np.isfinite(radius).all():
             infinite = cause(name, undetermined, doubtful, radius)

@@ -20,30 +20,15 @@ import numpy as np
 from lrp_ref.arrays import Array, Function, Shape, convert_numbers, ones_like, same
 from lrp_ref.assignment import assign
 from lrp_ref.checks.rounding.arithmetic import present
-from lrp_ref.layers import (
-    AdaptiveAvgPool,
-    AvgPool,
-    BatchNorm,
-    Conv2D,
-    FisherVector,
-    Flatten,
-    KernelSVM,
-    Layer,
-    Linear,
-    MaxPool,
-    ReLU,
-    SumPool,
-)
-from lrp_ref.layers.elementwise import Diagonal
+from lrp_ref.layers import Layer
 from lrp_ref.layers.fisher.vector_map import FisherMap
 from lrp_ref.linear_map import LinearMap
 from lrp_ref.network import Network
-from lrp_ref.relevance import checked, handed_down, start, step
+from lrp_ref.relevance import checked, handed_down, start
 from lrp_ref.rules import Rule
+from lrp_ref.step import step
 
 RUNS = 32
-COMPARISONS = (ReLU, MaxPool, Flatten)   # nothing is rounded
-SUMS = (Linear, Conv2D, AvgPool, AdaptiveAvgPool, SumPool, BatchNorm)   # layer(x) is m(x)
 
 
 @dataclass(frozen=True)
@@ -94,7 +79,7 @@ class Noisy(LinearMap):
         return self.off(self.m.apply(a, f), self.m.apply(a * a, squared(f)), there)
 
     def transpose(self, s: Array, f: Function, shape: Shape) -> Array:
-        if f is ones_like and isinstance(self.m, Diagonal):   # Pass and its equals: nothing to round
+        if f is ones_like and self.m.gate:   # Pass and its equals: nothing to round
             return self.m.transpose(s, f, shape)
         s = even(s, self.u, self.rng)
         there = self.m.transpose(np.where(s != 0, 1.0, 0.0), present(f), shape)
@@ -103,7 +88,7 @@ class Noisy(LinearMap):
 
     def off(self, z: Array, Q: Array, n: Array) -> Array:
         """The sum z of n products, whose squares are Q in all, as an evaluation at u might have it."""
-        if isinstance(self.m, Diagonal):   # one product
+        if self.m.gate:   # one product
             return even(z, self.u, self.rng)
         sums = np.maximum(n - 1, 0)
         return z + self.u * np.sqrt(sums * z * z / 9 + (sums / 6 + 1) * Q / 3) * self.rng.standard_normal(z.shape)
@@ -116,9 +101,9 @@ def even(x: Array, u: float, rng: np.random.Generator) -> Array:
 
 def noisy_layer(layer: Layer, x: Array, u: float, rng: np.random.Generator) -> Array:
     """The layer's output with errors: in its sums, or, where it is no plain sum, in its input and output."""
-    if isinstance(layer, COMPARISONS):
+    if layer.roundings.output == 0:   # nothing is rounded
         return layer(x)
-    if isinstance(layer, SUMS):
+    if layer.affine:
         a, m = layer.linearize(x)
         return Noisy(m, u, rng)(a)
     return even(layer(even(x, u, rng)), u, rng)
@@ -127,17 +112,17 @@ def noisy_layer(layer: Layer, x: Array, u: float, rng: np.random.Generator) -> A
 def noisy_step(rule: Rule, layer: Layer, x: Array, R: Array, u: float, rng: np.random.Generator) -> Array:
     """The relevance of x with errors, piece by piece."""
     a, m = layer.linearize(x)
-    m = noisy_weights(layer, x, u, rng) if isinstance(layer, (KernelSVM, FisherVector)) else m
+    m = noisy_weights(layer, x, u, rng) if layer.roundings.unknown and layer.arrays() else m
     below = np.zeros(x.shape)
     for inputs, outputs, piece in m.pieces(a.shape):
         below[inputs] += step(rule, Noisy(piece, u, rng), a[inputs], R[outputs])[0]
     return below
 
 
-def noisy_weights(layer: KernelSVM | FisherVector, x: Array, u: float, rng: np.random.Generator) -> LinearMap:
+def noisy_weights(layer: Layer, x: Array, u: float, rng: np.random.Generator) -> LinearMap:
     """The map at x where weights are sums over the image that may cancel: that of parameters and an x that are off."""
     arrays: dict[str, Any] = {name: even(array, u, rng) for name, array in layer.arrays().items() if name != "regions"}
-    m = replace(layer, **arrays).linearize(even(x, u, rng))[1]
+    m = replace(layer, **arrays).linearize(even(x, u, rng))[1]  # type: ignore[type-var]
     if isinstance(m, FisherMap):
         # (l - mu)^2 / sigma^2 - 1 may be summed as powers of l, which cancel near the mean. Each has a coefficient of
         # three roundings, and a sum of n descriptors, whose partial sums of k are off by k / n of it: as n / 3 more.

@@ -28,7 +28,7 @@ own error (the same formula at u = 2^-53).
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -37,27 +37,28 @@ from lrp_ref.arrays import Array, ones_like, same, sign
 from lrp_ref.checks.rounding.arithmetic import (
     FLOAT64,
     Arithmetic,
-    Source,
     V,
     arithmetic,
     coverage,
     present,
     roundings,
     size,
-    source,
     upward,
 )
 from lrp_ref.checks.rounding.ball import Ball, doubts
 from lrp_ref.checks.rounding.sums import MARGIN, added
 from lrp_ref.layers import Layer
-from lrp_ref.linear_map import LinearMap
+from lrp_ref.layers.base import Roundings
+from lrp_ref.linear_map import LinearMap, Term
 from lrp_ref.relevance import hand_down
-from lrp_ref.rules import Rule, Term
+from lrp_ref.rules import Rule
 
 
 def terms_at(rule: Rule, m: LinearMap, a: Ball) -> list[tuple[Any, list[tuple[Term, Ball]]]]:
     """The shares: the part, and the terms with the balls of their inputs."""
     shares = rule.shares(m, a.value)
+    if any(share.over is not None for share in shares):
+        raise ValueError(f"no bound: {rule} divides by a number that is not the sum of its terms")
     if a.low is a.high:
         return [(s.part, [(t, Ball.exact(t.a)) for t in s.terms]) for s in shares]
     ends = rule.shares(m, a.low), rule.shares(m, a.high)
@@ -83,7 +84,7 @@ class Quotients:
     bad: Array
 
 
-def step_radius(rule: Rule, m: LinearMap, a: Ball, R: Ball, to: Arithmetic, origin: Source,
+def step_radius(rule: Rule, m: LinearMap, a: Ball, R: Ball, to: Arithmetic, origin: Roundings,
                 doubtful: Array | bool = False) -> tuple[Array, Array]:
     """(B_i, undetermined outputs) of `step` evaluated with that arithmetic at a.value, R.value. See the module.
 
@@ -137,7 +138,7 @@ def guarded(to: Arithmetic, dz: Array, epsilon: float, d: Array) -> Array:
     return (1 + to.u) * (dz + to.u * epsilon + to.eta) + to.u * d
 
 
-def gathered(m: LinearMap, shares: Sequence[Quotients], a: Array, to: Arithmetic, origin: Source) -> Array:
+def gathered(m: LinearMap, shares: Sequence[Quotients], a: Array, to: Arithmetic, origin: Roundings) -> Array:
     """B_i from the dq_j and |q_j| of every share, and infinity where an undetermined output reaches."""
     shape, smallest = a.shape, coverage(m)[0]
     zero = np.zeros(shape)
@@ -193,15 +194,15 @@ def one_layer(rule: Rule, layer: Layer, x: Any, R: Any, u: float = 2.0**-24) -> 
     layer = layer.astype(np.float64)
     a_x, R = (v if isinstance(v, Ball) else Ball.exact(np.asarray(v, dtype=np.float64)) for v in (x, R))
     value, _ = hand_down(rule, layer, a_x.value, R.value)
-    origin, doubtful = source(layer), doubts(layer, a_x)
+    origin, doubtful = layer.roundings, doubts(layer, a_x)
     a, m = layer.linearize(a_x.value)
     ball = a_x if a is a_x.value else Ball.exact(a)
     both = [step_radius(rule, m, ball, R, to, origin_at(origin, a), doubtful)[0] for to in (FLOAT64, arithmetic(u))]
     return OneLayer(value, *both)
 
 
-def origin_at(origin: Source, a: Array) -> Source:
+def origin_at(origin: Roundings, a: Array) -> Roundings:
     """The sizes of a BatchNorm's bias, one per channel, shaped to broadcast against its output."""
     if not isinstance(origin.size, np.ndarray):
         return origin
-    return Source(origin.weight, origin.bias, origin.size.reshape(-1, *(1,) * (a.ndim - 2)))
+    return replace(origin, size=origin.size.reshape(-1, *(1,) * (a.ndim - 2)))

@@ -37,7 +37,6 @@ from lrp_ref.arrays import Array, ones_like
 from lrp_ref.checks.rounding.arithmetic import (
     FLOAT64,
     Arithmetic,
-    Source,
     coverage,
     lowest_bit,
     lowest_bit_of,
@@ -48,8 +47,9 @@ from lrp_ref.checks.rounding.arithmetic import (
     upward,
 )
 from lrp_ref.checks.rounding.ball import Ball
-from lrp_ref.linear_map import LinearMap
-from lrp_ref.rules import Rule, Term
+from lrp_ref.layers.base import Roundings
+from lrp_ref.linear_map import LinearMap, Term
+from lrp_ref.rules import Rule
 
 MARGIN = 64   # more float64 roundings than a bound takes besides its sums
 
@@ -88,7 +88,8 @@ class Sum:
         return upward(rounded + self.spread, self.count.max(initial=0) + MARGIN)
 
 
-def added(m: LinearMap, terms: Sequence[tuple[Term, Ball]], R: Array, origin: Source, rule: Rule | None = None) -> Sum:
+def added(m: LinearMap, terms: Sequence[tuple[Term, Ball]], R: Array, origin: Roundings,
+          rule: Rule | None = None) -> Sum:
     """z_j = sum over terms, sum_i c_ij a_i f(w_ij) + b_j, with all that bounds it; the rule's, or the layer's own."""
     zero = np.zeros_like(R)
     z, total, count, spread = zero, zero, zero, zero
@@ -125,6 +126,6 @@ def dyadic(rule: Rule) -> bool:
                all(n == Fraction(float(n)) for n in np.ravel(np.asarray(value, dtype=object))) for value in values)
 
 
-def powers_of_two(m: LinearMap, origin: Source) -> bool:
+def powers_of_two(m: LinearMap, origin: Roundings) -> bool:
     """Whether weights made in one rounding (1 / n, a scale) are powers of two, and so exact."""
     return origin.weight == 1 and bool(np.isin(np.frexp(m.weight)[0], (0.0, 0.5, -0.5)).all())

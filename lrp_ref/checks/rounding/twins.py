@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from lrp_ref.arrays import Array, Window
-from lrp_ref.layers import BatchNorm, Conv2D, Flatten, Layer, MaxPool, ReLU, Tanh
+from lrp_ref.arrays import Array
+from lrp_ref.layers import Layer
 from lrp_ref.layers.conv import Convolution
+from lrp_ref.layers.window import Window
 
 
 def equals(x: Array) -> Array:
@@ -20,20 +21,19 @@ def equals(x: Array) -> Array:
 
 
 def lifted(layer: Layer, ids: Array, outputs: tuple[int, ...]) -> Array:
-    """The same of the layer's outputs: equal where all that is summed up, or compared, is."""
-    match layer:
-        case ReLU() | Tanh() | Flatten():
-            return ids.reshape(outputs)
-        case BatchNorm():
-            channel = np.arange(ids.shape[1]).reshape(-1, *(1,) * (ids.ndim - 2))
-            return ids * ids.shape[1] + channel
-        case Conv2D():
-            seen = rows(ids, layer.window, layer.groups, outputs[2:])           # (N, groups, outputs)
-            kernel = np.arange(outputs[1]).reshape(1, layer.groups, -1, 1)
-            return (seen[:, :, None] * outputs[1] + kernel).reshape(outputs)
-        case MaxPool():
-            return rows(ids, layer.window, ids.shape[1], outputs[2:], ordered=False).reshape(outputs)
-    return np.arange(1, 1 + int(np.prod(outputs))).reshape(outputs)
+    """The same of the layer's outputs: equal where all that is summed up, or compared, is (`layer.alike`)."""
+    window, how = layer.sees, layer.alike
+    if window is None or how is None:
+        return np.arange(1, 1 + int(np.prod(outputs))).reshape(outputs)
+    groups = getattr(layer, "groups", ids.shape[1])
+    if window.extent == (1, 1) == window.stride and groups == ids.shape[1]:
+        seen = ids
+    else:
+        seen = rows(ids, window, groups, outputs[2:], ordered=how != "everywhere, in any order")   # (N, groups, V U)
+    if how != "in a channel":
+        return seen.reshape(outputs)
+    channel = np.arange(outputs[1]).reshape(1, groups, -1, 1)
+    return (seen.reshape(len(ids), groups, 1, -1) * outputs[1] + channel).reshape(outputs)
 
 
 def known(ids: Array, low: Array, high: Array) -> Array:

@@ -11,7 +11,7 @@ from traceback import extract_tb
 from typing import Any
 
 from lrp_ref.conformance.adapter import PARTS, Adapter, one_line
-from lrp_ref.network import did_you_mean
+from lrp_ref.hints import did_you_mean
 
 LIBRARIES = {"zennit": "Zennit", "captum": "Captum"}   # {module here and package there: class}
 FORMS = "zennit, captum, toolbox:PATH, lrp_ref, dialect:NAME, exec:COMMAND, or module:Name of your own"
@@ -89,7 +89,8 @@ def own(module: str, name: str) -> Adapter:
     except (Exception, SystemExit) as error:
         raise ValueError(f"{asked}, but {module} cannot be imported: {told(error)}: mend it") from None
     if not hasattr(found, name):
-        public = [one for one in vars(found) if not one.startswith("_")]
+        names = dict.fromkeys([*vars(found), *dir(found)])   # what is loaded on demand stands in the second alone
+        public = [one for one in names if not one.startswith("_")]
         raise ValueError(f"{asked}, but {module} has no {name}: {did_you_mean(name, public)}"
                          f"it has {', '.join(public)}")
     found = getattr(found, name)

@@ -11,7 +11,8 @@ import numpy as np
 from lrp_ref.arrays import Array
 from lrp_ref.conformance.adapter import NUMBERS, Adapter, Unsupported
 from lrp_ref.conformance.dialects import DIALECTS, Dialect
-from lrp_ref.network import Network, did_you_mean
+from lrp_ref.hints import did_you_mean
+from lrp_ref.network import Network
 from lrp_ref.relevance import explain, handed_down
 from lrp_ref.rules import Rule
 from lrp_ref.version import __version__

@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from importlib.util import module_from_spec, spec_from_file_location
 from math import prod, sqrt
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -20,7 +19,7 @@ from lrp_ref.rules import AlphaBeta, Epsilon, Flat, Pass, Rule, Winner, WSquare,
 
 
 class Toolbox:
-    """The modules in PATH/modules with their own stabilisers. They ask for `np.float`, which NumPy had until 1.24."""
+    """The modules in PATH/modules with their own stabilisers, and with a NumPy that has what they ask of it."""
 
     name, version, unit_roundoff = "lrp_toolbox", "Python", 2.0**-53
     conventions: Mapping[str, Any] = {"stabiliser": 1e-16, "zero_rule": 1e-16}
@@ -30,10 +29,12 @@ class Toolbox:
         spec = spec_from_file_location("lrp_toolbox_modules", file) if file.is_file() else None
         if spec is None or spec.loader is None:
             raise ValueError(f"got toolbox:{path}, which has no modules/__init__.py: give lrp_toolbox's python folder")
+        for name in imported(spec.name):   # those of another folder
+            del sys.modules[name]
         self.modules = sys.modules[spec.name] = module_from_spec(spec)
         spec.loader.exec_module(self.modules)
-        for name in [name for name in sys.modules if name.startswith(spec.name)]:
-            vars(sys.modules[name])["np"] = SimpleNamespace(**{**vars(np), "float": float})
+        for name in imported(spec.name):
+            vars(sys.modules[name])["np"] = OldNumpy()
 
     def relevance(self, network: Network, rules: Mapping[str, Rule], x: Array, R: Array) -> Array:
         steps = []
@@ -45,6 +46,23 @@ class Toolbox:
         for part, turn in reversed(steps):
             R = turned(part.lrp, R, turn)
         return R
+
+
+class OldNumpy:
+    """NumPy, and `np.float`, which it had until 1.24.
+
+    All else is asked of NumPy when it is wanted: what its dictionary holds lacks `np.random`, loaded on demand.
+    """
+
+    float = float
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(np, name)
+
+
+def imported(package: str) -> list[str]:
+    """The names of a package and its modules, if they are imported."""
+    return [name for name in sys.modules if name == package or name.startswith(f"{package}.")]
 
 
 def turned(function: Any, images: Array, turn: bool) -> Array:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, fields
 from itertools import product
 from math import prod
 from tempfile import TemporaryDirectory
@@ -18,8 +18,7 @@ import numpy as np
 
 from lrp_ref.arrays import Array
 from lrp_ref.conformance.diagnose.bisect import Agrees, Relevance, Rules
-from lrp_ref.layers import AdaptiveAvgPool, BatchNorm, Conv2D, Layer, Linear
-from lrp_ref.layers.pool import PaddedPool, Pool
+from lrp_ref.layers import Layer, Linear
 from lrp_ref.network import Network
 from lrp_ref.relevance import handed_down
 from lrp_ref.rules import Rule, ZBox
@@ -28,7 +27,6 @@ INPUTS = 3
 # Inputs, outputs and whether there is a bias: the fewest numbers first, so that sizes need not shrink.
 LEVELS = ((1, 1, 0), (1, 1, 1), (2, 1, 0), (2, 1, 1), (1, 2, 1), (3, 1, 1), (2, 2, 1))
 DRAWN, EVALUATIONS = 50, 300   # networks drawn at a level before one fails; questions asked in all
-WINDOWS = ((1, 1), (1, 2), (2, 1), (1, 3), (3, 1), (2, 2))
 Draw = Callable[[Any], Any]   # of a hypothesis strategy
 
 
@@ -142,64 +140,51 @@ def disagreeing(question: Question, relevance: Relevance, agrees: Agrees) -> Any
 # ---- Drawing ----
 
 
+@dataclass(frozen=True, eq=False)
+class Drawn:
+    """What small layers are made of (`layer.smaller`): sizes and whole numbers that hypothesis draws."""
+
+    draw: Draw
+    strategies: Any
+    number: Any
+    outputs: int
+    biased: int
+
+    def one_of(self, *choices: Any) -> Any:
+        return self.draw(self.strategies.sampled_from(choices))
+
+    def array(self, *shape: int) -> Array:
+        whole = self.strategies.integers(-3, 3)
+        return np.array([self.draw(whole) for _ in range(prod(shape))], dtype=self.number).reshape(shape)
+
+    def bias(self, outputs: int) -> Array:
+        return self.array(outputs) if self.biased else np.zeros(outputs, dtype=self.number)
+
+
 def drawable(layer: Layer) -> bool:
     """Whether small layers of its kind are drawn; what has no numbers of its own is taken as it is."""
-    return isinstance(layer, (Linear, Conv2D, BatchNorm, Pool, AdaptiveAvgPool)) or not layer.arrays()
+    return type(layer).smaller is not Layer.smaller or not layer.arrays()
 
 
 def a_question(draw: Draw, st: Any, network: Network, rules: Rules, number: Any,
                shapes: Sequence[tuple[int, ...]], level: tuple[int, int]) -> Question | None:
     """A small network of the same kinds on an input of one of the shapes; None where its shapes do not fit."""
-    def array(*shape: int) -> Array:
-        return np.array([draw(whole) for _ in range(prod(shape))], dtype=number).reshape(shape)
-
-    whole = st.integers(-3, 3)
-    x = array(*draw(st.sampled_from(shapes)))
+    drawn = Drawn(draw, st, number, *level)
+    x = drawn.array(*drawn.one_of(*shapes))
     shape = x.shape
     layers: list[tuple[str, Layer]] = []
     try:
         for name, layer in network:
-            layers.append((name, a_layer(draw, st, layer, shape, level, array)))
-            shape = layers[-1][1].output_shape(shape)
-        small = Network(layers)
-        R = array(*shape) if draw(st.booleans()) else small(x)
+            small = layer.smaller(shape, drawn)
+            if small is None:
+                return None
+            layers.append((name, small))
+            shape = small.output_shape(shape)
+        chain = Network(layers)
+        R = drawn.array(*shape) if draw(st.booleans()) else chain(x)
     except ValueError:
         return None
-    return Question(small, {name: scalar(rules[name]) for name in small.names}, x, R)
-
-
-def a_layer(draw: Draw, st: Any, layer: Layer, shape: tuple[int, ...], level: tuple[int, int],
-            array: Callable[..., Array]) -> Layer:
-    """A small layer of that kind for inputs of that shape; it has strides, padding and groups only if the layer has."""
-    def one_of(*choices: Any) -> Any:
-        return draw(st.sampled_from(choices))
-
-    def bias(outputs: int) -> Array:
-        return array(outputs) if biased else np.zeros_like(array(0), shape=outputs)
-
-    outputs, biased = level
-    match layer:
-        case Linear():
-            return replace(layer, weight=array(shape[-1], outputs), bias=bias(outputs))
-        case Conv2D():
-            groups = shape[1] if layer.groups > 1 else 1
-            outputs *= groups
-            weight = array(outputs, shape[1] // groups, *one_of(*WINDOWS))
-            stride, pad, dilation = (one_of(least, *{least, given} - {least}) for least, given in
-                                     (((1, 1), layer.stride), ((0, 0), layer.pad), ((1, 1), layer.dilation)))
-            return Conv2D(weight, bias(outputs), stride, pad, dilation, groups)
-        case BatchNorm():   # variance + epsilon is a square
-            mean, scale, shift = (array(shape[1]) for _ in range(3))
-            variance = np.array([one_of(0, 3, 8) for _ in mean], dtype=mean.dtype)
-            return BatchNorm(mean, variance, scale, shift, 1)
-        case Pool():
-            size = one_of(*WINDOWS)
-            stride = one_of(size, *{layer.stride} - {size})
-            padded = {"pad": one_of((0, 0), *{layer.pad} - {(0, 0)})} if isinstance(layer, PaddedPool) else {}
-            return replace(layer, size=size, stride=stride, **padded)
-        case AdaptiveAvgPool():
-            return AdaptiveAvgPool(one_of((1, 1), (1, 2), (2, 1)))
-    return layer
+    return Question(chain, {name: scalar(rules[name]) for name in chain.names}, x, R)
 
 
 def scalar(rule: Rule) -> Rule:

@@ -16,8 +16,8 @@ from lrp_ref.arrays import Array, constant, negative, ones_like, positive, same,
 from lrp_ref.conformance.dialects.conventions import Conventions, Dialect
 from lrp_ref.conformance.dialects.parts import First, at_zero, part_inside, signed, whole_window
 from lrp_ref.layers import LRN, AvgPool, MaxPool
-from lrp_ref.linear_map import LinearMap
-from lrp_ref.rules import Rule, Share, Term, per_channel
+from lrp_ref.linear_map import LinearMap, Term
+from lrp_ref.rules import Rule, Share, per_channel
 
 
 @dataclass(frozen=True)

@@ -12,8 +12,8 @@ from lrp_ref import rules
 from lrp_ref.arrays import Array, positive, same
 from lrp_ref.conformance.dialects.conventions import Conventions, Dialect
 from lrp_ref.conformance.dialects.parts import first_winner, signed, without_bias
-from lrp_ref.linear_map import LinearMap
-from lrp_ref.rules import Raised, Rule, Share, Term
+from lrp_ref.linear_map import LinearMap, Term
+from lrp_ref.rules import Raised, Rule, Share
 
 
 @dataclass(frozen=True)

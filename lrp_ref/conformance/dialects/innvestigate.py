@@ -10,8 +10,8 @@ from lrp_ref.arrays import Array, constant, negative, positive
 from lrp_ref.conformance.dialects.conventions import Conventions, Dialect
 from lrp_ref.conformance.dialects.parts import First, at_zero, without_bias
 from lrp_ref.layers import AdaptiveAvgPool, AvgPool, BatchNorm, MaxPool
-from lrp_ref.linear_map import LinearMap
-from lrp_ref.rules import Rule, Share, Term
+from lrp_ref.linear_map import LinearMap, Term
+from lrp_ref.rules import Rule, Share
 
 
 @dataclass(frozen=True)

@@ -8,11 +8,12 @@ from typing import Any
 
 import numpy as np
 
-from lrp_ref.arrays import Array, Function, Window, constant, divide, ones_like, same, sign
+from lrp_ref.arrays import Array, Function, constant, divide, ones_like, same, sign
 from lrp_ref.layers.conv import Convolution
 from lrp_ref.layers.pool import Pooling
-from lrp_ref.linear_map import LinearMap
-from lrp_ref.rules import Rule, Share, Term
+from lrp_ref.layers.window import Window
+from lrp_ref.linear_map import LinearMap, Term
+from lrp_ref.rules import Rule, Share
 from lrp_ref.testing.looks_like import firsts
 
 # ---- Guards ----

@@ -13,8 +13,8 @@ from lrp_ref.arrays import Array, positive
 from lrp_ref.conformance.dialects.conventions import Conventions, Dialect
 from lrp_ref.conformance.dialects.parts import first_winner
 from lrp_ref.layers import BatchNorm, MaxPool
-from lrp_ref.linear_map import LinearMap
-from lrp_ref.rules import Raised, Rule, Share, Term
+from lrp_ref.linear_map import LinearMap, Term
+from lrp_ref.rules import Raised, Rule, Share
 
 
 @dataclass(frozen=True)

@@ -14,8 +14,8 @@ from lrp_ref.arrays import Array, constant, negative, ones_like, positive, squar
 from lrp_ref.conformance.dialects.conventions import Conventions, Dialect
 from lrp_ref.conformance.dialects.parts import part_inside, signed
 from lrp_ref.layers import AvgPool, MaxPool, SumPool
-from lrp_ref.linear_map import LinearMap
-from lrp_ref.rules import Rule, Share, Term
+from lrp_ref.linear_map import LinearMap, Term
+from lrp_ref.rules import Rule, Share
 
 
 @dataclass(frozen=True)

@@ -16,8 +16,8 @@ from lrp_ref.arrays import Array, constant, positive
 from lrp_ref.conformance.dialects.conventions import Conventions, Dialect
 from lrp_ref.conformance.dialects.parts import First, Gradient, at_zero, without_bias
 from lrp_ref.layers import AdaptiveAvgPool, AvgPool, ReLU
-from lrp_ref.linear_map import LinearMap
-from lrp_ref.rules import Rule, Share, Term
+from lrp_ref.linear_map import LinearMap, Term
+from lrp_ref.rules import Rule, Share
 
 
 def below_zero(epsilon: Any, z: Array) -> Array:

@@ -16,9 +16,9 @@ from lrp_ref.conformance.dialects.conventions import Conventions, Dialect
 from lrp_ref.conformance.dialects.parts import First, first_pixel, first_winner, signed, without_bias
 from lrp_ref.layers import BatchNorm, Layer
 from lrp_ref.layers.linear import Dense
-from lrp_ref.linear_map import LinearMap
+from lrp_ref.linear_map import LinearMap, Term
 from lrp_ref.network import Network, merge_batchnorm
-from lrp_ref.rules import Share, Term
+from lrp_ref.rules import Share
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from pathlib import Path
 from lrp_ref.conformance.judge.outcome import STATUSES, Outcome
 from lrp_ref.conformance.vectors.suite import Suite
 from lrp_ref.files import writing
-from lrp_ref.network import did_you_mean
+from lrp_ref.hints import did_you_mean
 
 RIGHT = ("passed", "loose")
 EXPECTED = tuple(status for status in STATUSES if status not in RIGHT)

@@ -15,7 +15,7 @@ from lrp_ref.conformance.judge.smoke import smoke
 from lrp_ref.conformance.judge.tolerance import Expected
 from lrp_ref.conformance.vectors.case import LEVELS, Case
 from lrp_ref.conformance.vectors.suite import Suite
-from lrp_ref.network import did_you_mean
+from lrp_ref.hints import did_you_mean
 
 Watch = Callable[[str], object]
 

@@ -19,8 +19,9 @@ from lrp_ref.conformance.adapter import NUMBERS, PARTS, Adapter, Unsupported, ha
 from lrp_ref.conformance.dialects import Conventions
 from lrp_ref.conformance.dialects.questions import NUMERIC, PHRASES
 from lrp_ref.conformance.judge.outcome import ask
+from lrp_ref.hints import did_you_mean
 from lrp_ref.layers import Linear
-from lrp_ref.network import Network, did_you_mean
+from lrp_ref.network import Network
 from lrp_ref.rules import AlphaBeta, Epsilon, Gamma, Rule, WSquare, ZPlus
 
 RULES: tuple[Rule, ...] = (   # the first that it has

@@ -9,9 +9,9 @@ from typing import Any
 from lrp_ref.arrays import Array, ones_like, same
 from lrp_ref.conformance.make.alternatives import Stabilised
 from lrp_ref.layers import AdaptiveAvgPool, AvgPool, Layer, MaxPool, SumPool
-from lrp_ref.linear_map import LinearMap
+from lrp_ref.linear_map import LinearMap, Term
 from lrp_ref.network import Network
-from lrp_ref.rules import Epsilon, Flat, Gamma, Pass, Rule, Share, Term, Winner, WSquare
+from lrp_ref.rules import Epsilon, Flat, Gamma, Pass, Rule, Share, Winner, WSquare
 
 AVERAGES = (AvgPool, AdaptiveAvgPool, SumPool)
 

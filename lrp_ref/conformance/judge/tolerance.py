@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from lrp_ref.arrays import Array
-from lrp_ref.checks.rounding.arithmetic import FLOAT64, V, arithmetic, source, upward
+from lrp_ref.checks.rounding.arithmetic import FLOAT64, V, arithmetic, upward
 from lrp_ref.checks.rounding.ball import Ball
 from lrp_ref.checks.rounding.bounds import raised
 from lrp_ref.checks.rounding.monte_carlo import RUNS, even, noisy_layer, noisy_step
@@ -96,7 +96,7 @@ def noisy_run(network: Network, rules: Rules, x: Array, R: Array, u: float, rng:
 
 def computes(layer: Layer) -> bool:
     """Whether the layer's weights are computed from its input, and not by comparisons alone."""
-    return bool(source(layer).unknown) and getattr(layer, "p", None) != inf
+    return bool(layer.roundings.unknown) and getattr(layer, "p", None) != inf
 
 
 def shaken(layer: Layer, u: float, rng: np.random.Generator) -> Layer:
@@ -133,7 +133,7 @@ def chained(network: Network, rules: Rules, balls: list[Ball], R: Array, u: floa
     own = rounding = np.zeros(R.shape)
     for (name, layer), x in reversed(list(zip(network, balls))):
         a, m = layer.linearize(x.value)
-        origin = origin_at(source(layer), a)
+        origin = origin_at(layer.roundings, a)
         ball = x if a is x.value else Ball.exact(a)
         own, _ = step_radius(rules[name], m, ball, ours, FLOAT64, origin)
         rounding, _ = step_radius(rules[name], m, ball, theirs, arithmetic(u), origin)

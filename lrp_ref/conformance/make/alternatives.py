@@ -12,8 +12,8 @@ from lrp_ref.arrays import Array, constant, negative, positive, same, zeros
 from lrp_ref.conformance.dialects.parts import Gradient
 from lrp_ref.layers import LRN
 from lrp_ref.layers.normalize import Band, channels
-from lrp_ref.linear_map import LinearMap
-from lrp_ref.rules import Raised, Rule, Share, Term
+from lrp_ref.linear_map import LinearMap, Term
+from lrp_ref.rules import Raised, Rule, Share
 
 
 @dataclass(frozen=True)

@@ -34,8 +34,8 @@ from lrp_ref.layers import (
 )
 from lrp_ref.ledger import COLUMNS
 from lrp_ref.network import Network
-from lrp_ref.relevance import step
 from lrp_ref.rules import AlphaBeta, Epsilon, Flat, Gamma, Pass, Rule, Winner, WSquare, ZPlus
+from lrp_ref.step import step
 
 EQ_5, FISHER, CUT = "Eq. 5", "Section 2.2", "Section 3"
 

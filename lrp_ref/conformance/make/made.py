@@ -17,7 +17,7 @@ from lrp_ref.checks.claims.by_loops import defined, defined_step, input_of, unit
 from lrp_ref.checks.numbers.decimals import in_decimals
 from lrp_ref.checks.numbers.exact import GuardedFraction, guarded, settled
 from lrp_ref.checks.numbers.modular import PRIMES
-from lrp_ref.checks.rounding.arithmetic import arithmetic, size, source
+from lrp_ref.checks.rounding.arithmetic import arithmetic, size
 from lrp_ref.checks.rounding.ball import Ball
 from lrp_ref.checks.rounding.radius import origin_at
 from lrp_ref.checks.rounding.sums import added, dyadic
@@ -25,10 +25,10 @@ from lrp_ref.conformance.dialects import Conventions
 from lrp_ref.conformance.vectors.case import FORMATS, Case, Either, floats, identity
 from lrp_ref.layers import Layer
 from lrp_ref.ledger import COLUMNS, Ledger
-from lrp_ref.linear_map import LinearMap
+from lrp_ref.linear_map import LinearMap, Term
 from lrp_ref.network import Network
 from lrp_ref.relevance import relevances
-from lrp_ref.rules import Epsilon, Gamma, Rule, Term
+from lrp_ref.rules import Epsilon, Gamma, Rule
 
 F = GuardedFraction
 SHORT = 24            # characters that a fraction may take before its residues stand for it
@@ -224,7 +224,7 @@ def held(case: Case, number: type, u: float) -> bool:
     for (_, layer), x, output in zip(case.network, xs, xs[1:]):
         layer = in_floats(layer)
         a, m = layer.linearize(convert_numbers(x, np.float64))
-        sums = added(m, [(Term(a, same, m.bias), Ball.exact(a))], m(a), origin_at(source(layer), a))
+        sums = added(m, [(Term(a, same, m.bias), Ball.exact(a))], m(a), origin_at(layer.roundings, a))
         if sums.error(arithmetic(u)).any() or not all(float(number(float(n))) == n for n in output.flat):
             return False
     return True

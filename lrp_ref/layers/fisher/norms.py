@@ -8,16 +8,14 @@ from typing import Any
 import numpy as np
 
 from lrp_ref.arrays import Array, Shape, divide, ones_like, sqrt, zeros
-from lrp_ref.layers.base import Layer, parameter, whole
-from lrp_ref.layers.elementwise import Gate
+from lrp_ref.layers.base import Roundings, parameter, whole
+from lrp_ref.layers.elementwise import Elementwise, Gate
 from lrp_ref.linear_map import LinearMap
 
 
 @dataclass(frozen=True, eq=False)
-class Norm(Layer):
+class Norm(Elementwise):
     """z_i = g_i a_i: what these layers share."""
-
-    lean = True
 
     def gate(self, x: Array) -> Array:
         raise NotImplementedError
@@ -40,6 +38,8 @@ class SignedSqrt(Norm):
     At a_i = 0 the gate is 0 (Pass hands R_i down through it all the same; Epsilon leaves it dead).
     """
 
+    roundings = Roundings(2)
+
     def gate(self, x: Array) -> Array:
         return divide(ones_like(x), sqrt(abs(x)))
 
@@ -52,6 +52,8 @@ class L2Norm(Norm):
     """
 
     parts: int = 1
+
+    roundings = Roundings(unknown="divides by the norm of all inputs")
 
     def __post_init__(self) -> None:
         if not whole(self.parts) or self.parts < 1:
@@ -79,6 +81,9 @@ class RegionMean(Norm):
     """
 
     counts: Any
+
+    affine = True
+    roundings = Roundings(1)
 
     def __post_init__(self) -> None:
         counts = parameter(self, "counts")

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from lrp_ref.arrays import Array, Function, Shape, constant, divide, is_fraction, power, sqrt, zeros
-from lrp_ref.layers.base import Layer
+from lrp_ref.layers.base import Layer, Roundings
 from lrp_ref.linear_map import LinearMap
 
 
@@ -22,6 +22,9 @@ class PMeans(Layer):
     """
 
     p: Any
+
+    hands_down = "by contribution"
+    roundings = Roundings(unknown="computes its weights from sums that may cancel")
 
     def __post_init__(self) -> None:
         if isinstance(self.p, (bool, str, np.ndarray)) or not self.p >= 1:
@@ -69,6 +72,7 @@ class OverDescriptors(LinearMap):
     weight: Array
     bias: Array
     learned: bool = False
+    coverages = (1,)
 
     def apply(self, a: Array, f: Function) -> Array:
         return (a * f(self.weight)).sum(axis=1)

@@ -71,7 +71,7 @@ def rectangle(x: Array, y: Array, sides: Sequence[float]) -> Array:
 
 @dataclass(frozen=True, eq=False)
 class Group:
-    """Descriptors that reach the same regions. Where all do so alike, one sum over them serves all those regions.
+    """Descriptors that reach the same regions. Where their coverage is equal, one sum serves all these regions.
 
     where    (L,) bool: which descriptors
     regions  which regions, ints

@@ -12,9 +12,9 @@ from typing import Any
 
 import numpy as np
 
-from lrp_ref.arrays import Array, Function, Pair, Shape, constant, ones_like, zeros
-from lrp_ref.layers.base import Layer, whole
-from lrp_ref.linear_map import Index, LinearMap
+from lrp_ref.arrays import Array, Function, Index, Pair, Shape, constant, ones_like, zeros
+from lrp_ref.layers.base import Layer, Roundings, whole
+from lrp_ref.linear_map import LinearMap
 
 BINS, ORIENTATIONS = 4, 8              # along either axis of a descriptor; of the gradient
 LENGTH = BINS * BINS * ORIENTATIONS
@@ -79,6 +79,8 @@ class DenseSift(Layer):
     """
 
     tangent = True   # its map says which pixels the bins cover
+    hands_down = "evenly"
+    roundings = Roundings()
 
     sizes: Any
     step: int
@@ -289,6 +291,7 @@ class Coverage(LinearMap):
 
     grids: Sequence[Grid]
     bias: Array
+    coverages = (0.25, 0.5, 1)
 
     def apply(self, a: Array, f: Function) -> Array:
         only_coverage(f)

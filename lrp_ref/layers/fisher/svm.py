@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 
 from lrp_ref.arrays import Array, Function, Shape, constant, divide, is_fraction, ones_like, zeros
-from lrp_ref.layers.base import Layer, parameter
+from lrp_ref.layers.base import Layer, Roundings, parameter
 from lrp_ref.layers.linear import Linear
 from lrp_ref.linear_map import LinearMap
 
@@ -45,6 +45,8 @@ class KernelSVM(Layer):
     spread: bool = False
 
     additive = False
+    hands_down = "by contribution"
+    roundings = Roundings(unknown="computes its weights from sums that may cancel")
 
     def __post_init__(self) -> None:
         kind = type(self).__name__
@@ -223,6 +225,9 @@ class SpreadLinear(Linear):
     R_i = (x_i w_ij + b_j / I) / z_j R_j.
     """
 
+    affine = False
+    roundings = Roundings(unknown="sums a_i w_ij + b_j / I as weights")
+
     def __call__(self, x: Array) -> Array:
         a, m = self.linearize(x)
         return m(a)
@@ -242,6 +247,7 @@ class PerSample(LinearMap):
     weight: Array
     bias: Array
     learned: bool = False
+    coverages = (1,)
 
     def apply(self, a: Array, f: Function) -> Array:
         return (a[..., None, :] @ f(self.weight))[..., 0, :]

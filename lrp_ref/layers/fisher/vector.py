@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from lrp_ref.arrays import Array, Shape, constant, is_fraction, ones_like, same, sqrt, zeros
-from lrp_ref.layers.base import Layer, parameter
+from lrp_ref.layers.base import Layer, Roundings, parameter
 from lrp_ref.layers.fisher.regions import Group, grouped
 from lrp_ref.layers.fisher.vector_map import ROWS, FisherMap, powers, slices, views
 from lrp_ref.linear_map import LinearMap
@@ -40,6 +40,9 @@ class FisherVector(Layer):
     variances: Any
     regions: Any = None
     threshold: Any = 0
+
+    hands_down = "by contribution"
+    roundings = Roundings(unknown="computes its weights from sums that may cancel")
 
     def __post_init__(self) -> None:
         shape = parameter(self, "means").shape
@@ -121,8 +124,8 @@ class Posteriors:
     """gamma[n, rows] (rows, K), worked out when asked for.
 
     With y = l less some point the exponents log pi_k - 1/2 sum_i (log sigma_ki^2 + (l_i - mu_ki)^2 / sigma_ki^2) are
-    [1, y, y^2] times factors (1 + 2 D, K). The first of `seen` has a point and the factors of all Gaussians; the others
-    those of the Gaussians that are too narrow for it.
+    [1, y, y^2] times factors (1 + 2 D, K). `seen[0]` serves all Gaussians; each later entry replaces one
+    that is too narrow for that point.
     """
 
     x: Array

@@ -66,6 +66,10 @@ class FisherMap(LinearMap):
         return ones_like(self.x[:1, :, 0]) if self.regions is None else self.regions
 
     @property
+    def coverages(self) -> Array:
+        return self.coverage[self.coverage > 0]
+
+    @property
     def bias(self) -> Array:  # type: ignore[override]
         return zeros((1,), self.means)
 

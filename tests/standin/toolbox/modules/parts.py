@@ -12,7 +12,7 @@ class Linear(Module):
     """W (m, n), B (n,)"""
 
     def __init__(self, m, n):
-        self.W, self.B = np.full((m, n), np.nan), np.zeros(n)
+        self.W, self.B = np.random.normal(0, m**-.5, [m, n]), np.zeros([n])   # noqa: NPY002 - as lrp_toolbox does
 
     def forward(self, X, lrp_aware=False):
         self.X = X
@@ -55,7 +55,8 @@ class Convolution(Windows):
 
     def __init__(self, filtersize=(5, 5, 3, 32), stride=(2, 2)):
         self.size, self.stride = filtersize[:2], stride
-        self.W, self.B = np.full(filtersize, np.nan), np.zeros(filtersize[3])
+        self.W = np.random.normal(0, np.prod(filtersize[:3])**-.5, filtersize)   # noqa: NPY002 - as lrp_toolbox does
+        self.B = np.zeros([filtersize[3]])
 
     def dense(self):
         dense = Linear(1, 1)
