@@ -20,7 +20,7 @@ from lrp_ref.command.options import KNOWS, parser
 from lrp_ref.command.outputs import dumped, save_arrays, spare, writes_arrays
 from lrp_ref.command.rule_names import rules_for
 from lrp_ref.heatmap import heatmap
-from lrp_ref.models.bundled import BUNDLED, find_model, knows, parameters, ready
+from lrp_ref.models.bundled import BUNDLED, find_model, knows, learned_numbers, ready
 from lrp_ref.models.model import Model
 from lrp_ref.network import Network
 from lrp_ref.pictures.colours import limit_of
@@ -148,10 +148,10 @@ def models_command(options: Namespace, watch: Watch) -> str:
     models = {name: find_model(name) for name in BUNDLED}
     if options.json:
         return dumped({name: {"classes": m.classes, "size": m.preprocessing.size, "colour": m.preprocessing.colour,
-                              "tallest": m.preprocessing.tallest, "parameters": parameters(m),
+                              "tallest": m.preprocessing.tallest, "parameters": learned_numbers(m),
                               "provenance": m.provenance}
                        for name, m in models.items()})
-    lines = [f"{name}: {len(m.chain)} layers, {parameters(m)} parameters, input {size_text(m)} "
+    lines = [f"{name}: {len(m.chain)} layers, {learned_numbers(m)} parameters, input {size_text(m)} "
              f"{m.preprocessing.colour}\n  knows {', '.join(m.classes)}\n"
              + fill(m.provenance, report.WIDTH, initial_indent="  ", subsequent_indent="  ")
              for name, m in models.items()]

@@ -50,7 +50,7 @@ def conform(options: Namespace, watch: Watch) -> str:
     if expected is None:
         return ended(options, facts, text, bool(outcome.failed))
     surprises = expectations.differences(outcome.outcomes, expected, suite)
-    return ended(options, {**facts, "unexpected": surprises}, f"{text}\n\n{listed(surprises)}", bool(surprises))
+    return ended(options, {**facts, "unexpected": surprises}, f"{text}\n\n{surprises_text(surprises)}", bool(surprises))
 
 
 def compare(options: Namespace, watch: Watch) -> str:
@@ -59,7 +59,7 @@ def compare(options: Namespace, watch: Watch) -> str:
     watch("reading the vectors")
     suite, answers = load(), Answers()
     found = [adapter(text) for text in options.adapters]
-    named([one for one, _ in found])
+    must_differ_in_name([one for one, _ in found])
     expected = [expectations.read(expected_file(options.expect, one)) for one, _ in found] if options.expect else []
     runs = [run(one, suite, watch, answers, words) for one, words in found]
     for done in runs if not options.expect else ():
@@ -70,7 +70,7 @@ def compare(options: Namespace, watch: Watch) -> str:
         return ended(options, facts, text, any(one.failed for one in runs))
     surprises = [f"{one.adapter.name}: {surprise}" for one, lines in zip(runs, expected)
                  for surprise in expectations.differences(one.outcomes, lines, suite)]
-    return ended(options, {**facts, "unexpected": surprises}, f"{text}\n\n{listed(surprises)}", bool(surprises))
+    return ended(options, {**facts, "unexpected": surprises}, f"{text}\n\n{surprises_text(surprises)}", bool(surprises))
 
 
 @contextmanager
@@ -90,7 +90,7 @@ class Closing(Protocol):
     def close(self) -> None: ...
 
 
-def named(adapters: Sequence[Adapter]) -> None:
+def must_differ_in_name(adapters: Sequence[Adapter]) -> None:
     """An error where two have one name, by which reports know them."""
     names = [one.name for one in adapters]
     twice = sorted({name for name in names if names.count(name) > 1})
@@ -141,6 +141,6 @@ def ended(options: Namespace, facts: dict[str, Any], text: str, failed: bool) ->
     return printed
 
 
-def listed(surprises: Sequence[str]) -> str:
+def surprises_text(surprises: Sequence[str]) -> str:
     """What is not as expected."""
     return "\n".join([f"{len(surprises)} not as expected", *surprises]) if surprises else "all as expected"

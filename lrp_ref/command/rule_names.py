@@ -45,7 +45,7 @@ RULE_HELP = (f"a preset: {', '.join(PRESETS)} (default: paper); or one rule for 
 def rules_for(model: Model, network: Network, text: str = "paper", first: str | None = None,
               below: str | None = None) -> Rules:
     """Every layer's rule: `text` names a rule or a preset, `first` the lowest layer's, `below` a cut-off."""
-    name, _, given = plain(text).partition(":")
+    name, _, given = plain_name(text).partition(":")
     if name in PRESETS:
         if given:
             raise ValueError(f"got the rule {text!r}, but the preset {name} takes no numbers: write {name}")
@@ -53,7 +53,7 @@ def rules_for(model: Model, network: Network, text: str = "paper", first: str | 
     elif name == "zbox":
         raise ValueError(f"got the rule {text!r}, which is for the lowest layer alone: write --first {text}")
     else:
-        rule = named(text, [*RULES, *PRESETS], f"{WRITTEN}; or a preset: {', '.join(PRESETS)}")
+        rule = named_rule(text, [*RULES, *PRESETS], f"{WRITTEN}; or a preset: {', '.join(PRESETS)}")
         rules = assign(network, dict.fromkeys((Conv2D, Linear, FisherVector, KernelSVM), rule))
     if first is not None:
         lowest = first_rule(first, model)
@@ -63,37 +63,37 @@ def rules_for(model: Model, network: Network, text: str = "paper", first: str | 
 
 def first_rule(text: str, model: Model) -> Rule:
     """`zbox` (bounds from the model's preprocessing), `zbox:low,high`, `wsquare`, `flat`, or any other."""
-    name, _, given = plain(text).partition(":")
+    name, _, given = plain_name(text).partition(":")
     if name != "zbox":
-        return named(text, ["zbox", *RULES], f"zbox, zbox:LOW,HIGH, {WRITTEN}")
-    bounds = numbers(text, given) if given else box(model)
+        return named_rule(text, ["zbox", *RULES], f"zbox, zbox:LOW,HIGH, {WRITTEN}")
+    bounds = numbers_of(text, given) if given else box(model)
     if len(bounds) != 2:
         raise ValueError(f"got the rule {text!r} with {len(bounds)} numbers: write zbox, or zbox:LOW,HIGH")
     return ZBox(*bounds)
 
 
-def named(text: str, names: Iterable[str], choices: str) -> Rule:
+def named_rule(text: str, names: Iterable[str], choices: str) -> Rule:
     """`name` or `name:number,number` as a rule; an error that suggests the nearest of `names`."""
-    name, _, given = plain(text).partition(":")
+    name, _, given = plain_name(text).partition(":")
     if name not in RULES:
         near = get_close_matches(name, names, n=1)
         hint = f"did you mean {near[0]!r}? " if near else ""
         raise ValueError(f"got the rule {text!r}: {hint}choose from {choices}")
     make, written = RULES[name]
-    values = numbers(text, given)
+    values = numbers_of(text, given)
     try:
         return make(*values)
     except TypeError:
         raise ValueError(f"got the rule {text!r} with {len(values)} numbers: write {written}") from None
 
 
-def plain(text: str) -> str:
+def plain_name(text: str) -> str:
     """Hyphens and capitals do not matter in names."""
     name, colon, given = text.partition(":")
     return name.strip().lower().replace("-", "_") + colon + given
 
 
-def numbers(text: str, given: str) -> list[float]:
+def numbers_of(text: str, given: str) -> list[float]:
     try:
         return [float(part) for part in given.split(",")] if given else []
     except ValueError:

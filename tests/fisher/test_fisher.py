@@ -14,7 +14,7 @@ from helpers import F, fractions, law, mixed, types_in
 from lrp_ref import Epsilon
 from lrp_ref.arrays import Array, convert_numbers, ones_like, same
 from lrp_ref.checks.claims.claim import Case
-from lrp_ref.checks.claims.fisher import explained, formulas
+from lrp_ref.checks.claims.fisher import chain_by_code, chain_by_formulas
 from lrp_ref.checks.definitions import fisher as by_loops
 from lrp_ref.layers.fisher.norms import L2Norm, SignedSqrt
 from lrp_ref.layers.fisher.vector import FisherVector
@@ -230,7 +230,7 @@ def test_the_chain_rounds_to_what_its_formulas_do(case: Case) -> None:
 def test_the_chain_is_its_formulas_to_forty_five_digits(which: int) -> None:
     with decimal.localcontext() as context:
         context.prec = 50     # less what some hundred operations cost
-        got, wanted = (by(3, 0, 100, which) for by in (explained, formulas))
+        got, wanted = (by(3, 0, 100, which) for by in (chain_by_code, chain_by_formulas))
         assert abs(got - wanted).max() < Decimal("1e-45") and got.any()
 
 

@@ -163,7 +163,7 @@ def a_bias_that_is_spread() -> Found:
     return Found(below.tolist() == [[6, 8]], (below,))
 
 
-def conventions() -> Iterator[Case]:
+def worked_conventions() -> Iterator[Case]:
     for what, rule, *texts in ONE_OUTPUT:
         yield Case(what, partial(is_worked_by_hand, rule, *texts))
     for what, rule, layer, x, R, wanted in IMAGES:
@@ -270,7 +270,7 @@ def channels_are_summed() -> Found:
     return Found(heatmap(R).tolist() == (R[:, 0] + R[:, 1] + R[:, 2]).tolist(), (R,))
 
 
-def choices() -> Iterator[Case]:
+def settled_choices() -> Iterator[Case]:
     assign = assignment.assign
     for rule, names in DEFAULTS.items():
         for name in names:
@@ -301,8 +301,8 @@ def choices() -> Iterator[Case]:
 
 CLAIMS = (
     Claim("conventions", "sign 0 = +1, x/0 = 0, bias with its sign, absent signs dead, gamma by the sign of z, ties, "
-          "padding: by hand.", FRACTIONS, conventions),
+          "padding: by hand.", FRACTIONS, worked_conventions),
     Claim("choices", "Each type's default rule, the presets, rules by name before first= before those by type, R_L = "
           "the target's score, the ledger's table, a heatmap as the sum over channels, scaled by max |R|, are the "
-          "settled ones.", "by name", choices),
+          "settled ones.", "by name", settled_choices),
 )

@@ -91,7 +91,7 @@ def defined(layer: Any, x: Array) -> Map:
         case RegionMean():
             return gate({i: reciprocal(layer.counts[i[-1] * len(layer.counts) // x.shape[-1]]) for i in a}, a)
         case PMeans():
-            return p_means(x.tolist(), layer.p)
+            return defined_p_means(x.tolist(), layer.p)
         case IntersectionSVM() | ChiSquareSVM() | NegativeChiSquareSVM():
             w, f = fisher.additive(KERNELS[type(layer)], layer.support.tolist(), layer.alphas.tolist(),
                                    layer.bias.tolist(), x.tolist())
@@ -169,7 +169,7 @@ def reciprocal(number: Any) -> Any:
     return 1 / number if number else 0
 
 
-def p_means(x: list[list[Any]], p: Any) -> Map:
+def defined_p_means(x: list[list[Any]], p: Any) -> Map:
     """z_d = sum_l a_ld w_ld, for p = 1 with w = 1 / L and for p = inf with w shared by the winners."""
     connections: by_loops.Connections = {}
     for d, column in enumerate(zip(*x)):

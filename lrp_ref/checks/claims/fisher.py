@@ -158,7 +158,7 @@ def decimals(x: Any) -> Array:
     return convert_numbers(x, Decimal)
 
 
-def agree(code: Callable[[], Array], formula: Callable[[], Array]) -> Found:
+def round_alike(code: Callable[[], Array], formula: Callable[[], Array]) -> Found:
     """Whether the code and the formula round to the same float64, each being settled by 34 and 50 digits."""
     got, wanted = settled(code), settled(formula)
     return Found(equal(got, wanted), (got,))
@@ -178,7 +178,7 @@ def chain(seed: int = 0, threshold: float = 0) -> tuple[Network, Array]:
     return Network(layers), eighths((1, 9, 2), seed + 6) + 1 / 32   # so that no descriptor is a mean: a 0 never settles
 
 
-def explained(seed: int, threshold: float, epsilon: int, which: int) -> Array:
+def chain_by_code(seed: int, threshold: float, epsilon: int, which: int) -> Array:
     """By the code: 0 the normalised vector, 1 R of the Fisher vector's dimensions, 2 R of its input."""
     network, x = chain(seed, threshold)
     exact = network.astype(Decimal)
@@ -186,7 +186,7 @@ def explained(seed: int, threshold: float, epsilon: int, which: int) -> Array:
     return (e.activations["svm"], e.relevances["l2"], e.relevance)[which][0]
 
 
-def formulas(seed: int, threshold: float, epsilon: int, which: int) -> Array:
+def chain_by_formulas(seed: int, threshold: float, epsilon: int, which: int) -> Array:
     """The same from the formulas alone."""
     network, x = chain(seed, threshold)
     layer: Any = network["fisher"].astype(Decimal)
@@ -214,9 +214,9 @@ def fisher_chain() -> Iterator[Case]:
     for seed in SEEDS:
         for epsilon, threshold in ((0, 0), (100, 0), (1, 0.25)):
             for n, what in enumerate(("the vector", "R of its dimensions", "R of the descriptors")):
-                code, formula = (partial(by, seed, threshold, epsilon, n) for by in (explained, formulas))
+                code, formula = (partial(by, seed, threshold, epsilon, n) for by in (chain_by_code, chain_by_formulas))
                 yield Case(f"chain {seed}, eps {epsilon}, posteriors from {threshold}: {what}",
-                           partial(agree, code, formula), seed > 0)
+                           partial(round_alike, code, formula), seed > 0)
     yield Case("a posterior at the threshold stays", stays_at_the_threshold)
 
 
@@ -258,7 +258,7 @@ def by_formula(name: str, x: Array) -> Array:
 def is_its_formula(name: str, seed: int) -> Found:
     example = IRRATIONAL[name]
     x = example.x(1, seed)
-    return agree(lambda: example.layer.astype(Decimal)(decimals(x))[0], lambda: by_formula(name, decimals(x)[0]))
+    return round_alike(lambda: example.layer.astype(Decimal)(decimals(x))[0], lambda: by_formula(name, decimals(x)[0]))
 
 
 def decimal_layers() -> Iterator[Case]:
@@ -273,7 +273,7 @@ def decimal_layers() -> Iterator[Case]:
     }
     for name, layer in machines.items():
         code, formula = (partial(by, layer) for by in (weights_at_root, slopes_at_root))
-        yield Case(f"weights of {name}", partial(agree, code, formula))
+        yield Case(f"weights of {name}", partial(round_alike, code, formula))
 
 
 def weights_at_root(layer: KernelSVM) -> Array:

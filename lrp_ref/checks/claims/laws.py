@@ -302,7 +302,7 @@ def merged_above_a_zero() -> Found:
                  "where the lower output is 0: both 0 0, merged 3 -3")
 
 
-def batch_norm() -> Iterator[Case]:
+def merged_batch_norm() -> Iterator[Case]:
     for seed in SEEDS:
         for name in MERGES:
             yield Case(f"the same function, {name}", partial(merged_function, name, seed), seed > 0)
@@ -359,7 +359,7 @@ def gradient_beside_a_zero() -> Found:
     return Found(equal(e.relevance, x * difference_quotient(chain, x, e.start, STEP)), (e.relevance,))
 
 
-def gradient() -> Iterator[Case]:
+def lrp_0() -> Iterator[Case]:
     for seed in range(8):
         yield Case(f"network {seed}", partial(gradient_times_input, seed), seed > 2)
     yield Case("z_j = 0 under a non-zero derivative: not equal", gradient_at_a_zero)
@@ -385,7 +385,7 @@ CLAIMS = (
     Claim("equal rules", "AlphaBeta(1, 0) = ZPlus and Gamma(0) = Epsilon(0) where z is not 0, relevance and ledger "
           "alike.", FROZEN, equal_rules),
     Claim("batch norm", "Merged into the layer below, the same function; Epsilon(0) on it = Epsilon(0) on both where "
-          "no output is 0.", FRACTIONS, batch_norm),
+          "no output is 0.", FRACTIONS, merged_batch_norm),
     Claim("gradient", "LRP-0 = gradient x input: linear layers but the last followed by ReLU, pools on inputs >= 0, "
-          "f(x) not 0, and no unit with z_j = 0 under a non-zero derivative.", FRACTIONS, gradient),
+          "f(x) not 0, and no unit with z_j = 0 under a non-zero derivative.", FRACTIONS, lrp_0),
 )

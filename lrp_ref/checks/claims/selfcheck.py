@@ -105,7 +105,7 @@ def facts(outcomes: Sequence[Outcome]) -> dict[str, Any]:
     }
 
 
-def table(claims: Sequence[Claim] = CLAIMS) -> str:
+def claims_table(claims: Sequence[Claim] = CLAIMS) -> str:
     """What is claimed and with which arithmetic, for docs/selfcheck.md."""
     rows = [(claim.name, claim.sentence.replace("|", "\\|"), claim.arithmetic, claim.verdict) for claim in claims]
     return "\n".join("| " + " | ".join(row) + " |" for row in [
