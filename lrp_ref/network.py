@@ -12,6 +12,12 @@ from lrp_ref.arrays import Array, Pair, Shape, number_type
 from lrp_ref.hints import did_you_mean
 from lrp_ref.layers import BatchNorm, Layer
 
+Watch = Callable[[str], object]   # is told what comes next, for a progress line
+
+
+def unwatched(name: str) -> None:
+    """Nobody watches."""
+
 
 @dataclass(frozen=True, eq=False, init=False)
 class Network:
@@ -75,7 +81,7 @@ class Network:
         """The last layer's output."""
         return self.activations(x)[-1]
 
-    def activations(self, x: Array, watch: Callable[[str], object] = str) -> list[Array]:
+    def activations(self, x: Array, watch: Watch = unwatched) -> list[Array]:
         """[x_0, .., x_L]: the input, then every layer's output. `watch` hears each layer's name as its turn comes."""
         xs = [x]
         for name, layer in self.layers:

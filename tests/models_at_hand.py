@@ -5,32 +5,24 @@ from math import inf
 
 import numpy as np
 
-from lrp_ref import (
-    LRN,
-    AdaptiveAvgPool,
-    AvgPool,
-    BatchNorm,
+from lrp_ref import Preprocessing
+from lrp_ref.layers.conv import Conv2D
+from lrp_ref.layers.elementwise import Flatten, ReLU, Tanh
+from lrp_ref.layers.fisher.norms import L2Norm, RegionMean, SignedSqrt
+from lrp_ref.layers.fisher.pmeans import PMeans
+from lrp_ref.layers.fisher.sift import DenseSift
+from lrp_ref.layers.fisher.svm import (
     ChiSquareSVM,
-    Conv2D,
-    DenseSift,
     ExponentialChiSquareSVM,
-    FisherVector,
-    Flatten,
     GaussianSVM,
     IntersectionSVM,
-    L2Norm,
-    Linear,
-    MaxPool,
     NegativeChiSquareSVM,
-    PMeans,
-    Preprocessing,
-    RegionMean,
-    ReLU,
-    SignedSqrt,
     SpreadLinear,
-    SumPool,
-    Tanh,
 )
+from lrp_ref.layers.fisher.vector import FisherVector
+from lrp_ref.layers.linear import Linear
+from lrp_ref.layers.normalize import LRN, BatchNorm
+from lrp_ref.layers.pool import AdaptiveAvgPool, AvgPool, MaxPool, SumPool
 
 GREY = Preprocessing((5, 7))
 SUBNORMAL, LARGE = 5e-324, 1.7976931348623157e308

@@ -15,8 +15,8 @@ from lrp_ref.arrays import Array
 from lrp_ref.checks.claims.examples import RATIONAL, RULES, mixed, takes
 from lrp_ref.conformance.diagnose.failures import cause
 from lrp_ref.conformance.dialects import CANONICAL, DIALECTS, Dialect
-from lrp_ref.conformance.dialects.questions import TITLES
 from lrp_ref.conformance.judge.outcome import STATUSES
+from lrp_ref.conventions.table import TABLE
 from lrp_ref.layers import Layer
 from lrp_ref.network import Network
 from lrp_ref.rules import Rule
@@ -152,9 +152,14 @@ def explained(dialect: Dialect, case: Facts) -> Facts:
     likely = [*ASKED_BY.get(case["layer"], []), *ASKED_BY.get(case["rule"], [])]
     question = next((q for q in likely if q in departures), None)
     if question:
-        return {"convention": {"question": question, "value": departures[question]}, "looks_like": ""}
-    sentence = "it looks as if z had a stabiliser of 1e-06" if "stabiliser" in departures else ""
-    return {"convention": None, "looks_like": sentence}
+        return {"convention": {"question": question, "value": departures[question]}, "likeness": None}
+    return {"convention": None,
+            "likeness": likeness("as if z had a stabiliser of 1e-06") if "stabiliser" in departures else None}
+
+
+def likeness(cause: str, also: str = "", at: str = "") -> Facts:
+    """What a failure looks like, as the report tells it."""
+    return {"cause": cause, "also": also, "text": f"{cause}{at}{also and f'; {also}'}"}
 
 
 def counted(outcomes: Sequence[Facts]) -> dict[str, int]:
@@ -177,7 +182,7 @@ def found(dialect: Dialect, name: str, failures: Sequence[Facts]) -> list[Facts]
         value = getattr(dialect.conventions, question)
         evidence = [f["id"] for f in failures if f["convention"] and f["convention"]["question"] == question]
         known = [other for other, d in DIALECTS.items() if getattr(d.conventions, question) == value]
-        entries.append({"question": question, "title": TITLES[question], "value": value, "known": known,
+        entries.append({"question": question, "title": TABLE[question].title, "value": value, "known": known,
                         "canonical": getattr(CANONICAL, question), "declared": question == "stabiliser",
                         "evidence": evidence[:6]})
     return entries
@@ -194,7 +199,7 @@ def outcome(n: int, status: str, level: str = "required", **more: Any) -> Facts:
 def failure(n: int, **more: Any) -> Facts:
     return caused({
         "id": f"case-{n}", "rule": "Flat", "layer": "Linear", "level": "required", "comment": "A comment.",
-        "convention": None, "first": None, "worst": None, "looks_like": "", "counterexample": None,
+        "convention": None, "first": None, "worst": None, "likeness": None, "counterexample": None,
         "command": f"lrp-ref conform mine --case case-{n}", "issues": [], "reason": "outside the bound", **more})
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from dataclasses import fields
 from difflib import get_close_matches
 from typing import Any
 
@@ -19,16 +20,21 @@ from lrp_ref.assignment import (
     epsilon_plus_flat,
     paper_rules,
 )
-from lrp_ref.layers import Conv2D, FisherVector, KernelSVM, Linear
 from lrp_ref.models.model import Model
 from lrp_ref.network import Network
-from lrp_ref.rules import AlphaBeta, Epsilon, Flat, Gamma, Rule, WSquare, ZBox, ZPlus
+from lrp_ref.rules import RULES as KINDS
+from lrp_ref.rules import Rule, ZBox
+
+
+def as_typed(kind: type[Rule]) -> str:
+    """How a rule is typed: its name, and its parameters' in capitals."""
+    name, parameters = kind.__name__.lower(), ",".join(field.name for field in fields(kind))  # type: ignore[arg-type]
+    return (name + (f":{parameters.upper()}" if parameters else "")
+            + (f" with {kind.condition.upper()}" if kind.condition else ""))
+
 
 RULES: dict[str, tuple[Callable[..., Rule], str]] = {   # what it makes, how it is written
-    "epsilon": (Epsilon, "epsilon:E"), "alphabeta": (AlphaBeta, "alphabeta:A,B with A - B = 1"),
-    "zplus": (ZPlus, "zplus"), "gamma": (Gamma, "gamma:G"),
-    "wsquare": (WSquare, "wsquare"), "flat": (Flat, "flat"),
-}
+    kind.__name__.lower(): (kind, as_typed(kind)) for kind in KINDS.values() if kind.only_for is None}
 PRESETS: dict[str, Callable[[Network, Model], Rules]] = {
     "paper": lambda network, model: paper_rules(network),
     "epsilon_plus": lambda network, model: epsilon_plus(network),
@@ -54,7 +60,7 @@ def rules_for(model: Model, network: Network, text: str = "paper", first: str | 
         raise ValueError(f"got the rule {text!r}, which is for the lowest layer alone: write --first {text}")
     else:
         rule = named_rule(text, [*RULES, *PRESETS], f"{WRITTEN}; or a preset: {', '.join(PRESETS)}")
-        rules = assign(network, dict.fromkeys((Conv2D, Linear, FisherVector, KernelSVM), rule))
+        rules = assign(network, by_name={name: rule for name, layer in network if layer.weighted})
     if first is not None:
         lowest = first_rule(first, model)
         rules |= {name: rule for name, rule in assign(network, first=lowest).items() if rule is lowest}

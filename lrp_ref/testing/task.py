@@ -21,6 +21,7 @@ from lrp_ref.rules import Flat, Pass, Rule
 from lrp_ref.testing.compared import SIGMAS, Compared
 from lrp_ref.testing.explained import Answer
 from lrp_ref.testing.given import as_floats, fits, must_be_held
+from lrp_ref.testing.looks_like import Likeness
 
 Rules = Mapping[str, Rule]
 
@@ -124,8 +125,8 @@ class Task:
         """Where no bound is known: 6 sigma, and no less than the value's own rounding."""
         return Compared(what, actual, value, np.maximum(SIGMAS * sigma, self.u * abs(value)), None, lambda: sigma)
 
-    def looks_like(self, what: str, actual: Any) -> str:
-        """The fault or convention that explains the layer's relevance, or the image's, better than none; else ""."""
+    def looks_like(self, what: str, actual: Any) -> Likeness | None:
+        """The fault or convention that explains the layer's relevance, or the image's, better than none."""
         name, network = what.removeprefix("layer "), self.network
         if name not in network.names:
             got, R = as_floats(actual, "the relevance"), self.start()
@@ -135,13 +136,14 @@ class Task:
             got, R = (as_floats(actual, "the relevance"), self.R.value) if whole else (
                 self.given(actual, name), self.above(name, actual).value)
         answer = Answer(got, network, self.rules, self.inputs, R, self.u)
-        sentence = next(filter(None, answer.explained()), "")
-        return sentence and f"it looks as if {sentence}"
+        return next(filter(None, answer.explained()), None)
 
     def hint(self, what: str, actual: Any) -> str:
         """What it looks like, or else what would tell more of several layers."""
+        if found := self.looks_like(what, actual):
+            return f"it looks as if {found}"
         several = what.removeprefix("layer ") not in self.network.names
-        return self.looks_like(what, actual) or several * (
+        return several * (
             f"give {{layer: relevance of its input}} to see at which of {', '.join(self.network.names)} it begins")
 
 

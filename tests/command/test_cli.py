@@ -19,20 +19,9 @@ from fisher_model import fisher_model, half_flat
 
 import lrp_ref
 from lrp_ref import (
-    AlphaBeta,
-    AvgPool,
-    Conv2D,
-    Epsilon,
-    Flat,
-    Flatten,
-    Linear,
-    MaxPool,
     Model,
     Network,
     Preprocessing,
-    ReLU,
-    ZBox,
-    ZPlus,
     assign,
     cutoff,
     explain,
@@ -46,6 +35,10 @@ from lrp_ref.checks import bounds
 from lrp_ref.command import commands, report
 from lrp_ref.command.cli import main
 from lrp_ref.command.of_which import of_which
+from lrp_ref.layers.conv import Conv2D
+from lrp_ref.layers.elementwise import Flatten, ReLU
+from lrp_ref.layers.linear import Linear
+from lrp_ref.layers.pool import AvgPool, MaxPool
 from lrp_ref.ledger import COLUMNS
 from lrp_ref.paper import figures
 from lrp_ref.paper import precision as evaluate
@@ -54,6 +47,7 @@ from lrp_ref.paper.plot import plot
 from lrp_ref.paper.study import study
 from lrp_ref.pictures.photograph import read_photograph
 from lrp_ref.pictures.picture import Panel
+from lrp_ref.rules import AlphaBeta, Epsilon, Flat, ZBox, ZPlus
 
 FIXTURES = Path(__file__).parents[2] / "data_fixtures"
 rng = np.random.default_rng(0)

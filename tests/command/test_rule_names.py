@@ -4,23 +4,9 @@ import numpy as np
 import pytest
 
 from lrp_ref import (
-    AlphaBeta,
-    Conv2D,
-    Epsilon,
-    Flat,
-    Flatten,
-    Gamma,
-    Linear,
-    MaxPool,
     Model,
     Network,
-    Pass,
     Preprocessing,
-    ReLU,
-    Winner,
-    WSquare,
-    ZBox,
-    ZPlus,
     cutoff,
     epsilon_alpha2_beta1,
     epsilon_alpha2_beta1_flat,
@@ -31,6 +17,11 @@ from lrp_ref import (
     paper_cnn,
 )
 from lrp_ref.command.rule_names import PRESETS, RULE_HELP, RULES, box, rules_for
+from lrp_ref.layers.conv import Conv2D
+from lrp_ref.layers.elementwise import Flatten, ReLU
+from lrp_ref.layers.linear import Linear
+from lrp_ref.layers.pool import MaxPool
+from lrp_ref.rules import AlphaBeta, Epsilon, Flat, Gamma, Pass, Winner, WSquare, ZBox, ZPlus
 
 rng = np.random.default_rng(0)
 NETWORK = Network([("conv", Conv2D(rng.normal(size=(4, 3, 2, 3)))), ("relu", ReLU()),
@@ -132,14 +123,14 @@ def test_bounds_of_a_float32_network_are_what_black_and_white_become():
 
 
 @pytest.mark.parametrize(("text", "words"), [
-    ("alfabeta:2,1", ["'alfabeta:2,1'", "did you mean 'alphabeta'?", "epsilon:E", "epsilon_gamma_box"]),
+    ("alfabeta:2,1", ["'alfabeta:2,1'", "did you mean 'alphabeta'?", "epsilon:EPSILON", "epsilon_gamma_box"]),
     ("epsilon_pluss", ["did you mean 'epsilon_plus'?"]),
-    ("winner", ["'winner': choose from epsilon:E"]),
+    ("winner", ["'winner': choose from epsilon:EPSILON"]),
     ("", ["'': choose from"]),
     ("paper:3", ["'paper:3'", "takes no numbers"]),
     ("zbox:0,1", ["'zbox:0,1'", "--first zbox:0,1"]),
-    ("alphabeta", ["'alphabeta' with 0 numbers", "alphabeta:A,B"]),
-    ("epsilon:1,2", ["'epsilon:1,2' with 2 numbers", "epsilon:E"]),
+    ("alphabeta", ["'alphabeta' with 0 numbers", "alphabeta:ALPHA,BETA with ALPHA - BETA = 1"]),
+    ("epsilon:1,2", ["'epsilon:1,2' with 2 numbers", "epsilon:EPSILON"]),
     ("zplus:1", ["'zplus:1' with 1 numbers: write zplus"]),
     ("gamma:x", ["'x' in the rule 'gamma:x'", "separated by commas"]),
     ("alphabeta:2,", ["'2,' in the rule"]),

@@ -4,7 +4,7 @@ import json
 import re
 import sys
 from collections.abc import Iterator
-from dataclasses import fields, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,20 +14,19 @@ import small_suite
 from small_suite import ISSUE, Partial, Right, Stabilised
 from tree import tree
 
-from lrp_ref import AlphaBeta, Flat, WSquare
 from lrp_ref.command import conform as command
 from lrp_ref.command.cli import main
 from lrp_ref.conformance.adapter import Unsupported
 from lrp_ref.conformance.adapters.ours import ours
 from lrp_ref.conformance.diagnose.detect import Finding
 from lrp_ref.conformance.diagnose.failures import failures
-from lrp_ref.conformance.dialects import Conventions
-from lrp_ref.conformance.dialects.questions import TITLES
 from lrp_ref.conformance.judge.outcome import STATUSES
 from lrp_ref.conformance.judge.run import run, selected
 from lrp_ref.conformance.page import page
 from lrp_ref.conformance.report import facts as report
 from lrp_ref.conformance.report import text as report_text
+from lrp_ref.conventions.table import TABLE
+from lrp_ref.rules import AlphaBeta, Flat, WSquare
 
 SUITE = small_suite.suite()
 ID = {case.id.rpartition("-")[0]: case.id for case in SUITE.cases}
@@ -294,7 +293,7 @@ def test_json_has_what_a_page_needs(partial: dict[str, Any]) -> None:
         "convention": None}
     assert partial["failures"] == [{
         "id": ID["even"], "rule": "Flat", "layer": "Conv2D", "level": "required", "comment": "Told in the test.",
-        "convention": None, "first": None, "worst": None, "looks_like": "", "counterexample": None,
+        "convention": None, "first": None, "worst": None, "looks_like": "", "likeness": None, "counterexample": None,
         "cause": "raised KeyError: 'flat\\nrule'",
         "command": f"lrp-ref conform partial --case {ID['even']}", "issues": [],
         "reason": "raised KeyError: 'flat\\nrule'"}]
@@ -385,7 +384,7 @@ def test_an_undeclared_stabiliser_is_the_cause_that_is_named() -> None:
 
 
 def test_every_question_has_a_title() -> None:
-    assert set(TITLES) == {question.name for question in fields(Conventions)}
+    assert all(question.title for question in TABLE.values())
 
 
 @pytest.mark.parametrize("name", ["conform", "compare", "vectors", "selfcheck", "explain", "models"])

@@ -9,7 +9,7 @@ import pytest
 import small_suite
 from small_suite import ABOUT, Partial, Right, Single, SquaredBias, Stabilised, Talkative
 
-from lrp_ref import Epsilon, Gamma, Linear, MaxPool, Network, Winner, ZPlus
+from lrp_ref import Network
 from lrp_ref.arrays import Array
 from lrp_ref.checks.numbers.exact import guarded
 from lrp_ref.checks.rounding.sums import dyadic
@@ -19,11 +19,15 @@ from lrp_ref.conformance.judge.expected import expected, right_at
 from lrp_ref.conformance.judge.outcome import Outcome, numbers, outcome
 from lrp_ref.conformance.judge.run import Answers
 from lrp_ref.conformance.judge.tolerance import bounded, certain
-from lrp_ref.conformance.make.made import Other, one
+from lrp_ref.conformance.make.made import one, other
 from lrp_ref.conformance.make.numbers import picture
 from lrp_ref.conformance.vectors.case import Case
+from lrp_ref.conventions import changes
 from lrp_ref.layers import FisherVector
+from lrp_ref.layers.linear import Linear
+from lrp_ref.layers.pool import MaxPool
 from lrp_ref.relevance import handed_down
+from lrp_ref.rules import Epsilon, Gamma, Winner, ZPlus
 
 CASES = {case.id.rpartition("-")[0]: case for case in small_suite.cases()}
 
@@ -280,7 +284,7 @@ def test_a_declared_stabiliser_excuses_no_other_rule_that_some_libraries_have_wi
 def test_a_wrong_answer_has_the_name_of_a_row_that_is_twice_as_near_as_the_right_one(part: float, row: Any) -> None:
     weight = Linear(guarded([[1], [2]]))
     case = one("between", ZPlus(), weight, guarded([[1, 1]]), guarded([[3]]), level="convention", **ABOUT,
-               either=[Other("stabiliser", 1e-6, small_suite.alternatives.Stabilised(ZPlus(), 1e-6))])
+               either=[other(stabiliser=1e-6)])
 
     class Between(Right):
         def changed(self, relevance: Array) -> Any:
@@ -324,7 +328,7 @@ def test_however_large_a_declared_stabiliser_a_quarter_of_the_digits_is_asked() 
 
 
 def with_tiny(rule: Any) -> Any:
-    return small_suite.alternatives.Stabilised(rule, 1e-9) if isinstance(rule, Epsilon) else rule
+    return changes.Stabilised(rule, 1e-9) if isinstance(rule, Epsilon) else rule
 
 
 # ---- Several layers ----
@@ -384,5 +388,5 @@ def test_where_weights_are_computed_the_layers_own_numbers_count_as_rounded() ->
 
 
 def test_a_third_is_no_float_inside_a_stabilised_rule_either() -> None:
-    stabilised = small_suite.alternatives.Stabilised
+    stabilised = changes.Stabilised
     assert dyadic(stabilised(Gamma(Fraction(1, 4)), 1e-6)) and not dyadic(stabilised(Gamma(Fraction(1, 3)), 1e-6))

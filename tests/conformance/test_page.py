@@ -10,7 +10,7 @@ from importlib import resources
 from typing import Any
 
 import pytest
-from report_facts import compared, conformed, failure, one, outcome, several
+from report_facts import compared, conformed, failure, likeness, one, outcome, several
 from tree import Element, tree
 
 from lrp_ref.conformance.judge.outcome import STATUSES
@@ -246,8 +246,9 @@ def test_numbers_that_differ_late_are_shown_to_their_last_digit() -> None:
 
 def test_a_case_with_two_causes_is_told_once_and_linked_from_the_other() -> None:
     squared = {"question": "bias_w_square", "value": "squared"}
+    zero = likeness("as if beta were 0", at=", at x")
     told = [one(outcome(1, "failed"), name="a", failures=[failure(1, convention=squared)]),
-            one(outcome(1, "failed"), name="b", failures=[failure(1, looks_like="it looks as if beta were 0, at x")])]
+            one(outcome(1, "failed"), name="b", failures=[failure(1, likeness=zero)])]
     document = tree(page(several(*told)))
     first, second = document.all("details", "cause")
     assert "Bias in w-square: squared into the denominator" in first.text and len(first.all("details", "case")) == 1
@@ -265,15 +266,14 @@ def test_an_error_is_a_cause_and_what_nothing_explains_stands_last() -> None:
     assert "at [0]: nan instead of 1, off by inf, where 0 is allowed" in groups[1].text
 
 
-@pytest.mark.parametrize(("sentence", "heading"), [
-    ("it looks as if z had a stabiliser of 1e-06, at fc1, fc2", "As if z had a stabiliser of 1e-06"),
-    ("looks like captum's Alpha1Beta0, which splits weights; it looks as if beta were 0",
-     "captum's Alpha1Beta0, which splits weights"),
-    ("looks like max-pooling", "Max-pooling"), ("looks like sign(0) = -1 (TorchLRP)", "sign(0) = -1 (TorchLRP)"),
-    ("give {layer: relevance} to see", "No convention explains it: Flat on Linear")])
-def test_a_likeness_is_a_cause(sentence: str, heading: str) -> None:
+@pytest.mark.parametrize(("told", "heading"), [
+    (likeness("as if z had a stabiliser of 1e-06", at=", at fc1, fc2"), "As if z had a stabiliser of 1e-06"),
+    (likeness("bias in gamma: as it is (captum)", "it looks as if beta were 0"), "Bias in gamma: as it is (captum)"),
+    (likeness("max-pooling"), "Max-pooling"), (likeness("sign(0) = -1 (TorchLRP)"), "sign(0) = -1 (TorchLRP)"),
+    (None, "No convention explains it: Flat on Linear")])
+def test_a_likeness_is_a_cause(told: Any, heading: str) -> None:
     worst = {"index": [0], "got": 1.0, "expected": 2.0, "error": 1.0, "bound": 0.0}
-    told = one(outcome(1, "failed"), failures=[failure(1, looks_like=sentence, worst=worst)])
+    told = one(outcome(1, "failed"), failures=[failure(1, likeness=told, worst=worst)])
     assert tree(page(told)).all("details", "cause")[0].all("h3")[0].text == heading
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from browser import PROGRAM, Browser
-from report_facts import compared, conformed, failure, one, outcome
+from report_facts import compared, conformed, failure, likeness, one, outcome
 
 from lrp_ref.conformance.dialects import DIALECTS
 from lrp_ref.conformance.page import page
@@ -46,7 +46,7 @@ def pages(tmp_path_factory: pytest.TempPathFactory, facts: dict[str, Any]) -> di
 def long() -> dict[str, Any]:
     """Names and texts of one word that no line holds."""
     word = "Relevance" * 30
-    told = failure(1, comment=word, reason=word, looks_like=f"looks like {word}", command=word,
+    told = failure(1, comment=word, reason=word, likeness=likeness(word), command=word,
                    counterexample={"text": word, "got": word, "expected": word}, issues=[f"https://example.org/{word}"],
                    worst={"index": [1] * 30, "got": 0.1, "expected": "nan", "error": "nan", "bound": None},
                    first={"layer": word, "rule": word})

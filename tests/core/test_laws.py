@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from helpers import FUNCTIONS, F, law, total, types_in
 
-from lrp_ref import LRN, AlphaBeta, Epsilon, Gamma, Network, ZBox, ZPlus, explain
+from lrp_ref import Network, explain
 from lrp_ref.arrays import Array, negative, ones_like, positive, same
 from lrp_ref.checks.claims.claim import Case
 from lrp_ref.checks.claims.examples import (
@@ -25,8 +25,9 @@ from lrp_ref.checks.claims.examples import (
 )
 from lrp_ref.checks.claims.laws import COLUMNS, closes
 from lrp_ref.layers import Layer
+from lrp_ref.layers.normalize import LRN
 from lrp_ref.linear_map import LinearMap, Term
-from lrp_ref.rules import Rule, Share
+from lrp_ref.rules import AlphaBeta, Epsilon, Gamma, Rule, Share, ZBox, ZPlus
 from lrp_ref.step import step
 
 # DenseSift's map has no weights: that it takes no function of them but 1 stands in test_sift.py

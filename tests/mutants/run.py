@@ -55,7 +55,9 @@ SLOW = ("paper/test_evaluate.py::test_the_bundled_models_reach_the_committed_num
 # The tests that look at a file, likely killers first.
 LIKELY = {
     "arrays.py": ("arrays", "rules", "relevance"),
+    "linear_map.py": ("linear_map", "rules", "relevance"),
     "relevance.py": ("relevance", "rules", "ledger"),
+    "step.py": ("rules", "relevance", "ledger"),
     "ledger.py": ("ledger",),
     "rules.py": ("rules", "against_definitions"),
     "assignment.py": ("assignment", "cutoff"),

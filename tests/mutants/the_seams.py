@@ -7,8 +7,10 @@ from mutant import Mutant
 MUTANTS = [
     Mutant("piece_that_reaches_all_inputs_is_the_whole",
            "A piece is the whole only if it has all outputs too: 'all inputs have received'.",
-           "relevance.py", "if (received.shape, account.received.shape) == (x.shape, R.shape):",
-           "if received.shape == x.shape:", first=("conv",)),
+           "relevance.py", "account.put(outputs, part)\n",
+           "account.put(outputs, part)\n"
+           "            if received.shape == x.shape:\n"
+           "                break\n", first=("conv",)),
     Mutant("second_chunk_of_descriptors_is_the_first",
            "Descriptors of a region are found in every chunk: 'indices in the chunk are indices'.",
            "layers/fisher/regions.py",
@@ -119,8 +121,7 @@ MUTANTS = [
            "layers/fisher/pmeans.py", "scaled = divide(x, largest)", "scaled = x"),
     Mutant("padding_only_window_has_a_denominator",
            "A window of padding alone hands nothing down: 'its inputs are zeros', shared as by any other.",
-           "relevance.py", "dead = R * (z == 0) if (z == 0).any() else nothing",
-           "dead = R * (z == 0) if (z == 0).all() else nothing"),
+           "ledger.py", "y if some(y) else 0", "y if (np.all(y) if y is dead else some(y)) else 0", first=("rules",)),
     Mutant("gate_is_open_for_winner",
            "Winner on a gate asks for its weights, 0 where it is closed: 'a gate always passes'.",
            "layers/elementwise.py", "return np.where(self.x > 0, constant(1, self.x), constant(0, self.x))",
@@ -145,5 +146,6 @@ MUTANTS = [
            "layers/fisher/regions.py", "& (top < y) & (y <= bottom)", "& (top <= y) & (y <= bottom)"),
     Mutant("column_of_one_is_left_out",
            "What a piece's account says is written down, one output's 1 too: 'a constant is nothing'.",
-           "relevance.py", "if not everywhere(0, values):", "if not everywhere(1, values):", first=("conv",)),
+           "arrays.py", "if everywhere(0, y):\n        return x\n", "if everywhere(1, y):\n        return x\n",
+           first=("relevance", "conv")),
 ]

@@ -11,21 +11,23 @@ import check_platforms
 import numpy as np
 import pytest
 
-from lrp_ref import AlphaBeta, Epsilon, Flat, Gamma, MaxPool, ZPlus, assignment, network, rules
+from lrp_ref import assignment, network, rules
 from lrp_ref.arrays import Array, constant, negative, ones_like, positive, same, zeros
 from lrp_ref.checks.claims import cutoffs, selfcheck
 from lrp_ref.checks.claims.claim import PROVED, WITHIN, Case, Claim, Found, digest
-from lrp_ref.checks.claims.examples import LAYERS, RATIONAL, RULES, drawn, takes
+from lrp_ref.checks.claims.examples import LAYERS, RATIONAL, RULES, takes
 from lrp_ref.checks.claims.selfcheck import CLAIMS, FAILED
 from lrp_ref.checks.numbers.modular import modulo
 from lrp_ref.command.cli import main
 from lrp_ref.layers import LAYERS as TYPES
+from lrp_ref.layers.example import drawn
 from lrp_ref.layers.fisher import regions, sift, svm
 from lrp_ref.layers.fisher import vector as fisher
 from lrp_ref.layers.fisher.vector_map import FisherMap
+from lrp_ref.layers.pool import MaxPool
 from lrp_ref.ledger import Account
 from lrp_ref.linear_map import Term
-from lrp_ref.rules import Rule, Share
+from lrp_ref.rules import AlphaBeta, Epsilon, Flat, Gamma, Rule, Share, ZPlus
 
 DOCS = Path(__file__).parents[2] / "docs"
 NAMED = {claim.name: claim for claim in CLAIMS}
@@ -237,7 +239,7 @@ WRONG: list[tuple[str, Patch, tuple[str, ...], tuple[str, ...]]] = [
 ]
 PLAIN_GAMMA = Gamma.shares
 PLAIN_FIELD: Any = network.receptive_field
-PLAIN_POLYNOMIAL = FisherMap.polynomial
+PLAIN_POLYNOMIAL: Any = FisherMap.polynomial
 
 
 def by_difference(self: AlphaBeta, m: Any, a: Array) -> list[Share]:
@@ -248,7 +250,7 @@ def by_difference(self: AlphaBeta, m: Any, a: Array) -> list[Share]:
 
 
 def bent(m: FisherMap) -> Array:
-    P = PLAIN_POLYNOMIAL.func(m).copy()
+    P = PLAIN_POLYNOMIAL.fget(m).copy()
     P[1, :, 0] = P[1, :, 0] + m.v[:, None]
     return P
 

@@ -6,10 +6,10 @@ Inputs and weights have zeros, ties and both signs; relevance has nothing to do 
 import numpy as np
 import pytest
 from helpers import distance
+from lrp_ref.conformance.dialects.parts import First
 
 from lrp_ref import assign, explain
 from lrp_ref.conformance.dialects import DIALECTS, captum, zennit
-from lrp_ref.conformance.dialects.parts import First
 from lrp_ref.convert import from_torch
 from lrp_ref.rules import AlphaBeta, Epsilon, Flat, Gamma, Pass, Winner, ZBox, ZPlus
 from lrp_ref.step import step

@@ -183,7 +183,7 @@ def worked_conventions() -> Iterator[Case]:
 # ---- Choices ----
 
 DEFAULTS: dict[Rule, tuple[str, ...]] = {
-    Epsilon(0): ("Linear", "Conv2D", "AvgPool", "AdaptiveAvgPool", "SumPool", "PMeans, mean", "FisherVector",
+    Epsilon(0): ("Linear", "Conv2D", "AvgPool", "AdaptiveAvgPool", "SumPool", "PMeans", "FisherVector",
                  "SpreadLinear", "IntersectionSVM", "ChiSquareSVM", "NegativeChiSquareSVM", "GaussianSVM",
                  "ExponentialChiSquareSVM"),
     Winner(): ("MaxPool",), Flat(): ("DenseSift",),

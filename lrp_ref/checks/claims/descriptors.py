@@ -8,9 +8,9 @@ from functools import partial
 import numpy as np
 
 from lrp_ref.checks.claims.claim import WITHIN, Case, Claim, Found
-from lrp_ref.checks.claims.examples import whole_numbers
 from lrp_ref.checks.definitions import sift
 from lrp_ref.layers import DenseSift
+from lrp_ref.layers.example import whole_numbers
 
 ROUNDINGS = 1 << 11   # of a sum of some hundred terms, smoothed, filtered and normalised, on the scale of 512
 BOUND = 512 * ROUNDINGS * 2.0**-53

@@ -23,7 +23,6 @@ from lrp_ref.checks.claims.examples import (
     mixed,
     relevance_for,
     sixteenths,
-    whole_numbers,
 )
 from lrp_ref.checks.claims.laws import closes, per_sample
 from lrp_ref.checks.definitions import fisher
@@ -39,6 +38,7 @@ from lrp_ref.layers import (
     NegativeChiSquareSVM,
     SignedSqrt,
 )
+from lrp_ref.layers.example import whole_numbers
 from lrp_ref.layers.fisher.regions import regions_of
 from lrp_ref.layers.fisher.vector_map import FisherMap
 from lrp_ref.network import Network

@@ -12,31 +12,33 @@ import numpy as np
 from lrp_ref import relevance
 from lrp_ref.arrays import convert_numbers, ones_like
 from lrp_ref.checks.claims.claim import WITHIN, Case, Claim, equal
-from lrp_ref.checks.claims.examples import RATIONAL, Pair, output_of, pairs, relevance_for
+from lrp_ref.checks.claims.examples import RATIONAL, Example, Pair, output_of, pairs, relevance_for
 from lrp_ref.checks.rounding.arithmetic import FLOAT32, FLOAT64, FORMATS
 from lrp_ref.checks.rounding.radius import one_layer
 from lrp_ref.layers import (
-    LRN,
-    AdaptiveAvgPool,
-    Conv2D,
-    Flatten,
     L2Norm,
     Layer,
     Linear,
     MaxPool,
     PMeans,
-    ReLU,
-    SpreadLinear,
     Tanh,
 )
 from lrp_ref.layers.fisher.vector_map import FisherMap
-from lrp_ref.layers.pool import Pool
 from lrp_ref.rules import AlphaBeta, Epsilon, Winner
 from lrp_ref.step import step
 
-LAYERS = {name: example for name, example in RATIONAL.items()   # rational of any floats, and with a bound
-          if isinstance(example.layer, (Linear, Conv2D, Pool, AdaptiveAvgPool, ReLU, Flatten, LRN))
-          and not isinstance(example.layer, SpreadLinear)}
+
+def of_any_floats(example: Example) -> bool:
+    """Whether the layer has a bound and is rational of any floats (roots are not)."""
+    try:
+        example.layer.astype(np.float32).astype(Fraction).linearize(
+            convert_numbers(convert_numbers(example.x(1), np.float32) / np.float32(7), Fraction))
+    except ValueError:
+        return False
+    return not example.layer.roundings.unknown
+
+
+LAYERS = {name: example for name, example in RATIONAL.items() if of_any_floats(example)}
 
 
 def is_within(pair: Pair, number: Any, u: float, seed: int) -> bool:

@@ -12,7 +12,7 @@ a number even on -1 .. 1. A gate or winner that such errors turn is turned in so
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 import numpy as np
@@ -127,8 +127,20 @@ def noisy_weights(layer: Layer, x: Array, u: float, rng: np.random.Generator) ->
     if isinstance(m, FisherMap):
         # (l - mu)^2 / sigma^2 - 1 may be summed as powers of l, which cancel near the mean. Each has a coefficient of
         # three roundings, and a sum of n descriptors, whose partial sums of k are off by k / n of it: as n / 3 more.
-        vars(m)["polynomial"] = perturbed(m.polynomial, u * np.sqrt(3 + x.shape[1] / 3), rng)
+        given = {field.name: getattr(m, field.name) for field in fields(m)}
+        return WithPolynomial(**given, off=perturbed(m.polynomial, u * np.sqrt(3 + x.shape[1] / 3), rng))
     return m
+
+
+@dataclass(frozen=True, eq=False)
+class WithPolynomial(FisherMap):
+    """The map of a Fisher vector with another P in its place."""
+
+    off: Any = None
+
+    @property
+    def polynomial(self) -> Array:
+        return np.asarray(self.off)
 
 
 def monte_carlo(network: Network, x: Array, rules: Mapping[str, Rule] | None = None, target: Any = None,

@@ -7,19 +7,20 @@ vote; a question has an answer if all its cases vote alike. Where the answer is 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from math import isclose
 from typing import Any
 
 import numpy as np
 
 from lrp_ref.arrays import Array
-from lrp_ref.conformance.diagnose.measure import ROUNDINGS, epsilon_of, format_of
-from lrp_ref.conformance.dialects import CANONICAL, DIALECTS, Conventions
-from lrp_ref.conformance.dialects.questions import phrase, stated
-from lrp_ref.conformance.make.alternatives import Stabilised
+from lrp_ref.conformance.diagnose.measure import epsilon_of, format_of
+from lrp_ref.conformance.dialects import CANONICAL, DIALECTS
+from lrp_ref.conformance.judge.expected import ROUNDINGS
 from lrp_ref.conformance.vectors.case import Case, Either
 from lrp_ref.conformance.vectors.suite import Suite
+from lrp_ref.conventions.changes import Stabilised
+from lrp_ref.conventions.table import TABLE, phrase, stated
 from lrp_ref.relevance import handed_down
 from lrp_ref.rules import Epsilon
 
@@ -43,7 +44,7 @@ FIRST: dict[str, tuple[str, ...]] = {
 
 @dataclass(frozen=True)
 class Finding:
-    """What an implementation answers to a question of `Conventions`: a value, or None where none is known.
+    """What an implementation answers to a question of the table: a value, or None where none is known.
 
     known     the dialects that answer so
     evidence  the ids of the cases it is told from
@@ -56,11 +57,11 @@ class Finding:
 
 
 def detect(answers: Mapping[str, Array], suite: Suite | Iterable[Case]) -> list[Finding]:
-    """The answer to every question that the suite's answered cases ask, in the order of `Conventions`."""
+    """The answer to every question that the suite's answered cases ask, in the table's order."""
     cases = suite.cases if isinstance(suite, Suite) else suite
     cases = [case for case in cases if case.id in answers and case.either]
     u = format_of(answers[case.id] for case in cases)
-    asked = {field.name: evidence(field.name, cases) for field in fields(Conventions)}
+    asked = {question: evidence(question, cases) for question in TABLE}
     values = {question: measured(question, asked[question], answers, u) for question in MEASURED if asked[question]}
     sizes = [abs(value) for value in values.values() if isinstance(value, float) and abs(value) < SMALL]
     room = Room(u, u**0.5 + MOVED * max([LARGEST, *sizes]), values.get("stabiliser") or 0)
@@ -75,7 +76,7 @@ def detect(answers: Mapping[str, Array], suite: Suite | Iterable[Case]) -> list[
 def dialects(question: str, value: Any) -> list[str]:
     """The dialects whose convention it is."""
     return [] if value is None else [name for name, dialect in DIALECTS.items()
-                                     if getattr(dialect.conventions, question) == value]
+                                     if agree(value, getattr(dialect.conventions, question))]
 
 
 def evidence(question: str, cases: Sequence[Case]) -> list[Case]:

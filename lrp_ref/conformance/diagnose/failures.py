@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -15,10 +15,10 @@ from lrp_ref.conformance.diagnose.detect import MEASURED, Finding, agree
 from lrp_ref.conformance.diagnose.known import known
 from lrp_ref.conformance.diagnose.shrink import NoCounterexample, shrink
 from lrp_ref.conformance.dialects import CANONICAL
-from lrp_ref.conformance.dialects.questions import stated
 from lrp_ref.conformance.judge.expected import expected, right_at
 from lrp_ref.conformance.judge.outcome import REFUSE, Outcome, ask, judged, status
 from lrp_ref.conformance.judge.run import Run, Watch, place
+from lrp_ref.conventions.table import stated
 from lrp_ref.network import Network
 from lrp_ref.testing.compared import distance
 
@@ -51,18 +51,12 @@ def cause(failure: Facts) -> str:
     """What failures have in common: the convention, what it looks like, the error, or else rule and layer."""
     if failure["convention"]:
         return stated(failure["convention"]["question"], failure["convention"]["value"])
-    if looks := likeness(failure):   # of two guesses the first; at which layers differs by case
-        return looks.partition("; ")[0].partition(", at ")[0]
+    if failure["likeness"]:
+        return str(failure["likeness"]["cause"])
     if failure["worst"] is None:   # of what must be refused, what is wrong with it differs by case
         return REFUSE if failure["reason"].startswith(REFUSE) else str(failure["reason"])
     first = failure["first"] or failure
     return f"{UNEXPLAINED}: {first['rule'].partition('(')[0]} on {failure['layer']}"
-
-
-def likeness(failure: Mapping[str, Any]) -> str:
-    """What it looks like: "captum's Alpha1Beta0", or "as if beta were 0, at layer fc"; "" where that is not known."""
-    sentence = str(failure["looks_like"]).removeprefix("it ")
-    return sentence.removeprefix("looks like ").removeprefix("looks ") if "looks " in sentence else ""
 
 
 def unstated(run: Run, findings: Sequence[Finding]) -> list[Facts]:
@@ -89,7 +83,7 @@ def failure(outcome: Outcome, run: Run) -> Facts:
     rule, layer = place(case)
     facts: Facts = {
         "id": case.id, "rule": rule, "layer": layer, "level": case.level, "comment": case.comment,
-        "convention": convention_facts(outcome), "first": None, "worst": None, "looks_like": "",
+        "convention": convention_facts(outcome), "first": None, "worst": None, "looks_like": "", "likeness": None,
         "counterexample": None, "command": command(run, case.id), "issues": [],
         "reason": outcome.reason}
     if outcome.compared is None or outcome.answer is None:
@@ -103,7 +97,8 @@ def failure(outcome: Outcome, run: Run) -> Facts:
         facts["first"] = {"layer": name, "rule": in_words(case.rules[name])}
     found = known(case, outcome.answer, run.suite.notes, roundoff(run.adapter), outcome.convention,
                   lambda: asked(run)(*task(outcome, run)))
-    return {**facts, "looks_like": found.sentence, "issues": list(found.issues)}
+    told = {"cause": found.cause, "also": found.also, "text": found.text} if found.cause else None
+    return {**facts, "looks_like": str(found), "likeness": told, "issues": list(found.issues)}
 
 
 def convention_facts(outcome: Outcome) -> Facts | None:

@@ -6,17 +6,16 @@ import json
 import re
 from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import fields
 from hashlib import sha256
 from importlib.resources.abc import Traversable
 from importlib.util import find_spec
 from typing import Any
 
-from lrp_ref.conformance.dialects.conventions import Conventions
 from lrp_ref.conformance.make.lint_case import faults, read_case
 from lrp_ref.conformance.make.lint_folder import SCHEMAS, Folder, a, contained, readable, shortened, tried, walked
 from lrp_ref.conformance.vectors.case import FORMATS, LEVELS
 from lrp_ref.conformance.vectors.suite import FORMAT, SPEC
+from lrp_ref.conventions.table import TABLE
 
 LARGEST, FEWEST, QUESTIONS, DISAGREEMENTS = 2_000_000, 300, 12, 20
 
@@ -123,7 +122,7 @@ def named(folder: Folder) -> Iterator[str]:
     slugs = Counter([case.id.rpartition("-")[0] for case in folder.cases])
     slugs.update(record.id for record in folder.records)
     yield from (f"{slug}: is the name of {count} cases or records" for slug, count in slugs.items() if count > 1)
-    questions = {question.name for question in fields(Conventions)}
+    questions = set(TABLE)
     for case in folder.cases:
         unknown = {"level": {case.level} - {*LEVELS}, "flag without a note": {*case.flags} - {*folder.notes},
                    "convention": {row.convention for row in case.either} - questions,

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from lrp_ref.arrays import Array
-from lrp_ref.conformance.dialects.conventions import CANONICAL
+from lrp_ref.conformance.dialects import CANONICAL
 from lrp_ref.conformance.judge.expected import expected
 from lrp_ref.conformance.judge.outcome import failures
 from lrp_ref.conformance.make.lint_folder import a

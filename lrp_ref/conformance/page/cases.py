@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from lrp_ref.conformance.diagnose.failures import likeness
-from lrp_ref.conformance.dialects.questions import stated
 from lrp_ref.conformance.page.causes import Cause
 from lrp_ref.conformance.page.facts import Entry, Facts, Subject
 from lrp_ref.conformance.page.html import Html, issues, shown, slug, tag
 from lrp_ref.conformance.page.matrix import plural
 from lrp_ref.conformance.page.numbers import numbers
 from lrp_ref.conformance.page.words import badge
+from lrp_ref.conventions.table import stated
 
 
 def disagreements(facts: Facts, found: Sequence[Cause]) -> Html:
@@ -96,7 +95,7 @@ def failure(subject: Subject, id: str) -> Html:
         "What": None if found.get("worst") else found.get("reason"),
         "Worst number": worst(found["worst"]) if found.get("worst") else None,
         "Begins at": first and f"layer {first['layer']}, under {first['rule']}",
-        "Looks like": likeness(found),
+        "Looks like": (found.get("likeness") or {}).get("text"),
         "Smallest example": shrunk and [tag("pre", shrunk["text"], tabindex=0), tag("span", sides, class_="line")],
         "Repeat it": found.get("command") and tag("pre", tag("code", found["command"]), tabindex=0),
         "Known of it": issues(found.get("issues") or ()),

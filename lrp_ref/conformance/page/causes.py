@@ -6,9 +6,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from lrp_ref.conformance.diagnose.failures import UNEXPLAINED
-from lrp_ref.conformance.dialects.questions import stated
 from lrp_ref.conformance.page.facts import Facts, Subject
 from lrp_ref.conformance.page.html import Html, capital, slug, tag
+from lrp_ref.conventions.table import stated
 
 DIFFERENT = "Different answers, and none of them failed"
 

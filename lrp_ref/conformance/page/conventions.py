@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from lrp_ref.conformance.dialects import DIALECTS
-from lrp_ref.conformance.dialects.questions import departs, phrase
 from lrp_ref.conformance.page.facts import Entry, Facts, Subject
 from lrp_ref.conformance.page.html import Html, capital, slug, table, tag
 from lrp_ref.conformance.page.words import mark
+from lrp_ref.conventions.table import departs, phrase
 
 EVIDENCE = 1   # cases to show at once; more unfold
 

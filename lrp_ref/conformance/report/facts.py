@@ -13,10 +13,10 @@ from lrp_ref.conformance.adapter import roundoff, spaced
 from lrp_ref.conformance.diagnose.detect import contradicted, detect
 from lrp_ref.conformance.diagnose.failures import Facts, convention_facts, failures, number
 from lrp_ref.conformance.dialects import CANONICAL
-from lrp_ref.conformance.dialects.questions import TITLES
 from lrp_ref.conformance.judge.outcome import Outcome
 from lrp_ref.conformance.judge.run import Run, Watch, place
 from lrp_ref.conformance.vectors.suite import Suite
+from lrp_ref.conventions.table import TABLE
 
 
 def vectors_facts(suite: Suite) -> Facts:
@@ -36,7 +36,7 @@ def facts(run: Run, watch: Watch = str) -> Facts:
                     "command": run.command},
         "vectors": vectors_facts(run.suite), "seconds": round(run.seconds, 3), "counts": run.counts(),
         "matrix": run.matrix(),
-        "conventions": [{"question": f.question, "title": TITLES[f.question], "value": f.value,
+        "conventions": [{"question": f.question, "title": TABLE[f.question].title, "value": f.value,
                          "canonical": getattr(CANONICAL, f.question), "declared": f.question in adapter.conventions,
                          "known": list(f.known), "evidence": list(f.evidence)} for f in findings],
         "contradicted": contradicted(findings, adapter.conventions),

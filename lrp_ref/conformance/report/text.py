@@ -8,8 +8,8 @@ from typing import Any
 
 from lrp_ref.conformance.adapter import NUMBERS
 from lrp_ref.conformance.diagnose.failures import Facts
-from lrp_ref.conformance.dialects.questions import TITLES, departs, phrase
 from lrp_ref.conformance.judge.outcome import STATUSES
+from lrp_ref.conventions.table import TABLE, departs, phrase
 
 WIDTH = 120
 LAYERS = 44   # columns for the names of layers
@@ -143,8 +143,8 @@ def told(failure: Facts) -> Iterator[tuple[str, str]]:
         yield "worst", f"at {tuple(worst['index'])}: got {got}, expected {expected}, error {error}, bound {bound}"
     else:
         yield "reason", failure["reason"]
-    if not failure["convention"] and "; " in failure["looks_like"]:
-        yield "also", failure["looks_like"].partition("; ")[2]
+    if failure["likeness"] and failure["likeness"]["also"]:
+        yield "also", failure["likeness"]["also"]
     if failure["counterexample"]:
         small = failure["counterexample"]
         yield "smallest", f"{small['text']} -> {small['got']}, expected {small['expected']}"
@@ -225,8 +225,8 @@ def asked(each: Sequence[Facts]) -> list[list[str]]:
     """A row for every question, with the answer of each."""
     answers = [{entry["question"]: entry for entry in one["conventions"]} for one in each]
     rows = []
-    for question in [question for question in TITLES if any(question in one for one in answers)]:
-        row = [TITLES[question]]
+    for question in [question for question in TABLE if any(question in one for one in answers)]:
+        row = [TABLE[question].title]
         for one in answers:
             entry = one.get(question)
             row.append("not asked" if entry is None

@@ -33,7 +33,7 @@ FORMATS: dict[str, tuple[type, float]] = {"f32": (np.float32, 2.0**-24), "f64": 
 
 @dataclass(frozen=True, eq=False)
 class Either:
-    """What R_0 is under another answer to a question that formulas leave open (a field of `Conventions`)."""
+    """What R_0 is under another answer to a question that formulas leave open (conventions/table.py)."""
 
     convention: str
     value: Any

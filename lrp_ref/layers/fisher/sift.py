@@ -14,6 +14,7 @@ import numpy as np
 
 from lrp_ref.arrays import Array, Function, Index, Pair, Shape, constant, ones_like, zeros
 from lrp_ref.layers.base import Layer, Roundings, whole
+from lrp_ref.layers.example import Example
 from lrp_ref.linear_map import LinearMap
 
 BINS, ORIENTATIONS = 4, 8              # along either axis of a descriptor; of the gradient
@@ -91,6 +92,10 @@ class DenseSift(Layer):
     exact_angle: bool = True
     truncate: bool = False
     bounds: tuple[int, int, int, int] | None = None
+
+    @classmethod
+    def example(cls) -> Example:
+        return Example(cls((2, 1), 3), (1, 7, 8), abs, rational=False)
 
     def __post_init__(self) -> None:
         sizes = tuple(self.sizes) if isinstance(self.sizes, (tuple, list, np.ndarray)) else (self.sizes,)
@@ -292,6 +297,7 @@ class Coverage(LinearMap):
     grids: Sequence[Grid]
     bias: Array
     coverages = (0.25, 0.5, 1)
+    weightless = True
 
     def apply(self, a: Array, f: Function) -> Array:
         only_coverage(f)
