@@ -220,12 +220,21 @@ def test_arguments_are_the_published_ones() -> None:
 
 
 def test_the_published_example_runs() -> None:
-    from lrp_ref import Network, assign, cutoff, explain, heatmap
-    from lrp_ref.layers.conv import Conv2D
-    from lrp_ref.layers.elementwise import Flatten, ReLU
-    from lrp_ref.layers.linear import Linear
-    from lrp_ref.layers.pool import MaxPool
-    from lrp_ref.rules import AlphaBeta, Epsilon, ZBox
+    from lrp_ref import (
+        AlphaBeta,
+        Conv2D,
+        Epsilon,
+        Flatten,
+        Linear,
+        MaxPool,
+        Network,
+        ReLU,
+        ZBox,
+        assign,
+        cutoff,
+        explain,
+        heatmap,
+    )
     rng = np.random.default_rng(0)
     network = Network([("conv1", Conv2D(rng.normal(size=(4, 3, 3, 3)), rng.normal(size=4), stride=(1, 1), pad=(1, 1),
                                         dilation=(1, 1), groups=1)),

@@ -16,10 +16,11 @@ CODE = Path(__file__).parents[2] / "lrp_ref"
 STUB = """
 from types import SimpleNamespace
 import lrp_ref.rules
-FAILED, ONLY_FULL = "FAILED", ("full",)
 CLAIMS = [SimpleNamespace(name=name) for name in ("crash", "full", "bias", "another")]
 def selfcheck(claims):
     [claim] = claims
+    if claim.name == "full":
+        return []
     bias = "same, m.bias" in open(lrp_ref.rules.__file__).read()
     found = {"crash": ["TypeError after z = 2: no"], "bias": ["z = 2", "z = 3"], "another": ["x"]}[claim.name]
     return [SimpleNamespace(name=claim.name, failures=() if bias else tuple(found))]
