@@ -15,20 +15,38 @@ import recorded
 import toolbox_small
 from helpers import F, distance, fractions, image, mixed, refused, total, types_in
 
-from lrp_ref import Network, assign, explain
+from lrp_ref import (
+    LRN,
+    AlphaBeta,
+    AvgPool,
+    BatchNorm,
+    Conv2D,
+    Epsilon,
+    Flat,
+    Flatten,
+    Gamma,
+    Linear,
+    MaxPool,
+    Network,
+    Pass,
+    ReLU,
+    SumPool,
+    Winner,
+    WSquare,
+    ZBox,
+    ZPlus,
+    assign,
+    explain,
+)
 from lrp_ref.arrays import convert_numbers
 from lrp_ref.conformance.dialects import CANONICAL, DIALECTS, Dialect, bugs
 from lrp_ref.conformance.vectors.case import Case
 from lrp_ref.conventions.changes import kind
 from lrp_ref.conventions.maps import NoRule
 from lrp_ref.conventions.table import TABLE, But, number, spoken
-from lrp_ref.layers.conv import Conv2D
-from lrp_ref.layers.elementwise import Flatten, ReLU, Tanh
-from lrp_ref.layers.linear import Linear
-from lrp_ref.layers.normalize import LRN, BatchNorm
-from lrp_ref.layers.pool import AvgPool, MaxPool, SumPool
+from lrp_ref.layers.elementwise import Tanh
 from lrp_ref.relevance import handed_down
-from lrp_ref.rules import AlphaBeta, Epsilon, Flat, Gamma, Pass, Rule, Winner, WSquare, ZBox, ZPlus
+from lrp_ref.rules import Rule
 from lrp_ref.step import step
 
 # ---- A rule as a library has it ----

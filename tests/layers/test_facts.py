@@ -4,11 +4,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+from lrp_ref.checks.claims.case import same
 
 from lrp_ref import AvgPool, BatchNorm, Conv2D, MaxPool, Network, Tanh, assign, receptive_field
 from lrp_ref.arrays import Array, convert_numbers, ones_like
 from lrp_ref.assignment import DEFAULTS
-from lrp_ref.checks.claims.case import same
 from lrp_ref.checks.claims.examples import LAYERS, Example, F, takes
 from lrp_ref.checks.rounding.bounds import bounds
 from lrp_ref.checks.rounding.twins import equals, lifted
