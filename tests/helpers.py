@@ -19,6 +19,7 @@ from lrp_ref.checks.definitions import Units
 from lrp_ref.ledger import Account
 from lrp_ref.rules import Raised, Rule
 from lrp_ref.step import step
+from lrp_ref.testing.compared import relative_distance
 
 F = Fraction
 QUARTER, THIRD = F(1, 4), F(1, 3)
@@ -78,7 +79,7 @@ def refused(message: str) -> Any:
 
 def distance(got: Any, wanted: Any) -> Any:
     """The largest difference, as a part of the largest number of the batch."""
-    return np.abs(np.asarray(got) - wanted).max() / np.abs(wanted).max()
+    return relative_distance(np.asarray(got), np.asarray(wanted), floor=1)
 
 
 def arrayed(values: Units, shape: tuple[int, ...]) -> Array:

@@ -84,10 +84,19 @@ class Report:
         return "\n".join(lines)
 
 
-def distance(got: Array, other: Array, u: float) -> float:
-    """The largest relative difference; numbers of less than half of u's digits of the largest count as that large."""
-    if not (np.isfinite(other).all() and np.isfinite(got).all()):
+def relative_distance(got: Array, wanted: Array, floor: float) -> float:
+    """The largest |got - wanted| / |wanted|; numbers of less than `floor` of the largest wanted count as that large.
+
+    floor  1: as a part of the largest; u ** 0.5: what cancels may lose half the digits of a format. Infinite where the
+           shapes differ or a number is not finite.
+    """
+    if got.shape != wanted.shape or not (np.isfinite(wanted).all() and np.isfinite(got).all()):
         return np.inf
-    size = np.maximum(abs(other), abs(other).max() * u**0.5)
-    error = abs(got.astype(np.float64) - other)
-    return float(np.where(error == 0, 0.0, error / np.maximum(size, np.finfo(np.float32).tiny)).max())
+    size = np.maximum(abs(wanted), abs(wanted).max(initial=0) * floor)
+    error = abs(got.astype(np.float64) - wanted)
+    return float(np.where(error == 0, 0.0, error / np.where(size == 0, np.finfo(np.float32).tiny, size)).max(initial=0))
+
+
+def distance(got: Array, wanted: Array, u: float) -> float:
+    """The relative distance in a format of that unit roundoff."""
+    return relative_distance(got, wanted, u**0.5)

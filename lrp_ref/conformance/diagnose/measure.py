@@ -15,10 +15,12 @@ from lrp_ref.conformance.judge.tolerance import ROUNDINGS
 from lrp_ref.conformance.vectors.case import Case
 from lrp_ref.conventions.changes import Stabilised, guarded
 from lrp_ref.relevance import hand_down
+from lrp_ref.testing.compared import relative_distance
 
 DECIMALS = [float(f"{digit}e{power}") for power in range(-31, 1) for digit in range(1, 10)]
 GRID = np.array(sorted([*DECIMALS, *(2.0**-n for n in range(1, 104))]))   # what is typed, or a format's own epsilon
 VALLEYS, THIRDS = 3, 95   # (2 / 3)^95 is less than a rounding of float64
+
 Answered = Sequence[tuple[Case, Array]]
 
 
@@ -29,7 +31,7 @@ def epsilon_of(answered: Answered, u: float, at_zero: bool = False) -> float | N
     """
     def off(epsilon: float) -> float:
         """The largest difference, in roundings that are allowed; at most 1 if it fits."""
-        offs = [difference(stabilised(case, epsilon, at_zero), answer) for case, answer in answered]
+        offs = [relative_distance(answer, stabilised(case, epsilon, at_zero), 1) for case, answer in answered]
         return max(offs) / (ROUNDINGS * u)
 
     if off(0.0) <= 1:
@@ -61,13 +63,6 @@ def stabilised(case: Case, epsilon: float, at_zero: bool = False) -> Array:
     [(name, layer)] = network
     rule = guarded(rules[name], "at 0", epsilon) if at_zero else Stabilised(rules[name], epsilon)
     return hand_down(rule, layer, x, R)[0]
-
-
-def difference(right: Array, answer: Array) -> float:
-    """The largest difference, as a part of the largest number."""
-    if right.shape != answer.shape or not (np.isfinite(answer).all() and np.isfinite(right).all()):
-        return np.inf
-    return float(abs(right - answer).max() / (abs(right).max() or 1))
 
 
 def narrowed(off: Callable[[float], float], near: float) -> float:
