@@ -303,7 +303,7 @@ def test_json_has_what_a_page_needs(partial: dict[str, Any]) -> None:
         "convention": None}
     assert partial["failures"] == [{
         "id": ID["even"], "rule": "Flat", "layer": "Conv2D", "level": "required", "comment": "Told in the test.",
-        "convention": None, "first": None, "worst": None, "looks_like": "", "likeness": None, "counterexample": None,
+        "convention": None, "first": None, "worst": None, "looks_like": "", "counterexample": None,
         "cause": "raised KeyError: 'flat\\nrule'",
         "command": f"lrp-ref conform partial --case {ID['even']}", "issues": [],
         "reason": "raised KeyError: 'flat\\nrule'"}]
