@@ -32,6 +32,7 @@ from lrp_ref.arrays import (
     same,
     sign,
     square,
+    thin,
     times,
     total,
 )
@@ -97,12 +98,24 @@ class Rule:
         """The map whose weights and coverage share R out: the layer's own."""
         return m
 
-    def share_out(self, R: Array, z: Array) -> tuple[Any, Any, Array]:
-        """(guard, where R is dead, s = R / (z + guard)): s_j is what a product z_ij = 1 is handed."""
-        guard = self.guard(z)
+    def share_out(self, R: Array, z: Array, over: Array | None = None) -> tuple[Any, Any, Array]:
+        """(guard, dead, s): s = R / (z + guard) is what a product z_ij = 1 is handed; dead says where R is dead.
+
+        over: the denominator, where it is not z; the guard is then what that and its own guard have beyond z.
+        """
+        d = z if over is None else over
+        guard: Any = self.guard(d)
         if guard is DEAD:
-            return 0, z == 0, divide(R, z)
-        return guard, False, R / (z + guard)
+            guard, dead, s = 0, d == 0, divide(R, d)
+        else:
+            dead, s = False, R / (d + guard)
+        return guard if over is None else guard + (over - z), dead, s
+
+
+def unclaimed(shares: Sequence[Share], R: Array) -> Array:
+    """1 - sum of the parts: what no share claims of R."""
+    one = thin(ones_like(R))
+    return one - total((share.of(one) for share in shares), R)
 
 
 @dataclass(frozen=True)
@@ -124,7 +137,7 @@ class Epsilon(Rule):
         return cls(0), cls(Fraction(1, 4))
 
     def __post_init__(self) -> None:
-        number(self, "epsilon", self.epsilon, 0)
+        must_be_number(self, "epsilon", self.epsilon, 0)
 
     def shares(self, m: LinearMap, a: Array) -> list[Share]:
         return [Share(1, [Term(a, same, m.bias)])]
@@ -152,8 +165,8 @@ class AlphaBeta(Rule):
         return cls(2, 1), cls(Fraction(4, 3), Fraction(1, 3))
 
     def __post_init__(self) -> None:
-        number(self, "beta", self.beta, 0)
-        number(self, "alpha", self.alpha, 0)
+        must_be_number(self, "beta", self.beta, 0)
+        must_be_number(self, "alpha", self.alpha, 0)
         if abs(float(self.alpha - self.beta) - 1) > 4 * np.spacing(float(self.alpha)):   # alpha = 1 + beta was rounded
             raise ValueError(f"AlphaBeta got alpha={self.alpha}, beta={self.beta}, needed alpha - beta = 1: "
                              f"AlphaBeta({1 + self.beta}, {self.beta})?")
@@ -191,7 +204,7 @@ class Gamma(Rule):
     gamma: Any
 
     def __post_init__(self) -> None:
-        number(self, "gamma", self.gamma, 0)
+        must_be_number(self, "gamma", self.gamma, 0)
 
     def shares(self, m: LinearMap, a: Array) -> list[Share]:
         up, down = Raised(self.gamma, positive), Raised(self.gamma, negative)
@@ -310,7 +323,7 @@ __all__ = ["RULES", "AlphaBeta", "Epsilon", "Flat", "Gamma", "Pass", "Rule", "Sh
            "ZPlus"]
 
 
-def number(rule: Rule, name: str, value: Any, least: int) -> None:
+def must_be_number(rule: Rule, name: str, value: Any, least: int) -> None:
     """An error unless the parameter is a finite number of at least `least`."""
     try:
         good = not isinstance(value, np.ndarray) and isfinite(value) and value >= least

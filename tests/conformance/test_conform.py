@@ -14,6 +14,7 @@ import small_suite
 from small_suite import ISSUE, Partial, Right, Stabilised
 from tree import tree
 
+from lrp_ref import AlphaBeta, Flat, WSquare
 from lrp_ref.command import conform as command
 from lrp_ref.command.cli import main
 from lrp_ref.conformance.adapter import Unsupported
@@ -29,7 +30,6 @@ from lrp_ref.conformance.report.facts import Report, report
 from lrp_ref.conventions.table import TABLE
 from lrp_ref.layers import LRN, Conv2D, Layer, Linear, ReLU
 from lrp_ref.network import Network
-from lrp_ref.rules import AlphaBeta, Flat, WSquare
 
 SUITE = small_suite.suite()
 ID = {case.id.rpartition("-")[0]: case.id for case in SUITE.cases}
