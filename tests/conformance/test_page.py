@@ -285,9 +285,9 @@ def test_an_error_is_a_cause_and_what_nothing_explains_stands_last() -> None:
 
 @pytest.mark.parametrize(("known", "heading"), [
     (looking("z had a stabiliser of 1e-06", "fc1", "fc2"), "As if z had a stabiliser of 1e-06"),
-    (Known(names=["captum"], departures=[("bias_gamma", "kept")], likeness=Likeness("beta were 0")),
+    (Known(names=["captum"], departures=[Convention("bias_gamma", "kept")], likeness=Likeness("beta were 0")),
      "Bias in gamma: as it is (captum)"),
-    (Known(convention=("sign_of_zero", -1), names=["torchlrp"]), "sign(0) = -1 (TorchLRP)"),
+    (Known(convention=Convention("sign_of_zero", -1), names=["torchlrp"]), "sign(0) = -1 (TorchLRP)"),
     (Known(), "No convention explains it: Flat on Linear")])
 def test_a_likeness_is_a_cause(known: Known, heading: str) -> None:
     told = one(outcome(1, "failed"), failures=[failure(1, known, wrong=(1.0, 2.0))])
