@@ -14,8 +14,10 @@ import pytest
 
 from lrp_ref.arrays import Array, convert_numbers, same
 from lrp_ref.checks.claims.by_loops import defined, defined_step, input_of, units
+from lrp_ref.checks.claims.examples import RULES as EXAMPLES_OF_RULES
 from lrp_ref.checks.claims.examples import takes
 from lrp_ref.checks.definitions import Units
+from lrp_ref.layers import LAYERS as TYPES
 from lrp_ref.layers.conv import Conv2D
 from lrp_ref.layers.elementwise import Flatten, ReLU, Tanh
 from lrp_ref.layers.fisher.norms import L2Norm, RegionMean, SignedSqrt, pythagorean, signed_squares
@@ -35,7 +37,7 @@ from lrp_ref.layers.normalize import LRN, BatchNorm
 from lrp_ref.layers.pool import AdaptiveAvgPool, AvgPool, MaxPool, SumPool
 from lrp_ref.ledger import Account
 from lrp_ref.linear_map import LinearMap
-from lrp_ref.rules import AlphaBeta, Epsilon, Flat, Gamma, Pass, Rule, Winner, WSquare, ZBox, ZPlus
+from lrp_ref.rules import Rule
 from lrp_ref.step import step
 
 F = Fraction
@@ -161,16 +163,17 @@ IRRATIONAL: dict[str, Example] = {
 }
 """Layers whose forward pass has no exact form; their maps at an input do (`exact`)."""
 
-LAYERS = RATIONAL | IRRATIONAL
-
 COVERAGES: dict[str, Example] = {"DenseSift": Example(DenseSift((2, 1), 2), (1, 7, 8))}
 """A layer whose map has no weights: its forward pass is no sum over inputs, and rules that ask for weights refuse."""
 
-RULES: dict[str, Rule] = {
-    "Epsilon(0)": Epsilon(0), "Epsilon(1/4)": Epsilon(QUARTER), "AlphaBeta(2, 1)": AlphaBeta(2, 1),
-    "AlphaBeta(4/3, 1/3)": AlphaBeta(1 + THIRD, THIRD), "ZPlus": ZPlus(), "Gamma(1/4)": Gamma(QUARTER),
-    "ZBox": ZBox(-4, 5), "WSquare": WSquare(), "Flat": Flat(), "Winner": Winner(), "Pass": Pass(),
-}
+MET = {type(example.layer) for example in (RATIONAL | IRRATIONAL | COVERAGES).values()}
+for kind in set(TYPES.values()) - MET:   # of a kind that is not above, its own
+    own = kind.example()
+    (RATIONAL if own.rational else IRRATIONAL)[kind.__name__] = Example(own.layer, own.shape, own.suited)
+
+LAYERS = RATIONAL | IRRATIONAL
+
+RULES: dict[str, Rule] = EXAMPLES_OF_RULES
 
 
 def pairs(layers: dict[str, Example]) -> list[Any]:

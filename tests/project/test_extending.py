@@ -38,11 +38,12 @@ def follow(step: tuple[str, str, str, str], folder: Path) -> None:
         file.write_text(text, encoding="utf-8")
         return
     old = file.read_text(encoding="utf-8")
-    pattern = {"on top": r"^(?=from )", "above": rf"^(?={where}\b.* = )", "in": rf"^{where}\b.* = [\[{{]"}[how]
+    pattern = {"on top": r"^(?=from )", "above": rf"^(?={where}\b.* = )",
+               "in": rf"^{where}\b.* = [\[{{](?s:.*?)(?=\n?[\]}}]\n)"}[how]
     place = re.search(pattern, old, re.MULTILINE)
     assert place, f"{name} has no place {how} {where}"
-    gap = "\n" if how == "in" else ""   # rows come first, each on a line of its own
-    file.write_text(old[: place.end()] + gap + text + old[place.end() :], encoding="utf-8")
+    ends = "" if how != "in" else "\n" if old[: place.end()].endswith(",") else ",\n"   # a row comes last
+    file.write_text(old[: place.end()] + ends + text + old[place.end() :], encoding="utf-8")
 
 
 # Every law that claims of selfcheck state, on the new layer with every rule and on the new rule with every layer.
@@ -53,7 +54,7 @@ import lrp_ref
 from lrp_ref import Difference, Size, assign, receptive_field
 from lrp_ref.checks.claims import cutoffs, floats, laws
 from lrp_ref.checks.rounding.bounds import bounds
-from lrp_ref.command.rule_names import named
+from lrp_ref.command.rule_names import RULES
 from lrp_ref.network import Network
 
 every, tried = laws.pairs, {}
@@ -76,7 +77,7 @@ assert tried["Difference", "rounded"] >= 20 and tried["Size", "rounded"] >= 20 a
 
 network, x = Network([("difference", Difference())]), np.array([[3.0, 5.0, 1.0]])
 assert assign(network) == {"difference": lrp_ref.Epsilon(0)} and receptive_field(network, "difference") is None
-assert np.isfinite(bounds(network, x).radius).all() and named("size", [], "") == Size()
+assert np.isfinite(bounds(network, x).radius).all() and RULES["size"][0] is Size
 assert {"Difference", "Size"} <= set(lrp_ref.__all__)
 
 sys.path[:0] = ["docs", "tests/layers"]
