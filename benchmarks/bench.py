@@ -13,10 +13,7 @@ import numpy as np
 from sketch import sketch
 from vgg import vgg16
 
-from lrp_ref import assign, explain
-from lrp_ref.layers.conv import Conv2D
-from lrp_ref.layers.linear import Linear
-from lrp_ref.rules import AlphaBeta, Epsilon
+from lrp_ref import AlphaBeta, Conv2D, Epsilon, Linear, assign, explain
 
 RULES = {"alpha-beta": AlphaBeta(2, 1), "epsilon": Epsilon(1e-6)}
 

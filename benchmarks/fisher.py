@@ -14,8 +14,7 @@ from pathlib import Path
 import numpy as np
 from fisher_chain import SHAPE, SIFT, fisher_chain, image, parameters
 
-from lrp_ref import cutoff, paper_fv
-from lrp_ref.layers.fisher.vector import FisherVector
+from lrp_ref import FisherVector, cutoff, paper_fv
 from lrp_ref.relevance import relevances, start
 
 SCALES = (1 / 4, 1 / 2, 1, 2)   # times as many descriptors

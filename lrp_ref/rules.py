@@ -137,7 +137,7 @@ class Epsilon(Rule):
         return cls(0), cls(Fraction(1, 4))
 
     def __post_init__(self) -> None:
-        number(self, "epsilon", self.epsilon, 0)
+        must_be_number(self, "epsilon", self.epsilon, 0)
 
     def shares(self, m: LinearMap, a: Array) -> list[Share]:
         return [Share(1, [Term(a, same, m.bias)])]
@@ -165,8 +165,8 @@ class AlphaBeta(Rule):
         return cls(2, 1), cls(Fraction(4, 3), Fraction(1, 3))
 
     def __post_init__(self) -> None:
-        number(self, "beta", self.beta, 0)
-        number(self, "alpha", self.alpha, 0)
+        must_be_number(self, "beta", self.beta, 0)
+        must_be_number(self, "alpha", self.alpha, 0)
         if abs(float(self.alpha - self.beta) - 1) > 4 * np.spacing(float(self.alpha)):   # alpha = 1 + beta was rounded
             raise ValueError(f"AlphaBeta got alpha={self.alpha}, beta={self.beta}, needed alpha - beta = 1: "
                              f"AlphaBeta({1 + self.beta}, {self.beta})?")
@@ -204,7 +204,7 @@ class Gamma(Rule):
     gamma: Any
 
     def __post_init__(self) -> None:
-        number(self, "gamma", self.gamma, 0)
+        must_be_number(self, "gamma", self.gamma, 0)
 
     def shares(self, m: LinearMap, a: Array) -> list[Share]:
         up, down = Raised(self.gamma, positive), Raised(self.gamma, negative)
@@ -323,7 +323,7 @@ __all__ = ["RULES", "AlphaBeta", "Epsilon", "Flat", "Gamma", "Pass", "Rule", "Sh
            "ZPlus"]
 
 
-def number(rule: Rule, name: str, value: Any, least: int) -> None:
+def must_be_number(rule: Rule, name: str, value: Any, least: int) -> None:
     """An error unless the parameter is a finite number of at least `least`."""
     try:
         good = not isinstance(value, np.ndarray) and isfinite(value) and value >= least

@@ -10,7 +10,7 @@ from lrp_ref.command.layer_table import by, layer_rows, layer_table
 from lrp_ref.command.options import KNOWS
 from lrp_ref.command.outputs import dumped
 from lrp_ref.hints import Watch
-from lrp_ref.models.bundled import BUNDLED, find_model, parameters
+from lrp_ref.models.bundled import BUNDLED, find_model, learned_numbers
 from lrp_ref.models.model import Model
 
 
@@ -18,10 +18,10 @@ def models_command(options: Namespace, watch: Watch) -> str:
     models = {name: find_model(name) for name in BUNDLED}
     if options.json:
         return dumped({name: {"classes": m.classes, "size": m.preprocessing.size, "colour": m.preprocessing.colour,
-                              "tallest": m.preprocessing.tallest, "parameters": parameters(m),
+                              "tallest": m.preprocessing.tallest, "parameters": learned_numbers(m),
                               "provenance": m.provenance}
                        for name, m in models.items()})
-    lines = [f"{name}: {len(m.chain)} layers, {parameters(m)} parameters, input {size_text(m)} "
+    lines = [f"{name}: {len(m.chain)} layers, {learned_numbers(m)} parameters, input {size_text(m)} "
              f"{m.preprocessing.colour}\n  knows {', '.join(m.classes)}\n"
              + fill(m.provenance, report.WIDTH, initial_indent="  ", subsequent_indent="  ")
              for name, m in models.items()]

@@ -26,7 +26,7 @@ from lrp_ref.rules import RULES as KINDS
 from lrp_ref.rules import Rule, ZBox
 
 
-def written(kind: type[Rule]) -> str:
+def as_typed(kind: type[Rule]) -> str:
     """How a rule is typed: its name, and its parameters' in capitals."""
     name, parameters = kind.__name__.lower(), ",".join(field.name for field in fields(kind))  # type: ignore[arg-type]
     return (name + (f":{parameters.upper()}" if parameters else "")
@@ -34,7 +34,7 @@ def written(kind: type[Rule]) -> str:
 
 
 RULES: dict[str, tuple[Callable[..., Rule], str]] = {   # what it makes, how it is written
-    kind.__name__.lower(): (kind, written(kind)) for kind in KINDS.values() if kind.only_for is None}
+    kind.__name__.lower(): (kind, as_typed(kind)) for kind in KINDS.values() if kind.only_for is None}
 PRESETS: dict[str, Callable[[Network, Model], Rules]] = {
     "paper": lambda network, model: paper_rules(network),
     "epsilon_plus": lambda network, model: epsilon_plus(network),
@@ -51,7 +51,7 @@ RULE_HELP = (f"a preset: {', '.join(PRESETS)} (default: paper); or one rule for 
 def rules_for(model: Model, network: Network, text: str = "paper", first: str | None = None,
               below: str | None = None) -> Rules:
     """Every layer's rule: `text` names a rule or a preset, `first` the lowest layer's, `below` a cut-off."""
-    name, _, given = plain(text).partition(":")
+    name, _, given = plain_name(text).partition(":")
     if name in PRESETS:
         if given:
             raise ValueError(f"got the rule {text!r}, but the preset {name} takes no numbers: write {name}")
@@ -69,7 +69,7 @@ def rules_for(model: Model, network: Network, text: str = "paper", first: str | 
 
 def first_rule(text: str, model: Model) -> Rule:
     """`zbox` (bounds from the model's preprocessing), `zbox:low,high`, `wsquare`, `flat`, or any other."""
-    name, _, given = plain(text).partition(":")
+    name, _, given = plain_name(text).partition(":")
     if name != "zbox":
         return one_rule(text, ["zbox", *RULES], f"zbox, zbox:LOW,HIGH, {WRITTEN}")
     bounds = numbers_in(text, given) if given else box(model)
@@ -80,7 +80,7 @@ def first_rule(text: str, model: Model) -> Rule:
 
 def one_rule(text: str, names: Iterable[str], choices: str) -> Rule:
     """`name` or `name:number,number` as a rule; an error that suggests the nearest of `names`."""
-    name, _, given = plain(text).partition(":")
+    name, _, given = plain_name(text).partition(":")
     if name not in RULES:
         near = get_close_matches(name, names, n=1)
         hint = f"did you mean {near[0]!r}? " if near else ""
@@ -93,7 +93,7 @@ def one_rule(text: str, names: Iterable[str], choices: str) -> Rule:
         raise ValueError(f"got the rule {text!r} with {len(values)} numbers: write {written}") from None
 
 
-def plain(text: str) -> str:
+def plain_name(text: str) -> str:
     """Hyphens and capitals do not matter in names."""
     name, colon, given = text.partition(":")
     return name.strip().lower().replace("-", "_") + colon + given

@@ -86,7 +86,7 @@ def output_text(path: str, watch: Watch) -> str:
     watch("making every case anew")
     new = kept | {f"v1/{name}": data for name, data in made().items()}
     with writing_folder(path) as temporary:
-        write(temporary, new)
+        write_files(temporary, new)
     return f"written to {path}: {len(new)} files"
 
 
@@ -108,11 +108,11 @@ def export_text(path: str, files: Mapping[str, bytes]) -> str:
                 archive.writestr(ZipInfo(f"{Path(path).stem}/{name}"), data, ZIP_DEFLATED)
     else:
         with writing_folder(path) as temporary:
-            write(temporary, files)
+            write_files(temporary, files)
     return f"written to {path}: {len(files)} files, begin with README.md"
 
 
-def write(folder: Path, files: Mapping[str, bytes]) -> None:
+def write_files(folder: Path, files: Mapping[str, bytes]) -> None:
     for name, data in files.items():
         target = folder / name
         target.parent.mkdir(parents=True, exist_ok=True)

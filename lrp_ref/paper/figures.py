@@ -82,7 +82,7 @@ def paper_figure(subjects: Mapping[str, Subject], photographs: Mapping[str, Any]
     for n, (label, inputs, shown) in enumerate(seen, 1):
         for name, subject in subjects.items():
             one_of = f"{n} of {len(seen)}, {label}: " + (f"{name}: " if len(subjects) > 1 else "")
-            caption, maps = explained(subject, inputs[name], cutoffs[name], prefixed(watch, one_of))
+            caption, maps = explained_subject(subject, inputs[name], cutoffs[name], prefixed(watch, one_of))
             drawn: list[Panel | None] = [*panels(shown, maps, percentile)]
             drawn += [None] * (1 + max(map(len, cutoffs.values())) - len(maps))
             rows.append(Row(f"{label}\n{name + ', ' if len(subjects) > 1 else ''}{caption}", drawn))
@@ -91,7 +91,7 @@ def paper_figure(subjects: Mapping[str, Subject], photographs: Mapping[str, Any]
     return figure(titles + ([f"cut-off below {below[1]}"] if below[1] else []), rows, colours)
 
 
-def explained(subject: Subject, x: Array, cutoffs: Sequence[str], watch: Watch
+def explained_subject(subject: Subject, x: Array, cutoffs: Sequence[str], watch: Watch
               ) -> tuple[str, list[Array]]:
     """The class with its score, and the heatmaps without a cut-off and with each."""
     network = subject.model.network(x.shape)

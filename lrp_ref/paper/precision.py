@@ -46,7 +46,7 @@ class Table:
 
     def __str__(self) -> str:
         """Columns aligned, three decimals, a dash where there is no number."""
-        return aligned([self.columns, *((name, *map(cell, numbers)) for name, *numbers in self.rows)])
+        return aligned([self.columns, *((name, *map(three_decimals, numbers)) for name, *numbers in self.rows)])
 
 
 def aligned(lines: Sequence[Sequence[str]]) -> str:
@@ -57,7 +57,7 @@ def aligned(lines: Sequence[Sequence[str]]) -> str:
                      for line in lines)
 
 
-def cell(number: float) -> str:
+def three_decimals(number: float) -> str:
     """Three decimals, never -0.000; a dash where there is no number."""
     return "-" if math.isnan(number) else f"{number:z.3f}"
 

@@ -132,7 +132,7 @@ def study(model: Model, collection: Collection, rules: Callable[[Network], Rules
     labels = [*below, SIGNS, CONTRAST]
     rows: list[tuple[int, int, float, float, Mapping[str, tuple[float, ...]]]] = []
     nothing: Mapping[str, tuple[float, ...]] = dict.fromkeys(labels, (np.nan,) * len(MEASURES))
-    for scene, c, x, region in asked(model, collection, name, watch):
+    for scene, c, x, region in explanations_asked(model, collection, name, watch):
         network, target = network_for(x.shape), model.class_index(collection.classes[c])
         if not rows or rows[-1][0] != scene:
             xs = network.activations(x)   # once per image
@@ -149,7 +149,7 @@ def study(model: Model, collection: Collection, rules: Callable[[Network], Rules
                   for label in labels})
 
 
-def asked(model: Model, collection: Collection, name: str,
+def explanations_asked(model: Model, collection: Collection, name: str,
           watch: Watch) -> Iterator[tuple[int, int, Any, Numbers]]:
     """(image, class, the image made ready, the class's region at its size): every class of every image to explain."""
     for n, scene in enumerate(collection.explain, 1):

@@ -27,7 +27,7 @@ from lrp_ref.network import Network
 from lrp_ref.relevance import hand_down
 from lrp_ref.rules import Flat, Rule, WSquare
 from lrp_ref.testing.compared import SIGMAS, Compared, Report, distance
-from lrp_ref.testing.given import numbers
+from lrp_ref.testing.given import as_floats
 from lrp_ref.testing.task import Rules, Task
 
 
@@ -146,7 +146,7 @@ def cut_elsewhere(task: Task, rules: Rules, below: str, filler: Rule | None, lay
             got, R = task.given(actual, layer), task.above(layer, actual).value
             alone = hand_down(other[layer], task.layer(layer), task.inputs[layer].value, R)[0]
         else:
-            got = numbers(actual, "the relevance")
+            got = as_floats(actual, "the relevance")
             alone = task.relevance(other)
         if distance(got, alone, task.u) <= task.u**0.5:
             return f"it looks as if {sentence}"

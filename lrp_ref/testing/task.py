@@ -20,7 +20,7 @@ from lrp_ref.relevance import hand_down, handed_down, start
 from lrp_ref.rules import Flat, Pass, Rule
 from lrp_ref.testing.compared import SIGMAS, Compared
 from lrp_ref.testing.explained import Answer
-from lrp_ref.testing.given import fits, numbers, refuse_unheld
+from lrp_ref.testing.given import as_floats, fits, must_be_held
 from lrp_ref.testing.looks_like import Likeness
 
 Rules = Mapping[str, Rule]
@@ -42,16 +42,16 @@ class Task:
     def of(cls, network: Network, x: Any, rules: Rules, R: Any, u: float,
            activations: Mapping[str, Any] | None) -> Task:
         arithmetic(u)
-        x = numbers(x, "x")
+        x = as_floats(x, "x")
         missing = [name for name in network.names if name not in rules]
         if missing:
             raise ValueError(f"got no rule for {', '.join(missing)}: make the rules with lrp_ref.assign(network, ...)")
         for name, layer in network:
             for array, values in layer.arrays().items():
-                refuse_unheld(values, u, f"{array} of {name}")
-        refuse_unheld(x, u, "x")
+                must_be_held(values, u, f"{array} of {name}")
+        must_be_held(x, u, "x")
         network, x64 = network.astype(np.float64), x.astype(np.float64)
-        given = {name: numbers(a, f"the activation of {name}") for name, a in (activations or {}).items()}
+        given = {name: as_floats(a, f"the activation of {name}") for name, a in (activations or {}).items()}
         for name in given:
             network.index(name)
         balls, inputs = Ball.exact(x64), {}
@@ -63,8 +63,8 @@ class Task:
             balls = lifted(name, layer, balls, u)
         target = R
         if R is not None and np.shape(R) == balls.value.shape:
-            target = numbers(R, "R")
-            refuse_unheld(target, u, "R")
+            target = as_floats(R, "R")
+            must_be_held(target, u, "R")
             target = target.astype(np.float64)
         return cls(network, x64, rules, start_ball(balls, target), target, u, inputs)
 
@@ -75,7 +75,7 @@ class Task:
         if name not in relevances:
             raise ValueError(f"got relevances of {', '.join(relevances)}, needed one of every layer's input: "
                              f"{name}'s is missing")
-        here = numbers(relevances[name], f"the relevance of {name}")
+        here = as_floats(relevances[name], f"the relevance of {name}")
         fits(here, self.inputs[name].value.shape, f"the relevance of {name}", f"the input of {name}")
         return here
 
@@ -128,11 +128,11 @@ class Task:
         """The fault or convention that explains the layer's relevance, or the image's, better than none."""
         network = self.network
         if layer is None:
-            got, R = numbers(actual, "the relevance"), self.start()
+            got, R = as_floats(actual, "the relevance"), self.start()
         else:
             network = Network([(layer, self.layer(layer))])
             whole = not isinstance(actual, Mapping)
-            got, R = (numbers(actual, "the relevance"), self.R.value) if whole else (
+            got, R = (as_floats(actual, "the relevance"), self.R.value) if whole else (
                 self.given(actual, layer), self.above(layer, actual).value)
         answer = Answer(got, network, self.rules, self.inputs, R, self.u)
         return next(filter(None, answer.explained()), None)

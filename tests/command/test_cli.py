@@ -19,9 +19,20 @@ from fisher_model import fisher_model, half_flat
 
 import lrp_ref
 from lrp_ref import (
+    AlphaBeta,
+    AvgPool,
+    Conv2D,
+    Epsilon,
+    Flat,
+    Flatten,
+    Linear,
+    MaxPool,
     Model,
     Network,
     Preprocessing,
+    ReLU,
+    ZBox,
+    ZPlus,
     assign,
     cutoff,
     explain,
@@ -36,10 +47,6 @@ from lrp_ref.command import explain as command
 from lrp_ref.command import report
 from lrp_ref.command.cli import main
 from lrp_ref.command.of_which import of_which
-from lrp_ref.layers.conv import Conv2D
-from lrp_ref.layers.elementwise import Flatten, ReLU
-from lrp_ref.layers.linear import Linear
-from lrp_ref.layers.pool import AvgPool, MaxPool
 from lrp_ref.ledger import COLUMNS
 from lrp_ref.models.bundled import BUNDLED
 from lrp_ref.paper import figures
@@ -49,7 +56,6 @@ from lrp_ref.paper.plot import plot
 from lrp_ref.paper.study import study
 from lrp_ref.pictures.photograph import read_photograph
 from lrp_ref.pictures.picture import Panel
-from lrp_ref.rules import AlphaBeta, Epsilon, Flat, ZBox, ZPlus
 
 FIXTURES = Path(__file__).parents[2] / "data_fixtures"
 rng = np.random.default_rng(0)

@@ -6,9 +6,23 @@ import numpy as np
 import pytest
 
 from lrp_ref import (
+    AlphaBeta,
+    Conv2D,
+    Epsilon,
+    Flat,
+    Flatten,
+    Gamma,
+    Linear,
+    MaxPool,
     Model,
     Network,
+    Pass,
     Preprocessing,
+    ReLU,
+    Winner,
+    WSquare,
+    ZBox,
+    ZPlus,
     cutoff,
     epsilon_alpha2_beta1,
     epsilon_alpha2_beta1_flat,
@@ -19,11 +33,6 @@ from lrp_ref import (
     paper_cnn,
 )
 from lrp_ref.command.rule_names import PRESETS, RULE_HELP, RULES, box, rules_for
-from lrp_ref.layers.conv import Conv2D
-from lrp_ref.layers.elementwise import Flatten, ReLU
-from lrp_ref.layers.linear import Linear
-from lrp_ref.layers.pool import MaxPool
-from lrp_ref.rules import AlphaBeta, Epsilon, Flat, Gamma, Pass, Winner, WSquare, ZBox, ZPlus
 
 rng = np.random.default_rng(0)
 NETWORK = Network([("conv", Conv2D(rng.normal(size=(4, 3, 2, 3)))), ("relu", ReLU()),

@@ -14,6 +14,7 @@ import small_suite
 from small_suite import ISSUE, Partial, Right, Stabilised
 from tree import tree
 
+from lrp_ref import AlphaBeta, Flat, WSquare
 from lrp_ref.command import conform as command
 from lrp_ref.command.cli import main
 from lrp_ref.conformance.adapter import Unsupported
@@ -29,7 +30,6 @@ from lrp_ref.conformance.report.facts import Report, report
 from lrp_ref.conventions.table import TABLE
 from lrp_ref.layers import LRN, Conv2D, Layer, Linear, ReLU
 from lrp_ref.network import Network
-from lrp_ref.rules import AlphaBeta, Flat, WSquare
 
 SUITE = small_suite.suite()
 ID = {case.id.rpartition("-")[0]: case.id for case in SUITE.cases}
@@ -303,7 +303,7 @@ def test_json_has_what_a_page_needs(partial: dict[str, Any]) -> None:
         "convention": None}
     assert partial["failures"] == [{
         "id": ID["even"], "rule": "Flat", "layer": "Conv2D", "level": "required", "comment": "Told in the test.",
-        "convention": None, "first": None, "worst": None, "looks_like": "", "likeness": None, "counterexample": None,
+        "convention": None, "first": None, "worst": None, "looks_like": "", "counterexample": None,
         "cause": "raised KeyError: 'flat\\nrule'",
         "command": f"lrp-ref conform partial --case {ID['even']}", "issues": [],
         "reason": "raised KeyError: 'flat\\nrule'"}]

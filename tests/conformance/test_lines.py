@@ -13,7 +13,7 @@ import jsonschema
 import numpy as np
 import pytest
 
-from lrp_ref import Network, explain
+from lrp_ref import Conv2D, Epsilon, Linear, MaxPool, Network, ReLU, SumPool, WSquare, ZBox, explain
 from lrp_ref.arrays import convert_numbers
 from lrp_ref.checks.numbers.exact import guarded
 from lrp_ref.conformance.adapter import Astray, Hung, Unsupported
@@ -24,11 +24,6 @@ from lrp_ref.conformance.lines import Lines
 from lrp_ref.conformance.make.made import one
 from lrp_ref.conformance.task_json import task_json, unhexed, unhexed_number
 from lrp_ref.conformance.vectors.suite import load
-from lrp_ref.layers.conv import Conv2D
-from lrp_ref.layers.elementwise import ReLU
-from lrp_ref.layers.linear import Linear
-from lrp_ref.layers.pool import MaxPool, SumPool
-from lrp_ref.rules import Epsilon, WSquare, ZBox
 
 ROOT = Path(__file__).parents[2]
 HARNESS = f"{shlex.quote(sys.executable)} {shlex.quote(str(ROOT / 'docs' / 'harness.py'))}"

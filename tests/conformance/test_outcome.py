@@ -9,7 +9,7 @@ import pytest
 import small_suite
 from small_suite import ABOUT, Partial, Right, Single, SquaredBias, Stabilised, Talkative
 
-from lrp_ref import Network
+from lrp_ref import Epsilon, Gamma, Linear, MaxPool, Network, Winner, ZPlus
 from lrp_ref.arrays import Array
 from lrp_ref.checks.numbers.exact import guarded
 from lrp_ref.checks.rounding.sums import dyadic
@@ -24,10 +24,7 @@ from lrp_ref.conformance.make.numbers import picture
 from lrp_ref.conformance.vectors.case import Case
 from lrp_ref.conventions import changes
 from lrp_ref.layers import FisherVector
-from lrp_ref.layers.linear import Linear
-from lrp_ref.layers.pool import MaxPool
 from lrp_ref.relevance import handed_down
-from lrp_ref.rules import Epsilon, Gamma, Winner, ZPlus
 
 CASES = {case.id.rpartition("-")[0]: case for case in small_suite.cases()}
 

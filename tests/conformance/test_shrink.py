@@ -11,16 +11,12 @@ import numpy as np
 import pytest
 from dialect_adapters import speaker
 
-from lrp_ref import Network
+from lrp_ref import AlphaBeta, AvgPool, Conv2D, Epsilon, Flat, Linear, MaxPool, Network, ReLU, Winner, WSquare, ZPlus
 from lrp_ref.arrays import Array
 from lrp_ref.conformance.diagnose.shrink import Counterexample, NoCounterexample, shrink
 from lrp_ref.layers import FisherVector, Layer
-from lrp_ref.layers.conv import Conv2D
-from lrp_ref.layers.elementwise import ReLU
-from lrp_ref.layers.linear import Linear
-from lrp_ref.layers.pool import AvgPool, MaxPool
 from lrp_ref.relevance import handed_down
-from lrp_ref.rules import AlphaBeta, Epsilon, Flat, Rule, Winner, WSquare, ZBox, ZPlus
+from lrp_ref.rules import Rule, ZBox
 
 WIDE, VECTORS, IMAGES = Linear(np.ones((4, 3)), np.ones(3)), np.ones((2, 4)), np.ones((2, 2, 5, 4))
 

@@ -9,6 +9,7 @@ import pytest
 import small_suite
 from small_suite import Right, Single, SquaredBias, Zero
 
+from lrp_ref import AlphaBeta, Epsilon, Flat
 from lrp_ref.arrays import Array
 from lrp_ref.conformance.adapter import Unsupported
 from lrp_ref.conformance.adapters.ours import ours
@@ -17,7 +18,7 @@ from lrp_ref.conformance.judge.run import run
 from lrp_ref.conformance.judge.smoke import Broken, smoke
 from lrp_ref.conformance.report.as_json import as_json
 from lrp_ref.conformance.report.facts import report
-from lrp_ref.rules import AlphaBeta, Epsilon, Flat, Rule
+from lrp_ref.rules import Rule
 
 Relevance = Callable[..., Any]
 

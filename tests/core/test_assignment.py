@@ -5,10 +5,38 @@ from typing import Any
 
 import numpy as np
 import pytest
-from helpers import refused
+from helpers import law, refused
 
 from lrp_ref import (
+    LRN,
+    AdaptiveAvgPool,
+    AlphaBeta,
+    AvgPool,
+    BatchNorm,
+    Conv2D,
+    DenseSift,
+    Epsilon,
+    FisherVector,
+    Flat,
+    Flatten,
+    Gamma,
+    IntersectionSVM,
+    L2Norm,
+    Linear,
+    MaxPool,
     Network,
+    Pass,
+    PMeans,
+    RegionMean,
+    ReLU,
+    SignedSqrt,
+    SpreadLinear,
+    SumPool,
+    Tanh,
+    Winner,
+    WSquare,
+    ZBox,
+    ZPlus,
     assign,
     epsilon_alpha2_beta1,
     epsilon_alpha2_beta1_flat,
@@ -19,18 +47,9 @@ from lrp_ref import (
     paper_fv,
 )
 from lrp_ref.assignment import DEFAULTS
+from lrp_ref.checks.claims.claim import Case
 from lrp_ref.layers import LAYERS, Layer
-from lrp_ref.layers.conv import Conv2D
-from lrp_ref.layers.elementwise import Flatten, ReLU, Tanh
-from lrp_ref.layers.fisher.norms import L2Norm, RegionMean, SignedSqrt
-from lrp_ref.layers.fisher.pmeans import PMeans
-from lrp_ref.layers.fisher.sift import DenseSift
-from lrp_ref.layers.fisher.svm import IntersectionSVM, SpreadLinear
-from lrp_ref.layers.fisher.vector import FisherVector
-from lrp_ref.layers.linear import Linear
-from lrp_ref.layers.normalize import LRN, BatchNorm
-from lrp_ref.layers.pool import AdaptiveAvgPool, AvgPool, MaxPool, Pool, SumPool
-from lrp_ref.rules import AlphaBeta, Epsilon, Flat, Gamma, Pass, Winner, WSquare, ZBox, ZPlus
+from lrp_ref.layers.pool import Pool
 
 ONES = np.ones((2, 2, 1, 1))
 NETWORK = Network([
@@ -41,6 +60,11 @@ NETWORK = Network([
 DEFAULT = {"bn0": Pass(), "conv1": Epsilon(0), "relu1": Pass(), "norm1": Pass(), "max": Winner(), "conv2": Epsilon(0),
            "avg": Epsilon(0), "sum": Epsilon(0), "ada": Epsilon(0), "flat": Pass(), "fc1": Epsilon(0), "tanh": Pass(),
            "fc2": Epsilon(0)}
+
+
+@law("choices")
+def test_what_is_settled_stays_settled(case: Case) -> None:
+    assert case.found().holds
 
 
 def test_every_layer_type_has_a_default_and_no_other() -> None:

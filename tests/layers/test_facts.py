@@ -8,7 +8,7 @@ import pytest
 from lrp_ref import AvgPool, BatchNorm, Conv2D, MaxPool, Network, Tanh, assign, receptive_field
 from lrp_ref.arrays import Array, convert_numbers, ones_like
 from lrp_ref.assignment import DEFAULTS
-from lrp_ref.checks.claims.case import same
+from lrp_ref.checks.claims.claim import equal
 from lrp_ref.checks.claims.examples import LAYERS, Example, F, takes
 from lrp_ref.checks.rounding.bounds import bounds
 from lrp_ref.checks.rounding.twins import equals, lifted
@@ -27,7 +27,7 @@ def affine(example: Example) -> bool:
     """The map is the same at two inputs, and its input is the layer's."""
     (layer, x), (_, y) = numbers(example, 1), numbers(example, 2)
     (a, m), (_, n) = layer.linearize(x), layer.linearize(y)
-    return same(a, x) and same(m.weight, n.weight) and same(m.bias, n.bias)
+    return equal(a, x) and equal(m.weight, n.weight) and equal(m.bias, n.bias)
 
 
 def monotone(example: Example) -> bool:

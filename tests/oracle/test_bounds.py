@@ -8,29 +8,51 @@ from typing import Any
 
 import numpy as np
 import pytest
-from helpers import LAYERS, RATIONAL, RULES, defined, defined_step, refused, takes, units
+from helpers import refused
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lrp_ref import Network, assign, cutoff, epsilon_gamma_box, explain, paper_cnn
+from lrp_ref import (
+    AdaptiveAvgPool,
+    AlphaBeta,
+    AvgPool,
+    BatchNorm,
+    Conv2D,
+    Epsilon,
+    Flatten,
+    Gamma,
+    Linear,
+    MaxPool,
+    Network,
+    ReLU,
+    SpreadLinear,
+    SumPool,
+    Tanh,
+    Winner,
+    WSquare,
+    ZBox,
+    ZPlus,
+    assign,
+    cutoff,
+    epsilon_gamma_box,
+    explain,
+    paper_cnn,
+)
 from lrp_ref.arrays import Array, convert_numbers, same
 from lrp_ref.checks import bounds, one_layer
 from lrp_ref.checks import definitions as by_loops
+from lrp_ref.checks.claims.by_loops import defined, defined_step, units
+from lrp_ref.checks.claims.examples import LAYERS, RATIONAL, RULES, takes
 from lrp_ref.checks.rounding import twins
 from lrp_ref.checks.rounding.arithmetic import arithmetic
 from lrp_ref.checks.rounding.ball import Ball
 from lrp_ref.checks.rounding.sums import added
 from lrp_ref.layers import IntersectionSVM
 from lrp_ref.layers.base import Roundings
-from lrp_ref.layers.conv import Conv2D
-from lrp_ref.layers.elementwise import Flatten, ReLU, Tanh
-from lrp_ref.layers.fisher.svm import SpreadLinear
-from lrp_ref.layers.linear import Linear
-from lrp_ref.layers.normalize import BatchNorm
-from lrp_ref.layers.pool import AdaptiveAvgPool, AvgPool, MaxPool, Pool, SumPool
+from lrp_ref.layers.pool import Pool
 from lrp_ref.linear_map import Term
 from lrp_ref.relevance import relevances, start
-from lrp_ref.rules import AlphaBeta, Epsilon, Flat, Gamma, Pass, Rule, Winner, WSquare, ZBox, ZPlus
+from lrp_ref.rules import Flat, Pass, Rule
 from lrp_ref.step import step
 
 F, f32, f64 = Fraction, np.float32, np.float64

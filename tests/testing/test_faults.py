@@ -5,13 +5,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from lrp_ref import Network
+from lrp_ref import AlphaBeta, Conv2D, Epsilon, Flat, Flatten, Linear, Network, Pass, ReLU, ZPlus
 from lrp_ref.arrays import Array
-from lrp_ref.layers.conv import Conv2D
-from lrp_ref.layers.elementwise import Flatten, ReLU
-from lrp_ref.layers.linear import Linear
 from lrp_ref.relevance import handed_down
-from lrp_ref.rules import AlphaBeta, Epsilon, Flat, Pass, Rule, ZPlus
+from lrp_ref.rules import Rule
 from lrp_ref.testing.faults import at_a_glance, rounded_to_float32
 from lrp_ref.testing.task import Task
 

@@ -5,12 +5,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from lrp_ref import Network
+from lrp_ref import AvgPool, Conv2D, Epsilon, Linear, MaxPool, Network
 from lrp_ref.layers import Layer
-from lrp_ref.layers.conv import Conv2D
-from lrp_ref.layers.linear import Linear
-from lrp_ref.layers.pool import AvgPool, MaxPool
-from lrp_ref.rules import Epsilon, Rule, WSquare
+from lrp_ref.rules import Rule, WSquare
 from lrp_ref.step import step
 from lrp_ref.testing.looks_like import mistakes
 from lrp_ref.testing.task import Task

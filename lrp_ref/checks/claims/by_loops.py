@@ -30,19 +30,19 @@ def defined(layer: Layer, x: Array) -> Map:
     kind = type(layer).__name__
     if kind not in LAYERS:
         raise TypeError(f"no definition of {layer!r}")
-    return LAYERS[kind](units(x), *parameters(layer))
+    return LAYERS[kind](units(x), *field_values(layer))
 
 
-def parameters(thing: Layer | Rule) -> list[Any]:
+def field_values(thing: Layer | Rule) -> list[Any]:
     """A layer's or a rule's fields in their order, as definitions take them: nested lists, pairs, exact numbers."""
-    return [plain(getattr(thing, field.name)) for field in fields(thing)]   # type: ignore[arg-type]
+    return [as_definitions_take(getattr(thing, field.name)) for field in fields(thing)]   # type: ignore[arg-type]
 
 
-def plain(value: Any) -> Any:
+def as_definitions_take(value: Any) -> Any:
     if isinstance(value, np.ndarray):
         value = value.tolist()
     if isinstance(value, list):
-        return [plain(part) for part in value]
+        return [as_definitions_take(part) for part in value]
     whole = value is None or isinstance(value, (bool, int, tuple, Fraction))
     return value if whole or value == inf else Fraction(value)
 
@@ -79,4 +79,4 @@ def defined_step(rule: Rule, m: Map, a: Array, R: Array) -> Step:
     kind = type(rule).__name__
     if kind not in RULES:
         raise TypeError(f"no definition of {rule!r}")
-    return RULES[kind](m, units(a), units(R), *parameters(rule))
+    return RULES[kind](m, units(a), units(R), *field_values(rule))

@@ -2,21 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import fields
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, fields
 from fractions import Fraction
+from functools import cache, partial
 from math import inf
 from typing import Any
 
 import numpy as np
 
-from lrp_ref.arrays import Array, convert_numbers, ones_like
-from lrp_ref.checks.numbers.exact import GuardedFraction, exact_map
+from lrp_ref.arrays import Array, convert_numbers, number_type, ones_like
+from lrp_ref.checks.numbers.exact import GuardedFraction, exact_map, guarded
 from lrp_ref.layers import LAYERS as KINDS
-from lrp_ref.layers import LRN, AvgPool, BatchNorm, Conv2D, Flatten, Layer, Linear, MaxPool, PMeans, ReLU
+from lrp_ref.layers import (
+    LRN,
+    AvgPool,
+    BatchNorm,
+    Conv2D,
+    Flatten,
+    L2Norm,
+    Layer,
+    Linear,
+    MaxPool,
+    PMeans,
+    ReLU,
+    SignedSqrt,
+    SpreadLinear,
+)
 from lrp_ref.layers.example import Example as Plain
-from lrp_ref.layers.example import mixed as plain
+from lrp_ref.layers.example import mixed as fractions_of_both_signs
 from lrp_ref.layers.example import whole_numbers
+from lrp_ref.layers.fisher.norms import pythagorean
 from lrp_ref.layers.pool import coarse
 from lrp_ref.linear_map import LinearMap
 from lrp_ref.network import Network
@@ -26,23 +42,43 @@ from lrp_ref.rules import Rule
 F = GuardedFraction
 
 
-def mixed(shape: tuple[int, ...], seed: int = 0) -> Array:
-    """Small guarded Fractions of both signs, with zeros and ties among them."""
-    return convert_numbers(plain(shape, seed), F)
+def mixed(shape: tuple[int, ...], seed: int = 0, number: Any = F) -> Array:
+    """Small fractions of both signs, with zeros and ties among them, guarded or in another number type."""
+    return convert_numbers(fractions_of_both_signs(shape, seed), number)
+
+
+def image(*channels: str) -> Array:
+    """A batch of one image; channels are texts whose rows are separated by commas."""
+    return guarded([[[row.split() for row in channel.split(",")] for channel in channels]])
 
 
 class Example(Plain):
-    """A layer's example in guarded Fractions."""
+    """A layer's example in guarded Fractions, or in any number type."""
 
-    def x(self, samples: int = 2, seed: int = 0) -> Array:
-        return self.suited(mixed((samples, *self.shape), seed))
+    def x(self, samples: int = 2, seed: int = 0, number: Any = F) -> Array:
+        """An input of that many samples, drawn from the seed."""
+        x = self.suited(mixed((samples, *self.shape), seed))
+        return x if number is F else convert_numbers(x, number)
 
-    def map(self, samples: int = 2, seed: int = 0) -> tuple[Array, LinearMap]:
-        """(a, m) in guarded Fractions."""
-        x = self.x(samples, seed)
+    def at(self, number: Any, samples: int = 2, seed: int = 0) -> tuple[Any, Array]:
+        """The layer and an input, both in a number type."""
+        return self.layer.astype(number), self.x(samples, seed, number)
+
+    def linearize(self, x: Array) -> tuple[Array, LinearMap]:
+        """(a, m) at x in guarded Fractions."""
         if self.rational:
             return self.layer.linearize(x)
         return exact_map(self.layer.astype(np.float64), convert_numbers(x, np.float64))
+
+    def map(self, samples: int = 2, seed: int = 0) -> tuple[Array, LinearMap]:
+        """(a, m) at an input drawn from the seed, in guarded Fractions."""
+        return self.linearize(self.x(samples, seed))
+
+    def rules(self) -> dict[str, Rule]:
+        """The rules that take the layer."""
+        layer, x = self.at(np.float64, 1)
+        m = layer.linearize(x)[1]
+        return {name: rule for name, rule in RULES.items() if takes(m, rule)}
 
 
 def of_kind(kind: type[Layer]) -> Example:
@@ -57,6 +93,14 @@ STATISTICS: tuple[Array, Array, Array, Array] = (NORM.mean, NORM.variance, NORM.
 SVM = OWN["IntersectionSVM"].layer
 MACHINE: tuple[Array, Array, Array] = (SVM.support, SVM.alphas, SVM.bias)
 
+
+def cancelling(x: Array) -> Array:
+    """The first number 3/2, at which a batch norm of `STATISTICS` is 3/4 - 3/4 = 0."""
+    out = x.copy()
+    out[0, 0] = F(3, 2)
+    return out
+
+
 MORE = {   # what another bias, padding, or power may do
     "Linear on rows, no bias": Example(Linear(mixed((4, 2), 3)), (3, 4)),
     "Conv2D, no bias": Example(Conv2D(mixed((3, 2, 3, 2), 6), pad=1), (2, 3, 4)),
@@ -64,11 +108,17 @@ MORE = {   # what another bias, padding, or power may do
     "AvgPool inside, ceil": Example(AvgPool((2, 3), 2, (1, 1), ceil=True, count_pad=False), (2, 4, 3)),
     "AvgPool, ceil": Example(AvgPool((3, 2), (2, 3), (1, 1), ceil=True), (2, 4, 5)),
     "BatchNorm, epsilon": Example(BatchNorm(*STATISTICS), (3, 2, 4), rational=False),
+    "BatchNorm on vectors": Example(BatchNorm(*STATISTICS, epsilon=0), (3,), cancelling),
     "LRN, taylor": Example(LRN(3, F(3, 4), 2, 2, taylor=True), (4, 2, 3)),
     "LRN, Caffe": Example(LRN(5, 1e-4, 0.75, 1), (6, 2, 3), rational=False),
+    "LRN, Caffe, taylor": Example(LRN(5, 0.3, 0.75, 1, taylor=True), (6, 2, 3), rational=False),
+    "SignedSqrt of any numbers": Example(SignedSqrt(), (2, 3, 4), rational=False),
+    "L2Norm, one part": Example(L2Norm(), (3, 2), pythagorean),
+    "L2Norm of any numbers": Example(L2Norm(2), (3, 8), rational=False),
     "PMeans, mean": Example(PMeans(1), (4, 3), abs),
     "PMeans, maximum": Example(PMeans(inf), (4, 3), lambda x: abs(coarse(x))),
     "PMeans, p = 5/2": Example(PMeans(F(5, 2)), (4, 3), abs, rational=False),
+    "SpreadLinear on rows, no bias": Example(SpreadLinear(mixed((4, 2), 3)), (3, 4)),
 }
 
 LAYERS = OWN | MORE
@@ -76,13 +126,14 @@ RATIONAL = {name: one for name, one in LAYERS.items() if one.rational}
 IRRATIONAL = {name: one for name, one in LAYERS.items() if not one.rational}
 """Layers whose forward pass has no exact form; the rationals that their float64 map at an input is do."""
 
-def named(rule: Rule) -> str:
+
+def rule_name(rule: Rule) -> str:
     """AlphaBeta(4/3, 1/3)"""
     values = ", ".join(str(getattr(rule, field.name)) for field in fields(rule))  # type: ignore[arg-type]
     return type(rule).__name__ + (f"({values})" if values else "")
 
 
-RULES: dict[str, Rule] = {named(rule): rule for kind in RULE_KINDS.values() for rule in kind.examples()}
+RULES: dict[str, Rule] = {rule_name(rule): rule for kind in RULE_KINDS.values() for rule in kind.examples()}
 
 
 def takes(m: LinearMap, rule: Rule) -> bool:
@@ -91,18 +142,36 @@ def takes(m: LinearMap, rule: Rule) -> bool:
     return fits and not (m.weightless and rule.sees_activations)
 
 
-def pairs(layers: dict[str, Example], samples: int = 2, seed: int = 0) -> Iterator[tuple[str, Example, Rule, Any, Any]]:
-    """("rule on layer", example, rule, a, m) for every layer and every rule that takes it."""
+@dataclass(frozen=True, eq=False)
+class Pair:
+    """A rule on an example layer that takes it; the map is made when it is asked for, once for all rules."""
+
+    name: str
+    example: Example
+    rule_name: str
+    rule: Rule
+    map: Callable[[], tuple[Any, Any]]
+
+    @property
+    def what(self) -> str:
+        return f"{self.rule_name} on {self.name}"
+
+    def exactly(self, *results: Array) -> tuple[Array, ...]:
+        """What belongs in a digest: nothing that comes from floats, which another machine rounds otherwise."""
+        return results if self.example.rational else ()
+
+
+def pairs(layers: dict[str, Example], samples: int = 2, seed: int = 0) -> Iterator[Pair]:
+    """Every layer and every rule that takes it, at inputs drawn from the seed."""
     for name, example in layers.items():
-        a, m = example.map(samples, seed)
-        for rule_name, rule in RULES.items():
-            if takes(m, rule):
-                yield f"{rule_name} on {name}", example, rule, a, m
+        made = cache(partial(example.map, samples, seed))
+        for title, rule in example.rules().items():
+            yield Pair(name, example, title, rule, made)
 
 
 def relevance_for(z: Array, seed: int = 9) -> Array:
-    """Relevance for every output, of both signs and with zeros, that has nothing to do with the output."""
-    return mixed(z.shape, seed)
+    """Relevance for every output, in its number type, of both signs and with zeros, and else unlike the output."""
+    return mixed(z.shape, seed, number_type(z))
 
 
 def output_of(a: Array, m: LinearMap) -> Array:

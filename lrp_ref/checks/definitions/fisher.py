@@ -70,7 +70,7 @@ def fisher_map(x: Matrix, gamma: Matrix, mu: Matrix, sigma: Matrix, root_pi: Vec
     return affine(presence, connections, dict.fromkeys(connections, 0), learned=False)
 
 
-def stabilised(z: Number, epsilon: Number) -> Number:
+def away_from_zero(z: Number, epsilon: Number) -> Number:
     """z + epsilon sign z, sign 0 = +1"""
     return z + epsilon if z >= 0 else z - epsilon
 
@@ -79,7 +79,7 @@ def equation_5(m: Map, R: Vector, epsilon: Number) -> dict[tuple[int, ...], Numb
     """R_li = sum_d Psi(l)_i / (sum_l' Psi(l')_i + epsilon sign) R_d over the d that coordinate i feeds; 0/0 = 0."""
     relevance: dict[tuple[int, ...], Number] = {}
     for (d,), reached in m.connections.items():
-        below = stabilised(sum(c * psi for _, c, psi in reached), epsilon)
+        below = away_from_zero(sum(c * psi for _, c, psi in reached), epsilon)
         for unit, c, psi in reached:
             share = c * psi / below * R[d] if below != 0 else 0
             relevance[unit] = relevance.get(unit, 0) + share
@@ -94,8 +94,8 @@ def per_descriptor(m: Map, R: Vector, epsilon: Number, descriptors: int) -> list
         for (d,), reached in m.connections.items():
             s = sum(c * psi for _, c, psi in reached)
             m_ld = sum(c * psi for unit, c, psi in reached if unit[0] == l)
-            if stabilised(s, epsilon) != 0:
-                total += m_ld * R[d] / stabilised(s, epsilon)
+            if away_from_zero(s, epsilon) != 0:
+                total += m_ld * R[d] / away_from_zero(s, epsilon)
         out.append(total)
     return out
 

@@ -18,7 +18,7 @@ from lrp_ref.arrays import Array
 from lrp_ref.checks.rounding.arithmetic import FLOAT64, V, arithmetic, upward
 from lrp_ref.checks.rounding.ball import Ball
 from lrp_ref.checks.rounding.bounds import raised
-from lrp_ref.checks.rounding.monte_carlo import RUNS, even, noisy_layer, noisy_step
+from lrp_ref.checks.rounding.monte_carlo import RUNS, noisy_layer, noisy_step, perturbed
 from lrp_ref.checks.rounding.radius import origin_at, step_radius
 from lrp_ref.layers import Layer
 from lrp_ref.network import Network
@@ -107,7 +107,7 @@ def noisy_run(network: Network, rules: Rules, x: Array, R: Array, u: float, rng:
         layers.append((name, computed, shaken(layer, COMPUTED * u, rng) if computed else layer))
         xs.append(noisy_layer(layers[-1][2], xs[-1], u, rng))
     for (name, computed, layer), a in reversed(list(zip(layers, xs))):
-        R = noisy_step(rules[name], layer, even(a, COMPUTED * u, rng) if computed else a, R, u, rng)
+        R = noisy_step(rules[name], layer, perturbed(a, COMPUTED * u, rng) if computed else a, R, u, rng)
     return R
 
 
@@ -118,7 +118,7 @@ def computes(layer: Layer) -> bool:
 
 def shaken(layer: Layer, u: float, rng: np.random.Generator) -> Layer:
     """The layer with its numbers off by u; what covers what is as it is."""
-    own = {name: even(values, u, rng) for name, values in layer.arrays().items() if name != "regions"}
+    own = {name: perturbed(values, u, rng) for name, values in layer.arrays().items() if name != "regions"}
     return replace(layer, **own) if own else layer  # type: ignore[type-var]
 
 

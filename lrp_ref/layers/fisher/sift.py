@@ -106,9 +106,9 @@ class DenseSift(Layer):
             raise ValueError(f"DenseSift got step={self.step!r}, needed an int of at least 1")
         object.__setattr__(self, "step", int(self.step))
         for name, value in (("smoothing", 1 if self.smoothing is None else self.smoothing), ("window", self.window)):
-            if not (number(value) and value > 0):
+            if not (is_number(value) and value > 0):
                 raise ValueError(f"DenseSift got {name}={value!r}, needed a positive number")
-        if not (number(self.contrast) and self.contrast >= 0):
+        if not (is_number(self.contrast) and self.contrast >= 0):
             raise ValueError(f"DenseSift got contrast={self.contrast!r}, needed a number of at least 0")
         if self.bounds is not None:
             bounds = tuple(self.bounds) if isinstance(self.bounds, (tuple, list, np.ndarray)) else ()
@@ -355,6 +355,6 @@ def box(x: Array, size: int) -> Array:
     return x
 
 
-def number(value: Any) -> bool:
+def is_number(value: Any) -> bool:
     """Whether the value is a finite number, of Python or NumPy."""
     return isinstance(value, (int, float, np.integer, np.floating)) and not isinstance(value, bool) and isfinite(value)
