@@ -38,45 +38,41 @@ def follow(step: tuple[str, str, str, str], folder: Path) -> None:
         file.write_text(text, encoding="utf-8")
         return
     old = file.read_text(encoding="utf-8")
-    pattern = {"on top": r"^(?=from )", "above": rf"^(?={where}\b.* = )", "in": rf"^{where}\b.* = [\[{{]"}[how]
+    pattern = {"on top": r"^(?=from )", "above": rf"^(?={where}\b.* = )",
+               "in": rf"^{where}\b.* = [\[{{](?s:.*?)(?=\n?[\]}}]\n)"}[how]
     place = re.search(pattern, old, re.MULTILINE)
     assert place, f"{name} has no place {how} {where}"
-    gap = "\n" if how == "in" else ""   # rows come first, each on a line of its own
-    file.write_text(old[: place.end()] + gap + text + old[place.end() :], encoding="utf-8")
+    ends = "" if how != "in" else "\n" if old[: place.end()].endswith(",") else ",\n"   # a row comes last
+    file.write_text(old[: place.end()] + ends + text + old[place.end() :], encoding="utf-8")
 
 
-# Every law that claims of selfcheck state, on the new layer with every rule and on the new rule with every layer.
+# Every claim of selfcheck, on the new layer with every rule and on the new rule with every layer.
 LAWS = """
 import sys
 import numpy as np
 import lrp_ref
 from lrp_ref import Difference, Size, assign, receptive_field
-from lrp_ref.checks.claims import cutoffs, floats, laws
+from lrp_ref.checks.claims.selfcheck import CLAIMS
 from lrp_ref.checks.rounding.bounds import bounds
-from lrp_ref.command.rule_names import named
+from lrp_ref.command.rule_names import RULES
 from lrp_ref.network import Network
 
-every, tried = laws.pairs, {}
-def pairs(*given, **options):
-    return (one for one in every(*given, **options) if "Difference" in one[0] or one[0].startswith("Size"))
-laws.pairs = floats.pairs = cutoffs.pairs = pairs
-for claim in (laws.forward, laws.by_definition, laws.dense_matrix, laws.ledger, laws.batches, laws.linear,
-              laws.equal_rules, floats.rounded):
-    for case in claim(False):
-        for name in ("Difference", "Size"):
+tried = {}
+for claim in CLAIMS:
+    for case in claim.chosen():
+        for name in ("Difference", "Size on"):
             if name in case.what:
-                assert case.holds, (claim.__name__, case.what)
-                tried[name, claim.__name__] = tried.get((name, claim.__name__), 0) + 1
-        assert case.holds, case.what
+                assert case.found().holds, (claim.name, case.what)
+                tried[name, claim.name] = tried.get((name, claim.name), 0) + 1
 print(tried)
-assert tried["Difference", "forward"] == 1
-for law in ("by_definition", "dense_matrix", "ledger", "batches", "linear"):
-    assert tried["Difference", law] >= 10 and tried["Size", law] >= 20, (law, tried)
-assert tried["Difference", "rounded"] >= 20 and tried["Size", "rounded"] >= 20 and tried["Difference", "equal_rules"]
+assert tried["Difference", "layers"] == 1
+for law in ("rules", "matrix", "ledger", "batches", "linearity", "floats"):
+    assert tried["Difference", law] >= 10 and tried["Size on", law] >= 20, (law, tried)
+assert tried["Difference", "equal rules"] == 2
 
 network, x = Network([("difference", Difference())]), np.array([[3.0, 5.0, 1.0]])
 assert assign(network) == {"difference": lrp_ref.Epsilon(0)} and receptive_field(network, "difference") is None
-assert np.isfinite(bounds(network, x).radius).all() and named("size", [], "") == Size()
+assert np.isfinite(bounds(network, x).radius).all() and RULES["size"][0] is Size
 assert {"Difference", "Size"} <= set(lrp_ref.__all__)
 
 sys.path[:0] = ["docs", "tests/layers"]
