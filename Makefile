@@ -43,16 +43,16 @@ $(VENV)/.test: $(VENV)/.installed
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e .[test]
 	touch $@
 
-# zennit and captum beside us, and scikit-image, whose Fisher vectors need scikit-learn. What zennit and captum require
-# would bring another torch (gigabytes) and a torchvision that does not import beside the CPU build, so they come without
-# it; where torchvision does not import, a stand-in serves.
+# zennit and captum beside us, and scikit-image, whose Fisher vectors need scikit-learn; threadpoolctl tells `bench` which
+# kernel works out NumPy's products. What zennit and captum require would bring another torch (gigabytes) and a torchvision
+# that does not import beside the CPU build, so they come without it; where torchvision does not import, a stand-in serves.
 peers: $(PEERS)/.installed
 $(PEERS)/.installed: setup.cfg Makefile
 	$(PYTHON) -m venv $(PEERS)
 	$(PEERS)/bin/python -m pip install --quiet --disable-pip-version-check torch==2.13.0
 	$(PEERS)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps zennit==0.5.1 captum==0.9.0
 	$(PEERS)/bin/python -m pip install --quiet --disable-pip-version-check click tqdm matplotlib packaging \
-	  scikit-image scikit-learn -e .[test]
+	  scikit-image scikit-learn threadpoolctl -e .[test]
 	$(PEERS)/bin/python -c "import torchvision" 2>/dev/null || \
 	  cp -r tests/standin/torchvision $$($(PEERS)/bin/python -c "import sysconfig; print(sysconfig.get_path('purelib'))")
 	$(PEERS)/bin/python -c "import zennit.composites, captum.attr"

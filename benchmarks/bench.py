@@ -1,24 +1,44 @@
-"""lrp_ref beside zennit and the bare matrix products, in one run: `make bench` prints a table, writes out/bench.json.
+"""lrp_ref beside zennit, the bare products and the machine's best: `make bench` prints a table, writes out/bench.json.
 
-Every row is the median of several rounds; a round times each candidate once, so that all meet the same machine.
+Seconds are the medians of several rounds, ratios the medians of the rounds' ratios; a round times each candidate once,
+so that all meet the same machine.
 """
 
 import argparse
+import re
 import statistics
 
-from timing import CORES, alternate, clock, medians, now, python, write  # first: it sets the number of threads
+from timing import (  # first: it sets the number of threads
+    CORES,
+    alternate,
+    clock,
+    head,
+    introduce,
+    line,
+    medians,
+    now,
+    peak,
+    python,
+    ratio,
+    write,
+)
 
 # isort: split
 import numpy as np
 from sketch import sketch
 from vgg import vgg16
 
-from lrp_ref import assign, explain
-from lrp_ref.layers.conv import Conv2D
-from lrp_ref.layers.linear import Linear
-from lrp_ref.rules import AlphaBeta, Epsilon
+from lrp_ref import AlphaBeta, Conv2D, Epsilon, Linear, assign, explain
 
 RULES = {"alpha-beta": AlphaBeta(2, 1), "epsilon": Epsilon(1e-6)}
+NUMBERS = {"float64": np.float64, "float32": np.float32}
+GOALS = {("alpha-beta", "float64"): {"ours/peak": 1.7, "zennit/ours": 5},   # at most, at least
+         ("alpha-beta", "float32"): {"ours/peak": 2, "zennit/ours": 2.2},
+         ("epsilon", "float64"): {"ours/peak": 2.2, "zennit/ours": 2.5},
+         ("epsilon", "float32"): {"ours/peak": 2.2, "zennit/ours": 1.3}}
+SECONDS = "peak", "bare", "sketch", "ours", "zennit"
+RATIOS = "bare/peak", "sketch/peak", "ours/peak", "zennit/ours"
+WIDTHS = 10, 7, 5, *(6 for _ in SECONDS), 9, 11, 19, 19, 15
 
 
 def products(network, x, rule, number):
@@ -103,42 +123,54 @@ def zennit(module, x, rule, target):
     return now() - begin, relevance.numpy()
 
 
-def vgg_rows(rounds):
-    """A row per rule and number type."""
+def vgg_rows(rules, numbers, rounds):
+    """A row per rule and number type, printed when it is there."""
     import torch
 
     torch.set_num_threads(int(CORES))
+    print(theirs(torch))
+    print("\nVGG-16, one image of 224 x 224, forward and relevance to the pixels, ledger included:\n")
+    head(("rule", "numbers", "GFLOP", *(f"{name} s" for name in SECONDS), *RATIOS, "differs by"), WIDTHS)
     rows = []
-    for number in (np.float32, np.float64):
-        network = vgg16(number)
+    for number in numbers:
+        network = vgg16(NUMBERS[number])
         module = to_torch(network)
         x = np.random.default_rng(1).normal(size=(1, 3, 224, 224)).astype(number)
-        for name in RULES:
+        for name in rules:
             rows.append(vgg_row(network, module, x, name, rounds))
             show(rows[-1])
     return rows
 
 
+def theirs(torch):
+    """What works out torch's products."""
+    libraries = re.findall(r"(Math Kernel Library|MKL-DNN|OpenBLAS)(?: Version)? v?([\d.]+)",
+                           torch.__config__.parallel_info())
+    return (f"torch {torch.__version__} with {' and '.join(map(' '.join, libraries))}, "
+            f"{torch.backends.cpu.get_cpu_capability()}, {torch.get_num_threads()} threads")
+
+
 def vgg_row(network, module, x, name, rounds):
     number, rules = network.number, assign(network, {Conv2D: RULES[name], Linear: RULES[name]})
     shapes, target = products(network, x, name, number), int(network(x)[0].argmax())
-    seconds, results = alternate({"ours": lambda: clock(lambda: explain(network, x, rules, target).relevance),
-                                  "zennit": lambda: zennit(module, x, name, target),
+    flop = sum(2 * r * i * c * n for r, i, c, n in shapes)
+    seconds, results = alternate({"peak": lambda: peak(flop, number),
+                                  "bare": lambda: bare(shapes, number),
                                   "sketch": lambda: clock(lambda: sketch(network, x, name)),
-                                  "bare": lambda: bare(shapes, number)}, rounds)
-    gap, other = (float(abs(results["ours"] - results[name]).max() / abs(results[name]).max())
-                  for name in ("zennit", "sketch"))
-    times, flop = medians(seconds), sum(2 * r * i * c * n for r, i, c, n in shapes)
-    return {"rule": name, "number": number.__name__, "gflop": flop / 1e9, **times, "gap": gap,
-            "gap of the sketch": other, "zennit/ours": times["zennit"] / times["ours"],
-            "ours/bare": times["ours"] / times["bare"], "sketch/bare": times["sketch"] / times["bare"]}
+                                  "ours": lambda: clock(lambda: explain(network, x, rules, target).relevance),
+                                  "zennit": lambda: zennit(module, x, name, target)}, rounds)
+    gaps = {f"gap to {other}": float(abs(results["ours"] - results[other]).max() / abs(results[other]).max())
+            for other in ("zennit", "sketch")}
+    return {"rule": name, "number": number.__name__, "gflop": flop / 1e9, **medians(seconds), **gaps,
+            **{name: ratio(seconds, *name.split("/")) for name in RATIOS}}
 
 
 def show(row):
-    print(f"{row['rule']:<11} {row['number']:<8} {row['gflop']:7.1f} GFLOP  ours {row['ours']:6.2f} s  zennit "
-          f"{row['zennit']:6.2f} s  sketch {row['sketch']:6.2f} s  bare {row['bare']:6.2f} s  zennit/ours "
-          f"{row['zennit/ours']:5.2f}  ours/bare {row['ours/bare']:5.2f}  sketch/bare {row['sketch/bare']:5.2f}  "
-          f"largest difference {row['gap']:.1e}, of the sketch {row['gap of the sketch']:.1e}", flush=True)
+    goals = GOALS[row["rule"], row["number"]]
+    ratios = [f"{row[name]:.2f}" + (f" (at {'most' if name == 'ours/peak' else 'least'} {goals[name]})"
+                                    if name in goals else "") for name in RATIOS]
+    line((row["rule"], row["number"], f"{row['gflop']:.1f}", *(f"{row[name]:.2f}" for name in SECONDS), *ratios,
+          f"{row['gap to zennit']:.0e}, {row['gap to sketch']:.0e}"), WIDTHS)
 
 
 CAFFENET = """
@@ -171,17 +203,19 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--output", default="out/bench.json")
+    parser.add_argument("--rules", nargs="+", choices=RULES, default=RULES)
+    parser.add_argument("--numbers", nargs="+", choices=NUMBERS, default=NUMBERS)
     options = parser.parse_args()
-    peak, seconds, kept = map(float, python(CAFFENET).split())
-    caffenet = {"batch": 32, "peak GiB": peak, "seconds": seconds, "activations and relevances GiB": kept}
-    print(f"CaffeNet, 32 images, float64, alpha-beta: peak {peak:.2f} GiB in all, {kept:.2f} GiB of it activations and "
-          f"relevances kept; {seconds:.1f} s", flush=True)
+    introduce()
+    most, seconds, kept = map(float, python(CAFFENET).split())   # first: a child is taken to be as large as its parent
+    caffenet = {"batch": 32, "peak GiB": most, "seconds": seconds, "activations and relevances GiB": kept}
+    print(f"CaffeNet, 32 images, float64, alpha-beta: at most {most:.2f} GiB in all, {kept:.2f} GiB of it activations "
+          f"and relevances kept; {seconds:.1f} s", flush=True)
     starts = {name: statistics.median(float(python(code)) for _ in range(options.rounds))
               for name, code in (("import beyond numpy", IMPORT), ("lrp-ref --help", HELP))}
     print(", ".join(f"{name} {value:.3f} s" for name, value in starts.items()), flush=True)
-    print("VGG-16, one image of 224 x 224, forward and relevance to the pixels, ledger included:", flush=True)
-    rows = vgg_rows(options.rounds)
-    write(options.output, caffenet=caffenet, starts=starts, vgg16=rows)
+    rows = vgg_rows(options.rules, options.numbers, options.rounds)
+    write(options.output, vgg16=rows, caffenet=caffenet, starts=starts)
 
 
 if __name__ == "__main__":

@@ -6,7 +6,7 @@ several rounds, every ratio the median of the rounds' ratios; a round times each
 
 import argparse
 
-from timing import alternate, clock, medians, python, ratio, write  # first: it sets the number of threads
+from timing import alternate, clock, head, introduce, line, medians, python, ratio, write  # first: it sets threads
 
 # isort: split
 from pathlib import Path
@@ -14,21 +14,22 @@ from pathlib import Path
 import numpy as np
 from fisher_chain import SHAPE, SIFT, fisher_chain, image, parameters
 
-from lrp_ref import cutoff, paper_fv
-from lrp_ref.layers.fisher.vector import FisherVector
+from lrp_ref import FisherVector, cutoff, paper_fv
 from lrp_ref.relevance import relevances, start
 
 SCALES = (1 / 4, 1 / 2, 1, 2)   # times as many descriptors
 
 
-def show(name, seconds, goals):
-    """A row: medians, and the ratios with their goals, {(candidate, other): goal}; it is returned."""
-    row = {"name": name, **medians(seconds)}
-    for (candidate, other), goal in goals.items():
+WIDTHS = 36, 7, 9, 9, 6, 14
+
+
+def show(name, number, seconds, goals):
+    """A line per ratio, {(candidate, other): (least or most, the goal)}; the row is returned."""
+    row = {"name": name, "number": str(np.dtype(number)), **medians(seconds)}
+    for (candidate, other), (way, goal) in goals.items():
         row[f"{candidate}/{other}"], row[f"goal {candidate}/{other}"] = ratio(seconds, candidate, other), goal
-    times = "  ".join(f"{who} {row[who]:.3f} s" for who in seconds)
-    ratios = "  ".join(f"{a}/{b} {row[f'{a}/{b}']:.2f} (goal {goal})" for (a, b), goal in goals.items())
-    print(f"{name:<36} {times}  {ratios}", flush=True)
+        line((f"{name}: {candidate}/{other}", row["number"], f"{row[candidate]:.3f} s", f"{row[other]:.3f} s",
+              f"{row[f'{candidate}/{other}']:.2f}", f"at {way} {goal}"), WIDTHS)
     return row
 
 
@@ -53,9 +54,10 @@ def encoding(y, mixture, rounds):
                                   "skimage": lambda: clock(lambda: fisher_vector(y[0], theirs))}, rounds)
     ours, other = (results[who].reshape(-1) for who in ("ours", "skimage"))
     other = other[len(weights) :] * len(y[0]) * np.repeat([1, -1], means.size)   # no weights, sums, our sign of sigma
-    row = show(f"FisherVector {y.dtype}", seconds, {("ours", "bare"): 2.5, ("skimage", "ours"): 1.7})
+    goals = {("ours", "bare"): ("most", 2.5), ("skimage", "ours"): ("least", 1.7)}
+    row = show("Fisher vector", y.dtype, seconds, goals)
     row["gap"] = float(abs(ours - other).max() / abs(other).max())
-    print(f"    largest difference to scikit-image {row['gap']:.1e}", flush=True)
+    line(("differs from scikit-image by", y.dtype, f"{row['gap']:.0e}", "", "", ""), WIDTHS)
     return row
 
 
@@ -72,7 +74,7 @@ def sift(rounds):
             correlate1d(correlate1d(planes, kernel, axis=1, mode="nearest"), kernel, axis=2, mode="nearest")
 
     seconds, _ = alternate({"ours": lambda: clock(lambda: SIFT(x)), "filters": lambda: clock(bare)}, rounds)
-    return show("DenseSift float32", seconds, {("ours", "filters"): 3})
+    return show("dense SIFT", x.dtype, seconds, {("ours", "filters"): ("most", 3)})
 
 
 def ways(shape, number):
@@ -88,12 +90,12 @@ def ways(shape, number):
 def explanation(number, rounds):
     """The relevance of the pixels beside the forward pass."""
     seconds, _ = alternate(ways(SHAPE, number), rounds)
-    return show(f"explanation {np.dtype(number)}", seconds, {("backward", "forward"): 1.5, ("cut off", "forward"): 1.5})
+    return show("to the pixels", number, seconds, {(way, "forward"): ("most", 1.5) for way in ("backward", "cut off")})
 
 
 def growth(rounds):
     """Seconds for images with more and more descriptors, and the exponent p of seconds ~ descriptors^p."""
-    candidates, rows = {}, []
+    candidates, rows, widths = {}, [], (16, *(8 for _ in SCALES), 8, 4)
     for scale in SCALES:
         shape = (1, 1, *(round(n * scale ** 0.5) for n in SHAPE[2:]))
         calls = ways(shape, np.float64)
@@ -103,8 +105,10 @@ def growth(rounds):
         counts, times = zip(*((count, spent) for (count, name), spent in seconds.items() if name == way))
         exponent = float(np.polyfit(np.log(counts), np.log(times), 1)[0])
         rows.append({"name": f"{way} float64", "descriptors": counts, "seconds": times, "exponent": exponent})
-        print(f"{rows[-1]['name']:<36} " + "  ".join(f"{c} descriptors {t:.3f} s" for c, t in zip(counts, times))
-              + f"  exponent {exponent:.2f} (goal 1)", flush=True)
+        if len(rows) == 1:
+            print()
+            head(("descriptors", *counts, "exponent", "goal"), widths)
+        line((rows[-1]["name"], *(f"{spent:.3f} s" for spent in times), f"{exponent:.2f}", "1"), widths)
     return rows
 
 
@@ -126,9 +130,12 @@ def main():
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--output", default="out/bench.json")
     options = parser.parse_args()
+    introduce()
     peaks = {number: float(python(PEAK, str(Path(__file__).parent), number)) for number in ("float32", "float64")}
     for number, peak in peaks.items():
-        print(f"explain {number:<28} peak {peak:.2f} GiB (goal 1.5)", flush=True)
+        print(f"explain in {number}: at most {peak:.2f} GiB (goal 1.5)", flush=True)
+    print("\nThe Fisher chain, an image of 500 x 375:\n")
+    head(("ratio", "numbers", "seconds", "of", "ratio", "goal"), WIDTHS)
     rows = [sift(options.rounds)]
     descriptors = SIFT(image())
     for number in (np.float32, np.float64):

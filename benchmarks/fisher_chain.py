@@ -7,11 +7,7 @@ from functools import cache
 
 import numpy as np
 
-from lrp_ref import Network, regions_of
-from lrp_ref.layers.fisher.norms import L2Norm, SignedSqrt
-from lrp_ref.layers.fisher.sift import DenseSift
-from lrp_ref.layers.fisher.vector import FisherVector
-from lrp_ref.layers.linear import Linear
+from lrp_ref import DenseSift, FisherVector, L2Norm, Linear, Network, SignedSqrt, regions_of
 
 SIFT = DenseSift((4, 6, 8, 10), 3)
 SHAPE = (1, 1, 375, 500)

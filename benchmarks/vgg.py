@@ -2,11 +2,7 @@
 
 import numpy as np
 
-from lrp_ref import Network
-from lrp_ref.layers.conv import Conv2D
-from lrp_ref.layers.elementwise import Flatten, ReLU
-from lrp_ref.layers.linear import Linear
-from lrp_ref.layers.pool import MaxPool
+from lrp_ref import Conv2D, Flatten, Linear, MaxPool, Network, ReLU
 
 BLOCKS = ((64, 64), (128, 128), (256, 256, 256), (512, 512, 512), (512, 512, 512))
 

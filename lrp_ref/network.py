@@ -2,21 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import overload
 
 import numpy as np
 
 from lrp_ref.arrays import Array, Pair, Shape, number_type
-from lrp_ref.hints import did_you_mean
+from lrp_ref.hints import Watch, did_you_mean, unwatched
 from lrp_ref.layers import BatchNorm, Layer
-
-Watch = Callable[[str], object]   # is told what comes next, for a progress line
-
-
-def unwatched(name: str) -> None:
-    """Nobody watches."""
 
 
 @dataclass(frozen=True, eq=False, init=False)

@@ -10,10 +10,11 @@ import numpy as np
 
 from lrp_ref.arrays import Array, Index, added_at, finite, not_finite, nothing, number_type, zeros
 from lrp_ref.assignment import a_rule, assign
+from lrp_ref.hints import Watch, unwatched
 from lrp_ref.layers import Layer
 from lrp_ref.ledger import Account, Ledger
 from lrp_ref.linear_map import LinearMap
-from lrp_ref.network import Network, Watch, same_numbers, unwatched
+from lrp_ref.network import Network, same_numbers
 from lrp_ref.rules import Rule
 from lrp_ref.step import step as step
 

@@ -32,6 +32,7 @@ from lrp_ref.arrays import (
     same,
     sign,
     square,
+    thin,
     times,
     total,
 )
@@ -97,12 +98,24 @@ class Rule:
         """The map whose weights and coverage share R out: the layer's own."""
         return m
 
-    def share_out(self, R: Array, z: Array) -> tuple[Any, Any, Array]:
-        """(guard, where R is dead, s = R / (z + guard)): s_j is what a product z_ij = 1 is handed."""
-        guard = self.guard(z)
+    def share_out(self, R: Array, z: Array, over: Array | None = None) -> tuple[Any, Any, Array]:
+        """(guard, dead, s): s = R / (z + guard) is what a product z_ij = 1 is handed; dead says where R is dead.
+
+        over: the denominator, where it is not z; the guard is then what that and its own guard have beyond z.
+        """
+        d = z if over is None else over
+        guard: Any = self.guard(d)
         if guard is DEAD:
-            return 0, z == 0, divide(R, z)
-        return guard, False, R / (z + guard)
+            guard, dead, s = 0, d == 0, divide(R, d)
+        else:
+            dead, s = False, R / (d + guard)
+        return guard if over is None else guard + (over - z), dead, s
+
+
+def unclaimed(shares: Sequence[Share], R: Array) -> Array:
+    """1 - sum of the parts: what no share claims of R."""
+    one = thin(ones_like(R))
+    return one - total((share.of(one) for share in shares), R)
 
 
 @dataclass(frozen=True)

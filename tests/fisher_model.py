@@ -2,11 +2,7 @@
 
 import numpy as np
 
-from lrp_ref import Model, Network, Preprocessing
-from lrp_ref.layers.fisher.norms import L2Norm, SignedSqrt
-from lrp_ref.layers.fisher.sift import DenseSift
-from lrp_ref.layers.fisher.vector import FisherVector
-from lrp_ref.layers.linear import Linear
+from lrp_ref import DenseSift, FisherVector, L2Norm, Linear, Model, Network, Preprocessing, SignedSqrt
 
 REGIONS = "2x1+1x1"
 

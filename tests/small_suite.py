@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from lrp_ref import Network
+from lrp_ref import AlphaBeta, Conv2D, Epsilon, Flat, Gamma, Linear, MaxPool, Network, ReLU, Winner, WSquare
 from lrp_ref.arrays import Array
 from lrp_ref.checks.numbers.exact import GuardedFraction as F
 from lrp_ref.checks.numbers.exact import guarded
@@ -19,12 +19,8 @@ from lrp_ref.conformance.vectors.case import Case, identity, unchecked
 from lrp_ref.conformance.vectors.suite import Note, Record, Suite
 from lrp_ref.conventions import changes
 from lrp_ref.conventions.table import spoken
-from lrp_ref.layers.conv import Conv2D
-from lrp_ref.layers.elementwise import ReLU
-from lrp_ref.layers.linear import Linear
-from lrp_ref.layers.pool import MaxPool
 from lrp_ref.relevance import handed_down
-from lrp_ref.rules import AlphaBeta, Epsilon, Flat, Gamma, Rule, Winner, WSquare
+from lrp_ref.rules import Rule
 
 ABOUT = {"comment": "Told in the test.", "section": "Eq. 1"}
 ISSUE = "https://github.com/rachtibat/LRP-eXplains-Transformers/issues/32"

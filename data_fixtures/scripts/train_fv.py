@@ -20,9 +20,8 @@ from sklearn.multiclass import OneVsRestClassifier
 from sklearn.svm import LinearSVC
 from training_scenes import BATCH, Photographs, batches, half, report
 
-from lrp_ref import Model, save_model
+from lrp_ref import DenseSift, Model, save_model
 from lrp_ref.convert import from_sklearn
-from lrp_ref.layers.fisher.sift import DenseSift
 from lrp_ref.paper.scenes import CLASSES, Scene
 
 SIFT = DenseSift((4, 6, 8, 10), step=4)

@@ -59,7 +59,7 @@ def rules_for(model: Model, network: Network, text: str = "paper", first: str | 
     elif name == "zbox":
         raise ValueError(f"got the rule {text!r}, which is for the lowest layer alone: write --first {text}")
     else:
-        rule = named_rule(text, [*RULES, *PRESETS], f"{WRITTEN}; or a preset: {', '.join(PRESETS)}")
+        rule = one_rule(text, [*RULES, *PRESETS], f"{WRITTEN}; or a preset: {', '.join(PRESETS)}")
         rules = assign(network, by_name={name: rule for name, layer in network if layer.weighted})
     if first is not None:
         lowest = first_rule(first, model)
@@ -71,14 +71,14 @@ def first_rule(text: str, model: Model) -> Rule:
     """`zbox` (bounds from the model's preprocessing), `zbox:low,high`, `wsquare`, `flat`, or any other."""
     name, _, given = plain_name(text).partition(":")
     if name != "zbox":
-        return named_rule(text, ["zbox", *RULES], f"zbox, zbox:LOW,HIGH, {WRITTEN}")
-    bounds = numbers_of(text, given) if given else box(model)
+        return one_rule(text, ["zbox", *RULES], f"zbox, zbox:LOW,HIGH, {WRITTEN}")
+    bounds = numbers_in(text, given) if given else box(model)
     if len(bounds) != 2:
         raise ValueError(f"got the rule {text!r} with {len(bounds)} numbers: write zbox, or zbox:LOW,HIGH")
     return ZBox(*bounds)
 
 
-def named_rule(text: str, names: Iterable[str], choices: str) -> Rule:
+def one_rule(text: str, names: Iterable[str], choices: str) -> Rule:
     """`name` or `name:number,number` as a rule; an error that suggests the nearest of `names`."""
     name, _, given = plain_name(text).partition(":")
     if name not in RULES:
@@ -86,7 +86,7 @@ def named_rule(text: str, names: Iterable[str], choices: str) -> Rule:
         hint = f"did you mean {near[0]!r}? " if near else ""
         raise ValueError(f"got the rule {text!r}: {hint}choose from {choices}")
     make, written = RULES[name]
-    values = numbers_of(text, given)
+    values = numbers_in(text, given)
     try:
         return make(*values)
     except TypeError:
@@ -99,7 +99,7 @@ def plain_name(text: str) -> str:
     return name.strip().lower().replace("-", "_") + colon + given
 
 
-def numbers_of(text: str, given: str) -> list[float]:
+def numbers_in(text: str, given: str) -> list[float]:
     try:
         return [float(part) for part in given.split(",")] if given else []
     except ValueError:

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from argparse import Namespace
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from importlib import resources
 from importlib.resources.abc import Traversable
 from pathlib import Path
 from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
 
-from lrp_ref.command.commands import Failed
+from lrp_ref.command.failed import Failed
+from lrp_ref.conformance import make
 from lrp_ref.conformance.make.lint import knows_schemas, lint
 from lrp_ref.conformance.make.lint_folder import walked
 from lrp_ref.files import writable, writing, writing_folder
-
-Watch = Callable[[str], object]
+from lrp_ref.hints import Watch
 
 
 def vectors_command(options: Namespace, watch: Watch) -> str:
@@ -58,9 +58,7 @@ def lint_text(root: Traversable, watch: Watch) -> str:
 
 def made() -> dict[str, bytes]:
     """{path in v1: contents}, everything worked out anew."""
-    from lrp_ref.conformance.make import cases, files
-
-    return {path: text.encode() for path, text in files(cases()).items()}
+    return {path: text.encode() for path, text in make.files(make.cases()).items()}
 
 
 def check_text(new: Mapping[str, bytes], here: Mapping[str, bytes]) -> str:

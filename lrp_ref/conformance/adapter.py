@@ -31,7 +31,10 @@ class Reported(Exception):
 
 
 class Astray(Reported, ValueError):
-    """What became of a program that does not keep to the protocol: a crash, nonsense, silence. It refuses nothing."""
+    """What became of a program that does not keep to the protocol: a crash, nonsense, silence.
+
+    It has not refused the case, even one that must be refused: that fails.
+    """
 
 
 class Hung(Astray):

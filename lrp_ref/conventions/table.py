@@ -277,8 +277,3 @@ def number(value: Any) -> Any:
     """The answer that a report shows: of exceptions and forms nothing but the answer or number itself."""
     value = value.mostly if isinstance(value, But) else value
     return value[1] if isinstance(value, tuple) else value
-
-
-def departs(entry: Mapping[str, Any]) -> bool:
-    """Whether a report's answer is known, and not the canonical one: where none is known, it may be."""
-    return entry.get("value") is not None and bool(entry["value"] != entry["canonical"])

@@ -8,12 +8,13 @@ from typing import Any
 
 import numpy as np
 
-from lrp_ref.arrays import Array, Function, Shape, same, zeros
+from lrp_ref.arrays import Array, Function, Shape, negative, positive, same, zeros
 from lrp_ref.layers.base import Drawn, Layer, Roundings, normalised_bias, parameter
 from lrp_ref.layers.example import Example, fractions, mixed
 from lrp_ref.linear_map import LinearMap
 
-BLOCK = 1 << 16   # weights worked on at a time: f(w) of so many stays in the processor's cache
+BLOCK = 1 << 17   # weights worked on at a time: f(w) of so many stays in the processor's cache
+SIGNS = {positive: np.maximum, negative: np.minimum}   # of an array and zeros: faster than of an array and one number
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,23 +82,28 @@ class Dense(LinearMap):
     coverages = (1,)
 
     def apply_each(self, a: Array, functions: Sequence[Function]) -> list[Array]:
-        shape = (*a.shape[:-1], self.weight.shape[1])
-        z = [zeros(shape, a) for _ in functions]
-        for block in self.blocks(functions):
-            part, w = a[..., block], self.weight[block]
-            for n, f in enumerate(functions):
-                z[n] = z[n] + part @ f(w)
+        z = [zeros((*a.shape[:-1], self.weight.shape[1]), a) for _ in functions]
+        for n, block, w in self.blocks(functions):
+            z[n] = z[n] + a[..., block] @ w
         return z
 
     def transpose_sum(self, s: Sequence[Array], functions: Sequence[Function], shape: Shape) -> Array:
         out = zeros(shape, s[0])
-        for block in self.blocks(functions):
-            w = self.weight[block]
-            for s_f, f in zip(s, functions, strict=True):
-                out[..., block] += s_f @ np.swapaxes(f(w), 0, 1)
+        for n, block, w in self.blocks(functions):
+            out[..., block] += s[n] @ np.swapaxes(w, 0, 1)
         return out
 
-    def blocks(self, functions: Sequence[Function]) -> Iterator[slice]:
-        """Inputs, some at a time; all at once where no function makes new weights."""
-        rows = len(self.weight) if all(f is same for f in functions) else max(1, BLOCK // self.weight.shape[1])
-        return (slice(i, i + rows) for i in range(0, self.weight.shape[0], rows))
+    def blocks(self, functions: Sequence[Function]) -> Iterator[tuple[int, slice, Array]]:
+        """(n, inputs, f_n(w) of their weights), to be used before the next: some inputs at a time, f by f.
+
+        All inputs at once where no function makes new weights. The signs of floats go by SIGNS, into the same memory:
+        same result by f(w), in half the time.
+        """
+        inputs, outputs = self.weight.shape
+        rows = inputs if all(f is same for f in functions) else min(inputs, max(1, BLOCK // outputs))
+        quick = self.weight.dtype.kind == "f" and any(f in SIGNS for f in functions)
+        none, out = (zeros((rows, outputs), self.weight) for _ in range(2)) if quick else (self.weight, self.weight)
+        for block in (slice(i, min(i + rows, inputs)) for i in range(0, inputs, rows)):
+            w, there = self.weight[block], slice(block.stop - block.start)
+            for n, f in enumerate(functions):
+                yield n, block, SIGNS[f](w, none[there], out=out[there]) if quick and f in SIGNS else f(w)

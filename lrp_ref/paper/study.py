@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from lrp_ref.arrays import Array
 from lrp_ref.assignment import Rules, cutoff, paper_rules
 from lrp_ref.heatmap import heatmap
+from lrp_ref.hints import Watch, unwatched
 from lrp_ref.layers import Conv2D, Layer
 from lrp_ref.layers.fisher.sift import DenseSift
 from lrp_ref.layers.fisher.vector import FisherVector
@@ -124,7 +125,7 @@ def measured(values: Array, region: Numbers) -> tuple[float, float, float]:
 
 
 def study(model: Model, collection: Collection, rules: Callable[[Network], Rules] = paper_rules, name: str = "model",
-          watch: Callable[[str], object] = str) -> Study:
+          watch: Watch = unwatched) -> Study:
     """A model's maps of every class that is seen in the images to explain, and the two controls, measured."""
     network_for = kept(model)
     below = cutoffs(model.chain)
@@ -149,7 +150,7 @@ def study(model: Model, collection: Collection, rules: Callable[[Network], Rules
 
 
 def explanations_asked(model: Model, collection: Collection, name: str,
-          watch: Callable[[str], object]) -> Iterator[tuple[int, int, Any, Numbers]]:
+          watch: Watch) -> Iterator[tuple[int, int, Any, Numbers]]:
     """(image, class, the image made ready, the class's region at its size): every class of every image to explain."""
     for n, scene in enumerate(collection.explain, 1):
         seen = collection.scenes[scene]

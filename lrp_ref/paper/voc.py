@@ -8,7 +8,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,6 +16,7 @@ from xml.etree import ElementTree
 import numpy as np
 from numpy.typing import NDArray
 
+from lrp_ref.hints import Watch, unwatched
 from lrp_ref.paper.precision import COUNT, SEED, Collection
 from lrp_ref.pictures.photograph import read_photograph
 
@@ -52,7 +52,7 @@ class Annotated:
 
 
 def read_voc(folder: str | Path, which: str = "test", count_difficult: bool = False, count: int = COUNT,
-             seed: int = SEED, watch: Callable[[str], object] = str) -> Collection:
+             seed: int = SEED, watch: Watch = unwatched) -> Collection:
     """The photographs of a set; the maps of `count` of them, drawn by the seed, are to be looked at.
 
     An image whose only objects of a class are difficult is neither positive nor negative for it, as in the VOC

@@ -18,16 +18,21 @@ VERDICTS = ("exact", "pass", "loose", "fail", "undetermined")
 class Compared:
     """One array of relevance against its value: element by element, how far off and how far it may be.
 
+    layer   whose inputs' relevance it is; None where it is the image's, handed down through several layers
     radius  a bound (one layer), or 6 sigma (several): |actual - value| <= radius
     exact   how far the float64 value may be from the exact one; None where that is not known
     """
 
-    what: str
+    layer: str | None
     actual: Array
     value: Array
     radius: Array
     exact: Array | None
     sigma: Callable[[], Array] = field(repr=False)
+
+    @property
+    def what(self) -> str:
+        return "the relevance of the image" if self.layer is None else f"layer {self.layer}"
 
     @property
     def error(self) -> Array:

@@ -107,7 +107,7 @@ class Task:
             yield self.compare_layer(name, actual, self.R)
             return
         sigma = monte_carlo(self.network, self.x, self.rules, self.target, self.u)[name]
-        yield self.by_sigma("the relevance of the image", actual, self.relevance(self.rules), sigma)
+        yield self.by_sigma(None, actual, self.relevance(self.rules), sigma)
 
     def compare_layer(self, name: str, actual: Array, R: Ball) -> Compared:
         rule, layer, x = self.rules[name], self.layer(name), self.inputs[name]
@@ -115,35 +115,33 @@ class Task:
         def sigma() -> Array:
             return monte_carlo(Network([(name, layer)]), x.value, {name: rule}, R.value, self.u)[name]
 
-        what = f"layer {name}"
         if layer.roundings.unknown and not isinstance(rule, (Flat, Pass)):   # its weights have no bound
-            return self.by_sigma(what, actual, hand_down(rule, layer, x.value, R.value)[0], sigma())
+            return self.by_sigma(name, actual, hand_down(rule, layer, x.value, R.value)[0], sigma())
         one = one_layer(rule, layer, x, R, self.u)
-        return Compared(what, actual, one.value, one.radius, one.exact, sigma)
+        return Compared(name, actual, one.value, one.radius, one.exact, sigma)
 
-    def by_sigma(self, what: str, actual: Array, value: Array, sigma: Array) -> Compared:
+    def by_sigma(self, layer: str | None, actual: Array, value: Array, sigma: Array) -> Compared:
         """Where no bound is known: 6 sigma, and no less than the value's own rounding."""
-        return Compared(what, actual, value, np.maximum(SIGMAS * sigma, self.u * abs(value)), None, lambda: sigma)
+        return Compared(layer, actual, value, np.maximum(SIGMAS * sigma, self.u * abs(value)), None, lambda: sigma)
 
-    def looks_like(self, what: str, actual: Any) -> Likeness | None:
+    def looks_like(self, layer: str | None, actual: Any) -> Likeness | None:
         """The fault or convention that explains the layer's relevance, or the image's, better than none."""
-        name, network = what.removeprefix("layer "), self.network
-        if name not in network.names:
+        network = self.network
+        if layer is None:
             got, R = as_floats(actual, "the relevance"), self.start()
         else:
-            network = Network([(name, self.layer(name))])
+            network = Network([(layer, self.layer(layer))])
             whole = not isinstance(actual, Mapping)
             got, R = (as_floats(actual, "the relevance"), self.R.value) if whole else (
-                self.given(actual, name), self.above(name, actual).value)
+                self.given(actual, layer), self.above(layer, actual).value)
         answer = Answer(got, network, self.rules, self.inputs, R, self.u)
         return next(filter(None, answer.explained()), None)
 
-    def hint(self, what: str, actual: Any) -> str:
+    def hint(self, layer: str | None, actual: Any) -> str:
         """What it looks like, or else what would tell more of several layers."""
-        if found := self.looks_like(what, actual):
+        if found := self.looks_like(layer, actual):
             return f"it looks as if {found}"
-        several = what.removeprefix("layer ") not in self.network.names
-        return several * (
+        return (layer is None) * (
             f"give {{layer: relevance of its input}} to see at which of {', '.join(self.network.names)} it begins")
 
 

@@ -6,16 +6,18 @@ from pathlib import Path
 import numpy as np
 
 from lrp_ref import (
+    AvgPool,
+    Conv2D,
+    Flatten,
+    Linear,
+    MaxPool,
     Model,
     Network,
     Preprocessing,
+    ReLU,
     explain,
     paper_cnn,
 )
-from lrp_ref.layers.conv import Conv2D
-from lrp_ref.layers.elementwise import Flatten, ReLU
-from lrp_ref.layers.linear import Linear
-from lrp_ref.layers.pool import AvgPool, MaxPool
 
 FIXTURES = Path(__file__).parents[2] / "data_fixtures"
 rng = np.random.default_rng(0)

@@ -16,15 +16,15 @@ from at_hand import LAYERS, MODEL, NETWORK, RGB, files, parsed
 
 import lrp_ref
 from lrp_ref import (
+    Flatten,
+    Linear,
     Model,
     Network,
     Preprocessing,
     save_model,
 )
-from lrp_ref.command import commands
+from lrp_ref.command import explain as command
 from lrp_ref.command.cli import main
-from lrp_ref.layers.elementwise import Flatten
-from lrp_ref.layers.linear import Linear
 
 # ---- Everything that is wrong ----
 
@@ -56,7 +56,7 @@ WRONG = [
     ("explian photo.png", "'explian'", "'explain', 'figure', 'demo', 'models', 'layers', 'evaluate'"),
     ("explain", "IMAGE", "lrp-ref explain --help"),
     (X + "--ouput heat.png", "got --ouput heat.png", "did you mean --output?"),
-    (X + "other.png", "got other.png", "lrp-ref explain --help"),
+    (X + "other.png", "got photo.png and other.png", "lrp-ref figure for several"),
     (X + "--output", "--output", "expected one argument"),
     (X + "--percentile most", "'most'", "--percentile"),
     (X + "--colours red", "'red'", "'paper', 'safe'"),
@@ -66,7 +66,7 @@ WRONG = [
     # the photograph
     ("explain missing.png", "missing.png", "does not exist"),
     ("explain fake.png", "fake.png is no image", "PNG, JPEG or TIFF"),
-    ("explain one", "one is a folder", "give an image file"),
+    ("explain one", "one is a directory", "give an image file"),
     ("figure photo.png missing.png", "missing.png", "does not exist"),
     ("figure" + 101 * " missing.png", "101 photographs", "1 to 50"),
     # the model
@@ -169,13 +169,13 @@ def test_what_ends_the_work_is_said_on_one_line(run, folder, monkeypatch, error,
         raise error
 
     before = files(folder)
-    monkeypatch.setattr(commands, "explain", fail)
+    monkeypatch.setattr(command, "explain", fail)
     assert run("explain", "photo.png", "--model", "model.npz", "--output", "heat.png") == (code, "", line)
     assert files(folder) == before
 
 
 def test_a_mistake_in_the_program_is_not_hidden(monkeypatch):
-    monkeypatch.setattr(commands, "explain", lambda *_: {}["mistake"])
+    monkeypatch.setattr(command, "explain", lambda *_: {}["mistake"])
     with pytest.raises(KeyError):
         main(["explain", "photo.png", "--model", "model.npz"])
 

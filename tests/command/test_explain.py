@@ -11,7 +11,12 @@ from at_hand import FIXTURES, MODEL, NETWORK, PIXELS, RGB, explained, parsed, rn
 from fisher_model import fisher_model, half_flat
 
 from lrp_ref import (
+    AlphaBeta,
+    Conv2D,
+    Epsilon,
+    Linear,
     Model,
+    ZBox,
     assign,
     cutoff,
     explain,
@@ -22,14 +27,12 @@ from lrp_ref import (
     save_model,
 )
 from lrp_ref.checks import bounds
-from lrp_ref.command import commands, report
+from lrp_ref.command import explain as command
+from lrp_ref.command import report
 from lrp_ref.command.of_which import of_which
-from lrp_ref.layers.conv import Conv2D
-from lrp_ref.layers.linear import Linear
 from lrp_ref.ledger import COLUMNS
 from lrp_ref.pictures.photograph import read_photograph
 from lrp_ref.pictures.picture import Panel
-from lrp_ref.rules import AlphaBeta, Epsilon, ZBox
 
 # ---- explain ----
 
@@ -86,7 +89,7 @@ def test_json_is_all_that_is_printed_and_holds_the_numbers_in_full(done):
 
 def test_what_is_no_number_is_never_printed_as_json():
     with pytest.raises(ValueError, match="JSON"):
-        commands.dumped({"score": float("nan")})
+        command.dumped({"score": float("nan")})
 
 
 def test_save_holds_relevance_heatmap_scores_target_and_rules_without_pickles(done):
@@ -161,7 +164,7 @@ def test_what_numpy_warns_of_is_no_note(done, monkeypatch):
     def warned(path):
         return read_photograph(path) + 0 * (np.ones(1) / np.zeros(1) > 0)
 
-    monkeypatch.setattr(commands, "read_photograph", warned)
+    monkeypatch.setattr(command, "read_photograph", warned)
     done("explain", "photo.png", "--model", "model.npz")
 
 

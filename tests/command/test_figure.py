@@ -7,14 +7,15 @@ import pytest
 from at_hand import FIXTURES, NETWORK, explained
 
 from lrp_ref import (
+    Conv2D,
+    Flat,
+    Linear,
+    ZPlus,
     assign,
     cutoff,
     heatmap,
 )
-from lrp_ref.layers.conv import Conv2D
-from lrp_ref.layers.linear import Linear
 from lrp_ref.paper import figures
-from lrp_ref.rules import Flat, ZPlus
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ from lrp_ref import (
     load_model,
     save_model,
 )
-from lrp_ref.command import commands
+from lrp_ref.models.bundled import BUNDLED
 from lrp_ref.paper import precision as evaluate
 from lrp_ref.paper import report as experiment_report
 from lrp_ref.paper.plot import plot
@@ -127,7 +127,7 @@ def test_without_a_model_all_bundled_ones_are_evaluated_side_by_side(done, quick
     assert list(given["models"]) == ["other.npz", "cnn", "one/other.npz"]     # the path where the name says too little
     assert given["models"]["other.npz"] == given["models"]["cnn"] == given["models"]["one/other.npz"]
     assert list(given["average_precision"]["mean"]) == ["prevalence", "histogram", "other.npz", "cnn", "one/other.npz"]
-    assert list(parsed(done("evaluate", "--count", "2", "--json"))["models"]) == list(commands.BUNDLED)
+    assert list(parsed(done("evaluate", "--count", "2", "--json"))["models"]) == list(BUNDLED)
 
 
 def test_evaluate_writes_a_plot_and_arrays_of_the_numbers_that_it_prints(done, quick, folder):

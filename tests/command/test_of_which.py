@@ -4,10 +4,8 @@ import numpy as np
 import pytest
 from fisher_model import fisher_model, half_flat
 
-from lrp_ref import Network, assign, explain, paper_fv
+from lrp_ref import DenseSift, Epsilon, Network, assign, explain, paper_fv
 from lrp_ref.command.of_which import of_which
-from lrp_ref.layers.fisher.sift import DenseSift
-from lrp_ref.rules import Epsilon
 
 
 def parts(rules=None, bias=False):
@@ -81,7 +79,6 @@ def test_every_sample_has_an_amount_of_its_own():
 
 
 def test_a_cnn_has_no_such_parts():
-    from lrp_ref.layers.conv import Conv2D
-    from lrp_ref.layers.elementwise import Flatten
+    from lrp_ref import Conv2D, Flatten
     network = Network([("conv", Conv2D(np.ones((2, 1, 3, 3)))), ("flat", Flatten())])
     assert of_which(network, explain(network, np.ones((1, 1, 4, 5)))) == []

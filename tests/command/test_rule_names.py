@@ -1,12 +1,28 @@
 """Rules by the names a person types: every name, every number, the bounds of the pixels, and every error."""
 
+from dataclasses import fields
+
 import numpy as np
 import pytest
 
 from lrp_ref import (
+    AlphaBeta,
+    Conv2D,
+    Epsilon,
+    Flat,
+    Flatten,
+    Gamma,
+    Linear,
+    MaxPool,
     Model,
     Network,
+    Pass,
     Preprocessing,
+    ReLU,
+    Winner,
+    WSquare,
+    ZBox,
+    ZPlus,
     cutoff,
     epsilon_alpha2_beta1,
     epsilon_alpha2_beta1_flat,
@@ -17,11 +33,6 @@ from lrp_ref import (
     paper_cnn,
 )
 from lrp_ref.command.rule_names import PRESETS, RULE_HELP, RULES, box, rules_for
-from lrp_ref.layers.conv import Conv2D
-from lrp_ref.layers.elementwise import Flatten, ReLU
-from lrp_ref.layers.linear import Linear
-from lrp_ref.layers.pool import MaxPool
-from lrp_ref.rules import AlphaBeta, Epsilon, Flat, Gamma, Pass, Winner, WSquare, ZBox, ZPlus
 
 rng = np.random.default_rng(0)
 NETWORK = Network([("conv", Conv2D(rng.normal(size=(4, 3, 2, 3)))), ("relu", ReLU()),
@@ -64,8 +75,13 @@ def test_the_default_is_the_paper_s_alpha_beta():
     assert rules()["conv"] == rules()["fc"] == AlphaBeta(2, 1)
 
 
-@pytest.mark.parametrize("text", [*(f"{name}{numbers}" for name, numbers in zip(
-    RULES, ("", ":2,1", "", ":0.25", "", ""), strict=True)), *PRESETS])
+def typed(rule):
+    """AlphaBeta(2, 1) as alphabeta:2,1"""
+    values = [str(float(getattr(rule, field.name))) for field in fields(rule)]
+    return type(rule).__name__ + (f":{','.join(values)}" if values else "")
+
+
+@pytest.mark.parametrize("text", [*(typed(kind.examples()[0]) for kind, _ in RULES.values()), "epsilon", *PRESETS])
 @pytest.mark.parametrize("first", [None, "zbox", "zbox:-6,123", "wsquare", "flat"])
 def test_every_name_explains_an_image(text, first):
     x = model().prepare(np.random.default_rng(1).random((7, 9, 3)))

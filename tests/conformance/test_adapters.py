@@ -12,7 +12,27 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from lrp_ref import Network, assign, explain
+from lrp_ref import (
+    AlphaBeta,
+    AvgPool,
+    Conv2D,
+    Epsilon,
+    Flat,
+    Flatten,
+    Gamma,
+    Linear,
+    MaxPool,
+    Network,
+    Pass,
+    ReLU,
+    SumPool,
+    Tanh,
+    Winner,
+    WSquare,
+    ZPlus,
+    assign,
+    explain,
+)
 from lrp_ref.conformance.adapter import Unsupported
 from lrp_ref.conformance.adapters import find
 from lrp_ref.conformance.dialects import DIALECTS
@@ -22,11 +42,6 @@ from lrp_ref.conformance.lines import Lines
 from lrp_ref.conformance.vectors.case import RULES
 from lrp_ref.conformance.vectors.suite import load
 from lrp_ref.layers import LAYERS, SpreadLinear
-from lrp_ref.layers.conv import Conv2D
-from lrp_ref.layers.elementwise import Flatten, ReLU, Tanh
-from lrp_ref.layers.linear import Linear
-from lrp_ref.layers.pool import AvgPool, MaxPool, SumPool
-from lrp_ref.rules import AlphaBeta, Epsilon, Flat, Gamma, Pass, Winner, WSquare, ZPlus
 
 STANDIN = Path(__file__).parents[1] / "standin" / "toolbox"
 ADAPTER = """

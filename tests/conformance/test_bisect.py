@@ -7,14 +7,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from lrp_ref import Network
+from lrp_ref import Epsilon, Linear, Network, ReLU
 from lrp_ref.arrays import Array
 from lrp_ref.conformance.adapter import Unsupported
 from lrp_ref.conformance.diagnose.bisect import Divergence, first_divergence
-from lrp_ref.layers.elementwise import ReLU
-from lrp_ref.layers.linear import Linear
 from lrp_ref.relevance import hand_down, handed_down
-from lrp_ref.rules import Epsilon, Rule
+from lrp_ref.rules import Rule
 
 Fault = Callable[[str, Array, Array], Array]   # of a layer's name, what is right, and the R above
 

@@ -9,14 +9,15 @@ from typing import Any
 
 import pytest
 from small_suite import ISSUE, Partial, Right
-from test_conform import ID, SUITE, conform, small  # noqa: F401
+from test_conform import CONV, ID, NORM, SUITE, became, conform, small  # noqa: F401
 from tree import tree
 
 from lrp_ref.command import conform as command
-from lrp_ref.conformance.judge.outcome import STATUSES
 from lrp_ref.conformance.judge.run import run
-from lrp_ref.conformance.report import facts as report
 from lrp_ref.conformance.report import text as report_text
+from lrp_ref.conformance.report.as_json import as_json
+from lrp_ref.conformance.report.facts import Report, report
+from lrp_ref.layers import ReLU
 
 # ---- Expectations and the page ----
 
@@ -108,14 +109,12 @@ def test_implementations_are_compared_side_by_side(capsys: pytest.CaptureFixture
 
 
 def test_layers_that_fare_alike_with_all_implementations_share_a_row_of_the_comparison() -> None:
-    def rows(*statuses: str) -> dict[str, Any]:
-        places = ("Flat", "Conv2D"), ("Flat", "LRN"), ("Flat", "ReLU"), ("ZBox", "LRN")
-        matrix = [{"rule": rule, "layer": layer, **dict.fromkeys(STATUSES, 0), status: 2, "count": 2}
-                  for (rule, layer), status in zip(places, statuses)]
-        return {"matrix": matrix, "counts": dict.fromkeys(STATUSES, 0), "vectors": {"count": 8}}
+    def rows(*statuses: str) -> Report:
+        places = ("Flat", CONV), ("Flat", NORM), ("Flat", ReLU()), ("ZBox", NORM)
+        return became([(*place, status, 2) for place, status in zip(places, statuses)])
 
     bad, good = "unsupported", "passed"
-    lines = report_text.side_by_side([rows(bad, good, bad, bad), rows(good, good, good, bad)], ["one", "two"])
+    lines = report_text.side_by_side([rows(bad, good, bad, bad), rows(good, good, good, bad)])
     assert [line.split() for line in lines[1:-2]] == [
         ["Flat", "Conv2D,", "ReLU", "0", "4-", "4", "4"], ["LRN", "2", "2", "2"],
         ["ZBox", "LRN", "0", "2-", "0", "2-", "2"]]
@@ -177,7 +176,7 @@ def test_of_each_cause_the_first_failure_has_the_counterexample(monkeypatch: pyt
         def changed(self, relevance: Any) -> Any:
             return 2 * relevance
 
-    told = [one for one in report.facts(run(Doubled(), SUITE))["failures"] if one["worst"]]
+    told = [one for one in as_json(report(run(Doubled(), SUITE)))["failures"] if one["worst"]]
     causes = {cause: [bool(one["counterexample"]) for one in told if one["cause"] == cause]
               for cause in (one["cause"] for one in told)}
     assert max(map(len, causes.values())) > 2

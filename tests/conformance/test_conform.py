@@ -12,19 +12,22 @@ import small_suite
 from small_suite import ISSUE, Partial, Right, Stabilised
 from tree import tree
 
+from lrp_ref import AlphaBeta, Flat, WSquare
 from lrp_ref.command import conform as command
 from lrp_ref.command.cli import main
 from lrp_ref.conformance.adapter import Unsupported
 from lrp_ref.conformance.adapters.ours import ours
 from lrp_ref.conformance.diagnose.detect import Finding
 from lrp_ref.conformance.diagnose.failures import failures
-from lrp_ref.conformance.judge.outcome import STATUSES
-from lrp_ref.conformance.judge.run import run, selected
+from lrp_ref.conformance.judge.outcome import Outcome
+from lrp_ref.conformance.judge.run import Run, run, selected
 from lrp_ref.conformance.page import page
-from lrp_ref.conformance.report import facts as report
 from lrp_ref.conformance.report import text as report_text
+from lrp_ref.conformance.report.as_json import as_json
+from lrp_ref.conformance.report.facts import Report, report
 from lrp_ref.conventions.table import TABLE
-from lrp_ref.rules import AlphaBeta, Flat, WSquare
+from lrp_ref.layers import LRN, Conv2D, Layer, Linear, ReLU
+from lrp_ref.network import Network
 
 SUITE = small_suite.suite()
 ID = {case.id.rpartition("-")[0]: case.id for case in SUITE.cases}
@@ -68,9 +71,9 @@ def test_undetermined_cases_are_listed_with_their_reason(capsys: pytest.CaptureF
     assert ("\n\nundetermined, and why\n   1  rounding may take a number as far as it is large: "
             f"{ID['cancels']}\n\n") in out
     assert "undetermined, and why" not in conform(capsys, "small_suite:Right")[1]
-    said = [{"id": f"a-{n}", "status": "undetermined", "reason": reason}
+    said = [Outcome(replace(SUITE.cases[0], id=f"a-{n}"), "undetermined", reason)
             for n, reason in enumerate(["raised OverflowError", "", "raised OverflowError"])]
-    assert list(report_text.undetermined({"outcomes": said})) == [
+    assert list(report_text.undetermined(Report(Run(Right(), SUITE, said, 0, ""), [], [], []))) == [
         "undetermined, and why\n   2  raised OverflowError: a-0, a-2\n"
         "   1  rounding may take a number as far as it is large: a-1"]
 
@@ -143,12 +146,19 @@ def test_where_no_page_can_be_written_nothing_is_begun(capsys: pytest.CaptureFix
 # ---- What is printed ----
 
 
+CONV, FC, NORM = Conv2D(np.ones((1, 1, 1, 1))), Linear(np.ones((1, 1))), LRN(3, 1, 0.75, 1)
+
+
+def became(places: list[tuple[str, Layer, str, int]]) -> Report:
+    """A report in which so many cases of a rule and layer became one and the same."""
+    outcomes = [Outcome(replace(SUITE.cases[0], rule=rule, network=Network([("layer", layer)])), status)
+                for rule, layer, status, count in places for _ in range(count)]
+    return Report(Run(Right(), replace(SUITE, count=len(outcomes)), outcomes, 0, ""), [], [], [])
+
+
 def test_the_table_counts_and_layers_that_fare_alike_share_a_row() -> None:
-    rows = [{"rule": rule, "layer": layer, **dict.fromkeys(STATUSES, 0), status: count, "count": count}
-            for rule, layer, status, count in (
-                 ("Flat", "Conv2D", "passed", 3), ("Flat", "Linear", "failed", 2), ("Flat", "ReLU", "passed", 4))]
-    counts = {"passed": 7, "loose": 0, "undetermined": 0, "unsupported": 0, "failed": 2}
-    lines = report_text.table({"matrix": rows, "counts": counts, "vectors": {"count": 9}})
+    places = [("Flat", CONV, "passed", 3), ("Flat", FC, "failed", 2), ("Flat", ReLU(), "passed", 4)]
+    lines = report_text.table(became(places))
     assert [line.split() for line in lines] == [
         ["rule", "layer", "passed", "loose", "undetermined", "unsupported", "failed", "of"],
         ["Flat", "Conv2D,", "ReLU", "7", "-", "-", "-", "-", "7"], ["Linear", "-", "-", "-", "-", "2", "2"],
@@ -192,11 +202,11 @@ class Moved(Stabilised):
 
 
 def test_text_and_page_tell_the_same_failures_under_the_same_causes() -> None:
-    facts = report.facts(run(Moved(), SUITE))
-    _, *told = (" ".join(block.split()).casefold() for block in report_text.causes(facts))
-    groups = tree(page(facts)).all("details", "cause")
+    found = report(run(Moved(), SUITE))
+    _, *told = (" ".join(block.split()).casefold() for block in report_text.causes(found))
+    groups = tree(page(found)).all("details", "cause")
     shown = {group.all("h3")[0].text.casefold(): len(group.all("details", "case")) for group in groups}
-    assert len(shown) == len(told) and sum(shown.values()) == len(facts["failures"]) == facts["counts"]["failed"]
+    assert len(shown) == len(told) and sum(shown.values()) == len(found.failures) == found.run.counts()["failed"]
     for heading, count in shown.items():
         assert any(f". {count} case{'s' * (count > 1)}: {heading} case " in block for block in told), (heading, told)
     assert {"no convention explains it: alphabeta on linear", "raised keyerror: 'no'", "answered, and must refuse",
@@ -212,12 +222,12 @@ def test_conventions_are_marked_where_they_depart(capsys: pytest.CaptureFixture[
 @pytest.mark.parametrize(("value", "departs"), [(None, False), (1, False), (-1, True)])
 def test_text_comparison_and_page_agree_on_what_departs_and_an_answer_that_is_not_known_does_not(
         value: Any, departs: bool) -> None:
-    facts = report.facts(run(Right(), SUITE))
-    (entry,) = (one for one in facts["conventions"] if one["question"] == "sign_of_zero")
-    entry["value"] = value   # canonical is 1
-    (line,) = (line for line in "".join(report_text.conventions(facts)).splitlines() if "the sign of 0" in line)
-    (row,) = (row for row in report_text.asked([facts]) if row[0] == "the sign of 0")
-    cell = tree(page(facts)).by_id("question/sign_of_zero").all("td")[1]
+    found = report(run(Right(), SUITE))
+    found = replace(found, replies=[replace(one, value=value) if one.question == "sign_of_zero" else one
+                                    for one in found.replies])   # canonical is 1
+    (line,) = (line for line in "".join(report_text.conventions(found)).splitlines() if "the sign of 0" in line)
+    (row,) = (row for row in report_text.reply_rows([found]) if row[0] == "the sign of 0")
+    cell = tree(page(found)).by_id("question/sign_of_zero").all("td")[1]
     assert [line.startswith("*"), row[1].startswith("*"), "departs" in cell.text] == [departs] * 3
 
 
@@ -273,7 +283,7 @@ def test_what_an_adapter_says_of_itself_breaks_no_line(capsys: pytest.CaptureFix
 
 @pytest.fixture(scope="module")
 def partial() -> dict[str, Any]:
-    facts: dict[str, Any] = json.loads(json.dumps(report.facts(run(Partial(), SUITE)), allow_nan=False))
+    facts: dict[str, Any] = json.loads(json.dumps(as_json(report(run(Partial(), SUITE))), allow_nan=False))
     return facts
 
 
@@ -291,14 +301,14 @@ def test_json_has_what_a_page_needs(partial: dict[str, Any]) -> None:
         "convention": None}
     assert partial["failures"] == [{
         "id": ID["even"], "rule": "Flat", "layer": "Conv2D", "level": "required", "comment": "Told in the test.",
-        "convention": None, "first": None, "worst": None, "looks_like": "", "likeness": None, "counterexample": None,
+        "convention": None, "first": None, "worst": None, "looks_like": "", "counterexample": None,
         "cause": "raised KeyError: 'flat\\nrule'",
         "command": f"lrp-ref conform partial --case {ID['even']}", "issues": [],
         "reason": "raised KeyError: 'flat\\nrule'"}]
 
 
 def test_json_of_conventions_says_value_canonical_and_evidence() -> None:
-    facts = report.facts(run(small_suite.SquaredBias(), SUITE))
+    facts = as_json(report(run(small_suite.SquaredBias(), SUITE)))
     entry = next(one for one in facts["conventions"] if one["question"] == "bias_w_square")
     assert entry == {"question": "bias_w_square", "title": "bias in w-square", "value": "squared",
                      "canonical": "left out", "declared": False, "known": ["zennit"], "evidence": [ID["squared"]]}
@@ -308,7 +318,7 @@ def test_json_of_conventions_says_value_canonical_and_evidence() -> None:
 
 
 def test_numbers_that_json_has_none_of_are_names() -> None:
-    facts = report.facts(run(Dividing(), SUITE))
+    facts = as_json(report(run(Dividing(), SUITE)))
     (failure,) = (one for one in facts["failures"] if one["id"] == ID["dead"])
     assert failure["worst"]["got"] == "inf" and failure["worst"]["error"] == "inf" and failure["worst"]["expected"] == 0
     json.dumps(facts, allow_nan=False)
@@ -331,7 +341,7 @@ def test_the_first_wrong_layer_of_a_network_is_named() -> None:
         def rule(self, rule: Any, layer: Any) -> Any:
             return type(rule)(1) if hasattr(rule, "gamma") else rule
 
-    found = {one["id"]: one for one in report.facts(run(WrongGamma(), SUITE))["failures"]}
+    found = {one["id"]: one for one in as_json(report(run(WrongGamma(), SUITE)))["failures"]}
     assert found.keys() == {ID["whole"], ID["rounded"]}
     assert found[ID["whole"]]["first"] == {"layer": "fc1", "rule": "Gamma(1/4)"}
     assert found[ID["whole"]]["layer"] == "network"
@@ -342,7 +352,7 @@ def test_a_counterexample_is_as_wrong_as_the_case_and_not_by_a_stabiliser(monkey
     monkeypatch.setattr("lrp_ref.conformance.diagnose.failures.SHRUNK", 1)
     adapter = ours("dialect:zennit")
     assert adapter is not None
-    (failure,) = report.facts(run(adapter, selected(SUITE, [ID["squared"]])))["failures"]
+    (failure,) = as_json(report(run(adapter, selected(SUITE, [ID["squared"]]))))["failures"]
     small = failure["counterexample"]
     assert abs(float(small["got"]) - float(small["expected"])) > 2.0**-10, small   # 1e-6 of 1 is less
 
@@ -376,8 +386,8 @@ def test_who_raises_when_asked_again_is_told_so_in_a_whole_report(capsys: pytest
 def test_an_undeclared_stabiliser_is_the_cause_that_is_named() -> None:
     """Where the numbers of other cases have shown it."""
     one = run(Stabilised(), SUITE)
-    causes = {f["id"]: f["cause"] for f in failures(one, [Finding("stabiliser", 1e-6, [], [])])}
-    assert {causes[ID[slug]] for slug in ("split", "even", "whole", "squared")} == {
+    causes = {f.outcome.case.id: f.cause for f in failures(one, [Finding("stabiliser", 1e-6, [], [])])}
+    assert {causes[ID[slug]].text for slug in ("split", "even", "whole", "squared")} == {
         "stabiliser of the other rules: 1e-6"}
 
 

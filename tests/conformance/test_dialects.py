@@ -11,21 +11,42 @@ from typing import Any
 
 import numpy as np
 import pytest
+import recorded
 import toolbox_small
 from helpers import F, distance, fractions, image, mixed, refused, total, types_in
 
-from lrp_ref import Network, assign, explain
+from lrp_ref import (
+    LRN,
+    AlphaBeta,
+    AvgPool,
+    BatchNorm,
+    Conv2D,
+    Epsilon,
+    Flat,
+    Flatten,
+    Gamma,
+    Linear,
+    MaxPool,
+    Network,
+    Pass,
+    ReLU,
+    SumPool,
+    Winner,
+    WSquare,
+    ZBox,
+    ZPlus,
+    assign,
+    explain,
+)
 from lrp_ref.arrays import convert_numbers
 from lrp_ref.conformance.dialects import CANONICAL, DIALECTS, Dialect, bugs
+from lrp_ref.conformance.vectors.case import Case
 from lrp_ref.conventions.changes import kind
 from lrp_ref.conventions.maps import NoRule
-from lrp_ref.conventions.table import TABLE, number, spoken
-from lrp_ref.layers.conv import Conv2D
-from lrp_ref.layers.elementwise import Flatten, ReLU, Tanh
-from lrp_ref.layers.linear import Linear
-from lrp_ref.layers.normalize import LRN, BatchNorm
-from lrp_ref.layers.pool import AvgPool, MaxPool, SumPool
-from lrp_ref.rules import AlphaBeta, Epsilon, Flat, Gamma, Pass, Rule, Winner, WSquare, ZBox, ZPlus
+from lrp_ref.conventions.table import TABLE, But, number, spoken
+from lrp_ref.layers.elementwise import Tanh
+from lrp_ref.relevance import handed_down
+from lrp_ref.rules import Rule
 from lrp_ref.step import step
 
 # ---- A rule as a library has it ----
@@ -799,6 +820,36 @@ def test_torchlrps_convolutions_are_right_for_padding_1_alone() -> None:
 def test_relevance_propagation_jl_has_no_changed_weights_in_layers_without_any() -> None:
     with refused("RelevancePropagation.jl 3.0.0 has no rule Gamma for AvgPool"):
         DIALECTS["relevance_propagation_jl"].rule(Gamma(QUARTER), AvgPool(2))
+
+
+# ---- What is marked as read ----
+
+
+def answers(dialect: Dialect, case: Case) -> Any:
+    """R_0 in the dialect; None where it refuses the case."""
+    network, rules, x, R = case.task()
+    with np.errstate(all="ignore"):
+        try:
+            return handed_down(network, dialect.translate(network, rules), x, R)[0]
+        except ValueError:
+            return None
+
+
+@pytest.mark.parametrize("name", [name for name in DIALECTS if name in recorded.NAMES])
+def test_what_is_marked_as_read_changes_no_recorded_answer(name: str) -> None:
+    """And it is a question of the row, or an exception of one of its answers."""
+    dialect = DIALECTS[name]
+    for mark in dialect.read:
+        question, _, place = mark.partition("/")
+        value = dialect.row[question]
+        assert not place or place in value.exceptions, mark
+        without = But(value.mostly, {p: v for p, v in value.exceptions.items() if p != place}) if place else None
+        other = dialect.but(**{question: without if place else TABLE[question].canonical})
+        for id, theirs in recorded.theirs(name).answers.items():
+            case = recorded.suite()[id]
+            if theirs.relevance is not None and case.level not in ("stress", "negative"):
+                one, two = answers(dialect, case), answers(other, case)
+                assert one is two is None or recorded.off(one, two) <= recorded.ROUNDING, (mark, id)
 
 
 # ---- A library's own output ----

@@ -6,6 +6,7 @@ from dialect_adapters import answers, speaker
 
 from lrp_ref.conformance.diagnose.known import Known, issues, known
 from lrp_ref.conformance.dialects import DIALECTS
+from lrp_ref.conformance.judge.tolerance import Convention
 from lrp_ref.conformance.vectors.case import Case
 from lrp_ref.conformance.vectors.suite import Note, load
 
@@ -19,13 +20,13 @@ def asked(rule: str, flag: str = "", question: str = "", layer: str = "Linear") 
                 and (not question or any(row.convention == question for row in case.either)))
 
 
-def told(case: Case, name: str, convention: tuple[str, object] | None = None) -> Known:
+def told(case: Case, name: str, convention: Convention | None = None) -> Known:
     return known(case, answers(speaker(name), [case])[case.id], SUITE.notes, convention=convention)
 
 
 def test_a_convention_is_said_with_the_libraries_that_follow_it() -> None:
     case = asked("Epsilon", question="sign_of_zero")
-    found = told(case, "torchlrp", ("sign_of_zero", -1))
+    found = told(case, "torchlrp", Convention("sign_of_zero", -1))
     assert (str(found), found.names) == ("looks like sign(0) = -1 (TorchLRP)", ["torchlrp"])
 
 
@@ -36,7 +37,8 @@ def test_captums_negative_bias_leads_to_its_issue() -> None:
 
 
 def test_innvestigates_whole_bias_leads_to_its_issue_and_not_to_others() -> None:
-    found = told(asked("AlphaBeta", "NEGATIVE_BIAS", "bias_alpha_beta"), "innvestigate", ("bias_alpha_beta", "whole"))
+    case, whole = asked("AlphaBeta", "NEGATIVE_BIAS", "bias_alpha_beta"), Convention("bias_alpha_beta", "whole")
+    found = told(case, "innvestigate", whole)
     assert "https://github.com/albermax/innvestigate/issues/273" in found.issues
     assert found.names == ["captum", "innvestigate"] and not any("zennit" in link for link in found.issues)
 
@@ -46,7 +48,7 @@ def test_issues_are_of_the_cause_and_not_of_what_else_the_case_holds() -> None:
     batch = next(case for case in SUITE.cases if case.id.startswith("alphabeta-conv2d-distinct"))
     assert "BATCH" in batch.flags
     assert any(link.endswith("innvestigate/issues/91") for link in SUITE.notes["BATCH"].issues)
-    for found in (told(batch, "innvestigate"), told(batch, "innvestigate", ("bias_alpha_beta", "whole"))):
+    for found in (told(batch, "innvestigate"), told(batch, "innvestigate", Convention("bias_alpha_beta", "whole"))):
         assert found.issues[0] == "https://github.com/albermax/innvestigate/issues/273"
         assert not any(link.endswith("/91") for link in found.issues)
 
@@ -103,7 +105,8 @@ def test_a_difference_of_rounding_is_nothing_kept_and_hides_no_cause() -> None:
     wrong = answers(speaker("torchlrp"), [case])[case.id].astype(np.float64)
     for u in (2.0**-53, 2.0**-24):
         moved = wrong + 8 * u * abs(wrong).max()
-        found = known(case, wrong, SUITE.notes, u, ("sign_of_zero", -1), again=lambda moved=moved: moved)   # type: ignore[misc]
+        minus = Convention("sign_of_zero", -1)
+        found = known(case, wrong, SUITE.notes, u, minus, again=lambda moved=moved: moved)   # type: ignore[misc]
         assert str(found) == "looks like sign(0) = -1 (TorchLRP)"
 
 

@@ -12,7 +12,7 @@ import pytest
 from helpers import F, fractions, refused
 from test_dialects import NUMBERS, Neuron, as_printed
 
-from lrp_ref import Network
+from lrp_ref import LRN, AlphaBeta, Epsilon, Linear, Network, ZPlus
 from lrp_ref.arrays import convert_numbers
 from lrp_ref.checks.numbers.exact import GuardedFraction
 from lrp_ref.checks.numbers.modular import PRIMES
@@ -22,10 +22,8 @@ from lrp_ref.conformance.make.made import Other, one, other, residues
 from lrp_ref.conformance.vectors.case import Case, identity, to_json
 from lrp_ref.conformance.vectors.suite import Suite, load
 from lrp_ref.conventions.table import TABLE, spoken
-from lrp_ref.layers.linear import Linear
-from lrp_ref.layers.normalize import LRN
 from lrp_ref.relevance import explain, relevances
-from lrp_ref.rules import AlphaBeta, Epsilon, Pass, ZPlus
+from lrp_ref.rules import Pass
 from lrp_ref.step import step
 from lrp_ref.testing.task import Task
 

@@ -9,14 +9,14 @@ import pytest
 import small_suite
 from small_suite import ABOUT, Partial, Right, Single, SquaredBias, Stabilised, Talkative
 
-from lrp_ref import Network
+from lrp_ref import Epsilon, Gamma, Linear, MaxPool, Network, Winner, ZPlus
 from lrp_ref.arrays import Array
 from lrp_ref.checks.numbers.exact import guarded
 from lrp_ref.checks.rounding.sums import dyadic
 from lrp_ref.conformance.adapter import Unsupported
 from lrp_ref.conformance.adapters.ours import ours
 from lrp_ref.conformance.judge.expected import expected, right_at
-from lrp_ref.conformance.judge.outcome import Outcome, numbers, outcome
+from lrp_ref.conformance.judge.outcome import Outcome, in_float64, outcome
 from lrp_ref.conformance.judge.run import Answers
 from lrp_ref.conformance.judge.tolerance import bounded, certain
 from lrp_ref.conformance.make.made import one, other
@@ -24,10 +24,7 @@ from lrp_ref.conformance.make.numbers import picture
 from lrp_ref.conformance.vectors.case import Case
 from lrp_ref.conventions import changes
 from lrp_ref.layers import FisherVector
-from lrp_ref.layers.linear import Linear
-from lrp_ref.layers.pool import MaxPool
 from lrp_ref.relevance import handed_down
-from lrp_ref.rules import Epsilon, Gamma, Winner, ZPlus
 
 CASES = {case.id.rpartition("-")[0]: case for case in small_suite.cases()}
 
@@ -177,7 +174,7 @@ def test_a_tensor_is_an_answer() -> None:
         def __array__(self, *_: Any, **__: Any) -> Array:
             return np.array(self.values)
 
-    assert numbers(Tensor([[1, 2]])).tolist() == [[1.0, 2.0]]
+    assert in_float64(Tensor([[1, 2]])).tolist() == [[1.0, 2.0]]
 
 
 def test_what_an_implementation_prints_goes_to_stderr_and_its_warnings_nowhere(

@@ -9,14 +9,16 @@ import pytest
 import small_suite
 from small_suite import Right, Single, SquaredBias, Zero
 
+from lrp_ref import AlphaBeta, Epsilon, Flat
 from lrp_ref.arrays import Array
 from lrp_ref.conformance.adapter import Unsupported
 from lrp_ref.conformance.adapters.ours import ours
 from lrp_ref.conformance.dialects import DIALECTS
 from lrp_ref.conformance.judge.run import run
 from lrp_ref.conformance.judge.smoke import Broken, smoke
-from lrp_ref.conformance.report import facts as report
-from lrp_ref.rules import AlphaBeta, Epsilon, Flat, Rule
+from lrp_ref.conformance.report.as_json import as_json
+from lrp_ref.conformance.report.facts import report
+from lrp_ref.rules import Rule
 
 Relevance = Callable[..., Any]
 
@@ -187,7 +189,7 @@ def test_a_roundoff_is_taken_as_any_librarys_number(number: Any) -> None:
     adapter.unit_roundoff = np.finfo(number).eps / 2
     smoke(adapter)
     suite = small_suite.suite()
-    facts = report.facts(run(adapter, suite))
+    facts = as_json(report(run(adapter, suite)))
     assert facts["counts"]["failed"] == 0 and type(facts["adapter"]["unit_roundoff"]) is float
     json.dumps(facts)
 

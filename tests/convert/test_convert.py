@@ -6,13 +6,22 @@ import numpy as np
 import pytest
 from models_at_hand import GREY, assert_same_network
 
-from lrp_ref import Model, load_model, save_model
+from lrp_ref import (
+    LRN,
+    AdaptiveAvgPool,
+    AvgPool,
+    BatchNorm,
+    Conv2D,
+    Flatten,
+    Linear,
+    MaxPool,
+    Model,
+    ReLU,
+    Tanh,
+    load_model,
+    save_model,
+)
 from lrp_ref.convert import from_torch
-from lrp_ref.layers.conv import Conv2D
-from lrp_ref.layers.elementwise import Flatten, ReLU, Tanh
-from lrp_ref.layers.linear import Linear
-from lrp_ref.layers.normalize import LRN, BatchNorm
-from lrp_ref.layers.pool import AdaptiveAvgPool, AvgPool, MaxPool
 
 torch = pytest.importorskip("torch")
 nn = torch.nn

@@ -12,10 +12,9 @@ from sklearn.mixture import BayesianGaussianMixture, GaussianMixture
 from sklearn.multiclass import OneVsRestClassifier
 from sklearn.svm import SVC, LinearSVC
 
-from lrp_ref import Model, explain, load_model, paper_fv, regions_of, save_model
+from lrp_ref import DenseSift, Model, explain, load_model, paper_fv, regions_of, save_model
 from lrp_ref.arrays import Array
 from lrp_ref.convert import from_sklearn
-from lrp_ref.layers.fisher.sift import DenseSift
 
 EPS = np.finfo(float).eps
 SIFT, REGIONS, COUNT = DenseSift((2, 3), 3), "1x2+1x1", 3

@@ -8,7 +8,35 @@ import pytest
 from helpers import law, refused
 
 from lrp_ref import (
+    LRN,
+    AdaptiveAvgPool,
+    AlphaBeta,
+    AvgPool,
+    BatchNorm,
+    Conv2D,
+    DenseSift,
+    Epsilon,
+    FisherVector,
+    Flat,
+    Flatten,
+    Gamma,
+    IntersectionSVM,
+    L2Norm,
+    Linear,
+    MaxPool,
     Network,
+    Pass,
+    PMeans,
+    RegionMean,
+    ReLU,
+    SignedSqrt,
+    SpreadLinear,
+    SumPool,
+    Tanh,
+    Winner,
+    WSquare,
+    ZBox,
+    ZPlus,
     assign,
     epsilon_alpha2_beta1,
     epsilon_alpha2_beta1_flat,
@@ -21,17 +49,7 @@ from lrp_ref import (
 from lrp_ref.assignment import DEFAULTS
 from lrp_ref.checks.claims.claim import Case
 from lrp_ref.layers import LAYERS, Layer
-from lrp_ref.layers.conv import Conv2D
-from lrp_ref.layers.elementwise import Flatten, ReLU, Tanh
-from lrp_ref.layers.fisher.norms import L2Norm, RegionMean, SignedSqrt
-from lrp_ref.layers.fisher.pmeans import PMeans
-from lrp_ref.layers.fisher.sift import DenseSift
-from lrp_ref.layers.fisher.svm import IntersectionSVM, SpreadLinear
-from lrp_ref.layers.fisher.vector import FisherVector
-from lrp_ref.layers.linear import Linear
-from lrp_ref.layers.normalize import LRN, BatchNorm
-from lrp_ref.layers.pool import AdaptiveAvgPool, AvgPool, MaxPool, Pool, SumPool
-from lrp_ref.rules import AlphaBeta, Epsilon, Flat, Gamma, Pass, Winner, WSquare, ZBox, ZPlus
+from lrp_ref.layers.pool import Pool
 
 ONES = np.ones((2, 2, 1, 1))
 NETWORK = Network([

@@ -5,13 +5,27 @@ from typing import Any
 import pytest
 from helpers import QUARTER, F, fractions, law, mixed, refused
 
-from lrp_ref import Network, assign, cutoff, explain, paper_cnn
+from lrp_ref import (
+    AlphaBeta,
+    Conv2D,
+    Epsilon,
+    Flat,
+    Gamma,
+    Linear,
+    Network,
+    Pass,
+    ReLU,
+    Winner,
+    WSquare,
+    ZBox,
+    ZPlus,
+    assign,
+    cutoff,
+    explain,
+    paper_cnn,
+)
 from lrp_ref.checks.claims.claim import Case
 from lrp_ref.checks.claims.examples import RATIONAL, relevance_for, small_network
-from lrp_ref.layers.conv import Conv2D
-from lrp_ref.layers.elementwise import ReLU
-from lrp_ref.layers.linear import Linear
-from lrp_ref.rules import AlphaBeta, Epsilon, Flat, Gamma, Pass, Winner, WSquare, ZBox, ZPlus
 from lrp_ref.step import step
 
 SHAPE = (2, 1, 6, 5)

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from helpers import FUNCTIONS, F, law, total, types_in
 
-from lrp_ref import Network, explain
+from lrp_ref import LRN, AlphaBeta, Epsilon, Gamma, Network, ZBox, ZPlus, explain
 from lrp_ref.arrays import Array, negative, ones_like, positive, same
 from lrp_ref.checks.claims.claim import Case
 from lrp_ref.checks.claims.examples import (
@@ -25,9 +25,9 @@ from lrp_ref.checks.claims.examples import (
 )
 from lrp_ref.checks.claims.laws import COLUMNS, closes
 from lrp_ref.layers import Layer
-from lrp_ref.layers.normalize import LRN
+from lrp_ref.layers.elementwise import Gate
 from lrp_ref.linear_map import LinearMap, Term
-from lrp_ref.rules import AlphaBeta, Epsilon, Gamma, Rule, Share, ZBox, ZPlus
+from lrp_ref.rules import Rule, Share
 from lrp_ref.step import step
 
 # DenseSift's map has no weights: that it takes no function of them but 1 stands in test_sift.py
@@ -362,6 +362,17 @@ def test_a_known_output_is_not_worked_out_again_where_the_rule_divides_by_it(nam
     for rule in (ZPlus(), Gamma(F(1, 4)), ZBox(-4, 5), replaced_bias(m), Inputs()):   # divide by something else
         with pytest.raises(AssertionError, match="the output was known"):
             step(rule, Uphill(m).recalling(a, z), a, R)
+
+
+def test_in_floats_a_known_output_is_divided_by_as_it_is_but_for_two_roundings() -> None:
+    rng, u = np.random.default_rng(0), 2.0**-24
+    a, b = (rng.normal(size=(1, 200000)).astype(np.float32) for _ in range(2))
+    m = Gate(ones_like(a), b, a.shape)
+    z = m(a)
+    [product] = m.recalling(a, z).products([Term(a, same, b)])
+    d = product + b      # what step divides by
+    assert (abs(d.astype(float) - z) <= u * (abs(product) + abs(z))).all() and (d != z).mean() < 1e-4
+    assert (product != a).mean() > 0.1      # the forward pass's sum was rounded, and step sees no other
 
 
 def test_the_output_of_a_layer_whose_map_is_another_is_not_taken_for_the_maps() -> None:

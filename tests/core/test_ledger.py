@@ -8,14 +8,13 @@ import pytest
 from helpers import F, fractions, mixed, refused
 from test_relevance import NETWORK, X
 
-from lrp_ref import Explanation, Network, assign, explain, paper_cnn
+from lrp_ref import AlphaBeta, Conv2D, Epsilon, Explanation, Flat, Gamma, Linear, Network, assign, explain, paper_cnn
 from lrp_ref.arrays import Array, same
 from lrp_ref.checks.claims.laws import network_hands_on
-from lrp_ref.layers.conv import Conv2D
-from lrp_ref.layers.linear import Dense, Linear
+from lrp_ref.layers.linear import Dense
 from lrp_ref.ledger import COLUMNS, Account, Ledger
 from lrp_ref.linear_map import LinearMap, Term
-from lrp_ref.rules import AlphaBeta, Epsilon, Flat, Gamma, Rule, Share
+from lrp_ref.rules import Rule, Share
 
 RULES: dict[str, Any] = {
     "defaults": assign(NETWORK), "paper": paper_cnn(NETWORK), "gates too": {name: Epsilon(0) for name in NETWORK.names},

@@ -9,19 +9,33 @@ from helpers import F, fractions, law, mixed, refused, types_in
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lrp_ref import Network, ReceptiveField, explain, merge_batchnorm, receptive_field
+from lrp_ref import (
+    LRN,
+    AdaptiveAvgPool,
+    AvgPool,
+    BatchNorm,
+    Conv2D,
+    DenseSift,
+    Epsilon,
+    FisherVector,
+    Flat,
+    Flatten,
+    IntersectionSVM,
+    Linear,
+    MaxPool,
+    Network,
+    PMeans,
+    ReceptiveField,
+    ReLU,
+    SpreadLinear,
+    SumPool,
+    Tanh,
+    explain,
+    merge_batchnorm,
+    receptive_field,
+)
 from lrp_ref.checks.claims.claim import Case
 from lrp_ref.checks.claims.examples import LAYERS
-from lrp_ref.layers.conv import Conv2D
-from lrp_ref.layers.elementwise import Flatten, ReLU, Tanh
-from lrp_ref.layers.fisher.pmeans import PMeans
-from lrp_ref.layers.fisher.sift import DenseSift
-from lrp_ref.layers.fisher.svm import IntersectionSVM, SpreadLinear
-from lrp_ref.layers.fisher.vector import FisherVector
-from lrp_ref.layers.linear import Linear
-from lrp_ref.layers.normalize import LRN, BatchNorm
-from lrp_ref.layers.pool import AdaptiveAvgPool, AvgPool, MaxPool, SumPool
-from lrp_ref.rules import Epsilon, Flat
 
 NETWORK = Network([
     ("conv1", Conv2D(mixed((2, 1, 2, 3), 1), mixed((2,), 2), pad=(0, 1))), ("relu1", ReLU()),

@@ -8,13 +8,28 @@ import pytest
 from helpers import F, fractions, image, mixed, refused, total, types_in
 
 import lrp_ref.relevance
-from lrp_ref import Network, assign, explain, paper_cnn
+from lrp_ref import (
+    AlphaBeta,
+    AvgPool,
+    Conv2D,
+    Epsilon,
+    Flat,
+    Flatten,
+    Linear,
+    MaxPool,
+    Network,
+    Pass,
+    ReLU,
+    SumPool,
+    Winner,
+    WSquare,
+    ZPlus,
+    assign,
+    explain,
+    paper_cnn,
+)
 from lrp_ref.checks.claims.examples import RULES
-from lrp_ref.layers.conv import Conv2D
-from lrp_ref.layers.elementwise import Flatten, ReLU
-from lrp_ref.layers.linear import Dense, Linear
-from lrp_ref.layers.pool import AvgPool, MaxPool, SumPool
-from lrp_ref.rules import AlphaBeta, Epsilon, Flat, Pass, Winner, WSquare, ZPlus
+from lrp_ref.layers.linear import Dense
 
 NETWORK = Network([
     ("conv1", Conv2D(mixed((2, 1, 2, 3), 1), mixed((2,), 2), pad=(0, 1))), ("relu1", ReLU()),

@@ -8,17 +8,30 @@ import numpy as np
 import pytest
 from helpers import QUARTER, THIRD, F, columns, fractions, image, law, refused
 
+from lrp_ref import (
+    AlphaBeta,
+    AvgPool,
+    BatchNorm,
+    Conv2D,
+    Epsilon,
+    Flat,
+    Gamma,
+    Linear,
+    MaxPool,
+    Pass,
+    ReLU,
+    SumPool,
+    Winner,
+    WSquare,
+    ZBox,
+    ZPlus,
+)
 from lrp_ref.arrays import Array, constant, same
 from lrp_ref.checks.claims.by_hand import of_one_output
 from lrp_ref.checks.claims.claim import Case
 from lrp_ref.checks.claims.examples import RULES
-from lrp_ref.layers.conv import Conv2D
-from lrp_ref.layers.elementwise import ReLU
-from lrp_ref.layers.linear import Linear
-from lrp_ref.layers.normalize import BatchNorm
-from lrp_ref.layers.pool import AvgPool, MaxPool, SumPool
 from lrp_ref.linear_map import LinearMap, Term
-from lrp_ref.rules import AlphaBeta, Epsilon, Flat, Gamma, Pass, Rule, Share, Winner, WSquare, ZBox, ZPlus
+from lrp_ref.rules import Rule, Share
 from lrp_ref.step import step
 
 TENTH = F(1, 10)

@@ -11,13 +11,13 @@ import numpy as np
 import pytest
 from helpers import F, fractions, law, mixed, types_in
 
+from lrp_ref import Epsilon
 from lrp_ref.arrays import Array, convert_numbers, ones_like, same
 from lrp_ref.checks.claims.claim import Case
 from lrp_ref.checks.claims.fisher import chain_by_code, chain_by_formulas
 from lrp_ref.checks.definitions import fisher as by_loops
 from lrp_ref.layers.fisher.norms import L2Norm, SignedSqrt
 from lrp_ref.layers.fisher.vector import FisherVector
-from lrp_ref.rules import Epsilon
 from lrp_ref.step import step
 
 PARTS = np.array([[1, 0, 1, 1, 0], [1, 0.5, 0, 0.25, 1], [0, 0, 0, 0, 0]])   # regions; the second holds parts

@@ -10,6 +10,7 @@ import pytest
 from helpers import FUNCTIONS, QUARTER, F, fractions, law, mixed, total, types_in
 from test_fisher import descriptors, mixture
 
+from lrp_ref import AlphaBeta, Epsilon, Flat
 from lrp_ref.arrays import Array, convert_numbers, ones_like, positive, same, zeros
 from lrp_ref.checks.claims.by_loops import defined_fisher, defined_step, units
 from lrp_ref.checks.claims.claim import Case
@@ -20,7 +21,7 @@ from lrp_ref.checks.numbers.exact import exact
 from lrp_ref.layers.fisher import vector_map as fisher_map
 from lrp_ref.layers.fisher.regions import regions_of
 from lrp_ref.layers.fisher.vector_map import FisherMap
-from lrp_ref.rules import AlphaBeta, Epsilon, Flat, Rule
+from lrp_ref.rules import Rule
 from lrp_ref.step import step
 
 functions = pytest.mark.parametrize("f", FUNCTIONS.values(), ids=FUNCTIONS)

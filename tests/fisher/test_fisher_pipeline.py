@@ -5,13 +5,21 @@ from typing import Any
 import numpy as np
 import pytest
 
-from lrp_ref import Explanation, Network, cutoff, explain, paper_fv, regions_of
+from lrp_ref import (
+    DenseSift,
+    Epsilon,
+    Explanation,
+    FisherVector,
+    L2Norm,
+    Linear,
+    Network,
+    SignedSqrt,
+    cutoff,
+    explain,
+    paper_fv,
+    regions_of,
+)
 from lrp_ref.arrays import Array
-from lrp_ref.layers.fisher.norms import L2Norm, SignedSqrt
-from lrp_ref.layers.fisher.sift import DenseSift
-from lrp_ref.layers.fisher.vector import FisherVector
-from lrp_ref.layers.linear import Linear
-from lrp_ref.rules import Epsilon
 
 EPS = np.finfo(float).eps
 SHAPE = (1, 1, 26, 43)

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 from helpers import F, fractions, mixed
 
+from lrp_ref import Epsilon, Pass
 from lrp_ref.arrays import Array
 from lrp_ref.checks.definitions import fisher as by_loops
 from lrp_ref.layers.fisher.norms import L2Norm, RegionMean, SignedSqrt
-from lrp_ref.rules import Epsilon, Pass
 from lrp_ref.step import step
 
 

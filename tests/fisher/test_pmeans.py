@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 from helpers import F, fractions, mixed, types_in
 
+from lrp_ref import Epsilon, Flat, Winner
 from lrp_ref.arrays import convert_numbers
 from lrp_ref.checks.definitions import fisher as by_loops
 from lrp_ref.layers.fisher.pmeans import PMeans
-from lrp_ref.rules import Epsilon, Flat, Winner
 from lrp_ref.step import step
 
 # Three descriptors, four coordinates: sums of squares / 3 are 25, 4 and 0, and 9 with a tie.

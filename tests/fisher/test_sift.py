@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from helpers import F, fractions, law, mixed, total, types_in
 
-from lrp_ref import Network, assign, cutoff, explain
+from lrp_ref import Flat, Linear, Network, WSquare, assign, cutoff, explain
 from lrp_ref.arrays import Array, ones_like, positive, same
 from lrp_ref.checks.claims.by_loops import units
 from lrp_ref.checks.claims.claim import Case
@@ -20,9 +20,7 @@ from lrp_ref.checks.definitions import flat
 from lrp_ref.checks.definitions import sift as by_loops
 from lrp_ref.layers.fisher import sift
 from lrp_ref.layers.fisher.sift import DenseSift, fast_arctan2
-from lrp_ref.layers.linear import Linear
 from lrp_ref.relevance import hand_down
-from lrp_ref.rules import Flat, WSquare
 from lrp_ref.step import step
 
 VLFEAT = Path(__file__).parents[2] / "data_fixtures" / "vlfeat_sift.npz"

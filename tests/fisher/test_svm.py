@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from helpers import FUNCTIONS, F, fractions, law, mixed, total, types_in
 
-from lrp_ref import Network, assign, explain
+from lrp_ref import Epsilon, Flat, Linear, Network, Winner, WSquare, assign, explain
 from lrp_ref.arrays import Array, convert_numbers
 from lrp_ref.checks.claims.claim import Case
 from lrp_ref.checks.claims.examples import RULES, relevance_for, takes
@@ -25,8 +25,6 @@ from lrp_ref.layers.fisher.svm import (
     SpreadLinear,
     linear_svm,
 )
-from lrp_ref.layers.linear import Linear
-from lrp_ref.rules import Epsilon, Flat, Winner, WSquare
 from lrp_ref.step import step
 
 # Four support vectors in three dimensions, two classes; zeros and ties with the inputs among them.

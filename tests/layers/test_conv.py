@@ -9,13 +9,11 @@ from helpers import F, fractions, image, mixed, refused
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from lrp_ref import Network, explain
+from lrp_ref import AlphaBeta, Conv2D, Epsilon, Flat, Gamma, Network, ZBox, explain
 from lrp_ref.arrays import same
 from lrp_ref.checks.claims.by_loops import defined, units
 from lrp_ref.checks.claims.examples import relevance_for
 from lrp_ref.layers import conv
-from lrp_ref.layers.conv import Conv2D
-from lrp_ref.rules import AlphaBeta, Epsilon, Flat, Gamma, ZBox
 
 
 def kernel(*channels: str) -> Any:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from helpers import F, fractions, image, mixed, refused, types_in
 
-from lrp_ref.layers.elementwise import Flatten, ReLU, Tanh
+from lrp_ref import Flatten, ReLU, Tanh
 
 
 def test_relu_closes_its_gate_at_zero_and_below() -> None:

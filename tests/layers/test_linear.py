@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from helpers import F, fractions, mixed, refused
 
+from lrp_ref import Linear
 from lrp_ref.arrays import positive, same
 from lrp_ref.layers import linear
-from lrp_ref.layers.linear import Linear
 
 X = fractions(["2 -1 3"])
 W = fractions(["1 0", "1/2 4", "-2 5"])

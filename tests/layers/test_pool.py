@@ -9,11 +9,10 @@ from helpers import F, fractions, image, mixed, refused, types_in
 from hypothesis import given
 from hypothesis import strategies as st
 
+from lrp_ref import AdaptiveAvgPool, AvgPool, MaxPool, SumPool, Winner
 from lrp_ref.arrays import ones_like, same
 from lrp_ref.checks.claims.by_loops import defined, units
 from lrp_ref.checks.claims.examples import Example
-from lrp_ref.layers.pool import AdaptiveAvgPool, AvgPool, MaxPool, SumPool
-from lrp_ref.rules import Winner
 from lrp_ref.step import step
 
 POOLS: list[Any] = [MaxPool, AvgPool, SumPool, AdaptiveAvgPool]

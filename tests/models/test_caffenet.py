@@ -6,12 +6,8 @@ import numpy as np
 import pytest
 from helpers import refused
 
-from lrp_ref import ReceptiveField, caffenet, paper_cnn, receptive_field
+from lrp_ref import LRN, Conv2D, Linear, MaxPool, ReceptiveField, caffenet, paper_cnn, receptive_field
 from lrp_ref.arrays import Array
-from lrp_ref.layers.conv import Conv2D
-from lrp_ref.layers.linear import Linear
-from lrp_ref.layers.normalize import LRN
-from lrp_ref.layers.pool import MaxPool
 
 # name: weight; outputs first for convolutions, last for fully connected layers
 WEIGHTS: dict[str, tuple[int, ...]] = {

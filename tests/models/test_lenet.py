@@ -7,11 +7,8 @@ import pytest
 from helpers import distance
 from toolbox_small import as_lrp_toolbox
 
-from lrp_ref import assign, cutoff, explain, load_model
+from lrp_ref import AlphaBeta, Conv2D, Epsilon, Flat, SumPool, WSquare, assign, cutoff, explain, load_model
 from lrp_ref.conformance.dialects import DIALECTS
-from lrp_ref.layers.conv import Conv2D
-from lrp_ref.layers.pool import SumPool
-from lrp_ref.rules import AlphaBeta, Epsilon, Flat, WSquare
 
 FOLDER = Path(__file__).resolve().parents[3] / "shared" / "reference" / "lenet5"
 pytestmark = pytest.mark.skipif(not FOLDER.is_dir(), reason="LeNet-5 may not be copied into the project")

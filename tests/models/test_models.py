@@ -11,17 +11,25 @@ import numpy as np
 import pytest
 from models_at_hand import GREY, assert_same_layer, assert_same_network, layers, numbers
 
-from lrp_ref import Model, Network, Preprocessing, load_model, save_model
+from lrp_ref import (
+    LRN,
+    Conv2D,
+    DenseSift,
+    FisherVector,
+    Flatten,
+    L2Norm,
+    Linear,
+    MaxPool,
+    Model,
+    Network,
+    Preprocessing,
+    ReLU,
+    SumPool,
+    load_model,
+    save_model,
+)
 from lrp_ref.layers import LAYERS
-from lrp_ref.layers.conv import Conv2D
-from lrp_ref.layers.elementwise import Flatten, ReLU
-from lrp_ref.layers.fisher.norms import L2Norm
 from lrp_ref.layers.fisher.regions import regions_of
-from lrp_ref.layers.fisher.sift import DenseSift
-from lrp_ref.layers.fisher.vector import FisherVector
-from lrp_ref.layers.linear import Linear
-from lrp_ref.layers.normalize import LRN
-from lrp_ref.layers.pool import MaxPool, SumPool
 
 
 def model_of(layer, name="layer"):

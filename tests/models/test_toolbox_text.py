@@ -6,12 +6,8 @@ import numpy as np
 import pytest
 from models_at_hand import GREY, assert_same_network, layers, numbers
 
-from lrp_ref import Model, Network, load_model, save_model
+from lrp_ref import Conv2D, Flatten, Linear, MaxPool, Model, Network, ReLU, SumPool, Tanh, load_model, save_model
 from lrp_ref.layers import LAYERS
-from lrp_ref.layers.conv import Conv2D
-from lrp_ref.layers.elementwise import Flatten, ReLU, Tanh
-from lrp_ref.layers.linear import Linear
-from lrp_ref.layers.pool import MaxPool, SumPool
 
 # z[v, o] = x[v] w[0, o] + x[v + 1] w[1, o] + b[o], with w = [[1, 2], [3, 4]], b = [1/2, -1]; at x = 2 1 1:
 # z[0] = 5.5, 7; z[1] = 4.5, 5. lrp_toolbox flattens that to 5.5 7 4.5 5, this project to 5.5 4.5 7 5.

@@ -12,8 +12,8 @@ MUTANTS = [
            "With epsilon > 0 the stabiliser takes what arrives at z = 0: 'sign 0 is 0, as in numpy.sign, and the unit "
            "is dead'.",
            "rules.py",
-           "return guard, False, R / (z + guard)",
-           "return guard * (z != 0), z == 0, divide(R, z + guard * (z != 0))"),
+           "dead, s = False, R / (d + guard)",
+           "guard, dead, s = guard * (d != 0), d == 0, divide(R, d + guard * (d != 0))"),
     Mutant("stabiliser_unsigned",
            "The stabiliser is epsilon sign z: 'a small positive number keeps the denominator off 0'.",
            "rules.py",
@@ -37,27 +37,27 @@ MUTANTS = [
     Mutant("stabiliser_by_the_sign_without_bias",
            "The stabiliser has the sign of z_j, bias included: 'the sign of the sum over inputs'.",
            "step.py",
-           "guard, dead, s = rule.share_out(part, over)\n",
-           "guard, dead, s = rule.share_out(part, over)\n"
-           "        if rule.guard(over) is not None:\n"
-           "            guard = rule.guard(z + 0 * over)\n"
-           "            s = part / (over + guard)\n"),
+           "guard, dead, s = rule.share_out(part, z + b, share.over)\n",
+           "guard, dead, s = rule.share_out(part, z + b, share.over)\n"
+           "        if rule.guard(z + b) is not None:\n"
+           "            guard = rule.guard(z + 0 * s)\n"
+           "            s = part / (z + b + guard)\n"),
     Mutant("stabiliser_by_the_sign_of_R",
            "The stabiliser has the sign of z_j: 'it must point the way relevance does'.",
-           "rules.py", "guard = self.guard(z)", "guard = self.guard(R + 0 * z)"),
+           "rules.py", "guard: Any = self.guard(d)", "guard: Any = self.guard(R + 0 * d)"),
     Mutant("stabiliser_on_the_sum_of_a_pooling",
            "epsilon acts on the layer's own z, for average pooling the mean: 'pooling divides by the window anyway, so "
            "compare with the sum'.",
            "step.py",
-           "guard, dead, s = rule.share_out(part, over)\n",
-           "guard, dead, s = rule.share_out(part, over)\n"
-           "        if rule.guard(over) is not None:\n"
+           "guard, dead, s = rule.share_out(part, z + b, share.over)\n",
+           "guard, dead, s = rule.share_out(part, z + b, share.over)\n"
+           "        if rule.guard(z + b) is not None:\n"
            "            guard = guard / len(getattr(m, 'weights', [1]))\n"
-           "            s = part / (over + guard)\n"),
+           "            s = part / (z + b + guard)\n"),
     Mutant("stabiliser_also_for_epsilon_zero",
            "Epsilon(0) is Eq. 1 itself: 'a stabiliser of 1e-9 can hurt nobody'.",
-           "rules.py", "return 0, z == 0, divide(R, z)",
-           "return 0, z == 0, divide(R, z + constant(1e-9, z) * sign(z) * (z != 0))"),
+           "rules.py", "guard, dead, s = 0, d == 0, divide(R, d)",
+           "guard, dead, s = 0, d == 0, divide(R, d + constant(1e-9, d) * sign(d) * (d != 0))"),
     Mutant("zero_denominator_as_one",
            "x / 0 = 0: 'where z is 0, divide by 1 instead'.",
            "arrays.py", "return np.where(absent, constant(0, z), x / np.where(absent, constant(1, z), z))",
@@ -67,13 +67,13 @@ MUTANTS = [
            "arrays.py", "absent = z == 0\n", "absent = abs(z) < 1e-8\n"),
     Mutant("small_unit_is_dead",
            "Only z = 0 is dead: 'in floating point nobody compares with 0', in the result and in the ledger alike.",
-           "rules.py", "return 0, z == 0, divide(R, z)",
-           "return 0, abs(z) <= 1e-8, divide(R, z * (abs(z) > 1e-8))"),
+           "rules.py", "guard, dead, s = 0, d == 0, divide(R, d)",
+           "guard, dead, s = 0, abs(d) <= 1e-8, divide(R, d * (abs(d) > 1e-8))"),
     Mutant("batch_in_the_denominator",
            "Every sample has its own z_j: 'z is summed over everything but the outputs'.",
-           "rules.py", "guard = self.guard(z)\n",
-           "z = z.sum(axis=0, keepdims=True) + 0 * z\n"
-           "        guard = self.guard(z)\n"),
+           "rules.py", "guard: Any = self.guard(d)\n",
+           "d = d.sum(axis=0, keepdims=True) + 0 * d\n"
+           "        guard: Any = self.guard(d)\n"),
     Mutant("first_sample_says_what_is_needed",
            "A term is left out only where it is 0 in the whole batch: 'the first sample shows whether it is empty'.",
            "linear_map.py", "if thin(a := terms[group[0]].a).any()]", "if thin(a := terms[group[0]].a)[0].any()]"),
@@ -90,28 +90,28 @@ MUTANTS = [
            "return sum(a * m.transpose(s, t.f, a.shape) for t, s in sent if t.a.any()) + 0 * a, account"),
     Mutant("handed_in_float32",
            "What goes in comes out: 'the division may run in single precision'.",
-           "rules.py", "guard = self.guard(z)\n",
-           "z = z.astype(np.float32).astype(z.dtype) if z.dtype == np.float64 else z\n"
-           "        guard = self.guard(z)\n"),
+           "rules.py", "guard: Any = self.guard(d)\n",
+           "d = d.astype(np.float32).astype(d.dtype) if d.dtype == np.float64 else d\n"
+           "        guard: Any = self.guard(d)\n"),
     Mutant("pieces_overwrite",
            "Inputs that several pieces of a map reach receive the sum: 'every piece writes its inputs'.",
            "arrays.py", "x[where] += y", "x[where] = y", first=("conv",)),
     Mutant("unclaimed_is_forgotten",
            "What no share claims is dead: 'shares always sum to one'.",
-           "step.py", "R, dead=one - total((share.of(one) for share in shares), R))", "R, dead=0 * one)"),
+           "step.py", "R, dead=unclaimed(shares, R))", "R, dead=0 * unclaimed(shares, R))"),
     Mutant("dead_is_unsigned",
            "dead is signed: 'lost relevance is an amount'.",
            "step.py", ".plus(part, dead=dead)", ".plus(abs(part), dead=dead)"),
     Mutant("dead_where_nothing_arrives_by_inputs",
            "dead is where the whole denominator is 0: 'where the inputs' sum is 0 nobody is there to receive'.",
-           "step.py", "part, dead=dead)", "part, dead=dead if dead is False else z + 0 * over == 0)"),
+           "step.py", "part, dead=dead)", "part, dead=dead if dead is False else z + 0 * s == 0)"),
     Mutant("stabiliser_column_is_unsigned",
            "The stabiliser's column is epsilon sign z s: 'the stabiliser takes epsilon s'.",
            "step.py", "stabiliser=guard)", "stabiliser=abs(guard))"),
     Mutant("bias_column_without_the_stabiliser",
            "The bias column is b s with the stabilised s: 'the bias takes b / z R'.",
            "step.py", "bias=b, stabiliser=guard)",
-           "stabiliser=guard).plus(Rule().share_out(part, over)[2], bias=b)"),
+           "stabiliser=guard).plus(Rule().share_out(part, z + b)[2], bias=b)"),
     Mutant("bias_column_counts_biases_that_take_no_part",
            "The bias column holds what the rule's biases took, under ZBox and Flat nothing: 'b_j s_j is the bias's'.",
            "step.py", "bias=b, ", "bias=m.bias + 0 * s, "),

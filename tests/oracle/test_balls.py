@@ -9,19 +9,33 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from test_bounds import KINDS, F, f32, f64, hard, linear, rationals, within
 
-from lrp_ref import Network, assign, cutoff, epsilon_gamma_box, explain, paper_cnn
+from lrp_ref import (
+    AdaptiveAvgPool,
+    AvgPool,
+    BatchNorm,
+    Conv2D,
+    Epsilon,
+    Flatten,
+    Linear,
+    MaxPool,
+    Network,
+    ReLU,
+    SumPool,
+    Tanh,
+    WSquare,
+    assign,
+    cutoff,
+    epsilon_gamma_box,
+    explain,
+    paper_cnn,
+)
 from lrp_ref.arrays import Array
 from lrp_ref.checks import bounds
 from lrp_ref.checks.rounding import twins
 from lrp_ref.checks.rounding.ball import Ball
 from lrp_ref.layers import IntersectionSVM
-from lrp_ref.layers.conv import Conv2D
-from lrp_ref.layers.elementwise import Flatten, ReLU, Tanh
-from lrp_ref.layers.linear import Linear
-from lrp_ref.layers.normalize import BatchNorm
-from lrp_ref.layers.pool import AdaptiveAvgPool, AvgPool, MaxPool, SumPool
 from lrp_ref.relevance import relevances, start
-from lrp_ref.rules import Epsilon, Flat, Pass, Rule, WSquare
+from lrp_ref.rules import Flat, Pass, Rule
 
 # ---- Balls ----
 

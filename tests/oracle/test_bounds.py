@@ -12,6 +12,22 @@ from helpers import refused
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from lrp_ref import (
+    AdaptiveAvgPool,
+    AlphaBeta,
+    BatchNorm,
+    Conv2D,
+    Epsilon,
+    Flatten,
+    Gamma,
+    Linear,
+    ReLU,
+    SpreadLinear,
+    Winner,
+    WSquare,
+    ZBox,
+    ZPlus,
+)
 from lrp_ref.arrays import Array, convert_numbers, same
 from lrp_ref.checks import definitions as by_loops
 from lrp_ref.checks import one_layer
@@ -22,14 +38,9 @@ from lrp_ref.checks.rounding.ball import Ball
 from lrp_ref.checks.rounding.sums import added
 from lrp_ref.layers import IntersectionSVM
 from lrp_ref.layers.base import Roundings
-from lrp_ref.layers.conv import Conv2D
-from lrp_ref.layers.elementwise import Flatten, ReLU
-from lrp_ref.layers.fisher.svm import SpreadLinear
-from lrp_ref.layers.linear import Linear
-from lrp_ref.layers.normalize import BatchNorm
-from lrp_ref.layers.pool import AdaptiveAvgPool, Pool
+from lrp_ref.layers.pool import Pool
 from lrp_ref.linear_map import Term
-from lrp_ref.rules import AlphaBeta, Epsilon, Flat, Gamma, Rule, Winner, WSquare, ZBox, ZPlus
+from lrp_ref.rules import Flat, Rule
 from lrp_ref.step import step
 
 F, f32, f64 = Fraction, np.float32, np.float64

@@ -9,7 +9,20 @@ import numpy as np
 import pytest
 from helpers import types_in
 
-from lrp_ref import Network, explain
+from lrp_ref import (
+    Conv2D,
+    Epsilon,
+    FisherVector,
+    GaussianSVM,
+    L2Norm,
+    Linear,
+    MaxPool,
+    Network,
+    ReLU,
+    SignedSqrt,
+    Tanh,
+    explain,
+)
 from lrp_ref.arrays import (
     constant,
     convert_numbers,
@@ -24,14 +37,6 @@ from lrp_ref.arrays import (
 )
 from lrp_ref.checks.claims.examples import IRRATIONAL, LAYERS, RULES, mixed, takes
 from lrp_ref.checks.numbers.exact import GuardedFraction, exact, exact_map, guarded, settled
-from lrp_ref.layers.conv import Conv2D
-from lrp_ref.layers.elementwise import ReLU, Tanh
-from lrp_ref.layers.fisher.norms import L2Norm, SignedSqrt
-from lrp_ref.layers.fisher.svm import GaussianSVM
-from lrp_ref.layers.fisher.vector import FisherVector
-from lrp_ref.layers.linear import Linear
-from lrp_ref.layers.pool import MaxPool
-from lrp_ref.rules import Epsilon
 from lrp_ref.step import step
 
 G = GuardedFraction

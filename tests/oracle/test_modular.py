@@ -9,18 +9,32 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lrp_ref import Network, assign, explain
+from lrp_ref import (
+    AdaptiveAvgPool,
+    AlphaBeta,
+    AvgPool,
+    Conv2D,
+    Epsilon,
+    Flat,
+    Flatten,
+    Gamma,
+    Linear,
+    MaxPool,
+    Network,
+    ReLU,
+    SumPool,
+    WSquare,
+    ZBox,
+    ZPlus,
+    assign,
+    explain,
+)
 from lrp_ref.arrays import constant, convert_numbers, number_type, ones_like, zeros
 from lrp_ref.checks.claims.examples import lenet, sixteenths, vgg
 from lrp_ref.checks.numbers import modular
 from lrp_ref.checks.numbers.modular import PRIMES, modulo, modulo_primes
 from lrp_ref.checks.numbers.residues import Unlucky
-from lrp_ref.layers.conv import Conv2D
-from lrp_ref.layers.elementwise import Flatten, ReLU
 from lrp_ref.layers.example import drawn
-from lrp_ref.layers.linear import Linear
-from lrp_ref.layers.pool import AdaptiveAvgPool, AvgPool, MaxPool, SumPool
-from lrp_ref.rules import AlphaBeta, Epsilon, Flat, Gamma, WSquare, ZBox, ZPlus
 
 M = modulo(*PRIMES[:2])
 P, Q = PRIMES[:2]

@@ -5,16 +5,26 @@ from typing import Any
 import numpy as np
 import pytest
 
-from lrp_ref import Network, assign, epsilon_gamma_box, explain, paper_cnn
+from lrp_ref import (
+    AvgPool,
+    BatchNorm,
+    Conv2D,
+    Epsilon,
+    Flatten,
+    Linear,
+    MaxPool,
+    Network,
+    ReLU,
+    Tanh,
+    ZPlus,
+    assign,
+    epsilon_gamma_box,
+    explain,
+    paper_cnn,
+)
 from lrp_ref.arrays import Array
 from lrp_ref.checks import monte_carlo
 from lrp_ref.checks.claims.examples import LAYERS, RULES, relevance_for
-from lrp_ref.layers.conv import Conv2D
-from lrp_ref.layers.elementwise import Flatten, ReLU, Tanh
-from lrp_ref.layers.linear import Linear
-from lrp_ref.layers.normalize import BatchNorm
-from lrp_ref.layers.pool import AvgPool, MaxPool
-from lrp_ref.rules import Epsilon, ZPlus
 
 f32, f64 = np.float32, np.float64
 

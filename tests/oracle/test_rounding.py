@@ -5,6 +5,7 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
+from lrp_ref import LRN, BatchNorm, Conv2D, MaxPool, ReLU, Tanh
 from lrp_ref.arrays import negative, ones_like, positive, same, square
 from lrp_ref.checks.claims.examples import LAYERS
 from lrp_ref.checks.rounding.arithmetic import (
@@ -21,10 +22,6 @@ from lrp_ref.checks.rounding.arithmetic import (
     upward,
 )
 from lrp_ref.layers import DenseSift, FisherVector, Layer
-from lrp_ref.layers.conv import Conv2D
-from lrp_ref.layers.elementwise import ReLU, Tanh
-from lrp_ref.layers.normalize import LRN, BatchNorm
-from lrp_ref.layers.pool import MaxPool
 from lrp_ref.rules import Raised
 
 UP = Raised(0.25, positive)

@@ -11,7 +11,7 @@ import check_platforms
 import numpy as np
 import pytest
 
-from lrp_ref import assignment, network, rules
+from lrp_ref import AlphaBeta, Epsilon, Flat, Gamma, MaxPool, ZPlus, assignment, network, rules
 from lrp_ref.arrays import Array, constant, negative, ones_like, positive, same, zeros
 from lrp_ref.checks.claims import cutoffs, selfcheck
 from lrp_ref.checks.claims.claim import PROVED, WITHIN, Case, Claim, Found, digest
@@ -24,10 +24,9 @@ from lrp_ref.layers.example import drawn
 from lrp_ref.layers.fisher import regions, sift, svm
 from lrp_ref.layers.fisher import vector as fisher
 from lrp_ref.layers.fisher.vector_map import FisherMap
-from lrp_ref.layers.pool import MaxPool
 from lrp_ref.ledger import Account
 from lrp_ref.linear_map import Term
-from lrp_ref.rules import AlphaBeta, Epsilon, Flat, Gamma, Rule, Share, ZPlus
+from lrp_ref.rules import Rule, Share
 
 DOCS = Path(__file__).parents[2] / "docs"
 NAMED = {claim.name: claim for claim in CLAIMS}
@@ -120,8 +119,8 @@ def share_out_with(change: Callable[..., Any]) -> Patch:
     """Every s of `share_out` changed."""
     plain = Rule.share_out
 
-    def patched(self: Rule, R: Array, z: Array) -> Any:
-        guard, dead, s = plain(self, R, z)
+    def patched(self: Rule, R: Array, z: Array, over: Any) -> Any:
+        guard, dead, s = plain(self, R, z, over)
         return guard, dead, change(s, R, z)
     return lambda monkeypatch: monkeypatch.setattr(Rule, "share_out", patched)
 

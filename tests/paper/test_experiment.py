@@ -6,17 +6,29 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 
-from lrp_ref import Model, Network, Preprocessing, assign, cutoff, explain, heatmap, paper_cnn
-from lrp_ref.layers.conv import Conv2D
-from lrp_ref.layers.elementwise import Flatten, ReLU
+from lrp_ref import (
+    AvgPool,
+    Conv2D,
+    Epsilon,
+    Flat,
+    Flatten,
+    Linear,
+    MaxPool,
+    Model,
+    Network,
+    Preprocessing,
+    ReLU,
+    assign,
+    cutoff,
+    explain,
+    heatmap,
+    paper_cnn,
+)
 from lrp_ref.layers.fisher.sift import DenseSift
 from lrp_ref.layers.fisher.vector import FisherVector
-from lrp_ref.layers.linear import Linear
-from lrp_ref.layers.pool import AvgPool, MaxPool
 from lrp_ref.paper.measures import gini, holding, inside
 from lrp_ref.paper.precision import Collection
 from lrp_ref.paper.study import CONTRAST, MEASURES, SIGNS, contrast, cutoffs, maps, random_signs, study
-from lrp_ref.rules import Epsilon, Flat
 
 rng = np.random.default_rng(0)
 # 3 x 11 x 10 -> 4 x 9 x 8 -> 4 x 4 x 4 -> 2 x 3 x 3 -> 2 x 1 x 3 -> 6 -> 3

@@ -3,15 +3,26 @@
 import numpy as np
 import pytest
 
-from lrp_ref import Model, Network, Preprocessing, assign, cutoff, explain, heatmap, paper_cnn
-from lrp_ref.layers.conv import Conv2D
-from lrp_ref.layers.elementwise import Flatten, ReLU
-from lrp_ref.layers.linear import Linear
-from lrp_ref.layers.pool import AvgPool, MaxPool
+from lrp_ref import (
+    AlphaBeta,
+    AvgPool,
+    Conv2D,
+    Flatten,
+    Linear,
+    MaxPool,
+    Model,
+    Network,
+    Preprocessing,
+    ReLU,
+    assign,
+    cutoff,
+    explain,
+    heatmap,
+    paper_cnn,
+)
 from lrp_ref.paper import figures
 from lrp_ref.paper.figures import Subject, paper_figure, pixel_cutoff, pool_cutoff, thumbnail
 from lrp_ref.pictures.picture import WIDEST
-from lrp_ref.rules import AlphaBeta
 
 rng = np.random.default_rng(0)
 # 3 x 11 x 10 -> 4 x 9 x 8 -> 4 x 4 x 4 -> 2 x 3 x 3 -> 2 x 1 x 3 -> 6 -> 3

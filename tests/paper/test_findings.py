@@ -7,8 +7,7 @@ import re
 import numpy as np
 import pytest
 
-from lrp_ref.layers.conv import Conv2D
-from lrp_ref.layers.elementwise import ReLU
+from lrp_ref import Conv2D, ReLU
 from lrp_ref.layers.fisher.vector import FisherVector
 from lrp_ref.paper.findings import CNN_BETTER, CNN_SPARSER, INSIDE, MEANING, SPARSER, Finding, finding, findings
 from lrp_ref.paper.precision import Collection, Table

@@ -10,19 +10,37 @@ import numpy as np
 import pytest
 from helpers import distance
 
-from lrp_ref import Network, assign
+from lrp_ref import (
+    LRN,
+    AdaptiveAvgPool,
+    AlphaBeta,
+    AvgPool,
+    BatchNorm,
+    Conv2D,
+    Epsilon,
+    Flat,
+    Flatten,
+    Gamma,
+    L2Norm,
+    Linear,
+    MaxPool,
+    Network,
+    Pass,
+    ReLU,
+    SignedSqrt,
+    SumPool,
+    Tanh,
+    Winner,
+    WSquare,
+    ZBox,
+    ZPlus,
+    assign,
+)
 from lrp_ref.conformance.adapter import Unsupported
 from lrp_ref.conformance.adapters import find
 from lrp_ref.conformance.dialects import DIALECTS
 from lrp_ref.conformance.judge.smoke import smoke
-from lrp_ref.layers.conv import Conv2D
-from lrp_ref.layers.elementwise import Flatten, ReLU, Tanh
-from lrp_ref.layers.fisher.norms import L2Norm, SignedSqrt
-from lrp_ref.layers.linear import Linear
-from lrp_ref.layers.normalize import LRN, BatchNorm
-from lrp_ref.layers.pool import AdaptiveAvgPool, AvgPool, MaxPool, SumPool
 from lrp_ref.relevance import relevances
-from lrp_ref.rules import AlphaBeta, Epsilon, Flat, Gamma, Pass, Winner, WSquare, ZBox, ZPlus
 
 torch = pytest.importorskip("torch")
 pytest.importorskip("zennit")

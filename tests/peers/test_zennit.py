@@ -9,6 +9,15 @@ import pytest
 from helpers import distance
 
 from lrp_ref import (
+    AlphaBeta,
+    Epsilon,
+    Flat,
+    Gamma,
+    Pass,
+    Winner,
+    WSquare,
+    ZBox,
+    ZPlus,
     assign,
     epsilon_alpha2_beta1,
     epsilon_alpha2_beta1_flat,
@@ -19,7 +28,6 @@ from lrp_ref import (
     merge_batchnorm,
 )
 from lrp_ref.convert import from_torch
-from lrp_ref.rules import AlphaBeta, Epsilon, Flat, Gamma, Pass, Winner, WSquare, ZBox, ZPlus
 
 torch = pytest.importorskip("torch")
 theirs = pytest.importorskip("zennit.rules")

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from test_fisher import descriptors, mixture
 
+from lrp_ref import Epsilon
 from lrp_ref.layers.fisher.regions import regions_of
-from lrp_ref.rules import Epsilon
 from lrp_ref.step import step
 
 torch = pytest.importorskip("torch")

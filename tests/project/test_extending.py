@@ -79,8 +79,11 @@ assert assign(network) == {"difference": lrp_ref.Epsilon(0)} and receptive_field
 assert np.isfinite(bounds(network, x).radius).all() and named("size", [], "") == Size()
 assert {"Difference", "Size"} <= set(lrp_ref.__all__)
 
-sys.path.insert(0, "docs")
+sys.path[:0] = ["docs", "tests/layers"]
 import generate
+import test_facts
+test_facts.test_what_a_layer_states_is_so("Difference")
+test_facts.test_the_rule_that_a_layer_has_by_default_takes_it("Difference")
 for page in generate.PAGES:
     text = generate.written(page.read_text(encoding="utf-8"))
     assert "| `Difference()` | z_j = a_j+1 - a_j along the last axis. |" in text or page.name != "api.md"
@@ -93,6 +96,7 @@ def laws_in(folder: Path, steps: list[tuple[str, str, str, str]]) -> subprocess.
     """The laws in a copy of the package in which these steps have been followed."""
     shutil.copytree(ROOT / "lrp_ref", folder / "lrp_ref", ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copytree(ROOT / "docs", folder / "docs", ignore=shutil.ignore_patterns("*.png"))
+    shutil.copytree(ROOT / "tests" / "layers", folder / "tests" / "layers")
     for step in steps:
         follow(step, folder)
     environment = os.environ | {"PYTHONPATH": str(folder), "PYTHONDONTWRITEBYTECODE": "1"}
@@ -114,7 +118,8 @@ def test_a_step_left_out_is_missed(left_out: int, tmp_path: Path) -> None:
 @pytest.mark.parametrize("wrong", [("a_j+1 - a_j", "x[..., 1:] - x", "x[..., :-1] - x"),
                                    ("adjoint", "out[..., 1:] += s * right", "out[..., 1:] += s * left"),
                                    ("definition", "(*row, j), 1, -1", "(*row, j), 1, 1"),
-                                   ("rule", "Term(abs(a), abs, abs(m.bias))", "Term(abs(a), abs)")],
+                                   ("rule", "Term(abs(a), abs, abs(m.bias))", "Term(abs(a), abs)"),
+                                   ("fact", "coverages = (1,)", "coverages = (2,)")],
                          ids=lambda wrong: wrong[0])
 def test_a_step_done_wrong_fails_a_law(wrong: tuple[str, str, str], tmp_path: Path) -> None:
     _, old, new = wrong

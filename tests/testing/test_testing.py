@@ -10,15 +10,32 @@ import numpy as np
 import pytest
 from helpers import refused
 
-from lrp_ref import Network, assign, cutoff, epsilon_gamma_box, explain, paper_cnn
+from lrp_ref import (
+    AlphaBeta,
+    AvgPool,
+    Conv2D,
+    Epsilon,
+    Flat,
+    Flatten,
+    Gamma,
+    Linear,
+    MaxPool,
+    Network,
+    ReLU,
+    Winner,
+    WSquare,
+    ZBox,
+    ZPlus,
+    assign,
+    cutoff,
+    epsilon_gamma_box,
+    explain,
+    paper_cnn,
+)
 from lrp_ref.arrays import Array
 from lrp_ref.layers import IntersectionSVM
-from lrp_ref.layers.conv import Conv2D
-from lrp_ref.layers.elementwise import Flatten, ReLU
-from lrp_ref.layers.linear import Linear
-from lrp_ref.layers.pool import AvgPool, MaxPool
 from lrp_ref.relevance import hand_down, relevances, start
-from lrp_ref.rules import AlphaBeta, Epsilon, Flat, Gamma, Rule, Winner, WSquare, ZBox, ZPlus
+from lrp_ref.rules import Rule
 from lrp_ref.testing import assert_cutoff, assert_ledger, assert_relevance_close
 
 f32, f64 = np.float32, np.float64

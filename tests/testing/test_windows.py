@@ -5,12 +5,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from lrp_ref import Network
+from lrp_ref import AvgPool, Conv2D, Epsilon, Linear, MaxPool, Network
 from lrp_ref.layers import Layer
-from lrp_ref.layers.conv import Conv2D
-from lrp_ref.layers.linear import Linear
-from lrp_ref.layers.pool import AvgPool, MaxPool
-from lrp_ref.rules import Epsilon, Rule, WSquare
+from lrp_ref.rules import Rule, WSquare
 from lrp_ref.step import step
 from lrp_ref.testing.looks_like import mistakes
 from lrp_ref.testing.task import Task
@@ -51,7 +48,7 @@ def test_every_one_changes_relevance_and_is_named_by_it(layer: Layer, x: Any) ->
             wrong = step(rule, other, a, R)[0]
         assert wrong.shape == x.shape, sentence
         assert abs(wrong - right).max() > 1, sentence    # R is 1 and more: far beyond rounding
-        assert str(task.looks_like("layer layer", wrong)) == sentence
+        assert str(task.looks_like("layer", wrong)) == sentence
 
 
 def test_backwards_alone_the_denominators_are_right() -> None:

@@ -10,11 +10,43 @@ from numpy.typing import NDArray
 
 import lrp_ref
 from lrp_ref import (
+    LRN,
+    AdaptiveAvgPool,
+    AlphaBeta,
+    AvgPool,
+    BatchNorm,
+    ChiSquareSVM,
+    Conv2D,
+    DenseSift,
+    Epsilon,
     Explanation,
+    ExponentialChiSquareSVM,
+    FisherVector,
+    Flat,
+    Flatten,
+    Gamma,
+    GaussianSVM,
+    IntersectionSVM,
+    L2Norm,
+    Linear,
+    MaxPool,
     Model,
+    NegativeChiSquareSVM,
     Network,
+    Pass,
+    PMeans,
     Preprocessing,
     ReceptiveField,
+    RegionMean,
+    ReLU,
+    SignedSqrt,
+    SpreadLinear,
+    SumPool,
+    Tanh,
+    Winner,
+    WSquare,
+    ZBox,
+    ZPlus,
     assign,
     caffenet,
     cutoff,
@@ -34,24 +66,6 @@ from lrp_ref import (
     save_model,
 )
 from lrp_ref.convert import from_sklearn, from_torch
-from lrp_ref.layers.conv import Conv2D
-from lrp_ref.layers.elementwise import Flatten, ReLU, Tanh
-from lrp_ref.layers.fisher.norms import L2Norm, RegionMean, SignedSqrt
-from lrp_ref.layers.fisher.pmeans import PMeans
-from lrp_ref.layers.fisher.sift import DenseSift
-from lrp_ref.layers.fisher.svm import (
-    ChiSquareSVM,
-    ExponentialChiSquareSVM,
-    GaussianSVM,
-    IntersectionSVM,
-    NegativeChiSquareSVM,
-    SpreadLinear,
-)
-from lrp_ref.layers.fisher.vector import FisherVector
-from lrp_ref.layers.linear import Linear
-from lrp_ref.layers.normalize import LRN, BatchNorm
-from lrp_ref.layers.pool import AdaptiveAvgPool, AvgPool, MaxPool, SumPool
-from lrp_ref.rules import AlphaBeta, Epsilon, Flat, Gamma, Pass, Winner, WSquare, ZBox, ZPlus
 
 Floats = NDArray[np.float64]
 rng: np.random.Generator = np.random.default_rng(0)

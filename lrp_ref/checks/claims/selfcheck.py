@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import platform
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from time import perf_counter
 from typing import Any
@@ -12,6 +12,7 @@ import numpy as np
 
 from lrp_ref.checks.claims import by_hand, cutoffs, descriptors, fisher, floats, large, laws, measures
 from lrp_ref.checks.claims.claim import PROVED, WITHIN, Case, Claim, Found, digest
+from lrp_ref.hints import Watch, unwatched
 from lrp_ref.version import __version__
 
 FAILED = "FAILED"
@@ -38,7 +39,7 @@ class Outcome:
         return self.claim.name
 
 
-def outcome(claim: Claim, full: bool, watch: Callable[[str], object]) -> Outcome | None:
+def outcome(claim: Claim, full: bool, watch: Watch) -> Outcome | None:
     """The claim's cases one after another; None if they are all for --full, and it is not.
 
     A case that raises is a failure and ends the claim, never the program.
@@ -66,7 +67,7 @@ def outcome(claim: Claim, full: bool, watch: Callable[[str], object]) -> Outcome
                    perf_counter() - begin)
 
 
-def selfcheck(full: bool = False, watch: Callable[[str], object] = str,
+def selfcheck(full: bool = False, watch: Watch = unwatched,
               claims: Sequence[Claim] | None = None) -> list[Outcome]:
     """Every claim's outcome; full: more seeds and larger networks, minutes instead of seconds."""
     with np.errstate(all="ignore"):

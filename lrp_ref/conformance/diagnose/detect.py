@@ -16,8 +16,8 @@ import numpy as np
 from lrp_ref.arrays import Array
 from lrp_ref.conformance.diagnose.measure import epsilon_of, format_of
 from lrp_ref.conformance.dialects import CANONICAL, DIALECTS
-from lrp_ref.conformance.judge.expected import ROUNDINGS
-from lrp_ref.conformance.vectors.case import Case, Either
+from lrp_ref.conformance.judge.tolerance import ROUNDINGS
+from lrp_ref.conformance.vectors.case import MOVED, Case, Either
 from lrp_ref.conformance.vectors.suite import Suite
 from lrp_ref.conventions.changes import Stabilised
 from lrp_ref.conventions.table import TABLE, phrase, stated
@@ -28,9 +28,7 @@ MEASURED = ("stabiliser", "zero_rule")
 LARGEST = 1e-6   # the largest stabiliser that a library is known to add: allowed for where none was measured
 TOLD = 10 * ROUNDINGS * 2.0**-24   # a stabiliser is told to float32's roundings of what it moves by a tenth of its own
 SMALL = 1e-2     # what is larger is no stabiliser but another rule
-# Denominators of the vectors are 1/8 or more where nothing else is said, so that a stabiliser moves a row by 8 of it;
-# by four times that where shares of both signs leave a quarter of their size.
-MOVED = 32
+MOST_MOVED = 4 * MOVED   # where shares of both signs leave a quarter of their size
 # Rows of one case are a thousandth apart or more (a test says so), and what moves an answer off its row is less than
 # a hundredth of that: the next row is more than 100 times as far as the nearest.
 NEARER = 100
@@ -64,7 +62,7 @@ def detect(answers: Mapping[str, Array], suite: Suite | Iterable[Case]) -> list[
     asked = {question: evidence(question, cases) for question in TABLE}
     values = {question: measured(question, asked[question], answers, u) for question in MEASURED if asked[question]}
     sizes = [abs(value) for value in values.values() if isinstance(value, float) and abs(value) < SMALL]
-    room = Room(u, u**0.5 + MOVED * max([LARGEST, *sizes]), values.get("stabiliser") or 0)
+    room = Room(u, u**0.5 + MOST_MOVED * max([LARGEST, *sizes]), values.get("stabiliser") or 0)
     for question in [question for question in asked if asked[question] and question not in MEASURED]:
         values[question] = agreed(question, [(case, answers[case.id]) for case in asked[question]], room)
     if values.get("epsilon_sign") == "none":   # then 0 has none either

@@ -12,6 +12,7 @@ from lrp_ref.arrays import Array
 from lrp_ref.conformance.adapter import happened
 from lrp_ref.conformance.diagnose.detect import NEARER, apart, dialects
 from lrp_ref.conformance.dialects import DIALECTS, Dialect
+from lrp_ref.conformance.judge.tolerance import Convention
 from lrp_ref.conformance.vectors.case import Case
 from lrp_ref.conformance.vectors.suite import Note
 from lrp_ref.conventions.table import TABLE, stated
@@ -20,8 +21,6 @@ from lrp_ref.relevance import handed_down
 from lrp_ref.rules import Rule
 from lrp_ref.testing.looks_like import Likeness
 from lrp_ref.testing.task import Task
-
-Found = tuple[str, Any]   # (question, answer)
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,9 +35,9 @@ class Known:
     """
 
     kept: str = ""
-    convention: Found | None = None
+    convention: Convention | None = None
     names: Sequence[str] = ()
-    departures: Sequence[Found] = ()
+    departures: Sequence[Convention] = ()
     likeness: Likeness | None = None
     issues: Sequence[str] = ()
 
@@ -70,16 +69,16 @@ class Known:
 
 
 def known(case: Case, answer: Array, notes: Mapping[str, Note], u: float = 2.0**-53,
-          convention: Found | None = None, again: Callable[[], Array] | None = None) -> Known:
+          convention: Convention | None = None, again: Callable[[], Array] | None = None) -> Known:
     """What is known of an answer that is wrong.
 
-    convention  (question, value) of the row that it agrees with, or that detection found, if any
+    convention  of the row that it agrees with, or that detection found, if any
     again       asks the implementation the same once more: a different answer, or an error, says more than any rule
     """
     if kept := again and otherwise(again, answer, u):
         return Known(kept)
     if convention is not None:
-        names, flags = dialects(*convention), [convention[0].upper()]   # a question's note has its name
+        names, flags = dialects(*convention), [convention.question.upper()]   # a question's note has its name
         return Known(convention=convention, names=names, issues=issues(flags, notes, names))
     names, likeness = speaking(case, answer, u), looks_like(case, answer, u)
     departures = {name: departing(DIALECTS[name], case, answer, u) for name in names}
@@ -114,10 +113,10 @@ def issues(flags: Sequence[str], notes: Mapping[str, Note], names: Sequence[str]
 def looks_like(case: Case, answer: Array, u: float) -> Likeness | None:
     """The likeness of testing.looks_like, if there is one."""
     network, rules, x, R = case.task()
-    what = f"layer {network.names[0]}" if len(network) == 1 else "the relevance"
+    alone = network.names[0] if len(network) == 1 else None
     try:
         with np.errstate(all="ignore"):
-            return Task.of(network, x, rules, R, u, None).looks_like(what, answer)
+            return Task.of(network, x, rules, R, u, None).looks_like(alone, answer)
     except ValueError:   # a layer of which nothing is known
         return None
 
@@ -138,14 +137,14 @@ def says(dialect: Dialect, case: Case, answer: Array, u: float) -> bool:
     return answer.shape == said.shape and apart(answer, said) <= min(u**0.5, apart(answer, case.relevance) / NEARER)
 
 
-def departing(dialect: Dialect, case: Case, answer: Array, u: float) -> list[Found]:
+def departing(dialect: Dialect, case: Case, answer: Array, u: float) -> list[Convention]:
     """The answers of a dialect that are asked in the case and without which it would give another."""
     found = [(name, TABLE[name].at(value, case.rules[layer_name], layer)) for name, value in dialect.row.items()
              for layer_name, layer in case.network if asked(name, value, case.rules[layer_name], layer)]
     row = dict(found)
     needed = {name: value for name, value in row.items() if not says(dialect.but(**{name: TABLE[name].canonical}),
                                                                      case, answer, u)}
-    return list((needed or row).items())
+    return [Convention(*one) for one in (needed or row).items()]
 
 
 def asked(question: str, value: Any, rule: Rule, layer: Layer) -> bool:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Sequence
 import numpy as np
 
 from lrp_ref.arrays import Array
-from lrp_ref.conformance.judge.expected import ROUNDINGS
+from lrp_ref.conformance.judge.tolerance import ROUNDINGS
 from lrp_ref.conformance.vectors.case import Case
 from lrp_ref.conventions.changes import Stabilised, guarded
 from lrp_ref.relevance import hand_down

@@ -11,12 +11,11 @@ from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
 
-from lrp_ref.conformance.judge.outcome import STATUSES, Outcome
+from lrp_ref.conformance.judge.outcome import RIGHT, STATUSES, Outcome
 from lrp_ref.conformance.vectors.suite import Suite
 from lrp_ref.files import writing
 from lrp_ref.hints import did_you_mean
 
-RIGHT = ("passed", "loose")
 EXPECTED = tuple(status for status in STATUSES if status not in RIGHT)
 
 
@@ -82,13 +81,13 @@ def differences(outcomes: Sequence[Outcome], expected: Mapping[str, Line], suite
 
 def write(path: str | PathLike[str], about: str, outcomes: Sequence[Outcome]) -> int:
     """A new file that expects these outcomes, below a comment; how many lines of it are no comment."""
-    lines = written(outcomes)
+    lines = lines_of(outcomes)
     with writing(path) as temporary:
         temporary.write_text(f"# {' '.join(about.split())}\n{lines}", encoding="utf-8", errors="backslashreplace")
     return len(lines.splitlines())
 
 
-def written(outcomes: Sequence[Outcome]) -> str:
+def lines_of(outcomes: Sequence[Outcome]) -> str:
     """The lines that expect these outcomes."""
     return "".join(f"{one.case.id} {one.status} {'%20'.join(one.url.split())}".rstrip() + "\n"
                    for one in outcomes if one.status not in RIGHT)

@@ -37,7 +37,7 @@ class Broken(ValueError):
 
 def smoke(adapter: Adapter) -> None:
     """An error that says how the adapter is broken, if it is."""
-    described(adapter)
+    check_parts(adapter)
     name = adapter.name
     number = NUMBERS[roundoff(adapter)]
     for factor, what in ((1, "the identity, its units in another order"), (4, "4 times that")):
@@ -68,7 +68,7 @@ def smoke(adapter: Adapter) -> None:
                          "score of its own?")
 
 
-def described(adapter: Any) -> None:
+def check_parts(adapter: Any) -> None:
     """An error unless it has a name, a version, a format, known conventions and the method."""
     missing = [part for part in PARTS if not hasattr(adapter, part)]
     if missing:

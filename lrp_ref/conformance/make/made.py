@@ -21,7 +21,7 @@ from lrp_ref.checks.rounding.arithmetic import arithmetic, size
 from lrp_ref.checks.rounding.ball import Ball
 from lrp_ref.checks.rounding.radius import origin_at
 from lrp_ref.checks.rounding.sums import added, dyadic
-from lrp_ref.conformance.vectors.case import FORMATS, Case, Either, floats, identity
+from lrp_ref.conformance.vectors.case import FORMATS, LEAST, Case, Either, floats, identity
 from lrp_ref.conventions.changes import single
 from lrp_ref.conventions.table import TABLE, Row, number, spoken
 from lrp_ref.layers import Layer
@@ -33,7 +33,6 @@ from lrp_ref.rules import Epsilon, Gamma, Rule
 
 F = GuardedFraction
 SHORT = 24            # characters that a fraction may take before its residues stand for it
-LEAST = F(1, 8)       # what a denominator is at least in a required case, so that no tiny stabiliser matters
 NEAR = 1e-6           # of the largest relevance: alternatives that are no further off tell nothing
 
 Rules = Mapping[str, Rule]
