@@ -209,8 +209,8 @@ def test_rules_return_the_number_type_they_are_given(example: Example, number: t
 
 @number_types
 def test_explanations_hold_one_number_type_all_through(number: type) -> None:
-    network = Network([(name, example.layer) for name, example in RATIONAL.items()
-                       if name in ("Conv2D, no bias", "MaxPool", "AvgPool", "ReLU", "Flatten")]).astype(number)
+    network = Network([(name, RATIONAL[name].layer) for name in (
+        "Conv2D, no bias", "MaxPool", "AvgPool", "ReLU", "Flatten")]).astype(number)
     x = RATIONAL["Conv2D, no bias"].x(number=number)
     e = explain(network, x, target=1)
     arrays = [e.scores, e.start, *e.activations.values(), *e.relevances.values(), *e.ledger.total().values()]

@@ -47,8 +47,9 @@ COPIED = ("lrp_ref", "data_fixtures", "tests", "setup.cfg", "pyproject.toml")
 # The core: what runs in seconds and looks at numbers. The law over all layers comes last, as it takes longest.
 CORE = ("rules", "relevance", "ledger", "cutoff", "assignment", "arrays", "linear_map", "window", "linear", "conv",
         "pool", "elementwise", "normalize", "norms", "pmeans", "svm", "regions", "fisher", "fisher_map",
-        "fisher_pipeline", "sift", "network", "heatmap", "of_which", "localise", "voc", "evaluate", "toolbox_small",
-        "caffenet", "rule_names", "definitions", "against_definitions", "laws")
+        "fisher_pipeline", "sift", "network", "heatmap", "colours", "of_which", "localise", "voc", "evaluate",
+        "toolbox_small", "caffenet", "rule_names", "definitions", "definitions_of_rules", "definitions_in_all",
+        "against_definitions", "laws")
 SLOW = ("paper/test_evaluate.py::test_the_bundled_models_reach_the_committed_numbers",
         "paper/test_evaluate.py::test_the_page_on_the_experiment_shows_the_measures_of_the_bundled_models")
 
@@ -63,7 +64,7 @@ LIKELY = {
     "assignment.py": ("assignment", "cutoff"),
     "network.py": ("network", "conv", "normalize"),
     "heatmap.py": ("heatmap",),
-    "pictures/colours.py": ("heatmap",),
+    "pictures/colours.py": ("colours",),
     "paper/precision.py": ("evaluate",),
     "paper/voc.py": ("voc",),
     "paper/measures.py": ("localise",),
