@@ -4,6 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import small_suite
 from small_suite import Partial, Right, Single, Zero
@@ -134,6 +135,19 @@ def test_a_line_of_another_status_is_no_expectation(partial: Run, tmp_path: Path
     expected = written(tmp_path, f"{ID['split']} failed", f"{ID['even']} failed")
     assert differences(partial, expected) == [
         f"{ID['split']}: unsupported, expected failed (line 1): there is no alpha-beta"]
+
+
+@pytest.mark.parametrize(("radius", "surprises"), [(np.inf, 0), (1e300, 1)])
+def test_where_no_bound_is_finite_a_pass_and_none_are_as_expected(partial: Run, tmp_path: Path, radius: float,
+                                                                  surprises: int) -> None:
+    plain = next(one for one in partial.outcomes if one.case.id == ID["plain"])
+    assert plain.compared is not None
+    compared = replace(plain.compared, radius=np.full_like(plain.compared.radius, radius))
+    line = written(tmp_path, f"{ID['plain']} undetermined")
+    for status, expected in (("undetermined", {}), ("passed", line)):
+        one = replace(plain, status=status, compared=compared)
+        assert len(expectations.differences([one], expected, SUITE)) == surprises
+    assert len(expectations.differences([replace(one, status="failed")], {}, SUITE)) == 1
 
 
 def test_a_line_without_a_case_is_stale(partial: Run, tmp_path: Path) -> None:

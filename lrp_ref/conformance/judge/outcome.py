@@ -78,6 +78,12 @@ class Outcome:
         return self.case.level == "negative" and self.answer is not None
 
     @property
+    def by_luck(self) -> bool:
+        """Whether it passed, or is undetermined, where no bound is finite: in another order of sums it is the other."""
+        return self.status not in ("failed", "unsupported") and self.compared is not None and bool(
+            np.isinf(self.compared.radius).any())
+
+    @property
     def worst(self) -> Worst | None:
         """The number that is furthest beyond its bound."""
         if (c := self.compared) is None:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from lrp_ref.checks.numbers.exact import guarded
-from lrp_ref.conformance.make.asked import STABILISERS
 from lrp_ref.conformance.make.grid import SECTIONS
 from lrp_ref.conformance.make.made import one, other
 from lrp_ref.conformance.make.numbers import F, picture
+from lrp_ref.conformance.make.questions import STABILISERS
 from lrp_ref.conformance.vectors.case import Case
 from lrp_ref.layers import Linear, MaxPool
 from lrp_ref.rules import Winner, ZPlus
