@@ -1,11 +1,11 @@
-# make demo | test | mutants | mutation | peers | bench: each makes the environment it needs, from nothing but Python 3.11 or newer.
+# make demo | test | docs | mutants | mutation | peers | bench: each makes the environment it needs, from nothing but Python 3.11 or newer.
 PYTHON ?= python3
 VENV ?= .venv
 PEERS ?= .venv-peers
 MUTATION ?= .venv-mutation
 BIN = $(VENV)/bin
 
-.PHONY: demo test mutants mutation peers bench clean
+.PHONY: demo test docs mutants mutation peers bench clean
 
 demo: $(VENV)/.installed
 	mkdir -p out
@@ -13,6 +13,10 @@ demo: $(VENV)/.installed
 
 test: $(VENV)/.test   # two processes: threads of both would wait for each other
 	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest -q -n 2 --dist loadgroup $(PYTEST_ARGS)
+
+# The tables in docs/ that classes and proofs know themselves.
+docs: $(VENV)/.installed
+	$(BIN)/python docs/generate.py
 
 # Which test kills each mutant of the specification (tests/mutants), on copies of the code.
 mutants: $(VENV)/.test

@@ -105,8 +105,8 @@ class Vector(Checked):
 
     def runtest(self) -> None:
         from lrp_ref.conformance.adapter import Hung
-        from lrp_ref.conformance.judge.expectations import RIGHT, differences
-        from lrp_ref.conformance.judge.outcome import outcome
+        from lrp_ref.conformance.judge.expectations import differences
+        from lrp_ref.conformance.judge.outcome import RIGHT, outcome
         plan, id = self.plan, self.case.id
         try:
             one = outcome(plan.adapter, self.case, plan.want)

@@ -6,15 +6,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from lrp_ref.hints import did_you_mean
-from lrp_ref.layers import (
-    LAYERS,
-    Conv2D,
-    FisherVector,
-    Layer,
-    Linear,
-)
+from lrp_ref.layers import LAYERS, Conv2D, FisherVector, Layer, Linear
 from lrp_ref.network import Network
-from lrp_ref.rules import AlphaBeta, Epsilon, Flat, Gamma, Pass, Rule, Winner, WSquare, ZBox, ZPlus
+from lrp_ref.rules import AlphaBeta, Epsilon, Flat, Gamma, Pass, Rule, Winner, ZBox, ZPlus
 
 Rules = dict[str, Rule]
 
@@ -63,7 +57,7 @@ def cutoff(rules: Mapping[str, Rule], below: str, rule: Rule | None = None) -> R
     Section 3 of the paper. `below` itself keeps its rule; every layer under it, pooling included, gets the filler.
     """
     filler = Flat() if rule is None else rule
-    if not isinstance(filler, (Flat, WSquare)):
+    if not isinstance(filler, Rule) or filler.sees_activations or filler.only_for:
         raise ValueError(f"cutoff got the filler {filler!r}, needed Flat() or WSquare(), which see no activations")
     names = list(rules)
     if below not in names:

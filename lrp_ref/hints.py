@@ -1,9 +1,15 @@
-"""Did you mean: the nearest of some names, for messages."""
+"""What a person is told besides results: the name that was meant, and what work is at."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from difflib import get_close_matches
+
+Watch = Callable[[str], object]   # is told, in a few words, what is begun
+
+
+def unwatched(text: str) -> None:
+    """Tells nobody what is begun."""
 
 
 def did_you_mean(name: object, names: Iterable[str]) -> str:

@@ -42,6 +42,7 @@ class LinearMap:
     learned    False where the weights are the image's and not the model's: winners, gates
     gate       True where every output has one input of its own
     coverages  the numbers c_ij > 0 that there are; none: they are not known
+    weightless True where there is nothing but a coverage, and no function of weights but 1 to ask for
     known      an output of the map that is there already, see `recalling`
     """
 
@@ -49,6 +50,7 @@ class LinearMap:
     bias: Array
     learned: bool = False
     gate: bool = False
+    weightless: bool = False
     known: Known | None = None
 
     @property

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import overload
 
 import numpy as np
 
 from lrp_ref.arrays import Array, Pair, Shape, number_type
-from lrp_ref.hints import did_you_mean
+from lrp_ref.hints import Watch, did_you_mean, unwatched
 from lrp_ref.layers import BatchNorm, Layer
 
 
@@ -75,7 +75,7 @@ class Network:
         """The last layer's output."""
         return self.activations(x)[-1]
 
-    def activations(self, x: Array, watch: Callable[[str], object] = str) -> list[Array]:
+    def activations(self, x: Array, watch: Watch = unwatched) -> list[Array]:
         """[x_0, .., x_L]: the input, then every layer's output. `watch` hears each layer's name as its turn comes."""
         xs = [x]
         for name, layer in self.layers:

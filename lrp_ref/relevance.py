@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,6 +10,7 @@ import numpy as np
 
 from lrp_ref.arrays import Array, Index, added_at, finite, not_finite, nothing, number_type, zeros
 from lrp_ref.assignment import a_rule, assign
+from lrp_ref.hints import Watch, unwatched
 from lrp_ref.layers import Layer
 from lrp_ref.ledger import Account, Ledger
 from lrp_ref.linear_map import LinearMap
@@ -71,7 +72,7 @@ hand_down, handed_down = through_layer, through_network
 
 
 def relevances(network: Network, activations: Sequence[Array], rules: Mapping[str, Rule], R: Array,
-               watch: Callable[[str], object] = str) -> tuple[list[Array], Ledger]:
+               watch: Watch = unwatched) -> tuple[list[Array], Ledger]:
     """[R_0, .., R_L] and the ledger, from R_L = R and the activations [x_0, .., x_L]: the whole of LRP."""
     missing = [name for name in network.names if name not in rules]
     if missing:
@@ -127,7 +128,7 @@ class Explanation:
 
 
 def explain(network: Network, x: Array, rules: Mapping[str, Rule] | None = None, target: Any = None,
-            watch: Callable[[str], object] = str) -> Explanation:
+            watch: Watch = unwatched) -> Explanation:
     """Run the network on x and hand the target's score back to the input.
 
     x       a batch, as the first layer wants it: images (N, C, H, W)

@@ -13,9 +13,10 @@ nobody. A rule names functions f of the weights and never does arithmetic on a w
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from fractions import Fraction
 from math import isfinite
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -31,6 +32,7 @@ from lrp_ref.arrays import (
     same,
     sign,
     square,
+    thin,
     times,
     total,
 )
@@ -67,10 +69,22 @@ class Rule:
     """shares(m, a): how a rule divides relevance; epsilon: its stabiliser, z + epsilon sign z.
 
     `guard` is for rules that stabilise in another way, `seen` for rules that share R by another map than the layer's
-    own.
+    own. What else others need to know of a rule it states itself:
+
+    only_for          maps it is for: "gates", "winners" (weights that are the image's), "a box" of inputs; None: all
+    sees_activations  False: it shares alike at every input, so that it may fill a cut-off
+    condition         what its parameters must be besides numbers of at least 0
     """
 
     epsilon: Any = 0
+    only_for: Literal["gates", "winners", "a box"] | None = None
+    sees_activations = True
+    condition = ""
+
+    @classmethod
+    def examples(cls) -> tuple[Rule, ...]:
+        """Rules of this kind on which laws and definitions are tried: by default one, every parameter 1/4."""
+        return (cls(*(Fraction(1, 4) for _ in fields(cls))),)  # type: ignore[arg-type]
 
     def shares(self, m: LinearMap, a: Array) -> list[Share]:
         raise NotImplementedError
@@ -84,12 +98,24 @@ class Rule:
         """The map whose weights and coverage share R out: the layer's own."""
         return m
 
-    def share_out(self, R: Array, z: Array) -> tuple[Any, Any, Array]:
-        """(guard, where R is dead, s = R / (z + guard)): s_j is what a product z_ij = 1 is handed."""
-        guard = self.guard(z)
+    def share_out(self, R: Array, z: Array, over: Array | None = None) -> tuple[Any, Any, Array]:
+        """(guard, dead, s): s = R / (z + guard) is what a product z_ij = 1 is handed; dead says where R is dead.
+
+        over: the denominator, where it is not z; the guard is then what that and its own guard have beyond z.
+        """
+        d = z if over is None else over
+        guard: Any = self.guard(d)
         if guard is DEAD:
-            return 0, z == 0, divide(R, z)
-        return guard, False, R / (z + guard)
+            guard, dead, s = 0, d == 0, divide(R, d)
+        else:
+            dead, s = False, R / (d + guard)
+        return guard if over is None else guard + (over - z), dead, s
+
+
+def unclaimed(shares: Sequence[Share], R: Array) -> Array:
+    """1 - sum of the parts: what no share claims of R."""
+    one = thin(ones_like(R))
+    return one - total((share.of(one) for share in shares), R)
 
 
 @dataclass(frozen=True)
@@ -97,12 +123,21 @@ class Epsilon(Rule):
     """R_i = sum_j a_i w_ij / (z_j + epsilon sign z_j) R_j, z_j = sum_i a_i w_ij + b_j, sign 0 = +1.
 
     Epsilon(0) is Eq. 1 itself (LRP-0, the z-rule). The stabilised form is the paper's for Fisher vectors.
+
+    Use it where one output sums up many inputs: on fully connected layers, Fisher vectors, averages. On convolutions
+    its maps are noisy. epsilon is an absolute number, to be chosen by the size of z: 1e-6 if it is only to keep small z
+    from exploding, a quarter of the usual |z| if weak contributions are to be absorbed (Montavon et al. 2019), 100 on
+    the paper's sums over all descriptors of an image.
     """
 
     epsilon: Any = 0
 
+    @classmethod
+    def examples(cls) -> tuple[Rule, ...]:
+        return cls(0), cls(Fraction(1, 4))
+
     def __post_init__(self) -> None:
-        number(self, "epsilon", self.epsilon, 0)
+        must_be_number(self, "epsilon", self.epsilon, 0)
 
     def shares(self, m: LinearMap, a: Array) -> list[Share]:
         return [Share(1, [Term(a, same, m.bias)])]
@@ -115,14 +150,23 @@ class AlphaBeta(Rule):
     z+_ij and z-_ij are the positive and negative products a_i w_ij (a+ w+ + a- w-, and a+ w- + a- w+); b+ belongs to
     z+_j, b- to z-_j. Where a sign is absent its share goes nowhere. Bach et al. 2015; the paper's
     "beta = 1" is AlphaBeta(2, 1).
+
+    Use it on convolutions and fully connected layers between ReLUs. beta = 0 shows what speaks for a class, beta = 1
+    also what speaks against it; hardly anybody takes more.
     """
 
     alpha: Any
     beta: Any
 
+    condition = "alpha - beta = 1"
+
+    @classmethod
+    def examples(cls) -> tuple[Rule, ...]:
+        return cls(2, 1), cls(Fraction(4, 3), Fraction(1, 3))
+
     def __post_init__(self) -> None:
-        number(self, "beta", self.beta, 0)
-        number(self, "alpha", self.alpha, 0)
+        must_be_number(self, "beta", self.beta, 0)
+        must_be_number(self, "alpha", self.alpha, 0)
         if abs(float(self.alpha - self.beta) - 1) > 4 * np.spacing(float(self.alpha)):   # alpha = 1 + beta was rounded
             raise ValueError(f"AlphaBeta got alpha={self.alpha}, beta={self.beta}, needed alpha - beta = 1: "
                              f"AlphaBeta({1 + self.beta}, {self.beta})?")
@@ -136,7 +180,10 @@ class AlphaBeta(Rule):
 
 @dataclass(frozen=True)
 class ZPlus(Rule):
-    """R_i = sum_j z+_ij / z+_j R_j, z+_j = sum_i z+_ij + b+_j: AlphaBeta(1, 0). Montavon et al. 2017."""
+    """R_i = sum_j z+_ij / z+_j R_j, z+_j = sum_i z+_ij + b+_j: AlphaBeta(1, 0). Montavon et al. 2017.
+
+    Use it on convolutions between ReLUs for quiet maps that show only what speaks for a class.
+    """
 
     def shares(self, m: LinearMap, a: Array) -> list[Share]:
         return AlphaBeta(1, 0).shares(m, a)
@@ -149,12 +196,15 @@ class Gamma(Rule):
     z_j is the layer's own output, bias included, and b_j + gamma b+_j (or b-_j) stands in the denominator; z_j = 0
     hands nothing down. On non-negative inputs and z_j > 0 the weights are w + gamma w+ (Montavon et al. 2019); the
     general form is Andeol et al. 2021.
+
+    Use it on convolutions, as something between Epsilon(0), which it is for gamma = 0, and ZPlus, to which it tends
+    where z_j > 0 as gamma grows. gamma is usually 0.25, or falls from layer to layer upwards.
     """
 
     gamma: Any
 
     def __post_init__(self) -> None:
-        number(self, "gamma", self.gamma, 0)
+        must_be_number(self, "gamma", self.gamma, 0)
 
     def shares(self, m: LinearMap, a: Array) -> list[Share]:
         up, down = Raised(self.gamma, positive), Raised(self.gamma, negative)
@@ -180,10 +230,18 @@ class ZBox(Rule):
     """R_i = sum_j (a_i w_ij - low_i w+_ij - high_i w-_ij) / sum_i (same) R_j, for inputs in a box low <= a <= high.
 
     low and high: a number, or one per channel (C,). The bias cancels. Montavon et al. 2017.
+
+    Use it on the layer that sees the pixels: low and high are what black and white are after the preprocessing.
     """
 
     low: Any
     high: Any
+
+    only_for = "a box"
+
+    @classmethod
+    def examples(cls) -> tuple[Rule, ...]:
+        return (cls(-4, 5),)
 
     def __post_init__(self) -> None:
         low, high = np.asarray(self.low), np.asarray(self.high)
@@ -200,7 +258,12 @@ class WSquare(Rule):
     """R_i = sum_j w_ij^2 / sum_i w_ij^2 R_j, over the inputs inside the image.
 
     Where the weights are not the model's (pooling, gates) it is Flat. Montavon et al. 2017; the paper, Section 3.
+
+    Use it below a cut-off, or on the lowest layer where its inputs have no range for a ZBox: an input of 0 gets its
+    share too.
     """
+
+    sees_activations = False
 
     def shares(self, m: LinearMap, a: Array) -> list[Share]:
         return [Share(1, [Term(ones_like(a), square if m.learned else ones_like)])]
@@ -208,7 +271,12 @@ class WSquare(Rule):
 
 @dataclass(frozen=True)
 class Flat(Rule):
-    """R_i = sum_j c_ij / sum_i c_ij R_j: evenly over the inputs that reach j. Lapuschkin et al. 2019; paper, Sec. 3."""
+    """R_i = sum_j c_ij / sum_i c_ij R_j: evenly over the inputs that reach j. Lapuschkin et al. 2019; paper, Sec. 3.
+
+    Use it below a cut-off, where it no longer matters what the units mean, and on pixels that bins or windows cover.
+    """
+
+    sees_activations = False
 
     def shares(self, m: LinearMap, a: Array) -> list[Share]:
         return [Share(1, [Term(ones_like(a), ones_like)])]
@@ -216,7 +284,12 @@ class Flat(Rule):
 
 @dataclass(frozen=True)
 class Winner(Rule):
-    """R_i = sum_j w_ij / sum_i w_ij R_j, the image's own weights: in a max-pooling to the winners, ties evenly."""
+    """R_i = sum_j w_ij / sum_i w_ij R_j, the image's own weights: in a max-pooling to the winners, ties evenly.
+
+    Use it on max-pooling, as is the default: R_j follows the maximum even when that is 0.
+    """
+
+    only_for = "winners"
 
     def shares(self, m: LinearMap, a: Array) -> list[Share]:
         if m.learned:
@@ -226,7 +299,14 @@ class Winner(Rule):
 
 @dataclass(frozen=True)
 class Pass(Rule):
-    """R_i = R_j, for layers in which every output has one input of its own."""
+    """R_i = R_j, for layers in which every output has one input of its own.
+
+    Use it on ReLU, Flatten, batch norm and other norms, as is the default. Epsilon there would leave dead what arrives
+    at an output of 0, or give a part to the bias.
+    """
+
+    only_for = "gates"
+    sees_activations = False
 
     def shares(self, m: LinearMap, a: Array) -> list[Share]:
         if not m.gate:
@@ -234,7 +314,16 @@ class Pass(Rule):
         return Flat().shares(m, a)
 
 
-def number(rule: Rule, name: str, value: Any, least: int) -> None:
+RULES: dict[str, type[Rule]] = {
+    "Epsilon": Epsilon, "AlphaBeta": AlphaBeta, "ZPlus": ZPlus, "Gamma": Gamma, "ZBox": ZBox,
+    "WSquare": WSquare, "Flat": Flat, "Winner": Winner, "Pass": Pass,
+}
+
+__all__ = ["RULES", "AlphaBeta", "Epsilon", "Flat", "Gamma", "Pass", "Rule", "Share", "WSquare", "Winner", "ZBox",
+           "ZPlus"]
+
+
+def must_be_number(rule: Rule, name: str, value: Any, least: int) -> None:
     """An error unless the parameter is a finite number of at least `least`."""
     try:
         good = not isinstance(value, np.ndarray) and isfinite(value) and value >= least

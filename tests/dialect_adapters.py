@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -11,8 +11,10 @@ import numpy as np
 from lrp_ref.arrays import Array
 from lrp_ref.conformance.adapter import NUMBERS, Unsupported
 from lrp_ref.conformance.adapters.ours import InDialect
-from lrp_ref.conformance.dialects import DIALECTS
+from lrp_ref.conformance.dialects import DIALECTS, Dialect
 from lrp_ref.conformance.vectors.case import Case
+from lrp_ref.layers import Layer
+from lrp_ref.rules import Rule
 
 
 def speaker(name: str, u: float = 2.0**-53) -> InDialect:
@@ -22,8 +24,18 @@ def speaker(name: str, u: float = 2.0**-53) -> InDialect:
 
 def mixture(base: str, others: Mapping[str, str]) -> InDialect:
     """A dialect with some rules of others: mixture("zennit", {"Gamma": "captum"})."""
-    rules = {rule: DIALECTS[other].rules[rule] for rule, other in others.items()}
-    return InDialect(replace(DIALECTS[base], rules={**DIALECTS[base].rules, **rules}), "anonymous", "1")
+    return InDialect(Mixed(**vars(DIALECTS[base]), others=others), "anonymous", "1")
+
+
+@dataclass(frozen=True)
+class Mixed(Dialect):
+    """A dialect that has some canonical rules as others have them."""
+
+    others: Mapping[str, str] = field(default_factory=dict)
+
+    def rule(self, canonical: Rule, layer: Layer | None = None) -> Rule:
+        other = self.others.get(type(canonical).__name__)
+        return DIALECTS[other].rule(canonical, layer) if other else super().rule(canonical, layer)
 
 
 def answers(adapter: Any, cases: Iterable[Case]) -> dict[str, Array]:

@@ -5,32 +5,25 @@ from math import inf
 
 import numpy as np
 
-from lrp_ref import (
-    LRN,
-    AdaptiveAvgPool,
-    AvgPool,
-    BatchNorm,
+from lrp_ref import Preprocessing
+from lrp_ref.layers import LAYERS as KINDS
+from lrp_ref.layers.conv import Conv2D
+from lrp_ref.layers.elementwise import Flatten, ReLU, Tanh
+from lrp_ref.layers.fisher.norms import L2Norm, RegionMean, SignedSqrt
+from lrp_ref.layers.fisher.pmeans import PMeans
+from lrp_ref.layers.fisher.sift import DenseSift
+from lrp_ref.layers.fisher.svm import (
     ChiSquareSVM,
-    Conv2D,
-    DenseSift,
     ExponentialChiSquareSVM,
-    FisherVector,
-    Flatten,
     GaussianSVM,
     IntersectionSVM,
-    L2Norm,
-    Linear,
-    MaxPool,
     NegativeChiSquareSVM,
-    PMeans,
-    Preprocessing,
-    RegionMean,
-    ReLU,
-    SignedSqrt,
     SpreadLinear,
-    SumPool,
-    Tanh,
 )
+from lrp_ref.layers.fisher.vector import FisherVector
+from lrp_ref.layers.linear import Linear
+from lrp_ref.layers.normalize import LRN, BatchNorm
+from lrp_ref.layers.pool import AdaptiveAvgPool, AvgPool, MaxPool, SumPool
 
 GREY = Preprocessing((5, 7))
 SUBNORMAL, LARGE = 5e-324, 1.7976931348623157e308
@@ -49,7 +42,7 @@ def layers(dtype):
     machine = [np.abs(numbers(4, 3, dtype=dtype)), numbers(2, 4, dtype=dtype), numbers(2, dtype=dtype)]
     mixture = [np.array([0.25, 0.75], dtype), numbers(2, 3, dtype=dtype), np.abs(numbers(2, 3, dtype=dtype)) + dtype(1)]
     root = np.abs(numbers(3, dtype=dtype))
-    return {
+    made = {
         "Linear": Linear(extremes, numbers(3, dtype=dtype)),
         "Linear, no bias": Linear(numbers(3, 2, dtype=dtype)),
         "Linear, columns first": Linear(np.asfortranarray(numbers(3, 4, dtype=dtype))),
@@ -80,6 +73,7 @@ def layers(dtype):
         "GaussianSVM": GaussianSVM(*machine, root, gamma=0.1),
         "ExponentialChiSquareSVM": ExponentialChiSquareSVM(*machine, root, True, gamma=3),
     }
+    return made | {name: kind.example().layer.astype(dtype) for name, kind in KINDS.items() if name not in made}
 
 
 def assert_same_layer(got, wanted):

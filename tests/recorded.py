@@ -18,7 +18,7 @@ from lrp_ref.conformance.adapters.ours import InDialect
 from lrp_ref.conformance.dialects import DIALECTS
 from lrp_ref.conformance.vectors.case import Case
 from lrp_ref.conformance.vectors.suite import Suite, load
-from lrp_ref.layers import LRN, AvgPool, BatchNorm, Layer
+from lrp_ref.layers import LRN, AvgPool, Conv2D, Layer
 from lrp_ref.rules import AlphaBeta, Epsilon, Rule, ZBox, ZPlus
 
 FOLDER = Path(__file__).parents[1] / "data_fixtures" / "recorded"
@@ -107,7 +107,8 @@ def off(theirs: Array, ours: Array) -> float:
         return np.inf
     if not np.array_equal(theirs[~finite], ours[~finite], equal_nan=True):
         return np.inf
-    difference, largest = abs(theirs - ours)[finite].max(initial=0), abs(theirs[finite]).max(initial=0)
+    theirs, ours = theirs[finite], ours[finite]
+    difference, largest = abs(theirs - ours).max(initial=0), abs(theirs).max(initial=0)
     return float(difference / largest) if largest else float(np.inf if difference else 0)
 
 
@@ -216,9 +217,14 @@ def quotient_overflows(case: Case) -> bool:
         return any(np.isinf(np.divide(R, z, out=0 * R, where=z != 0)).any() for z in sums)
 
 
+def to_one_pixel(case: Case) -> bool:
+    """Whether a convolution's output is one pixel wide and high: relevance of it is broadcast over any other image."""
+    return any(layer(x).shape[2:] == (1, 1) for _, layer, x in inputs(case) if isinstance(layer, Conv2D))
+
+
 PROPERTIES: dict[str, Callable[[Case], bool]] = {
     "an average whose sum overflows": average_overflows,
     "numbers below 2^-1022": subnormal,
     "a quotient that overflows": quotient_overflows,
-    "a batch norm": lambda case: any(isinstance(layer, BatchNorm) for _, layer in case.network),
+    "a convolution to one pixel": to_one_pixel,
 }

@@ -1,10 +1,9 @@
-"""Facts as `lrp-ref compare` reports them, worked out from the dialects: several libraries on some hundred steps."""
+"""Reports as `lrp-ref compare` makes them, worked out from the dialects: several libraries on some hundred steps."""
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterator, Sequence
-from dataclasses import fields
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, fields, replace
 from functools import cache
 from hashlib import sha256
 from typing import Any
@@ -13,14 +12,23 @@ import numpy as np
 
 from lrp_ref.arrays import Array
 from lrp_ref.checks.claims.examples import RATIONAL, RULES, mixed, takes
-from lrp_ref.conformance.diagnose.failures import cause
+from lrp_ref.conformance.diagnose.failures import NOTHING, Failure, First, cause
+from lrp_ref.conformance.diagnose.known import Known
+from lrp_ref.conformance.diagnose.shrink import Counterexample
 from lrp_ref.conformance.dialects import CANONICAL, DIALECTS, Dialect
-from lrp_ref.conformance.dialects.questions import TITLES
-from lrp_ref.conformance.judge.outcome import STATUSES
-from lrp_ref.layers import Layer
+from lrp_ref.conformance.judge.outcome import Outcome
+from lrp_ref.conformance.judge.run import Run
+from lrp_ref.conformance.judge.tolerance import Convention
+from lrp_ref.conformance.report.facts import Comparison, Disagreement, Reply, Report
+from lrp_ref.conformance.vectors.case import Case
+from lrp_ref.conformance.vectors.suite import Record, Suite
+from lrp_ref.conventions.table import TABLE
+from lrp_ref.layers import Layer, Linear
 from lrp_ref.network import Network
-from lrp_ref.rules import Rule
+from lrp_ref.rules import Flat, Rule
 from lrp_ref.step import step
+from lrp_ref.testing.compared import Compared
+from lrp_ref.testing.looks_like import Likeness
 
 LAYERS = ("Linear", "Conv2D", "MaxPool", "AvgPool", "SumPool", "AdaptiveAvgPool", "ReLU", "Flatten", "BatchNorm", "LRN")
 QUESTIONS = ("epsilon_sign", "sign_of_zero", "stabiliser", "bias_alpha_beta", "split", "gamma", "bias_gamma",
@@ -31,47 +39,53 @@ ASKED_BY = {   # the question that most likely explains a departure under a rule
 ISSUES = {("captum", "ZPlus"): ["https://github.com/meta-pytorch/captum/issues/1234"],
           ("innvestigate", "AlphaBeta"): ["https://github.com/albermax/innvestigate/issues/273"]}
 RECORDS = [
-    {"id": "d12-shared-tensor", "title": "Two layers that read one tensor",
-     "question": "f with the identity rule and g with epsilon read the same x = 1 2 and are added: what is R?",
-     "answers": {"zennit 0.5.1, either order": "1 2", "captum 0.9.0, f first": "-1 0", "captum 0.9.0, g first": "3 0"},
-     "issues": ["https://github.com/meta-pytorch/captum/issues/546"]},
-    {"id": "d16-alpha-zero", "title": "A convolution under alpha = 0", "question": "A single product z = -1e-16.",
-     "answers": {"toolbox (Python), Convolution": "-inf", "toolbox (Python), Linear": "0.5"}, "issues": []}]
+    Record("d12-shared-tensor", "Two layers that read one tensor",
+           "f with the identity rule and g with epsilon read the same x = 1 2 and are added: what is R?",
+           {"zennit 0.5.1, either order": "1 2", "captum 0.9.0, f first": "-1 0", "captum 0.9.0, g first": "3 0"},
+           ["https://github.com/meta-pytorch/captum/issues/546"]),
+    Record("d16-alpha-zero", "A convolution under alpha = 0", "A single product z = -1e-16.",
+           {"toolbox (Python), Convolution": "-inf", "toolbox (Python), Linear": "0.5"})]
 LEVELS = ("required", "convention", "stress")
 
-Facts = dict[str, Any]
+
+@dataclass(frozen=True)
+class Adapter:
+    name: str
+    version: str = "1.0"
+    unit_roundoff: float = 2.0**-53
+    conventions: Mapping[str, Any] = field(default_factory=dict)
+
+    def relevance(self, *question: Any) -> Any:
+        raise NotImplementedError
 
 
-def compared(*names: str, every: int = 1) -> Facts:
+def compared(*names: str, every: int = 1) -> Comparison:
     """The report of `lrp-ref compare` on all cases, or on every so many-th."""
-    questions = cases(every)
-    runs = [run(DIALECTS[name], name, questions) for name in names]
-    differing = [case for n, case in enumerate(questions)
-                 if any(r["outcomes"][n]["status"] in ("failed", "loose") for r in runs)]
-    return {"vectors": vectors(questions), "implementations": runs, "disagreements": [
-        {"id": case["id"], "comment": case["comment"], "section": "equations.md, 3", "issues": [],
-         "expected": case["expected"].tolist(),
-         "answers": {r["adapter"]["name"]: listed(answer(DIALECTS[name], case)) for name, r in zip(names, runs)},
-         "statuses": {r["adapter"]["name"]: r["outcomes"][case["number"]]["status"] for r in runs}}
-        for case in differing]}
+    reports = [conformed(name, every) for name in names]
+    return Comparison(reports, [Disagreement(outcomes, []) for outcomes in zip(*(one.run.outcomes for one in reports))
+                                if any(one.status in ("failed", "loose") for one in outcomes)])
 
 
-def conformed(name: str, every: int = 1) -> Facts:
+def conformed(name: str, every: int = 1) -> Report:
     """The report of `lrp-ref conform`."""
-    return run(DIALECTS[name], name, cases(every))
+    dialect, questions = DIALECTS[name], cases(every)
+    outcomes = [judged(dialect, name, case) for case in questions]
+    run = Run(Adapter(dialect.name, dialect.version), suite(questions, RECORDS), outcomes, 2.34, f"dialect:{name}")
+    failures = [explained(dialect, name, one) for one in run.failed]
+    return Report(run, found(dialect, failures), [], failures)
 
 
-def vectors(questions: Sequence[Facts]) -> Facts:
-    return {"spec": "1.0", "count": len(questions), "digest": "5d2c81f04b7e"}
+def suite(cases: Sequence[Case], records: Sequence[Record] = ()) -> Suite:
+    return Suite(cases, records, {}, "1.0", len(cases), "5d2c81f04b7e")
 
 
 @cache
-def cases(every: int = 1) -> list[Facts]:
+def cases(every: int = 1) -> list[Case]:
     """Every rule on every layer of a CNN, in float64, at two or three inputs, one of them required."""
-    return [{"number": n, **case} for n, case in enumerate(list(steps())[::every])]
+    return list(steps())[::every]
 
 
-def steps() -> Iterator[Facts]:
+def steps() -> Iterator[Case]:
     for rule_name, rule in RULES.items():
         for layer_name, example in RATIONAL.items():
             kind = type(example.layer).__name__
@@ -82,11 +96,11 @@ def steps() -> Iterator[Facts]:
                 x = example.x(1, seed).astype(np.float64)
                 R = mixed(Network([("layer", layer)])(x).shape, seed + 9).astype(np.float64)
                 digits = sha256(f"{rule_name} {layer_name} {seed}".encode()).hexdigest()[:6]
-                yield {"id": f"{type(rule).__name__.lower()}-{kind.lower()}-{digits}",
-                       "rule": type(rule).__name__, "layer": kind, "level": level, "x": x, "R": R, "given": rule,
-                       "on": layer,
-                       "comment": f"{rule_name} on {layer_name.lower()}: both signs, zeros and a tie.",
-                       "flags": ["tie"] if kind == "MaxPool" else [], "expected": handed(rule, layer, x, R)}
+                name = kind.lower()
+                yield Case(f"{type(rule).__name__.lower()}-{name}-{digits}", type(rule).__name__, "made", level,
+                           f"{rule_name} on {layer_name.lower()}: both signs, zeros and a tie.", "equations.md, 3",
+                           Network([(name, layer)]), {name: rule}, x, R, handed(rule, layer, x, R),
+                           flags=["tie"] if kind == "MaxPool" else [])
 
 
 def handed(rule: Rule, layer: Layer, x: Array, R: Array) -> Array:
@@ -95,11 +109,11 @@ def handed(rule: Rule, layer: Layer, x: Array, R: Array) -> Array:
         return np.asarray(step(rule, m, a, R)[0]).reshape(x.shape)
 
 
-def answer(dialect: Dialect, case: Facts) -> Array | None:
+def answer(dialect: Dialect, case: Case) -> Array | None:
     """What the library gives; None where it has no such rule."""
+    [(name, layer)] = case.network
     try:
-        rule = dialect.rule(floated(case["given"]), case["on"])
-        return handed(rule, case["on"], case["x"], case["R"])
+        return handed(dialect.rule(floated(case.rules[name]), layer), layer, case.x, case.R)
     except (ValueError, TypeError):
         return None
 
@@ -108,109 +122,95 @@ def floated(rule: Rule) -> Rule:
     return type(rule)(*(float(getattr(rule, f.name)) for f in fields(rule)))  # type: ignore[arg-type]
 
 
-def listed(given: Array | None) -> Any:
-    return None if given is None else given.tolist()
+def judged(dialect: Dialect, name: str, case: Case) -> Outcome:
+    got, want = answer(dialect, case), case.relevance
+    assert want is not None
+    if got is None:
+        url = "https://github.com/meta-pytorch/captum/issues/485" if name == "captum" else ""
+        return Outcome(case, "unsupported", f"{dialect.name} has no rule {case.rule}", url)
+    with np.errstate(invalid="ignore"):
+        off = np.nan_to_num(abs(got - want) / np.maximum(abs(want), abs(want).max()), nan=np.inf).max()
+    status = "failed" if off > 1e-4 else "loose" if off > 1e-6 else "passed"   # stabilisers
+    reason = "outside the bound" if status == "failed" else ""
+    return Outcome(case, status, reason, compared=beside(got, want), answer=got)
 
 
-def run(dialect: Dialect, name: str, questions: Sequence[Facts]) -> Facts:
-    outcomes, failures = [], []
-    for case in questions:
-        got, want = answer(dialect, case), case["expected"]
-        status, reason, url = "passed", "", ""
-        if got is None:
-            status, reason = "unsupported", f"{dialect.name} has no rule {case['rule']}"
-            url = "https://github.com/meta-pytorch/captum/issues/485" if name == "captum" else ""
-        else:
-            with np.errstate(invalid="ignore"):
-                off = np.nan_to_num(abs(got - want) / np.maximum(abs(want), abs(want).max()), nan=np.inf)
-            status = "failed" if off.max() > 1e-4 else "loose" if off.max() > 1e-6 else "passed"   # stabilisers
-        about = {key: case[key] for key in ("id", "rule", "layer", "level")}
-        if status == "failed":
-            index = np.unravel_index(int(off.argmax()), off.shape)
-            failures.append(caused({
-                             **about, "comment": case["comment"], **explained(dialect, case),
-                             "first": {"layer": case["layer"].lower(), "rule": case["rule"]},
-                             "worst": {"index": [int(i) for i in index], "got": float(got[index]),
-                                       "expected": float(want[index]), "error": float(abs(got[index] - want[index])),
-                                       "bound": 2.2e-16 * float(abs(want[index]))},
-                             "counterexample": {"text": "w = [[1, 2]]  b = [2]  x = [1, 1]  R = [1]",
-                                                "got": "[1/9, 4/9]", "expected": "[1/5, 4/5]"},
-                             "command": f"lrp-ref conform dialect:{name} --case {case['id']}",
-                             "issues": ISSUES.get((name, case["rule"]), []), "reason": "outside the bound"}))
-        outcomes.append({**about, "flags": case["flags"], "status": status, "reason": reason, "url": url,
-                         "convention": None})
-    return {"adapter": {"name": dialect.name, "version": dialect.version, "unit_roundoff": 2.0**-53, "conventions": {},
-                        "command": f"dialect:{name}"},
-            "vectors": vectors(questions), "seconds": 2.34, "matrix": matrix(outcomes), "failures": failures,
-            "counts": counted(outcomes), "conventions": found(dialect, name, failures), "outcomes": outcomes,
-            "records": RECORDS}
+def beside(got: Array, want: Array) -> Compared:
+    radius = 2.2e-16 * abs(want)
+    return Compared(None, got, want, radius, None, lambda: radius / 6)
 
 
-def explained(dialect: Dialect, case: Facts) -> Facts:
-    """A convention that the rule or the layer asks about and on which the library departs; or a sentence."""
-    departures = dialect.departures()
-    likely = [*ASKED_BY.get(case["layer"], []), *ASKED_BY.get(case["rule"], [])]
+def explained(dialect: Dialect, name: str, outcome: Outcome) -> Failure:
+    """By a convention that the rule or the layer asks about and on which the library departs; or by a sentence."""
+    case, departures = outcome.case, dialect.departures()
+    [kind] = case.layers
+    likely = [*ASKED_BY.get(kind, []), *ASKED_BY.get(case.rule, [])]
     question = next((q for q in likely if q in departures), None)
+    likeness = None
     if question:
-        return {"convention": {"question": question, "value": departures[question]}, "looks_like": ""}
-    sentence = "it looks as if z had a stabiliser of 1e-06" if "stabiliser" in departures else ""
-    return {"convention": None, "looks_like": sentence}
+        outcome = replace(outcome, convention=Convention(question, departures[question]))
+    elif "stabiliser" in departures:
+        likeness = Likeness("z had a stabiliser of 1e-06")
+    known = Known(likeness=likeness, issues=ISSUES.get((name, case.rule), []))
+    [(layer, rule)] = case.rules.items()
+    command = f"lrp-ref conform dialect:{name} --case {case.id}"
+    return Failure(outcome, cause(outcome, None, known), command, First(layer, rule), known, small(Flat()))
 
 
-def counted(outcomes: Sequence[Facts]) -> dict[str, int]:
-    there = Counter(outcome["status"] for outcome in outcomes)
-    return {status: there[status] for status in STATUSES}
+def small(rule: Rule, got: str = "[1/9, 4/9]", expected: str = "[1/5, 4/5]") -> Counterexample:
+    network = Network([("fc", Linear(np.array([[1.0], [2.0]])))])
+    return Counterexample(network, {"fc": rule}, np.array([[1.0, 1.0]]), np.array([[1.0]]), got, expected, 7)
 
 
-def matrix(outcomes: Sequence[Facts]) -> list[Facts]:
-    places = dict.fromkeys((outcome["rule"], outcome["layer"]) for outcome in outcomes)
-    rows = []
-    for rule, layer in places:
-        here = [outcome for outcome in outcomes if (outcome["rule"], outcome["layer"]) == (rule, layer)]
-        rows.append({"rule": rule, "layer": layer, **counted(here), "count": len(here)})
-    return rows
-
-
-def found(dialect: Dialect, name: str, failures: Sequence[Facts]) -> list[Facts]:
-    entries = []
+def found(dialect: Dialect, failures: Sequence[Failure]) -> list[Reply]:
+    replies = []
     for question in QUESTIONS:
         value = getattr(dialect.conventions, question)
-        evidence = [f["id"] for f in failures if f["convention"] and f["convention"]["question"] == question]
+        evidence = [one.outcome.case.id for one in failures
+                    if one.outcome.convention and one.outcome.convention.question == question]
         known = [other for other, d in DIALECTS.items() if getattr(d.conventions, question) == value]
-        entries.append({"question": question, "title": TITLES[question], "value": value, "known": known,
-                        "canonical": getattr(CANONICAL, question), "declared": question == "stabiliser",
-                        "evidence": evidence[:6]})
-    return entries
+        replies.append(Reply(question, TABLE[question].title, value, getattr(CANONICAL, question),
+                              question == "stabiliser", known, evidence[:6]))
+    return replies
 
 
 # ---- One rule on one layer, made by hand ----
 
 
-def outcome(n: int, status: str, level: str = "required", **more: Any) -> Facts:
-    return {"id": f"case-{n}", "rule": "Flat", "layer": "Linear", "level": level, "flags": [], "status": status,
-            "reason": "", "url": "", "convention": None, **more}
+def case(n: int, level: str = "required", **more: Any) -> Case:
+    """Flat on a Linear layer of 2 inputs; `rule` is another rule's name, for what is listed by it."""
+    network, x = Network([("fc", Linear(np.array([[1.0], [1.0]])))]), np.array([[1.0, 3.0]])
+    given = {"rule": "Flat", "relevance": np.array([[1.0, 1.0]]), "comment": "A comment.", "section": "", **more}
+    return Case(f"case-{n}", topic="made", level=level, network=network, rules={"fc": Flat()}, x=x,
+                R=np.array([[2.0]]), **given)
 
 
-def failure(n: int, **more: Any) -> Facts:
-    return caused({
-        "id": f"case-{n}", "rule": "Flat", "layer": "Linear", "level": "required", "comment": "A comment.",
-        "convention": None, "first": None, "worst": None, "looks_like": "", "counterexample": None,
-        "command": f"lrp-ref conform mine --case case-{n}", "issues": [], "reason": "outside the bound", **more})
+def outcome(n: int, status: str, level: str = "required", rule: str = "Flat", flags: Sequence[str] = (),
+            comment: str = "A comment.", **more: Any) -> Outcome:
+    return Outcome(case(n, level, rule=rule, flags=flags, comment=comment), status, **more)
 
 
-def caused(failure: Facts) -> Facts:
-    return {"cause": cause(failure), **failure}
+def failure(n: int, known: Known = NOTHING, level: str = "required", rule: str = "Flat",
+            wrong: tuple[float, float] | None = None, command: str = "", **more: Any) -> Failure:
+    """wrong: a number that was got, and what was expected."""
+    pair = None if wrong is None else [np.array([value]) for value in wrong]
+    one = outcome(n, "failed", level, rule, **{"reason": "outside the bound", **more})
+    one = one if pair is None else replace(one, compared=beside(*pair), answer=pair[0])
+    return Failure(one, cause(one, None, known), command or f"lrp-ref conform mine --case case-{n}", known=known)
 
 
-def one(*outcomes: Facts, failures: Sequence[Facts] = (), name: str = "mine", command: str = "mine",
-        **more: Any) -> Facts:
+def one(*outcomes: Outcome, failures: Sequence[Failure] = (), name: str = "mine", command: str = "mine",
+        records: Sequence[Record] = (), replies: Sequence[Reply] = (), contradicted: Sequence[str] = ()) -> Report:
     """The report of `lrp-ref conform` with these outcomes."""
-    return {"adapter": {"name": name, "version": "1.0", "unit_roundoff": 2.0**-53, "conventions": {},
-                        "command": command},
-            "vectors": {"spec": "1.0", "count": len(outcomes), "digest": "0"}, "seconds": 0.5, "conventions": [],
-            "counts": counted(outcomes), "matrix": matrix(outcomes), "failures": list(failures),
-            "outcomes": list(outcomes), "records": [], **more}
+    here = suite([outcome.case for outcome in outcomes], records)
+    return Report(Run(Adapter(name), here, outcomes, 0.5, command), replies, contradicted, failures)
 
 
-def several(*runs: Facts, disagreements: Sequence[Facts] = ()) -> Facts:
-    return {"vectors": runs[0]["vectors"], "implementations": list(runs), "disagreements": list(disagreements)}
+def several(*reports: Report, disagreements: Sequence[Disagreement] = ()) -> Comparison:
+    return Comparison(reports, disagreements)
+
+
+def disagreement(n: int, status: str, expected: Any, got: Any, **more: Any) -> Disagreement:
+    """One implementation's answer beside the expectation."""
+    answer = np.array(got)
+    return Disagreement([Outcome(case(n, relevance=np.array(expected)), status, answer=answer, **more)], [])

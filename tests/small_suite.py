@@ -14,11 +14,11 @@ from lrp_ref.arrays import Array
 from lrp_ref.checks.numbers.exact import GuardedFraction as F
 from lrp_ref.checks.numbers.exact import guarded
 from lrp_ref.conformance.adapter import Unsupported
-from lrp_ref.conformance.dialects import lxt, torchlrp, zennit
-from lrp_ref.conformance.make import alternatives
-from lrp_ref.conformance.make.made import Other, made, one
+from lrp_ref.conformance.make.made import made, one, other
 from lrp_ref.conformance.vectors.case import Case, identity, unchecked
 from lrp_ref.conformance.vectors.suite import Note, Record, Suite
+from lrp_ref.conventions import changes
+from lrp_ref.conventions.table import spoken
 from lrp_ref.relevance import handed_down
 from lrp_ref.rules import Rule
 
@@ -55,11 +55,11 @@ def cases() -> list[Case]:
         one("plain", Epsilon(F(1, 4)), layer([[1, 2, -1], [3, -1, 2]], "1/2 1 -1"), row("2 -1"), row("3 -5 7"),
             **ABOUT),
         one("minus", Epsilon(F(1, 10)), layer([[1], [2]], "-9/2"), row("1 1"), row("-3/2"), level="convention",
-            either=[Other("epsilon_sign", "none", lxt.Epsilon(F(1, 10)))], flags=["EPSILON_SIGN"], **ABOUT),
+            either=[other(epsilon_sign="none")], flags=["EPSILON_SIGN"], **ABOUT),
         one("zero", Epsilon(F(1, 10)), layer([[1], [-1]], "0"), row("1 1"), row("1"), level="convention",
-            either=[Other("sign_of_zero", -1, torchlrp.Epsilon(F(1, 10)))], **ABOUT),
+            either=[other(sign_of_zero=-1, parameters="float32")], **ABOUT),
         one("squared", WSquare(), layer([[1, 2], [3, -1]], "2 -1"), row("2 5"), row("7 11"), level="convention",
-            either=[Other("bias_w_square", "squared", alternatives.Stabilised(zennit.WSquare(), 0))], **ABOUT),
+            either=[other(bias_w_square="squared")], **ABOUT),
         one("split", AlphaBeta(2, 1), layer([[2, 1], [-1, 3], [1, -2]], "1 -1"), row("1 2 3"), row("5 -3"), **ABOUT),
         one("even", Flat(), Conv2D(guarded([[[[1, 2]], [[3, 4]]]]), pad=(0, 1)), guarded([[[[1, 2, 3]], [[4, 5, 6]]]]),
             guarded([[[[2, 3, 5, 7]]]]), **ABOUT),
@@ -122,7 +122,7 @@ class SquaredBias(Right):
     name = "squared_bias"
 
     def rule(self, rule: Rule, layer: Any) -> Rule:
-        return alternatives.Stabilised(zennit.WSquare(), 0) if isinstance(rule, WSquare) else rule
+        return spoken({"bias_w_square": "squared"}, rule, layer)
 
 
 class Stabilised(Right):
@@ -132,7 +132,7 @@ class Stabilised(Right):
 
     def rule(self, rule: Rule, layer: Any) -> Rule:
         own = isinstance(rule, (Epsilon, Winner)) or isinstance(layer, ReLU)
-        return rule if own else alternatives.Stabilised(rule, 1e-6)
+        return rule if own else changes.Stabilised(rule, 1e-6)
 
 
 class Partial(Right):

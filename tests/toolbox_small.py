@@ -5,7 +5,11 @@ from pathlib import Path
 
 import numpy as np
 
-from lrp_ref import AlphaBeta, Conv2D, Epsilon, Flat, Linear, MaxPool, SumPool, WSquare, assign, load_model
+from lrp_ref import assign, load_model
+from lrp_ref.layers.conv import Conv2D
+from lrp_ref.layers.linear import Linear
+from lrp_ref.layers.pool import MaxPool, SumPool
+from lrp_ref.rules import AlphaBeta, Epsilon, Flat, WSquare
 
 FOLDER = Path(__file__).parents[1] / "data_fixtures" / "toolbox_small"
 ALL = (Conv2D, Linear, SumPool, MaxPool)

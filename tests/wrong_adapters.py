@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from lrp_ref.arrays import Array, negative, positive, same
-from lrp_ref.conformance.dialects import torchlrp
+from lrp_ref.conventions.table import spoken
 from lrp_ref.layers import Conv2D, Layer
 from lrp_ref.layers.conv import Convolution
 from lrp_ref.layers.pool import Pooling
@@ -242,7 +242,7 @@ WRONG: list[tuple[Any, str]] = [
     (WrongAltogether("gradient times input", whole=gradient_times_input), "the gradient times the input"),
     (Wrong("one denominator per batch", of_rule(batch_summed)), "all samples of the batch shared one denominator"),
     (WrongAltogether("float32 inside", whole=in_float32), "it were computed in float32"),
-    (Wrong("sign(0) liar", only((Epsilon,), lambda rule: torchlrp.Epsilon(rule.epsilon) if rule.epsilon else rule),
+    (Wrong("sign(0) liar", of_rule(lambda rule: spoken({"sign_of_zero": -1, "parameters": "float32"}, rule, None)),
            {"sign_of_zero": 1}), "sign(0) = -1"),
     (Wrong("padding off by one", shifted), "backwards the padding were"),
     (Wrong("bias swapped", only((AlphaBeta, ZPlus), lambda rule: Changed(rule, shares_of=swapped_bias))),

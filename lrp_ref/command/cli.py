@@ -1,4 +1,4 @@
-"""lrp-ref: explain photographs from the command line."""
+"""lrp-ref: one command is run, what it says is printed, and the program ends with 0, 1 or 2."""
 
 from __future__ import annotations
 
@@ -6,11 +6,12 @@ import os
 import sys
 import warnings
 from argparse import Namespace
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 
-from lrp_ref.command.commands import Failed, run
+from lrp_ref.command.failed import Failed
 from lrp_ref.command.options import parser
+from lrp_ref.hints import Watch
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -41,6 +42,32 @@ def main(arguments: Sequence[str] | None = None) -> int:
         say("interrupted")
         return 130
     return 0
+
+
+def run(options: Namespace, watch: Watch) -> str:
+    """The text that a command prints, after all its files are written; what only it needs is imported for it alone."""
+    match options.command:
+        case "explain":
+            from lrp_ref.command.explain import explain_command as command
+        case "figure":
+            from lrp_ref.command.explain import figure_command as command
+        case "demo":
+            from lrp_ref.command.explain import demo_command as command
+        case "models":
+            from lrp_ref.command.models import models_command as command
+        case "layers":
+            from lrp_ref.command.models import layers_command as command
+        case "evaluate":
+            from lrp_ref.command.evaluate import evaluate_command as command
+        case "selfcheck":
+            from lrp_ref.command.selfcheck import selfcheck_command as command
+        case "vectors":
+            from lrp_ref.command.vectors import vectors_command as command
+        case "conform":
+            from lrp_ref.command.conform import conform_command as command
+        case "compare":
+            from lrp_ref.command.conform import compare_command as command
+    return command(options, watch)
 
 
 def parsed(arguments: Sequence[str] | None) -> Namespace:
@@ -74,7 +101,7 @@ def show(text: str) -> None:
 
 
 @contextmanager
-def progress() -> Iterator[Callable[[str], object]]:
+def progress() -> Iterator[Watch]:
     """A function that shows a line on stderr where that is a terminal; the line is wiped at the end."""
     shown = sys.stderr is not None and sys.stderr.isatty()
 

@@ -1,4 +1,4 @@
-"""lrp-ref conform and lrp-ref compare."""
+"""lrp-ref conform and compare: implementations held to the vectors, alone or side by side."""
 
 from __future__ import annotations
 
@@ -6,23 +6,27 @@ from argparse import Namespace
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, Protocol, runtime_checkable
+from typing import Protocol, runtime_checkable
 
-from lrp_ref.command.commands import Failed, Watch
+from lrp_ref.command.failed import Failed
 from lrp_ref.command.outputs import dumped, spare
 from lrp_ref.conformance.adapter import Adapter
 from lrp_ref.conformance.adapters import adapter
 from lrp_ref.conformance.judge import expectations
 from lrp_ref.conformance.judge.run import Answers, Run, run, selected
-from lrp_ref.conformance.report import facts as report
+from lrp_ref.conformance.page import page
 from lrp_ref.conformance.report import text as report_text
+from lrp_ref.conformance.report.as_json import as_json
 from lrp_ref.conformance.report.case import case_text
+from lrp_ref.conformance.report.facts import Comparison, Report, comparison, report
 from lrp_ref.conformance.vectors.suite import load
 from lrp_ref.files import writable, writing
+from lrp_ref.hints import Watch
 
 
-def conform(options: Namespace, watch: Watch) -> str:
+def conform_command(options: Namespace, watch: Watch) -> str:
     """One implementation."""
     if options.adapter and options.exec:
         raise ValueError(f"got the adapter {options.adapter} and --exec {options.exec}, needed one of them, not both")
@@ -39,38 +43,37 @@ def conform(options: Namespace, watch: Watch) -> str:
         outcome = run(one, asked, watch, command=words)
         if not (options.case or options.expect):
             supporting(outcome)
-        facts = report.facts(outcome, watch)
-    text = report_text.text(facts)
+        found = report(outcome, watch)
+    text = report_text.text(found)
     if options.case:
-        text = "\n\n".join([*report_text.causes(facts), *map(case_text, outcome.outcomes)])
+        text = "\n\n".join([*report_text.causes(found), *map(case_text, outcome.outcomes)])
     if options.write_expect:
-        about = f"{facts['adapter']['name']} {facts['adapter']['version']} {report_text.on(facts['vectors'])}"
+        about = f"{found.name} {found.version} {report_text.on(found.suite)}"
         count = expectations.write(options.write_expect, about, outcome.outcomes)
-        text = f"{text}\n\n{report_text.counted(count, 'expectation')} written to {options.write_expect}"
+        text = f"{text}\n\n{report_text.plural(count, 'expectation')} written to {options.write_expect}"
     if expected is None:
-        return ended(options, facts, text, bool(outcome.failed))
-    surprises = expectations.differences(outcome.outcomes, expected, suite)
-    return ended(options, {**facts, "unexpected": surprises}, f"{text}\n\n{listed(surprises)}", bool(surprises))
+        return ended(options, found, text, bool(outcome.failed))
+    return ended(options, replace(found, unexpected=expectations.differences(outcome.outcomes, expected, suite)), text)
 
 
-def compare(options: Namespace, watch: Watch) -> str:
+def compare_command(options: Namespace, watch: Watch) -> str:
     """Several, side by side."""
     writes(options.report)
     watch("reading the vectors")
     suite, answers = load(), Answers()
     found = [adapter(text) for text in options.adapters]
-    named([one for one, _ in found])
+    names_differ([one for one, _ in found])
     expected = [expectations.read(expected_file(options.expect, one)) for one, _ in found] if options.expect else []
     runs = [run(one, suite, watch, answers, words) for one, words in found]
     for done in runs if not options.expect else ():
         supporting(done)
-    facts = report.comparison(runs, [report.facts(one, watch) for one in runs])
-    text = report_text.comparison_text(facts)
+    compared = comparison([report(one, watch) for one in runs])
+    text = report_text.comparison_text(compared)
     if not options.expect:
-        return ended(options, facts, text, any(one.failed for one in runs))
+        return ended(options, compared, text, any(one.failed for one in runs))
     surprises = [f"{one.adapter.name}: {surprise}" for one, lines in zip(runs, expected)
                  for surprise in expectations.differences(one.outcomes, lines, suite)]
-    return ended(options, {**facts, "unexpected": surprises}, f"{text}\n\n{listed(surprises)}", bool(surprises))
+    return ended(options, replace(compared, unexpected=surprises), text)
 
 
 @contextmanager
@@ -90,7 +93,7 @@ class Closing(Protocol):
     def close(self) -> None: ...
 
 
-def named(adapters: Sequence[Adapter]) -> None:
+def names_differ(adapters: Sequence[Adapter]) -> None:
     """An error where two have one name, by which reports know them."""
     names = [one.name for one in adapters]
     twice = sorted({name for name in names if names.count(name) > 1})
@@ -127,20 +130,19 @@ def new(path: str | None) -> None:
         raise ValueError(f"got --write-expect {path}, which is there already: give the name of a new file")
 
 
-def ended(options: Namespace, facts: dict[str, Any], text: str, failed: bool) -> str:
-    """The report written, and the text or JSON that is printed; as a failure if there was one."""
+def ended(options: Namespace, found: Report | Comparison, text: str, failed: bool = False) -> str:
+    """The page written, and the text or JSON that is printed; as a failure if there was one, or anything unexpected."""
+    if found.unexpected is not None:
+        text, failed = f"{text}\n\n{unexpected(found.unexpected)}", bool(found.unexpected)
     if options.report:
-        from lrp_ref.conformance.page import page
-
         with writing(options.report) as temporary:
-            temporary.write_text(page(facts), encoding="utf-8")
+            temporary.write_text(page(found), encoding="utf-8")
         text = f"{text}\n\nreport written to {options.report}"
-    printed = dumped(facts) if options.json else text
+    printed = dumped(as_json(found)) if options.json else text
     if failed:
         raise Failed(printed)
     return printed
 
 
-def listed(surprises: Sequence[str]) -> str:
-    """What is not as expected."""
+def unexpected(surprises: Sequence[str]) -> str:
     return "\n".join([f"{len(surprises)} not as expected", *surprises]) if surprises else "all as expected"

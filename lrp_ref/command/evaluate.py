@@ -1,21 +1,24 @@
-"""`lrp-ref evaluate`: models on images whose truth is known."""
+"""lrp-ref evaluate: models on images whose truth is known."""
 
 from __future__ import annotations
 
 from argparse import Namespace
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from lrp_ref.command.outputs import dumped, save_arrays, spare, writes_arrays
+from lrp_ref.hints import Watch
 from lrp_ref.models.bundled import BUNDLED, ready
+from lrp_ref.paper import report as experiment_report
+from lrp_ref.paper.plot import plot
+from lrp_ref.paper.precision import bundled, evaluate, knows_all
+from lrp_ref.paper.study import study
+from lrp_ref.paper.voc import read_voc
+from lrp_ref.pictures.picture import image_format, save_image
 
 
-def evaluate_command(options: Namespace, watch: Callable[[str], object]) -> str:
-    from lrp_ref.paper import report as experiment_report
-    from lrp_ref.paper.precision import bundled, evaluate, knows_all
-    from lrp_ref.paper.study import study
-
+def evaluate_command(options: Namespace, watch: Watch) -> str:
     for option, value, least in (("--count", options.count, 1), ("--seed", options.seed, 0)):
         if value < least:
             raise ValueError(f"got {option} {value}, needed at least {least}")
@@ -28,15 +31,11 @@ def evaluate_command(options: Namespace, watch: Callable[[str], object]) -> str:
     spare("--plot", options.plot, *inputs)
     writes_arrays(options.save, *inputs)
     if options.plot:
-        from lrp_ref.pictures.picture import image_format
-
         image_format(options.plot)
     models = {name: ready(path, options.size) for name, path in labelled(given).items()}
     if options.scenes is None:
         tested = bundled(options.count, options.seed, watch)
     else:
-        from lrp_ref.paper.voc import read_voc
-
         tested = read_voc(options.scenes, options.set or "test", options.difficult == "count", options.count,
                           options.seed, watch)
     for name, model in models.items():
@@ -44,9 +43,6 @@ def evaluate_command(options: Namespace, watch: Callable[[str], object]) -> str:
     precisions = evaluate(models, tested, watch)
     studies = {name: study(model, tested, name=name, watch=watch) for name, model in models.items()}
     if options.plot:
-        from lrp_ref.paper.plot import plot
-        from lrp_ref.pictures.picture import save_image
-
         watch(f"writing {options.plot}")
         save_image(options.plot, plot(studies).pixels)
     if options.save:

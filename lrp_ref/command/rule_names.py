@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from dataclasses import fields
 from difflib import get_close_matches
 from typing import Any
 
@@ -19,16 +20,21 @@ from lrp_ref.assignment import (
     epsilon_plus_flat,
     paper_rules,
 )
-from lrp_ref.layers import Conv2D, FisherVector, KernelSVM, Linear
 from lrp_ref.models.model import Model
 from lrp_ref.network import Network
-from lrp_ref.rules import AlphaBeta, Epsilon, Flat, Gamma, Rule, WSquare, ZBox, ZPlus
+from lrp_ref.rules import RULES as KINDS
+from lrp_ref.rules import Rule, ZBox
+
+
+def as_typed(kind: type[Rule]) -> str:
+    """How a rule is typed: its name, and its parameters' in capitals."""
+    name, parameters = kind.__name__.lower(), ",".join(field.name for field in fields(kind))  # type: ignore[arg-type]
+    return (name + (f":{parameters.upper()}" if parameters else "")
+            + (f" with {kind.condition.upper()}" if kind.condition else ""))
+
 
 RULES: dict[str, tuple[Callable[..., Rule], str]] = {   # what it makes, how it is written
-    "epsilon": (Epsilon, "epsilon:E"), "alphabeta": (AlphaBeta, "alphabeta:A,B with A - B = 1"),
-    "zplus": (ZPlus, "zplus"), "gamma": (Gamma, "gamma:G"),
-    "wsquare": (WSquare, "wsquare"), "flat": (Flat, "flat"),
-}
+    kind.__name__.lower(): (kind, as_typed(kind)) for kind in KINDS.values() if kind.only_for is None}
 PRESETS: dict[str, Callable[[Network, Model], Rules]] = {
     "paper": lambda network, model: paper_rules(network),
     "epsilon_plus": lambda network, model: epsilon_plus(network),
@@ -45,7 +51,7 @@ RULE_HELP = (f"a preset: {', '.join(PRESETS)} (default: paper); or one rule for 
 def rules_for(model: Model, network: Network, text: str = "paper", first: str | None = None,
               below: str | None = None) -> Rules:
     """Every layer's rule: `text` names a rule or a preset, `first` the lowest layer's, `below` a cut-off."""
-    name, _, given = plain(text).partition(":")
+    name, _, given = plain_name(text).partition(":")
     if name in PRESETS:
         if given:
             raise ValueError(f"got the rule {text!r}, but the preset {name} takes no numbers: write {name}")
@@ -53,8 +59,8 @@ def rules_for(model: Model, network: Network, text: str = "paper", first: str | 
     elif name == "zbox":
         raise ValueError(f"got the rule {text!r}, which is for the lowest layer alone: write --first {text}")
     else:
-        rule = named(text, [*RULES, *PRESETS], f"{WRITTEN}; or a preset: {', '.join(PRESETS)}")
-        rules = assign(network, dict.fromkeys((Conv2D, Linear, FisherVector, KernelSVM), rule))
+        rule = one_rule(text, [*RULES, *PRESETS], f"{WRITTEN}; or a preset: {', '.join(PRESETS)}")
+        rules = assign(network, by_name={name: rule for name, layer in network if layer.weighted})
     if first is not None:
         lowest = first_rule(first, model)
         rules |= {name: rule for name, rule in assign(network, first=lowest).items() if rule is lowest}
@@ -63,37 +69,37 @@ def rules_for(model: Model, network: Network, text: str = "paper", first: str | 
 
 def first_rule(text: str, model: Model) -> Rule:
     """`zbox` (bounds from the model's preprocessing), `zbox:low,high`, `wsquare`, `flat`, or any other."""
-    name, _, given = plain(text).partition(":")
+    name, _, given = plain_name(text).partition(":")
     if name != "zbox":
-        return named(text, ["zbox", *RULES], f"zbox, zbox:LOW,HIGH, {WRITTEN}")
-    bounds = numbers(text, given) if given else box(model)
+        return one_rule(text, ["zbox", *RULES], f"zbox, zbox:LOW,HIGH, {WRITTEN}")
+    bounds = numbers_in(text, given) if given else box(model)
     if len(bounds) != 2:
         raise ValueError(f"got the rule {text!r} with {len(bounds)} numbers: write zbox, or zbox:LOW,HIGH")
     return ZBox(*bounds)
 
 
-def named(text: str, names: Iterable[str], choices: str) -> Rule:
+def one_rule(text: str, names: Iterable[str], choices: str) -> Rule:
     """`name` or `name:number,number` as a rule; an error that suggests the nearest of `names`."""
-    name, _, given = plain(text).partition(":")
+    name, _, given = plain_name(text).partition(":")
     if name not in RULES:
         near = get_close_matches(name, names, n=1)
         hint = f"did you mean {near[0]!r}? " if near else ""
         raise ValueError(f"got the rule {text!r}: {hint}choose from {choices}")
     make, written = RULES[name]
-    values = numbers(text, given)
+    values = numbers_in(text, given)
     try:
         return make(*values)
     except TypeError:
         raise ValueError(f"got the rule {text!r} with {len(values)} numbers: write {written}") from None
 
 
-def plain(text: str) -> str:
+def plain_name(text: str) -> str:
     """Hyphens and capitals do not matter in names."""
     name, colon, given = text.partition(":")
     return name.strip().lower().replace("-", "_") + colon + given
 
 
-def numbers(text: str, given: str) -> list[float]:
+def numbers_in(text: str, given: str) -> list[float]:
     try:
         return [float(part) for part in given.split(",")] if given else []
     except ValueError:

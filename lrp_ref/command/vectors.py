@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from argparse import Namespace
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from importlib import resources
 from importlib.resources.abc import Traversable
 from pathlib import Path
 from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
 
-from lrp_ref.command.commands import Failed
+from lrp_ref.command.failed import Failed
+from lrp_ref.conformance import make
 from lrp_ref.conformance.make.lint import knows_schemas, lint
 from lrp_ref.conformance.make.lint_folder import walked
 from lrp_ref.files import writable, writing, writing_folder
-
-Watch = Callable[[str], object]
+from lrp_ref.hints import Watch
 
 
 def vectors_command(options: Namespace, watch: Watch) -> str:
@@ -58,9 +58,7 @@ def lint_text(root: Traversable, watch: Watch) -> str:
 
 def made() -> dict[str, bytes]:
     """{path in v1: contents}, everything worked out anew."""
-    from lrp_ref.conformance.make import cases, files
-
-    return {path: text.encode() for path, text in files(cases()).items()}
+    return {path: text.encode() for path, text in make.files(make.cases()).items()}
 
 
 def check_text(new: Mapping[str, bytes], here: Mapping[str, bytes]) -> str:
@@ -88,7 +86,7 @@ def output_text(path: str, watch: Watch) -> str:
     watch("making every case anew")
     new = kept | {f"v1/{name}": data for name, data in made().items()}
     with writing_folder(path) as temporary:
-        write(temporary, new)
+        write_files(temporary, new)
     return f"written to {path}: {len(new)} files"
 
 
@@ -110,11 +108,11 @@ def export_text(path: str, files: Mapping[str, bytes]) -> str:
                 archive.writestr(ZipInfo(f"{Path(path).stem}/{name}"), data, ZIP_DEFLATED)
     else:
         with writing_folder(path) as temporary:
-            write(temporary, files)
+            write_files(temporary, files)
     return f"written to {path}: {len(files)} files, begin with README.md"
 
 
-def write(folder: Path, files: Mapping[str, bytes]) -> None:
+def write_files(folder: Path, files: Mapping[str, bytes]) -> None:
     for name, data in files.items():
         target = folder / name
         target.parent.mkdir(parents=True, exist_ok=True)

@@ -31,7 +31,10 @@ class Reported(Exception):
 
 
 class Astray(Reported, ValueError):
-    """What became of a program that does not keep to the protocol: a crash, nonsense, silence. It refuses nothing."""
+    """What became of a program that does not keep to the protocol: a crash, nonsense, silence.
+
+    It has not refused the case, even one that must be refused: that fails.
+    """
 
 
 class Hung(Astray):
@@ -42,7 +45,7 @@ class Adapter(Protocol):
     """An implementation, between its own interface and this project's.
 
     unit_roundoff  2**-53 for float64, 2**-24 for float32: networks and inputs come in that format
-    conventions    {question: answer} of `dialects.Conventions`, for what it is known to do on purpose; may be empty.
+    conventions    {question: answer} of conventions/table.py, for what it is known to do on purpose; may be empty.
                    A stabiliser that is declared is allowed for in every case; other answers where a case has them
     relevance      R_0, shaped like x, for the whole network; it raises Unsupported for what it does not have
     """

@@ -17,7 +17,7 @@ import os
 import shlex
 import signal
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
 from queue import Empty, Queue
 from subprocess import PIPE, Popen, TimeoutExpired
@@ -29,8 +29,9 @@ import numpy as np
 
 from lrp_ref.arrays import Array
 from lrp_ref.conformance.adapter import Astray, Hung, Reported, Unsupported, spaced
-from lrp_ref.conformance.task_json import number, numbers, shortened, written
+from lrp_ref.conformance.task_json import shortened, task_json, unhexed, unhexed_number
 from lrp_ref.conformance.vectors.suite import SPEC
+from lrp_ref.hints import Watch, unwatched
 from lrp_ref.network import Network
 from lrp_ref.rules import Rule
 
@@ -51,7 +52,7 @@ class Lines:
     watch    hears every line that is sent or comes
     """
 
-    def __init__(self, command: str, timeout: float = 60.0, watch: Callable[[str], object] = str) -> None:
+    def __init__(self, command: str, timeout: float = 60.0, watch: Watch = unwatched) -> None:
         self.command, self.timeout, self.watch = command, timeout, watch
         self.process: Process | None = None
         self.seq = self.silences = 0
@@ -59,7 +60,7 @@ class Lines:
         answer = self.ask(START)
         try:
             self.name, self.version = spaced(answer["name"]), spaced(answer["version"])
-            self.unit_roundoff = number(answer["unit_roundoff"])
+            self.unit_roundoff = unhexed_number(answer["unit_roundoff"])
             self.conventions: Mapping[str, Any] = dict(answer["conventions"])
         except (KeyError, TypeError, ValueError, OverflowError) as error:
             raise self.astray(f"answered start with {shortened(answer)}, needed name, version, unit_roundoff and "
@@ -72,7 +73,7 @@ class Lines:
         if self.process is None:
             self.ask(START)
         self.seq += 1
-        answer = self.ask({"cmd": "run", "seq": self.seq, "case": written(network, rules, x, R)})
+        answer = self.ask({"cmd": "run", "seq": self.seq, "case": task_json(network, rules, x, R)})
         self.silences = 0
         match answer:
             case {"seq": self.seq, "result": result}:
@@ -86,7 +87,7 @@ class Lines:
 
     def array(self, result: Any) -> Array:
         try:
-            return np.array(numbers(result), dtype=np.float64)
+            return np.array(unhexed(result), dtype=np.float64)
         except (TypeError, ValueError, OverflowError) as error:
             raise self.astray(f"gave a result that is no array: {error}") from None
 
@@ -141,8 +142,10 @@ class Lines:
 
 
 class Process:
-    """A started command; what it is told, and its lines as they come, and None at their end. Nothing here waits for it
-    but `lines.get`, and others for a second."""
+    """A started command; what it is told; and its lines as they come, None at their end.
+
+    Only `lines.get` blocks; all else returns within a second.
+    """
 
     def __init__(self, command: str) -> None:
         self.stderr = TemporaryFile()   # noqa: SIM115 - closed by kill

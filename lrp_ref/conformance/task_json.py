@@ -17,7 +17,7 @@ SIZES = {"size", "stride", "pad", "dilation", "groups", "parts", "sizes", "step"
 LONGEST = 200   # letters of an answer in an error
 
 
-def written(network: Network, rules: Mapping[str, Rule], x: Array, R: Array) -> dict[str, Any]:
+def task_json(network: Network, rules: Mapping[str, Rule], x: Array, R: Array) -> dict[str, Any]:
     """A task: the layers, lowest first, each with its rule, then x and R."""
     net = [{"name": name, "op": type(layer).__name__, **parameters(layer),
             "rule": {"name": type(rules[name]).__name__, **parameters(rules[name])}} for name, layer in network]
@@ -41,11 +41,11 @@ def hexed(value: Any) -> Any:
     return value if value is None or isinstance(value, (bool, str)) else float(value).hex()
 
 
-def numbers(nested: Any) -> Any:
-    return [numbers(part) for part in nested] if isinstance(nested, list) else number(nested)
+def unhexed(nested: Any) -> Any:
+    return [unhexed(part) for part in nested] if isinstance(nested, list) else unhexed_number(nested)
 
 
-def number(given: Any) -> float:
+def unhexed_number(given: Any) -> float:
     """A hex float, nan, inf, -inf, or one of JSON's numbers, which may be rounded."""
     if isinstance(given, str) and ("0x" in given or given in ("nan", "inf", "-inf")):
         return float.fromhex(given)

@@ -68,7 +68,7 @@ def type_name(module: Any) -> str:
     return kind.__name__ if own else f"{kind.__module__}.{kind.__qualname__}"
 
 
-def numbers(tensor: Any) -> Array | None:
+def own_array(tensor: Any) -> Array | None:
     """A tensor's values as an array of its own, which training the network further does not touch; or None."""
     if tensor is None:
         return None
@@ -86,12 +86,12 @@ def conv2d(part: Any) -> Layer:
         extents = [(k - 1) * d for k, d in zip(part.kernel_size, part.dilation)]
         refuse(pad == "same" and any(e % 2 for e in extents), "padding='same' with an even window pads one side more")
         pad = tuple(e // 2 for e in extents) if pad == "same" else 0
-    return Conv2D(numbers(part.weight), numbers(part.bias), part.stride, pad, part.dilation, part.groups)
+    return Conv2D(own_array(part.weight), own_array(part.bias), part.stride, pad, part.dilation, part.groups)
 
 
 def linear(part: Any) -> Layer:
-    weight: Any = numbers(part.weight)
-    return Linear(np.ascontiguousarray(weight.T), numbers(part.bias))
+    weight: Any = own_array(part.weight)
+    return Linear(np.ascontiguousarray(weight.T), own_array(part.bias))
 
 
 def max_pool(part: Any) -> Layer:
@@ -113,9 +113,9 @@ def adaptive_avg_pool(part: Any) -> Layer:
 
 def batch_norm(part: Any) -> Layer:
     refuse(part.running_mean is None, "no running statistics, needed track_running_stats=True")
-    mean, variance = numbers(part.running_mean), numbers(part.running_var)
+    mean, variance = own_array(part.running_mean), own_array(part.running_var)
     ones = np.ones_like(mean)
-    scale, shift = (ones, 0 * ones) if part.weight is None else (numbers(part.weight), numbers(part.bias))
+    scale, shift = (ones, 0 * ones) if part.weight is None else (own_array(part.weight), own_array(part.bias))
     return BatchNorm(mean, variance, scale, shift, part.eps)
 
 

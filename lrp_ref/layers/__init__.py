@@ -21,12 +21,12 @@ from lrp_ref.layers.normalize import LRN, BatchNorm
 from lrp_ref.layers.pool import AdaptiveAvgPool, AvgPool, MaxPool, SumPool
 
 LAYERS: dict[str, type[Layer]] = {
-    "AdaptiveAvgPool": AdaptiveAvgPool, "AvgPool": AvgPool, "BatchNorm": BatchNorm, "ChiSquareSVM": ChiSquareSVM,
-    "Conv2D": Conv2D, "DenseSift": DenseSift, "ExponentialChiSquareSVM": ExponentialChiSquareSVM,
-    "FisherVector": FisherVector, "Flatten": Flatten, "GaussianSVM": GaussianSVM, "IntersectionSVM": IntersectionSVM,
-    "L2Norm": L2Norm, "LRN": LRN, "Linear": Linear, "MaxPool": MaxPool, "NegativeChiSquareSVM": NegativeChiSquareSVM,
-    "PMeans": PMeans, "ReLU": ReLU, "RegionMean": RegionMean, "SignedSqrt": SignedSqrt, "SpreadLinear": SpreadLinear,
-    "SumPool": SumPool, "Tanh": Tanh,
+    "Linear": Linear, "Conv2D": Conv2D, "MaxPool": MaxPool, "AvgPool": AvgPool, "SumPool": SumPool,
+    "AdaptiveAvgPool": AdaptiveAvgPool, "ReLU": ReLU, "Tanh": Tanh, "Flatten": Flatten, "BatchNorm": BatchNorm,
+    "LRN": LRN, "DenseSift": DenseSift, "FisherVector": FisherVector, "RegionMean": RegionMean,
+    "SignedSqrt": SignedSqrt, "L2Norm": L2Norm, "PMeans": PMeans, "SpreadLinear": SpreadLinear,
+    "IntersectionSVM": IntersectionSVM, "ChiSquareSVM": ChiSquareSVM, "NegativeChiSquareSVM": NegativeChiSquareSVM,
+    "ExponentialChiSquareSVM": ExponentialChiSquareSVM, "GaussianSVM": GaussianSVM,
 }
 
 __all__ = ["LAYERS", "LRN", "AdaptiveAvgPool", "AvgPool", "BatchNorm", "ChiSquareSVM", "Conv2D", "DenseSift",

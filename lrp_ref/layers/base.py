@@ -8,6 +8,7 @@ from typing import Any, Literal, Protocol, Self
 import numpy as np
 
 from lrp_ref.arrays import Array, Pair, Shape, convert_numbers, finite, not_finite, number_type
+from lrp_ref.layers.example import Example
 from lrp_ref.layers.window import Window
 from lrp_ref.linear_map import LinearMap
 
@@ -76,6 +77,11 @@ class Layer:
     def weighted(self) -> bool:
         """Whether weights of the model share relevance out here: a rule for every layer with weights is for this."""
         return self.hands_down == "by contribution" and bool(self.arrays())
+
+    @classmethod
+    def example(cls) -> Example:
+        """A small layer of this kind in Fractions, every dimension different, with padding if it has any."""
+        raise NotImplementedError(f"{cls.__name__} has no example: give it a classmethod example()")
 
     def undecided(self, low: Array, high: Array, value: Array, alike: Array) -> Array:
         """The outputs whose weights are not known to be the same at every x, low <= x <= high; value is one of these.

@@ -10,6 +10,7 @@ import numpy as np
 
 from lrp_ref.arrays import Array, Function, Index, Pair, Shape, same, zeros
 from lrp_ref.layers.base import WINDOWS, Drawn, Layer, Roundings, normalised_bias, pair, parameter, whole, windowed
+from lrp_ref.layers.example import Example, fractions, mixed
 from lrp_ref.layers.window import Window
 from lrp_ref.linear_map import LinearMap
 
@@ -37,6 +38,10 @@ class Conv2D(Layer):
     affine = True
     alike = "in a channel"
     roundings = Roundings()
+
+    @classmethod
+    def example(cls) -> Example:
+        return Example(cls(mixed((4, 1, 2, 3), 5), fractions("1/2 -1 0 2"), (1, 2), (2, 1), (2, 1), 2), (2, 3, 5))
 
     def __post_init__(self) -> None:
         weight = parameter(self, "weight")

@@ -9,6 +9,7 @@ import numpy as np
 
 from lrp_ref.arrays import Array, Function, Shape, constant, ones_like, positive, times, zeros
 from lrp_ref.layers.base import Layer, Roundings
+from lrp_ref.layers.example import Example
 from lrp_ref.layers.window import Window
 from lrp_ref.linear_map import LinearMap
 
@@ -75,6 +76,10 @@ class ReLU(Elementwise):
     alike = "everywhere"
     roundings = Roundings(output=0)
 
+    @classmethod
+    def example(cls) -> Example:
+        return Example(cls(), (2, 3, 4))
+
     def __call__(self, x: Array) -> Array:
         return positive(x)
 
@@ -92,6 +97,10 @@ class Tanh(Elementwise):
     monotone = True
     alike = "everywhere"
     roundings = Roundings(5, output=4)
+
+    @classmethod
+    def example(cls) -> Example:
+        return Example(cls(), (2, 3, 4), rational=False)
 
     def __call__(self, x: Array) -> Array:
         if x.dtype == object:
@@ -111,6 +120,10 @@ class Flatten(Elementwise):
     affine = monotone = True
     alike = "everywhere"
     roundings = Roundings(output=0)
+
+    @classmethod
+    def example(cls) -> Example:
+        return Example(cls(), (2, 3, 4))
 
     def __call__(self, x: Array) -> Array:
         return np.reshape(x, self.output_shape(x.shape))

@@ -10,6 +10,7 @@ import numpy as np
 
 from lrp_ref.arrays import Array, Function, Shape, negative, positive, same, zeros
 from lrp_ref.layers.base import Drawn, Layer, Roundings, normalised_bias, parameter
+from lrp_ref.layers.example import Example, fractions, mixed
 from lrp_ref.linear_map import LinearMap
 
 BLOCK = 1 << 17   # weights worked on at a time: f(w) of so many stays in the processor's cache
@@ -26,6 +27,12 @@ class Linear(Layer):
     hands_down = "by contribution"
     affine = True
     roundings = Roundings()
+
+    @classmethod
+    def example(cls) -> Example:
+        """Its last output is 0: two equal inputs with opposite weights."""
+        weight = np.concatenate([mixed((5, 2), 52), fractions("2, -2, 0, 0, 0")], axis=1)
+        return Example(cls(weight, fractions("2 -3/2 0")), (5,), twins)
 
     def __post_init__(self) -> None:
         weight = parameter(self, "weight")
@@ -56,6 +63,13 @@ class Linear(Layer):
 
     def smaller(self, shape: Shape, drawn: Drawn) -> Layer | None:
         return replace(self, weight=drawn.array(shape[-1], drawn.outputs), bias=drawn.bias(drawn.outputs))
+
+
+def twins(x: Array) -> Array:
+    """The first two numbers of the last axis equal."""
+    out = x.copy()
+    out[..., 1] = out[..., 0]
+    return out
 
 
 @dataclass(frozen=True, eq=False)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from fractions import Fraction
 from math import ceil
 from typing import Any
 
@@ -11,6 +12,7 @@ import numpy as np
 from lrp_ref.arrays import Array, Function, Shape, constant, power, sqrt, zeros
 from lrp_ref.layers.base import Drawn, Layer, Roundings, parameter, whole
 from lrp_ref.layers.elementwise import Elementwise, Gate
+from lrp_ref.layers.example import Example, fractions
 from lrp_ref.linear_map import LinearMap
 
 
@@ -29,6 +31,12 @@ class BatchNorm(Elementwise):
 
     affine = True
     alike = "in a channel"
+
+    @classmethod
+    def example(cls) -> Example:
+        """Its deviations are rational: 2, 3/2 and 1/3."""
+        mean, variance, scale, shift = map(fractions, ("1 -1/2 3", "4 9/4 1/9", "-1 3/2 2", "1/4 -2 0"))
+        return Example(cls(mean, variance, scale, shift, epsilon=0), (3, 2, 4))
 
     def __post_init__(self) -> None:
         shape = parameter(self, "mean").shape
@@ -90,6 +98,10 @@ class LRN(Elementwise):
     beta: Any
     k: Any
     taylor: bool = False
+
+    @classmethod
+    def example(cls) -> Example:
+        return Example(cls(3, Fraction(3, 4), 2, 2), (4, 2, 3))
 
     @property
     def lean(self) -> bool:  # type: ignore[override]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from fractions import Fraction
 from functools import reduce
 from typing import Any
 
@@ -11,6 +12,7 @@ import numpy as np
 
 from lrp_ref.arrays import Array, Function, Shape, constant, ones_like, times, zeros
 from lrp_ref.layers.base import WINDOWS, Drawn, Layer, Roundings, pair, windowed
+from lrp_ref.layers.example import Example
 from lrp_ref.layers.window import Window
 from lrp_ref.linear_map import LinearMap
 
@@ -83,6 +85,10 @@ class MaxPool(PaddedPool):
     alike = "everywhere, in any order"
     roundings = Roundings(1, output=0)
 
+    @classmethod
+    def example(cls) -> Example:
+        return Example(cls((3, 2), (2, 1), (1, 1)), (2, 4, 3), coarse)
+
     def __call__(self, x: Array) -> Array:
         """The maximum of rows, and of them of columns: same result as of the whole window, in less time."""
         outputs, z = self.output_shape(x.shape)[2:], self.within(x)
@@ -122,6 +128,11 @@ class MaxPool(PaddedPool):
         return (candidates > 1) & ~certain & ~same
 
 
+def coarse(x: Array) -> Array:
+    """-1, 0 or 1: full of ties."""
+    return (x > 0) * constant(1, x) - (x < 0) * constant(1, x)
+
+
 @dataclass(frozen=True, eq=False)
 class AvgPool(PaddedPool):
     """z_j = sum_i a_i / n_j: n_j counts the padding too with count_pad=True, but never what lies beyond it."""
@@ -131,6 +142,10 @@ class AvgPool(PaddedPool):
     hands_down = "by contribution"
     affine = True
     roundings = Roundings(1)
+
+    @classmethod
+    def example(cls) -> Example:
+        return Example(cls((2, 3), (1, 2), (1, 2)), (2, 3, 4))
 
     def linearize(self, x: Array) -> tuple[Array, LinearMap]:
         outputs = self.output_shape(x.shape)[2:]
@@ -152,6 +167,10 @@ class SumPool(Pool):
     hands_down = "by contribution"
     affine = True
     roundings = Roundings(1)
+
+    @classmethod
+    def example(cls) -> Example:
+        return Example(cls((3, 2), (1, 2), Fraction(2, 3)), (2, 4, 5))
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -209,6 +228,11 @@ class AdaptiveAvgPool(Layer):
     hands_down = "by contribution"
     affine = True
     roundings = Roundings(1)
+
+    @classmethod
+    def example(cls) -> Example:
+        """Cells of 2 x 2 and of 2 x 3."""
+        return Example(cls((2, 3)), (2, 3, 5))
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "size", pair(self.size, "AdaptiveAvgPool", "size", 1))

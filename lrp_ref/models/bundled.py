@@ -54,7 +54,7 @@ def ready(name: str, size: str | None = None) -> Model:
     return model
 
 
-def parameters(model: Model) -> int:
+def learned_numbers(model: Model) -> int:
     """How many numbers the model learned."""
     return sum(array.size for _, layer in model.chain for array in layer.arrays().values())
 

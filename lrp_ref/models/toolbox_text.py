@@ -212,7 +212,7 @@ def to_text(model: Model) -> str:
             weight = weight.transpose(2, 3, 1, 0)
             lines.append("Convolution " + " ".join(map(str, (*weight.shape, *layer.stride))))
         else:
-            lines.append(record(name, layer))
+            lines.append(weightless_line(name, layer))
         if weight is not None:
             j = weight.shape[-1]
             bias: Any = layer.bias  # type: ignore[attr-defined]
@@ -221,7 +221,7 @@ def to_text(model: Model) -> str:
     return "\n".join(lines) + "\n"
 
 
-def record(name: str, layer: Layer) -> str:
+def weightless_line(name: str, layer: Layer) -> str:
     """The line of a layer without weights."""
     what = type(layer).__name__
     if isinstance(layer, SumPool):

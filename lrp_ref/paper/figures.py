@@ -9,6 +9,7 @@ from typing import Any
 from lrp_ref.arrays import Array
 from lrp_ref.assignment import Rules, cutoff, is_fisher
 from lrp_ref.heatmap import heatmap
+from lrp_ref.hints import Watch, unwatched
 from lrp_ref.layers import Conv2D, FisherVector, Layer
 from lrp_ref.layers.pool import Pool
 from lrp_ref.models.model import Model
@@ -66,7 +67,7 @@ def above(network: Network, kind: type[Layer], count: int, what: str, cure: str)
 
 
 def paper_figure(subjects: Mapping[str, Subject], photographs: Mapping[str, Any] | Iterable[tuple[str, Any]],
-                 colours: str = "paper", watch: Callable[[str], object] = str, percentile: float = 100) -> Figure:
+                 colours: str = "paper", watch: Watch = unwatched, percentile: float = 100) -> Figure:
     """A row per photograph and model: input; heatmap; with cut-off at R(1); that one as alpha; a higher cut-off.
 
     photographs  {label: (H, W) or (H, W, 3) in [0, 1]} or such pairs; only what a panel shows is kept of them
@@ -81,7 +82,7 @@ def paper_figure(subjects: Mapping[str, Subject], photographs: Mapping[str, Any]
     for n, (label, inputs, shown) in enumerate(seen, 1):
         for name, subject in subjects.items():
             one_of = f"{n} of {len(seen)}, {label}: " + (f"{name}: " if len(subjects) > 1 else "")
-            caption, maps = explained(subject, inputs[name], cutoffs[name], prefixed(watch, one_of))
+            caption, maps = explained_subject(subject, inputs[name], cutoffs[name], prefixed(watch, one_of))
             drawn: list[Panel | None] = [*panels(shown, maps, percentile)]
             drawn += [None] * (1 + max(map(len, cutoffs.values())) - len(maps))
             rows.append(Row(f"{label}\n{name + ', ' if len(subjects) > 1 else ''}{caption}", drawn))
@@ -90,7 +91,7 @@ def paper_figure(subjects: Mapping[str, Subject], photographs: Mapping[str, Any]
     return figure(titles + ([f"cut-off below {below[1]}"] if below[1] else []), rows, colours)
 
 
-def explained(subject: Subject, x: Array, cutoffs: Sequence[str], watch: Callable[[str], object]
+def explained_subject(subject: Subject, x: Array, cutoffs: Sequence[str], watch: Watch
               ) -> tuple[str, list[Array]]:
     """The class with its score, and the heatmaps without a cut-off and with each."""
     network = subject.model.network(x.shape)
@@ -115,7 +116,7 @@ def panels(photograph: Array, maps: Sequence[Array], percentile: float = 100) ->
     return [Panel(photograph), without, low, Panel(photograph, maps[1], limits[1]), *high]
 
 
-def prefixed(watch: Callable[[str], object], text: str) -> Callable[[str], object]:
+def prefixed(watch: Watch, text: str) -> Watch:
     return lambda name: watch(text + name)
 
 

@@ -12,6 +12,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from lrp_ref.hints import Watch, unwatched
 from lrp_ref.paper.scenes import CLASSES, Scene, bundled_photographs, generate
 
 COUNT, SEED = 300, 2016  # of the scenes whose numbers are committed
@@ -45,7 +46,7 @@ class Table:
 
     def __str__(self) -> str:
         """Columns aligned, three decimals, a dash where there is no number."""
-        return aligned([self.columns, *((name, *map(cell, numbers)) for name, *numbers in self.rows)])
+        return aligned([self.columns, *((name, *map(three_decimals, numbers)) for name, *numbers in self.rows)])
 
 
 def aligned(lines: Sequence[Sequence[str]]) -> str:
@@ -56,7 +57,7 @@ def aligned(lines: Sequence[Sequence[str]]) -> str:
                      for line in lines)
 
 
-def cell(number: float) -> str:
+def three_decimals(number: float) -> str:
     """Three decimals, never -0.000; a dash where there is no number."""
     return "-" if math.isnan(number) else f"{number:z.3f}"
 
@@ -178,7 +179,7 @@ def precision_table(labels: Labels, columns: Mapping[str, Numbers], classes: Seq
     return Table(("class", "prevalence", *columns), tuple((name, *row) for name, row in rows))
 
 
-def bundled(count: int = COUNT, seed: int = SEED, watch: Callable[[str], object] = str) -> Collection:
+def bundled(count: int = COUNT, seed: int = SEED, watch: Watch = unwatched) -> Collection:
     """`count` scenes of a seed, cut from the bundled test halves."""
     watch(f"cutting {count} scenes and {OTHERS} for the histogram baseline")
     photographs, backgrounds = bundled_photographs()
@@ -188,7 +189,7 @@ def bundled(count: int = COUNT, seed: int = SEED, watch: Callable[[str], object]
                       range(count), {"histogram": histogram_baseline(scenes, others)})
 
 
-def evaluate(models: Mapping[str, Classifier], collection: Collection, watch: Callable[[str], object] = str) -> Table:
+def evaluate(models: Mapping[str, Classifier], collection: Collection, watch: Watch = unwatched) -> Table:
     """AP of every model and baseline on all images. `watch` hears what is being done: for a progress line."""
     columns = dict(collection.baselines)
     for name, model in models.items():
@@ -198,7 +199,7 @@ def evaluate(models: Mapping[str, Classifier], collection: Collection, watch: Ca
     return precision_table(labels, columns, collection.classes, counted)
 
 
-def _watched(scenes: Sequence[Seen], name: str, watch: Callable[[str], object]) -> Iterator[Any]:
+def _watched(scenes: Sequence[Seen], name: str, watch: Watch) -> Iterator[Any]:
     for n, scene in enumerate(scenes, 1):
         watch(f"{name}: scene {n} of {len(scenes)}")
         yield scene.image

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from lrp_ref.arrays import Array
 from lrp_ref.assignment import Rules, cutoff, paper_rules
 from lrp_ref.heatmap import heatmap
+from lrp_ref.hints import Watch, unwatched
 from lrp_ref.layers import Conv2D, Layer
 from lrp_ref.layers.fisher.sift import DenseSift
 from lrp_ref.layers.fisher.vector import FisherVector
@@ -124,14 +125,14 @@ def measured(values: Array, region: Numbers) -> tuple[float, float, float]:
 
 
 def study(model: Model, collection: Collection, rules: Callable[[Network], Rules] = paper_rules, name: str = "model",
-          watch: Callable[[str], object] = str) -> Study:
+          watch: Watch = unwatched) -> Study:
     """A model's maps of every class that is seen in the images to explain, and the two controls, measured."""
     network_for = kept(model)
     below = cutoffs(model.chain)
     labels = [*below, SIGNS, CONTRAST]
     rows: list[tuple[int, int, float, float, Mapping[str, tuple[float, ...]]]] = []
     nothing: Mapping[str, tuple[float, ...]] = dict.fromkeys(labels, (np.nan,) * len(MEASURES))
-    for scene, c, x, region in asked(model, collection, name, watch):
+    for scene, c, x, region in explanations_asked(model, collection, name, watch):
         network, target = network_for(x.shape), model.class_index(collection.classes[c])
         if not rows or rows[-1][0] != scene:
             xs = network.activations(x)   # once per image
@@ -148,8 +149,8 @@ def study(model: Model, collection: Collection, rules: Callable[[Network], Rules
                   for label in labels})
 
 
-def asked(model: Model, collection: Collection, name: str,
-          watch: Callable[[str], object]) -> Iterator[tuple[int, int, Any, Numbers]]:
+def explanations_asked(model: Model, collection: Collection, name: str,
+          watch: Watch) -> Iterator[tuple[int, int, Any, Numbers]]:
     """(image, class, the image made ready, the class's region at its size): every class of every image to explain."""
     for n, scene in enumerate(collection.explain, 1):
         seen = collection.scenes[scene]

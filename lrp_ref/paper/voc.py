@@ -8,7 +8,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,6 +16,7 @@ from xml.etree import ElementTree
 import numpy as np
 from numpy.typing import NDArray
 
+from lrp_ref.hints import Watch, unwatched
 from lrp_ref.paper.precision import COUNT, SEED, Collection
 from lrp_ref.pictures.photograph import read_photograph
 
@@ -52,7 +52,7 @@ class Annotated:
 
 
 def read_voc(folder: str | Path, which: str = "test", count_difficult: bool = False, count: int = COUNT,
-             seed: int = SEED, watch: Callable[[str], object] = str) -> Collection:
+             seed: int = SEED, watch: Watch = unwatched) -> Collection:
     """The photographs of a set; the maps of `count` of them, drawn by the seed, are to be looked at.
 
     An image whose only objects of a class are difficult is neither positive nor negative for it, as in the VOC
@@ -124,11 +124,12 @@ def annotation(path: Path) -> tuple[tuple[int, int], dict[str, list[Box]]]:
         root = ElementTree.parse(path).getroot()
     except ElementTree.ParseError as error:
         raise ValueError(f"{path} is no XML: {error}: is the file complete?") from None
-    width, height = (whole(root, f"size/{part}", path) for part in ("width", "height"))
+    width, height = (whole_at(root, f"size/{part}", path) for part in ("width", "height"))
     found: dict[str, list[Box]] = {}
     for thing in root.findall("object"):
         name = (thing.findtext("name") or "").strip()
-        left, top, right, bottom = (whole(thing, f"bndbox/{part}", path) for part in ("xmin", "ymin", "xmax", "ymax"))
+        left, top, right, bottom = (whole_at(thing, f"bndbox/{part}", path)
+                                    for part in ("xmin", "ymin", "xmax", "ymax"))
         if not (1 <= left <= right <= width and 1 <= top <= bottom <= height):
             raise ValueError(f"{path}: the box of {name} goes from ({left}, {top}) to ({right}, {bottom}), needed "
                              f"pixels from (1, 1) to ({width}, {height})")
@@ -136,7 +137,7 @@ def annotation(path: Path) -> tuple[tuple[int, int], dict[str, list[Box]]]:
     return (height, width), found
 
 
-def whole(element: Any, place: str, path: Path) -> int:
+def whole_at(element: Any, place: str, path: Path) -> int:
     """The whole number at a place in an annotation; some data sets of VOC's layout write it with decimals."""
     text = element.findtext(place)
     try:

@@ -27,7 +27,7 @@ from lrp_ref.network import Network
 from lrp_ref.relevance import hand_down
 from lrp_ref.rules import Flat, Rule, WSquare
 from lrp_ref.testing.compared import SIGMAS, Compared, Report, distance
-from lrp_ref.testing.given import numbers
+from lrp_ref.testing.given import as_floats
 from lrp_ref.testing.task import Rules, Task
 
 
@@ -48,7 +48,7 @@ def assert_relevance_close(actual: Any, network: Network, x: Any, rules: Rules, 
     task = Task.of(network, x, rules, R, u, activations)
     compared = list(task.compare(actual))
     for c in compared:
-        judge(c, undetermined, task, lambda what: task.hint(what, actual))
+        judge(c, undetermined, task, lambda layer: task.hint(layer, actual))
     return Report(compared)
 
 
@@ -62,8 +62,8 @@ def assert_cutoff(actual: Any, network: Network, x: Any, rules: Rules, below: st
     task = Task.of(network, x, cutoff(rules, below, filler), R, u, activations)
     compared = list(task.compare(actual))
     for c in compared:
-        judge(c, undetermined, task, lambda what: cut_elsewhere(task, rules, below, filler, what, actual)
-              or task.hint(what, actual))
+        judge(c, undetermined, task, lambda layer: cut_elsewhere(task, rules, below, filler, layer, actual)
+              or task.hint(layer, actual))
     return Report(compared)
 
 
@@ -102,15 +102,15 @@ def handed_too(more: Array, lost: Mapping[str, Array], slack: Array, n: int) -> 
     return ""
 
 
-def judge(c: Compared, allowed: int, task: Task, looks_like: Callable[[str], str]) -> None:
+def judge(c: Compared, allowed: int, task: Task, looks_like: Callable[[str | None], str]) -> None:
     """An AssertionError where elements fail, or more are undetermined than may be."""
     failed = c.failed
     if failed.any():
         score = np.where(failed, c.excess, -1.0)
         worst = tuple(map(int, np.unravel_index(int(score.argmax()), score.shape)))
-        hint = looks_like(c.what)
-        first = " is the first to diverge" if c.what.startswith("layer ") and len(task.network) > 1 else ""
-        bound = "bound" if c.what.startswith("layer ") else f"{SIGMAS} sigma"
+        hint = looks_like(c.layer)
+        first = " is the first to diverge" if c.layer is not None and len(task.network) > 1 else ""
+        bound = f"{SIGMAS} sigma" if c.layer is None else "bound"
         raise AssertionError(
             f"{c.what}{first}: {int(failed.sum())} of {failed.size} relevances are off; worst at {worst}: got "
             f"{c.actual[worst]:.9g}, needed {c.value[worst]:.9g}, error over {bound} {c.excess[worst]:.2g}"
@@ -124,7 +124,8 @@ def judge(c: Compared, allowed: int, task: Task, looks_like: Callable[[str], str
             f"conditioned, or allow undetermined={int(open_.sum())}")
 
 
-def cut_elsewhere(task: Task, rules: Rules, below: str, filler: Rule | None, what: str, actual: Any) -> str:
+def cut_elsewhere(task: Task, rules: Rules, below: str, filler: Rule | None, layer: str | None,
+                  actual: Any) -> str:
     """Whether the relevance is that of another cut-off."""
     names = list(rules)
     at = names.index(below)
@@ -138,15 +139,14 @@ def cut_elsewhere(task: Task, rules: Rules, below: str, filler: Rule | None, wha
     others.append(("only layers with weights were cut off", with_weights))
     other_one = Flat() if isinstance(filler, WSquare) else WSquare()
     others.append((f"the filler were {other_one}", cutoff(rules, below, other_one)))
-    name = what.removeprefix("layer ")
     for sentence, other in others:
-        if name in task.network.names and isinstance(actual, Mapping):
-            if other[name] == task.rules[name]:
+        if layer is not None and isinstance(actual, Mapping):
+            if other[layer] == task.rules[layer]:
                 continue
-            got, R = task.given(actual, name), task.above(name, actual).value
-            alone = hand_down(other[name], task.layer(name), task.inputs[name].value, R)[0]
+            got, R = task.given(actual, layer), task.above(layer, actual).value
+            alone = hand_down(other[layer], task.layer(layer), task.inputs[layer].value, R)[0]
         else:
-            got = numbers(actual, "the relevance")
+            got = as_floats(actual, "the relevance")
             alone = task.relevance(other)
         if distance(got, alone, task.u) <= task.u**0.5:
             return f"it looks as if {sentence}"

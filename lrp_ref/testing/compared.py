@@ -18,16 +18,21 @@ VERDICTS = ("exact", "pass", "loose", "fail", "undetermined")
 class Compared:
     """One array of relevance against its value: element by element, how far off and how far it may be.
 
+    layer   whose inputs' relevance it is; None where it is the image's, handed down through several layers
     radius  a bound (one layer), or 6 sigma (several): |actual - value| <= radius
     exact   how far the float64 value may be from the exact one; None where that is not known
     """
 
-    what: str
+    layer: str | None
     actual: Array
     value: Array
     radius: Array
     exact: Array | None
     sigma: Callable[[], Array] = field(repr=False)
+
+    @property
+    def what(self) -> str:
+        return "the relevance of the image" if self.layer is None else f"layer {self.layer}"
 
     @property
     def error(self) -> Array:
@@ -79,10 +84,19 @@ class Report:
         return "\n".join(lines)
 
 
-def distance(got: Array, other: Array, u: float) -> float:
-    """The largest relative difference; numbers of less than half of u's digits of the largest count as that large."""
-    if not (np.isfinite(other).all() and np.isfinite(got).all()):
+def relative_distance(got: Array, wanted: Array, floor: float) -> float:
+    """The largest |got - wanted| / |wanted|; numbers of less than `floor` of the largest wanted count as that large.
+
+    floor  1: as a part of the largest; u ** 0.5: what cancels may lose half the digits of a format. Infinite where the
+           shapes differ or a number is not finite.
+    """
+    if got.shape != wanted.shape or not (np.isfinite(wanted).all() and np.isfinite(got).all()):
         return np.inf
-    size = np.maximum(abs(other), abs(other).max() * u**0.5)
-    error = abs(got.astype(np.float64) - other)
-    return float(np.where(error == 0, 0.0, error / np.maximum(size, np.finfo(np.float32).tiny)).max())
+    size = np.maximum(abs(wanted), abs(wanted).max(initial=0) * floor)
+    error = abs(got.astype(np.float64) - wanted)
+    return float(np.where(error == 0, 0.0, error / np.where(size == 0, np.finfo(np.float32).tiny, size)).max(initial=0))
+
+
+def distance(got: Array, wanted: Array, u: float) -> float:
+    """The relative distance in a format of that unit roundoff."""
+    return relative_distance(got, wanted, u**0.5)

@@ -7,14 +7,14 @@ from collections.abc import Iterator
 import numpy as np
 
 from lrp_ref.arrays import Array
+from lrp_ref.testing.compared import relative_distance
 
 NEAR = 1e-3   # of the largest number: what is that near, and was twice as far before, is explained
 
 
-def off(got: Array, other: Array) -> float:
+def off(got: Array, wanted: Array) -> float:
     """The largest difference, as a part of the largest number."""
-    size = max(abs(got).max(initial=0), abs(other).max(initial=0))
-    return float(abs(got - other).max(initial=0) / size) if size else 0.0
+    return relative_distance(got, wanted, floor=1)
 
 
 def at_a_glance(got: Array, value: Array) -> str:

@@ -10,7 +10,7 @@ from lrp_ref.arrays import Array
 from lrp_ref.checks.rounding.arithmetic import FORMATS
 
 
-def numbers(given: Any, what: str) -> Array:
+def as_floats(given: Any, what: str) -> Array:
     """The numbers as an array of floats: of a torch tensor too, or anything with `__array__`."""
     if hasattr(given, "detach"):
         given = given.detach().cpu()
@@ -30,7 +30,7 @@ def fits(array: Array, shape: tuple[int, ...], what: str, other: str) -> None:
         raise ValueError(f"got {what} of shape {array.shape}, but {other} has shape {shape}{hint}")
 
 
-def held(values: Any, u: float, what: str) -> None:
+def must_be_held(values: Any, u: float, what: str) -> None:
     """An error unless a format of that unit roundoff holds the numbers exactly: else what is computed is not theirs."""
     number, values = FORMATS.get(u, np.float64), np.asarray(values)
     if values.dtype == object:

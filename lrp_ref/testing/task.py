@@ -20,7 +20,8 @@ from lrp_ref.relevance import hand_down, handed_down, start
 from lrp_ref.rules import Flat, Pass, Rule
 from lrp_ref.testing.compared import SIGMAS, Compared
 from lrp_ref.testing.explained import Answer
-from lrp_ref.testing.given import fits, held, numbers
+from lrp_ref.testing.given import as_floats, fits, must_be_held
+from lrp_ref.testing.looks_like import Likeness
 
 Rules = Mapping[str, Rule]
 
@@ -41,16 +42,16 @@ class Task:
     def of(cls, network: Network, x: Any, rules: Rules, R: Any, u: float,
            activations: Mapping[str, Any] | None) -> Task:
         arithmetic(u)
-        x = numbers(x, "x")
+        x = as_floats(x, "x")
         missing = [name for name in network.names if name not in rules]
         if missing:
             raise ValueError(f"got no rule for {', '.join(missing)}: make the rules with lrp_ref.assign(network, ...)")
         for name, layer in network:
             for array, values in layer.arrays().items():
-                held(values, u, f"{array} of {name}")
-        held(x, u, "x")
+                must_be_held(values, u, f"{array} of {name}")
+        must_be_held(x, u, "x")
         network, x64 = network.astype(np.float64), x.astype(np.float64)
-        given = {name: numbers(a, f"the activation of {name}") for name, a in (activations or {}).items()}
+        given = {name: as_floats(a, f"the activation of {name}") for name, a in (activations or {}).items()}
         for name in given:
             network.index(name)
         balls, inputs = Ball.exact(x64), {}
@@ -62,8 +63,8 @@ class Task:
             balls = lifted(name, layer, balls, u)
         target = R
         if R is not None and np.shape(R) == balls.value.shape:
-            target = numbers(R, "R")
-            held(target, u, "R")
+            target = as_floats(R, "R")
+            must_be_held(target, u, "R")
             target = target.astype(np.float64)
         return cls(network, x64, rules, start_ball(balls, target), target, u, inputs)
 
@@ -74,7 +75,7 @@ class Task:
         if name not in relevances:
             raise ValueError(f"got relevances of {', '.join(relevances)}, needed one of every layer's input: "
                              f"{name}'s is missing")
-        here = numbers(relevances[name], f"the relevance of {name}")
+        here = as_floats(relevances[name], f"the relevance of {name}")
         fits(here, self.inputs[name].value.shape, f"the relevance of {name}", f"the input of {name}")
         return here
 
@@ -106,7 +107,7 @@ class Task:
             yield self.compare_layer(name, actual, self.R)
             return
         sigma = monte_carlo(self.network, self.x, self.rules, self.target, self.u)[name]
-        yield self.by_sigma("the relevance of the image", actual, self.relevance(self.rules), sigma)
+        yield self.by_sigma(None, actual, self.relevance(self.rules), sigma)
 
     def compare_layer(self, name: str, actual: Array, R: Ball) -> Compared:
         rule, layer, x = self.rules[name], self.layer(name), self.inputs[name]
@@ -114,34 +115,33 @@ class Task:
         def sigma() -> Array:
             return monte_carlo(Network([(name, layer)]), x.value, {name: rule}, R.value, self.u)[name]
 
-        what = f"layer {name}"
         if layer.roundings.unknown and not isinstance(rule, (Flat, Pass)):   # its weights have no bound
-            return self.by_sigma(what, actual, hand_down(rule, layer, x.value, R.value)[0], sigma())
+            return self.by_sigma(name, actual, hand_down(rule, layer, x.value, R.value)[0], sigma())
         one = one_layer(rule, layer, x, R, self.u)
-        return Compared(what, actual, one.value, one.radius, one.exact, sigma)
+        return Compared(name, actual, one.value, one.radius, one.exact, sigma)
 
-    def by_sigma(self, what: str, actual: Array, value: Array, sigma: Array) -> Compared:
+    def by_sigma(self, layer: str | None, actual: Array, value: Array, sigma: Array) -> Compared:
         """Where no bound is known: 6 sigma, and no less than the value's own rounding."""
-        return Compared(what, actual, value, np.maximum(SIGMAS * sigma, self.u * abs(value)), None, lambda: sigma)
+        return Compared(layer, actual, value, np.maximum(SIGMAS * sigma, self.u * abs(value)), None, lambda: sigma)
 
-    def looks_like(self, what: str, actual: Any) -> str:
-        """The fault or convention that explains the layer's relevance, or the image's, better than none; else ""."""
-        name, network = what.removeprefix("layer "), self.network
-        if name not in network.names:
-            got, R = numbers(actual, "the relevance"), self.start()
+    def looks_like(self, layer: str | None, actual: Any) -> Likeness | None:
+        """The fault or convention that explains the layer's relevance, or the image's, better than none."""
+        network = self.network
+        if layer is None:
+            got, R = as_floats(actual, "the relevance"), self.start()
         else:
-            network = Network([(name, self.layer(name))])
+            network = Network([(layer, self.layer(layer))])
             whole = not isinstance(actual, Mapping)
-            got, R = (numbers(actual, "the relevance"), self.R.value) if whole else (
-                self.given(actual, name), self.above(name, actual).value)
+            got, R = (as_floats(actual, "the relevance"), self.R.value) if whole else (
+                self.given(actual, layer), self.above(layer, actual).value)
         answer = Answer(got, network, self.rules, self.inputs, R, self.u)
-        sentence = next(filter(None, answer.explained()), "")
-        return sentence and f"it looks as if {sentence}"
+        return next(filter(None, answer.explained()), None)
 
-    def hint(self, what: str, actual: Any) -> str:
+    def hint(self, layer: str | None, actual: Any) -> str:
         """What it looks like, or else what would tell more of several layers."""
-        several = what.removeprefix("layer ") not in self.network.names
-        return self.looks_like(what, actual) or several * (
+        if found := self.looks_like(layer, actual):
+            return f"it looks as if {found}"
+        return (layer is None) * (
             f"give {{layer: relevance of its input}} to see at which of {', '.join(self.network.names)} it begins")
 
 

@@ -1,5 +1,7 @@
 """Rules by the names a person types: every name, every number, the bounds of the pixels, and every error."""
 
+from dataclasses import fields
+
 import numpy as np
 import pytest
 
@@ -73,8 +75,13 @@ def test_the_default_is_the_paper_s_alpha_beta():
     assert rules()["conv"] == rules()["fc"] == AlphaBeta(2, 1)
 
 
-@pytest.mark.parametrize("text", [*(f"{name}{numbers}" for name, numbers in zip(
-    RULES, ("", ":2,1", "", ":0.25", "", ""), strict=True)), *PRESETS])
+def typed(rule):
+    """AlphaBeta(2, 1) as alphabeta:2,1"""
+    values = [str(float(getattr(rule, field.name))) for field in fields(rule)]
+    return type(rule).__name__ + (f":{','.join(values)}" if values else "")
+
+
+@pytest.mark.parametrize("text", [*(typed(kind.examples()[0]) for kind, _ in RULES.values()), "epsilon", *PRESETS])
 @pytest.mark.parametrize("first", [None, "zbox", "zbox:-6,123", "wsquare", "flat"])
 def test_every_name_explains_an_image(text, first):
     x = model().prepare(np.random.default_rng(1).random((7, 9, 3)))
@@ -132,14 +139,14 @@ def test_bounds_of_a_float32_network_are_what_black_and_white_become():
 
 
 @pytest.mark.parametrize(("text", "words"), [
-    ("alfabeta:2,1", ["'alfabeta:2,1'", "did you mean 'alphabeta'?", "epsilon:E", "epsilon_gamma_box"]),
+    ("alfabeta:2,1", ["'alfabeta:2,1'", "did you mean 'alphabeta'?", "epsilon:EPSILON", "epsilon_gamma_box"]),
     ("epsilon_pluss", ["did you mean 'epsilon_plus'?"]),
-    ("winner", ["'winner': choose from epsilon:E"]),
+    ("winner", ["'winner': choose from epsilon:EPSILON"]),
     ("", ["'': choose from"]),
     ("paper:3", ["'paper:3'", "takes no numbers"]),
     ("zbox:0,1", ["'zbox:0,1'", "--first zbox:0,1"]),
-    ("alphabeta", ["'alphabeta' with 0 numbers", "alphabeta:A,B"]),
-    ("epsilon:1,2", ["'epsilon:1,2' with 2 numbers", "epsilon:E"]),
+    ("alphabeta", ["'alphabeta' with 0 numbers", "alphabeta:ALPHA,BETA with ALPHA - BETA = 1"]),
+    ("epsilon:1,2", ["'epsilon:1,2' with 2 numbers", "epsilon:EPSILON"]),
     ("zplus:1", ["'zplus:1' with 1 numbers: write zplus"]),
     ("gamma:x", ["'x' in the rule 'gamma:x'", "separated by commas"]),
     ("alphabeta:2,", ["'2,' in the rule"]),

@@ -2,9 +2,7 @@
 
 import json
 import re
-import sys
-from collections.abc import Iterator
-from dataclasses import fields, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -21,13 +19,15 @@ from lrp_ref.conformance.adapter import Unsupported
 from lrp_ref.conformance.adapters.ours import ours
 from lrp_ref.conformance.diagnose.detect import Finding
 from lrp_ref.conformance.diagnose.failures import failures
-from lrp_ref.conformance.dialects import Conventions
-from lrp_ref.conformance.dialects.questions import TITLES
-from lrp_ref.conformance.judge.outcome import STATUSES
-from lrp_ref.conformance.judge.run import run, selected
+from lrp_ref.conformance.judge.outcome import Outcome
+from lrp_ref.conformance.judge.run import Run, run, selected
 from lrp_ref.conformance.page import page
-from lrp_ref.conformance.report import facts as report
 from lrp_ref.conformance.report import text as report_text
+from lrp_ref.conformance.report.as_json import as_json
+from lrp_ref.conformance.report.facts import Report, report
+from lrp_ref.conventions.table import TABLE
+from lrp_ref.layers import LRN, Conv2D, Layer, Linear, ReLU
+from lrp_ref.network import Network
 
 SUITE = small_suite.suite()
 ID = {case.id.rpartition("-")[0]: case.id for case in SUITE.cases}
@@ -71,9 +71,9 @@ def test_undetermined_cases_are_listed_with_their_reason(capsys: pytest.CaptureF
     assert ("\n\nundetermined, and why\n   1  rounding may take a number as far as it is large: "
             f"{ID['cancels']}\n\n") in out
     assert "undetermined, and why" not in conform(capsys, "small_suite:Right")[1]
-    said = [{"id": f"a-{n}", "status": "undetermined", "reason": reason}
+    said = [Outcome(replace(SUITE.cases[0], id=f"a-{n}"), "undetermined", reason)
             for n, reason in enumerate(["raised OverflowError", "", "raised OverflowError"])]
-    assert list(report_text.undetermined({"outcomes": said})) == [
+    assert list(report_text.undetermined(Report(Run(Right(), SUITE, said, 0, ""), [], [], []))) == [
         "undetermined, and why\n   2  raised OverflowError: a-0, a-2\n"
         "   1  rounding may take a number as far as it is large: a-1"]
 
@@ -146,12 +146,19 @@ def test_where_no_page_can_be_written_nothing_is_begun(capsys: pytest.CaptureFix
 # ---- What is printed ----
 
 
+CONV, FC, NORM = Conv2D(np.ones((1, 1, 1, 1))), Linear(np.ones((1, 1))), LRN(3, 1, 0.75, 1)
+
+
+def became(places: list[tuple[str, Layer, str, int]]) -> Report:
+    """A report in which so many cases of a rule and layer became one and the same."""
+    outcomes = [Outcome(replace(SUITE.cases[0], rule=rule, network=Network([("layer", layer)])), status)
+                for rule, layer, status, count in places for _ in range(count)]
+    return Report(Run(Right(), replace(SUITE, count=len(outcomes)), outcomes, 0, ""), [], [], [])
+
+
 def test_the_table_counts_and_layers_that_fare_alike_share_a_row() -> None:
-    rows = [{"rule": rule, "layer": layer, **dict.fromkeys(STATUSES, 0), status: count, "count": count}
-            for rule, layer, status, count in (
-                 ("Flat", "Conv2D", "passed", 3), ("Flat", "Linear", "failed", 2), ("Flat", "ReLU", "passed", 4))]
-    counts = {"passed": 7, "loose": 0, "undetermined": 0, "unsupported": 0, "failed": 2}
-    lines = report_text.table({"matrix": rows, "counts": counts, "vectors": {"count": 9}})
+    places = [("Flat", CONV, "passed", 3), ("Flat", FC, "failed", 2), ("Flat", ReLU(), "passed", 4)]
+    lines = report_text.table(became(places))
     assert [line.split() for line in lines] == [
         ["rule", "layer", "passed", "loose", "undetermined", "unsupported", "failed", "of"],
         ["Flat", "Conv2D,", "ReLU", "7", "-", "-", "-", "-", "7"], ["Linear", "-", "-", "-", "-", "2", "2"],
@@ -195,11 +202,11 @@ class Moved(Stabilised):
 
 
 def test_text_and_page_tell_the_same_failures_under_the_same_causes() -> None:
-    facts = report.facts(run(Moved(), SUITE))
-    _, *told = (" ".join(block.split()).casefold() for block in report_text.causes(facts))
-    groups = tree(page(facts)).all("details", "cause")
+    found = report(run(Moved(), SUITE))
+    _, *told = (" ".join(block.split()).casefold() for block in report_text.causes(found))
+    groups = tree(page(found)).all("details", "cause")
     shown = {group.all("h3")[0].text.casefold(): len(group.all("details", "case")) for group in groups}
-    assert len(shown) == len(told) and sum(shown.values()) == len(facts["failures"]) == facts["counts"]["failed"]
+    assert len(shown) == len(told) and sum(shown.values()) == len(found.failures) == found.run.counts()["failed"]
     for heading, count in shown.items():
         assert any(f". {count} case{'s' * (count > 1)}: {heading} case " in block for block in told), (heading, told)
     assert {"no convention explains it: alphabeta on linear", "raised keyerror: 'no'", "answered, and must refuse",
@@ -215,12 +222,12 @@ def test_conventions_are_marked_where_they_depart(capsys: pytest.CaptureFixture[
 @pytest.mark.parametrize(("value", "departs"), [(None, False), (1, False), (-1, True)])
 def test_text_comparison_and_page_agree_on_what_departs_and_an_answer_that_is_not_known_does_not(
         value: Any, departs: bool) -> None:
-    facts = report.facts(run(Right(), SUITE))
-    (entry,) = (one for one in facts["conventions"] if one["question"] == "sign_of_zero")
-    entry["value"] = value   # canonical is 1
-    (line,) = (line for line in "".join(report_text.conventions(facts)).splitlines() if "the sign of 0" in line)
-    (row,) = (row for row in report_text.asked([facts]) if row[0] == "the sign of 0")
-    cell = tree(page(facts)).by_id("question/sign_of_zero").all("td")[1]
+    found = report(run(Right(), SUITE))
+    found = replace(found, replies=[replace(one, value=value) if one.question == "sign_of_zero" else one
+                                    for one in found.replies])   # canonical is 1
+    (line,) = (line for line in "".join(report_text.conventions(found)).splitlines() if "the sign of 0" in line)
+    (row,) = (row for row in report_text.reply_rows([found]) if row[0] == "the sign of 0")
+    cell = tree(page(found)).by_id("question/sign_of_zero").all("td")[1]
     assert [line.startswith("*"), row[1].startswith("*"), "departs" in cell.text] == [departs] * 3
 
 
@@ -276,7 +283,7 @@ def test_what_an_adapter_says_of_itself_breaks_no_line(capsys: pytest.CaptureFix
 
 @pytest.fixture(scope="module")
 def partial() -> dict[str, Any]:
-    facts: dict[str, Any] = json.loads(json.dumps(report.facts(run(Partial(), SUITE)), allow_nan=False))
+    facts: dict[str, Any] = json.loads(json.dumps(as_json(report(run(Partial(), SUITE))), allow_nan=False))
     return facts
 
 
@@ -301,7 +308,7 @@ def test_json_has_what_a_page_needs(partial: dict[str, Any]) -> None:
 
 
 def test_json_of_conventions_says_value_canonical_and_evidence() -> None:
-    facts = report.facts(run(small_suite.SquaredBias(), SUITE))
+    facts = as_json(report(run(small_suite.SquaredBias(), SUITE)))
     entry = next(one for one in facts["conventions"] if one["question"] == "bias_w_square")
     assert entry == {"question": "bias_w_square", "title": "bias in w-square", "value": "squared",
                      "canonical": "left out", "declared": False, "known": ["zennit"], "evidence": [ID["squared"]]}
@@ -311,7 +318,7 @@ def test_json_of_conventions_says_value_canonical_and_evidence() -> None:
 
 
 def test_numbers_that_json_has_none_of_are_names() -> None:
-    facts = report.facts(run(Dividing(), SUITE))
+    facts = as_json(report(run(Dividing(), SUITE)))
     (failure,) = (one for one in facts["failures"] if one["id"] == ID["dead"])
     assert failure["worst"]["got"] == "inf" and failure["worst"]["error"] == "inf" and failure["worst"]["expected"] == 0
     json.dumps(facts, allow_nan=False)
@@ -334,7 +341,7 @@ def test_the_first_wrong_layer_of_a_network_is_named() -> None:
         def rule(self, rule: Any, layer: Any) -> Any:
             return type(rule)(1) if hasattr(rule, "gamma") else rule
 
-    found = {one["id"]: one for one in report.facts(run(WrongGamma(), SUITE))["failures"]}
+    found = {one["id"]: one for one in as_json(report(run(WrongGamma(), SUITE)))["failures"]}
     assert found.keys() == {ID["whole"], ID["rounded"]}
     assert found[ID["whole"]]["first"] == {"layer": "fc1", "rule": "Gamma(1/4)"}
     assert found[ID["whole"]]["layer"] == "network"
@@ -345,7 +352,7 @@ def test_a_counterexample_is_as_wrong_as_the_case_and_not_by_a_stabiliser(monkey
     monkeypatch.setattr("lrp_ref.conformance.diagnose.failures.SHRUNK", 1)
     adapter = ours("dialect:zennit")
     assert adapter is not None
-    (failure,) = report.facts(run(adapter, selected(SUITE, [ID["squared"]])))["failures"]
+    (failure,) = as_json(report(run(adapter, selected(SUITE, [ID["squared"]]))))["failures"]
     small = failure["counterexample"]
     assert abs(float(small["got"]) - float(small["expected"])) > 2.0**-10, small   # 1e-6 of 1 is less
 
@@ -379,13 +386,13 @@ def test_who_raises_when_asked_again_is_told_so_in_a_whole_report(capsys: pytest
 def test_an_undeclared_stabiliser_is_the_cause_that_is_named() -> None:
     """Where the numbers of other cases have shown it."""
     one = run(Stabilised(), SUITE)
-    causes = {f["id"]: f["cause"] for f in failures(one, [Finding("stabiliser", 1e-6, [], [])])}
-    assert {causes[ID[slug]] for slug in ("split", "even", "whole", "squared")} == {
+    causes = {f.outcome.case.id: f.cause for f in failures(one, [Finding("stabiliser", 1e-6, [], [])])}
+    assert {causes[ID[slug]].text for slug in ("split", "even", "whole", "squared")} == {
         "stabiliser of the other rules: 1e-6"}
 
 
 def test_every_question_has_a_title() -> None:
-    assert set(TITLES) == {question.name for question in fields(Conventions)}
+    assert all(question.title for question in TABLE.values())
 
 
 @pytest.mark.parametrize("name", ["conform", "compare", "vectors", "selfcheck", "explain", "models"])
@@ -394,169 +401,3 @@ def test_help_speaks_of_the_bundled_models_only_where_models_are_asked(
     with pytest.raises(SystemExit):
         main([name, "--help"])
     assert ("bundled models, a CNN and" in " ".join(capsys.readouterr().out.split())) == (name in ("explain", "models"))
-
-
-# ---- Expectations and the page ----
-
-
-@pytest.fixture
-def expected(tmp_path: Path) -> Iterator[Path]:
-    (tmp_path / "partial.txt").write_text(f"{ID['split']} unsupported\n{ID['even']} failed\n", encoding="utf-8")
-    yield tmp_path
-
-
-def test_an_outcome_as_expected_ends_with_0(capsys: pytest.CaptureFixture[str], expected: Path) -> None:
-    code, out, _ = conform(capsys, "small_suite:Partial", "--expect", str(expected / "partial.txt"))
-    assert code == 0 and out.endswith("\n\nall as expected\n")
-
-
-def test_a_stale_line_ends_with_1(capsys: pytest.CaptureFixture[str], expected: Path) -> None:
-    code, out, _ = conform(capsys, "small_suite:Right", "--expect", str(expected / "partial.txt"))
-    assert code == 1 and out.endswith(f"\n\n2 not as expected\n{ID['split']}: passed, expected unsupported: line 1 is "
-                                      f"stale, delete it\n{ID['even']}: passed, expected failed: line 2 is stale, "
-                                      "delete it\n")
-    code, out, _ = conform(capsys, "small_suite:Right", "--json", "--expect", str(expected / "partial.txt"))
-    assert code == 1 and len(json.loads(out)["unexpected"]) == 2
-
-
-def test_expectations_are_written_and_hold_from_then_on(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
-    path = tmp_path / "expected.txt"
-    code, out, _ = conform(capsys, "small_suite:Partial", "--write-expect", str(path))
-    assert code == 1 and out.endswith(f"\n\n2 expectations written to {path}\n")
-    assert path.read_text(encoding="utf-8") == (
-        "# partial 1.2 on 13 cases of the vectors 1.0 (0123456789ab)\n"
-        f"{ID['split']} unsupported https://example.org/partial/3\n{ID['even']} failed\n")
-    assert conform(capsys, "small_suite:Partial", "--expect", str(path))[0] == 0
-
-
-def test_a_version_of_several_lines_is_one_comment_of_the_expectations(
-        capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Partial, "version", "1.2\nof today failed twice")
-    path = tmp_path / "expected.txt"
-    conform(capsys, "small_suite:Partial", "--write-expect", str(path))
-    assert path.read_text(encoding="utf-8").splitlines()[0] == (
-        "# partial 1.2 of today failed twice on 13 cases of the vectors 1.0 (0123456789ab)")
-    assert conform(capsys, "small_suite:Partial", "--expect", str(path))[0] == 0
-
-
-def test_expectations_overwrite_nothing_and_are_refused_before_the_work(
-        capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def begun() -> None:
-        raise AssertionError("the vectors were read")
-
-    monkeypatch.setattr(command, "load", begun)
-    path = tmp_path / "expected.txt"
-    path.write_text("# by hand\n", encoding="utf-8")
-    code, _, err = conform(capsys, "small_suite:Partial", "--write-expect", str(path))
-    assert code == 2 and f"got --write-expect {path}, which is there already: give the name of a new file" in err
-    assert path.read_text(encoding="utf-8") == "# by hand\n" and list(tmp_path.iterdir()) == [path]
-    missing = str(tmp_path / "nowhere" / "expected.txt")
-    assert conform(capsys, "small_suite:Partial", "--write-expect", missing)[0] == 2
-
-
-def test_a_page_is_written_whatever_the_outcome(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
-    path = tmp_path / "report.html"
-    code, out, _ = conform(capsys, "small_suite:Partial", "--report", str(path))
-    assert code == 1 and out.endswith(f"\n\nreport written to {path}\n")
-    page = path.read_text(encoding="utf-8")
-    assert page.startswith("<!DOCTYPE html>") and ID["even"] in page and "partial" in page
-
-
-def test_commands_of_a_page_without_failures_name_the_adapter_as_it_was_named(
-        capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
-    path = tmp_path / "report.html"
-    conform(capsys, "lrp_ref", "small_suite:Right", "--report", str(path), name="compare")
-    assert tree(path.read_text(encoding="utf-8")).by_id("run").all("pre")[0].text == (
-        "lrp-ref conform lrp_ref\nlrp-ref conform small_suite:Right\nlrp-ref compare lrp_ref small_suite:Right")
-    _, out, _ = conform(capsys, "small_suite:Right", "--json")
-    assert json.loads(out)["adapter"]["command"] == "small_suite:Right"
-
-
-# ---- compare ----
-
-
-def test_implementations_are_compared_side_by_side(capsys: pytest.CaptureFixture[str]) -> None:
-    code, out, _ = conform(capsys, "small_suite:Right", "small_suite:Partial", "dialect:lxt", name="compare")
-    assert code == 1
-    assert out.startswith("right 1.2, float64; partial 1.2, float64; dialect:lxt 2.1, float64; on 13 cases of the ")
-    assert re.search(r"^AlphaBeta  Linear +2 +1 1- +0 2- +2$", out, re.MULTILINE)
-    assert re.search(r"^Flat       Conv2D +1 +0 1f +0 1- +1$", out, re.MULTILINE)
-    assert re.search(r"^the sign of epsilon +that of z +that of z +\*epsilon has no sign$", out, re.MULTILINE)
-    assert re.search(rf"^   1 case +partial failed, dialect:lxt unsupported\n +{ID['even']}$", out, re.MULTILINE)
-
-
-def test_layers_that_fare_alike_with_all_implementations_share_a_row_of_the_comparison() -> None:
-    def rows(*statuses: str) -> dict[str, Any]:
-        places = ("Flat", "Conv2D"), ("Flat", "LRN"), ("Flat", "ReLU"), ("ZBox", "LRN")
-        matrix = [{"rule": rule, "layer": layer, **dict.fromkeys(STATUSES, 0), status: 2, "count": 2}
-                  for (rule, layer), status in zip(places, statuses)]
-        return {"matrix": matrix, "counts": dict.fromkeys(STATUSES, 0), "vectors": {"count": 8}}
-
-    bad, good = "unsupported", "passed"
-    lines = report_text.side_by_side([rows(bad, good, bad, bad), rows(good, good, good, bad)], ["one", "two"])
-    assert [line.split() for line in lines[1:-2]] == [
-        ["Flat", "Conv2D,", "ReLU", "0", "4-", "4", "4"], ["LRN", "2", "2", "2"],
-        ["ZBox", "LRN", "0", "2-", "0", "2-", "2"]]
-
-
-def test_the_comparison_as_json_has_the_answers_that_differ(capsys: pytest.CaptureFixture[str]) -> None:
-    code, out, _ = conform(capsys, "small_suite:Right", "dialect:lxt", "--json", name="compare")
-    facts = json.loads(out)
-    assert code == 1 and [one["adapter"]["name"] for one in facts["implementations"]] == ["right", "dialect:lxt"]
-    assert facts["vectors"]["count"] == 13
-    entry = next(one for one in facts["disagreements"] if one["id"] == ID["minus"])
-    assert entry == {"id": ID["minus"], "comment": "Told in the test.", "section": "Eq. 1",
-                     "issues": [ISSUE], "expected": [[0.9375, 1.875]],
-                     "answers": {"right": [[0.9375, 1.875]], "dialect:lxt": [[1.0714285714285714, 2.142857142857143]]},
-                     "statuses": {"right": "passed", "dialect:lxt": "failed"}}
-    assert {one["id"] for one in facts["disagreements"]} == {ID[slug] for slug in ("plain", "minus", "dead")}
-
-
-def test_implementations_that_agree_end_with_0(capsys: pytest.CaptureFixture[str]) -> None:
-    code, out, _ = conform(capsys, "small_suite:Right", "lrp_ref", name="compare")
-    assert code == 0 and "differ" not in out
-
-
-def test_comparisons_have_an_expectation_for_each(capsys: pytest.CaptureFixture[str], expected: Path) -> None:
-    arguments = ["small_suite:Partial", "small_suite:Right", "--expect", str(expected)]
-    code, _, err = conform(capsys, *arguments, name="compare")
-    assert code == 2 and f"got --expect {expected}, which has no file right.txt: make an empty one if every case" in err
-    (expected / "right.txt").touch()
-    code, out, _ = conform(capsys, *arguments, name="compare")
-    assert code == 0 and out.endswith("all as expected\n")
-    (expected / "right.txt").write_text(f"{ID['plain']} failed\n", encoding="utf-8")
-    code, out, _ = conform(capsys, *arguments, name="compare")
-    assert code == 1 and out.endswith(f"1 not as expected\nright: {ID['plain']}: passed, expected failed: line 1 is "
-                                      "stale, delete it\n")
-
-
-def test_two_adapters_of_one_name_are_refused(capsys: pytest.CaptureFixture[str]) -> None:
-    code, _, err = conform(capsys, "lrp_ref", "lrp_ref", name="compare")
-    assert code == 2 and "got two adapters named lrp_ref: give each a name of its own" in err
-
-
-# ---- A program in another language ----
-
-
-def test_a_program_is_asked_in_lines_and_named_again_in_the_command(capsys: pytest.CaptureFixture[str]) -> None:
-    program = f"{sys.executable} {Path(__file__).parents[2] / 'docs' / 'harness.py'}"
-    _, out, _ = conform(capsys, "--exec", program, "--json")
-    facts = json.loads(out)
-    assert facts["counts"]["passed"] > 0 and sum(facts["counts"].values()) == 13
-    one, words = command.adapter(None, program)
-    with command.ending(one):
-        assert words == f"--exec '{program}'"
-
-
-def test_of_each_cause_the_first_failure_has_the_counterexample(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("lrp_ref.conformance.diagnose.failures.SHRUNK", 2)
-
-    class Doubled(Right):
-        def changed(self, relevance: Any) -> Any:
-            return 2 * relevance
-
-    told = [one for one in report.facts(run(Doubled(), SUITE))["failures"] if one["worst"]]
-    causes = {cause: [bool(one["counterexample"]) for one in told if one["cause"] == cause]
-              for cause in (one["cause"] for one in told)}
-    assert max(map(len, causes.values())) > 2
-    assert all(not any(here[1:]) for here in causes.values()) and sum(here[0] for here in causes.values()) == 2

@@ -9,29 +9,16 @@ from typing import Any
 import numpy as np
 import pytest
 
-from lrp_ref import (
-    LRN,
-    AlphaBeta,
-    AvgPool,
-    BatchNorm,
-    Conv2D,
-    Epsilon,
-    Flat,
-    Flatten,
-    Gamma,
-    Linear,
-    MaxPool,
-    Network,
-    Pass,
-    ReLU,
-    Tanh,
-    WSquare,
-    ZBox,
-    ZPlus,
-)
+from lrp_ref import Network
 from lrp_ref.arrays import Array
 from lrp_ref.conformance.dialects import DIALECTS
+from lrp_ref.layers.conv import Conv2D
+from lrp_ref.layers.elementwise import Flatten, ReLU, Tanh
+from lrp_ref.layers.linear import Linear
+from lrp_ref.layers.normalize import LRN, BatchNorm
+from lrp_ref.layers.pool import AvgPool, MaxPool
 from lrp_ref.relevance import handed_down
+from lrp_ref.rules import AlphaBeta, Epsilon, Flat, Gamma, Pass, WSquare, ZBox, ZPlus
 
 
 def handed(library: str, layer: Any, rule: Any, x: Array, R: Array) -> Array:

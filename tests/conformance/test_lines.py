@@ -22,7 +22,7 @@ from lrp_ref.conformance.judge.run import Answers, run
 from lrp_ref.conformance.judge.smoke import Broken, smoke
 from lrp_ref.conformance.lines import Lines
 from lrp_ref.conformance.make.made import one
-from lrp_ref.conformance.task_json import number, numbers, written
+from lrp_ref.conformance.task_json import task_json, unhexed, unhexed_number
 from lrp_ref.conformance.vectors.suite import load
 
 ROOT = Path(__file__).parents[2]
@@ -75,7 +75,7 @@ def test_a_task_is_hex_floats_and_whole_sizes() -> None:
     network = Network([("c", Conv2D(np.array([[[[0.1, -2.0]]]], np.float32), None, (1, 2), 3)), ("r", ReLU()),
                        ("m", MaxPool(2, ceil=True)), ("s", SumPool((2, 1), scale=1))])
     rules = {"c": ZBox(-1, np.array([0.5])), "r": Epsilon(0.1), "m": Epsilon(2), "s": Epsilon(0.25)}
-    task = written(network, rules, np.array([[[[3.0, -0.0]]]], np.float32), np.array([[[[1e-300]]]]))
+    task = task_json(network, rules, np.array([[[[3.0, -0.0]]]], np.float32), np.array([[[[1e-300]]]]))
     assert task["x"] == [[[["0x1.8000000000000p+1", "-0x0.0p+0"]]]]
     assert float.fromhex(task["R"][0][0][0][0]) == 1e-300
     conv, relu, pool, total = task["net"]
@@ -97,7 +97,7 @@ def test_an_answer_is_the_number_to_the_last_bit() -> None:
 @pytest.mark.parametrize("text", ["10", "1.5", "", "0xzz", None, True, {}])
 def test_what_might_be_read_as_another_number_is_refused(text: object) -> None:
     with pytest.raises(ValueError, match=r"hex|float"):
-        number(text)
+        unhexed_number(text)
 
 
 def test_what_it_has_not_is_unsupported_with_a_reason_and_an_issue() -> None:
@@ -346,10 +346,10 @@ def test_all_traffic_is_of_the_published_format() -> None:
 
 
 @pytest.mark.parametrize("line", [
-    {"cmd": "run", "seq": 0, "case": written(*TASK)}, {"cmd": "start", "protocol": 2, "spec": "1.0"},
+    {"cmd": "run", "seq": 0, "case": task_json(*TASK)}, {"cmd": "start", "protocol": 2, "spec": "1.0"},
     {"seq": 1, "result": [["1.5"]]}, {"seq": 1}, {"seq": 1, "result": [[1]], "errored": {"message": "x"}},
     {"seq": 1, "skipped": {"url": ""}}, {**READY, "unit_roundoff": 1e-16}, {"cmd": "halt"},
-    {"cmd": "run", "seq": 1, "case": {**written(*TASK), "x": [[1.5]]}}], ids=lambda line: json.dumps(line)[:40])
+    {"cmd": "run", "seq": 1, "case": {**task_json(*TASK), "x": [[1.5]]}}], ids=lambda line: json.dumps(line)[:40])
 def test_the_published_format_refuses_what_is_not_of_it(line: object) -> None:
     assert not schema().is_valid(line)
 
@@ -357,7 +357,7 @@ def test_the_published_format_refuses_what_is_not_of_it(line: object) -> None:
 def test_the_published_format_is_itself_well_formed_and_strict_on_layers_of_a_cnn() -> None:
     validator = schema()
     validator.check_schema(validator.schema)
-    run_ = {"cmd": "run", "seq": 1, "case": written(*TASK)}
+    run_ = {"cmd": "run", "seq": 1, "case": task_json(*TASK)}
     assert validator.is_valid(run_)
     run_["case"]["net"][0]["groups"] = 1
     assert not validator.is_valid(run_)
@@ -376,12 +376,13 @@ def test_the_lines_that_the_page_shows_are_of_the_format_and_the_examples_own() 
     with Lines(HARNESS, watch=heard.append) as adapter:
         adapter.ask(asked)
     start, ready, run_, answer = map(json.loads, heard)
-    assert [start, run_] == [SHOWN[0], SHOWN[2]] and numbers(answer["result"]) == numbers(SHOWN[3]["result"])
-    assert {**ready, "unit_roundoff": number(ready["unit_roundoff"])} == {**SHOWN[1], "unit_roundoff": 2.0**-53}
+    assert [start, run_] == [SHOWN[0], SHOWN[2]] and unhexed(answer["result"]) == unhexed(SHOWN[3]["result"])
+    assert {**ready, "unit_roundoff": unhexed_number(ready["unit_roundoff"])} == {**SHOWN[1], "unit_roundoff": 2.0**-53}
     assert len(SHOWN) == 7
 
 
 def test_numbers_in_float32_are_its_own_numbers() -> None:
     network = Network([("fc", NETWORK["fc"].astype(np.float32))])
-    task = written(network, {"fc": Epsilon(0.5)}, convert_numbers(X * 0.1, np.float32), convert_numbers(R, np.float32))
+    x, start = (convert_numbers(values, np.float32) for values in (X * 0.1, R))
+    task = task_json(network, {"fc": Epsilon(0.5)}, x, start)
     assert float.fromhex(task["x"][0][0]) == float(np.float32(0.1))

@@ -16,12 +16,13 @@ from lrp_ref.checks.rounding.sums import dyadic
 from lrp_ref.conformance.adapter import Unsupported
 from lrp_ref.conformance.adapters.ours import ours
 from lrp_ref.conformance.judge.expected import expected, right_at
-from lrp_ref.conformance.judge.outcome import Outcome, numbers, outcome
+from lrp_ref.conformance.judge.outcome import Outcome, in_float64, outcome
 from lrp_ref.conformance.judge.run import Answers
 from lrp_ref.conformance.judge.tolerance import bounded, certain
-from lrp_ref.conformance.make.made import Other, one
+from lrp_ref.conformance.make.made import one, other
 from lrp_ref.conformance.make.numbers import picture
 from lrp_ref.conformance.vectors.case import Case
+from lrp_ref.conventions import changes
 from lrp_ref.layers import FisherVector
 from lrp_ref.relevance import handed_down
 
@@ -173,7 +174,7 @@ def test_a_tensor_is_an_answer() -> None:
         def __array__(self, *_: Any, **__: Any) -> Array:
             return np.array(self.values)
 
-    assert numbers(Tensor([[1, 2]])).tolist() == [[1.0, 2.0]]
+    assert in_float64(Tensor([[1, 2]])).tolist() == [[1.0, 2.0]]
 
 
 def test_what_an_implementation_prints_goes_to_stderr_and_its_warnings_nowhere(
@@ -280,7 +281,7 @@ def test_a_declared_stabiliser_excuses_no_other_rule_that_some_libraries_have_wi
 def test_a_wrong_answer_has_the_name_of_a_row_that_is_twice_as_near_as_the_right_one(part: float, row: Any) -> None:
     weight = Linear(guarded([[1], [2]]))
     case = one("between", ZPlus(), weight, guarded([[1, 1]]), guarded([[3]]), level="convention", **ABOUT,
-               either=[Other("stabiliser", 1e-6, small_suite.alternatives.Stabilised(ZPlus(), 1e-6))])
+               either=[other(stabiliser=1e-6)])
 
     class Between(Right):
         def changed(self, relevance: Array) -> Any:
@@ -324,7 +325,7 @@ def test_however_large_a_declared_stabiliser_a_quarter_of_the_digits_is_asked() 
 
 
 def with_tiny(rule: Any) -> Any:
-    return small_suite.alternatives.Stabilised(rule, 1e-9) if isinstance(rule, Epsilon) else rule
+    return changes.Stabilised(rule, 1e-9) if isinstance(rule, Epsilon) else rule
 
 
 # ---- Several layers ----
@@ -384,5 +385,5 @@ def test_where_weights_are_computed_the_layers_own_numbers_count_as_rounded() ->
 
 
 def test_a_third_is_no_float_inside_a_stabilised_rule_either() -> None:
-    stabilised = small_suite.alternatives.Stabilised
+    stabilised = changes.Stabilised
     assert dyadic(stabilised(Gamma(Fraction(1, 4)), 1e-6)) and not dyadic(stabilised(Gamma(Fraction(1, 3)), 1e-6))

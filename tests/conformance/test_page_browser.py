@@ -3,16 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from browser import PROGRAM, Browser
-from report_facts import compared, conformed, failure, one, outcome
+from report_facts import beside, compared, conformed, failure, one, outcome, small
 
+from lrp_ref.conformance.diagnose.failures import First
+from lrp_ref.conformance.diagnose.known import Known
 from lrp_ref.conformance.dialects import DIALECTS
 from lrp_ref.conformance.page import page
 from lrp_ref.conformance.page.html import slug
+from lrp_ref.conformance.report.facts import Comparison, Reply, Report
+from lrp_ref.conformance.vectors.suite import Record
+from lrp_ref.rules import Flat, ZBox
+from lrp_ref.testing.looks_like import Likeness
 
 if PROGRAM is None:
     pytest.skip("needs Chromium", allow_module_level=True)
@@ -29,12 +37,12 @@ def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
 
 
 @pytest.fixture(scope="module")
-def facts() -> dict[str, Any]:
+def facts() -> Comparison:
     return compared(*PAGES["two"], every=FEWER)
 
 
 @pytest.fixture(scope="module")
-def pages(tmp_path_factory: pytest.TempPathFactory, facts: dict[str, Any]) -> dict[str, Path]:
+def pages(tmp_path_factory: pytest.TempPathFactory, facts: Comparison) -> dict[str, Path]:
     folder = tmp_path_factory.mktemp("pages")
     given = {"two": facts, "one": conformed(*PAGES["one"], every=FEWER),
              "eight": compared(*PAGES["eight"], every=3 * FEWER), "long": long()}
@@ -43,18 +51,17 @@ def pages(tmp_path_factory: pytest.TempPathFactory, facts: dict[str, Any]) -> di
     return {name: folder / f"{name}.html" for name in given}
 
 
-def long() -> dict[str, Any]:
+def long() -> Report:
     """Names and texts of one word that no line holds."""
     word = "Relevance" * 30
-    told = failure(1, comment=word, reason=word, looks_like=f"looks like {word}", command=word,
-                   counterexample={"text": word, "got": word, "expected": word}, issues=[f"https://example.org/{word}"],
-                   worst={"index": [1] * 30, "got": 0.1, "expected": "nan", "error": "nan", "bound": None},
-                   first={"layer": word, "rule": word})
-    record = {"id": word, "title": word, "question": word, "answers": {word: word}, "issues": []}
-    question = {"question": "flat", "title": word, "value": "window", "canonical": "inside", "declared": False,
-                "known": [word], "evidence": ["case-1", word]}
-    cases = [outcome(1, "failed", flags=[word]), outcome(2, "unsupported", reason=word)]
-    return one(*cases, failures=[told], name=word, records=[record], conventions=[question], contradicted=[word])
+    known = Known(likeness=Likeness(word), issues=[f"https://example.org/{word}"])
+    wide = np.ones((1,) * 30)
+    told = replace(failure(1, known, reason=word, command=word, compared=beside(0.1 * wide, np.nan * wide)),
+                   counterexample=small(Flat(), word, word), first=First(word, ZBox(10.0**100, 10.0**200)))
+    question = Reply("flat", word, "window", "inside", False, [word], ["case-1", word])
+    cases = [outcome(1, "failed", flags=[word], comment=word), outcome(2, "unsupported", reason=word)]
+    return one(*cases, failures=[told], name=word, records=[Record(word, word, word, {word: word})],
+               replies=[question], contradicted=[word])
 
 
 UNFOLD = "document.querySelectorAll('details').forEach(e => { e.open = true; })"
@@ -114,21 +121,21 @@ def choose(browser: Browser, **values: str) -> None:
 
 
 def test_the_filter_leaves_the_cases_that_it_names_and_says_how_many(
-        browser: Browser, pages: dict[str, Path], facts: dict[str, Any]) -> None:
-    outcomes = [run["outcomes"] for run in facts["implementations"]]
+        browser: Browser, pages: dict[str, Path], facts: Comparison) -> None:
+    outcomes = [one.run.outcomes for one in facts.reports]
     browser.open(pages["two"])
     assert browser.value(SHOWN) == len(outcomes[0])
-    failed = [one["id"] for one in outcomes[1] if one["status"] == "failed" and one["rule"] == "ZPlus"]
+    failed = [one.case.id for one in outcomes[1] if one.status == "failed" and one.case.rule == "ZPlus"]
     choose(browser, subject="1", status="failed", rule="ZPlus")
     assert browser.value(SHOWN) == len(failed) > 2
     assert set(browser.value(CASES)) == {slug("case", id) for id in failed}
     assert browser.value("document.querySelector('output').textContent") == f"{len(failed)} of {len(outcomes[0])} cases"
     assert browser.value("[...document.querySelectorAll('details.cause:not([hidden])')].every(e =>"
                          " e.querySelector('.case:not([hidden])'))")
-    failed = [one["id"] for one in outcomes[0] if one["status"] == "failed"]
+    failed = [one.case.id for one in outcomes[0] if one.status == "failed"]
     choose(browser, subject="0", rule="")
     assert set(browser.value(CASES)) == {slug("case", id) for id in failed} and browser.value(SHOWN) == len(failed)
-    either = sum(any(one["status"] != "passed" for one in pair) for pair in zip(*outcomes))
+    either = sum(any(one.status != "passed" for one in pair) for pair in zip(*outcomes))
     choose(browser, subject="", status="!", rule="")
     assert browser.value(SHOWN) == either < len(outcomes[0])
     choose(browser, status="")
@@ -136,8 +143,8 @@ def test_the_filter_leaves_the_cases_that_it_names_and_says_how_many(
 
 
 def test_a_link_to_a_case_unfolds_it_and_lifts_the_filter(
-        browser: Browser, pages: dict[str, Path], facts: dict[str, Any]) -> None:
-    id = slug("case", facts["disagreements"][3]["id"])
+        browser: Browser, pages: dict[str, Path], facts: Comparison) -> None:
+    id = slug("case", facts.disagreements[3].case.id)
     browser.open(pages["two"], anchor=f"#{id}")
     opened = f"document.getElementById('{id}').matches('details[open] details[open]')"
     assert browser.value(opened) and browser.value("document.querySelectorAll('details.case[open]').length") == 1
@@ -215,11 +222,11 @@ def test_the_first_tab_skips_to_the_results_and_every_box_that_scrolls_is_reache
 
 
 def test_a_screen_reader_hears_what_a_cell_counts_and_tables_stay_tables_on_a_phone(
-        browser: Browser, pages: dict[str, Path], facts: dict[str, Any]) -> None:
+        browser: Browser, pages: dict[str, Path], facts: Comparison) -> None:
     browser.open(pages["two"], 390)
     nodes = [node for node in browser.call("Accessibility.getFullAXTree")["nodes"] if not node["ignored"]]
-    row = facts["implementations"][0]["matrix"][0]
-    assert f"{row['passed']}/{row['count']} passed" in named(nodes, "link")
+    row = facts.reports[0].run.matrix()[0]
+    assert f"{row.counts['passed']}/{row.count} passed" in named(nodes, "link")
     assert {"Rule and layer", "zennit 0.5.1", "Canonical answer"} <= named(nodes, "columnheader")
     assert any("Bias in w-square" in name for name in named(nodes, "rowheader"))
     assert not any(sign in name for name in named(nodes, "link") for sign in "✓✗≈◐")

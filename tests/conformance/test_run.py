@@ -4,6 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import small_suite
 from small_suite import Partial, Right, Single, Zero
@@ -11,7 +12,7 @@ from small_suite import Partial, Right, Single, Zero
 from lrp_ref.conformance.adapters.ours import ours
 from lrp_ref.conformance.judge import expectations
 from lrp_ref.conformance.judge.outcome import STATUSES, Outcome
-from lrp_ref.conformance.judge.run import Answers, Run, run, selected
+from lrp_ref.conformance.judge.run import Answers, Place, Row, Run, run, selected
 from lrp_ref.conformance.judge.smoke import Broken
 from lrp_ref.conformance.vectors.suite import Suite, load
 
@@ -32,11 +33,12 @@ def test_every_case_ends_in_one_way(partial: Run) -> None:
 
 
 def test_the_matrix_has_every_case_once(partial: Run) -> None:
-    rows = {(row["rule"], row["layer"]): row for row in partial.matrix()}
-    assert sum(row["count"] for row in rows.values()) == SUITE.count == 13
-    assert rows["AlphaBeta", "Linear"] == {"rule": "AlphaBeta", "layer": "Linear", "passed": 1, "loose": 0,
-                                           "undetermined": 0, "unsupported": 1, "failed": 0, "count": 2}
-    assert rows["network", "network"]["passed"] == 2 and rows["Flat", "Conv2D"]["failed"] == 1
+    rows = {row.place: row for row in partial.matrix()}
+    assert sum(row.count for row in rows.values()) == SUITE.count == 13
+    place = Place("AlphaBeta", "Linear")
+    counts = {"passed": 1, "loose": 0, "undetermined": 0, "unsupported": 1, "failed": 0}
+    assert rows[place] == Row(place, counts) and rows[place].count == 2
+    assert rows["network", "network"].counts["passed"] == 2 and rows["Flat", "Conv2D"].counts["failed"] == 1
 
 
 def test_a_run_of_fewer_cases_than_the_manifest_promises_says_nothing() -> None:
@@ -115,7 +117,7 @@ def test_what_is_expected_is_no_surprise(partial: Run, tmp_path: Path) -> None:
     expected = written(tmp_path, "# of partial", "", f"{ID['split']} unsupported https://example.org/partial/3",
                        f"{ID['even']}  failed")
     assert differences(partial, expected) == []
-    assert written(tmp_path, expectations.written(partial.outcomes)).keys() == expected.keys()
+    assert written(tmp_path, expectations.lines_of(partial.outcomes)).keys() == expected.keys()
 
 
 def test_a_case_without_a_line_must_pass(partial: Run) -> None:
@@ -133,6 +135,19 @@ def test_a_line_of_another_status_is_no_expectation(partial: Run, tmp_path: Path
     expected = written(tmp_path, f"{ID['split']} failed", f"{ID['even']} failed")
     assert differences(partial, expected) == [
         f"{ID['split']}: unsupported, expected failed (line 1): there is no alpha-beta"]
+
+
+@pytest.mark.parametrize(("radius", "surprises"), [(np.inf, 0), (1e300, 1)])
+def test_where_no_bound_is_finite_a_pass_and_none_are_as_expected(partial: Run, tmp_path: Path, radius: float,
+                                                                  surprises: int) -> None:
+    plain = next(one for one in partial.outcomes if one.case.id == ID["plain"])
+    assert plain.compared is not None
+    compared = replace(plain.compared, radius=np.full_like(plain.compared.radius, radius))
+    line = written(tmp_path, f"{ID['plain']} undetermined")
+    for status, expected in (("undetermined", {}), ("passed", line)):
+        one = replace(plain, status=status, compared=compared)
+        assert len(expectations.differences([one], expected, SUITE)) == surprises
+    assert len(expectations.differences([replace(one, status="failed")], {}, SUITE)) == 1
 
 
 def test_a_line_without_a_case_is_stale(partial: Run, tmp_path: Path) -> None:

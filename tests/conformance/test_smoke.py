@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import asdict
 from typing import Any
 
 import numpy as np
@@ -17,7 +16,8 @@ from lrp_ref.conformance.adapters.ours import ours
 from lrp_ref.conformance.dialects import DIALECTS
 from lrp_ref.conformance.judge.run import run
 from lrp_ref.conformance.judge.smoke import Broken, smoke
-from lrp_ref.conformance.report import facts as report
+from lrp_ref.conformance.report.as_json import as_json
+from lrp_ref.conformance.report.facts import report
 from lrp_ref.rules import Rule
 
 Relevance = Callable[..., Any]
@@ -139,7 +139,7 @@ def test_an_answer_may_miss_what_a_stabiliser_takes() -> None:
     ({"unit_roundoff": 2.0**-11}, "given: got unit_roundoff 0.00048828125, needed 2.0**-53 (float64) or 2.0**-24"),
     ({"conventions": ["epsilon"]}, "given: got conventions ['epsilon'], needed {question: answer} or {}"),
     ({"conventions": {"stabilizer": 1e-6}}, "given: got the convention 'stabilizer', which is no question: did you "
-                                            "mean 'stabiliser'? they are start, epsilon, "),
+                                            "mean 'stabiliser'? they are start, default_epsilon, "),
     ({"conventions": {"bias_epsilon": "leftout"}}, "given: got the convention bias_epsilon = 'leftout', which is no "
                                                    "answer: needed 'kept', 'left out', or None where it has none"),
     ({"conventions": {"sign_of_zero": "-1"}}, "sign_of_zero = '-1', which is no answer: needed 1, -1, 0, or None"),
@@ -147,7 +147,8 @@ def test_an_answer_may_miss_what_a_stabiliser_takes() -> None:
     ({"conventions": {"split": ["weights"]}}, "split = ['weights'], which is no answer"),
     ({"conventions": {"max_pool": 7}}, "max_pool = 7, which is no answer: needed 'ties share', 'first', "),
     ({"conventions": {"zero_rule": "none"}}, "needed 'dead', 'nan', any number from 0 on, or None where"),
-    ({"conventions": {"stabiliser": -1e-6}}, "stabiliser = -1e-06, which is no answer: needed any number from 0 on"),
+    ({"conventions": {"stabiliser": -1e-6}},
+     "stabiliser = -1e-06, which is no answer: needed 'nan', any number from 0"),
     ({"conventions": {"default_epsilon": np.nan}}, "default_epsilon = nan, which is no answer: needed any number"),
     ({"conventions": {"stabiliser": np.inf}}, "stabiliser = inf, which is no answer"),
 ])
@@ -162,7 +163,7 @@ def test_an_adapter_says_what_it_is(attributes: dict[str, Any], how: str) -> Non
 @pytest.mark.parametrize("name", DIALECTS)
 def test_every_dialects_answers_may_be_declared(name: str) -> None:
     adapter = Given(right)
-    vars(adapter).update(conventions=asdict(DIALECTS[name].conventions))
+    vars(adapter).update(conventions=dict(DIALECTS[name].conventions.answers))
     smoke(adapter)
 
 
@@ -188,7 +189,7 @@ def test_a_roundoff_is_taken_as_any_librarys_number(number: Any) -> None:
     adapter.unit_roundoff = np.finfo(number).eps / 2
     smoke(adapter)
     suite = small_suite.suite()
-    facts = report.facts(run(adapter, suite))
+    facts = as_json(report(run(adapter, suite)))
     assert facts["counts"]["failed"] == 0 and type(facts["adapter"]["unit_roundoff"]) is float
     json.dumps(facts)
 

@@ -53,8 +53,8 @@ def told(adapter: Any) -> list[str]:
     for one in failed[:: max(1, len(failed) // EXPLAINED)]:
         task = one.case.task()
         assert one.answer is not None
-        sentences.append(known(one.case, one.answer, suite().notes, adapter.unit_roundoff, one.convention,
-                               lambda task=task: ask(adapter, *task)).sentence)   # type: ignore[misc]
+        sentences.append(str(known(one.case, one.answer, suite().notes, adapter.unit_roundoff, one.convention,
+                                   lambda task=task: ask(adapter, *task))))   # type: ignore[misc]
     if adapter.conventions:
         answers = {one.case.id: one.answer for one in outcomes if one.answer is not None}
         sentences += contradicted(detect(answers, suite()), adapter.conventions)

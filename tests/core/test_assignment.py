@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from helpers import refused
+from helpers import law, refused
 
 from lrp_ref import (
     LRN,
@@ -47,6 +47,7 @@ from lrp_ref import (
     paper_fv,
 )
 from lrp_ref.assignment import DEFAULTS
+from lrp_ref.checks.claims.claim import Case
 from lrp_ref.layers import LAYERS, Layer
 from lrp_ref.layers.pool import Pool
 
@@ -59,6 +60,11 @@ NETWORK = Network([
 DEFAULT = {"bn0": Pass(), "conv1": Epsilon(0), "relu1": Pass(), "norm1": Pass(), "max": Winner(), "conv2": Epsilon(0),
            "avg": Epsilon(0), "sum": Epsilon(0), "ada": Epsilon(0), "flat": Pass(), "fc1": Epsilon(0), "tanh": Pass(),
            "fc2": Epsilon(0)}
+
+
+@law("choices")
+def test_what_is_settled_stays_settled(case: Case) -> None:
+    assert case.found().holds
 
 
 def test_every_layer_type_has_a_default_and_no_other() -> None:
@@ -136,7 +142,7 @@ def test_a_layer_of_an_unknown_type_needs_a_rule_by_type_or_by_name() -> None:
 
 @pytest.mark.parametrize("kind", ["Conv2D", Epsilon, 3, Conv2D(ONES)], ids=["text", "a rule", "number", "a layer"])
 def test_rules_by_type_are_for_layer_types(kind: Any) -> None:
-    text = f"assign got a rule for {kind!r}, needed layer types such as AdaptiveAvgPool, AvgPool, BatchNorm"
+    text = f"assign got a rule for {kind!r}, needed layer types such as Linear, Conv2D, MaxPool, AvgPool"
     with refused(f"{text}…"):
         assign(NETWORK, {kind: Flat()})
 

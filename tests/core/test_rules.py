@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from helpers import QUARTER, RULES, THIRD, F, columns, fractions, image, one_output, refused
+from helpers import QUARTER, THIRD, F, columns, fractions, image, law, refused
 
 from lrp_ref import (
     AlphaBeta,
@@ -27,6 +27,9 @@ from lrp_ref import (
     ZPlus,
 )
 from lrp_ref.arrays import Array, constant, same
+from lrp_ref.checks.claims.by_hand import of_one_output
+from lrp_ref.checks.claims.claim import Case
+from lrp_ref.checks.claims.examples import RULES
 from lrp_ref.linear_map import LinearMap, Term
 from lrp_ref.rules import Rule, Share
 from lrp_ref.step import step
@@ -36,9 +39,14 @@ TENTH = F(1, 10)
 
 def check(rule: Rule, weight: str, bias: str, x: str, R: str, relevance: str, account: str) -> None:
     """One fully connected output: relevance of its inputs, and handed, bias, stabiliser, dead."""
-    got, where = one_output(rule, weight, bias, x, R)
-    assert got == fractions(relevance).tolist()
-    assert columns(where) == fractions(account).tolist()
+    got, where = of_one_output(rule, weight, bias, x, R)
+    assert got[0].tolist() == fractions(relevance).tolist()
+    assert where == fractions(account).tolist()
+
+
+@law("conventions")
+def test_conventions_are_kept(case: Case) -> None:
+    assert case.found().holds
 
 
 # ---- Epsilon ----
@@ -117,9 +125,9 @@ def test_alpha_beta_leaves_an_absent_sign_dead_and_never_renormalises() -> None:
 
 
 def test_alpha_beta_shares_negative_relevance_like_positive() -> None:
-    plus, _ = one_output(AlphaBeta(2, 1), "3 -1", "-1/2", "1 1", "3/2")
-    minus, _ = one_output(AlphaBeta(2, 1), "3 -1", "-1/2", "1 1", "-3/2")
-    assert minus == [-r for r in plus] == [-3, 1]
+    plus, _ = of_one_output(AlphaBeta(2, 1), "3 -1", "-1/2", "1 1", "3/2")
+    minus, _ = of_one_output(AlphaBeta(2, 1), "3 -1", "-1/2", "1 1", "-3/2")
+    assert minus.tolist() == (-plus).tolist() == [[-3, 1]]
 
 
 @pytest.mark.parametrize(("x", "w", "z"), [([1, 1e-9], [1, -1e-8], 1.0), ([1e8, 1], [1, -1e-9], 1e8)])
@@ -132,8 +140,8 @@ def test_alpha_beta_does_not_lose_a_small_negative_sum_in_floats(x: list[float],
 def test_alpha_beta_takes_alpha_within_rounding_of_one_plus_beta_and_uses_one_plus_beta() -> None:
     for beta in (0.3, 0.4, 1.2, 3.14, 1e6 + 0.1):
         rule = AlphaBeta(1 + beta, beta)
-        relevance, account = one_output(rule, "1 -1", "0", "2 1", "1")
-        assert relevance == [1 + F(beta), -F(beta)] and columns(account) == [1, 0, 0, 0]
+        relevance, account = of_one_output(rule, "1 -1", "0", "2 1", "1")
+        assert relevance.tolist() == [[1 + F(beta), -F(beta)]] and account == [1, 0, 0, 0]
     assert 1.4 - 0.4 != 1 and 1 + F(0.4) != F(1.4)
 
 

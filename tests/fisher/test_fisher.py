@@ -9,15 +9,15 @@ from typing import Any
 
 import numpy as np
 import pytest
-from helpers import F, fractions, mixed, total, types_in
+from helpers import F, fractions, law, mixed, types_in
 
-from lrp_ref import Epsilon, Linear, Network, Pass, assign, explain
+from lrp_ref import Epsilon
 from lrp_ref.arrays import Array, convert_numbers, ones_like, same
+from lrp_ref.checks.claims.claim import Case
+from lrp_ref.checks.claims.fisher import chain_by_code, chain_by_formulas
 from lrp_ref.checks.definitions import fisher as by_loops
 from lrp_ref.layers.fisher.norms import L2Norm, SignedSqrt
-from lrp_ref.layers.fisher.regions import regions_of
 from lrp_ref.layers.fisher.vector import FisherVector
-from lrp_ref.rules import Rule
 from lrp_ref.step import step
 
 PARTS = np.array([[1, 0, 1, 1, 0], [1, 0.5, 0, 0.25, 1], [0, 0, 0, 0, 0]])   # regions; the second holds parts
@@ -221,47 +221,17 @@ def test_posteriors_and_normalised_vectors_are_vlfeats() -> None:
 # ---- The chain above it ----
 
 
-def chain(number: type, count: int, regions: Array) -> Network:
-    rng = np.random.default_rng(7)
-    outputs = len(regions) * 2 * 3 * 2
-    svm = Linear(rng.normal(size=(outputs, 2)), rng.normal(size=2))
-    return Network([("fisher", mixture(regions=regions)), ("l2", L2Norm(len(regions))), ("root", SignedSqrt()),
-                    ("norm", L2Norm()), ("svm", svm)]).astype(number)
+@law("Fisher chain")
+def test_the_chain_rounds_to_what_its_formulas_do(case: Case) -> None:
+    assert case.found().holds
 
 
-def chain_rules(network: Network, epsilon: Any) -> dict[str, Rule]:
-    gates = {L2Norm: Pass(), SignedSqrt: Pass()}
-    return assign(network, {FisherVector: Epsilon(epsilon), Linear: Epsilon(0), **gates})
-
-
-def test_the_whole_chain_is_its_formulas_to_forty_five_digits() -> None:
-    count = 9
-    regions = regions_of(np.random.default_rng(3).integers(0, 8, (count, 2)), (8, 8), "1x2+1x1")
+@pytest.mark.parametrize("which", range(3), ids=["the vector", "R of its dimensions", "R of the descriptors"])
+def test_the_chain_is_its_formulas_to_forty_five_digits(which: int) -> None:
     with decimal.localcontext() as context:
-        context.prec = 50
-        small = Decimal("1e-45")   # fifty digits less what some hundred operations cost
-        network, x = chain(Decimal, count, regions), descriptors(1, count, number=Decimal)
-        layer, svm = network["fisher"], network["svm"]
-        e = explain(network, x, chain_rules(network, 100), target=1)
-        z = e.activations["l2"]
-        closed = by_loops.improved(np.reshape(z[0], (3, -1)).tolist(), Decimal.sqrt)
-        top = e.activations["svm"][0]
-        assert max(abs(p - q) for p, q in zip(closed, top)) < small
-        R3 = e.relevances["l2"][0]
-        w, b = svm.weight[:, 1], svm.bias[1]
-        f = e.scores[0, 1]
-        assert max(abs(R_d - w_d * x_d) for R_d, w_d, x_d in zip(R3, w, top)) < small
-        assert abs(sum(R3) - (f - b)) < small
-        passed = sum(R_d * abs(s) / (abs(s) + 100) for R_d, s in zip(R3, z[0]))
-        assert abs(total(e.relevance) - passed) < small
-        gamma = layer.posteriors(x)[0]
-        roots, twice = [p.sqrt() for p in layer.weights], [(2 * p).sqrt() for p in layer.weights]
-        sigma = [[v.sqrt() for v in row] for row in layer.variances]
-        m = by_loops.fisher_map(x[0].tolist(), gamma.tolist(), layer.means.tolist(), sigma, roots, twice,
-                                layer.regions.tolist())
-        assert max(abs(s - z[0, d]) for (d,), s in m.output.items()) < small
-        wanted = by_loops.equation_5(m, R3.tolist(), 100)
-        assert max(abs(e.relevance[0][unit] - R_li) for unit, R_li in wanted.items()) < small
+        context.prec = 50     # less what some hundred operations cost
+        got, wanted = (by(3, 0, 100, which) for by in (chain_by_code, chain_by_formulas))
+        assert abs(got - wanted).max() < Decimal("1e-45") and got.any()
 
 
 def test_an_empty_region_is_zero_and_its_relevance_is_dead() -> None:

@@ -7,35 +7,23 @@ from typing import Any
 
 import numpy as np
 import pytest
-from helpers import (
-    QUARTER,
-    RULES,
-    F,
-    converted,
-    defined_step,
-    fractions,
-    mixed,
-    relevance_for,
-    takes,
-    total,
-    types_in,
-    units,
-)
+from helpers import FUNCTIONS, QUARTER, F, fractions, law, mixed, total, types_in
 from test_fisher import descriptors, mixture
 
 from lrp_ref import AlphaBeta, Epsilon, Flat
-from lrp_ref.arrays import Array, convert_numbers, negative, ones_like, positive, same, square, zeros
+from lrp_ref.arrays import Array, convert_numbers, ones_like, positive, same, zeros
+from lrp_ref.checks.claims.by_loops import defined_fisher, defined_step, units
+from lrp_ref.checks.claims.claim import Case
+from lrp_ref.checks.claims.examples import RULES, relevance_for, takes
+from lrp_ref.checks.claims.laws import departs
 from lrp_ref.checks.definitions import fisher as by_loops
+from lrp_ref.checks.numbers.exact import exact
 from lrp_ref.layers.fisher import vector_map as fisher_map
 from lrp_ref.layers.fisher.regions import regions_of
 from lrp_ref.layers.fisher.vector_map import FisherMap
-from lrp_ref.rules import Raised, Rule
+from lrp_ref.rules import Rule
 from lrp_ref.step import step
 
-FUNCTIONS: dict[str, Callable[[Array], Array]] = {
-    "same": same, "positive": positive, "negative": negative, "square": square, "ones_like": ones_like,
-    "w - 3 w+": lambda w: w - 3 * positive(w), "w + w-/2": Raised(F(1, 2), negative),
-}
 functions = pytest.mark.parametrize("f", FUNCTIONS.values(), ids=FUNCTIONS)
 
 
@@ -55,13 +43,7 @@ def rational(regions: Array | None = REGIONS, number: type = F) -> tuple[Array, 
     """Two samples of five descriptors in three dimensions, two Gaussians; all given, roots and posteriors too."""
     x = mixed((2, 5, 3), 1)
     m = FisherMap(x, POSTERIORS, **MIXTURE, regions=regions)
-    return ones_like(convert_numbers(x, number)), converted(m, number)
-
-
-def defined(m: FisherMap, n: int) -> by_loops.Map:
-    """Sample n of the map, by loops."""
-    return by_loops.fisher_map(m.x[n].tolist(), m.posteriors[n].tolist(), m.means.tolist(), m.deviations.tolist(),
-                               (1 / m.u).tolist(), (1 / m.v).tolist(), m.coverage.tolist())
+    return ones_like(convert_numbers(x, number)), exact(m, number)
 
 
 # ---- By hand ----
@@ -112,6 +94,19 @@ def test_coordinate_i_feeds_only_the_dimensions_made_of_it() -> None:
     assert z[:, :2, :, :, 1].all() and not z[..., 0].any() and not z[..., 2].any()
 
 
+# ---- What selfcheck claims ----
+
+
+@law("Eq. 5")
+def test_epsilon_is_equation_5(case: Case) -> None:
+    assert case.found().holds
+
+
+@law("three products")
+def test_three_products_are_the_direct_sum(case: Case) -> None:
+    assert case.found().holds
+
+
 # ---- The same by loops ----
 
 
@@ -119,7 +114,7 @@ def test_coordinate_i_feeds_only_the_dimensions_made_of_it() -> None:
 def test_the_map_is_the_definition_exactly(regions: Array | None) -> None:
     a, m = rational(regions)
     for n in range(2):
-        assert units(m(a)[n]) == defined(m, n).output
+        assert units(m(a)[n]) == defined_fisher(m, n).output
 
 
 @pytest.mark.parametrize("rows", [1, 2, 7])
@@ -132,32 +127,7 @@ def test_every_rule_on_it_is_as_defined_whatever_the_chunks(rule: Rule, rows: in
     R = relevance_for(m(a))
     below, account = step(rule, m, a, R)
     for n in range(2):
-        wanted = defined_step(rule, defined(m, n), a[n], R[n])
-        assert units(below[n]) == {unit: wanted.relevance.get(unit, 0) for unit in np.ndindex(5, 3)}
-        for column in ("handed", "bias", "stabiliser", "dead"):
-            assert units(getattr(account, column)[n]) == getattr(wanted, column), column
-
-
-@pytest.mark.parametrize("epsilon", [F(0), F(3, 2)], ids=str)
-def test_epsilon_is_equation_5_and_sums_to_the_rule_for_whole_descriptors(epsilon: Any) -> None:
-    a, m = rational()
-    R = relevance_for(m(a))
-    below, _ = step(Epsilon(epsilon), m, a, R)
-    for n in range(2):
-        wanted = by_loops.equation_5(defined(m, n), R[n].tolist(), epsilon)
-        assert all(below[n, l, i] == wanted.get((l, i), 0) for l in range(5) for i in range(3))
-        assert below[n].sum(axis=1).tolist() == by_loops.per_descriptor(defined(m, n), R[n].tolist(), epsilon, 5)
-
-
-@pytest.mark.parametrize("epsilon", [F(0), F(100)], ids=str)
-def test_epsilon_passes_the_share_that_a_sum_has_beside_its_stabiliser(epsilon: Any) -> None:
-    a, m = rational()
-    z, R = m(a), relevance_for(m(a))
-    below, account = step(Epsilon(epsilon), m, a, R)
-    passed = [R_d * abs(s) / (abs(s) + epsilon) if s else 0 for s, R_d in zip(z.flat, R.flat)]
-    assert total(below) == sum(passed) and (z == 0).any()
-    assert (account.received == account.handed + account.bias + account.stabiliser + account.dead).all()
-    assert account.dead.any() == (epsilon == 0) and account.stabiliser.any() == (epsilon > 0)
+        assert not departs(below[n], account, n, defined_step(rule, defined_fisher(m, n), a[n], R[n]))
 
 
 def test_weights_are_every_statistic_and_say_nothing_of_reach() -> None:

@@ -7,9 +7,10 @@ from typing import Any
 
 import numpy as np
 import pytest
-from helpers import F, convert_numbers, fractions, mixed, types_in
+from helpers import F, fractions, mixed, types_in
 
 from lrp_ref import Epsilon, Flat, Winner
+from lrp_ref.arrays import convert_numbers
 from lrp_ref.checks.definitions import fisher as by_loops
 from lrp_ref.layers.fisher.pmeans import PMeans
 from lrp_ref.step import step

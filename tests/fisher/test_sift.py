@@ -8,10 +8,14 @@ from typing import Any
 
 import numpy as np
 import pytest
-from helpers import COLUMNS, RULES, F, fractions, mixed, total, types_in, units
+from helpers import F, fractions, law, mixed, total, types_in
 
 from lrp_ref import Flat, Linear, Network, WSquare, assign, cutoff, explain
 from lrp_ref.arrays import Array, ones_like, positive, same
+from lrp_ref.checks.claims.by_loops import units
+from lrp_ref.checks.claims.claim import Case
+from lrp_ref.checks.claims.examples import RULES
+from lrp_ref.checks.claims.laws import COLUMNS
 from lrp_ref.checks.definitions import flat
 from lrp_ref.checks.definitions import sift as by_loops
 from lrp_ref.layers.fisher import sift
@@ -28,6 +32,19 @@ def photograph(shape: tuple[int, ...], seed: int = 0) -> Array:
     x = np.random.default_rng([seed, *shape]).random(shape)[:, None]
     x[..., :4, :5] = 0.25
     return x
+
+
+# ---- What selfcheck claims ----
+
+
+@law("descriptors")
+def test_dense_sift_is_its_loops(case: Case) -> None:
+    assert case.found().holds
+
+
+@law("cut-off (e)")
+def test_the_cut_off_fills_the_squares_of_descriptors(case: Case) -> None:
+    assert case.found().holds
 
 
 # ---- Descriptors worked by hand ----
@@ -154,11 +171,6 @@ def test_single_precision_stays_and_is_near_double() -> None:
 def test_a_batch_is_its_images_one_by_one() -> None:
     x, layer = photograph((3, 17, 22)), DenseSift((3, 4), 2)
     assert (layer(x) == np.concatenate([layer(x[n : n + 1]) for n in range(3)])).all()
-
-
-def test_whole_numbers_are_rounded_down() -> None:
-    x = photograph((1, 19, 17))
-    assert (DenseSift(4, 2, truncate=True)(x) == np.floor(DenseSift(4, 2)(x))).all()
 
 
 # ---- VLFeat ----

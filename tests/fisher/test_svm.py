@@ -1,17 +1,19 @@
 """Kernel machines decomposed to the dimensions of what they classify."""
 
 import decimal
-from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
 import numpy as np
 import pytest
-from helpers import RULES, F, convert_numbers, fractions, mixed, relevance_for, takes, total, types_in
+from helpers import FUNCTIONS, F, fractions, law, mixed, total, types_in
 
 from lrp_ref import Epsilon, Flat, Linear, Network, Winner, WSquare, assign, explain
-from lrp_ref.arrays import Array, negative, ones_like, positive, same, square
+from lrp_ref.arrays import Array, convert_numbers
+from lrp_ref.checks.claims.claim import Case
+from lrp_ref.checks.claims.examples import RULES, relevance_for, takes
+from lrp_ref.checks.claims.laws import closes
 from lrp_ref.checks.definitions import fisher as by_loops
 from lrp_ref.layers.fisher.svm import (
     ChiSquareSVM,
@@ -31,13 +33,6 @@ ALPHAS = fractions(["1 -1/2 2 -1", "-3/4 1 0 5/2"])
 BIAS = fractions("1/4 -2")
 X = fractions(["1 0 1/2", "2 3 0"])
 ROOT = fractions("1/2 1 0")
-KERNELS: dict[type[KernelSVM], Callable[[Any, Any], Any]] = {
-    IntersectionSVM: by_loops.intersection, ChiSquareSVM: by_loops.chi_square,
-    NegativeChiSquareSVM: by_loops.negative_chi_square,
-}
-kinds = pytest.mark.parametrize("kind", KERNELS, ids=lambda kind: kind.__name__)
-
-
 @dataclass(frozen=True, eq=False)
 class QuadraticSVM(KernelSVM):
     """A kernel of one's own: k(v, x) = (v . x + 1)^2"""
@@ -71,6 +66,14 @@ every = pytest.mark.parametrize("name", machines())
 AT_A_ROOT = [name for name in machines() if "root" in name]
 
 
+# ---- What selfcheck claims ----
+
+
+@law("roots and powers")
+def test_a_layer_without_a_rational_form_rounds_to_what_its_formula_does(case: Case) -> None:
+    assert case.found().holds
+
+
 # ---- Additive kernels ----
 
 
@@ -88,15 +91,6 @@ def test_chi_square_by_hand_with_nothing_over_nothing_as_nothing() -> None:
     support, alphas, bias, x = fractions(["1 0 2"]), fractions(["2"]), fractions("1"), fractions(["3 0 2"])
     assert ChiSquareSVM(support, alphas, bias).linearize(x)[1].weight.ravel().tolist() == [3, 0, 4]
     assert NegativeChiSquareSVM(support, alphas, bias).linearize(x)[1].weight.ravel().tolist() == [-2, 0, 0]
-
-
-@kinds
-def test_additive_kernels_are_as_defined(kind: Any) -> None:
-    a, m = kind(SUPPORT, ALPHAS, BIAS).linearize(X)
-    for n, x in enumerate(X.tolist()):
-        w, f = by_loops.additive(KERNELS[kind], SUPPORT.tolist(), ALPHAS.tolist(), BIAS.tolist(), x)
-        assert m.weight[n].tolist() == w and kind(SUPPORT, ALPHAS, BIAS)(X)[n].tolist() == m(a)[n].tolist() == f
-    assert set(a.flat) == {1} and not m.learned
 
 
 def test_the_three_chi_squares_are_three_kernels() -> None:
@@ -221,7 +215,7 @@ def test_a_linear_layer_may_spread_its_bias() -> None:
 # ---- Laws, beside test_laws.py, which holds additive kernels and SpreadLinear to them ----
 
 
-@pytest.mark.parametrize("f", [same, positive, negative, square, ones_like, lambda w: w - 3 * positive(w)])
+@pytest.mark.parametrize("f", FUNCTIONS.values(), ids=FUNCTIONS)
 @pytest.mark.parametrize("name", AT_A_ROOT)
 def test_forward_and_backward_are_adjoint(name: str, f: Any) -> None:
     a, m = machines()[name].linearize(X)
@@ -239,8 +233,7 @@ def test_the_ledger_closes_at_every_class_under_every_rule_but_that_of_gates(nam
     assert RULES.keys() - taken.keys() == ({"Pass", "Winner"} if m.learned else {"Pass"})
     for rule_name, rule in taken.items():
         below, account = step(rule, m, a, R)
-        parts = account.handed + account.bias + account.stabiliser + account.dead
-        assert (account.received == parts).all(), rule_name
+        assert closes(account), rule_name
         assert total(account.handed) == total(below), rule_name
 
 

@@ -5,12 +5,14 @@ from typing import Any
 
 import numpy as np
 import pytest
-from helpers import F, defined, fractions, image, mixed, refused, relevance_for, units
+from helpers import F, fractions, image, mixed, refused
 from hypothesis import example, given
 from hypothesis import strategies as st
 
 from lrp_ref import AlphaBeta, Conv2D, Epsilon, Flat, Gamma, Network, ZBox, explain
 from lrp_ref.arrays import same
+from lrp_ref.checks.claims.by_loops import defined, units
+from lrp_ref.checks.claims.examples import relevance_for
 from lrp_ref.layers import conv
 
 

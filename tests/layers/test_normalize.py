@@ -5,12 +5,14 @@ from typing import Any
 
 import numpy as np
 import pytest
-from helpers import STATISTICS, F, assert_as_defined, defined, fractions, image, mixed, refused, types_in, units
+from helpers import F, assert_as_defined, fractions, image, mixed, refused, types_in
 
 from lrp_ref import LRN, BatchNorm, Epsilon
 from lrp_ref.arrays import constant, ones_like, same
 from lrp_ref.checks import definitions as by_loops
-from lrp_ref.checks.claims.by_loops import rational_root
+from lrp_ref.checks.claims.by_loops import defined, units
+from lrp_ref.checks.claims.examples import STATISTICS
+from lrp_ref.checks.definitions.units import rational_root
 
 
 def test_batch_norm_divides_by_the_deviation_then_scales_and_shifts() -> None:

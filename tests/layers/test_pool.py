@@ -5,12 +5,14 @@ from typing import Any
 
 import numpy as np
 import pytest
-from helpers import Example, F, defined, fractions, image, mixed, refused, types_in, units
+from helpers import F, fractions, image, mixed, refused, types_in
 from hypothesis import given
 from hypothesis import strategies as st
 
 from lrp_ref import AdaptiveAvgPool, AvgPool, MaxPool, SumPool, Winner
 from lrp_ref.arrays import ones_like, same
+from lrp_ref.checks.claims.by_loops import defined, units
+from lrp_ref.checks.claims.examples import Example
 from lrp_ref.step import step
 
 POOLS: list[Any] = [MaxPool, AvgPool, SumPool, AdaptiveAvgPool]

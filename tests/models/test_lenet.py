@@ -8,7 +8,7 @@ from helpers import distance
 from toolbox_small import as_lrp_toolbox
 
 from lrp_ref import AlphaBeta, Conv2D, Epsilon, Flat, SumPool, WSquare, assign, cutoff, explain, load_model
-from lrp_ref.conformance.dialects import DIALECTS, zennit
+from lrp_ref.conformance.dialects import DIALECTS
 
 FOLDER = Path(__file__).resolve().parents[3] / "shared" / "reference" / "lenet5"
 pytestmark = pytest.mark.skipif(not FOLDER.is_dir(), reason="LeNet-5 may not be copied into the project")
@@ -95,7 +95,7 @@ def test_zennits_squared_bias_takes_a_thirtieth_of_the_score(lenet):
     """D4, without zennit's stabilisers: 22.8171 of 23.5436."""
     network, x, _ = lenet
     kept = explain(network, x[:1], assign(network, {Conv2D: WSquare(), SumPool: Flat()})).relevance.sum()
-    rules = assign(network, {Conv2D: zennit.WSquare(0), SumPool: Flat()})
+    rules = assign(network, {Conv2D: DIALECTS["zennit"].but(stabiliser=0).rule(WSquare()), SumPool: Flat()})
     assert (round(kept, 4), round(explain(network, x[:1], rules).relevance.sum(), 4)) == (23.5436, 22.8171)
 
 

@@ -336,7 +336,7 @@ CHANGES = {
     "no preprocessing": (lambda m, a: m.pop("preprocessing"), "'preprocessing' is missing"),
     "no type": (lambda m, a: m["layers"][1].pop("type"), "'type' is missing"),
     "unknown type": (lambda m, a: m["layers"][1].update(type="GELU"),
-                     "layer relu1 is a GELU, this program knows AdaptiveAvgPool, AvgPool,"),
+                     "layer relu1 is a GELU, this program knows Linear, Conv2D,"),
     "one name twice": (lambda m, a: m["layers"][1].update(name="flat"), "two layers named flat"),
     "name no text": (lambda m, a: m["layers"][1].update(name=3), "needed pairs of a name and a layer"),
     "missing weight": (lambda m, a: a.pop("fc.weight"), "layer fc, a Linear, has no weight"),

@@ -8,7 +8,7 @@ from __future__ import annotations
 import pickle
 import sys
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,6 @@ import numpy as np
 from lrp_ref import Network, assign, cutoff, epsilon_gamma_box, explain, merge_batchnorm, paper_cnn, paper_fv
 from lrp_ref.checks.claims.examples import (
     LAYERS,
-    MIXTURE,
     RULES,
     STATISTICS,
     mixed,
@@ -27,7 +26,7 @@ from lrp_ref.checks.claims.examples import (
     small_network,
     takes,
 )
-from lrp_ref.layers import BatchNorm, DenseSift, FisherVector, L2Norm, Linear, ReLU, SignedSqrt
+from lrp_ref.layers import BatchNorm, DenseSift, L2Norm, Linear, ReLU, SignedSqrt
 from lrp_ref.layers.fisher.regions import regions_of
 from lrp_ref.rules import AlphaBeta, Epsilon, Rule
 from lrp_ref.testing import assert_cutoff, assert_ledger, assert_relevance_close
@@ -96,7 +95,8 @@ def cases() -> Iterator[tuple[str, Case]]:
     yield "merged batch norm", Case(merged, mixed((4, 2), 7), {"fc": Epsilon(0.25)}, 1)
     pixels = abs(mixed((1, 1, 15, 18), 3))
     sift = DenseSift((3, 4), 3)
-    mixture = FisherVector(*MIXTURE, regions_of(sift.frames(pixels.shape)[:, :2], (15, 18), "1x2+1x1"), 0)
+    regions = regions_of(sift.frames(pixels.shape)[:, :2], (15, 18), "1x2+1x1")
+    mixture = replace(LAYERS["FisherVector"].layer, regions=regions, threshold=0)
     pipeline = Network([("sift", sift), ("pca", Linear(mixed((128, 3), 8) / 256)), ("fisher", mixture),
                         ("l2", L2Norm(3)), ("root", SignedSqrt()), ("norm", L2Norm()),
                         ("svm", Linear(mixed((36, 2), 9), mixed((2,), 10)))])

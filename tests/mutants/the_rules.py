@@ -80,9 +80,8 @@ MUTANTS = [
            "ap, an, z = positive(a), negative(a), m.apply(a, same)"),
     Mutant("gamma_sign_of_R",
            "The sign of z_j picks the form: 'positive relevance goes to positive products'.",
-           "relevance.py", "part = share.part if isinstance(share.part, np.ndarray) else",
-           "part = (R > 0 if share is shares[0] else R < 0) * constant(1, R) "
-           "if isinstance(share.part, np.ndarray) else"),
+           "step.py", "part = share.of(R)",
+           "part = (R > 0 if share is shares[0] else R < 0) * R if getattr(share.part, 'ndim', 0) else share.of(R)"),
     Mutant("gamma_bias_not_raised",
            "b + gamma b+ stands in the denominator: 'gamma is for weights'.",
            "rules.py", "Term(ap, up, up(m.bias)), Term(an, down)]),", "Term(ap, up, m.bias), Term(an, down)]),"),

@@ -30,10 +30,11 @@ from lrp_ref import (
     explain,
 )
 from lrp_ref.arrays import constant, convert_numbers, number_type, ones_like, zeros
-from lrp_ref.checks.claims.examples import drawn, lenet, sixteenths, vgg
+from lrp_ref.checks.claims.examples import lenet, sixteenths, vgg
 from lrp_ref.checks.numbers import modular
 from lrp_ref.checks.numbers.modular import PRIMES, modulo, modulo_primes
 from lrp_ref.checks.numbers.residues import Unlucky
+from lrp_ref.layers.example import drawn
 
 M = modulo(*PRIMES[:2])
 P, Q = PRIMES[:2]

@@ -85,7 +85,7 @@ def test_weights_that_are_results_of_sums_are_off_too(name: str, rule: str) -> N
     worst, example = [], LAYERS[name]
     for seed in range(2, 8):
         small, x = Network([("one", example.layer.astype(f32))]), example.x(2, seed).astype(f32)
-        R, rules = np.float32(relevance_for(small(x).astype(object), seed + 9)), {"one": RULES[rule]}
+        R, rules = relevance_for(small(x), seed + 9), {"one": RULES[rule]}
         sigma = monte_carlo(small, x, rules, R)["one"]
         exact = explain(small.astype(f64), x.astype(f64), rules, R.astype(f64)).relevance
         error = abs(explain(small, x, rules, R).relevance - exact)

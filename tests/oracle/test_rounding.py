@@ -4,10 +4,10 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
-from helpers import LAYERS
 
 from lrp_ref import LRN, BatchNorm, Conv2D, MaxPool, ReLU, Tanh
 from lrp_ref.arrays import negative, ones_like, positive, same, square
+from lrp_ref.checks.claims.examples import LAYERS
 from lrp_ref.checks.rounding.arithmetic import (
     FLOAT32,
     Arithmetic,

@@ -5,12 +5,19 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
+from helpers import law
 
+from lrp_ref.checks.claims.claim import Case
 from lrp_ref.paper.measures import gini, holding, inside, quartiles
 
 rng = np.random.default_rng(0)
 # |R| in order: 0 0 1 2 2 5, sum 10, n = 6.
 MAP = np.array([[2.0, -5, 0], [0, 1, -2]])
+
+
+@law("measures")
+def test_measures_of_an_experiment(case: Case):
+    assert case.found().holds
 
 
 def test_the_gini_index_by_hand():

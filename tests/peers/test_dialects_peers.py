@@ -3,15 +3,16 @@
 Inputs and weights have zeros, ties and both signs; relevance has nothing to do with outputs.
 """
 
+from dataclasses import dataclass
+
 import numpy as np
 import pytest
 from helpers import distance
 
 from lrp_ref import assign, explain
-from lrp_ref.conformance.dialects import DIALECTS, captum, zennit
-from lrp_ref.conformance.dialects.parts import First
+from lrp_ref.conformance.dialects import DIALECTS, Dialect, bugs
 from lrp_ref.convert import from_torch
-from lrp_ref.rules import AlphaBeta, Epsilon, Flat, Gamma, Pass, Winner, ZBox, ZPlus
+from lrp_ref.rules import AlphaBeta, Epsilon, Flat, Gamma, Pass, Rule, Winner, WSquare, ZBox, ZPlus
 from lrp_ref.step import step
 
 torch = pytest.importorskip("torch")
@@ -24,6 +25,26 @@ captum_attr = pytest.importorskip("captum.attr")
 nn = torch.nn
 MODULES = pytest.importorskip("torch_modules").MODULES
 torch.set_num_threads(1)
+
+
+@dataclass(frozen=True)
+class In:
+    """A canonical rule as a library has it, at whichever layer."""
+
+    dialect: Dialect
+    rule: Rule
+
+    def at(self, layer):
+        return self.dialect.rule(self.rule, layer)
+
+
+def zennit(rule, **options):
+    return In(DIALECTS["zennit"].but(**options), rule)
+
+
+def captum(rule, **options):
+    return In(DIALECTS["captum"].but(**options), rule)
+
 
 # Rounding, as a part of the largest relevance: 1e-16 for each of a hundred additions, one layer after the other.
 ROUNDING = 1e-14
@@ -53,6 +74,7 @@ def relevance_of_outputs(module, x):
 def by_dialect(module, x, rule, R):
     [(_, layer)] = from_torch(nn.Sequential(module).eval())
     a, m = layer.linearize(x)
+    rule = rule.at(layer) if isinstance(rule, In) else rule
     with np.errstate(divide="ignore", invalid="ignore"):
         return step(rule, m, a, R)[0]
 
@@ -77,23 +99,26 @@ ROUNDED = {
 # ---- zennit ----
 
 ZENNIT = {
-    "Epsilon": (zennit.Epsilon(), lambda: their.Epsilon()),
-    "Epsilon(0.25)": (zennit.Epsilon(0.25), lambda: their.Epsilon(0.25)),
-    "Epsilon, clipped": (zennit.EpsilonClipped(0.7), lambda: their.Epsilon(core.Stabilizer(0.7, clip=True))),
-    "Epsilon without bias": (zennit.EpsilonNoBias(0.25), lambda: their.Epsilon(0.25, zero_params="bias")),
-    "AlphaBeta(2, 1)": (zennit.AlphaBeta(2, 1), lambda: their.AlphaBeta(2, 1)),
-    "AlphaBeta(1.5, 0.5)": (zennit.AlphaBeta(1.5, 0.5, 0.25), lambda: their.AlphaBeta(1.5, 0.5, 0.25)),
-    "ZPlus": (zennit.ZPlus(), lambda: their.ZPlus()),
-    "Gamma(0.25)": (zennit.Gamma(0.25), lambda: their.Gamma(0.25)),
-    "Gamma(3) without bias": (zennit.GammaNoBias(3), lambda: their.Gamma(3, zero_params="bias")),
-    "ZBox(-4, 5)": (zennit.ZBox(-4, 5), lambda: their.ZBox(-4, 5)),
-    "WSquare": (zennit.WSquare(), lambda: their.WSquare()),
-    "WSquare without bias": (zennit.WSquareNoBias(), lambda: their.WSquare(zero_params="bias")),
-    "Flat": (zennit.Flat(), lambda: their.Flat()),
+    "Epsilon": (zennit(Epsilon(1e-6)), lambda: their.Epsilon()),
+    "Epsilon(0.25)": (zennit(Epsilon(0.25)), lambda: their.Epsilon(0.25)),
+    "Epsilon, clipped": (
+        zennit(Epsilon(0.7), epsilon="clipped"), lambda: their.Epsilon(core.Stabilizer(0.7, clip=True))),
+    "Epsilon without bias": (
+        zennit(Epsilon(0.25), bias_epsilon="left out"), lambda: their.Epsilon(0.25, zero_params="bias")),
+    "AlphaBeta(2, 1)": (zennit(AlphaBeta(2, 1)), lambda: their.AlphaBeta(2, 1)),
+    "AlphaBeta(1.5, 0.5)": (zennit(AlphaBeta(1.5, 0.5), stabiliser=0.25), lambda: their.AlphaBeta(1.5, 0.5, 0.25)),
+    "ZPlus": (zennit(ZPlus()), lambda: their.ZPlus()),
+    "Gamma(0.25)": (zennit(Gamma(0.25)), lambda: their.Gamma(0.25)),
+    "Gamma(3) without bias": (zennit(Gamma(3), bias_gamma="left out"), lambda: their.Gamma(3, zero_params="bias")),
+    "ZBox(-4, 5)": (zennit(ZBox(-4, 5)), lambda: their.ZBox(-4, 5)),
+    "WSquare": (zennit(WSquare()), lambda: their.WSquare()),
+    "WSquare without bias": (zennit(WSquare(), bias_w_square="left out"), lambda: their.WSquare(zero_params="bias")),
+    "Flat": (zennit(Flat()), lambda: their.Flat()),
 }
 ZENNIT_POOLS = {
-    "Norm": (zennit.Epsilon(), lambda: their.Norm()), "Norm(0.25)": (zennit.Epsilon(0.25), lambda: their.Norm(0.25)),
-    "Flat": (zennit.Flat(), lambda: their.Flat()),
+    "Norm": (zennit(Epsilon(1e-6)), lambda: their.Norm()),
+    "Norm(0.25)": (zennit(Epsilon(0.25)), lambda: their.Norm(0.25)),
+    "Flat": (zennit(Flat()), lambda: their.Flat()),
 }
 
 
@@ -120,7 +145,7 @@ def test_zennits_scaled_epsilon_is_that_of_its_dialect():
     module, x = trained(nn.Linear(5, 4)), halves((6, 5))
     R = relevance_of_outputs(module, x)
     wanted = by_zennit(module, x, their.Epsilon(core.Stabilizer(0.25, norm_scale=True)), R)
-    assert distance(by_dialect(module, x, zennit.EpsilonScaled(0.25), R), wanted) < ROUNDING
+    assert distance(by_dialect(module, x, zennit(Epsilon(0.25), epsilon="scaled"), R), wanted) < ROUNDING
 
 
 def test_zennits_epsilon_0_divides_by_0_and_so_does_its_dialect():
@@ -129,7 +154,7 @@ def test_zennits_epsilon_0_divides_by_0_and_so_does_its_dialect():
     wanted = by_zennit(module, x, their.Epsilon(0), R)
     assert np.isnan(wanted[2]).all()
     with np.errstate(divide="ignore", invalid="ignore"):
-        np.testing.assert_array_equal(np.isnan(by_dialect(module, x, zennit.Epsilon(0), R)), np.isnan(wanted))
+        np.testing.assert_array_equal(np.isnan(by_dialect(module, x, zennit(Epsilon(0)), R)), np.isnan(wanted))
 
 
 @pytest.mark.parametrize("module_of", POOLS)
@@ -148,11 +173,11 @@ def test_averages_that_round_are_those_of_both_dialects(module_of):
     module, x = make(), halves(shape)
     R = relevance_of_outputs(module, x)
     wanted = by_zennit(module, x, their.Norm(0.25), R)
-    assert distance(by_dialect(module, x, zennit.Epsilon(0.25), R), wanted) < ROUNDING
+    assert distance(by_dialect(module, x, zennit(Epsilon(0.25)), R), wanted) < ROUNDING
     wanted = by_zennit(module, x, their.Flat(), R)
-    assert distance(by_dialect(module, x, zennit.Flat(), R), wanted) < ROUNDING
+    assert distance(by_dialect(module, x, zennit(Flat()), R), wanted) < ROUNDING
     module.rule = captum_rules.EpsilonRule(0.25)
-    assert distance(by_dialect(module, x, captum.Epsilon(0.25), R), by_captum(Weighed(module, R), x)) < ROUNDING
+    assert distance(by_dialect(module, x, captum(Epsilon(0.25)), R), by_captum(Weighed(module, R), x)) < ROUNDING
 
 
 @pytest.mark.parametrize("module_of", ["maximum", "maximum of overlapping windows"])
@@ -161,7 +186,7 @@ def test_the_gradient_of_a_maximum_goes_to_the_first_winner(module_of):
     module, x = make(), halves(shape)
     R = relevance_of_outputs(module, x)
     wanted = by_zennit(module, x, None, R)
-    assert distance(by_dialect(module, x, First(), R), wanted) < ROUNDING
+    assert distance(by_dialect(module, x, zennit(Winner()), R), wanted) < ROUNDING
     assert distance(by_dialect(module, x, Winner(), R), wanted) > 0.1   # there are ties
 
 
@@ -202,7 +227,7 @@ def test_zennits_merge_is_that_of_its_dialect():
     module = trained(nn.Sequential(nn.Conv2d(3, 6, 3, 2), nn.BatchNorm2d(6, 0.25), nn.ReLU(), nn.Flatten(),
                                    nn.Linear(120, 4)))
     x = halves((2, 3, 9, 11))
-    ours = zennit.merged(from_torch(module))
+    ours = bugs.merged_by_zennit(from_torch(module))
     composite = composites.EpsilonPlus(canonizers=[canonizers.SequentialMergeBatchNorm()])
     with composite.context(module) as hooked:
         wanted = hooked(torch.from_numpy(x)).detach().numpy()
@@ -212,13 +237,14 @@ def test_zennits_merge_is_that_of_its_dialect():
 # ---- captum ----
 
 CAPTUM = {
-    "EpsilonRule": (captum.Epsilon(), lambda: captum_rules.EpsilonRule()),
-    "EpsilonRule(0.25)": (captum.Epsilon(0.25), lambda: captum_rules.EpsilonRule(0.25)),
-    "GammaRule(0.25)": (captum.Gamma(0.25), lambda: captum_rules.GammaRule(0.25)),
-    "GammaRule(3), bias 0": (captum.GammaNoBias(3), lambda: captum_rules.GammaRule(3, set_bias_to_zero=True)),
-    "Alpha1_Beta0_Rule": (captum.Alpha1Beta0(), lambda: captum_rules.Alpha1_Beta0_Rule()),
+    "EpsilonRule": (captum(Epsilon(0)), lambda: captum_rules.EpsilonRule()),
+    "EpsilonRule(0.25)": (captum(Epsilon(0.25)), lambda: captum_rules.EpsilonRule(0.25)),
+    "GammaRule(0.25)": (captum(Gamma(0.25)), lambda: captum_rules.GammaRule(0.25)),
+    "GammaRule(3), bias 0": (
+        captum(Gamma(3), bias_gamma="left out"), lambda: captum_rules.GammaRule(3, set_bias_to_zero=True)),
+    "Alpha1_Beta0_Rule": (captum(ZPlus()), lambda: captum_rules.Alpha1_Beta0_Rule()),
     "Alpha1_Beta0_Rule, bias 0": (
-        captum.Alpha1Beta0NoBias(), lambda: captum_rules.Alpha1_Beta0_Rule(set_bias_to_zero=True)),
+        captum(ZPlus(), bias_alpha_beta="left out"), lambda: captum_rules.Alpha1_Beta0_Rule(set_bias_to_zero=True)),
 }
 
 
@@ -270,7 +296,7 @@ def test_captums_rules_on_pools_are_those_of_its_dialect(rule, module_of):
 def test_captums_default_on_batch_norm_is_epsilon_and_its_identity_passes():
     module, x = trained(nn.BatchNorm2d(3, 0.25)), halves((2, 3, 4, 5))
     R = relevance_of_outputs(module, x)
-    assert distance(by_captum(Weighed(module, R), x), by_dialect(module, x, captum.Epsilon(), R)) < ROUNDING
+    assert distance(by_captum(Weighed(module, R), x), by_dialect(module, x, captum(Epsilon(0)), R)) < ROUNDING
     module.rule = captum_rules.IdentityRule()
     assert distance(by_captum(Weighed(module, R), x), by_dialect(module, x, Pass(), R)) < ROUNDING
 

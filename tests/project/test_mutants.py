@@ -16,10 +16,11 @@ CODE = Path(__file__).parents[2] / "lrp_ref"
 STUB = """
 from types import SimpleNamespace
 import lrp_ref.rules
-FAILED, ONLY_FULL = "FAILED", ("full",)
 CLAIMS = [SimpleNamespace(name=name) for name in ("crash", "full", "bias", "another")]
 def selfcheck(claims):
     [claim] = claims
+    if claim.name == "full":
+        return []
     bias = "same, m.bias" in open(lrp_ref.rules.__file__).read()
     found = {"crash": ["TypeError after z = 2: no"], "bias": ["z = 2", "z = 3"], "another": ["x"]}[claim.name]
     return [SimpleNamespace(name=claim.name, failures=() if bias else tuple(found))]
@@ -112,7 +113,7 @@ def test_a_selfcheck_without_claims_is_no_success(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("name", "found"), [
-    ("sign_of_zero_is_minus_one", ("value", ("Epsilon(1/4) on Linear, u = 2**-24: sign(0) = -1",))),
+    ("sign_of_zero_is_minus_one", ("value", ("Epsilon(1/4) on Conv2D, u = 2**-24: sign(0) = -1",))),
     ("dead_is_unsigned", ("", ())),     # the ledger's alone, which lrp_ref.testing does not ask for
 ])
 def test_answers_of_a_mutant_are_held_to_the_code_as_it_is(name: str, found: tuple[str, tuple[str, ...]]) -> None:

@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 
 import lrp_ref
+from lrp_ref.layers import LAYERS
+from lrp_ref.rules import RULES
 
 USER = Path(__file__).parents[1] / "typing" / "user.py"
 
@@ -22,7 +24,17 @@ def used(tree):
 
 
 def test_user_py_uses_every_public_name():
-    assert set(lrp_ref.__all__) - used(ast.parse(USER.read_text())) == set()
+    """Layers and rules that are not there are in the file that the last test writes."""
+    assert set(lrp_ref.__all__) - used(ast.parse(USER.read_text())) - {*LAYERS, *RULES} == set()
+
+
+KINDS = f"""
+from lrp_ref import {", ".join([*LAYERS, *RULES])}
+from lrp_ref.layers import Layer
+from lrp_ref.rules import Rule
+layers: list[type[Layer]] = [{", ".join(LAYERS)}]
+rules: list[type[Rule]] = [{", ".join(RULES)}]
+"""
 
 
 def test_user_py_runs():
@@ -30,9 +42,13 @@ def test_user_py_runs():
 
 
 @pytest.mark.skipif(find_spec("mypy") is None, reason="mypy is not installed")
-def test_user_py_passes_mypy_strict(tmp_path):
+@pytest.mark.parametrize("kinds", [False, True], ids=["user.py", "every layer and rule"])
+def test_what_users_write_passes_mypy_strict(kinds, tmp_path):
     """In the user's eyes alone: what is inside the package is for mypy's run over the package."""
+    file = tmp_path / "kinds.py" if kinds else USER
+    if kinds:
+        file.write_text(KINDS)
     command = [sys.executable, "-m", "mypy", "--strict", "--follow-imports=silent", "--config-file=",
-               f"--cache-dir={tmp_path}", str(USER)]
+               f"--cache-dir={tmp_path}", str(file)]
     done = subprocess.run(command, capture_output=True, text=True, cwd=Path(lrp_ref.__file__).parents[1], check=False)
     assert done.returncode == 0, done.stdout + done.stderr

@@ -3,212 +3,175 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from fractions import Fraction
-from math import inf, prod
+from functools import cache, partial
+from math import inf
 from typing import Any
 
 import numpy as np
 
-from lrp_ref.arrays import Array, convert_numbers, ones_like, same
+from lrp_ref.arrays import Array, convert_numbers, number_type, ones_like
 from lrp_ref.checks.numbers.exact import GuardedFraction, exact_map, guarded
+from lrp_ref.layers import LAYERS as KINDS
 from lrp_ref.layers import (
     LRN,
-    AdaptiveAvgPool,
     AvgPool,
     BatchNorm,
-    ChiSquareSVM,
     Conv2D,
-    DenseSift,
-    ExponentialChiSquareSVM,
-    FisherVector,
     Flatten,
-    GaussianSVM,
-    IntersectionSVM,
     L2Norm,
     Layer,
     Linear,
     MaxPool,
-    NegativeChiSquareSVM,
     PMeans,
-    RegionMean,
     ReLU,
     SignedSqrt,
     SpreadLinear,
-    SumPool,
-    Tanh,
 )
-from lrp_ref.layers.fisher.sift import Coverage
+from lrp_ref.layers.example import Example as Plain
+from lrp_ref.layers.example import mixed as fractions_of_both_signs
+from lrp_ref.layers.example import whole_numbers
+from lrp_ref.layers.fisher.norms import pythagorean
+from lrp_ref.layers.pool import coarse
 from lrp_ref.linear_map import LinearMap
 from lrp_ref.network import Network
-from lrp_ref.rules import AlphaBeta, Epsilon, Flat, Gamma, Pass, Rule, Winner, WSquare, ZBox, ZPlus
+from lrp_ref.rules import RULES as RULE_KINDS
+from lrp_ref.rules import Rule
 
 F = GuardedFraction
-MASK = (1 << 64) - 1
 
 
-def drawn(count: int, seed: int) -> Iterator[int]:
-    """Whole numbers below 2^64 from a seed: SplitMix64, the same on every machine and under every NumPy."""
-    state = seed * 0x9E3779B97F4A7C15 & MASK
-    for _ in range(count):
-        state = state + 0x9E3779B97F4A7C15 & MASK
-        z = (state ^ state >> 30) * 0xBF58476D1CE4E5B9 & MASK
-        z = (z ^ z >> 27) * 0x94D049BB133111EB & MASK
-        yield z ^ z >> 31
+def mixed(shape: tuple[int, ...], seed: int = 0, number: Any = F) -> Array:
+    """Small fractions of both signs, with zeros and ties among them, guarded or in another number type."""
+    return convert_numbers(fractions_of_both_signs(shape, seed), number)
 
 
-def whole_numbers(shape: tuple[int, ...], seed: int, low: int, high: int) -> Array:
-    """An array of ints from low to high, drawn from a seed."""
-    numbers = [low + n % (high - low + 1) for n in drawn(prod(shape), seed)]
-    return np.array(numbers, dtype=np.int64).reshape(shape)
+def image(*channels: str) -> Array:
+    """A batch of one image; channels are texts whose rows are separated by commas."""
+    return guarded([[[row.split() for row in channel.split(",")] for channel in channels]])
 
 
-def mixed(shape: tuple[int, ...], seed: int = 0) -> Array:
-    """Small fractions of both signs, with zeros and ties among them."""
-    tops, bottoms = whole_numbers(shape, seed, -4, 5), whole_numbers(shape, seed + 1000, 0, 3)
-    out = np.empty(shape, dtype=object)
-    for index in np.ndindex(shape):
-        out[index] = F(int(tops[index]), (1, 1, 2, 4)[bottoms[index]])
-    return out
+class Example(Plain):
+    """A layer's example in guarded Fractions, or in any number type."""
 
+    def x(self, samples: int = 2, seed: int = 0, number: Any = F) -> Array:
+        """An input of that many samples, drawn from the seed."""
+        x = self.suited(mixed((samples, *self.shape), seed))
+        return x if number is F else convert_numbers(x, number)
 
-@dataclass(frozen=True)
-class Example:
-    """A layer, the shape of one sample that it takes, and what makes any numbers an input for it.
+    def at(self, number: Any, samples: int = 2, seed: int = 0) -> tuple[Any, Array]:
+        """The layer and an input, both in a number type."""
+        return self.layer.astype(number), self.x(samples, seed, number)
 
-    A histogram has no negative numbers, and a root is rational of squares alone.
-    """
-
-    layer: Any
-    shape: tuple[int, ...]
-    suited: Callable[[Array], Array] = same
-
-    def x(self, samples: int = 2, seed: int = 0) -> Array:
-        return self.suited(mixed((samples, *self.shape), seed))
-
-    @property
-    def rational(self) -> bool:
-        """Whether the layer itself is exact; else its map in float64 is taken as the rationals it is."""
-        return self not in IRRATIONAL.values()
-
-    def map(self, samples: int = 2, seed: int = 0) -> tuple[Array, LinearMap]:
-        """(a, m) in guarded Fractions."""
-        x = self.x(samples, seed)
+    def linearize(self, x: Array) -> tuple[Array, LinearMap]:
+        """(a, m) at x in guarded Fractions."""
         if self.rational:
             return self.layer.linearize(x)
         return exact_map(self.layer.astype(np.float64), convert_numbers(x, np.float64))
 
+    def map(self, samples: int = 2, seed: int = 0) -> tuple[Array, LinearMap]:
+        """(a, m) at an input drawn from the seed, in guarded Fractions."""
+        return self.linearize(self.x(samples, seed))
 
-def twins(x: Array) -> Array:
-    """The second number of the last axis equal to the first, so that opposite weights cancel."""
+    def rules(self) -> dict[str, Rule]:
+        """The rules that take the layer."""
+        layer, x = self.at(np.float64, 1)
+        m = layer.linearize(x)[1]
+        return {name: rule for name, rule in RULES.items() if takes(m, rule)}
+
+
+def of_kind(kind: type[Layer]) -> Example:
+    """The example that a kind of layer gives itself."""
+    own = kind.example()
+    return Example(own.layer.astype(F), own.shape, own.suited, own.rational)
+
+
+OWN = {name: of_kind(kind) for name, kind in KINDS.items()}
+NORM = OWN["BatchNorm"].layer
+STATISTICS: tuple[Array, Array, Array, Array] = (NORM.mean, NORM.variance, NORM.scale, NORM.shift)
+SVM = OWN["IntersectionSVM"].layer
+MACHINE: tuple[Array, Array, Array] = (SVM.support, SVM.alphas, SVM.bias)
+
+
+def cancelling(x: Array) -> Array:
+    """The first number 3/2, at which a batch norm of `STATISTICS` is 3/4 - 3/4 = 0."""
     out = x.copy()
-    out[..., 1] = out[..., 0]
+    out[0, 0] = F(3, 2)
     return out
 
 
-def coarse(x: Array) -> Array:
-    """-1, 0 or 1: full of ties."""
-    return (x > 0) * F(1) - (x < 0) * F(1)
-
-
-def signed_squares(x: Array) -> Array:
-    """x |x|, whose signed root is x"""
-    return x * abs(x)
-
-
-def pythagorean(x: Array) -> Array:
-    """Pairs (p, q) of the last axis as (p^2 - q^2, 2 p q), whose norm is p^2 + q^2."""
-    p, q = x[..., ::2], x[..., 1::2]
-    return np.reshape(np.stack([p * p - q * q, 2 * p * q], axis=-1), x.shape)
-
-
-def two_with_a_rational_mean_square(x: Array) -> Array:
-    """Descriptors p, q as |p^2 - q^2 + 2 p q| and |p^2 - q^2 - 2 p q|, whose mean square is (p^2 + q^2)^2."""
-    p, q = x[:, 0], x[:, 1]
-    return abs(np.stack([p * p - q * q + 2 * p * q, p * p - q * q - 2 * p * q], axis=1))
-
-
-Three = tuple[Array, Array, Array]
-STATISTICS: tuple[Array, Array, Array, Array] = (   # mean, variance, scale, shift
-    guarded(["1", "-1/2", "3"]), guarded(["4", "9/4", "1/9"]), guarded(["-1", "3/2", "2"]), guarded(["1/4", "-2", "0"]))
-MACHINE: Three = (abs(mixed((4, 3), 61)), mixed((2, 4), 63), guarded(["1/4", "-2"]))   # support, alphas, bias
-ROOT = guarded(["1/2", "1", "0"])
-MIXTURE: Three = (   # weights, means, variances
-    guarded(["2/7", "5/7"]), mixed((2, 3), 63), abs(mixed((2, 3), 64)) + F(1, 2))
-REGIONS = guarded([["1", "0", "1", "1"], ["1/2", "1", "0", "1/4"], ["0", "0", "0", "0"]])
-DENSE = np.concatenate([mixed((5, 2), 52), guarded([["2"], ["-2"], ["0"], ["0"], ["0"]])], axis=1)   # of twins: z = 0
-KERNEL = mixed((4, 1, 2, 3), 5)
-
-RATIONAL: dict[str, Example] = {
-    "Linear": Example(Linear(DENSE, guarded(["2", "-3/2", "0"])), (5,), twins),
+MORE = {   # what another bias, padding, or power may do
     "Linear on rows, no bias": Example(Linear(mixed((4, 2), 3)), (3, 4)),
-    "Conv2D": Example(Conv2D(KERNEL, guarded(["1/2", "-1", "0", "2"]), (1, 2), (2, 1), (2, 1), 2), (2, 3, 5)),
     "Conv2D, no bias": Example(Conv2D(mixed((3, 2, 3, 2), 6), pad=1), (2, 3, 4)),
-    "MaxPool": Example(MaxPool((3, 2), (2, 1), (1, 1)), (2, 4, 3), coarse),
     "MaxPool, ceil": Example(MaxPool(2, (3, 2), (0, 1), ceil=True), (2, 4, 3), coarse),
-    "AvgPool": Example(AvgPool((2, 3), (1, 2), (1, 2)), (2, 3, 4)),
     "AvgPool inside, ceil": Example(AvgPool((2, 3), 2, (1, 1), ceil=True, count_pad=False), (2, 4, 3)),
     "AvgPool, ceil": Example(AvgPool((3, 2), (2, 3), (1, 1), ceil=True), (2, 4, 5)),
-    "SumPool": Example(SumPool((3, 2), (1, 2), F(2, 3)), (2, 4, 5)),
-    "AdaptiveAvgPool": Example(AdaptiveAvgPool((2, 3)), (2, 3, 5)),   # cells of 2 x 2 and of 2 x 3
-    "ReLU": Example(ReLU(), (2, 3, 4)),
-    "Flatten": Example(Flatten(), (2, 3, 4)),
-    "BatchNorm": Example(BatchNorm(*STATISTICS, epsilon=0), (3, 2, 4)),
-    "LRN": Example(LRN(3, F(3, 4), 2, 2), (4, 2, 3)),
+    "BatchNorm, epsilon": Example(BatchNorm(*STATISTICS), (3, 2, 4), rational=False),
+    "BatchNorm on vectors": Example(BatchNorm(*STATISTICS, epsilon=0), (3,), cancelling),
     "LRN, taylor": Example(LRN(3, F(3, 4), 2, 2, taylor=True), (4, 2, 3)),
-    "SignedSqrt": Example(SignedSqrt(), (2, 3, 4), signed_squares),
-    "L2Norm": Example(L2Norm(3), (6,), pythagorean),
-    "RegionMean": Example(RegionMean(guarded(["4", "0", "3/2"])), (6,)),
+    "LRN, Caffe": Example(LRN(5, 1e-4, 0.75, 1), (6, 2, 3), rational=False),
+    "LRN, Caffe, taylor": Example(LRN(5, 0.3, 0.75, 1, taylor=True), (6, 2, 3), rational=False),
+    "SignedSqrt of any numbers": Example(SignedSqrt(), (2, 3, 4), rational=False),
+    "L2Norm, one part": Example(L2Norm(), (3, 2), pythagorean),
+    "L2Norm of any numbers": Example(L2Norm(2), (3, 8), rational=False),
     "PMeans, mean": Example(PMeans(1), (4, 3), abs),
-    "PMeans, p = 2": Example(PMeans(2), (2, 5), two_with_a_rational_mean_square),
     "PMeans, maximum": Example(PMeans(inf), (4, 3), lambda x: abs(coarse(x))),
-    "SpreadLinear": Example(SpreadLinear(DENSE, guarded(["2", "-3/2", "0"])), (5,), twins),
-    "IntersectionSVM": Example(IntersectionSVM(*MACHINE), (3,), abs),
-    "ChiSquareSVM": Example(ChiSquareSVM(*MACHINE), (3,), abs),
-    "NegativeChiSquareSVM": Example(NegativeChiSquareSVM(*MACHINE), (3,), abs),
+    "PMeans, p = 5/2": Example(PMeans(F(5, 2)), (4, 3), abs, rational=False),
+    "SpreadLinear on rows, no bias": Example(SpreadLinear(mixed((4, 2), 3)), (3, 4)),
 }
-"""Layers that are rational end to end."""
 
-IRRATIONAL: dict[str, Example] = {
-    "Tanh": Example(Tanh(), (2, 3, 4)),
-    "BatchNorm, epsilon": Example(BatchNorm(*STATISTICS), (3, 2, 4)),
-    "LRN, Caffe": Example(LRN(5, 1e-4, 0.75, 1), (6, 2, 3)),
-    "PMeans, p = 5/2": Example(PMeans(F(5, 2)), (4, 3), abs),
-    "GaussianSVM": Example(GaussianSVM(*MACHINE, ROOT, gamma=F(1, 4)), (3,)),
-    "ExponentialChiSquareSVM": Example(ExponentialChiSquareSVM(*MACHINE, ROOT, gamma=F(1, 3)), (3,), abs),
-    "FisherVector": Example(FisherVector(*MIXTURE, REGIONS, F(1, 50)), (4, 3)),
-    "DenseSift": Example(DenseSift((2, 1), 3), (1, 7, 8), abs),
-}
+LAYERS = OWN | MORE
+RATIONAL = {name: one for name, one in LAYERS.items() if one.rational}
+IRRATIONAL = {name: one for name, one in LAYERS.items() if not one.rational}
 """Layers whose forward pass has no exact form; the rationals that their float64 map at an input is do."""
 
-LAYERS = RATIONAL | IRRATIONAL
 
-RULES: dict[str, Rule] = {
-    "Epsilon(0)": Epsilon(0), "Epsilon(1/4)": Epsilon(F(1, 4)), "AlphaBeta(2, 1)": AlphaBeta(2, 1),
-    "AlphaBeta(4/3, 1/3)": AlphaBeta(F(4, 3), F(1, 3)), "ZPlus": ZPlus(), "Gamma(1/4)": Gamma(F(1, 4)),
-    "ZBox(-4, 5)": ZBox(-4, 5), "WSquare": WSquare(), "Flat": Flat(), "Winner": Winner(), "Pass": Pass(),
-}
+def rule_name(rule: Rule) -> str:
+    """AlphaBeta(4/3, 1/3)"""
+    values = ", ".join(str(getattr(rule, field.name)) for field in fields(rule))  # type: ignore[arg-type]
+    return type(rule).__name__ + (f"({values})" if values else "")
+
+
+RULES: dict[str, Rule] = {rule_name(rule): rule for kind in RULE_KINDS.values() for rule in kind.examples()}
 
 
 def takes(m: LinearMap, rule: Rule) -> bool:
     """Whether the rule is for such a map."""
-    if isinstance(m, Coverage):
-        return isinstance(rule, (Flat, WSquare))
-    return m.gate if isinstance(rule, Pass) else not (m.learned and isinstance(rule, Winner))
+    fits = {"gates": m.gate, "winners": not m.learned}.get(rule.only_for or "", True)
+    return fits and not (m.weightless and rule.sees_activations)
 
 
-def pairs(layers: dict[str, Example], samples: int = 2, seed: int = 0) -> Iterator[tuple[str, Example, Rule, Any, Any]]:
-    """("rule on layer", example, rule, a, m) for every layer and every rule that takes it."""
+@dataclass(frozen=True, eq=False)
+class Pair:
+    """A rule on an example layer that takes it; the map is made when it is asked for, once for all rules."""
+
+    name: str
+    example: Example
+    rule_name: str
+    rule: Rule
+    map: Callable[[], tuple[Any, Any]]
+
+    @property
+    def what(self) -> str:
+        return f"{self.rule_name} on {self.name}"
+
+    def exactly(self, *results: Array) -> tuple[Array, ...]:
+        """What belongs in a digest: nothing that comes from floats, which another machine rounds otherwise."""
+        return results if self.example.rational else ()
+
+
+def pairs(layers: dict[str, Example], samples: int = 2, seed: int = 0) -> Iterator[Pair]:
+    """Every layer and every rule that takes it, at inputs drawn from the seed."""
     for name, example in layers.items():
-        a, m = example.map(samples, seed)
-        for rule_name, rule in RULES.items():
-            if takes(m, rule):
-                yield f"{rule_name} on {name}", example, rule, a, m
+        made = cache(partial(example.map, samples, seed))
+        for title, rule in example.rules().items():
+            yield Pair(name, example, title, rule, made)
 
 
 def relevance_for(z: Array, seed: int = 9) -> Array:
-    """Relevance for every output, of both signs and with zeros, that has nothing to do with the output."""
-    return mixed(z.shape, seed)
+    """Relevance for every output, in its number type, of both signs and with zeros, and else unlike the output."""
+    return mixed(z.shape, seed, number_type(z))
 
 
 def output_of(a: Array, m: LinearMap) -> Array:

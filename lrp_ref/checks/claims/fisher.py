@@ -10,12 +10,11 @@ from typing import Any
 
 import numpy as np
 
-from lrp_ref import assignment, relevance
+from lrp_ref import assignment
 from lrp_ref.arrays import Array, convert_numbers, divide, ones_like, same, square
 from lrp_ref.checks import definitions as loops
-from lrp_ref.checks.claims import case
 from lrp_ref.checks.claims.by_loops import defined_fisher
-from lrp_ref.checks.claims.case import Case
+from lrp_ref.checks.claims.claim import DECIMALS, FRACTIONS, SEEDS, WITHIN, Case, Claim, Found, equal
 from lrp_ref.checks.claims.examples import (
     IRRATIONAL,
     MACHINE,
@@ -24,9 +23,8 @@ from lrp_ref.checks.claims.examples import (
     mixed,
     relevance_for,
     sixteenths,
-    whole_numbers,
 )
-from lrp_ref.checks.claims.laws import per_sample, seeds
+from lrp_ref.checks.claims.laws import closes, per_sample
 from lrp_ref.checks.definitions import fisher
 from lrp_ref.checks.numbers.exact import guarded, settled
 from lrp_ref.layers import (
@@ -40,11 +38,13 @@ from lrp_ref.layers import (
     NegativeChiSquareSVM,
     SignedSqrt,
 )
+from lrp_ref.layers.example import whole_numbers
 from lrp_ref.layers.fisher.regions import regions_of
 from lrp_ref.layers.fisher.vector_map import FisherMap
 from lrp_ref.network import Network
 from lrp_ref.relevance import explain
 from lrp_ref.rules import Epsilon
+from lrp_ref.step import step
 
 REGIONS = guarded([["1", "0", "1/3", "1", "0"], ["1", "1/2", "0", "1/4", "1"], ["0"] * 5])
 
@@ -58,65 +58,97 @@ def fisher_map(seed: int = 0) -> FisherMap:
                      abs(mixed((2, 3), seed + 3)) + F(1, 2), guarded(["3/2", "5/4"]), guarded(["1", "7/8"]), REGIONS)
 
 
-def equation_5(full: bool) -> Iterator[Case]:
-    """Epsilon on a Fisher vector is Eq. 5; summed over the coordinates of a descriptor it is the rule for descriptors,
-    and sum R_l = sum_d R_d |z_d| / (|z_d| + eps)."""
-    for seed in seeds(full):
-        m = fisher_map(seed)
-        a = ones_like(m.x)
-        z, R = m(a), relevance_for(m(a), seed + 9)
-        for epsilon in (F(0), F(3, 2), F(100)):
-            below, account = relevance.step(Epsilon(epsilon), m, a, R)
-            holds = True
-            for n in range(len(a)):
-                there = defined_fisher(m, n)
-                wanted = fisher.equation_5(there, R[n].tolist(), epsilon)
-                holds = holds and all(below[n][i] == wanted.get(i, 0) for i in np.ndindex(below[n].shape))
-                whole = fisher.per_descriptor(there, R[n].tolist(), epsilon, below.shape[1])
-                holds = holds and below[n].sum(axis=1).tolist() == whole
-            kept = divide(R * abs(z), abs(z) + epsilon) * (z != 0)
-            holds = holds and per_sample(below) == per_sample(kept) == per_sample(account.handed)
-            yield Case(f"map {seed}, eps {epsilon}", holds, (below,))
+def is_equation_5(seed: int, epsilon: F) -> Found:
+    m = fisher_map(seed)
+    a = ones_like(m.x)
+    z, R = m(a), relevance_for(m(a), seed + 9)
+    below, account = step(Epsilon(epsilon), m, a, R)
+    holds = True
+    for n in range(len(a)):
+        there = defined_fisher(m, n)
+        wanted = fisher.equation_5(there, R[n].tolist(), epsilon)
+        holds = holds and all(below[n][i] == wanted.get(i, 0) for i in np.ndindex(below[n].shape))
+        whole = fisher.per_descriptor(there, R[n].tolist(), epsilon, below.shape[1])
+        holds = holds and below[n].sum(axis=1).tolist() == whole
+    kept = divide(R * abs(z), abs(z) + epsilon) * (z != 0)
+    holds = holds and per_sample(below) == per_sample(kept) == per_sample(account.handed)
+    holds = holds and closes(account) and account.dead.any() == (epsilon == 0) != account.stabiliser.any()
+    return Found(bool(holds), (below,))
+
+
+def is_dead_without_descriptors() -> Found:
     m = fisher_map()
     z = m(ones_like(m.x))
-    yield Case("the dimension of a region without descriptors is dead",
-               not z[:, 24:].any() and bool(z[:, :24].all()), (z,))
+    return Found(not z[:, 24:].any() and bool(z[:, :24].all()), (z,))
 
 
-def three_products(full: bool) -> Iterator[Case]:
-    """The Fisher vector's sums as three products of matrices are the direct sums over every psi, up and down."""
-    for seed in seeds(full):
-        m = fisher_map(seed)
-        for name, a in (("presence", ones_like(m.x)), ("any input", mixed(m.x.shape, seed + 17))):
-            s = relevance_for(m(a), seed + 3)
-            direct: Callable[[Array], Array] = lambda w: w   # not `same`, and so by every psi  # noqa: E731
-            holds = case.same(m.apply(a, same), m.apply(a, direct)) and case.same(
-                m.transpose(s, same, a.shape), m.transpose(s, direct, a.shape))
-            yield Case(f"map {seed}, {name}", holds, (m.apply(a, same), m.transpose(s, same, a.shape)))
-        every = np.reshape(m.weight * m.weight * a[:, :, None, None], (2, 5, -1))
-        holds = case.same(m.apply(a, square), np.reshape(m.coverage @ every, (2, -1)))
-        yield Case(f"map {seed}, squares", holds)
-        many = replace(m, regions=MANY, groups=())
-        psi = np.reshape(many.weight, (2, 5, -1))
-        yield Case(f"map {seed}, ten regions", case.same(many(ones_like(m.x)), np.reshape(MANY @ psi, (2, -1))))
+def equation_5() -> Iterator[Case]:
+    for seed in SEEDS:
+        for epsilon in (F(0), F(3, 2), F(100)):
+            yield Case(f"map {seed}, eps {epsilon}", partial(is_equation_5, seed, epsilon), seed > 0)
+    yield Case("the dimension of a region without descriptors is dead", is_dead_without_descriptors)
+
+
+def inputs_of(m: FisherMap, seed: int) -> dict[str, Array]:
+    return {"presence": ones_like(m.x), "any input": mixed(m.x.shape, seed + 17)}
+
+
+def is_the_direct_sum(seed: int, name: str) -> Found:
+    m = fisher_map(seed)
+    a = inputs_of(m, seed)[name]
+    s = relevance_for(m(a), seed + 3)
+    direct: Callable[[Array], Array] = lambda w: w   # not `same`, and so by every psi  # noqa: E731
+    up, down = m.apply(a, same), m.transpose(s, same, a.shape)
+    return Found(equal(up, m.apply(a, direct)) and equal(down, m.transpose(s, direct, a.shape)), (up, down))
+
+
+def is_the_sum_of_squares(seed: int) -> bool:
+    m = fisher_map(seed)
+    a = inputs_of(m, seed)["any input"]
+    every = np.reshape(m.weight * m.weight * a[:, :, None, None], (2, 5, -1))
+    return equal(m.apply(a, square), np.reshape(m.coverage @ every, (2, -1)))
+
+
+def is_the_sum_in_ten_regions(seed: int) -> bool:
+    m = fisher_map(seed)
+    many = replace(m, regions=MANY, groups=())
+    return equal(many(ones_like(m.x)), np.reshape(MANY @ np.reshape(many.weight, (2, 5, -1)), (2, -1)))
+
+
+def is_the_sum_of_five_thousand() -> bool:
     x = np.arange(5000.0).reshape(1, -1, 1)   # more descriptors than are worked on at a time; mu = 0, sigma = 1
     halves = np.concatenate([x[:, :, 0] < 2500, x[:, :, 0] >= 2500]).astype(float)
     m = FisherMap(x, np.ones((1, 5000, 1)), np.zeros((1, 1)), np.ones((1, 1)), np.ones(1), np.ones(1), halves)
     sums = [(sum(part), sum(l * l - 1 for l in part)) for part in (range(2500), range(2500, 5000))]
-    yield Case("five thousand descriptors", m(ones_like(x)).tolist() == [[*sums[0], *sums[1]]])
+    return m(ones_like(x)).tolist() == [[*sums[0], *sums[1]]]
 
 
-def regions(full: bool) -> Iterator[Case]:
-    """The regions of a descriptor are those of 2x2 + 3x1 + 1x1, in the order left top, left bottom, right top, .. ."""
-    for width, height in ((9, 8), (10, 7), (13, 12)):
-        centres = [(x, y) for y in range(height) for x in range(width)]
-        got = regions_of(centres, (height, width))
-        wanted = [fisher.pyramid(x, y, width, height) for x, y in centres]
-        yield Case(f"{width} x {height}", [np.flatnonzero(column).tolist() for column in got.T] == wanted, (got,))
+def three_products() -> Iterator[Case]:
+    for seed in SEEDS:
+        for name in ("presence", "any input"):
+            yield Case(f"map {seed}, {name}", partial(is_the_direct_sum, seed, name), seed > 0)
+        yield Case(f"map {seed}, squares", partial(is_the_sum_of_squares, seed), seed > 0)
+        yield Case(f"map {seed}, ten regions", partial(is_the_sum_in_ten_regions, seed), seed > 0)
+    yield Case("five thousand descriptors", is_the_sum_of_five_thousand)
+
+
+def is_the_pyramid(width: int, height: int) -> Found:
+    centres = [(x, y) for y in range(height) for x in range(width)]
+    got = regions_of(centres, (height, width))
+    wanted = [fisher.pyramid(x, y, width, height) for x, y in centres]
+    return Found([np.flatnonzero(column).tolist() for column in got.T] == wanted, (got,))
+
+
+def holds_its_far_borders() -> bool:
     points = [(0, 1), (1, 0), (1, 1), (2, 2), (3, 2), (2, 3)]   # counted from 0
     corners = regions_of(points, (9, 9), [(1, 1, 3, 3), (6, 6, 8, 8)])
-    yield Case("a rectangle holds its right and lower border, an empty one nothing",
-               corners.tolist() == [[0, 0, 1, 1, 0, 0], [0] * 6])
+    return corners.tolist() == [[0, 0, 1, 1, 0, 0], [0] * 6]
+
+
+def regions() -> Iterator[Case]:
+    for width, height in ((9, 8), (10, 7), (13, 12)):
+        yield Case(f"{width} x {height}", partial(is_the_pyramid, width, height))
+    yield Case("a rectangle holds its right and lower border, an empty one nothing", holds_its_far_borders)
 
 
 # ---- Decimals ----
@@ -126,10 +158,10 @@ def decimals(x: Any) -> Array:
     return convert_numbers(x, Decimal)
 
 
-def agree(what: str, code: Callable[[], Array], formula: Callable[[], Array]) -> Case:
+def round_alike(code: Callable[[], Array], formula: Callable[[], Array]) -> Found:
     """Whether the code and the formula round to the same float64, each being settled by 34 and 50 digits."""
     got, wanted = settled(code), settled(formula)
-    return Case(what, case.same(got, wanted), (got,))
+    return Found(equal(got, wanted), (got,))
 
 
 def eighths(shape: tuple[int, ...], seed: int) -> Array:
@@ -146,7 +178,7 @@ def chain(seed: int = 0, threshold: float = 0) -> tuple[Network, Array]:
     return Network(layers), eighths((1, 9, 2), seed + 6) + 1 / 32   # so that no descriptor is a mean: a 0 never settles
 
 
-def explained(seed: int, threshold: float, epsilon: int, which: int) -> Array:
+def chain_by_code(seed: int, threshold: float, epsilon: int, which: int) -> Array:
     """By the code: 0 the normalised vector, 1 R of the Fisher vector's dimensions, 2 R of its input."""
     network, x = chain(seed, threshold)
     exact = network.astype(Decimal)
@@ -154,7 +186,7 @@ def explained(seed: int, threshold: float, epsilon: int, which: int) -> Array:
     return (e.activations["svm"], e.relevances["l2"], e.relevance)[which][0]
 
 
-def formulas(seed: int, threshold: float, epsilon: int, which: int) -> Array:
+def chain_by_formulas(seed: int, threshold: float, epsilon: int, which: int) -> Array:
     """The same from the formulas alone."""
     network, x = chain(seed, threshold)
     layer: Any = network["fisher"].astype(Decimal)
@@ -172,18 +204,20 @@ def formulas(seed: int, threshold: float, epsilon: int, which: int) -> Array:
     return np.array((top, R, descriptors)[which], dtype=object)
 
 
-def fisher_chain(full: bool) -> Iterator[Case]:
-    """Posteriors, Fisher vector, L2 per region, signed root, L2, SVM and LRP down to the descriptors by Eq. 5 with eps:
-    the code and the formulas round to the same float64."""
-    for seed in seeds(full):
+def stays_at_the_threshold() -> Found:
+    layer = FisherVector(np.array([0.5, 0.5]), np.zeros((2, 1)), np.ones((2, 1)), threshold=0.5).astype(Decimal)
+    halves = layer.posteriors(decimals([[[3.0]]]))
+    return Found(halves.tolist() == [[[Decimal("0.5")] * 2]], (halves,))
+
+
+def fisher_chain() -> Iterator[Case]:
+    for seed in SEEDS:
         for epsilon, threshold in ((0, 0), (100, 0), (1, 0.25)):
             for n, what in enumerate(("the vector", "R of its dimensions", "R of the descriptors")):
-                yield agree(f"chain {seed}, eps {epsilon}, posteriors from {threshold}: {what}",
-                            partial(explained, seed, threshold, epsilon, n),
-                            partial(formulas, seed, threshold, epsilon, n))
-    equal = FisherVector(np.array([0.5, 0.5]), np.zeros((2, 1)), np.ones((2, 1)), threshold=0.5).astype(Decimal)
-    halves = equal.posteriors(decimals([[[3.0]]]))
-    yield Case("a posterior at the threshold stays", halves.tolist() == [[[Decimal("0.5")] * 2]], (halves,))
+                code, formula = (partial(by, seed, threshold, epsilon, n) for by in (chain_by_code, chain_by_formulas))
+                yield Case(f"chain {seed}, eps {epsilon}, posteriors from {threshold}: {what}",
+                           partial(round_alike, code, formula), seed > 0)
+    yield Case("a posterior at the threshold stays", stays_at_the_threshold)
 
 
 def machine_formula(name: str, x: Any) -> list[Any]:
@@ -221,18 +255,16 @@ def by_formula(name: str, x: Array) -> Array:
     return out
 
 
-def decimal_layers(full: bool) -> Iterator[Case]:
-    """Layers with roots, powers or exponentials round to the same float64 as their formulas: BatchNorm, LRN, p-means,
-    Gaussian and exponential chi-square machines, and the weights of kernel machines expanded at a root."""
-    for seed in seeds(full):
+def is_its_formula(name: str, seed: int) -> Found:
+    example = IRRATIONAL[name]
+    x = example.x(1, seed)
+    return round_alike(lambda: example.layer.astype(Decimal)(decimals(x))[0], lambda: by_formula(name, decimals(x)[0]))
+
+
+def decimal_layers() -> Iterator[Case]:
+    for seed in SEEDS:
         for name in ("BatchNorm, epsilon", "LRN, Caffe", "PMeans, p = 5/2", "GaussianSVM", "ExponentialChiSquareSVM"):
-            example = IRRATIONAL[name]
-            x = example.x(1, seed)
-
-            def code(example: Any = example, x: Array = x) -> Array:
-                return example.layer.astype(Decimal)(decimals(x))[0]
-
-            yield agree(f"{name} {seed}", code, partial(lambda name, x: by_formula(name, decimals(x)[0]), name, x))
+            yield Case(f"{name} {seed}", partial(is_its_formula, name, seed), seed > 0)
     root = guarded(["1/2", "1", "3/4"])
     machines: dict[str, KernelSVM] = {
         "ChiSquareSVM": ChiSquareSVM(*MACHINE, root), "NegativeChiSquareSVM": NegativeChiSquareSVM(*MACHINE, root),
@@ -240,7 +272,8 @@ def decimal_layers(full: bool) -> Iterator[Case]:
         "ExponentialChiSquareSVM": ExponentialChiSquareSVM(*MACHINE, root, gamma=F(1, 3)),
     }
     for name, layer in machines.items():
-        yield agree(f"weights of {name}", partial(weights_at_root, layer), partial(slopes_at_root, layer))
+        code, formula = (partial(by, layer) for by in (weights_at_root, slopes_at_root))
+        yield Case(f"weights of {name}", partial(round_alike, code, formula))
 
 
 def weights_at_root(layer: KernelSVM) -> Array:
@@ -254,3 +287,19 @@ def slopes_at_root(layer: KernelSVM) -> Array:
     exact, h = layer.astype(Decimal), Decimal("1e-12")
     steps = h * decimals(np.eye(len(layer.root)))
     return (exact(exact.root + steps) - exact(exact.root - steps)) / (2 * h)
+
+
+CLAIMS = (
+    Claim("Eq. 5", "Epsilon on a Fisher vector is Eq. 5; summed over the coordinates of a descriptor it is the rule "
+          "for descriptors, and sum R_l = sum_d R_d |z_d| / (|z_d| + eps).", FRACTIONS, equation_5),
+    Claim("three products", "The Fisher vector's sums as three products of matrices are the direct sums over every "
+          "psi, up and down.", FRACTIONS, three_products),
+    Claim("regions", "The regions of a descriptor are those of 2x2 + 3x1 + 1x1, in the order left top, left bottom, "
+          "right top, .. .", "whole numbers", regions),
+    Claim("Fisher chain", "Posteriors, Fisher vector, L2 per region, signed root, L2, SVM and LRP down to the "
+          "descriptors by Eq. 5 with eps: the code and the formulas round to the same float64.", DECIMALS, fisher_chain,
+          WITHIN),
+    Claim("roots and powers", "Layers with roots, powers or exponentials round to the same float64 as their formulas: "
+          "BatchNorm, LRN, p-means, Gaussian and exponential chi-square machines, and the weights of kernel machines "
+          "expanded at a root.", DECIMALS, decimal_layers, WITHIN),
+)

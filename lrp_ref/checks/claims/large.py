@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from fractions import Fraction
+from functools import cache, cached_property, partial
 from typing import Any
 
 import numpy as np
 
 from lrp_ref import assignment
 from lrp_ref.arrays import Array, ones_like, same
-from lrp_ref.checks.claims import case
-from lrp_ref.checks.claims.case import Case
+from lrp_ref.checks.claims.claim import FRACTIONS, PRIMES, Case, Claim, Found, equal
 from lrp_ref.checks.claims.examples import lenet, lenet_image, rational, vgg, vgg_image
 from lrp_ref.checks.claims.laws import closes
-from lrp_ref.checks.numbers.modular import modulo_primes
+from lrp_ref.checks.numbers.modular import modulo, modulo_primes
 from lrp_ref.checks.numbers.residues import Residues
 from lrp_ref.layers import Conv2D, Linear, MaxPool, ReLU
 from lrp_ref.network import Network
@@ -38,34 +39,64 @@ CHOICES: dict[str, Callable[[Network], dict[str, Rule]]] = {
 }
 
 
-def ledgers(network: Network, x: Array, names: Iterable[str], seed: int) -> list[Case]:
-    """The ledger of one explanation per choice of rules: unit by unit, and R_L = R_0 + what was absorbed."""
-    def compute(number: Number) -> list[Case]:
-        chain, image = network.astype(number), number(x)
-        cases = []
-        for name in names:
-            e = explain(chain, image, CHOICES[name](chain), target=3)
-            total = e.ledger.total()
-            absorbed = total["bias"] + total["stabiliser"] + total["dead"]
-            holds = all(closes(account) for _, account in e.ledger) and bool(e.relevance.any())
-            holds = holds and case.same(e.start.sum(axis=1), e.relevance.sum(axis=(1, 2, 3)) + absorbed)
-            holds = holds and case.same(total["handed"], e.relevance.sum(axis=(1, 2, 3)))
-            cases.append(Case(f"{name}, seed {seed}", holds, (e.relevance, *total.values())))
-        return cases
-    return modulo_primes(compute)
+@dataclass(frozen=True, eq=False)
+class Modulo:
+    """A network and its images modulo two primes, and what several cases look at: all made once."""
+
+    number: Number
+    plain: Callable[[], Network]
+    images: Callable[[], Array]
+
+    @cached_property
+    def network(self) -> Network:
+        return self.plain().astype(self.number)
+
+    @cached_property
+    def x(self) -> Array:
+        return self.number(self.images())
+
+    @cached_property
+    def e(self) -> Explanation:
+        """The first image's under LRP-0."""
+        return explain(self.network, self.x[:1], ruled(self.network, Epsilon(0)), 3)
 
 
-def lenet_ledger(full: bool) -> Iterator[Case]:
-    """LeNet-sized (28 x 28, 61 706 weights): the ledger at every unit, and R_L = R_0 + what was absorbed."""
-    for seed in range(4 if full else 1):
-        yield from ledgers(lenet(seed), lenet_image(seed), CHOICES, seed)
+def lenet_images(seed: int) -> Array:
+    return lenet_image(seed, samples=2)
 
 
-def vgg_ledger(full: bool) -> Iterator[Case]:
-    """VGG-16's thirteen convolutions at an eighth of the channels, 32 x 32 pixels: the ledger at every unit, and R_L =
-    R_0 + what was absorbed."""
+def modulo_cases(laws: dict[str, Callable[[Modulo], Found]], network: Callable[[int], Network],
+                 images: Callable[[int], Array], seed: int, full: bool) -> Iterator[Case]:
+    """A case for every law, each modulo the first primes that divide no denominator."""
+    made = cache(lambda primes: Modulo(modulo(*primes), partial(network, seed), partial(images, seed)))
+    for what, law in laws.items():
+        yield Case(f"{what}, seed {seed}", partial(modulo_primes, partial(of_primes, law, made)), full)
+
+
+def of_primes(law: Callable[[Modulo], Found], made: Callable[..., Modulo], number: Number) -> Found:
+    return law(made(number.primes))
+
+
+def ledger_of(name: str, of: Modulo) -> Found:
+    """The ledger of one explanation: unit by unit, and R_L = R_0 + what was absorbed."""
+    e = explain(of.network, of.x[:1], CHOICES[name](of.network), target=3)
+    total = e.ledger.total()
+    absorbed = total["bias"] + total["stabiliser"] + total["dead"]
+    holds = all(closes(account) for _, account in e.ledger) and bool(e.relevance.any())
+    holds = holds and equal(e.start.sum(axis=1), e.relevance.sum(axis=(1, 2, 3)) + absorbed)
+    holds = holds and equal(total["handed"], e.relevance.sum(axis=(1, 2, 3)))
+    return Found(holds, (e.relevance, *total.values()))
+
+
+def lenet_ledger() -> Iterator[Case]:
+    for seed in range(4):
+        yield from modulo_cases({name: partial(ledger_of, name) for name in CHOICES}, lenet, lenet_images, seed,
+                                full=seed > 0)
+
+
+def vgg_ledger() -> Iterator[Case]:
     for seed in range(2):
-        yield from ledgers(vgg(seed), vgg_image(seed), CHOICES, seed)
+        yield from modulo_cases({name: partial(ledger_of, name) for name in CHOICES}, vgg, vgg_image, seed, full=True)
 
 
 def relevance_of(network: Network, x: Array, rules: dict[str, Rule], target: Any = 3) -> Array:
@@ -90,28 +121,38 @@ def walked(network: Network, e: Explanation, below: str) -> Array:
     return R
 
 
-def lenet_identities(full: bool) -> Iterator[Case]:
-    """LeNet-sized: AlphaBeta(1, 0) = ZPlus; LRP-0 = gradient x input; batch = singles; relevance linear in R; weights
-    times c under Epsilon(0); the cut-off is the walk."""
-    for seed in range(4 if full else 1):
-        def compute(number: Number, seed: int = seed) -> list[Case]:
-            network, x = lenet(seed).astype(number), number(lenet_image(seed, samples=2))
-            one = x[:1]
-            alpha, plus = (relevance_of(network, one, ruled(network, rule)) for rule in (AlphaBeta(1, 0), ZPlus()))
-            e = explain(network, one, ruled(network, Epsilon(0)), 3)
-            both = relevance_of(network, x, ruled(network, Gamma(0.25)))
-            singles = [relevance_of(network, x[n : n + 1], ruled(network, Gamma(0.25))) for n in range(2)]
-            cut = assignment.cutoff(ruled(network, AlphaBeta(2, 1)), "conv2")
-            flat = explain(network, one, cut, 3)
-            return [Case(f"AlphaBeta(1, 0) = ZPlus, seed {seed}", case.same(alpha, plus), (plus,)),
-                    Case(f"LRP-0 = gradient x input, seed {seed}",
-                         case.same(e.relevance, one * gradient_of(network, e)), (e.relevance,)),
-                    Case(f"batch = singles, seed {seed}", case.same(both, np.concatenate(singles)), (both,)),
-                    Case(f"linear in R, seed {seed}", linear_in_R(network, e, ruled(network, AlphaBeta(2, 1)))),
-                    Case(f"weights of fc1 times 3/2, seed {seed}", case.same(scaled(seed, number, one), e.relevance)),
-                    Case(f"the cut-off below conv2 is the walk, seed {seed}",
-                         case.same(flat.relevance, walked(network, flat, "conv2")), (flat.relevance,))]
-        yield from modulo_primes(compute)
+def no_beta_is_z_plus(of: Modulo) -> Found:
+    alpha, plus = (relevance_of(of.network, of.x[:1], ruled(of.network, rule)) for rule in (AlphaBeta(1, 0), ZPlus()))
+    return Found(equal(alpha, plus), (plus,))
+
+
+def is_gradient_times_input(of: Modulo) -> Found:
+    return Found(equal(of.e.relevance, of.x[:1] * gradient_of(of.network, of.e)), (of.e.relevance,))
+
+
+def batch_is_singles(of: Modulo) -> Found:
+    both = relevance_of(of.network, of.x, ruled(of.network, Gamma(0.25)))
+    singles = [relevance_of(of.network, of.x[n : n + 1], ruled(of.network, Gamma(0.25))) for n in range(2)]
+    return Found(equal(both, np.concatenate(singles)), (both,))
+
+
+def cut_off_walks(of: Modulo) -> Found:
+    flat = explain(of.network, of.x[:1], assignment.cutoff(ruled(of.network, AlphaBeta(2, 1)), "conv2"), 3)
+    return Found(equal(flat.relevance, walked(of.network, flat, "conv2")), (flat.relevance,))
+
+
+IDENTITIES: dict[str, Callable[[Modulo], Found]] = {
+    "AlphaBeta(1, 0) = ZPlus": no_beta_is_z_plus, "LRP-0 = gradient x input": is_gradient_times_input,
+    "batch = singles": batch_is_singles,
+    "linear in R": lambda of: Found(linear_in_R(of.network, of.e, ruled(of.network, AlphaBeta(2, 1)))),
+    "weights of fc1 times 3/2": lambda of: Found(equal(scaled(of), of.e.relevance)),
+    "the cut-off below conv2 is the walk": cut_off_walks,
+}
+
+
+def lenet_identities() -> Iterator[Case]:
+    for seed in range(4):
+        yield from modulo_cases(IDENTITIES, lenet, lenet_images, seed, full=seed > 0)
 
 
 def linear_in_R(network: Network, e: Explanation, rules: dict[str, Rule]) -> bool:
@@ -121,41 +162,82 @@ def linear_in_R(network: Network, e: Explanation, rules: dict[str, Rule]) -> boo
         R = m(a)
         S = R * R + 1
         r, s, t = (step(rules[name], m, a, some)[0] for some in (R, S, 2 * R - 3 * S))
-        if not case.same(t, 2 * r - 3 * s):
+        if not equal(t, 2 * r - 3 * s):
             return False
     return True
 
 
-def scaled(seed: int, number: Number, x: Array) -> Array:
+def scaled(of: Modulo) -> Array:
     """LRP-0 of the network whose fc1 is 3/2 times as strong and whose later biases too, the score being 3/2 f."""
     layers = []
     above = False
-    for name, layer in lenet(seed):
+    for name, layer in of.plain():
         above = above or name == "fc1"
         if isinstance(layer, Linear):
             weight = layer.weight * 1.5 if name == "fc1" else layer.weight
             layer = Linear(weight, layer.bias * 1.5 if above else layer.bias)
         layers.append((name, layer))
-    network = Network(layers).astype(number)
-    return relevance_of(network, x, ruled(network, Epsilon(0))) / number(1.5)
+    network = Network(layers).astype(of.number)
+    return relevance_of(network, of.x[:1], ruled(network, Epsilon(0))) / of.number(1.5)
 
 
-def gates(full: bool) -> Iterator[Case]:
-    """The gates that float64 chose are the exact ones: the sign at every ReLU, the winners of every max-pooling."""
-    undecided = units = 0
-    cases = [("LeNet-sized", lenet(0), lenet_image(0))] + ([("VGG-16-shaped", vgg(0), vgg_image(0))] if full else [])
-    for what, network, x in cases:
-        exact = network.astype(Fraction)
-        for (name, layer), a, b in zip(network, network.activations(x), exact.activations(rational(x))):
-            if isinstance(layer, ReLU):
-                differ = (a > 0) != (b > 0)
-            elif isinstance(layer, MaxPool):
-                differ = np.stack([(w > 0) != (v > 0) for w, v in zip(*(
-                    layer.linearize(some)[1].weights for some in (a, b)))])   # type: ignore[attr-defined]
-            else:
-                continue
-            undecided, units = undecided + int(differ.sum()), units + differ.size
-            yield Case(f"{what} {name}", not differ.any())
-    yield Case("in all", undecided == 0, (), f"{units} signs and winners, {undecided} undecided")
+@dataclass(frozen=True, eq=False)
+class Gates:
+    """A network whose activations in float64 and in Fractions are made once."""
+
+    what: str
+    network: Network
+    x: Array
+
+    @cached_property
+    def activations(self) -> dict[str, tuple[Array, Array]]:
+        """{name: (input in float64, in Fractions)}"""
+        exact = self.network.astype(Fraction)
+        return dict(zip(self.network.names, zip(self.network.activations(self.x),
+                                                exact.activations(rational(self.x)))))
+
+    @property
+    def names(self) -> list[str]:
+        return [name for name, layer in self.network if isinstance(layer, (ReLU, MaxPool))]
+
+    def differ(self, name: str) -> Array:
+        """Where the two differ about a sign or a winner."""
+        layer, (a, b) = self.network[name], self.activations[name]
+        if isinstance(layer, MaxPool):
+            return np.stack([(w > 0) != (v > 0) for w, v in zip(*(
+                layer.linearize(some)[1].weights for some in (a, b)))])   # type: ignore[attr-defined]
+        return (a > 0) != (b > 0)
 
 
+def all_decided(networks: list[Gates]) -> Found:
+    differ = [gates.differ(name) for gates in networks for name in gates.names]
+    undecided, units = sum(int(one.sum()) for one in differ), sum(one.size for one in differ)
+    return Found(undecided == 0, (), f"{units} signs and winners, {undecided} undecided")
+
+
+def gates() -> Iterator[Case]:
+    networks = [Gates("LeNet-sized", lenet(0), lenet_image(0))]
+    for name in networks[0].names:
+        yield Case(f"LeNet-sized {name}", partial(is_decided, networks[0], name))
+    yield Case("in all", partial(all_decided, networks[:1]))
+    deep = Gates("VGG-16-shaped", vgg(0), vgg_image(0))
+    for name in deep.names:
+        yield Case(f"VGG-16-shaped {name}", partial(is_decided, deep, name), full=True)
+    yield Case("in all of both", partial(all_decided, [*networks, deep]), full=True)
+
+
+def is_decided(of: Gates, name: str) -> bool:
+    return not of.differ(name).any()
+
+
+CLAIMS = (
+    Claim("LeNet ledger", "LeNet-sized (28 x 28, 61 706 weights): the ledger at every unit, and R_L = R_0 + what was "
+          "absorbed.", PRIMES, lenet_ledger),
+    Claim("LeNet identities", "LeNet-sized: AlphaBeta(1, 0) = ZPlus; LRP-0 = gradient x input; batch = singles; "
+          "relevance linear in R; weights times c under Epsilon(0); the cut-off is the walk.", PRIMES,
+          lenet_identities),
+    Claim("gates", "The gates that float64 chose are the exact ones: the sign at every ReLU, the winners of every "
+          "max-pooling.", FRACTIONS, gates),
+    Claim("VGG ledger", "VGG-16's thirteen convolutions at an eighth of the channels, 32 x 32 pixels: the ledger at "
+          "every unit, and R_L = R_0 + what was absorbed.", PRIMES, vgg_ledger),
+)

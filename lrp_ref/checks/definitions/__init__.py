@@ -21,7 +21,6 @@ from lrp_ref.checks.definitions.layers import (
     lrn,
     max_pool,
     relu,
-    shape,
     starts,
     sum_pool,
     tanh,
@@ -47,7 +46,19 @@ from lrp_ref.checks.definitions.rules import (
     z_box,
     z_plus,
 )
-from lrp_ref.checks.definitions.units import Connections, Map, Number, Pair, Unit, Units, affine, gate, lists, units
+from lrp_ref.checks.definitions.units import (
+    Connections,
+    Map,
+    Number,
+    Pair,
+    Unit,
+    Units,
+    affine,
+    gate,
+    lists,
+    shape,
+    units,
+)
 
 __all__ = [
     "Connections", "Map", "Number", "Pair", "Step", "Unit", "Units", "adaptive_avg_pool", "affine", "alpha_beta",

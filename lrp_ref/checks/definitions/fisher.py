@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from fractions import Fraction
 from typing import Any
 
-from lrp_ref.checks.definitions.units import Connections, Map, affine, units
+from lrp_ref.checks.definitions.units import Connections, Map, Units, affine, gate, lists, rational_root, units
 
 Number = Any
 Vector = Sequence[Number]
@@ -70,7 +70,7 @@ def fisher_map(x: Matrix, gamma: Matrix, mu: Matrix, sigma: Matrix, root_pi: Vec
     return affine(presence, connections, dict.fromkeys(connections, 0), learned=False)
 
 
-def stabilised(z: Number, epsilon: Number) -> Number:
+def away_from_zero(z: Number, epsilon: Number) -> Number:
     """z + epsilon sign z, sign 0 = +1"""
     return z + epsilon if z >= 0 else z - epsilon
 
@@ -79,7 +79,7 @@ def equation_5(m: Map, R: Vector, epsilon: Number) -> dict[tuple[int, ...], Numb
     """R_li = sum_d Psi(l)_i / (sum_l' Psi(l')_i + epsilon sign) R_d over the d that coordinate i feeds; 0/0 = 0."""
     relevance: dict[tuple[int, ...], Number] = {}
     for (d,), reached in m.connections.items():
-        below = stabilised(sum(c * psi for _, c, psi in reached), epsilon)
+        below = away_from_zero(sum(c * psi for _, c, psi in reached), epsilon)
         for unit, c, psi in reached:
             share = c * psi / below * R[d] if below != 0 else 0
             relevance[unit] = relevance.get(unit, 0) + share
@@ -94,8 +94,8 @@ def per_descriptor(m: Map, R: Vector, epsilon: Number, descriptors: int) -> list
         for (d,), reached in m.connections.items():
             s = sum(c * psi for _, c, psi in reached)
             m_ld = sum(c * psi for unit, c, psi in reached if unit[0] == l)
-            if stabilised(s, epsilon) != 0:
-                total += m_ld * R[d] / stabilised(s, epsilon)
+            if away_from_zero(s, epsilon) != 0:
+                total += m_ld * R[d] / away_from_zero(s, epsilon)
         out.append(total)
     return out
 
@@ -106,6 +106,43 @@ def improved(z: Matrix, sqrt: Callable[[Number], Number]) -> list[Number]:
     whole = sqrt(sum(sum(abs(z_d) for z_d in region) / norm for region, norm in zip(z, norms) if norm))
     return [(1 if z_d > 0 else -1) * sqrt(abs(z_d) / norm) / whole if z_d else 0 * z_d
             for region, norm in zip(z, norms) for z_d in region]
+
+
+# ---- Gates that follow it ----
+
+
+def reciprocal(number: Number) -> Number:
+    """1 / x, and 0 of 0"""
+    return 1 / number if number else 0
+
+
+def gated(a: Units, weight: Units) -> Map:
+    """z_i = a_i w_i"""
+    return gate(weight, {i: a[i] * weight[i] for i in a})
+
+
+def signed_sqrt(a: Units) -> Map:
+    """w_i = 1 / sqrt|a_i|, of squares of rationals"""
+    return gated(a, {i: reciprocal(rational_root(abs(a[i]))) for i in a})
+
+
+def parts(a: Units, count: int) -> Units:
+    """In which of so many equal parts of the last axis a unit lies."""
+    length = 1 + max(i[-1] for i in a)
+    return {i: i[-1] * count // length for i in a}
+
+
+def l2_norm(a: Units, count: int) -> Map:
+    """w_i = 1 / |a|, the norm being that of the unit's part of its row"""
+    part = parts(a, count)
+    norms = {(i[:-1], p): rational_root(sum(a[k] ** 2 for k in a if (k[:-1], part[k]) == (i[:-1], p)))
+             for i, p in part.items()}
+    return gated(a, {i: reciprocal(norms[i[:-1], part[i]]) for i in a})
+
+
+def region_mean(a: Units, counts: Vector) -> Map:
+    """w_i = 1 / n_r of the unit's region r"""
+    return gated(a, {i: reciprocal(counts[r]) for i, r in parts(a, len(counts)).items()})
 
 
 # ---- Regions ----
@@ -141,6 +178,17 @@ def additive(k: Callable[[Number, Number], Number], support: Matrix, alphas: Mat
     return w, [sum(w[d][c] for d in range(len(x))) + bias[c] for c in range(len(bias))]
 
 
+def additive_map(k: Callable[[Number, Number], Number]) -> Callable[..., Map]:
+    """The map of a machine whose kernel is a sum over dimensions: w_dc at a = 1, and b_c"""
+    def at(a: Units, support: Matrix, alphas: Matrix, bias: Vector, root: Vector | None, spread: bool) -> Map:
+        if root or spread:
+            raise TypeError("no definition of a machine at a root, or whose bias is spread")
+        w, f = additive(k, support, alphas, bias, lists(a))
+        connections: Connections = {(c,): [((d,), 1, w[d][c]) for d in range(len(w))] for c in range(len(f))}
+        return affine(dict.fromkeys(a, 1), connections, {(c,): bias[c] for c in range(len(f))}, learned=False)
+    return at
+
+
 def machine(kernel: Callable[[Vector, Vector], Number], support: Matrix, alphas: Matrix, bias: Vector,
             x: Vector) -> list[Number]:
     """f_c = sum_s alpha_cs k(v_s, x) + b_c"""
@@ -157,3 +205,20 @@ def p_means(m: Vector, p: Number, power: Callable[[Number, Number], Number]) -> 
         return 0 * mean, [0 * mean for _ in m]
     z = power(mean, 1 / p)
     return z, [power(number, p - 1) / power(z, p - 1) / len(m) for number in m]
+
+
+def rational_p_means(a: Units, p: Number) -> Map:
+    """z_d = sum_l a_ld w_ld, for p = 1 with w = 1 / L, for p = inf with w shared by the winners, for p = 2 rational."""
+    connections: Connections = {}
+    for d, column in enumerate(zip(*lists(a))):
+        if p in (1, math.inf):
+            chosen = [p == 1 or value == max(column) for value in column]
+            w: Vector = [Fraction(one, sum(chosen)) for one in chosen]
+        else:
+            w = p_means(column, Fraction(p), rational_power)[1]
+        connections[d,] = [((l, d), 1, w[l]) for l in range(len(column))]
+    return affine(a, connections, dict.fromkeys(connections, 0), learned=False)
+
+
+def rational_power(number: Fraction, exponent: Fraction) -> Fraction:
+    return rational_root(number) if exponent == Fraction(1, 2) else number ** int(exponent)

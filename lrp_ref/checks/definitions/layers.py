@@ -1,23 +1,39 @@
-"""Every layer of a CNN, unit by unit."""
+"""Every layer of a CNN, unit by unit; and which definition belongs to which kind of layer."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
-from lrp_ref.checks.definitions.units import Connections, Map, Number, Pair, Unit, Units, affine, divide, gate, units
+from lrp_ref.checks.definitions import fisher, sift
+from lrp_ref.checks.definitions.units import (
+    Connections,
+    Map,
+    Number,
+    Pair,
+    Unit,
+    Units,
+    affine,
+    divide,
+    gate,
+    rational_root,
+    shape,
+    units,
+)
 
 
-def linear(a: Units, weight: Sequence[Sequence[Number]], bias: Sequence[Number]) -> Map:
+def linear(a: Units, weight: Sequence[Sequence[Number]], bias: Sequence[Number] | None = None) -> Map:
     """z_j = sum_i a_i weight[i][j] + bias[j], over the last axis of a."""
-    outputs = [(*row, j) for row in sorted({i[:-1] for i in a}) for j in range(len(bias))]
+    outputs = [(*row, j) for row in sorted({i[:-1] for i in a}) for j in range(len(weight[0]))]
     connections = {(*row, j): [((*row, i), 1, weight[i][j]) for i in range(len(weight))] for *row, j in outputs}
-    return affine(a, connections, {j: bias[j[-1]] for j in outputs}, learned=True)
+    return affine(a, connections, {j: bias[j[-1]] if bias else 0 for j in outputs}, learned=True)
 
 
-def shape(a: Units) -> tuple[int, int, int]:
-    """(channels, height, width) of an image."""
-    c, y, x = max(a)
-    return c + 1, y + 1, x + 1
+def spread_linear(a: Units, weight: Sequence[Sequence[Number]], bias: Sequence[Number] | None = None) -> Map:
+    """w_ij = a_i weight[i][j] + bias[j] / I at a = 1: every input has an equal part of the bias."""
+    count, columns = len(weight), range(len(weight[0]))
+    connections = {(*row, j): [((*row, i), 1, a[*row, i] * weight[i][j] + (divide(bias[j], count) if bias else 0))
+                               for i in range(count)] for row in {i[:-1] for i in a} for j in columns}
+    return affine(dict.fromkeys(a, 1), connections, dict.fromkeys(connections, 0), learned=False)
 
 
 def starts(n: int, size: int, stride: int, pad: int, ceil: bool = False) -> list[int]:
@@ -41,7 +57,7 @@ def corners(a: Units, size: Pair, stride: Pair, pad: Pair, ceil: bool = False) -
 
 
 def conv2d(
-    a: Units, weight: Any, bias: Sequence[Number],
+    a: Units, weight: Any, bias: Sequence[Number] | None,
     stride: Pair = (1, 1), pad: Pair = (0, 0), dilation: Pair = (1, 1), groups: int = 1,
 ) -> Map:  # fmt: skip
     """z_oyx = sum_cvu a[first + c, top + v dilation, left + u dilation] weight[o][c][v][u] + bias[o].
@@ -59,7 +75,7 @@ def conv2d(
                 i = (first + c, top + v * dilation[0], left + u * dilation[1])
                 if i in a:
                     connections[o, y, x].append((i, 1, w))
-    return affine(a, connections, {j: bias[j[0]] for j in connections}, learned=True)
+    return affine(a, connections, {j: bias[j[0]] if bias else 0 for j in connections}, learned=True)
 
 
 def windows(a: Units, size: Pair, stride: Pair, pad: Pair, ceil: bool) -> dict[Unit, list[Unit]]:
@@ -177,3 +193,23 @@ def lrn(a: Units, size: int, alpha: Number, beta: Number, k: Number, taylor: boo
 
     connections = {j: [(i, 1, w(i, j)) for i in window[j]] for j in a}
     return Map(connections, dict.fromkeys(a, 0), output, learned=False)
+
+
+def batch_norm_of_variances(a: Units, mean: Any, variance: Any, scale: Any, shift: Any, epsilon: Number) -> Map:
+    """The same of variances, where variance[c] + epsilon has a rational root."""
+    return batch_norm(a, mean, [rational_root(v + epsilon) for v in variance], scale, shift)
+
+
+# ---- Which definition belongs to which kind of layer ----
+
+LAYERS: dict[str, Callable[..., Map]] = {   # by its name; called with the inputs and the layer's fields in their order
+    "Linear": linear, "SpreadLinear": spread_linear, "Conv2D": conv2d,
+    "MaxPool": max_pool, "AvgPool": avg_pool, "SumPool": sum_pool, "AdaptiveAvgPool": adaptive_avg_pool,
+    "ReLU": relu, "Flatten": flatten, "BatchNorm": batch_norm_of_variances, "LRN": lrn,
+    "SignedSqrt": fisher.signed_sqrt, "L2Norm": fisher.l2_norm, "RegionMean": fisher.region_mean,
+    "PMeans": fisher.rational_p_means,
+    "IntersectionSVM": fisher.additive_map(fisher.intersection), "ChiSquareSVM": fisher.additive_map(fisher.chi_square),
+    "NegativeChiSquareSVM": fisher.additive_map(fisher.negative_chi_square),
+    "DenseSift": lambda a, sizes, step, *others: sift.coverage(a, sizes, step, others[-1]),
+}
+PRESENCE = {"SpreadLinear", "IntersectionSVM", "ChiSquareSVM", "NegativeChiSquareSVM"}   # whose map is one at a = 1

@@ -90,9 +90,13 @@ def gamma(m: Map, a: Units, R: Units, gamma: Number) -> Step:
     return equation_1(a, R, z, b)
 
 
-def z_box(m: Map, a: Units, R: Units, low: Sequence[Number], high: Sequence[Number]) -> Step:
-    """z_ij = c_ij (a_i w_ij - low w_ij+ - high w_ij-), low and high per channel i[0]; the bias cancels."""
-    return without_bias(m, a, R, lambda i, c, w: c * (a[i] * w - low[i[0]] * positive(w) - high[i[0]] * negative(w)))
+def z_box(m: Map, a: Units, R: Units, low: Number | Sequence[Number], high: Number | Sequence[Number]) -> Step:
+    """z_ij = c_ij (a_i w_ij - low w_ij+ - high w_ij-), low and high for all or per channel i[0]; the bias cancels."""
+
+    def at(bound: Any, i: Unit) -> Number:
+        return bound[i[0]] if isinstance(bound, Sequence) else bound
+
+    return without_bias(m, a, R, lambda i, c, w: c * (a[i] * w - at(low, i) * positive(w) - at(high, i) * negative(w)))
 
 
 def w_square(m: Map, a: Units, R: Units) -> Step:
@@ -116,3 +120,9 @@ def passed(m: Map, a: Units, R: Units) -> Step:
     if not len(R) == len(inputs) == len(set(inputs)):
         raise ValueError("Pass needs a gate, but this map mixes units: use epsilon or flat.")
     return flat(m, a, R)
+
+
+RULES: dict[str, Callable[..., Step]] = {   # by the rule's name; called with m, a, R and the rule's parameters in order
+    "Epsilon": epsilon, "AlphaBeta": alpha_beta, "ZPlus": z_plus, "Gamma": gamma, "ZBox": z_box,
+    "WSquare": w_square, "Flat": flat, "Winner": winner, "Pass": passed,
+}

@@ -9,8 +9,7 @@ from collections.abc import Sequence
 from fractions import Fraction
 from typing import Any
 
-from lrp_ref.checks.definitions.layers import shape
-from lrp_ref.checks.definitions.units import Connections, Map, Units, affine
+from lrp_ref.checks.definitions.units import Connections, Map, Units, affine, shape
 
 Frame = tuple[int, int, int]
 Image = Sequence[Sequence[float]]

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from fractions import Fraction
+from math import isqrt
 from typing import Any
 
 Number = Any
@@ -23,6 +24,20 @@ def lists(a: Units) -> Any:
         return a[()]
     length = 1 + max(i[0] for i in a)
     return [lists({i[1:]: value for i, value in a.items() if i[0] == n}) for n in range(length)]
+
+
+def shape(a: Units) -> tuple[int, int, int]:
+    """(channels, height, width) of an image."""
+    c, y, x = max(a)
+    return c + 1, y + 1, x + 1
+
+
+def rational_root(q: Fraction) -> Fraction:
+    """The root of a square of a rational; an error otherwise."""
+    root = Fraction(isqrt(q.numerator), isqrt(q.denominator))
+    if root * root != q:
+        raise ValueError(f"{q} has no rational root")
+    return root
 
 
 def divide(p: Number, q: Number) -> Number:

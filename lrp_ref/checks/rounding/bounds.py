@@ -20,9 +20,7 @@ from lrp_ref.checks.rounding.arithmetic import FLOAT64, Arithmetic, upward
 from lrp_ref.checks.rounding.ball import Ball, doubts
 from lrp_ref.checks.rounding.radius import origin_at, step_radius
 from lrp_ref.checks.rounding.sums import added
-from lrp_ref.layers import (
-    Layer,
-)
+from lrp_ref.layers import Layer
 from lrp_ref.linear_map import Term
 from lrp_ref.network import Network
 from lrp_ref.relevance import checked, relevances, start

@@ -12,7 +12,7 @@ a number even on -1 .. 1. A gate or winner that such errors turn is turned in so
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 import numpy as np
@@ -70,7 +70,7 @@ class Noisy(LinearMap):
         return self.m.gate
 
     def __call__(self, a: Array) -> Array:
-        return even(self.apply(a, same) + self.m.bias, self.u, self.rng)
+        return perturbed(self.apply(a, same) + self.m.bias, self.u, self.rng)
 
     def apply(self, a: Array, f: Function) -> Array:
         if f is ones_like and not (a != 1).any():   # a count is exact
@@ -81,20 +81,20 @@ class Noisy(LinearMap):
     def transpose(self, s: Array, f: Function, shape: Shape) -> Array:
         if f is ones_like and self.m.gate:   # Pass and its equals: nothing to round
             return self.m.transpose(s, f, shape)
-        s = even(s, self.u, self.rng)
+        s = perturbed(s, self.u, self.rng)
         there = self.m.transpose(np.where(s != 0, 1.0, 0.0), present(f), shape)
         squares = self.m.transpose(s * s, squared(f), shape)
-        return even(self.off(self.m.transpose(s, f, shape), squares, there), self.u, self.rng)
+        return perturbed(self.off(self.m.transpose(s, f, shape), squares, there), self.u, self.rng)
 
     def off(self, z: Array, Q: Array, n: Array) -> Array:
         """The sum z of n products, whose squares are Q in all, as an evaluation at u might have it."""
         if self.m.gate:   # one product
-            return even(z, self.u, self.rng)
+            return perturbed(z, self.u, self.rng)
         sums = np.maximum(n - 1, 0)
         return z + self.u * np.sqrt(sums * z * z / 9 + (sums / 6 + 1) * Q / 3) * self.rng.standard_normal(z.shape)
 
 
-def even(x: Array, u: float, rng: np.random.Generator) -> Array:
+def perturbed(x: Array, u: float, rng: np.random.Generator) -> Array:
     """x with a relative error, even on -u .. u"""
     return x * (1 + u * rng.uniform(-1, 1, x.shape))
 
@@ -106,7 +106,7 @@ def noisy_layer(layer: Layer, x: Array, u: float, rng: np.random.Generator) -> A
     if layer.affine:
         a, m = layer.linearize(x)
         return Noisy(m, u, rng)(a)
-    return even(layer(even(x, u, rng)), u, rng)
+    return perturbed(layer(perturbed(x, u, rng)), u, rng)
 
 
 def noisy_step(rule: Rule, layer: Layer, x: Array, R: Array, u: float, rng: np.random.Generator) -> Array:
@@ -121,13 +121,26 @@ def noisy_step(rule: Rule, layer: Layer, x: Array, R: Array, u: float, rng: np.r
 
 def noisy_weights(layer: Layer, x: Array, u: float, rng: np.random.Generator) -> LinearMap:
     """The map at x where weights are sums over the image that may cancel: that of parameters and an x that are off."""
-    arrays: dict[str, Any] = {name: even(array, u, rng) for name, array in layer.arrays().items() if name != "regions"}
-    m = replace(layer, **arrays).linearize(even(x, u, rng))[1]  # type: ignore[type-var]
+    arrays: dict[str, Any] = {
+        name: perturbed(array, u, rng) for name, array in layer.arrays().items() if name != "regions"}
+    m = replace(layer, **arrays).linearize(perturbed(x, u, rng))[1]  # type: ignore[type-var]
     if isinstance(m, FisherMap):
         # (l - mu)^2 / sigma^2 - 1 may be summed as powers of l, which cancel near the mean. Each has a coefficient of
         # three roundings, and a sum of n descriptors, whose partial sums of k are off by k / n of it: as n / 3 more.
-        vars(m)["polynomial"] = even(m.polynomial, u * np.sqrt(3 + x.shape[1] / 3), rng)
+        given = {field.name: getattr(m, field.name) for field in fields(m)}
+        return WithPolynomial(**given, off=perturbed(m.polynomial, u * np.sqrt(3 + x.shape[1] / 3), rng))
     return m
+
+
+@dataclass(frozen=True, eq=False)
+class WithPolynomial(FisherMap):
+    """The map of a Fisher vector with another P in its place."""
+
+    off: Any = None
+
+    @property
+    def polynomial(self) -> Array:
+        return np.asarray(self.off)
 
 
 def monte_carlo(network: Network, x: Array, rules: Mapping[str, Rule] | None = None, target: Any = None,

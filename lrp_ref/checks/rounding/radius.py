@@ -112,8 +112,8 @@ def step_radius(rule: Rule, m: LinearMap, a: Ball, R: Ball, to: Arithmetic, orig
         bad = ~(sums.size <= to.largest)
         if epsilon:
             bad = bad | (abs(sums.z) <= here + ours) & (here > 0)
-            ours = upward(guarded(FLOAT64, ours, epsilon, abs(d)), 4)
-            here = upward(guarded(to, here, epsilon, abs(d) + ours), 4)
+            ours = upward(guard_of(FLOAT64, ours, epsilon, abs(d)), 4)
+            here = upward(guard_of(to, here, epsilon, abs(d) + ours), 4)
         dead = (d == 0) & (here == 0)
         least = (abs(d) - ours) * (1 - 4 * V)
         below = (least - here) * (1 - 4 * V)
@@ -133,7 +133,7 @@ def step_radius(rule: Rule, m: LinearMap, a: Ball, R: Ball, to: Arithmetic, orig
     return gathered(m, quotients, a.value, to, origin), undetermined
 
 
-def guarded(to: Arithmetic, dz: Array, epsilon: float, d: Array) -> Array:
+def guard_of(to: Arithmetic, dz: Array, epsilon: float, d: Array) -> Array:
     """dd_j = (1 + u) (dz_j + u epsilon) + u |d_j|; epsilon itself may have underflowed."""
     return (1 + to.u) * (dz + to.u * epsilon + to.eta) + to.u * d
 

@@ -11,6 +11,7 @@ import numpy as np
 from lrp_ref.arrays import Array
 from lrp_ref.conformance.adapter import NUMBERS, Adapter, Unsupported
 from lrp_ref.conformance.dialects import DIALECTS, Dialect
+from lrp_ref.conventions.maps import NoRule
 from lrp_ref.hints import did_you_mean
 from lrp_ref.network import Network
 from lrp_ref.relevance import explain, handed_down
@@ -48,8 +49,11 @@ class InDialect:
             theirs = self.dialect.translate(network, rules)
         except ValueError as error:
             raise Unsupported(str(error)) from None
-        with np.errstate(all="ignore"):   # NaN and infinity are answers too
-            return handed_down(network, theirs, x, R)[0]
+        try:
+            with np.errstate(all="ignore"):   # NaN and infinity are answers too
+                return handed_down(network, theirs, x, R)[0]
+        except NoRule as error:
+            raise Unsupported(f"{self.dialect.name} {self.dialect.version} has no {error}") from None
 
 
 def ours(text: str) -> Adapter | None:

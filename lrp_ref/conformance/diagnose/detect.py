@@ -7,19 +7,20 @@ vote; a question has an answer if all its cases vote alike. Where the answer is 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from math import isclose
 from typing import Any
 
 import numpy as np
 
 from lrp_ref.arrays import Array
-from lrp_ref.conformance.diagnose.measure import ROUNDINGS, epsilon_of, format_of
-from lrp_ref.conformance.dialects import CANONICAL, DIALECTS, Conventions
-from lrp_ref.conformance.dialects.questions import phrase, stated
-from lrp_ref.conformance.make.alternatives import Stabilised
-from lrp_ref.conformance.vectors.case import Case, Either
+from lrp_ref.conformance.diagnose.measure import epsilon_of, format_of
+from lrp_ref.conformance.dialects import CANONICAL, DIALECTS
+from lrp_ref.conformance.judge.tolerance import ROUNDINGS
+from lrp_ref.conformance.vectors.case import MOVED, Case, Either
 from lrp_ref.conformance.vectors.suite import Suite
+from lrp_ref.conventions.changes import Stabilised
+from lrp_ref.conventions.table import TABLE, phrase, stated
 from lrp_ref.relevance import handed_down
 from lrp_ref.rules import Epsilon
 
@@ -27,9 +28,7 @@ MEASURED = ("stabiliser", "zero_rule")
 LARGEST = 1e-6   # the largest stabiliser that a library is known to add: allowed for where none was measured
 TOLD = 10 * ROUNDINGS * 2.0**-24   # a stabiliser is told to float32's roundings of what it moves by a tenth of its own
 SMALL = 1e-2     # what is larger is no stabiliser but another rule
-# Denominators of the vectors are 1/8 or more where nothing else is said, so that a stabiliser moves a row by 8 of it;
-# by four times that where shares of both signs leave a quarter of their size.
-MOVED = 32
+MOST_MOVED = 4 * MOVED   # where shares of both signs leave a quarter of their size
 # Rows of one case are a thousandth apart or more (a test says so), and what moves an answer off its row is less than
 # a hundredth of that: the next row is more than 100 times as far as the nearest.
 NEARER = 100
@@ -43,7 +42,7 @@ FIRST: dict[str, tuple[str, ...]] = {
 
 @dataclass(frozen=True)
 class Finding:
-    """What an implementation answers to a question of `Conventions`: a value, or None where none is known.
+    """What an implementation answers to a question of the table: a value, or None where none is known.
 
     known     the dialects that answer so
     evidence  the ids of the cases it is told from
@@ -56,14 +55,14 @@ class Finding:
 
 
 def detect(answers: Mapping[str, Array], suite: Suite | Iterable[Case]) -> list[Finding]:
-    """The answer to every question that the suite's answered cases ask, in the order of `Conventions`."""
+    """The answer to every question that the suite's answered cases ask, in the table's order."""
     cases = suite.cases if isinstance(suite, Suite) else suite
     cases = [case for case in cases if case.id in answers and case.either]
     u = format_of(answers[case.id] for case in cases)
-    asked = {field.name: evidence(field.name, cases) for field in fields(Conventions)}
+    asked = {question: evidence(question, cases) for question in TABLE}
     values = {question: measured(question, asked[question], answers, u) for question in MEASURED if asked[question]}
     sizes = [abs(value) for value in values.values() if isinstance(value, float) and abs(value) < SMALL]
-    room = Room(u, u**0.5 + MOVED * max([LARGEST, *sizes]), values.get("stabiliser") or 0)
+    room = Room(u, u**0.5 + MOST_MOVED * max([LARGEST, *sizes]), values.get("stabiliser") or 0)
     for question in [question for question in asked if asked[question] and question not in MEASURED]:
         values[question] = agreed(question, [(case, answers[case.id]) for case in asked[question]], room)
     if values.get("epsilon_sign") == "none":   # then 0 has none either
@@ -75,7 +74,7 @@ def detect(answers: Mapping[str, Array], suite: Suite | Iterable[Case]) -> list[
 def dialects(question: str, value: Any) -> list[str]:
     """The dialects whose convention it is."""
     return [] if value is None else [name for name, dialect in DIALECTS.items()
-                                     if getattr(dialect.conventions, question) == value]
+                                     if agree(value, getattr(dialect.conventions, question))]
 
 
 def evidence(question: str, cases: Sequence[Case]) -> list[Case]:

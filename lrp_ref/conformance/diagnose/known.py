@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,49 +12,80 @@ from lrp_ref.arrays import Array
 from lrp_ref.conformance.adapter import happened
 from lrp_ref.conformance.diagnose.detect import NEARER, apart, dialects
 from lrp_ref.conformance.dialects import DIALECTS, Dialect
-from lrp_ref.conformance.dialects.questions import stated
+from lrp_ref.conformance.judge.tolerance import Convention
 from lrp_ref.conformance.vectors.case import Case
 from lrp_ref.conformance.vectors.suite import Note
+from lrp_ref.conventions.table import TABLE, stated
+from lrp_ref.layers import Layer
 from lrp_ref.relevance import handed_down
+from lrp_ref.rules import Rule
+from lrp_ref.testing.looks_like import Likeness
 from lrp_ref.testing.task import Task
 
-HOMES = {
-    "zennit": "chr5tphr/zennit", "captum": "meta-pytorch/captum", "innvestigate": "albermax/innvestigate",
-    "toolbox": "sebastian-lapuschkin/lrp_toolbox", "caffe": "sebastian-lapuschkin/lrp_toolbox",
-    "torchlrp": "fhvilshoj/TorchLRP", "lxt": "rachtibat/LRP-eXplains-Transformers",
-    "relevance_propagation_jl": "Julia-XAI/RelevancePropagation.jl",
-}
-HOME = "lrp_ref.conformance.dialects"
 
-
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Known:
-    """sentence: "looks like sign(0) = -1 (TorchLRP)", or ""; names: the dialects that answer so."""
+    """What is known of a wrong answer; print it for a sentence: "looks like sign(0) = -1 (TorchLRP)".
 
-    sentence: str
-    names: Sequence[str]
-    issues: Sequence[str]
+    kept        how the same question is answered another time, if otherwise
+    convention  the row that it agrees with, or that detection found
+    names       the dialects that answer so
+    departures  of the first of them: the answers without which it would be another
+    likeness    the answers or the mistake that it looks like
+    """
+
+    kept: str = ""
+    convention: Convention | None = None
+    names: Sequence[str] = ()
+    departures: Sequence[Convention] = ()
+    likeness: Likeness | None = None
+    issues: Sequence[str] = ()
+
+    @property
+    def cause(self) -> str:
+        """The first of what is known, without the layers, which differ by case; "" where nothing is."""
+        if self.kept:
+            return f"something kept between calls: the same question {self.kept}"
+        if self.convention:
+            return f"{stated(*self.convention)}{of(self.names)}"
+        if self.names:
+            return f"{'; '.join(stated(*found) for found in self.departures) or 'an answer'}{of(self.names)}"
+        return f"as if {self.likeness.looks}" if self.likeness else ""
+
+    @property
+    def also(self) -> str:
+        """What it looks like beside what a dialect answers."""
+        return f"it looks as if {self.likeness}" if self.likeness and self.names and not self.convention else ""
+
+    @property
+    def text(self) -> str:
+        """All of it, after "looks like"."""
+        alone = self.likeness and not (self.kept or self.convention or self.names)
+        return f"as if {self.likeness}" if alone else "; ".join(filter(None, (self.cause, self.also)))
+
+    def __str__(self) -> str:
+        return "" if not self.text else f"it looks {self.text}" if self.text.startswith("as if") else (
+            f"looks like {self.text}")
 
 
 def known(case: Case, answer: Array, notes: Mapping[str, Note], u: float = 2.0**-53,
-          convention: tuple[str, Any] | None = None, again: Callable[[], Array] | None = None) -> Known:
+          convention: Convention | None = None, again: Callable[[], Array] | None = None) -> Known:
     """What is known of an answer that is wrong.
 
-    convention  (question, value) of the row that it agrees with, or that detection found, if any
+    convention  of the row that it agrees with, or that detection found, if any
     again       asks the implementation the same once more: a different answer, or an error, says more than any rule
     """
     if kept := again and otherwise(again, answer, u):
-        return Known(f"looks like something kept between calls: the same question {kept}", [], [])
+        return Known(kept)
     if convention is not None:
-        names, flags = dialects(*convention), [convention[0].upper()]   # a question's note has its name
-        sentence = f"looks like {stated(*convention)}{of(names)}"
-    else:
-        spoken = dict(speaking(case, answer, u))
-        names, flags = list(spoken), disagreements(case, list(spoken)) or list(case.flags)
-        sentence = f"looks like {DIALECTS[names[0]].name}'s {spoken[names[0]]}" if names else ""
-        if guess := looks_like(case, answer, u):
-            sentence = f"{sentence}; {guess}" if sentence else guess
-    return Known(sentence, names, issues(flags, notes, names))
+        names, flags = dialects(*convention), [convention.question.upper()]   # a question's note has its name
+        return Known(convention=convention, names=names, issues=issues(flags, notes, names))
+    names, likeness = speaking(case, answer, u), looks_like(case, answer, u)
+    departures = {name: departing(DIALECTS[name], case, answer, u) for name in names}
+    row = dict(found for some in departures.values() for found in some)
+    flags = [TABLE[question].answer(value).disagreement for question, value in row.items()]
+    flags = [flag for flag in flags if flag] or (likeness.disagreements if likeness else []) or list(case.flags)
+    return Known("", None, names, departures[names[0]] if names else (), likeness, issues(flags, notes, names))
 
 
 def otherwise(again: Callable[[], Array], answer: Array, u: float) -> str:
@@ -77,57 +107,49 @@ def of(names: Sequence[str]) -> str:
 def issues(flags: Sequence[str], notes: Mapping[str, Note], names: Sequence[str]) -> list[str]:
     """Links of the notes on the flags: to the libraries that answer so; all where none is known to."""
     links = list(dict.fromkeys(link for flag in flags if flag in notes for link in notes[flag].issues))
-    return [link for link in links if not names or any(f"/{HOMES[name]}/" in link for name in names)]
+    return [link for link in links if not names or any(f"/{DIALECTS[name].home}/" in link for name in names)]
 
 
-def disagreements(case: Case, names: Sequence[str]) -> list[str]:
-    """The disagreements (D1 to D20) that the docstrings of the dialects' own rules for the case speak of."""
-    kinds = [type(DIALECTS[name].rule(case.rules[layer_name], layer)) for name in names
-             for layer_name, layer in case.network]
-    texts = [kind.__doc__ or "" for kind in kinds if kind.__module__.startswith(HOME)]
-    return [f"D{n}" for text in texts for n in re.findall(r"\bD(\d+)", text)]
-
-
-def looks_like(case: Case, answer: Array, u: float) -> str:
-    """The sentence of checks.looks_like, if there is one."""
+def looks_like(case: Case, answer: Array, u: float) -> Likeness | None:
+    """The likeness of testing.looks_like, if there is one."""
     network, rules, x, R = case.task()
-    what = f"layer {network.names[0]}" if len(network) == 1 else "the relevance"
+    alone = network.names[0] if len(network) == 1 else None
     try:
         with np.errstate(all="ignore"):
-            return Task.of(network, x, rules, R, u, None).looks_like(what, answer)
+            return Task.of(network, x, rules, R, u, None).looks_like(alone, answer)
     except ValueError:   # a layer of which nothing is known
-        return ""
+        return None
 
 
-def speaking(case: Case, answer: Array, u: float) -> Iterator[tuple[str, str]]:
-    """(dialect, its rules and how they depart) where a dialect gives this answer and the canonical rules do not."""
+def speaking(case: Case, answer: Array, u: float) -> list[str]:
+    """The dialects that give this answer, where the canonical rules do not."""
+    return [name for name, dialect in DIALECTS.items() if says(dialect, case, answer, u)]
+
+
+def says(dialect: Dialect, case: Case, answer: Array, u: float) -> bool:
     assert case.relevance is not None
-    if answer.shape != case.relevance.shape:
-        return
-    near = min(u**0.5, apart(answer, case.relevance) / NEARER)
-    for name, dialect in DIALECTS.items():
-        spoken = said(dialect, case)
-        if spoken is not None and apart(answer, spoken) <= near:
-            yield name, departure(dialect, case)
-
-
-def said(dialect: Dialect, case: Case) -> Array | None:
-    """R_0 in a dialect; None where it has no such rule."""
     network, rules, x, R = case.task()
     with np.errstate(all="ignore"):
         try:
-            return handed_down(network, dialect.translate(network, rules), x, R)[0]
-        except ValueError:
-            return None
+            said = handed_down(network, dialect.translate(network, rules), x, R)[0]
+        except ValueError:   # it has no such rule
+            return False
+    return answer.shape == said.shape and apart(answer, said) <= min(u**0.5, apart(answer, case.relevance) / NEARER)
 
 
-def departure(dialect: Dialect, case: Case) -> str:
-    """The rules that are not canonical, and the sentence that says how the first departs."""
-    found = {}
-    for name, layer in case.network:
-        rule = dialect.rule(case.rules[name], layer)
-        if type(rule) is not type(case.rules[name]):
-            about = " ".join((type(rule).__doc__ or "").split())
-            found[type(rule).__name__] = about.partition("Departs ")[2].partition(" (D")[0].partition(". ")[0]
-    first = next((how for how in found.values() if how), "")
-    return ", ".join(found) + (f", which departs {first.rstrip('.')}" if first else "")
+def departing(dialect: Dialect, case: Case, answer: Array, u: float) -> list[Convention]:
+    """The answers of a dialect that are asked in the case and without which it would give another."""
+    found = [(name, TABLE[name].at(value, case.rules[layer_name], layer)) for name, value in dialect.row.items()
+             for layer_name, layer in case.network if asked(name, value, case.rules[layer_name], layer)]
+    row = dict(found)
+    needed = {name: value for name, value in row.items() if not says(dialect.but(**{name: TABLE[name].canonical}),
+                                                                     case, answer, u)}
+    return [Convention(*one) for one in (needed or row).items()]
+
+
+def asked(question: str, value: Any, rule: Rule, layer: Layer) -> bool:
+    """Whether an answer changes a rule at a layer."""
+    try:
+        return TABLE[question].applied(value, rule, layer) is not rule
+    except ValueError:
+        return False

@@ -11,18 +11,16 @@ from collections.abc import Callable, Iterable, Sequence
 import numpy as np
 
 from lrp_ref.arrays import Array
-from lrp_ref.conformance.dialects.parts import at_zero as at_zero_alone
-from lrp_ref.conformance.make.alternatives import Stabilised
+from lrp_ref.conformance.judge.tolerance import ROUNDINGS
 from lrp_ref.conformance.vectors.case import Case
+from lrp_ref.conventions.changes import Stabilised, guarded
 from lrp_ref.relevance import hand_down
-from lrp_ref.rules import Rule
+from lrp_ref.testing.compared import relative_distance
 
-# A sum of six terms, a quotient, a product and a sum, here and there: 2 x 10 roundings, and three times that where
-# terms of both signs leave a third of their size.
-ROUNDINGS = 64
 DECIMALS = [float(f"{digit}e{power}") for power in range(-31, 1) for digit in range(1, 10)]
 GRID = np.array(sorted([*DECIMALS, *(2.0**-n for n in range(1, 104))]))   # what is typed, or a format's own epsilon
 VALLEYS, THIRDS = 3, 95   # (2 / 3)^95 is less than a rounding of float64
+
 Answered = Sequence[tuple[Case, Array]]
 
 
@@ -33,7 +31,7 @@ def epsilon_of(answered: Answered, u: float, at_zero: bool = False) -> float | N
     """
     def off(epsilon: float) -> float:
         """The largest difference, in roundings that are allowed; at most 1 if it fits."""
-        offs = [difference(stabilised(case, epsilon, at_zero), answer) for case, answer in answered]
+        offs = [relative_distance(answer, stabilised(case, epsilon, at_zero), 1) for case, answer in answered]
         return max(offs) / (ROUNDINGS * u)
 
     if off(0.0) <= 1:
@@ -63,22 +61,8 @@ def stabilised(case: Case, epsilon: float, at_zero: bool = False) -> Array:
     """R_0 of a case of one layer with that stabiliser, sign 0 = +1."""
     network, rules, x, R = case.task()
     [(name, layer)] = network
-    rule: Rule = (AtZero if at_zero else Stabilised)(rules[name], epsilon)
+    rule = guarded(rules[name], "at 0", epsilon) if at_zero else Stabilised(rules[name], epsilon)
     return hand_down(rule, layer, x, R)[0]
-
-
-class AtZero(Stabilised):
-    """A denominator of 0 is epsilon instead."""
-
-    def guard(self, z: Array) -> Array:
-        return at_zero_alone(self.epsilon, z)
-
-
-def difference(right: Array, answer: Array) -> float:
-    """The largest difference, as a part of the largest number."""
-    if right.shape != answer.shape or not (np.isfinite(answer).all() and np.isfinite(right).all()):
-        return np.inf
-    return float(abs(right - answer).max() / (abs(right).max() or 1))
 
 
 def narrowed(off: Callable[[float], float], near: float) -> float:

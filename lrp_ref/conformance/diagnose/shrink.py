@@ -12,7 +12,7 @@ from dataclasses import dataclass, fields
 from itertools import product
 from math import prod
 from tempfile import TemporaryDirectory
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
@@ -24,10 +24,22 @@ from lrp_ref.relevance import handed_down
 from lrp_ref.rules import Rule, ZBox
 
 INPUTS = 3
-# Inputs, outputs and whether there is a bias: the fewest numbers first, so that sizes need not shrink.
-LEVELS = ((1, 1, 0), (1, 1, 1), (2, 1, 0), (2, 1, 1), (1, 2, 1), (3, 1, 1), (2, 2, 1))
 DRAWN, EVALUATIONS = 50, 300   # networks drawn at a level before one fails; questions asked in all
+Shape = tuple[int, ...]
 Draw = Callable[[Any], Any]   # of a hypothesis strategy
+
+
+class Size(NamedTuple):
+    """Of a layer that is drawn."""
+
+    inputs: int
+    outputs: int
+    biased: bool
+
+
+SIZES = (   # the fewest numbers first, so that sizes need not shrink
+    Size(1, 1, False), Size(1, 1, True), Size(2, 1, False), Size(2, 1, True), Size(1, 2, True), Size(3, 1, True),
+    Size(2, 2, True))
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,12 +54,12 @@ class Question:
     @property
     def text(self) -> str:
         """Rule, x, weights, R."""
-        parts = [f"x={nested(self.x)}"]
+        parts = [f"x={unbatched(self.x)}"]
         for name, layer in self.network:
-            parts += [plain(self.rules[name]), described(layer)]
+            parts += [rule_text(self.rules[name]), layer_text(layer)]
         if len(self.network) == 1:   # rule, x, weights
             parts[:2] = parts[1::-1]
-        parts.append(f"R={nested(self.R)}")
+        parts.append(f"R={unbatched(self.R)}")
         return ", ".join(filter(None, parts))
 
 
@@ -76,8 +88,8 @@ class NoCounterexample:
         return False
 
 
-def shrink(relevance: Relevance, network: Network, rules: Rules, x: Array, R: Array,
-           agrees: Agrees) -> Counterexample | NoCounterexample:
+def shrink(relevance: Relevance, network: Network, rules: Rules, x: Array, agrees: Agrees
+           ) -> Counterexample | NoCounterexample:
     """A question of the kinds of these layers and of these rules whose answer does not agree.
 
     x says in what number format to ask. At most 300 questions are asked.
@@ -99,9 +111,9 @@ def shrink(relevance: Relevance, network: Network, rules: Rules, x: Array, R: Ar
         return asked.get(question.text) is not None
 
     how = settings(max_examples=DRAWN, derandomize=True, database=None, deadline=None)
-    for inputs, outputs, biased in LEVELS:
-        shapes = [shape for shape in product(range(1, inputs + 1), repeat=x.ndim) if prod(shape) == inputs]
-        drawn = strategies.composite(a_question)(strategies, network, rules, x.dtype, shapes, (outputs, biased))
+    for size in SIZES:
+        shapes = [shape for shape in product(range(1, size.inputs + 1), repeat=x.ndim) if prod(shape) == size.inputs]
+        drawn = strategies.composite(a_question)(strategies, network, rules, x.dtype, shapes, size)
         with nothing_left():
             try:
                 found = find(drawn, wrong, settings=how)
@@ -147,8 +159,11 @@ class Drawn:
     draw: Draw
     strategies: Any
     number: Any
-    outputs: int
-    biased: int
+    size: Size
+
+    @property
+    def outputs(self) -> int:
+        return self.size.outputs
 
     def one_of(self, *choices: Any) -> Any:
         return self.draw(self.strategies.sampled_from(choices))
@@ -158,7 +173,7 @@ class Drawn:
         return np.array([self.draw(whole) for _ in range(prod(shape))], dtype=self.number).reshape(shape)
 
     def bias(self, outputs: int) -> Array:
-        return self.array(outputs) if self.biased else np.zeros(outputs, dtype=self.number)
+        return self.array(outputs) if self.size.biased else np.zeros(outputs, dtype=self.number)
 
 
 def drawable(layer: Layer) -> bool:
@@ -167,9 +182,9 @@ def drawable(layer: Layer) -> bool:
 
 
 def a_question(draw: Draw, st: Any, network: Network, rules: Rules, number: Any,
-               shapes: Sequence[tuple[int, ...]], level: tuple[int, int]) -> Question | None:
+               shapes: Sequence[Shape], size: Size) -> Question | None:
     """A small network of the same kinds on an input of one of the shapes; None where its shapes do not fit."""
-    drawn = Drawn(draw, st, number, *level)
+    drawn = Drawn(draw, st, number, size)
     x = drawn.array(*drawn.one_of(*shapes))
     shape = x.shape
     layers: list[tuple[str, Layer]] = []
@@ -195,13 +210,13 @@ def scalar(rule: Rule) -> Rule:
 # ---- In words ----
 
 
-def plain(rule: Rule) -> str:
+def rule_text(rule: Rule) -> str:
     """AlphaBeta(2, 1)"""
     values = (getattr(rule, f.name) for f in fields(rule))  # type: ignore[arg-type]
     return f"{type(rule).__name__}({', '.join(f'{float(value):g}' for value in values)})"
 
 
-def described(layer: Layer) -> str:
+def layer_text(layer: Layer) -> str:
     """The kind, and what is not its default; of a fully connected layer W and b alone."""
     names = {"weight": "W", "bias": "b"}
     own = [(names.get(f.name, f.name), getattr(layer, f.name), f.default) for f in fields(layer)]  # type: ignore[arg-type]
@@ -218,19 +233,19 @@ def number_text(value: Any) -> str:
     """An array as nested lists, one number of a bias without them; anything else as it prints."""
     if not isinstance(value, np.ndarray):
         return str(value)
-    return text_of(value[0] if value.shape == (1,) else value)
+    return nested(value[0] if value.shape == (1,) else value)
 
 
-def nested(x: Array) -> str:
+def unbatched(x: Array) -> str:
     """Numbers as nested lists, a batch of one without its axis."""
-    return text_of(x[0] if len(x) == 1 else x)
+    return nested(x[0] if len(x) == 1 else x)
 
 
 def result(relevance: Any) -> str:
     """The same; one number alone without brackets."""
     relevance = np.asarray(relevance)
-    return text_of(relevance.reshape(-1)[0]) if relevance.size == 1 else nested(relevance)
+    return nested(relevance.reshape(-1)[0]) if relevance.size == 1 else unbatched(relevance)
 
 
-def text_of(x: Any) -> str:
-    return f"[{', '.join(map(text_of, x))}]" if np.ndim(x) else f"{float(x) + 0:.9g}"
+def nested(x: Any) -> str:
+    return f"[{', '.join(map(nested, x))}]" if np.ndim(x) else f"{float(x) + 0:.9g}"

@@ -1,21 +1,6 @@
-"""What eight libraries compute, written as rules in this package's algebra. One module each."""
+"""What eight libraries compute, as rows of the table of conventions (`lrp_ref.conventions.table`)."""
 
-from lrp_ref.conformance.dialects import (
-    caffe,
-    captum,
-    innvestigate,
-    lxt,
-    relevance_propagation_jl,
-    toolbox,
-    torchlrp,
-    zennit,
-)
-from lrp_ref.conformance.dialects.conventions import CANONICAL, Conventions, Dialect
-
-DIALECTS: dict[str, Dialect] = {
-    "zennit": zennit.DIALECT, "captum": captum.DIALECT, "innvestigate": innvestigate.DIALECT,
-    "toolbox": toolbox.DIALECT, "caffe": caffe.DIALECT, "torchlrp": torchlrp.DIALECT, "lxt": lxt.DIALECT,
-    "relevance_propagation_jl": relevance_propagation_jl.DIALECT,
-}
+from lrp_ref.conformance.dialects.dialect import CANONICAL, Conventions, Dialect
+from lrp_ref.conformance.dialects.libraries import DIALECTS
 
 __all__ = ["CANONICAL", "DIALECTS", "Conventions", "Dialect"]

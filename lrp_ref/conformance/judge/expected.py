@@ -16,18 +16,15 @@ from lrp_ref.arrays import Array, convert_numbers
 from lrp_ref.checks.numbers.decimals import in_decimals
 from lrp_ref.checks.numbers.exact import settled
 from lrp_ref.checks.rounding.arithmetic import V
-from lrp_ref.conformance.diagnose.measure import ROUNDINGS
-from lrp_ref.conformance.dialects.parts import signed
 from lrp_ref.conformance.judge.stabilisers import stabilised, stabiliser
-from lrp_ref.conformance.judge.tolerance import Expected, bounded
-from lrp_ref.conformance.vectors.case import Case
+from lrp_ref.conformance.judge.tolerance import ROUNDINGS, Convention, Expected, bounded
+from lrp_ref.conformance.vectors.case import MOVED, Case
 from lrp_ref.conformance.vectors.given import given
+from lrp_ref.conventions.table import spoken
 from lrp_ref.network import Network
 from lrp_ref.relevance import handed_down
-from lrp_ref.rules import Epsilon, Rule
+from lrp_ref.rules import Rule
 from lrp_ref.testing.compared import SIGMAS, distance
-
-MOVED = 8   # denominators of the vectors are 1/8 or more (make), so that a stabiliser moves a row by 8 of it
 
 Rules = Mapping[str, Rule]
 
@@ -36,22 +33,22 @@ def expected(case: Case, u: float, declared: Mapping[str, Any]) -> list[Expected
     """The right answers at u of an implementation with these conventions: the canonical one first."""
     assert case.relevance is not None
     network, _, x, R = case.task()
-    numbers = given(case)
-    value = case.relevance if numbers[0] is case.network else exact(numbers[0], case.rules, *numbers[1:])
+    asked = given(case)
+    value = case.relevance if asked.own else exact(asked.network, case.rules, asked.x, asked.R)
     right = bounded(network, case.rules, x, R, u, value)
     found = [right]
     for rules, near in stabilised(network, case.rules, declared):
-        value = exact(numbers[0], rules, *numbers[1:])
+        value = exact(asked.network, rules, asked.x, asked.R)
         if not near or distance(value, right.value, V) <= MOVED * stabiliser(declared):
             found.append(bounded(network, rules, x, R, u, value))
     if declared.get("zero_rule") == "nan":
         found += undivided(case, right)
-    found += [rounded_row(row.relevance, u, stabiliser(declared), (row.convention, row.value)) for row in case.either
-              if row.convention in declared and declared[row.convention] == row.value]
-    return found
+    rows = [row for row in case.either if row.convention in declared and declared[row.convention] == row.value]
+    return [*found, *(rounded_row(row.relevance, u, stabiliser(declared), Convention(row.convention, row.value))
+                      for row in rows)]
 
 
-def rounded_row(value: Array, u: float, epsilon: float, convention: tuple[str, Any]) -> Expected:
+def rounded_row(value: Array, u: float, epsilon: float, convention: Convention) -> Expected:
     """A row of the case: no bound is known without its rule, so half of u's digits of its largest number are asked.
 
     A stabiliser may move it further, by no more than to leave a quarter of the digits. What is further off than some
@@ -84,19 +81,12 @@ def exact(network: Network, rules: Rules, x: Array, R: Array) -> Array:
         return convert_numbers(handed_down(network, rules, x, R)[0], np.float64)
 
 
-class Undivided(Epsilon):
-    """Epsilon, but 0 / 0 is what floats make of it."""
-
-    def guard(self, z: Array) -> Array:
-        return signed(self.epsilon, z)
-
-
 def undivided(case: Case, right: Expected) -> list[Expected]:
     """The canonical answer, but not a number wherever 0 / 0 comes down to, for those who declare that of Epsilon(0)."""
     network, _, x, R = case.task()
-    rules = {name: Undivided(rule.epsilon) if isinstance(rule, Epsilon) else rule for name, rule in case.rules.items()}
+    rules = {name: spoken({"zero_rule": "nan"}, rule, network[name]) for name, rule in case.rules.items()}
     with np.errstate(all="ignore"):
         known = np.isfinite(handed_down(network, rules, x, R)[0])
     if known.all():
         return []
-    return [Expected(np.where(known, right.value, np.nan), right.radius, right.sigma, ("zero_rule", "nan"))]
+    return [Expected(np.where(known, right.value, np.nan), right.radius, right.sigma, Convention("zero_rule", "nan"))]

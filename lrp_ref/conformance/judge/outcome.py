@@ -6,7 +6,7 @@ import sys
 import warnings
 from collections.abc import Callable, Sequence
 from contextlib import redirect_stdout
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from time import perf_counter
 from typing import Any
 
@@ -23,18 +23,33 @@ from lrp_ref.conformance.adapter import (
     happened,
     one_line,
     roundoff,
+    spaced,
 )
 from lrp_ref.conformance.dialects import CANONICAL
-from lrp_ref.conformance.judge.tolerance import Expected
-from lrp_ref.conformance.vectors.case import Case, Either
+from lrp_ref.conformance.judge.tolerance import Convention, Expected
+from lrp_ref.conformance.vectors.case import Case
 from lrp_ref.conformance.vectors.given import unheld
 from lrp_ref.network import Network
 from lrp_ref.rules import Rule
 from lrp_ref.testing.compared import SIGMAS, Compared, distance
 
 STATUSES = ("passed", "loose", "undetermined", "unsupported", "failed")
+RIGHT = ("passed", "loose")
 REFUSE = "answered, and must refuse"
 Want = Callable[[Case], Sequence[Expected]]
+
+
+@dataclass(frozen=True)
+class Worst:
+    """The number that is furthest off: where it is, what came back and should have, and how far off that is and may be.
+    """
+
+    index: tuple[int, ...]
+    got: float
+    expected: float
+    error: float
+    bound: float
+    excess: float   # error over bound
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,7 +59,7 @@ class Outcome:
     status      passed: within 6 sigma or half a unit in the last place; loose: within the bound only; undetermined:
                 rounding leaves nothing known; unsupported: refused, with a reason; failed: all else
     compared    the answer against the expectation that it is nearest to being right by; None without an answer
-    convention  (question, value) of the `either` row that it agrees with, where that is not the canonical value
+    convention  of the `either` row that it agrees with, where that is not the canonical one
     answer      what came back, in float64
     """
 
@@ -53,18 +68,39 @@ class Outcome:
     reason: str = ""
     url: str = ""
     compared: Compared | None = None
-    convention: tuple[str, Any] | None = None
+    convention: Convention | None = None
     answer: Array | None = None
     seconds: float = 0.0
 
     @property
-    def worst(self) -> tuple[int, ...] | None:
-        """The index of the number that is furthest beyond its bound."""
-        if self.compared is None:
+    def answered(self) -> bool:
+        """Whether numbers came back where an error should have."""
+        return self.case.level == "negative" and self.answer is not None
+
+    @property
+    def by_luck(self) -> bool:
+        """Whether it passed, or is undetermined, where no bound is finite: in another order of sums it is the other."""
+        return self.status not in ("failed", "unsupported") and self.compared is not None and bool(
+            np.isinf(self.compared.radius).any())
+
+    @property
+    def worst(self) -> Worst | None:
+        """The number that is furthest beyond its bound."""
+        if (c := self.compared) is None:
             return None
-        wrong = failures(self.compared.actual, self.compared.value, self.compared.radius)
-        score = np.where(wrong, np.nan_to_num(self.compared.excess, nan=np.inf, posinf=np.inf), -1.0)
-        return tuple(map(int, np.unravel_index(int(score.argmax()), score.shape)))
+        off = wrong(c.actual, c.value, c.radius)
+        score = np.where(off, np.nan_to_num(c.excess, nan=np.inf, posinf=np.inf), -1.0)
+        at = tuple(map(int, np.unravel_index(int(score.argmax()), score.shape)))
+        return Worst(at, *(float(values[at]) for values in (c.actual, c.value, c.error, c.radius, c.excess)))
+
+
+@dataclass(frozen=True, eq=False)
+class Verdict:
+    """What an answer is worth, against the expectation that it is nearest to being right by, and whose that is."""
+
+    status: str
+    compared: Compared
+    convention: Convention | None
 
 
 # ---- Asking ----
@@ -75,12 +111,12 @@ def ask(adapter: Adapter, network: Network, rules: dict[str, Rule], x: Array, R:
     with warnings.catch_warnings(), np.errstate(all="ignore"), redirect_stdout(sys.stderr):
         warnings.simplefilter("ignore")
         try:
-            return numbers(adapter.relevance(network, rules, x, R))
+            return in_float64(adapter.relevance(network, rules, x, R))
         except SystemExit as error:   # of a library that takes itself for the program
             raise RuntimeError(f"it wanted to end the program: exit({error.code!r})") from None
 
 
-def numbers(answer: Any) -> Array:
+def in_float64(answer: Any) -> Array:
     """The answer as float64: of a torch tensor too, or anything that NumPy makes an array of numbers of."""
     if hasattr(answer, "detach"):
         answer = answer.detach().cpu().double()
@@ -94,48 +130,48 @@ def numbers(answer: Any) -> Array:
 
 
 def outcome(adapter: Adapter, case: Case, want: Want) -> Outcome:
-    """What becomes of a case; whatever the implementation does, something does, unless it hangs time and again."""
+    """What becomes of a case. Every answer or exception gets a status; only repeated silence raises Hung."""
     begin = perf_counter()
+    found = ended(adapter, case, want)
+    return replace(found, reason=spaced(found.reason), seconds=perf_counter() - begin)
 
-    def ended(status: str, reason: str = "", **more: Any) -> Outcome:
-        return Outcome(case, status, " ".join(reason.split()), seconds=perf_counter() - begin, **more)
 
+def ended(adapter: Adapter, case: Case, want: Want) -> Outcome:
     u = roundoff(adapter)
     number = NUMBERS[u]
     if case.level != "negative" and number is np.float32 and (what := unheld(case, number)):
-        return ended("unsupported", f"float32 does not hold {what}")
+        return Outcome(case, "unsupported", f"float32 does not hold {what}")
     try:
         answer = ask(adapter, *case.task(number))
     except Unsupported as error:
-        return ended("unsupported", error.reason, url=error.url)
+        return Outcome(case, "unsupported", error.reason, error.url)
     except Hung as error:
         raise Hung(f"{case.id} is not asked: {error}") from None
-    except Astray as error:   # which says nothing about the case, be it one that must be refused
-        return ended("failed", str(error))
+    except Astray as error:   # which has not refused the case, even one that must be refused: it fails
+        return Outcome(case, "failed", str(error))
     except Exception as error:
         if case.level == "negative":
-            return ended("passed", f"refused: {error if isinstance(error, Reported) else one_line(error)}")
+            return Outcome(case, "passed", f"refused: {error if isinstance(error, Reported) else one_line(error)}")
         beyond = any(np.isinf(one.radius).any() for one in want(case))   # what the format holds: nothing is known
-        return ended("undetermined" if beyond else "failed", happened(error))
+        return Outcome(case, "undetermined" if beyond else "failed", happened(error))
     if case.level == "negative":
-        return ended("failed", f"{REFUSE}: {case.error}", answer=answer)
+        return Outcome(case, "failed", f"{REFUSE}: {case.error}", answer=answer)
     if answer.shape != case.x.shape:
-        return ended("failed", f"returned relevance of shape {answer.shape} for an x of shape {case.x.shape}",
-                     answer=answer)
-    status, compared, row = judged(answer, want(case), u)
-    if status == "failed" and row is None:
-        row = agreeing(case, answer, u)
-    found = ended(status, "", compared=compared, convention=row, answer=answer)
-    return found if status != "failed" else ended("failed", off(found), compared=compared, convention=row,
-                                                  answer=answer)
+        return Outcome(case, "failed", f"returned relevance of shape {answer.shape} for an x of shape {case.x.shape}",
+                       answer=answer)
+    verdict = judged(answer, want(case), u)
+    found = Outcome(case, verdict.status, compared=verdict.compared, convention=verdict.convention, answer=answer)
+    if found.status != "failed":
+        return found
+    return replace(found, reason=furthest(found), convention=agreeing(case, answer, u))
 
 
-def judged(answer: Array, want: Sequence[Expected], u: float) -> tuple[str, Compared, tuple[str, Any] | None]:
+def judged(answer: Array, want: Sequence[Expected], u: float) -> Verdict:
     """The best status that any right answer gives it: the canonical one's where it fails them all."""
     found = [(status(answer, one, u), one) for one in want]
     best, one = min(found, key=lambda pair: STATUSES.index(pair[0]))
-    compared = Compared("the relevance", answer, one.value, one.radius, None, one.sigma)
-    return best, compared, one.convention if best != "failed" else None
+    compared = Compared(None, answer, one.value, one.radius, None, one.sigma)
+    return Verdict(best, compared, one.convention if best != "failed" else None)
 
 
 def status(answer: Array, want: Expected, u: float) -> str:
@@ -144,7 +180,7 @@ def status(answer: Array, want: Expected, u: float) -> str:
     Undetermined is a number that may be right, but that rounding may take as far as it is large; numbers of less than
     half of u's digits of the largest count as that large.
     """
-    if failures(answer, want.value, want.radius).any():
+    if wrong(answer, want.value, want.radius).any():
         return "failed"
     size = abs(want.value)
     error = np.where(np.isnan(want.value), 0.0, np.nan_to_num(abs(answer - want.value), nan=np.inf, posinf=np.inf))
@@ -156,30 +192,33 @@ def status(answer: Array, want: Expected, u: float) -> str:
     return "passed" if (error <= np.maximum(SIGMAS * want.sigma(), u * np.nan_to_num(size))).all() else "loose"
 
 
-def failures(answer: Array, value: Array, radius: Array) -> Array:
+def wrong(answer: Array, value: Array, radius: Array) -> Array:
     """Which numbers are wrong. Where nothing is known, anything may come back; where NaN must, only what is finite."""
     with np.errstate(invalid="ignore"):
-        wrong = ~(abs(answer - value) <= radius)
-    return np.where(np.isnan(value), np.isfinite(answer), wrong & (radius < np.inf))
+        beyond = ~(abs(answer - value) <= radius)
+    return np.where(np.isnan(value), np.isfinite(answer), beyond & (radius < np.inf))
 
 
-def agreeing(case: Case, answer: Array, u: float) -> tuple[str, Any] | None:
+def agreeing(case: Case, answer: Array, u: float) -> Convention | None:
     """The row of another convention that the answer is near to, and much nearer than to the canonical one.
 
     It names a cause and excuses nothing. A quarter of u's digits leave room for a stabiliser that comes on top.
     """
-    rows = [Either("", None, case.relevance), *case.either]   # type: ignore[arg-type]
-    offs = [distance(answer, row.relevance, u) for row in rows]
-    nearest = int(np.argmin(offs))
-    row = rows[nearest]
-    if not nearest or offs[nearest] > min(u**0.25, offs[0] / 2) or row.value == getattr(CANONICAL, row.convention):
+    assert case.relevance is not None
+    canonical = distance(answer, case.relevance, u)
+    offs = [distance(answer, row.relevance, u) for row in case.either]
+    if not offs or not min(offs) < canonical:
         return None
-    return row.convention, row.value
+    nearest = int(np.argmin(offs))
+    row = case.either[nearest]
+    if offs[nearest] > min(u**0.25, canonical / 2) or row.value == getattr(CANONICAL, row.convention):
+        return None
+    return Convention(row.convention, row.value)
 
 
-def off(found: Outcome) -> str:
+def furthest(found: Outcome) -> str:
     """Where it is furthest off: index, got, needed, error over bound."""
-    assert found.compared is not None and found.worst is not None
-    at, c = found.worst, found.compared
-    return (f"at {at}: got {c.actual[at]:.9g}, needed {c.value[at]:.9g}, error over bound "
-            f"{float(c.excess[at]):.2g}")
+    worst = found.worst
+    assert worst is not None
+    return (f"at {worst.index}: got {worst.got:.9g}, needed {worst.expected:.9g}, error over bound "
+            f"{worst.excess:.2g}")

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from time import perf_counter
-from typing import Any
+from typing import Any, NamedTuple
 
 from lrp_ref.conformance.adapter import NUMBERS, Adapter, Unsupported, roundoff
 from lrp_ref.conformance.judge.expected import expected
@@ -15,9 +15,26 @@ from lrp_ref.conformance.judge.smoke import smoke
 from lrp_ref.conformance.judge.tolerance import Expected
 from lrp_ref.conformance.vectors.case import LEVELS, Case
 from lrp_ref.conformance.vectors.suite import Suite
-from lrp_ref.hints import did_you_mean
+from lrp_ref.hints import Watch, did_you_mean, unwatched
 
-Watch = Callable[[str], object]
+
+class Place(NamedTuple):
+    """A row of the matrix: a rule, and a layer's kind, or "network" where there are several layers."""
+
+    rule: str
+    layer: str
+
+
+@dataclass(frozen=True)
+class Row:
+    """What became of the cases of one place: {status: how many}."""
+
+    place: Place
+    counts: Mapping[str, int]
+
+    @property
+    def count(self) -> int:
+        return sum(self.counts.values())
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,25 +55,23 @@ class Run:
         return [one for one in self.outcomes if one.status == "failed"]
 
     def counts(self) -> dict[str, int]:
-        return counted(self.outcomes)
+        return by_status(self.outcomes)
 
-    def matrix(self) -> list[dict[str, Any]]:
-        """A row for every rule and layer, with how many cases became what, of how many."""
-        rows: dict[tuple[str, str], list[Outcome]] = {}
+    def matrix(self) -> list[Row]:
+        """A row for every rule and layer that has cases."""
+        rows: dict[Place, list[Outcome]] = {}
         for one in self.outcomes:
             rows.setdefault(place(one.case), []).append(one)
-        return [{"rule": rule, "layer": layer, **counted(here), "count": len(here)}
-                for (rule, layer), here in sorted(rows.items())]
+        return [Row(where, by_status(here)) for where, here in sorted(rows.items())]
 
 
-def counted(outcomes: Iterable[Outcome]) -> dict[str, int]:
+def by_status(outcomes: Iterable[Outcome]) -> dict[str, int]:
     found = Counter(one.status for one in outcomes)
     return {status: found[status] for status in STATUSES}
 
 
-def place(case: Case) -> tuple[str, str]:
-    """The row of the matrix: the rule, and the layer's kind, or "network" where there are several."""
-    return case.rule, case.layers[0] if len(case.layers) == 1 else "network"
+def place(case: Case) -> Place:
+    return Place(case.rule, case.layers[0] if len(case.layers) == 1 else "network")
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,7 +103,8 @@ def supports(adapter: Adapter, case: Case) -> bool:
     return True
 
 
-def run(adapter: Adapter, suite: Suite, watch: Watch = str, answers: Answers | None = None, command: str = "") -> Run:
+def run(adapter: Adapter, suite: Suite, watch: Watch = unwatched, answers: Answers | None = None,
+        command: str = "") -> Run:
     """Every case of the suite, after the smoke test; an error where fewer ran than its manifest promises."""
     watch(f"{getattr(adapter, 'name', 'the adapter')}: smoke test")
     smoke(adapter)
@@ -108,18 +124,18 @@ def selected(suite: Suite, ids: Sequence[str] = (), rule: str | None = None, lay
     cases = suite.cases
     known: Mapping[str, tuple[Sequence[str], set[str]]] = {
         "--case": (ids, {case.id for case in cases}), "--rule": ([rule] if rule else [], {case.rule for case in cases}),
-        "--layer": ([layer] if layer else [], {place(case)[1] for case in cases}),
+        "--layer": ([layer] if layer else [], {place(case).layer for case in cases}),
         "--level": ([level] if level else [], set(LEVELS))}
     for option, (given, names) in known.items():
         for name in given:
             if name not in names:
-                listed = "" if option == "--case" else f"they are {', '.join(sorted(names))}"
+                choices = "" if option == "--case" else f"they are {', '.join(sorted(names))}"
                 raise ValueError(f"got {option} {name}, which no case of the vectors has: "
-                                 f"{did_you_mean(name, sorted(names))}{listed}".rstrip(": "))
+                                 f"{did_you_mean(name, sorted(names))}{choices}".rstrip(": "))
     if not (ids or rule or layer or level):
         return suite
     kept = [case for case in cases if (not ids or case.id in ids) and (not rule or case.rule == rule)
-            and (not layer or place(case)[1] == layer) and (not level or case.level == level)]
+            and (not layer or place(case).layer == layer) and (not level or case.level == level)]
     if not kept:
         raise ValueError(f"no case has the rule {rule or '(any)'}, the layer {layer or '(any)'} and the level "
                          f"{level or '(any)'} together: leave one out")

@@ -8,7 +8,6 @@ input takes it too). What comes back elsewhere, or does not come back, says that
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import fields
 from math import inf
 from typing import Any
 
@@ -16,9 +15,8 @@ import numpy as np
 
 from lrp_ref.arrays import Array
 from lrp_ref.conformance.adapter import NUMBERS, PARTS, Adapter, Unsupported, happened, roundoff, spaced
-from lrp_ref.conformance.dialects import Conventions
-from lrp_ref.conformance.dialects.questions import NUMERIC, PHRASES
 from lrp_ref.conformance.judge.outcome import ask
+from lrp_ref.conventions.table import TABLE
 from lrp_ref.hints import did_you_mean
 from lrp_ref.layers import Linear
 from lrp_ref.network import Network
@@ -39,7 +37,7 @@ class Broken(ValueError):
 
 def smoke(adapter: Adapter) -> None:
     """An error that says how the adapter is broken, if it is."""
-    described(adapter)
+    check_parts(adapter)
     name = adapter.name
     number = NUMBERS[roundoff(adapter)]
     for factor, what in ((1, "the identity, its units in another order"), (4, "4 times that")):
@@ -70,7 +68,7 @@ def smoke(adapter: Adapter) -> None:
                          "score of its own?")
 
 
-def described(adapter: Any) -> None:
+def check_parts(adapter: Any) -> None:
     """An error unless it has a name, a version, a format, known conventions and the method."""
     missing = [part for part in PARTS if not hasattr(adapter, part)]
     if missing:
@@ -85,14 +83,14 @@ def described(adapter: Any) -> None:
                      "2.0**-24 (float32)")
     if not isinstance(adapter.conventions, Mapping):
         raise Broken(f"{adapter.name}: got conventions {adapter.conventions!r}, needed {{question: answer}} or {{}}")
-    questions = [question.name for question in fields(Conventions)]
     for question, answer in adapter.conventions.items():
-        if question not in questions:
+        if question not in TABLE:
             raise Broken(f"{adapter.name}: got the convention {question!r}, which is no question: "
-                         f"{did_you_mean(question, questions)}they are {', '.join(questions)}")
+                         f"{did_you_mean(question, TABLE)}they are {', '.join(TABLE)}")
         if not answers(question, answer):
-            known = [repr(one) for one in PHRASES.get(question, ()) if question not in NUMERIC or one != 0]
-            known += ["any number from 0 on"] if question in NUMERIC else []
+            numeric = TABLE[question].number is not None
+            known = [repr(one) for one in TABLE[question].answers if not numeric or one != 0]
+            known += ["any number from 0 on"] if numeric else []
             raise Broken(f"{adapter.name}: got the convention {question} = {answer!r}, which is no answer: needed "
                          f"{', '.join(known)}, or None where it has none")
 
@@ -101,9 +99,9 @@ def answers(question: str, answer: Any) -> bool:
     """Whether it is one of the question's answers, or a number where any number is."""
     if answer is None:
         return True
-    if question in NUMERIC and isinstance(answer, (int, float)) and not isinstance(answer, bool):
+    if TABLE[question].number and isinstance(answer, (int, float)) and not isinstance(answer, bool):
         return 0 <= answer < inf
-    return type(answer) in (str, int, float) and answer in PHRASES.get(question, ())
+    return type(answer) in (str, int, float) and answer in TABLE[question].answers
 
 
 def first_answer(adapter: Adapter, weight: Array, R: Array) -> tuple[Rule, Array] | None:

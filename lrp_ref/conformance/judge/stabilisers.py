@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from lrp_ref.arrays import Array, ones_like, same
-from lrp_ref.conformance.make.alternatives import Stabilised
+from lrp_ref.conventions.changes import Stabilised
 from lrp_ref.layers import AdaptiveAvgPool, AvgPool, Layer, MaxPool, SumPool
 from lrp_ref.linear_map import LinearMap, Term
 from lrp_ref.network import Network

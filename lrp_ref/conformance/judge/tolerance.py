@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import cache
 from math import inf
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -18,7 +18,7 @@ from lrp_ref.arrays import Array
 from lrp_ref.checks.rounding.arithmetic import FLOAT64, V, arithmetic, upward
 from lrp_ref.checks.rounding.ball import Ball
 from lrp_ref.checks.rounding.bounds import raised
-from lrp_ref.checks.rounding.monte_carlo import RUNS, even, noisy_layer, noisy_step
+from lrp_ref.checks.rounding.monte_carlo import RUNS, noisy_layer, noisy_step, perturbed
 from lrp_ref.checks.rounding.radius import origin_at, step_radius
 from lrp_ref.layers import Layer
 from lrp_ref.network import Network
@@ -27,9 +27,19 @@ from lrp_ref.rules import Rule
 from lrp_ref.testing.compared import SIGMAS
 
 COMPUTED = 4   # roundings
+# A sum of six terms, a quotient, a product and a sum, here and there: 2 x 10 roundings, and three times that where
+# terms of both signs leave a third of their size.
+ROUNDINGS = 64
 BATCHES = 8   # in which runs are made, each with computed weights of its own
 
 Rules = Mapping[str, Rule]
+
+
+class Convention(NamedTuple):
+    """An answer to a question that formulas leave open."""
+
+    question: str
+    value: Any
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,13 +47,21 @@ class Expected:
     """What R_0 must be: |answer - value| <= radius; NaN where no finite number can be expected.
 
     sigma       of Monte-Carlo arithmetic
-    convention  (question, answer) where it is not the canonical one
+    convention  whose value it is, where that is not the canonical one
     """
 
     value: Array
     radius: Array
     sigma: Callable[[], Array]
-    convention: tuple[str, Any] | None = None
+    convention: Convention | None = None
+
+
+class Chained(NamedTuple):
+    """float64's R_0, how far it is from the exact one, and how far an evaluation at u is."""
+
+    value: Array
+    own: Array
+    rounding: Array
 
 
 def bounded(network: Network, rules: Rules, x: Array, R: Array, u: float, value: Array | None = None) -> Expected:
@@ -54,18 +72,17 @@ def bounded(network: Network, rules: Rules, x: Array, R: Array, u: float, value:
     network, x, R = network.astype(np.float64), x.astype(np.float64), R.astype(np.float64)
     sigma = cache(lambda: spread(network, rules, x, R, u))
     with np.errstate(all="ignore"):
-        balls = certain(network, x, u)
+        xs = certain(network, x, u)
         try:
-            bound = None if balls is None else chained(network, rules, balls, R, u)
+            bound = None if xs is None else chained(network, rules, xs, R, u)
         except ValueError:   # a layer whose weights have no bound
             bound = None
         if bound is None:
             value = handed_down(network, rules, x, R)[0] if value is None else value
             return Expected(value, np.maximum(SIGMAS * sigma(), u * abs(value)), sigma)
-    computed, own, rounding = bound
     if value is None:
-        return Expected(computed, upward(own + rounding, 2), sigma)
-    return Expected(value, upward(rounding + V * abs(value), 2), sigma)
+        return Expected(bound.value, upward(bound.own + bound.rounding, 2), sigma)
+    return Expected(value, upward(bound.rounding + V * abs(value), 2), sigma)
 
 
 def spread(network: Network, rules: Rules, x: Array, R: Array, u: float) -> Array:
@@ -90,7 +107,7 @@ def noisy_run(network: Network, rules: Rules, x: Array, R: Array, u: float, rng:
         layers.append((name, computed, shaken(layer, COMPUTED * u, rng) if computed else layer))
         xs.append(noisy_layer(layers[-1][2], xs[-1], u, rng))
     for (name, computed, layer), a in reversed(list(zip(layers, xs))):
-        R = noisy_step(rules[name], layer, even(a, COMPUTED * u, rng) if computed else a, R, u, rng)
+        R = noisy_step(rules[name], layer, perturbed(a, COMPUTED * u, rng) if computed else a, R, u, rng)
     return R
 
 
@@ -101,7 +118,7 @@ def computes(layer: Layer) -> bool:
 
 def shaken(layer: Layer, u: float, rng: np.random.Generator) -> Layer:
     """The layer with its numbers off by u; what covers what is as it is."""
-    own = {name: even(values, u, rng) for name, values in layer.arrays().items() if name != "regions"}
+    own = {name: perturbed(values, u, rng) for name, values in layer.arrays().items() if name != "regions"}
     return replace(layer, **own) if own else layer  # type: ignore[type-var]
 
 
@@ -109,34 +126,33 @@ def copies(x: Array, count: int) -> Array:
     return np.tile(x, (count, *(1,) * (x.ndim - 1)))
 
 
-def certain(network: Network, x: Array, u: float) -> list[Ball] | None:
+def certain(network: Network, x: Array, u: float) -> list[Array] | None:
     """The inputs of all layers, where an evaluation at u rounds none of them."""
-    balls = [Ball.exact(x)]
+    xs = [x]
     for name, layer in network.layers[:-1]:
         try:
-            above = raised(name, layer, balls[-1], arithmetic(u))
+            above = raised(name, layer, Ball.exact(xs[-1]), arithmetic(u))
         except ValueError:
             return None
         if above.radius.any():
             return None
-        balls.append(Ball.exact(above.value))
-    return balls
+        xs.append(above.value)
+    return xs
 
 
-def chained(network: Network, rules: Rules, balls: list[Ball], R: Array, u: float) -> tuple[Array, Array, Array]:
-    """(float64's R_0, how far it is from the exact one, how far an evaluation at u is), from layer to layer downwards.
+def chained(network: Network, rules: Rules, xs: list[Array], R: Array, u: float) -> Chained:
+    """From layer to layer downwards, at inputs that are exact.
 
     Each layer's R is known within the ball of the one above; an evaluation's own R lies in a ball as large as its error
     and float64's together.
     """
     value, ours, theirs = R, Ball.exact(R), Ball.exact(R)
     own = rounding = np.zeros(R.shape)
-    for (name, layer), x in reversed(list(zip(network, balls))):
-        a, m = layer.linearize(x.value)
+    for (name, layer), x in reversed(list(zip(network, xs))):
+        a, m = layer.linearize(x)
         origin = origin_at(layer.roundings, a)
-        ball = x if a is x.value else Ball.exact(a)
-        own, _ = step_radius(rules[name], m, ball, ours, FLOAT64, origin)
-        rounding, _ = step_radius(rules[name], m, ball, theirs, arithmetic(u), origin)
-        value = hand_down(rules[name], layer, x.value, value)[0]
+        own, _ = step_radius(rules[name], m, Ball.exact(a), ours, FLOAT64, origin)
+        rounding, _ = step_radius(rules[name], m, Ball.exact(a), theirs, arithmetic(u), origin)
+        value = hand_down(rules[name], layer, x, value)[0]
         ours, theirs = Ball.around(value, own), Ball.around(value, upward(own + rounding, 2))
-    return value, own, rounding
+    return Chained(value, own, rounding)

@@ -13,7 +13,6 @@ from typing import Any
 import numpy as np
 
 from lrp_ref.conformance.make import (
-    asked,
     cut_offs,
     descriptors,
     disagreements,
@@ -21,6 +20,7 @@ from lrp_ref.conformance.make import (
     extremes,
     grid,
     networks,
+    questions,
     refused,
     told_apart,
 )
@@ -31,7 +31,7 @@ from lrp_ref.conformance.vectors.suite import FORMAT, SPEC
 from lrp_ref.files import writing
 
 MODULES: tuple[ModuleType, ...] = (   # each with cases() -> iterable of Case
-    grid, asked, disagreements, edges, descriptors, cut_offs, networks, extremes, refused, told_apart)
+    grid, questions, disagreements, edges, descriptors, cut_offs, networks, extremes, refused, told_apart)
 
 
 def cases() -> list[Case]:

@@ -11,24 +11,12 @@ from typing import Any
 
 from lrp_ref.arrays import Array
 from lrp_ref.checks.numbers.exact import guarded
-from lrp_ref.conformance.dialects import caffe, captum, innvestigate, lxt, toolbox, torchlrp, zennit
-from lrp_ref.conformance.dialects import relevance_propagation_jl as julia
-from lrp_ref.conformance.dialects.parts import First
-from lrp_ref.conformance.make.alternatives import (
-    BelowZero,
-    Contribution,
-    Difference,
-    KeptBias,
-    LRNGradient,
-    Quadrants,
-    RaisedWeights,
-)
+from lrp_ref.conformance.dialects.bugs import AlphaBetaX
 from lrp_ref.conformance.make.grid import SECTIONS
-from lrp_ref.conformance.make.made import Other, one
+from lrp_ref.conformance.make.made import INNVESTIGATE, TORCHLRP, TORCHLRP_GAMMA, Other, one, other
 from lrp_ref.conformance.make.numbers import F, batch_norm, column, picture, row, small
 from lrp_ref.conformance.vectors.case import Case
 from lrp_ref.layers import LRN, AvgPool, Conv2D, Layer, Linear, MaxPool
-from lrp_ref.network import Network
 from lrp_ref.rules import AlphaBeta, Epsilon, Flat, Gamma, Pass, Rule, Winner, WSquare, ZBox, ZPlus
 
 TENTH, QUARTER = F(1, 10), F(1, 4)
@@ -61,25 +49,25 @@ def of_epsilon() -> Iterator[Case]:
     yield found("d1", Epsilon(TENTH), d1, row("1 1"), row("-3/2"), "z = -3/2: zennit, captum, lrp_toolbox and "
                 "iNNvestigate give 15/16 and 15/8, LXT, without a sign, 15/14 and 15/7; zennit can also clip, scale "
                 "and leave out the bias; TorchLRP's 0.1 is that of float32",
-                Other("epsilon_sign", "none", lxt.Epsilon(TENTH)),
-                Other("epsilon", "clipped", zennit.EpsilonClipped(TENTH)),
-                Other("epsilon", "scaled", zennit.EpsilonScaled(TENTH)),
-                Other("bias_epsilon", "left out", zennit.EpsilonNoBias(TENTH)), flags=["BIAS"])
+                other(epsilon_sign="none"),
+                other(epsilon="clipped"),
+                other(epsilon="scaled"),
+                other(bias_epsilon="left out", zero_rule="nan"), flags=["BIAS"])
     cancelling = neuron("1 -1", 0)
     yield found("d1b", Epsilon(TENTH), cancelling, row("1 1"), row("1"), "z = 0: zennit, lrp_toolbox and LXT give 10 "
                 "and -10, TorchLRP -10 and 10, lrp_toolbox's Caffe version does not divide",
-                Other("sign_of_zero", -1, BelowZero(TENTH)), Other("sign_of_zero", -1, torchlrp.Epsilon(TENTH)),
-                Other("sign_of_zero", 0, caffe.Epsilon(TENTH)), flags=["CANCELLATION"])
+                other(sign_of_zero=-1), other(sign_of_zero=-1, parameters="float32"),
+                other(sign_of_zero=0), flags=["CANCELLATION"])
     yield found("d1b-simple", Epsilon(0), cancelling, row("1 1"), row("1"), "z = 0 and no epsilon: lrp_toolbox gives "
                 "1e16 and -1e16, captum 1e9, iNNvestigate 1e7; zennit divides by 0",
-                Other("zero_rule", 1e-16, toolbox.Simple()), Other("zero_rule", 1e-9, captum.Epsilon()),
-                Other("zero_rule", 1e-7, innvestigate.Z()), Other("zero_rule", 1e-6, zennit.Epsilon()),
-                Other("zero_rule", 1, caffe.Epsilon(0)), flags=["CANCELLATION"])
+                other(zero_rule=1e-16), other(zero_rule=1e-9),
+                other(zero_rule=INNVESTIGATE), other(zero_rule=1e-6),
+                other(zero_rule=("at 0", 1)), flags=["CANCELLATION"])
     yield found("d1c", Epsilon(F(1, 2)), neuron("1", 0), row("-1/2"), row("1"), "z = -epsilon: without a sign this is "
-                "a pole, and LXT gives minus infinity", Other("epsilon", "clipped", zennit.EpsilonClipped(F(1, 2))))
+                "a pole, and LXT gives minus infinity", other(epsilon="clipped"))
     yield found("d1c-near", Epsilon(F(1, 2)), neuron("1", 0), row("-9/16"), row("1"), "Near that pole LXT gives 9",
-                Other("epsilon_sign", "none", lxt.Epsilon(F(1, 2))),
-                Other("epsilon", "clipped", zennit.EpsilonClipped(F(1, 2))))
+                other(epsilon_sign="none"),
+                other(epsilon="clipped"))
     yield found("d19", Epsilon(TENTH), neuron("1 1", 0), row("0 0"), row("1"), "A neuron without input: 0 / epsilon "
                 "is 0", required=True, flags=["ZERO_INPUT"])
     yield found("d19-alphabeta", AlphaBeta(2, 1), neuron("1 1", 0), row("0 0"), row("1"), "A neuron without input: 0 "
@@ -97,69 +85,68 @@ def of_alpha_beta() -> Iterator[Case]:
     one_zero: list[Rule] = [ZPlus(), AlphaBeta(1, 0)]
     for rule in one_zero:
         name = type(rule).__name__.lower()
-        whole = [Other("bias_alpha_beta", "whole", innvestigate.AlphaBeta(1, 0)),
-                 Other("bias_alpha_beta", "whole", captum.Alpha1Beta0())]
+        whole = [other(bias_alpha_beta="whole", stabiliser=INNVESTIGATE),
+                 other(bias_alpha_beta="whole", split="weights", stabiliser=1e-9)]
         yield found(f"d2-{name}", rule, negative, row("1 1"), row("-3/2"), "A negative bias is no part of the positive "
                     "sum; iNNvestigate and captum leave it there, and the sign of relevance changes", *whole,
                     required=True, flags=["NEGATIVE_BIAS"])
         yield found(f"d2b-{name}", rule, exploding, row("1 1"), row("-1"), "The same where it cancels the sum: "
-                    "iNNvestigate gives -1e7, captum -1e9", *whole, Other("stabiliser", 1e-6, zennit.ZPlus()),
+                    "iNNvestigate gives -1e7, captum -1e9", *whole, other(stabiliser=1e-6),
                     required=True, flags=["NEGATIVE_BIAS"])
         yield found(f"d2c-{name}", rule, typical, row("1 1"), row("3/2"), "The typical case below a ReLU: 3/2, and 9/5 "
                     "with the bias in the denominator", *whole, required=True, flags=["NEGATIVE_BIAS"])
         yield found(f"d3-{name}", rule, mixed, row("1 -2 3 1"), row("-3/2"), "Products have a sign, not weights: "
-                    "captum gives -2, 2, 0, -1", Other("split", "weights", captum.Alpha1Beta0()),
-                    Other("split", "weights", captum.Alpha1Beta0NoBias()),
-                    Other("bias_alpha_beta", "left out", innvestigate.ZPlus()), required=True,
+                    "captum gives -2, 2, 0, -1", other(split="weights", bias_alpha_beta="whole", stabiliser=1e-9),
+                    other(split="weights", bias_alpha_beta="left out", stabiliser=1e-9),
+                    other(bias_alpha_beta="left out", stabiliser=INNVESTIGATE), required=True,
                     flags=["NEGATIVE_INPUT"])
     two_one = AlphaBeta(2, 1)
     yield found("d2b-alpha2", two_one, exploding, row("1 1"), row("-1"), "TorchLRP has no bias and gives -2 and 1, "
-                "iNNvestigate -2e7 and 1/2", Other("bias_alpha_beta", "left out", torchlrp.AlphaBeta(2, 1)),
-                Other("bias_alpha_beta", "whole", innvestigate.AlphaBeta(2, 1)),
-                Other("stabiliser", 1e-6, zennit.AlphaBeta(2, 1)), required=True, flags=["NEGATIVE_BIAS"])
+                "iNNvestigate -2e7 and 1/2", other(bias_alpha_beta="left out", stabiliser=TORCHLRP),
+                other(bias_alpha_beta="whole", stabiliser=INNVESTIGATE),
+                other(stabiliser=1e-6), required=True, flags=["NEGATIVE_BIAS"])
     yield found("d2c-alpha2", two_one, typical, row("1 1"), row("3/2"), "zennit and lrp_toolbox give 3 and -1, "
-                "TorchLRP 3 and -3/2, iNNvestigate 18/5 and -1", Other("bias_alpha_beta", "left "
-                "out", torchlrp.AlphaBeta(2, 1)),
-                Other("bias_alpha_beta", "whole", innvestigate.AlphaBeta(2, 1)), required=True,
+                "TorchLRP 3 and -3/2, iNNvestigate 18/5 and -1", other(bias_alpha_beta="left out", stabiliser=TORCHLRP),
+                other(bias_alpha_beta="whole", stabiliser=INNVESTIGATE), required=True,
                 flags=["NEGATIVE_BIAS"])
     yield found("d3-alpha2", two_one, mixed, row("1 -2 3 1"), row("-3/2"), "iNNvestigate, with the whole bias, gives "
-                "2/3 and 1 where 3/5 and 9/10 are right", Other("bias_alpha_beta", "whole",
-                innvestigate.AlphaBeta(2, 1)), Other("bias_alpha_beta", "left out", torchlrp.AlphaBeta(2, 1)),
+                "2/3 and 1 where 3/5 and 9/10 are right", other(bias_alpha_beta="whole", stabiliser=INNVESTIGATE),
+                other(bias_alpha_beta="left out", stabiliser=TORCHLRP),
                 required=True, flags=["NEGATIVE_INPUT"])
     yield found("d7", two_one, Linear(guarded([[1], [F(-1, 10**8)]])), guarded([[1, F(1, 10**9)]]), row("1"),
                 "A negative product of -1e-17 beside 1: as z - z+ it cancels, and lrp_toolbox's fast path gives -1/10",
-                Other("small_negative", "difference", Difference(2, 1)), flags=["SCALE"])
+                other(small_negative="difference"), flags=["SCALE"])
     yield found("d7-large", two_one, Linear(guarded([[1], [F(-1, 10**9)]])), guarded([[10**8, 1]]), row("100000000"),
                 "A negative product of -1e-9 beside 1e8: lrp_toolbox's fast path gives -1e15 for -1e8",
-                Other("small_negative", "difference", Difference(2, 1)), flags=["SCALE"])
+                other(small_negative="difference"), flags=["SCALE"])
     quadrants = neuron("1 -1 2 -2", "1/2")
     yield found("d17", AlphaBeta(1, 0), quadrants, row("1 -1 -1 1"), row("-3/2"), "iNNvestigate's AlphaBetaX gives "
                 "each pair of signs a sum of its own. X1001 is meant to give -1 and -3/2, and gives -1 and 0: it "
                 "never reads its second alpha; X1010 reads beta in its "
-                "place", Other("split", "quadrants", Quadrants(1, 1)),
-                Other("split", "quadrants", innvestigate.AlphaBetaX((1, 1), (0, 0))),
-                Other("split", "quadrants", innvestigate.AlphaBetaX((1, 0), (0, -1))))
+                "place", other(split="quadrants"),
+                Other({"split": "quadrants"}, AlphaBetaX((1, 1), (0, 0))),
+                Other({"split": "quadrants"}, AlphaBetaX((1, 0), (0, -1))))
 
 
 def of_filling() -> Iterator[Case]:
     yield found("d4", WSquare(), neuron("1 2", 2), row("3 -5"), row("1"), "lrp_toolbox and iNNvestigate give 1/5 and "
                 "4/5, zennit, with the bias squared in the denominator, 1/9 and 4/9",
-                Other("bias_w_square", "squared", zennit.WSquare(0)),
-                Other("bias_w_square", "squared", zennit.WSquare()), flags=["BIAS"])
+                other(bias_w_square="squared"),
+                other(bias_w_square="squared", stabiliser=1e-6), flags=["BIAS"])
     corner = Conv2D(picture("1 2 3, 4 5 6, 7 8 9"), None, 1, 1)
     image, upper_left = picture("2 -1 3, 0 4 1, -2 5 1"), picture("1 0 0, 0 0 0, 0 0 0")
     yield found("d5", Flat(), corner, image, upper_left, "One output in a padded corner: zennit and iNNvestigate give "
-                "1/4 each, lrp_toolbox 1/9 and loses 5/9", Other("flat", "window", toolbox.Flat()), flags=["PADDING"])
+                "1/4 each, lrp_toolbox 1/9 and loses 5/9", other(flat="window"), flags=["PADDING"])
     yield found("d5-wsquare", WSquare(), corner, image, upper_left, "The same under w-square: of the squares 25, 36, "
                 "64 and 81 inside, their sum is 206; lrp_toolbox divides by 285",
-                Other("w_square", "window", toolbox.WSquare()), flags=["PADDING"])
+                other(w_square="window"), flags=["PADDING"])
     interior = Conv2D(small((1, 3, 3, 3), 501), None)
     yield found("d5-channels", Flat(), interior, small((1, 3, 3, 3), 502), guarded([[[[1]]]]), "Three channels: 1/27 "
-                "each, and 1/9 each in lrp_toolbox's Caffe version, which sums to 3", Other("flat", "channel",
-                caffe.Flat()), required=True)
+                "each, and 1/9 each in lrp_toolbox's Caffe version, which sums to 3", other(flat="channel"),
+                required=True)
     yield found("d6", ZBox(-1, 1), neuron("1 -2", 3), row("1/2 1/4"), row("1"), "zennit and iNNvestigate give a half "
                 "each, lrp_toolbox's Caffe version, with b+ in the denominator, a quarter",
-                Other("bias_z_box", "positive", caffe.ZBox(-1, 1)), flags=["BIAS"])
+                other(bias_z_box="positive"), flags=["BIAS"])
 
 
 def of_gamma() -> Iterator[Case]:
@@ -167,32 +154,32 @@ def of_gamma() -> Iterator[Case]:
     for gamma, name in ((QUARTER, "d8"), (TENTH, "d8-tenth")):
         yield found(name, Gamma(gamma), d8, row("1 1"), row("2"), "zennit raises the bias as the weights, captum keeps "
                     "it, TorchLRP raises by the square of a weight",
-                    Other("bias_gamma", "kept", KeptBias(gamma)), Other("bias_gamma", "kept", captum.Gamma(gamma)),
-                    Other("bias_gamma", "left out", zennit.GammaNoBias(gamma)),
-                    Other("gamma", "squares", torchlrp.Gamma(gamma)), Other("stabiliser", 1e-6, zennit.Gamma(gamma)),
+                    other(bias_gamma="kept", gamma="weights"),
+                    other(bias_gamma="kept", gamma="weights", stabiliser=1e-9),
+                    other(bias_gamma="left out", stabiliser=1e-6),
+                    other(gamma="squares", stabiliser=TORCHLRP_GAMMA), other(stabiliser=1e-6),
                     flags=["BIAS"])
     yield found("d8-squares", Gamma(TENTH), neuron("2 -1", 0), row("1 1"), row("2"), "w + gamma w+, not w + gamma "
-                "(w+)^2: 22/6 and -10/6", Other("gamma", "squares", torchlrp.Gamma(TENTH)), required=True)
+                "(w+)^2: 22/6 and -10/6", other(gamma="squares", stabiliser=TORCHLRP_GAMMA), required=True)
     yield found("d8b", Gamma(QUARTER), d8, row("-1 1"), row("-2"), "A negative input and output: the general form "
                 "gives -20/11 and -10/11, captum's one form -2 and -4/5",
-                Other("gamma", "weights", captum.Gamma(QUARTER)), Other("gamma", "weights", RaisedWeights(QUARTER)),
-                Other("gamma", "weights", julia.Gamma(QUARTER)), Other("stabiliser", 1e-6, zennit.Gamma(QUARTER)),
-                Other("gamma", "squares", torchlrp.Gamma(QUARTER)),
+                other(gamma="weights", bias_gamma="kept", stabiliser=1e-9), other(gamma="weights"),
+                other(gamma="weights", stabiliser=1e-9), other(stabiliser=1e-6),
+                other(gamma="squares", stabiliser=TORCHLRP_GAMMA),
                 flags=["NEGATIVE_INPUT", "BIAS"])
     yield found("d9", Gamma(QUARTER), neuron("1 -1", 3), row("1 2"), row("2"), "zennit with its bias left out takes "
-                "the sign of z with it: -10/3 and 16/3", Other("bias_gamma", "left "
-                "out", zennit.GammaNoBias(QUARTER, 0)),
-                Other("bias_gamma", "kept", KeptBias(QUARTER)), flags=["BIAS"])
+                "the sign of z with it: -10/3 and 16/3", other(bias_gamma="left out"),
+                other(bias_gamma="kept", gamma="weights"), flags=["BIAS"])
     yield found("d9-without", Gamma(QUARTER), neuron("1 -1", 0), row("1 2"), row("2"), "A layer built without that "
-                "bias is another: -4/3 and 10/3", Other("gamma", "weights", RaisedWeights(QUARTER)),
-                Other("gamma", "squares", torchlrp.Gamma(QUARTER)))
+                "bias is another: -4/3 and 10/3", other(gamma="weights"),
+                other(gamma="squares", stabiliser=TORCHLRP_GAMMA))
     yield found("d9-zero", Gamma(QUARTER), neuron("1 -1", 0), row("1 1"), row("1"), "z = 0 has no sign: nothing is "
-                "handed down", Other("gamma", "weights", RaisedWeights(QUARTER)),
-                Other("gamma", "squares", torchlrp.Gamma(QUARTER)), flags=["CANCELLATION"])
+                "handed down", other(gamma="weights"),
+                other(gamma="squares", stabiliser=TORCHLRP_GAMMA), flags=["CANCELLATION"])
 
 
 def of_pools() -> Iterator[Case]:
-    first, contribution = Other("max_pool", "first", First()), Other("max_pool", "contribution", Contribution())
+    first, contribution = other(max_pool="first"), other(max_pool="contribution")
     row_of_four, window = MaxPool((1, 4)), AvgPool((1, 4))
     yield found("d10", Winner(), row_of_four, picture("2 2 1 0"), picture("1"), "Two winners: lrp_toolbox gives each a "
                 "half, automatic differentiation all to the first", first, flags=["TIES"])
@@ -202,13 +189,13 @@ def of_pools() -> Iterator[Case]:
                 "it is", required=True)
     yield found("d10-flat", Flat(), row_of_four, picture("0 2 1 1"), picture("1"), "Flat is even: 1/4 each; zennit "
                 "gives all to the first pixel, automatic differentiation to the winner",
-                Other("flat_max_pool", "first", zennit.Flat(0)), Other("flat_max_pool", "winner", First()))
+                other(flat_max_pool="first"), other(flat_max_pool="winner", max_pool="first"))
     yield found("d11", Epsilon(TENTH), window, picture("1 -1 2 2"), picture("1"), "zennit stabilises the mean, "
-                "lrp_toolbox the sum", Other("pool_epsilon", "sum", toolbox.SumPoolEpsilon(TENTH)))
+                "lrp_toolbox the sum", other(pool_epsilon="sum"))
     yield found("d11-zero", Epsilon(0), window, picture("1 -1 0 0"), picture("1"), "A window that sums to 0: dead; "
                 "lrp_toolbox gives 1e12 and -1e12, zennit 2.5e5, captum 2.5e8; Caffe hands down the inputs themselves, "
-                "whatever R", Other("zero_rule", 1e-12, toolbox.SumPoolEpsilon()),
-                Other("zero_rule", 1e-6, zennit.Epsilon()), Other("zero_rule", 1e-9, captum.Epsilon()),
+                "whatever R", other(zero_rule=1e-12, pool_epsilon="sum"),
+                other(zero_rule=1e-6), other(zero_rule=1e-9),
                 flags=["CANCELLATION"])
     yield found("d11-alpha1", ZPlus(), window, picture("1 -1 2 2"), picture("1"), "Positive inputs share: 1/5, 2/5, "
                 "2/5",
@@ -221,9 +208,8 @@ def of_norms() -> Iterator[Case]:
     norm = batch_norm("1", "15/4", "2", "1/2", QUARTER)
     yield found("d13", Pass(), norm, row("3"), row("5/2"), "zennit passes 5/2 on, captum's epsilon rule and "
                 "iNNvestigate's layer give 3; iNNvestigate's fused one 2.142858, by the square of the variance",
-                Other("batch_norm", "contribution", Contribution()))
+                other(batch_norm="contribution"))
     response, R = LRN(5, F(1, 10000), F(3, 4), 1), guarded([[[[n]] for n in (3, 5, 0, 7, 2)]])
-    taylor = Network([("lrn", LRN(5, F(1, 10000), F(3, 4), 1, taylor=True))])
     yield found("d14", Pass(), response, R, R, "Relevance passes; lrp_toolbox's Caffe version multiplies first-order "
-                "weights and divides by nothing: of 17 it makes 86.85", Other("lrn", "undivided", caffe.LocalResponse(),
-                taylor), Other("lrn", "gradient", LRNGradient(response)), irrational=True)
+                "weights and divides by nothing: of 17 it makes 86.85", other(lrn="undivided"),
+                other(lrn="gradient"), irrational=True)

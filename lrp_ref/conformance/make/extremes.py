@@ -16,7 +16,7 @@ from lrp_ref.rules import AlphaBeta, Epsilon, Flat, Gamma, Rule, WSquare, ZBox, 
 
 SECTION = "Eq. 1 and 2"
 TINY, HUGE = F(1, 2**40), F(2**40)
-LEAST = F(1, 2**1074)      # float64's smallest number
+ETA = F(1, 2**1074)      # float64's smallest number, as in checks/rounding
 
 
 def cases() -> Iterator[Case]:
@@ -84,13 +84,13 @@ def huge() -> Iterator[Case]:
 def subnormal() -> Iterator[Case]:
     """Numbers below 2^-1022, of which float64 holds fewer digits; some processors take them for 0."""
     flags = ("SUBNORMAL",)
-    yield hard("subnormal-inputs", Epsilon(0), Linear(column("1 2 -1")), LEAST * row("3 1 4"), row("5"), "Inputs of a "
+    yield hard("subnormal-inputs", Epsilon(0), Linear(column("1 2 -1")), ETA * row("3 1 4"), row("5"), "Inputs of a "
                "few times the smallest number: taken for 0, nothing is handed down.", flags)
-    yield hard("subnormal-weights", ZPlus(), Linear(LEAST * column("1 2 -1")), row("3 1 4"), row("5"), "Weights of a "
+    yield hard("subnormal-weights", ZPlus(), Linear(ETA * column("1 2 -1")), row("3 1 4"), row("5"), "Weights of a "
                "few times the smallest number.", flags)
-    yield hard("subnormal-relevance", Flat(), Linear(column("1 2 -1 1")), row("3 1 4 2"), LEAST * row("8"), "Relevance "
+    yield hard("subnormal-relevance", Flat(), Linear(column("1 2 -1 1")), row("3 1 4 2"), ETA * row("8"), "Relevance "
                "of eight times the smallest number, evenly over four inputs.", flags)
-    yield hard("subnormal-epsilon", Epsilon(LEAST), Linear(column("1 -1")), LEAST * row("3 1"), row("5"), "Inputs and "
+    yield hard("subnormal-epsilon", Epsilon(ETA), Linear(column("1 -1")), ETA * row("3 1"), row("5"), "Inputs and "
                "epsilon of the smallest number.", flags)
 
 

@@ -8,10 +8,8 @@ from typing import Any
 
 from lrp_ref.arrays import Array
 from lrp_ref.checks.numbers.exact import guarded
-from lrp_ref.conformance.dialects import caffe, captum, innvestigate, lxt, toolbox, torchlrp, zennit
-from lrp_ref.conformance.make.alternatives import RaisedWeights, SplitWeights
 from lrp_ref.conformance.make.draws import DRAWS
-from lrp_ref.conformance.make.made import Other, conditioned, one
+from lrp_ref.conformance.make.made import INNVESTIGATE, TORCHLRP, TORCHLRP_GAMMA, Other, conditioned, one, other
 from lrp_ref.conformance.make.numbers import F, first, halves, small
 from lrp_ref.conformance.vectors.case import Case
 from lrp_ref.layers import (
@@ -127,7 +125,7 @@ def weighted() -> Iterator[Case]:
             flags = [*place.flags, *["BIAS"] * (layer.bias is not None)]
             maybe = others(rule) if place.weight != LARGEST else []
             if isinstance(rule, ZPlus) and layer.bias is not None:   # both at once
-                maybe += [Other("split", "weights", captum.Alpha1Beta0())]
+                maybe += [other(split="weights", bias_alpha_beta="whole", stabiliser=1e-9)]
             yield one(slug(rule, layer, place.name), rule, layer, x, R, comment=comment, section=SECTIONS[type(rule)],
                       level="convention" if padded else "required", flags=flags, maybe=maybe)
 
@@ -136,20 +134,19 @@ def others(rule: Rule) -> list[Other]:
     """The answers to open questions that may show under a rule."""
     match rule:
         case Epsilon():
-            signs = [Other("epsilon_sign", "none", lxt.Epsilon(rule.epsilon))] if rule.epsilon else []
-            return [*signs, Other("bias_epsilon", "left out", zennit.EpsilonNoBias(rule.epsilon))]
+            signs = [other(epsilon_sign="none")] if rule.epsilon else []
+            return [*signs, other(bias_epsilon="left out", zero_rule="nan")]
         case AlphaBeta() | ZPlus():
-            both = (rule.alpha, rule.beta) if isinstance(rule, AlphaBeta) else (1, 0)
-            return [Other("bias_alpha_beta", "whole", innvestigate.AlphaBeta(*both)),
-                    Other("bias_alpha_beta", "left out", torchlrp.AlphaBeta(*both)),
-                    Other("split", "weights", SplitWeights(*both))]
+            return [other(bias_alpha_beta="whole", stabiliser=INNVESTIGATE),
+                    other(bias_alpha_beta="left out", stabiliser=TORCHLRP),
+                    other(split="weights")]
         case Gamma():
-            return [Other("gamma", "weights", RaisedWeights(rule.gamma)),
-                    Other("gamma", "squares", torchlrp.Gamma(rule.gamma))]
+            return [other(gamma="weights"),
+                    other(gamma="squares", stabiliser=TORCHLRP_GAMMA)]
         case WSquare():
-            return [Other("w_square", "window", toolbox.WSquare())]
+            return [other(w_square="window")]
         case Flat():
-            return [Other("flat", "window", toolbox.Flat()), Other("flat", "channel", caffe.Flat())]
+            return [other(flat="window"), other(flat="channel")]
     return []
 
 

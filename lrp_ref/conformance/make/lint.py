@@ -5,23 +5,23 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator
-from dataclasses import fields
+from collections.abc import Iterator
 from hashlib import sha256
 from importlib.resources.abc import Traversable
 from importlib.util import find_spec
 from typing import Any
 
-from lrp_ref.conformance.dialects.conventions import Conventions
 from lrp_ref.conformance.make.lint_case import faults, read_case
 from lrp_ref.conformance.make.lint_folder import SCHEMAS, Folder, a, contained, readable, shortened, tried, walked
 from lrp_ref.conformance.vectors.case import FORMATS, LEVELS
 from lrp_ref.conformance.vectors.suite import FORMAT, SPEC
+from lrp_ref.conventions.table import TABLE
+from lrp_ref.hints import Watch, unwatched
 
 LARGEST, FEWEST, QUESTIONS, DISAGREEMENTS = 2_000_000, 300, 12, 20
 
 
-def lint(root: Traversable, watch: Callable[[str], object] = str) -> tuple[list[str], int]:
+def lint(root: Traversable, watch: Watch = unwatched) -> tuple[list[str], int]:
     """Every finding about the vectors in `root`, which holds v1 and the schemas; and how many cases were read."""
     folder = Folder(root, dict(walked(root / "v1")))
     if not folder.data:
@@ -99,7 +99,7 @@ def knows_schemas() -> bool:
     return find_spec("jsonschema") is not None
 
 
-def read_cases(folder: Folder, watch: Callable[[str], object]) -> list[str]:
+def read_cases(folder: Folder, watch: Watch) -> list[str]:
     """Every case can be made a network and a question, is the one whose hash is in its id, and has the right answer."""
     found: list[str] = []
     for path, entries in folder.entries.items():
@@ -123,7 +123,7 @@ def named(folder: Folder) -> Iterator[str]:
     slugs = Counter([case.id.rpartition("-")[0] for case in folder.cases])
     slugs.update(record.id for record in folder.records)
     yield from (f"{slug}: is the name of {count} cases or records" for slug, count in slugs.items() if count > 1)
-    questions = {question.name for question in fields(Conventions)}
+    questions = set(TABLE)
     for case in folder.cases:
         unknown = {"level": {case.level} - {*LEVELS}, "flag without a note": {*case.flags} - {*folder.notes},
                    "convention": {row.convention for row in case.either} - questions,

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 
 from lrp_ref.arrays import Array
-from lrp_ref.conformance.dialects.conventions import CANONICAL
+from lrp_ref.conformance.dialects import CANONICAL
 from lrp_ref.conformance.judge.expected import expected
-from lrp_ref.conformance.judge.outcome import failures
+from lrp_ref.conformance.judge.outcome import wrong
 from lrp_ref.conformance.make.lint_folder import a
 from lrp_ref.conformance.vectors.case import FORMATS, Case, from_json, identity
 from lrp_ref.conformance.vectors.given import unheld
@@ -103,5 +103,5 @@ def decided(case: Case) -> Iterator[str]:
         yield f"in {name}: {count} of {size.size} numbers are undetermined"
     with np.errstate(all="ignore"):
         ours = handed_down(*case.task(number))[0]
-    if count := int(failures(ours, want.value, want.radius).sum()):
+    if count := int(wrong(ours, want.value, want.radius).sum()):
         yield f"in {name}: {count} of {size.size} numbers are not what this package computes"

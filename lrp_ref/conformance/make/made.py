@@ -21,8 +21,9 @@ from lrp_ref.checks.rounding.arithmetic import arithmetic, size
 from lrp_ref.checks.rounding.ball import Ball
 from lrp_ref.checks.rounding.radius import origin_at
 from lrp_ref.checks.rounding.sums import added, dyadic
-from lrp_ref.conformance.dialects import Conventions
-from lrp_ref.conformance.vectors.case import FORMATS, Case, Either, floats, identity
+from lrp_ref.conformance.vectors.case import FORMATS, LEAST, Case, Either, floats, identity
+from lrp_ref.conventions.changes import single
+from lrp_ref.conventions.table import TABLE, Row, number, spoken
 from lrp_ref.layers import Layer
 from lrp_ref.ledger import COLUMNS, Ledger
 from lrp_ref.linear_map import LinearMap, Term
@@ -32,25 +33,37 @@ from lrp_ref.rules import Epsilon, Gamma, Rule
 
 F = GuardedFraction
 SHORT = 24            # characters that a fraction may take before its residues stand for it
-LEAST = F(1, 8)       # what a denominator is at least in a required case, so that no tiny stabiliser matters
 NEAR = 1e-6           # of the largest relevance: alternatives that are no further off tell nothing
-QUESTIONS = [question.name for question in fields(Conventions)]
 
 Rules = Mapping[str, Rule]
 
 
 @dataclass(frozen=True, eq=False)
 class Other:
-    """Another answer to one of the questions of `Conventions`, and the rule that gives it.
+    """Another answer to a question of conventions/table.py, the first of the row, and what else its library does there.
 
-    rules    the rule of every layer, or {name: rule} of those that have another than in the case
-    network  where it is not the rule but what a layer is that differs
+    rule  instead of the row's: a defect that no convention says
     """
 
-    question: str
-    value: Any
-    rules: Rule | Rules
-    network: Network | None = None
+    row: Row
+    rule: Rule | None = None
+
+    @property
+    def question(self) -> str:
+        return next(iter(self.row))
+
+    @property
+    def value(self) -> Any:
+        return number(self.row[self.question])
+
+
+def other(**row: Any) -> Other:
+    """other(split="weights", bias_alpha_beta="whole"): both at once, and an answer to the first."""
+    return Other(row)
+
+
+# What 0 is in a denominator of iNNvestigate's and in TorchLRP's alpha-beta, and what TorchLRP adds under gamma.
+INNVESTIGATE, TORCHLRP, TORCHLRP_GAMMA = ("at 0", 1e-7), ("at 0", 1e-6), ("sign(0) = -1", single(1e-10))
 
 
 @dataclass(frozen=True, eq=False)
@@ -93,12 +106,12 @@ def made(slug: str, rule: str, topic: str, network: Network, rules: Rules, x: Ar
     fractions = [] if irrational else [str(n) for n in answer.relevance.flat]
     short = bool(fractions) and max(map(len, fractions)) <= SHORT
     others = []
-    for other in (*either, *maybe):
-        found = other_answer(case, other, relevance, irrational)
+    for one in (*either, *maybe):
+        found = other_answer(case, one, relevance, irrational)
         if isinstance(found, Either):
             others.append(found)
-        elif other in either:
-            raise ValueError(f"{slug}: {other.question} = {other.value} {found}")
+        elif one in either:
+            raise ValueError(f"{slug}: {one.question} = {one.value} {found}")
     if level == "convention" and not others:
         raise ValueError(f"{slug} asks for a convention and has no other answer")
     ledger = {name: {column: total_text(n) for column, n in columns.items()} for name, columns in answer.totals.items()}
@@ -133,11 +146,11 @@ def totals(ledger: Ledger) -> dict[str, dict[str, Any]]:
 
 def other_answer(case: Case, other: Other, relevance: Array, irrational: bool) -> Either | str:
     """R_0 by another convention, or why there is none."""
-    if other.question not in QUESTIONS:
-        raise ValueError(f"got the question {other.question!r}, needed one of {', '.join(QUESTIONS)}")
-    given = other.rules if isinstance(other.rules, Mapping) else dict.fromkeys(case.network.names, other.rules)
+    if other.question not in TABLE:
+        raise ValueError(f"got the question {other.question!r}, needed one of {', '.join(TABLE)}")
+    rules = {name: other.rule or spoken(other.row, case.rules[name], layer) for name, layer in case.network}
     try:
-        got = answered(other.network or case.network, {**case.rules, **given}, case.x, case.R, irrational).relevance
+        got = answered(case.network, rules, case.x, case.R, irrational).relevance
     except ZeroDivisionError as error:
         return f"has no finite answer: {error}"
     either = Either(other.question, other.value, convert_numbers(got, np.float64))

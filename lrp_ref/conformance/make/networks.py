@@ -17,7 +17,7 @@ from lrp_ref.assignment import (
 )
 from lrp_ref.checks.numbers.exact import guarded
 from lrp_ref.conformance.make.cut_offs import Question, fisher
-from lrp_ref.conformance.make.made import Other, made
+from lrp_ref.conformance.make.made import made, other
 from lrp_ref.conformance.make.numbers import F, halves, row, small
 from lrp_ref.conformance.vectors.case import Case
 from lrp_ref.layers import (
@@ -146,7 +146,7 @@ def batch_norms() -> Iterator[Case]:
     for name, network, x, start in (("conv", conv, image, R), ("dense", dense, vector, small((2, 2), 81, -3, 4))):
         for slug, chain in (("passed", network), ("merged", merge_batchnorm(network))):
             rules = assign(chain, {Conv2D: AlphaBeta(2, 1), Linear: ZPlus()})
-            either = [Other("batch_norm", "contribution", {"bn": Epsilon(0)})] if slug == "passed" else []
+            either = [other(batch_norm="contribution")] if slug == "passed" else []
             yield whole(f"network-batch-norm-{name}-{slug}", (chain, x, start), rules, "Batch norm after a layer with "
                         + ("weights passes relevance on." if either else "weights, folded into it."), ("BATCH_NORM",),
                         either=either, level="convention" if either else "required")

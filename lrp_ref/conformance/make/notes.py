@@ -50,7 +50,7 @@ NOTES: dict[str, dict[str, Any]] = {
     "TIES": note("tied maxima", "ties", "the first or every winner takes all", f"{TOOLBOX}/5"),
     "CANCELLATION": note("contributions cancel exactly", "zero", "z is 0 though its inputs are not",
                          f"{TOOLBOX}/19"),
-    # ---- Questions that formulas leave open, as in `Conventions` ----
+    # ---- Questions that formulas leave open, of conventions/table.py ----
     "EPSILON": note("what epsilon does to z", "convention", "added, clipped or scaled by z's size",
                     f"{ZENNIT}/203"),
     "EPSILON_SIGN": note("the sign of the stabiliser", "convention",

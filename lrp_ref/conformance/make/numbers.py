@@ -6,9 +6,9 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 from lrp_ref.arrays import Array, convert_numbers
-from lrp_ref.checks.claims.examples import whole_numbers
 from lrp_ref.checks.numbers.exact import GuardedFraction, guarded
 from lrp_ref.layers import BatchNorm
+from lrp_ref.layers.example import whole_numbers
 
 F = GuardedFraction
 T = TypeVar("T")

@@ -7,30 +7,31 @@ from hashlib import sha256
 from importlib import resources
 
 from lrp_ref.conformance.page.cases import disagreements
-from lrp_ref.conformance.page.causes import causes, in_short
+from lrp_ref.conformance.page.causes import groups, in_short
 from lrp_ref.conformance.page.conventions import conventions
-from lrp_ref.conformance.page.facts import Entry, read
+from lrp_ref.conformance.page.facts import by_case
 from lrp_ref.conformance.page.html import Html, tag
 from lrp_ref.conformance.page.listing import every_case
 from lrp_ref.conformance.page.matrix import cards, matrix
 from lrp_ref.conformance.page.parts import filter_, header, navigation, records
 from lrp_ref.conformance.page.words import how_to_read, how_to_run
+from lrp_ref.conformance.report.facts import Comparison, Report
 
 __all__ = ["page"]
 
 
-def page(facts: Entry) -> str:
-    """The HTML of a report: that of `compare`, or that of `conform`, which is a comparison of one.
+def page(given: Report | Comparison) -> str:
+    """The HTML of what `compare` found, or `conform`, which is a comparison of one.
 
     It loads nothing, and reads without JavaScript; its script filters, and unfolds for print and for links.
     """
-    told = read(facts)
+    told = by_case(given)
     style, script = contents("page.css"), contents("page.js")
-    found = causes(told)
+    found = groups(told)
     short = {subject.key: in_short(found, subject) for subject in told.subjects}
     sections = [
         cards(told, short), matrix(told), conventions(told), filter_(told), disagreements(told, found), records(told),
-        every_case(told), how_to_read(), how_to_run([subject.words for subject in told.subjects])]
+        every_case(told), how_to_read(), how_to_run([subject.report.run.command for subject in told.subjects])]
     title = f"LRP conformance: {', '.join(subject.title for subject in told.subjects)}"
     digest = b64encode(sha256(script.encode()).digest()).decode()
     head = tag(

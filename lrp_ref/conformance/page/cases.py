@@ -5,66 +5,68 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from lrp_ref.conformance.diagnose.failures import likeness
-from lrp_ref.conformance.dialects.questions import stated
-from lrp_ref.conformance.page.causes import Cause
-from lrp_ref.conformance.page.facts import Entry, Facts, Subject
+from lrp_ref.conformance.judge.outcome import Worst
+from lrp_ref.conformance.judge.run import place
+from lrp_ref.conformance.page.causes import Group
+from lrp_ref.conformance.page.facts import Facts, Subject
 from lrp_ref.conformance.page.html import Html, issues, shown, slug, tag
-from lrp_ref.conformance.page.matrix import plural
-from lrp_ref.conformance.page.numbers import numbers
+from lrp_ref.conformance.page.numbers import numbers_table
 from lrp_ref.conformance.page.words import badge
+from lrp_ref.conformance.report.facts import in_words
+from lrp_ref.conformance.report.text import plural
+from lrp_ref.conformance.vectors.case import Case
+from lrp_ref.conventions.table import stated
 
 
-def disagreements(facts: Facts, found: Sequence[Cause]) -> Html:
+def disagreements(facts: Facts, found: Sequence[Group]) -> Html:
     if not found:
         return tag("section", tag("h2", "Disagreements"), tag("p", "None: every case that was run passed."),
                    id="disagreements")
-    number = sum(len(cause.told) for cause in found)
+    number = sum(len(group.told) for group in found)
     if len(facts.subjects) > 1:
         about = ("implementations differ from one another or from the exact answer, by what explains them. Every case "
                  "is told once, under its first cause; its other causes link to it.")
     else:
         about = "the implementation differs from the exact answer, by what explains them."
     return tag("section", tag("h2", "Disagreements"), tag("p", f"{plural(number, 'case')} in which {about}"),
-               [group(facts, cause) for cause in found], id="disagreements")
+               [group_in_full(facts, group) for group in found], id="disagreements")
 
 
-def group(facts: Facts, cause: Cause) -> Html:
+def group_in_full(facts: Facts, group: Group) -> Html:
     names = {subject.key: subject.title for subject in facts.subjects}
-    who = [tag("span", f"{names[key]}: {len(ids)}", class_="count") for key, ids in cause.ids.items()]
+    who = [tag("span", f"{names[key]}: {len(ids)}", class_="count") for key, ids in group.ids.items()]
     also = [tag("li", tag("a", tag("code", id), href="#" + slug("case", id)), f" {names[key]}")
-            for key, id in cause.elsewhere()]
-    who = who or [tag("span", cause.count(), class_="count")]
-    return tag("details", tag("summary", tag("h3", cause.text), " ", who), [case(facts, id) for id in cause.told],
+            for key, id in group.elsewhere()]
+    who = who or [tag("span", group.count(), class_="count")]
+    told = [case_in_full(facts, facts.cases[id]) for id in group.told]
+    return tag("details", tag("summary", tag("h3", group.text), " ", who), told,
                tag("div", tag("p", "Also behind these, which another cause tells in full:"),
-                   tag("ul", also, class_="evidence")) if also else None, class_="cause", id=cause.key)
+                   tag("ul", also, class_="evidence")) if also else None, class_="cause", id=group.key)
 
 
-def filtered(facts: Facts, id: str, entry: Entry) -> dict[str, Any]:
+def filtered(facts: Facts, case: Case) -> dict[str, Any]:
     """What the filter goes by."""
-    return {"data_rule": entry.get("rule", ""), "data_status": " ".join(facts.statuses(id))}
+    return {"data_rule": case.rule, "data_status": " ".join(facts.statuses(case.id))}
 
 
-def case(facts: Facts, id: str) -> Html:
-    failures = {subject.key: subject.failures[id] for subject in facts.subjects if id in subject.failures}
-    entry = {**next(iter(failures.values()), {}), **facts.cases.get(id, {})}
-    told = facts.disagreements.get(id, {})
-    comment = told.get("comment") or next((f["comment"] for f in failures.values() if f.get("comment")), "")
-    layer = "a whole network" if entry.get("layer") == "network" else entry.get("layer", "")
-    place = tag("a", f"{entry.get('rule', '')} on {layer}", href="#" + slug("cases", entry["rule"], entry["layer"]))
-    about = [entry.get("level"), told.get("section"), *map(flag, entry.get("flags", ()))]
-    named = {url for found in failures.values() for url in found.get("issues") or ()}
-    known = issues(url for url in told.get("issues") or () if url not in named)
+def case_in_full(facts: Facts, case: Case) -> Html:
+    failures = [subject.failures[case.id] for subject in facts.subjects if case.id in subject.failures]
+    told, where = facts.disagreements.get(case.id), place(case)
+    layer = "a whole network" if where.layer == "network" else where.layer
+    leads = tag("a", f"{where.rule} on {layer}", href="#" + slug("cases", *where))
+    about = [case.level, case.section if told else "", *map(flag, case.flags)]
+    named = {url for failure in failures for url in failure.known.issues}
+    known = issues(url for url in (told.issues if told else ()) if url not in named)
     return tag(
-        "details", tag("summary", tag("code", id), " ", tag("span", [verdict(facts, s, id) for s in facts.subjects],
-                                                            class_="verdicts"), " ",
-                       tag("span", comment, class_="comment")),
-        tag("p", place, [" · ", " · ".join(map(str, filter(None, about)))], class_="quiet"),
-        numbers(facts, told) if told else None,
-        [failure(subject, id) for subject in facts.subjects if subject.key in failures],
-        [allowed(subject, id) for subject in facts.subjects],
+        "details", tag("summary", tag("code", case.id), " ",
+                       tag("span", [verdict(facts, s, case.id) for s in facts.subjects], class_="verdicts"), " ",
+                       tag("span", case.comment, class_="comment")),
+        tag("p", leads, [" · ", " · ".join(filter(None, about))], class_="quiet"),
+        numbers_table(facts, told) if told else None,
+        [what_failed(subject, case.id) for subject in facts.subjects if case.id in subject.failures],
+        [allowed(subject, case.id) for subject in facts.subjects],
         tag("p", "Known of such cases: ", known) if known else None,
-        class_="case", id=slug("case", id), **filtered(facts, id, entry))
+        class_="case", id=slug("case", case.id), **filtered(facts, case))
 
 
 def flag(name: str) -> str:
@@ -73,12 +75,11 @@ def flag(name: str) -> str:
 
 def allowed(subject: Subject, id: str) -> Html | None:
     """The declared convention that an answer passed by."""
-    outcome = subject.outcomes.get(id, {})
-    convention = outcome.get("convention")
-    if not convention or outcome["status"] == "failed":
+    outcome = subject.outcomes.get(id)
+    if outcome is None or outcome.convention is None or outcome.status == "failed":
         return None
     return tag("p", f"{subject.title} declares another convention, which is allowed for: ",
-               f"{stated(convention['question'], convention['value'])}.")
+               f"{stated(*outcome.convention)}.")
 
 
 def verdict(facts: Facts, subject: Subject, id: str) -> Html:
@@ -87,26 +88,24 @@ def verdict(facts: Facts, subject: Subject, id: str) -> Html:
     return badge(status, f"{name} {status}".strip()) if status else Html()
 
 
-def failure(subject: Subject, id: str) -> Html:
+def what_failed(subject: Subject, id: str) -> Html:
     """What one implementation got wrong: the worst number, where it begins, the smallest example, how to see it."""
-    found = subject.failures[id]
-    first, shrunk = found.get("first"), found.get("counterexample")
-    sides = shrunk and f"gives {shown(shrunk['got'])}, should be {shown(shrunk['expected'])}"
+    failure = subject.failures[id]
+    worst, first, small = failure.outcome.worst, failure.first, failure.counterexample
+    sides = small and f"gives {shown(small.got)}, should be {shown(small.expected)}"
     rows: dict[str, Any] = {
-        "What": None if found.get("worst") else found.get("reason"),
-        "Worst number": worst(found["worst"]) if found.get("worst") else None,
-        "Begins at": first and f"layer {first['layer']}, under {first['rule']}",
-        "Looks like": likeness(found),
-        "Smallest example": shrunk and [tag("pre", shrunk["text"], tabindex=0), tag("span", sides, class_="line")],
-        "Repeat it": found.get("command") and tag("pre", tag("code", found["command"]), tabindex=0),
-        "Known of it": issues(found.get("issues") or ()),
+        "What": None if worst else failure.outcome.reason,
+        "Worst number": worst and worst_text(worst),
+        "Begins at": first and f"layer {first.layer}, under {in_words(first.rule)}",
+        "Looks like": failure.known.text,
+        "Smallest example": small and [tag("pre", small.text, tabindex=0), tag("span", sides, class_="line")],
+        "Repeat it": tag("pre", tag("code", failure.command), tabindex=0),
+        "Known of it": issues(failure.known.issues),
     }
     told = [[tag("dt", name), tag("dd", value)] for name, value in rows.items() if value]
     return tag("div", tag("h4", subject.title, " ", badge("failed")), tag("dl", told), class_="failure")
 
 
-def worst(found: Entry) -> str:
-    bound = found.get("bound")
-    allowed = f", where {shown(bound, 3)} is allowed" if bound is not None else ""
-    return (f"at {shown(found['index'])}: {shown(found['got'], 17)} instead of {shown(found['expected'], 17)}, "
-            f"off by {shown(found.get('error'), 3)}{allowed}")
+def worst_text(worst: Worst) -> str:
+    return (f"at {shown(worst.index)}: {shown(worst.got, 17)} instead of {shown(worst.expected, 17)}, "
+            f"off by {shown(worst.error, 3)}, where {shown(worst.bound, 3)} is allowed")

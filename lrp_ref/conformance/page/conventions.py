@@ -6,10 +6,11 @@ from collections.abc import Sequence
 from typing import Any
 
 from lrp_ref.conformance.dialects import DIALECTS
-from lrp_ref.conformance.dialects.questions import departs, phrase
-from lrp_ref.conformance.page.facts import Entry, Facts, Subject
+from lrp_ref.conformance.page.facts import Facts, Subject
 from lrp_ref.conformance.page.html import Html, capital, slug, table, tag
 from lrp_ref.conformance.page.words import mark
+from lrp_ref.conformance.report.facts import Reply
+from lrp_ref.conventions.table import phrase
 
 EVIDENCE = 1   # cases to show at once; more unfold
 
@@ -20,10 +21,10 @@ def conventions(facts: Facts) -> Html | None:
         return None
     head = [tag("th", "Question", scope="col"), tag("th", "Canonical answer", scope="col"),
             *(tag("th", subject.title, scope="col") for subject in facts.subjects)]
-    body = [tag("tr", tag("th", title(entry), " ", tag("code", name), scope="row", role="rowheader"),
-                cell("Canonical answer", phrase(name, entry["canonical"])),
-                [cell(s.title, *answer(facts, s, name), departing=departs(entry_of(s, name))) for s in facts.subjects],
-                id=slug("question", name), role="row") for name, entry in asked.items()]
+    body = [tag("tr", tag("th", capital(one.title), " ", tag("code", name), scope="row", role="rowheader"),
+                reply_cell("Canonical answer", phrase(name, one.canonical)),
+                [of_subject(facts, subject, subject.reply(name)) for subject in facts.subjects],
+                id=slug("question", name), role="row") for name, one in asked.items()]
     return tag(
         "section", tag("h2", "Conventions"),
         tag("p", "What each implementation was found to do where the published formulas leave a question open: seen in "
@@ -33,47 +34,38 @@ def conventions(facts: Facts) -> Html | None:
         id="conventions")
 
 
-def questions(facts: Facts) -> dict[str, Entry]:
-    """{question: the first entry that there is of it}, in the order in which they are asked."""
-    found: dict[str, Entry] = {}
+def questions(facts: Facts) -> dict[str, Reply]:
+    """{question: the first reply that there is to it}, in the order in which they are asked."""
+    found: dict[str, Reply] = {}
     for subject in facts.subjects:
-        for entry in subject.run["conventions"]:
-            found.setdefault(entry["question"], entry)
+        for reply in subject.report.replies:
+            found.setdefault(reply.question, reply)
     return found
-
-
-def title(entry: Entry) -> str:
-    return capital(str(entry.get("title") or entry["question"]))
 
 
 def departure() -> Html:
     return tag("span", tag("span", "≠", aria_hidden="true"), " departs", class_="departs")
 
 
-def cell(by: str, *children: Any, departing: bool = False) -> Html:
-    """A cell that says whose it is where a narrow screen puts the columns one below the other, and stays a cell."""
+def reply_cell(by: str, *children: Any, departing: bool = False) -> Html:
+    """A cell that names its implementation, for narrow screens, where columns stand one below the other."""
     return tag("td", *children, class_="departing" if departing else None, data_by=by, role="cell")
 
 
-def entry_of(subject: Subject, question: str) -> Entry:
-    return next((entry for entry in subject.run["conventions"] if entry["question"] == question), {})
-
-
-def answer(facts: Facts, subject: Subject, question: str) -> list[Any]:
+def of_subject(facts: Facts, subject: Subject, reply: Reply | None) -> Html:
     """The value, whether it departs, whether it is declared, who else answers so, and the cases that show it."""
-    entry = entry_of(subject, question)
-    if not entry:
-        return [tag("span", "not asked", class_="quiet")]
-    evidence = [str(id) for id in entry.get("evidence") or ()]
-    if entry["value"] is None:
-        word = "none of the known answers" if evidence else "not determined"
-        return [tag("span", mark("undetermined"), " ", word), links(facts, evidence)]
-    others = [called(name) for name in entry.get("known") or () if name.lower() != subject.name.lower()]
-    differs = departs(entry)
-    return [tag("b", phrase(question, entry["value"])), [" ", departure()] if differs else None,
-            tag("span", "declared", class_="quiet line") if entry.get("declared") else None,
-            tag("span", f"as {', '.join(others)}", class_="quiet line") if differs and others else None,
-            links(facts, evidence)]
+    if reply is None:
+        return reply_cell(subject.title, tag("span", "not asked", class_="quiet"))
+    evidence = links(facts, reply.evidence)
+    if reply.value is None:
+        word = "none of the known answers" if reply.evidence else "not determined"
+        return reply_cell(subject.title, tag("span", mark("undetermined"), " ", word), evidence)
+    others = [called(name) for name in reply.known if name.lower() != subject.name.lower()]
+    return reply_cell(
+        subject.title, tag("b", phrase(reply.question, reply.value)), [" ", departure()] if reply.departs else None,
+        tag("span", "declared", class_="quiet line") if reply.declared else None,
+        tag("span", f"as {', '.join(others)}", class_="quiet line") if reply.departs and others else None,
+        evidence, departing=reply.departs)
 
 
 def called(dialect: str) -> str:

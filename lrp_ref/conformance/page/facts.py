@@ -1,56 +1,56 @@
-"""The facts of a page: a report of `lrp-ref compare`, or of `lrp-ref conform`, which is a comparison of one."""
+"""What the page shows, by its cases: a comparison, or one report, which is a comparison of one."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
-from lrp_ref.conformance.judge.outcome import STATUSES
-
-Entry = Mapping[str, Any]
+from lrp_ref.conformance.diagnose.failures import Failure
+from lrp_ref.conformance.judge.outcome import STATUSES, Outcome
+from lrp_ref.conformance.judge.run import Place, Row
+from lrp_ref.conformance.report.facts import Comparison, Disagreement, Reply, Report
+from lrp_ref.conformance.vectors.case import Case
+from lrp_ref.conformance.vectors.suite import Record, Suite
 
 
 @dataclass(frozen=True, eq=False)
 class Subject:
-    """One implementation: its facts, what came of every case, and the key by which ids name it."""
+    """One implementation: the key by which ids name it, its report, and of that outcomes, failures and the matrix."""
 
     key: str
-    run: Entry
-    outcomes: Mapping[str, Entry] = field(default_factory=dict)
-    failures: Mapping[str, Entry] = field(default_factory=dict)
+    report: Report
+    outcomes: Mapping[str, Outcome]
+    failures: Mapping[str, Failure]
+    rows: Mapping[Place, Row]
 
     @property
     def name(self) -> str:
-        return str(self.run["adapter"]["name"])
+        return self.report.name
 
     @property
     def title(self) -> str:
-        return f"{self.name} {self.run['adapter'].get('version') or ''}".strip()
-
-    @property
-    def words(self) -> str:
-        """How the command line names it."""
-        return str(self.run["adapter"]["command"])
+        return f"{self.name} {self.report.version}".strip()
 
     def status(self, id: str) -> str:
-        return str(self.outcomes[id]["status"]) if id in self.outcomes else ""
+        return self.outcomes[id].status if id in self.outcomes else ""
 
-    def count(self, status: str) -> int:
-        return int(self.run["counts"].get(status, 0))
+    def reply(self, question: str) -> Reply | None:
+        return next((one for one in self.report.replies if one.question == question), None)
 
 
 @dataclass(frozen=True, eq=False)
 class Facts:
-    """All that the page shows. `cases` holds {id: what is said of it}: of any subject's outcomes, in their order."""
+    """All that the page shows. `cases` holds {id: case}: of any subject's outcomes, in their order."""
 
-    vectors: Entry
+    suite: Suite
     subjects: Sequence[Subject]
-    disagreements: Mapping[str, Entry]
-    cases: Mapping[str, Entry]
-    records: Sequence[Entry]
-    date: str = ""
+    disagreements: Mapping[str, Disagreement]
+    cases: Mapping[str, Case]
+
+    @property
+    def records(self) -> Sequence[Record]:
+        return self.suite.records
 
     def statuses(self, id: str) -> list[str]:
         return [subject.status(id) for subject in self.subjects]
@@ -59,31 +59,23 @@ class Facts:
         """(rule, its layers), both in the order of the matrices."""
         found: dict[str, dict[str, None]] = {}
         for subject in self.subjects:
-            for row in subject.run["matrix"]:
-                found.setdefault(row["rule"], {})[row["layer"]] = None
+            for rule, layer in subject.rows:
+                found.setdefault(rule, {})[layer] = None
         return ((rule, list(layers)) for rule, layers in found.items())
 
 
-def read(facts: Entry) -> Facts:
-    """The facts of either report."""
-    runs = facts.get("implementations", [facts])
-    if not runs or any("adapter" not in run for run in runs):
-        raise ValueError("got facts without an implementation, needed the JSON of lrp-ref conform or lrp-ref compare")
-    names = Counter(str(run["adapter"]["name"]) for run in runs)
+def by_case(given: Report | Comparison) -> Facts:
+    """The facts of either."""
+    several = given if isinstance(given, Comparison) else Comparison([given], [])
+    names = Counter(one.name for one in several.reports)
     subjects = []
-    for n, run in enumerate(runs, 1):
-        name = str(run["adapter"]["name"])
-        key = name if names[name] == 1 else f"{name}.{n}"
-        subjects.append(Subject(key, run, by_id(run["outcomes"]), by_id(run["failures"])))
-    cases = {id: entry for subject in reversed(subjects) for id, entry in subject.outcomes.items()}
-    ordered = {id: cases[id] for subject in subjects for id in subject.outcomes}
-    records = by_id(record for run in [facts, *runs] for record in run.get("records", []))
-    return Facts(facts["vectors"], subjects, by_id(facts.get("disagreements", [])), ordered, list(records.values()),
-                 str(facts.get("date") or ""))
-
-
-def by_id(entries: Iterable[Entry]) -> dict[str, Entry]:
-    return {str(entry["id"]): entry for entry in entries}
+    for n, one in enumerate(several.reports, 1):
+        key = one.name if names[one.name] == 1 else f"{one.name}.{n}"
+        subjects.append(Subject(key, one, {outcome.case.id: outcome for outcome in one.run.outcomes},
+                                {failure.outcome.case.id: failure for failure in one.failures},
+                                {row.place: row for row in one.run.matrix()}))
+    cases = {id: outcome.case for subject in subjects for id, outcome in subject.outcomes.items()}
+    return Facts(several.suite, subjects, {one.case.id: one for one in several.disagreements}, cases)
 
 
 def state(counts: Mapping[str, int]) -> str:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 
-from lrp_ref.conformance.adapter import NUMBERS
 from lrp_ref.conformance.judge.outcome import STATUSES
+from lrp_ref.conformance.judge.run import Place
 from lrp_ref.conformance.page.facts import Facts, Subject, state
 from lrp_ref.conformance.page.html import Html, issue, join, slug, table, tag
-from lrp_ref.conformance.page.words import badge, mark
-from lrp_ref.conformance.vectors.case import RULES
+from lrp_ref.conformance.page.words import FORMULAS, badge, mark
+from lrp_ref.conformance.report.text import plural
 
 HIDDEN = "unseen"   # for screen readers
 
@@ -21,44 +21,45 @@ def matrix(facts: Facts) -> Html:
         "section", tag("h2", "Rule by layer"),
         tag("p", "Passed cases of all cases, and beside them what became of the others. The line of a rule speaks of "
             "its required cases alone: it is ", badge("passed"), " only if all of them passed."),
-        table(head, [rows(facts, rule, layers) for rule, layers in facts.places()],
+        table(head, [body(facts, rule, layers) for rule, layers in facts.places()],
               caption="Passed cases by rule, layer and implementation",
               class_="matrix many" if len(facts.subjects) > 2 else "matrix", style=f"--columns:{len(facts.subjects)}"),
         [unsupported(subject) for subject in facts.subjects], id="matrix")
 
 
-def rows(facts: Facts, rule: str, layers: list[str]) -> Html:
+def body(facts: Facts, rule: str, layers: list[str]) -> Html:
     """A rule's line of required cases, and a line for every layer."""
-    formula = tag("span", str(RULES[rule].__doc__).partition("\n")[0], class_="formula") if rule in RULES else None
+    formula = tag("span", FORMULAS[rule], class_="formula") if rule in FORMULAS else None
     first = tag("tr", tag("th", tag("span", rule, class_="rule"), formula, scope="rowgroup"),
                 [required(subject, rule) for subject in facts.subjects], class_="head")
     return tag("tbody", first, [
         tag("tr", tag("th", "whole network" if layer == "network" else layer, scope="row"),
-            [cell(subject, rule, layer) for subject in facts.subjects]) for layer in layers], id=slug("rule", rule))
+            [count_cell(subject, Place(rule, layer)) for subject in facts.subjects])
+        for layer in layers], id=slug("rule", rule))
 
 
 def required(subject: Subject, rule: str) -> Html:
     """Whether all required cases of a rule passed."""
-    counts = Counter(outcome["status"] for outcome in subject.outcomes.values()
-                     if outcome["rule"] == rule and outcome["level"] == "required")
+    counts = Counter(outcome.status for outcome in subject.outcomes.values()
+                     if outcome.case.rule == rule and outcome.case.level == "required")
     is_, total = state(counts), sum(counts.values())
     words = {"passed": f"all {total} required", "none": "none required", "unsupported": "unsupported"}
     text = words.get(is_, f"{counts['passed']}/{total} required")
     return tag("td", badge(is_, text), class_=is_)
 
 
-def cell(subject: Subject, rule: str, layer: str) -> Html:
+def count_cell(subject: Subject, place: Place) -> Html:
     """passed / count, and every other status by its name."""
-    row = next((row for row in subject.run["matrix"] if (row["rule"], row["layer"]) == (rule, layer)), None)
-    if row is None or not row["count"]:
+    row = subject.rows.get(place)
+    if row is None:
         return tag("td", tag("span", "no case", class_="quiet"), class_="none")
-    is_ = state(row)
-    number = tag("a", mark(is_), tag("b", f"{row['passed']}/{row['count']}"), tag("span", " passed", class_=HIDDEN),
-                 href="#" + slug("cases", rule, layer))
-    others = [tag("span", f"{row[status]} {status}", class_=status)
-              for status in reversed(STATUSES[1:]) if row[status]]
+    is_ = state(row.counts)
+    number = tag("a", mark(is_), tag("b", f"{row.counts['passed']}/{row.count}"), tag("span", " passed", class_=HIDDEN),
+                 href="#" + slug("cases", *place))
+    others = [tag("span", f"{row.counts[status]} {status}", class_=status)
+              for status in reversed(STATUSES[1:]) if row.counts[status]]
     return tag("td", number, tag("span", others, class_="others") if others else None,
-               class_=is_, id=slug("cell", rule, layer, subject.key))
+               class_=is_, id=slug("cell", *place, subject.key))
 
 
 # ---- What is unsupported, and how much in all ----
@@ -68,9 +69,8 @@ def reasons(subject: Subject) -> dict[tuple[str, str], list[str]]:
     """{(why, issue): ids} of what is unsupported, the most frequent first."""
     found: dict[tuple[str, str], list[str]] = {}
     for id, outcome in subject.outcomes.items():
-        if outcome["status"] == "unsupported":
-            why = (outcome.get("reason") or "no reason given", outcome.get("url") or "")
-            found.setdefault(why, []).append(id)
+        if outcome.status == "unsupported":
+            found.setdefault((outcome.reason or "no reason given", outcome.url), []).append(id)
     return dict(sorted(found.items(), key=lambda pair: -len(pair[1])))
 
 
@@ -79,7 +79,7 @@ def unsupported(subject: Subject) -> Html | None:
     if not found:
         return None
     return tag(
-        "details", tag("summary", f"What {subject.title} does not support: {subject.count('unsupported')} cases"),
+        "details", tag("summary", f"What {subject.title} does not support: {sum(map(len, found.values()))} cases"),
         tag("ul", [tag("li", why, " ", tag("span", plural(len(ids), "case"), class_="quiet"),
                        [" ", issue(url)] if url else None, id=slug("why", subject.key, n))
                    for n, ((why, url), ids) in enumerate(found.items(), 1)]))
@@ -88,33 +88,20 @@ def unsupported(subject: Subject) -> Html | None:
 def bar(counts: Mapping[str, int]) -> Html:
     """The counts as lengths; the numbers stand beside it."""
     return tag("div", [tag("span", class_=status, style=f"flex-grow:{counts[status]}")
-                       for status in STATUSES if counts.get(status)], class_="bar", aria_hidden="true")
-
-
-def plural(number: int, thing: str) -> str:
-    return f"{number} {thing}" if number == 1 else f"{number} {thing}s"
-
-
-def totals(subject: Subject) -> Iterator[Html]:
-    """Every status and its number, also where it is 0."""
-    for status in STATUSES:
-        yield tag("li", tag("b", subject.count(status)), " ", badge(status))
-
-
-def precision(subject: Subject) -> str:
-    u = subject.run["adapter"].get("unit_roundoff")
-    return NUMBERS[u].__name__ if u in NUMBERS else f"unit roundoff {u:.3g}" if u else ""
+                       for status in STATUSES if counts[status]], class_="bar", aria_hidden="true")
 
 
 def card(facts: Facts, subject: Subject, causes: Html | None) -> Html:
     """One implementation at a glance; loud where fewer cases ran than the manifest has."""
-    ran, promised = sum(subject.count(status) for status in STATUSES), facts.vectors["count"]
-    about = [precision(subject), f"{ran} of {promised} cases"]
+    counts, promised = subject.report.run.counts(), facts.suite.count
+    ran = sum(counts.values())
+    totals = [tag("li", tag("b", counts[status]), " ", badge(status)) for status in STATUSES]   # those of 0 too
     short = ran != promised and tag("p", f"{ran} cases are accounted for, and the manifest has {promised}: this run is "
                                     "not complete.", class_="warning")
-    return tag("article", tag("h3", subject.title), tag("p", " · ".join(filter(None, about)), class_="quiet"), short,
-               [tag("p", f"It {sentence}.", class_="warning") for sentence in subject.run.get("contradicted", ())],
-               bar(subject.run["counts"]), tag("ul", totals(subject), class_="totals"), causes,
+    return tag("article", tag("h3", subject.title),
+               tag("p", f"{subject.report.precision} · {ran} of {promised} cases", class_="quiet"), short,
+               [tag("p", f"It {sentence}.", class_="warning") for sentence in subject.report.contradicted],
+               bar(counts), tag("ul", totals, class_="totals"), causes,
                class_="card", id=slug("implementation", subject.key))
 
 

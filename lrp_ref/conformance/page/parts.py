@@ -5,31 +5,32 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from lrp_ref.conformance.judge.outcome import STATUSES
-from lrp_ref.conformance.page.facts import Entry, Facts
+from lrp_ref.conformance.page.facts import Facts
 from lrp_ref.conformance.page.html import Html, issues, slug, tag
+from lrp_ref.conformance.vectors.suite import Record
 
 
 def header(facts: Facts) -> Html:
-    vectors, names = facts.vectors, listed([subject.title for subject in facts.subjects])
+    suite, names = facts.suite, enumerated([subject.title for subject in facts.subjects])
     several = len(facts.subjects) > 1
-    meta = [("Vectors", f"{vectors['count']} cases, specification {vectors['spec']}"), ("Digest", vectors["digest"]),
-            ("Implementations" if several else "Implementation", names), ("Date", facts.date)]
+    meta = [("Vectors", f"{suite.count} cases, specification {suite.spec}"), ("Digest", suite.digest),
+            ("Implementations" if several else "Implementation", names)]
     return tag(
         "header", tag("a", "Skip to the results", href="#main", class_="skip"), tag("h1", "LRP conformance"),
         tag("p", f"Layer-wise Relevance Propagation as {names} {'compute' if several else 'computes'} it, held to "
-            f"{vectors['count']} cases whose exact answers are known. Where a library departs from the published rule, "
+            f"{suite.count} cases whose exact answers are known. Where a library departs from the published rule, "
             "this page says at which layer, by which convention, by how much, and with which command to see it.",
             class_="lead"),
-        tag("dl", [tag("div", tag("dt", name), tag("dd", value)) for name, value in meta if value], class_="meta"))
+        tag("dl", [tag("div", tag("dt", name), tag("dd", value)) for name, value in meta], class_="meta"))
 
 
-def listed(names: Sequence[str]) -> str:
+def enumerated(names: Sequence[str]) -> str:
     return " and ".join(filter(None, [", ".join(names[:-1]), names[-1]]))
 
 
 def navigation(facts: Facts) -> Html:
     places = {"glance": "At a glance", "matrix": "Matrix",
-              "conventions": "Conventions" if any(s.run["conventions"] for s in facts.subjects) else "",
+              "conventions": "Conventions" if any(s.report.replies for s in facts.subjects) else "",
               "disagreements": "Disagreements", "records": "Records" if facts.records else "", "cases": "All cases",
               "read": "How to read it", "run": "How to run it"}
     return tag("nav", tag("ul", [tag("li", tag("a", name, href=f"#{id}")) for id, name in places.items() if name]),
@@ -66,10 +67,10 @@ def records(facts: Facts) -> Html | None:
         tag("div", map(record, facts.records), class_="records"), id="records")
 
 
-def record(entry: Entry) -> Html:
+def record(one: Record) -> Html:
     return tag(
-        "article", tag("h3", entry["title"], " ", tag("span", "never run", class_="count")),
-        tag("p", entry["question"]),
-        tag("dl", [[tag("dt", who), tag("dd", answer)] for who, answer in entry["answers"].items()]),
-        tag("p", "Known: ", issues(entry["issues"])) if entry.get("issues") else None, class_="record",
-        id=slug("record", entry["id"]))
+        "article", tag("h3", one.title, " ", tag("span", "never run", class_="count")),
+        tag("p", one.question),
+        tag("dl", [[tag("dt", who), tag("dd", answer)] for who, answer in one.answers.items()]),
+        tag("p", "Known: ", issues(one.issues)) if one.issues else None, class_="record",
+        id=slug("record", one.id))

@@ -8,6 +8,22 @@ from lrp_ref.conformance.page.html import Html, join, tag
 
 MARKS = {"passed": "✓", "loose": "≈", "undetermined": "?", "unsupported": "–", "failed": "✗", "part": "◐", "none": "·"}
 
+FORMULAS = {   # the first lines of the rules' own docstrings
+    "Epsilon": "R_i = sum_j a_i w_ij / (z_j + epsilon sign z_j) R_j, z_j = sum_i a_i w_ij + b_j, sign 0 = +1.",
+    "AlphaBeta": "R_i = sum_j (alpha z+_ij / z+_j - beta z-_ij / z-_j) R_j, alpha - beta = 1.",
+    "ZPlus": "R_i = sum_j z+_ij / z+_j R_j, z+_j = sum_i z+_ij + b+_j: AlphaBeta(1, 0). Montavon et al. 2017.",
+    "Gamma": "R_i = sum_j (z_ij + gamma z+_ij) / sum_i (z_ij + gamma z+_ij) R_j where z_j > 0; with z-_ij where "
+             "z_j < 0.",
+    "ZBox": "R_i = sum_j (a_i w_ij - low_i w+_ij - high_i w-_ij) / sum_i (same) R_j, for inputs in a box low <= a <= "
+            "high.",
+    "WSquare": "R_i = sum_j w_ij^2 / sum_i w_ij^2 R_j, over the inputs inside the image.",
+    "Flat": "R_i = sum_j c_ij / sum_i c_ij R_j: evenly over the inputs that reach j. Lapuschkin et al. 2019; paper, "
+            "Sec. 3.",
+    "Winner": "R_i = sum_j w_ij / sum_i w_ij R_j, the image's own weights: in a max-pooling to the winners, ties "
+              "evenly.",
+    "Pass": "R_i = R_j, for layers in which every output has one input of its own.",
+}
+
 MEANINGS = {
     "passed": "Every number is right to the rounding of the format that the library computes in.",
     "loose": "Within the proven bound, but further off than rounding alone leaves it.",

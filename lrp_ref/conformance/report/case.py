@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from lrp_ref.arrays import Array
-from lrp_ref.conformance.diagnose.failures import in_words
 from lrp_ref.conformance.judge.outcome import Outcome
+from lrp_ref.conformance.report.facts import in_words
 from lrp_ref.conformance.report.text import WIDTH
 from lrp_ref.conformance.vectors.case import parameters
 
@@ -38,12 +38,12 @@ def case_text(outcome: Outcome) -> str:
 def value_text(value: Any) -> str:
     """A parameter as the case's file has it."""
     if isinstance(value, list) and value and not isinstance(value[0], int):
-        return nested(value)
+        return unquoted(value)
     return str(value)
 
 
-def nested(value: Any) -> str:
-    return f"[{', '.join(map(nested, value))}]" if isinstance(value, list) else str(value)
+def unquoted(value: Any) -> str:
+    return f"[{', '.join(map(unquoted, value))}]" if isinstance(value, list) else str(value)
 
 
 def array_text(x: Array) -> str:

@@ -1,74 +1,129 @@
-"""What a run found, as plain data: everything that is printed, written as JSON, or shown on the page."""
+"""What runs found: everything that is printed, written as JSON, or shown on the page."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from lrp_ref.arrays import Array
-from lrp_ref.conformance.adapter import roundoff, spaced
+from lrp_ref.conformance.adapter import NUMBERS, roundoff, spaced
 from lrp_ref.conformance.diagnose.detect import contradicted, detect
-from lrp_ref.conformance.diagnose.failures import Facts, convention_facts, failures, number
+from lrp_ref.conformance.diagnose.failures import Failure, failures
 from lrp_ref.conformance.dialects import CANONICAL
-from lrp_ref.conformance.dialects.questions import TITLES
 from lrp_ref.conformance.judge.outcome import Outcome
-from lrp_ref.conformance.judge.run import Run, Watch, place
+from lrp_ref.conformance.judge.run import Run
+from lrp_ref.conformance.vectors.case import Case
 from lrp_ref.conformance.vectors.suite import Suite
+from lrp_ref.conventions.table import TABLE
+from lrp_ref.hints import Watch, unwatched
+from lrp_ref.rules import Rule
 
 
-def vectors_facts(suite: Suite) -> Facts:
-    return {"spec": suite.spec, "count": suite.count, "digest": suite.digest}
+@dataclass(frozen=True)
+class Reply:
+    """What an implementation's numbers answer to a question that formulas leave open; None where that is not known.
+
+    declared  whether the adapter declares an answer
+    known     the dialects that answer so
+    evidence  the ids of the cases it is told from
+    """
+
+    question: str
+    title: str
+    value: Any
+    canonical: Any
+    declared: bool
+    known: Sequence[str]
+    evidence: Sequence[str]
+
+    @property
+    def departs(self) -> bool:
+        """Whether it is known, and not the canonical one: where none is known, it may be."""
+        return self.value is not None and bool(self.value != self.canonical)
 
 
-def facts(run: Run, watch: Watch = str) -> Facts:
+@dataclass(frozen=True, eq=False)
+class Report:
+    """Everything about one implementation.
+
+    contradicted  a sentence for every convention that is declared and that the numbers deny
+    unexpected    what is not as the expectations say; None without expectations
+    """
+
+    run: Run
+    replies: Sequence[Reply]
+    contradicted: Sequence[str]
+    failures: Sequence[Failure]
+    unexpected: Sequence[str] | None = None
+
+    @property
+    def suite(self) -> Suite:
+        return self.run.suite
+
+    @property
+    def name(self) -> str:
+        return spaced(self.run.adapter.name)
+
+    @property
+    def version(self) -> str:
+        return spaced(self.run.adapter.version)
+
+    @property
+    def precision(self) -> str:
+        """float32 or float64"""
+        return NUMBERS[roundoff(self.run.adapter)].__name__
+
+
+@dataclass(frozen=True, eq=False)
+class Disagreement:
+    """A case on which implementations differ, or the expectation does: what became of it with each, in their order."""
+
+    outcomes: Sequence[Outcome]
+    issues: Sequence[str]
+
+    @property
+    def case(self) -> Case:
+        return self.outcomes[0].case
+
+
+@dataclass(frozen=True, eq=False)
+class Comparison:
+    """Several implementations side by side, and the cases on which they or the expectation differ."""
+
+    reports: Sequence[Report]
+    disagreements: Sequence[Disagreement]
+    unexpected: Sequence[str] | None = None
+
+    @property
+    def suite(self) -> Suite:
+        return self.reports[0].suite
+
+
+def in_words(rule: Rule) -> str:
+    """AlphaBeta(2, 1)"""
+    values = ", ".join(str(value) for value in vars(rule).values())
+    return f"{type(rule).__name__}({values})"
+
+
+def report(run: Run, watch: Watch = unwatched) -> Report:
     """Everything about one implementation."""
     adapter = run.adapter
-    answers = {one.case.id: one.answer for one in run.outcomes if one.answer is not None and one.compared is not None}
+    answered = {one.case.id: one.answer for one in run.outcomes if one.answer is not None and one.compared is not None}
     watch(f"{adapter.name}: telling its conventions")
     with np.errstate(all="ignore"):
-        findings = detect(answers, run.suite)
-    return {
-        "adapter": {"name": spaced(adapter.name), "version": spaced(adapter.version),
-                    "unit_roundoff": roundoff(adapter), "conventions": dict(adapter.conventions),
-                    "command": run.command},
-        "vectors": vectors_facts(run.suite), "seconds": round(run.seconds, 3), "counts": run.counts(),
-        "matrix": run.matrix(),
-        "conventions": [{"question": f.question, "title": TITLES[f.question], "value": f.value,
-                         "canonical": getattr(CANONICAL, f.question), "declared": f.question in adapter.conventions,
-                         "known": list(f.known), "evidence": list(f.evidence)} for f in findings],
-        "contradicted": contradicted(findings, adapter.conventions),
-        "failures": failures(run, findings, watch), "outcomes": list(map(outcome_facts, run.outcomes)),
-        "records": [{**asdict(record), "issues": list(record.issues)} for record in run.suite.records]}
+        findings = detect(answered, run.suite)
+    replies = [Reply(f.question, TABLE[f.question].title, f.value, getattr(CANONICAL, f.question),
+                      f.question in adapter.conventions, f.known, f.evidence) for f in findings]
+    return Report(run, replies, contradicted(findings, adapter.conventions), failures(run, findings, watch))
 
 
-def outcome_facts(one: Outcome) -> Facts:
-    rule, layer = place(one.case)
-    return {"id": one.case.id, "rule": rule, "layer": layer, "level": one.case.level, "flags": list(one.case.flags),
-            "status": one.status, "reason": one.reason, "url": one.url, "convention": convention_facts(one)}
-
-
-def comparison(runs: Sequence[Run], each: Sequence[Facts]) -> Facts:
-    """Several implementations side by side, and the cases on which they or the expectation differ."""
-    names = [one["adapter"]["name"] for one in each]
-    differ = []
-    for outcomes in zip(*(run.outcomes for run in runs)):
-        case = outcomes[0].case
+def comparison(reports: Sequence[Report]) -> Comparison:
+    notes = reports[0].suite.notes
+    found = []
+    for outcomes in zip(*(one.run.outcomes for one in reports)):
         if any(one.status == "failed" or one.convention for one in outcomes):
-            notes = [runs[0].suite.notes[flag] for flag in case.flags if flag in runs[0].suite.notes]
-            differ.append({
-                "id": case.id, "comment": case.comment, "section": case.section,
-                "issues": list(dict.fromkeys(issue for note in notes for issue in note.issues)),
-                "expected": listed(case.relevance),
-                "answers": {name: listed(one.answer) for name, one in zip(names, outcomes)},
-                "statuses": {name: one.status for name, one in zip(names, outcomes)}})
-    return {"vectors": vectors_facts(runs[0].suite), "implementations": list(each), "disagreements": differ}
-
-
-def listed(x: Array | None) -> Any:
-    """Nested lists of numbers as JSON has them."""
-    if x is None:
-        return None
-    return [listed(row) for row in x] if np.ndim(x) else number(x)
+            issues = [issue for flag in outcomes[0].case.flags if flag in notes for issue in notes[flag].issues]
+            found.append(Disagreement(outcomes, list(dict.fromkeys(issues))))
+    return Comparison(reports, found)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from textwrap import fill, wrap
-from typing import Any
 
-from lrp_ref.conformance.adapter import NUMBERS
-from lrp_ref.conformance.diagnose.failures import Facts
-from lrp_ref.conformance.dialects.questions import TITLES, departs, phrase
-from lrp_ref.conformance.judge.outcome import STATUSES
+from lrp_ref.conformance.diagnose.failures import Cause, Failure
+from lrp_ref.conformance.judge.outcome import RIGHT, STATUSES
+from lrp_ref.conformance.judge.run import Row
+from lrp_ref.conformance.report.facts import Comparison, Disagreement, Reply, Report, in_words
+from lrp_ref.conformance.vectors.suite import Suite
+from lrp_ref.conventions.table import TABLE, phrase
 
 WIDTH = 120
 LAYERS = 44   # columns for the names of layers
@@ -17,55 +18,58 @@ REASONS = 12   # that are printed
 UNDECIDED = "rounding may take a number as far as it is large"
 LISTED = 6   # cases of one cause that are named
 
+Counts = Mapping[str, int]   # {status: how many cases}
 
-def text(facts: Facts) -> str:
+
+def text(report: Report) -> str:
     """Table, conventions, and each cause of failures with one case in full."""
-    adapter, counts = facts["adapter"], facts["counts"]
-    parts = [f"{named(adapter)}, {on(facts['vectors'])}", "\n".join(table(facts)), *conventions(facts),
-             *unsupported(facts), *undetermined(facts), *causes(facts)]
+    counts = report.run.counts()
+    parts = [f"{title(report)}, {on(report.suite)}", "\n".join(table(report)), *conventions(report),
+             *unsupported(report), *undetermined(report), *causes(report)]
     total = ", ".join(f"{counts[status]} {status}" for status in STATUSES)
-    return "\n\n".join([*parts, f"{total}, of {facts['vectors']['count']}, in {facts['seconds']:.0f} s"])
+    return "\n\n".join([*parts, f"{total}, of {report.suite.count}, in {report.run.seconds:.0f} s"])
 
 
-def named(adapter: Facts) -> str:
-    return f"{adapter['name']} {adapter['version']}, {NUMBERS[adapter['unit_roundoff']].__name__}"
+def title(report: Report) -> str:
+    return f"{report.name} {report.version}, {report.precision}"
 
 
-def on(vectors: Facts) -> str:
-    return f"on {vectors['count']} cases of the vectors {vectors['spec']} ({vectors['digest']})"
+def on(suite: Suite) -> str:
+    return f"on {suite.count} cases of the vectors {suite.spec} ({suite.digest})"
 
 
-def table(facts: Facts) -> list[str]:
+def table(report: Report) -> list[str]:
     """Rule by layer: how many cases became what, of how many. Layers of which all became the same share a row."""
     head = ["rule", "layer", *STATUSES, "of"]
-    rows = grouped([facts["matrix"]], lambda each: numbers(each[0]))
-    rows.append(["all", "", *numbers({**facts["counts"], "count": facts["vectors"]["count"]})])
+    rows = grouped([report.run.matrix()], lambda each: numbered(each[0], sum(each[0].values())))
+    rows.append(["all", "", *numbered(report.run.counts(), report.suite.count)])
     return aligned([head, *rows], 2)
 
 
-def grouped(matrices: Sequence[Sequence[Facts]], cells: Callable[[list[Facts]], list[str]]) -> list[list[str]]:
+def grouped(matrices: Sequence[Sequence[Row]], cells: Callable[[Sequence[Counts]], list[str]]) -> list[list[str]]:
     """Rule, layers, and the cells of what each implementation counts; layers of one rule of which all became the same
     with every implementation share a row."""
-    groups: dict[str, dict[tuple[Any, ...], list[tuple[Facts, ...]]]] = {}
+    groups: dict[str, dict[tuple[object, ...], list[tuple[Row, ...]]]] = {}
     for each in zip(*matrices):
-        became = [tuple(status for status in STATUSES if row[status]) for row in each]
-        own = "" if all(len(there) == 1 for there in became) else each[0]["layer"]
-        groups.setdefault(each[0]["rule"], {}).setdefault((*became, own), []).append(each)
+        became = [tuple(status for status in STATUSES if row.counts[status]) for row in each]
+        rule, layer = each[0].place
+        own = "" if all(len(there) == 1 for there in became) else layer
+        groups.setdefault(rule, {}).setdefault((*became, own), []).append(each)
     rows = []
     for rule, here in groups.items():
         for n, group in enumerate(here.values()):
-            first, *more = wrap(", ".join(each[0]["layer"] for each in group), LAYERS)
+            first, *more = wrap(", ".join(each[0].place.layer for each in group), LAYERS)
             counts = cells([total(one) for one in zip(*group)])
             rows += [["" if n else rule, first, *counts], *(["", line, *[""] * len(counts)] for line in more)]
     return rows
 
 
-def total(rows: Sequence[Facts]) -> Facts:
-    return {key: sum(row[key] for row in rows) for key in (*STATUSES, "count")}
+def total(rows: Sequence[Row]) -> Counts:
+    return {status: sum(row.counts[status] for row in rows) for status in STATUSES}
 
 
-def numbers(row: Mapping[str, Any]) -> list[str]:
-    return [*(str(row[status] or "-") for status in STATUSES), str(row["count"])]
+def numbered(counts: Counts, count: int) -> list[str]:
+    return [*(str(counts[status] or "-") for status in STATUSES), str(count)]
 
 
 def aligned(rows: Sequence[Sequence[str]], left: int) -> list[str]:
@@ -75,29 +79,29 @@ def aligned(rows: Sequence[Sequence[str]], left: int) -> list[str]:
                       for n, (cell, width) in enumerate(zip(row, widths))).rstrip() for row in rows]
 
 
-def conventions(facts: Facts) -> Iterator[str]:
+def conventions(report: Report) -> Iterator[str]:
     """What the numbers say about the questions that formulas leave open."""
-    if not facts["conventions"]:
+    if not report.replies:
         return
-    rows = [["*" if departs(entry) else " ", entry["title"], phrase(entry["question"], entry["value"]), remark(entry)]
-            for entry in facts["conventions"]]
+    rows = [["*" if one.departs else " ", one.title, phrase(one.question, one.value), remark(one)]
+            for one in report.replies]
     lines = ["conventions, as its numbers show them (* departs from the canonical answer)", *aligned(rows, 4)]
-    yield "\n".join([*lines, *(f"! {sentence}" for sentence in facts["contradicted"])])
+    yield "\n".join([*lines, *(f"! {sentence}" for sentence in report.contradicted)])
 
 
-def remark(entry: Facts) -> str:
-    parts = ["declared"] if entry["declared"] else []
-    if departs(entry) and entry["known"]:
-        parts.append(f"as {', '.join(entry['known'])}")
+def remark(reply: Reply) -> str:
+    parts = ["declared"] if reply.declared else []
+    if reply.departs and reply.known:
+        parts.append(f"as {', '.join(reply.known)}")
     return "; ".join(parts)
 
 
-def unsupported(facts: Facts) -> Iterator[str]:
+def unsupported(report: Report) -> Iterator[str]:
     """What it does not have, by reason."""
     reasons: dict[tuple[str, str], int] = {}
-    for one in facts["outcomes"]:
-        if one["status"] == "unsupported":
-            reasons[one["reason"], one["url"]] = reasons.get((one["reason"], one["url"]), 0) + 1
+    for one in report.run.outcomes:
+        if one.status == "unsupported":
+            reasons[one.reason, one.url] = reasons.get((one.reason, one.url), 0) + 1
     if reasons:
         rows = sorted(reasons.items(), key=lambda pair: -pair[1])
         lines = [f"{count:4}  {reason}{f' ({url})' if url else ''}" for (reason, url), count in rows[:REASONS]]
@@ -105,67 +109,63 @@ def unsupported(facts: Facts) -> Iterator[str]:
         yield "\n".join(["unsupported, and why", *lines, *more])
 
 
-def undetermined(facts: Facts) -> Iterator[str]:
+def undetermined(report: Report) -> Iterator[str]:
     """The cases of which nothing is known, by reason."""
     reasons: dict[str, list[str]] = {}
-    for one in facts["outcomes"]:
-        if one["status"] == "undetermined":
-            reasons.setdefault(one["reason"] or UNDECIDED, []).append(one["id"])
+    for one in report.run.outcomes:
+        if one.status == "undetermined":
+            reasons.setdefault(one.reason or UNDECIDED, []).append(one.case.id)
     if reasons:
         rows = [filled(f"{len(ids):4}  ", f"{reason}: {', '.join(ids)}") for reason, ids in reasons.items()]
         yield "\n".join(["undetermined, and why", *rows])
 
 
-def causes(facts: Facts) -> Iterator[str]:
+def causes(report: Report) -> Iterator[str]:
     """The failures by what they have in common, the largest group first, each with its first case in full."""
-    groups: dict[str, list[Facts]] = {}
-    for failure in facts["failures"]:
-        groups.setdefault(failure["cause"], []).append(failure)
+    groups: dict[Cause, list[Failure]] = {}
+    for failure in report.failures:
+        groups.setdefault(failure.cause, []).append(failure)
     if groups:
-        yield f"{counted(len(facts['failures']), 'case')} failed, for {counted(len(groups), 'cause')}"
-    for n, group in enumerate(sorted(groups.values(), key=len, reverse=True), 1):
-        head = fill(f"{n}. {counted(len(group), 'case')}: {group[0]['cause']}", WIDTH, subsequent_indent="   ")
-        yield "\n".join([head, *indented(told(group[0])), *indented(others(group[1:]))])
+        yield f"{plural(len(report.failures), 'case')} failed, for {plural(len(groups), 'cause')}"
+    for n, (cause, group) in enumerate(sorted(groups.items(), key=lambda pair: -len(pair[1])), 1):
+        head = fill(f"{n}. {plural(len(group), 'case')}: {cause.text}", WIDTH, subsequent_indent="   ")
+        yield "\n".join([head, *indented(entries(group[0])), *indented(others(group[1:]))])
 
 
-def counted(count: int, what: str) -> str:
+def plural(count: int, what: str) -> str:
+    """1 case, 2 cases"""
     return f"{count} {what}{'' if count == 1 else 's'}"
 
 
-def told(failure: Facts) -> Iterator[tuple[str, str]]:
+def entries(failure: Failure) -> Iterator[tuple[str, str]]:
     """(what, text) of a failure."""
-    yield "case", f"{failure['id']} ({failure['level']}): {failure['comment']}"
-    if failure["first"]:
-        yield "first wrong", f"layer {failure['first']['layer']}, {failure['first']['rule']}"
-    if failure["worst"]:
-        worst = failure["worst"]
-        got, expected, error, bound = (shown(worst[name]) for name in ("got", "expected", "error", "bound"))
-        yield "worst", f"at {tuple(worst['index'])}: got {got}, expected {expected}, error {error}, bound {bound}"
+    outcome = failure.outcome
+    yield "case", f"{outcome.case.id} ({outcome.case.level}): {outcome.case.comment}"
+    if failure.first:
+        yield "first wrong", f"layer {failure.first.layer}, {in_words(failure.first.rule)}"
+    if worst := outcome.worst:
+        yield "worst", (f"at {worst.index}: got {worst.got:.9g}, expected {worst.expected:.9g}, "
+                        f"error {worst.error:.9g}, bound {worst.bound:.9g}")
     else:
-        yield "reason", failure["reason"]
-    if not failure["convention"] and "; " in failure["looks_like"]:
-        yield "also", failure["looks_like"].partition("; ")[2]
-    if failure["counterexample"]:
-        small = failure["counterexample"]
-        yield "smallest", f"{small['text']} -> {small['got']}, expected {small['expected']}"
-    yield "repeat", failure["command"]
-    for issue in failure["issues"]:
+        yield "reason", outcome.reason
+    if failure.known.also:
+        yield "also", failure.known.also
+    if small := failure.counterexample:
+        yield "smallest", f"{small.text} -> {small.got}, expected {small.expected}"
+    yield "repeat", failure.command
+    for issue in failure.known.issues:
         yield "known", issue
 
 
-def others(rest: Sequence[Facts]) -> Iterator[tuple[str, str]]:
+def others(rest: Sequence[Failure]) -> Iterator[tuple[str, str]]:
     if rest:
-        yield "others", named_cases(rest)
+        yield "others", named_cases([one.outcome.case.id for one in rest])
 
 
-def named_cases(cases: Sequence[Facts]) -> str:
-    """Their ids, if they are not too many."""
-    more = f" and {len(cases) - LISTED} more" if len(cases) > LISTED else ""
-    return ", ".join(case["id"] for case in cases[:LISTED]) + more
-
-
-def shown(value: float | str) -> str:
-    return value if isinstance(value, str) else f"{value:.9g}"
+def named_cases(ids: Sequence[str]) -> str:
+    """All of them, if they are not too many."""
+    more = f" and {len(ids) - LISTED} more" if len(ids) > LISTED else ""
+    return ", ".join(ids[:LISTED]) + more
 
 
 def indented(lines: Iterator[tuple[str, str]]) -> Iterator[str]:
@@ -179,57 +179,55 @@ def filled(indent: str, line: str) -> str:
                 break_on_hyphens=False)
 
 
-def comparison_text(facts: Facts) -> str:
+def comparison_text(comparison: Comparison) -> str:
     """The matrix with a column for every implementation, conventions side by side, and who fails what."""
-    each = facts["implementations"]
-    names = [one["adapter"]["name"] for one in each]
-    about = "; ".join(named(one["adapter"]) for one in each)
-    parts = [f"{about}; {on(facts['vectors'])}", "\n".join(side_by_side(each, names))]
-    if rows := asked(each):
+    reports = comparison.reports
+    names = [one.name for one in reports]
+    parts = [f"{'; '.join(map(title, reports))}; {on(comparison.suite)}", "\n".join(side_by_side(reports))]
+    if rows := reply_rows(reports):
         parts.append("\n".join(["conventions, as their numbers show them (* departs from the canonical answer)",
                                 *aligned([["", *names], *rows], 1 + len(names))]))
-    if differ := facts["disagreements"]:
-        parts.append("\n".join([f"{counted(len(differ), 'case')} on which they, or the expected answer, differ",
-                                *indented(disagreements(differ))]))
+    if differ := comparison.disagreements:
+        parts.append("\n".join([f"{plural(len(differ), 'case')} on which they, or the expected answer, differ",
+                                *indented(disagreements(differ, names))]))
     return "\n\n".join(parts)
 
 
-def disagreements(differ: Sequence[Facts]) -> Iterator[tuple[str, str]]:
+def disagreements(differ: Sequence[Disagreement], names: Sequence[str]) -> Iterator[tuple[str, str]]:
     """Who failed, and the cases; those that most cases have in common first."""
-    groups: dict[str, list[Facts]] = {}
+    groups: dict[str, list[str]] = {}
     for one in differ:
-        apart = [f"{name} {status}" for name, status in one["statuses"].items() if status not in ("passed", "loose")]
-        groups.setdefault(", ".join(apart) or "all passed, by conventions of their own", []).append(one)
+        apart = [f"{name} {outcome.status}" for name, outcome in zip(names, one.outcomes)
+                 if outcome.status not in RIGHT]
+        groups.setdefault(", ".join(apart) or "all passed, by conventions of their own", []).append(one.case.id)
     for statuses, here in sorted(groups.items(), key=lambda pair: -len(pair[1])):
-        yield counted(len(here), "case"), statuses
+        yield plural(len(here), "case"), statuses
         yield "", named_cases(here)
 
 
-def side_by_side(each: Sequence[Facts], names: Sequence[str]) -> list[str]:
+def side_by_side(reports: Sequence[Report]) -> list[str]:
     """Right of all, and of those how many were unsupported or undetermined."""
-    head = ["rule", "layer", *names, "of"]
-    rows = grouped([one["matrix"] for one in each], lambda counts: [*map(cell, counts), str(counts[0]["count"])])
-    totals = [cell({**one["counts"], "count": one["vectors"]["count"]}) for one in each]
-    rows.append(["all", "", *totals, str(each[0]["vectors"]["count"])])
+    count = str(reports[0].suite.count)
+    head = ["rule", "layer", *(one.name for one in reports), "of"]
+    rows = grouped([one.run.matrix() for one in reports],
+                   lambda each: [*map(cell, each), str(sum(each[0].values()))])
+    rows.append(["all", "", *(cell(one.run.counts()) for one in reports), count])
     return [*aligned([head, *rows], 2), "right, and what is not: f failed, ? undetermined, - unsupported"]
 
 
-def cell(row: Mapping[str, Any]) -> str:
+def cell(counts: Counts) -> str:
     """12, or 9 2f 1-"""
     marks = {"failed": "f", "undetermined": "?", "unsupported": "-"}
-    parts = [f"{row[status]}{mark}" for status, mark in marks.items() if row[status]]
-    return " ".join([str(row["passed"] + row["loose"]), *parts])
+    parts = [f"{counts[status]}{mark}" for status, mark in marks.items() if counts[status]]
+    return " ".join([str(sum(counts[status] for status in RIGHT)), *parts])
 
 
-def asked(each: Sequence[Facts]) -> list[list[str]]:
-    """A row for every question, with the answer of each."""
-    answers = [{entry["question"]: entry for entry in one["conventions"]} for one in each]
-    rows = []
-    for question in [question for question in TITLES if any(question in one for one in answers)]:
-        row = [TITLES[question]]
-        for one in answers:
-            entry = one.get(question)
-            row.append("not asked" if entry is None
-                       else f"{'*' if departs(entry) else ''}{phrase(question, entry['value'])}")
-        rows.append(row)
-    return rows
+def reply_rows(reports: Sequence[Report]) -> list[list[str]]:
+    """A row for every question, with the reply of each."""
+    replies = [{reply.question: reply for reply in one.replies} for one in reports]
+    return [[question.title, *(said(one.get(name)) for one in replies)]
+            for name, question in TABLE.items() if any(name in one for one in replies)]
+
+
+def said(reply: Reply | None) -> str:
+    return "not asked" if reply is None else f"{'*' if reply.departs else ''}{phrase(reply.question, reply.value)}"

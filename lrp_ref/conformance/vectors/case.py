@@ -28,12 +28,14 @@ RULES: dict[str, type[Rule]] = {kind.__name__: kind for kind in (
     canonical.Epsilon, canonical.AlphaBeta, canonical.ZPlus, canonical.Gamma, canonical.ZBox, canonical.WSquare,
     canonical.Flat, canonical.Winner, canonical.Pass)}
 
+LEAST = GuardedFraction(1, 8)   # of the denominators of required cases, so that no tiny stabiliser matters
+MOVED = int(1 / LEAST)          # a stabiliser moves a number by so many times its own size at most
 FORMATS: dict[str, tuple[type, float]] = {"f32": (np.float32, 2.0**-24), "f64": (np.float64, 2.0**-53)}
 
 
 @dataclass(frozen=True, eq=False)
 class Either:
-    """What R_0 is under another answer to a question that formulas leave open (a field of `Conventions`)."""
+    """What R_0 is under another answer to a question that formulas leave open (conventions/table.py)."""
 
     convention: str
     value: Any

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -31,13 +31,24 @@ def held(n: Any, number: type) -> bool:
         return False
 
 
-def given(case: Case) -> tuple[Network, Array, Array]:
-    """(network, x, R): the exact numbers that an implementation in float64 is given: a few cases have others."""
+class Given(NamedTuple):
+    """The exact numbers that an implementation in float64 is given.
+
+    own  whether they are the case's own: float64 does not hold those of a few cases
+    """
+
+    network: Network
+    x: Array
+    R: Array
+    own: bool
+
+
+def given(case: Case) -> Given:
     if not unheld(case, np.float64):
-        return case.network, case.x, case.R
+        return Given(case.network, case.x, case.R, True)
 
     def rounded(x: Array) -> Array:
         return convert_numbers(convert_numbers(x, np.float64), GuardedFraction)
 
     layers = [(name, layer.astype(np.float64).astype(GuardedFraction)) for name, layer in case.network]
-    return Network(layers), rounded(case.x), rounded(case.R)
+    return Given(Network(layers), rounded(case.x), rounded(case.R), False)

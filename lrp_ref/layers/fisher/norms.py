@@ -10,6 +10,7 @@ import numpy as np
 from lrp_ref.arrays import Array, Shape, divide, ones_like, sqrt, zeros
 from lrp_ref.layers.base import Roundings, parameter, whole
 from lrp_ref.layers.elementwise import Elementwise, Gate
+from lrp_ref.layers.example import Example, fractions
 from lrp_ref.linear_map import LinearMap
 
 
@@ -31,6 +32,17 @@ class Norm(Elementwise):
             raise ValueError(f"{type(self).__name__} has no exact form here: {error}") from None
 
 
+def signed_squares(x: Array) -> Array:
+    """x |x|, whose signed root is x"""
+    return x * abs(x)
+
+
+def pythagorean(x: Array) -> Array:
+    """Pairs (p, q) of the last axis as (p^2 - q^2, 2 p q), whose norm is p^2 + q^2."""
+    p, q = x[..., ::2], x[..., 1::2]
+    return np.reshape(np.stack([p * p - q * q, 2 * p * q], axis=-1), x.shape)
+
+
 @dataclass(frozen=True, eq=False)
 class SignedSqrt(Norm):
     """z_i = sign(a_i) sqrt|a_i| = g_i a_i, the gate g_i being 1 / sqrt|a_i|.
@@ -39,6 +51,10 @@ class SignedSqrt(Norm):
     """
 
     roundings = Roundings(2)
+
+    @classmethod
+    def example(cls) -> Example:
+        return Example(cls(), (2, 3, 4), signed_squares)
 
     def gate(self, x: Array) -> Array:
         return divide(ones_like(x), sqrt(abs(x)))
@@ -54,6 +70,10 @@ class L2Norm(Norm):
     parts: int = 1
 
     roundings = Roundings(unknown="divides by the norm of all inputs")
+
+    @classmethod
+    def example(cls) -> Example:
+        return Example(cls(3), (6,), pythagorean)
 
     def __post_init__(self) -> None:
         if not whole(self.parts) or self.parts < 1:
@@ -84,6 +104,10 @@ class RegionMean(Norm):
 
     affine = True
     roundings = Roundings(1)
+
+    @classmethod
+    def example(cls) -> Example:
+        return Example(cls(fractions("4 0 3/2")), (6,))
 
     def __post_init__(self) -> None:
         counts = parameter(self, "counts")

@@ -10,6 +10,7 @@ import numpy as np
 
 from lrp_ref.arrays import Array, Function, Shape, constant, divide, is_fraction, power, sqrt, zeros
 from lrp_ref.layers.base import Layer, Roundings
+from lrp_ref.layers.example import Example
 from lrp_ref.linear_map import LinearMap
 
 
@@ -25,6 +26,10 @@ class PMeans(Layer):
 
     hands_down = "by contribution"
     roundings = Roundings(unknown="computes its weights from sums that may cancel")
+
+    @classmethod
+    def example(cls) -> Example:
+        return Example(cls(2), (2, 5), two_with_a_rational_mean_square)
 
     def __post_init__(self) -> None:
         if isinstance(self.p, (bool, str, np.ndarray)) or not self.p >= 1:
@@ -63,6 +68,12 @@ class PMeans(Layer):
         if len(shape) != 3 or shape[1] == 0:
             raise ValueError(f"PMeans got an input of shape {shape}, needed descriptors (N, L, D), at least one")
         return shape[0], shape[2]
+
+
+def two_with_a_rational_mean_square(x: Array) -> Array:
+    """Descriptors p, q as |p^2 - q^2 + 2 p q| and |p^2 - q^2 - 2 p q|, whose mean square is (p^2 + q^2)^2."""
+    p, q = x[:, 0], x[:, 1]
+    return abs(np.stack([p * p - q * q + 2 * p * q, p * p - q * q - 2 * p * q], axis=1))
 
 
 @dataclass(frozen=True, eq=False)

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from lrp_ref.arrays import Array, Shape
+from lrp_ref.arrays import Array, Shape, ones_like
 
 PYRAMID = "2x2+3x1+1x1"   # Chatfield et al. 2011: quarters, horizontal bands, the whole image
 
@@ -92,7 +92,7 @@ class Group:
     def share(self, coverage: Array) -> Array:
         """c_r that all of them have in common (regions, 1, 1, 1); 1 where `parts` says the rest."""
         c = coverage[self.regions, int(self.where.argmax())]
-        return (c if self.even else c / c)[:, None, None, None]
+        return (c if self.even else ones_like(c))[:, None, None, None]
 
     def parts(self, coverage: Array, rows: Any) -> Array | None:
         """c_rl of each of them, (rows,); None where they have it in common."""

@@ -14,6 +14,7 @@ import numpy as np
 
 from lrp_ref.arrays import Array, Function, Index, Pair, Shape, constant, ones_like, zeros
 from lrp_ref.layers.base import Layer, Roundings, whole
+from lrp_ref.layers.example import Example
 from lrp_ref.linear_map import LinearMap
 
 BINS, ORIENTATIONS = 4, 8              # along either axis of a descriptor; of the gradient
@@ -92,6 +93,10 @@ class DenseSift(Layer):
     truncate: bool = False
     bounds: tuple[int, int, int, int] | None = None
 
+    @classmethod
+    def example(cls) -> Example:
+        return Example(cls((2, 1), 3), (1, 7, 8), abs, rational=False)
+
     def __post_init__(self) -> None:
         sizes = tuple(self.sizes) if isinstance(self.sizes, (tuple, list, np.ndarray)) else (self.sizes,)
         if not sizes or not all(whole(s) and s >= 1 for s in sizes):
@@ -101,9 +106,9 @@ class DenseSift(Layer):
             raise ValueError(f"DenseSift got step={self.step!r}, needed an int of at least 1")
         object.__setattr__(self, "step", int(self.step))
         for name, value in (("smoothing", 1 if self.smoothing is None else self.smoothing), ("window", self.window)):
-            if not (number(value) and value > 0):
+            if not (is_number(value) and value > 0):
                 raise ValueError(f"DenseSift got {name}={value!r}, needed a positive number")
-        if not (number(self.contrast) and self.contrast >= 0):
+        if not (is_number(self.contrast) and self.contrast >= 0):
             raise ValueError(f"DenseSift got contrast={self.contrast!r}, needed a number of at least 0")
         if self.bounds is not None:
             bounds = tuple(self.bounds) if isinstance(self.bounds, (tuple, list, np.ndarray)) else ()
@@ -292,6 +297,7 @@ class Coverage(LinearMap):
     grids: Sequence[Grid]
     bias: Array
     coverages = (0.25, 0.5, 1)
+    weightless = True
 
     def apply(self, a: Array, f: Function) -> Array:
         only_coverage(f)
@@ -349,6 +355,6 @@ def box(x: Array, size: int) -> Array:
     return x
 
 
-def number(value: Any) -> bool:
+def is_number(value: Any) -> bool:
     """Whether the value is a finite number, of Python or NumPy."""
     return isinstance(value, (int, float, np.integer, np.floating)) and not isinstance(value, bool) and isfinite(value)

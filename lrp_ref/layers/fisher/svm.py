@@ -14,12 +14,14 @@ your own with `kernel` and `gradient`.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
 
 from lrp_ref.arrays import Array, Function, Shape, constant, divide, is_fraction, ones_like, zeros
 from lrp_ref.layers.base import Layer, Roundings, parameter
+from lrp_ref.layers.example import Example, fractions, mixed
 from lrp_ref.layers.linear import Linear
 from lrp_ref.linear_map import LinearMap
 
@@ -75,14 +77,18 @@ class KernelSVM(Layer):
         return np.stack([self.alphas @ self.kernel(x_n) for x_n in x]) + self.bias
 
     def linearize(self, x: Array) -> tuple[Array, LinearMap]:
-        f = self(x)
-        slope = self.alphas @ self.gradient(self.root)
-        a, weight = x - self.root, np.broadcast_to(slope.T, (len(x), *slope.T.shape))
-        rest = f - a @ slope.T
-        if self.spread:
-            even = self.residual()
-            return ones_like(x), PerSample(a[:, :, None] * weight + even / constant(x.shape[1], x), rest - even)
-        return a, PerSample(weight, rest, learned=True)
+        a, m = self.by_dimension(x)
+        if not self.spread:
+            return a, m
+        even = self.bias if self.root is None else self.residual()
+        weight = a[:, :, None] * m.weight + even / constant(x.shape[1], x)
+        return ones_like(x), PerSample(weight, m.bias - even)
+
+    def by_dimension(self, x: Array) -> tuple[Array, PerSample]:
+        """a = x - x0 and the map from it to f(x): the gradient at x0, and as a bias what that leaves over."""
+        slope, a = self.alphas @ self.gradient(self.root), x - self.root
+        weight = np.broadcast_to(slope.T, (len(x), *slope.T.shape))
+        return a, PerSample(weight, self(x) - a @ slope.T, learned=True)
 
     def check(self, x: Array) -> None:
         """An error unless x is a batch that the kernel can take."""
@@ -107,6 +113,10 @@ class AdditiveSVM(KernelSVM):
 
     additive = True
 
+    @classmethod
+    def example(cls) -> Example:
+        return Example(cls(*machine()), (3,), abs)
+
     def __post_init__(self) -> None:
         super().__post_init__()
         self.check(self.support)
@@ -130,14 +140,12 @@ class AdditiveSVM(KernelSVM):
     def kernel(self, x: Array) -> Array:
         return self.terms(x).sum(axis=1)
 
-    def linearize(self, x: Array) -> tuple[Array, LinearMap]:
+    def by_dimension(self, x: Array) -> tuple[Array, PerSample]:
+        """a = 1 and the sum over dimensions that f(x) is; with a root, the expansion around it."""
         if self.root is not None:
-            return super().linearize(x)
+            return super().by_dimension(x)
         self.check(x)
-        weight = np.stack([(self.alphas @ self.terms(x_n)).T for x_n in x])
-        if self.spread:
-            return ones_like(x), PerSample(weight + self.bias / constant(x.shape[1], x), zeros((1,), x))
-        return ones_like(x), PerSample(weight, self.bias)
+        return ones_like(x), PerSample(np.stack([(self.alphas @ self.terms(x_n)).T for x_n in x]), self.bias)
 
 
 @dataclass(frozen=True, eq=False)
@@ -182,6 +190,10 @@ class ExponentialChiSquareSVM(KernelSVM):
 
     gamma: Any = field(kw_only=True)
 
+    @classmethod
+    def example(cls) -> Example:
+        return Example(cls(*machine(), fractions("1/2 1 0"), gamma=Fraction(1, 3)), (3,), abs, rational=False)
+
     def __post_init__(self) -> None:
         super().__post_init__()
         rate(self)
@@ -204,6 +216,10 @@ class GaussianSVM(KernelSVM):
     """k(v, x) = exp(-gamma sum_d (v_d - x_d)^2): needs a root."""
 
     gamma: Any = field(kw_only=True)
+
+    @classmethod
+    def example(cls) -> Example:
+        return Example(cls(*machine(), fractions("1/2 1 0"), gamma=Fraction(1, 4)), (3,), rational=False)
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -254,6 +270,11 @@ class PerSample(LinearMap):
 
     def transpose(self, s: Array, f: Function, shape: Shape) -> Array:
         return (f(self.weight) @ s[..., None])[..., 0]
+
+
+def machine() -> tuple[Array, Array, Array]:
+    """Support (4, 3), alphas (2, 4) and bias of an example."""
+    return abs(mixed((4, 3), 61)), mixed((2, 4), 63), fractions("1/4 -2")
 
 
 def linear_svm(support: Array, alphas: Array, bias: Array) -> Linear:

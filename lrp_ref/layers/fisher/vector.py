@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
-from typing import Any
+from fractions import Fraction
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from lrp_ref.arrays import Array, Shape, constant, is_fraction, ones_like, same, sqrt, zeros
 from lrp_ref.layers.base import Layer, Roundings, parameter
+from lrp_ref.layers.example import Example, fractions, mixed
 from lrp_ref.layers.fisher.regions import Group, grouped
 from lrp_ref.layers.fisher.vector_map import ROWS, FisherMap, powers, slices, views
 from lrp_ref.linear_map import LinearMap
@@ -44,6 +45,13 @@ class FisherVector(Layer):
     hands_down = "by contribution"
     roundings = Roundings(unknown="computes its weights from sums that may cancel")
 
+    @classmethod
+    def example(cls) -> Example:
+        """A region that holds all, one that holds parts, one that holds none."""
+        regions = fractions("1 0 1 1, 1/2 1 0 1/4, 0 0 0 0")
+        mixture = fractions("2/7 5/7"), mixed((2, 3), 63), abs(mixed((2, 3), 64)) + fractions("1/2")
+        return Example(cls(*mixture, regions, Fraction(1, 50)), (4, 3), rational=False)
+
     def __post_init__(self) -> None:
         shape = parameter(self, "means").shape
         if len(shape) != 2 or 0 in shape:
@@ -70,7 +78,7 @@ class FisherVector(Layer):
                 raise ValueError(f"FisherVector got regions of shape {regions.shape}, needed (regions, L), the part of "
                                  "each descriptor in each region, from 0 to 1")
 
-    @cached_property
+    @property
     def groups(self) -> tuple[Group, ...]:
         return () if self.regions is None else grouped(self.regions)
 
@@ -119,6 +127,14 @@ class FisherVector(Layer):
         return shape[0], count * 2 * k * d
 
 
+class Exponents(NamedTuple):
+    """Of some Gaussians (an index of them), seen from a point: the factors (1 + 2 D, K) of [1, y, y^2]."""
+
+    some: Any
+    point: Array
+    factors: Array
+
+
 @dataclass(frozen=True, eq=False)
 class Posteriors:
     """gamma[n, rows] (rows, K), worked out when asked for.
@@ -129,7 +145,7 @@ class Posteriors:
     """
 
     x: Array
-    seen: Sequence[tuple[Any, Array, Array]]
+    seen: Sequence[Exponents]
     least: Any
     shape: Shape
 
@@ -139,14 +155,14 @@ class Posteriors:
             raise ValueError("FisherVector has no exact form, for posteriors are exponentials: use Decimal or a float, "
                              "or FisherMap with posteriors of your own")
         prior = log(layer.weights) - log(layer.variances).sum(axis=1) / 2
-        seen: list[tuple[Any, Array, Array]] = []
+        seen: list[Exponents] = []
         for some, point in views(x, layer.means, layer.variances):
             some = some if seen else slice(None)
             mu, variances = layer.means[some] - point, layer.variances[some]
             twice = variances + variances
             rest = prior[some] - (mu * mu / twice).sum(axis=1)
             factors = np.concatenate([rest[:, None], mu / variances, constant(-1, x) / twice], axis=1)
-            seen.append((some, point, factors.T))
+            seen.append(Exponents(some, point, factors.T))
         return Posteriors(x, seen, constant(layer.threshold, x), (*x.shape[:2], len(layer.weights)))
 
     def __getitem__(self, where: tuple[int, slice]) -> Array:

@@ -8,9 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from itertools import product
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -22,7 +21,26 @@ ROWS = 2048        # descriptors worked on at a time, so that their posteriors s
 NUMBERS = 1 << 18  # likewise statistics psi, where a function of the weights needs each of them
 SPREAD = 1e5       # (l - mu)^2 / sigma^2 is not expanded where it may be larger: too many digits would cancel
 
-Views = list[tuple[Any, Array]]
+
+class View(NamedTuple):
+    """Some Gaussians (an index of them), and the point from which descriptors and their means are seen."""
+
+    some: Any
+    point: Array
+
+
+class Block(NamedTuple):
+    """Some descriptors x (n, D) of a group, their posteriors gamma (n, K), and c_rl (n,) where it is not even.
+
+    at    (group, sample)
+    rows  where the descriptors are in the batch
+    """
+
+    at: tuple[int, int]
+    x: Array
+    gamma: Array
+    rows: Any
+    c: Array | None
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,11 +103,11 @@ class FisherMap(LinearMap):
         first, second = gamma[:, :, None] * self.u[:, None], gamma[:, :, None] * self.v[:, None]
         return np.stack([first * steps, second * (steps * steps - constant(1, x))], axis=1)
 
-    @cached_property
-    def seen(self) -> Views:
+    @property
+    def seen(self) -> list[View]:
         return views(self.x, self.means, self.deviations * self.deviations)
 
-    @cached_property
+    @property
     def polynomial(self) -> Array:
         """P (2, K, 3, D)"""
         mu, u, v = self.means.copy(), self.u[:, None], self.v[:, None]
@@ -116,9 +134,10 @@ class FisherMap(LinearMap):
         z = [zeros((len(self.groups), len(a), 2, k, d), a) for _ in functions]
         present = everywhere(1, a)   # Same result with False: then every coordinate has a count of its own.
         total = zeros((len(self.groups), len(a), k, (1 if present else d) + 2 * d), a)
+        seen = self.seen if same in functions else []
         others = [(z_f, f) for z_f, f in zip(z, functions) if f is not same]
         for at, x, gamma, rows, c in self.blocks() if functions else ():
-            for some, point in self.seen if same in functions else ():
+            for some, point in seen:
                 total[at][some] += gamma[:, some].T @ weighed(powers(x, point, None if present else a[rows]), c)
             for few in self.few(len(x) if others else 0):
                 psi = self.statistics(x[few], gamma[few])
@@ -134,17 +153,17 @@ class FisherMap(LinearMap):
     def transpose_sum(self, s: Sequence[Array], functions: Sequence[Function], shape: Shape) -> Array:
         (k, d), out = self.means.shape, zeros(shape, s[0])
         by_region = [np.reshape(s_f, (shape[0], len(self.coverage), 2, k, d)) for s_f in s]
-        slopes, others = [], []
+        slopes, others, seen, polynomial = [], [], self.seen, self.polynomial
         for s_f, f in zip(by_region, functions, strict=True):
             if f is ones_like:
                 out += self.coverage.T @ s_f.sum(axis=(2, 3))
             elif f is same:
-                slopes.append([(self.polynomial * s_g[:, :, :, None]).sum(axis=1) for s_g in self.shares(s_f)])
+                slopes.append([(polynomial * s_g[:, :, :, None]).sum(axis=1) for s_g in self.shares(s_f)])
             else:
                 others.append((self.shares(s_f), f))
         for (g, n), x, gamma, rows, c in self.blocks() if slopes or others else ():
             received = zeros(x.shape, x)
-            for slope, (some, point) in product(slopes, self.seen):
+            for slope, (some, point) in product(slopes, seen):
                 received += polynomials(x - point, gamma[:, some], slope[g][n][some])
             for few in self.few(len(x) if others else 0):
                 psi = self.statistics(x[few], gamma[few])
@@ -157,8 +176,8 @@ class FisherMap(LinearMap):
         """sum_r c_r s_r over the regions of each group, s (N, regions, 2, K, D): a (N, 2, K, D) for each."""
         return [(group.share(self.coverage) * s[:, group.regions]).sum(axis=1) for group in self.groups]
 
-    def blocks(self) -> Iterator[tuple[tuple[int, int], Array, Array, Any, Array | None]]:
-        """(group, sample); some descriptors of it, their posteriors, where both are, and c_rl where it is not even."""
+    def blocks(self) -> Iterator[Block]:
+        """The descriptors of every group, some at a time."""
         for n, x in enumerate(self.x):
             for chunk in slices(len(x), ROWS):
                 gamma = self.posteriors[n, chunk]
@@ -166,14 +185,14 @@ class FisherMap(LinearMap):
                     rows = group.rows(chunk)
                     if rows is not None:
                         inside = gamma if rows is chunk else gamma[rows - chunk.start]
-                        yield (g, n), x[rows], inside, (n, rows), group.parts(self.coverage, rows)
+                        yield Block((g, n), x[rows], inside, (n, rows), group.parts(self.coverage, rows))
 
     def few(self, rows: int) -> Iterator[slice]:
         """So many descriptors, a few at a time: as many as may have all their psi in memory."""
         return slices(rows, max(1, NUMBERS // (2 * self.means.size)))
 
 
-def views(x: Array, means: Array, variances: Array) -> Views:
+def views(x: Array, means: Array, variances: Array) -> list[View]:
     """Which Gaussians to see from which point, so that (l - mu)^2 = y^2 - 2 y mu' + mu'^2 keeps its digits.
 
     y = l - point, mu' = mu - point: from the mean of the means, all but the Gaussians that are too narrow for that
@@ -181,11 +200,12 @@ def views(x: Array, means: Array, variances: Array) -> Views:
     """
     point = means.sum(axis=0) / constant(len(means), means)
     if x.dtype == object:
-        return [(slice(None), point)]
+        return [View(slice(None), point)]
     reach = np.maximum(x.max(axis=(0, 1)) - point, point - x.min(axis=(0, 1))) + abs(means - point)
     narrow = (reach * reach / variances).sum(axis=1) > SPREAD
-    alone = [(slice(k, k + 1), means[k]) for k in np.flatnonzero(narrow)]
-    return alone if narrow.all() else [(np.flatnonzero(~narrow) if alone else slice(None), point), *alone]
+    alone = [View(slice(k, k + 1), means[k]) for k in np.flatnonzero(narrow)]
+    wide = np.flatnonzero(~narrow) if alone else slice(None)
+    return alone if narrow.all() else [View(wide, point), *alone]
 
 
 def powers(x: Array, point: Array, a: Array | None = None) -> Array:

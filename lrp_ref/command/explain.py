@@ -1,58 +1,36 @@
-"""What the commands of lrp-ref do: options in, files written, and the text to print out."""
+"""lrp-ref explain, figure and demo: photographs in, heatmaps and ledgers out."""
 
 from __future__ import annotations
 
 import json
 from argparse import Namespace
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from importlib import resources
 from pathlib import Path
-from textwrap import fill
-from typing import TYPE_CHECKING
 
 from lrp_ref.arrays import Array
 from lrp_ref.assignment import Rules, is_fisher
 from lrp_ref.command import report
-from lrp_ref.command.evaluate import evaluate_command
-from lrp_ref.command.layer_table import by, layer_rows, layer_table
-from lrp_ref.command.options import KNOWS, parser
+from lrp_ref.command.layer_table import by
+from lrp_ref.command.options import parser
 from lrp_ref.command.outputs import dumped, save_arrays, spare, writes_arrays
 from lrp_ref.command.rule_names import rules_for
 from lrp_ref.heatmap import heatmap
-from lrp_ref.models.bundled import BUNDLED, find_model, knows, parameters, ready
-from lrp_ref.models.model import Model
+from lrp_ref.hints import Watch
+from lrp_ref.models.bundled import BUNDLED, knows, ready
 from lrp_ref.network import Network
+from lrp_ref.paper.figures import Subject, one_figure, paper_figure
 from lrp_ref.pictures.colours import limit_of
 from lrp_ref.pictures.photograph import read_photograph
+from lrp_ref.pictures.picture import image_format, save_heatmap, save_image
 from lrp_ref.relevance import explain
-
-if TYPE_CHECKING:
-    from lrp_ref.paper.figures import Subject
-
-Watch = Callable[[str], object]
-
-
-class Failed(Exception):
-    """A command's whole output, which says that something failed: it is printed, and the program ends with 1."""
-
-
-def run(options: Namespace, watch: Watch) -> str:
-    """The text that a command prints, after all its files are written."""
-    commands: dict[str, Callable[[Namespace, Watch], str]] = {
-        "explain": explain_command, "figure": figure_command, "demo": demo_command, "models": models_command,
-        "layers": layers_command, "evaluate": evaluate_command, "selfcheck": selfcheck_command,
-        "vectors": vectors_command, "conform": conform_command, "compare": compare_command,
-    }
-    return commands[options.command](options, watch)
 
 
 def explain_command(options: Namespace, watch: Watch) -> str:
     spare("--output", options.output, options.image, options.model)   # before the work, not after it
     writes_arrays(options.save, options.image, options.model)
     if options.output:
-        from lrp_ref.pictures.picture import image_format, save_heatmap
-
         image_format(options.output)
     model = ready(options.model, options.size)
     target = None if options.target is None else model.class_index(options.target)
@@ -93,9 +71,6 @@ def explain_command(options: Namespace, watch: Watch) -> str:
 
 
 def figure_command(options: Namespace, watch: Watch) -> str:
-    from lrp_ref.paper.figures import one_figure, paper_figure
-    from lrp_ref.pictures.picture import image_format, save_image
-
     asked = {"cnn": options.cnn, "fv": options.fv}
     asked = {kind: name for kind, name in asked.items() if name} or {kind: kind for kind in asked}
     one_figure(len(options.images), len(asked))
@@ -122,8 +97,6 @@ def figure_command(options: Namespace, watch: Watch) -> str:
 
 def subject(kind: str, name: str, options: Namespace, below: str | None) -> Subject:
     """The model for the figure's rows and how it is explained; an error, before the work, where something is wrong."""
-    from lrp_ref.paper.figures import Subject
-
     model = ready(name, options.size if kind == "cnn" else None)
     if is_fisher(model.chain) != (kind == "fv"):
         other = "--fv" if kind == "cnn" else "--cnn"
@@ -139,60 +112,7 @@ def subject(kind: str, name: str, options: Namespace, below: str | None) -> Subj
 def demo_command(options: Namespace, watch: Watch) -> str:
     with resources.as_file(resources.files("lrp_ref.data_fixtures") / "scenes" / "scene.png") as scene:
         asked = [str(scene), "--class", "cat"]   # the same for every model, so that their maps can be compared
-        drawn = run(parser().parse_args(["figure", *asked, "--output", options.output]), watch)
-        explained = [run(parser().parse_args(["explain", *asked, "--model", name]), watch) for name in BUNDLED]
+        drawn = figure_command(parser().parse_args(["figure", *asked, "--output", options.output]), watch)
+        explained = [explain_command(parser().parse_args(["explain", *asked, "--model", name]), watch)
+                     for name in BUNDLED]
     return "\n\n".join([*explained, drawn.splitlines()[-1]])
-
-
-def models_command(options: Namespace, watch: Watch) -> str:
-    models = {name: find_model(name) for name in BUNDLED}
-    if options.json:
-        return dumped({name: {"classes": m.classes, "size": m.preprocessing.size, "colour": m.preprocessing.colour,
-                              "tallest": m.preprocessing.tallest, "parameters": parameters(m),
-                              "provenance": m.provenance}
-                       for name, m in models.items()})
-    lines = [f"{name}: {len(m.chain)} layers, {parameters(m)} parameters, input {size_text(m)} "
-             f"{m.preprocessing.colour}\n  knows {', '.join(m.classes)}\n"
-             + fill(m.provenance, report.WIDTH, initial_indent="  ", subsequent_indent="  ")
-             for name, m in models.items()]
-    return "\n".join([*lines, "", fill(KNOWS, report.WIDTH)])
-
-
-def size_text(model: Model) -> str:
-    """The size of the model's input in words."""
-    size, tallest = model.preprocessing.size, model.preprocessing.tallest
-    return by(size) if size else f"of up to {tallest} rows"
-
-
-def layers_command(options: Namespace, watch: Watch) -> str:
-    model = find_model(options.model, options.size)
-    rows = layer_rows(model)
-    return dumped(rows) if options.json else layer_table(model, rows)
-
-
-def selfcheck_command(options: Namespace, watch: Watch) -> str:
-    from lrp_ref.checks.claims import selfcheck
-
-    outcomes = selfcheck.selfcheck(options.full, watch)
-    printed = dumped(selfcheck.facts(outcomes)) if options.json else selfcheck.text(outcomes)
-    if selfcheck.failed(outcomes):
-        raise Failed(printed)
-    return printed
-
-
-def vectors_command(options: Namespace, watch: Watch) -> str:
-    from lrp_ref.command import vectors as vectors_command
-
-    return vectors_command.vectors_command(options, watch)
-
-
-def conform_command(options: Namespace, watch: Watch) -> str:
-    from lrp_ref.command import conform as command
-
-    return command.conform(options, watch)
-
-
-def compare_command(options: Namespace, watch: Watch) -> str:
-    from lrp_ref.command import conform as command
-
-    return command.compare(options, watch)

@@ -1,0 +1,67 @@
+"""lrp-ref figure and demo: the panels they draw."""
+
+
+import imageio.v3 as iio
+import numpy as np
+import pytest
+from at_hand import FIXTURES, NETWORK, explained
+
+from lrp_ref import (
+    Conv2D,
+    Flat,
+    Linear,
+    ZPlus,
+    assign,
+    cutoff,
+    heatmap,
+)
+from lrp_ref.paper import figures
+
+
+@pytest.fixture
+def rows(monkeypatch):
+    """The rows of every figure that is drawn."""
+    seen, draw = [], figures.figure
+    monkeypatch.setattr(figures, "figure", lambda *given: seen.append(given[1]) or draw(*given))
+    return seen
+
+
+def test_photographs_of_one_name_are_told_apart_by_their_folders(done, rows):
+    done("figure", "one/same.png", "photo.png", "two/same.png", "--cnn", "model.npz")
+    assert [row.label.splitlines()[0] for row in rows[0]] == ["one/same.png", "photo.png", "two/same.png"]
+    for row, path in zip(rows[0], ["one/same.png", "photo.png", "two/same.png"], strict=True):
+        assert (row.panels[0].photograph == iio.imread(path) / 255).all()
+
+
+def test_a_photograph_given_twice_is_drawn_twice(done, rows):
+    done("figure", "photo.png", "photo.png", "--cnn", "model.npz")
+    assert len(rows[0]) == 2
+
+
+def test_a_figure_takes_class_rule_cut_off_and_percentile_and_says_its_size(done, rows):
+    out = done("figure", "photo.png", "--cnn", "model.npz", "--class", "both", "--rule", "zplus",
+               "--first", "flat", "--cutoff", "pool1", "--percentile", "75", "--output", "f.png")
+    height, width, _ = iio.imread("f.png").shape
+    assert out == f"figure written to f.png, {height} x {width} pixels\n" and width <= 1600
+    panels = rows[0][0].panels
+    rules = assign(NETWORK, {Conv2D: ZPlus(), Linear: ZPlus()}, first=Flat())
+    assert (panels[1].relevance == heatmap(explained(rules, 2).relevance)[0]).all()
+    assert (panels[4].relevance == heatmap(explained(cutoff(rules, "pool1"), 2).relevance)[0]).all()
+    assert panels[1].limit == np.percentile(abs(panels[1].relevance), 75)
+
+
+def test_a_figure_goes_to_figure_png_unless_told_otherwise(done, folder):
+    done("figure", "photo.png", "--cnn", "model.npz")
+    assert iio.imread(folder / "figure.png").ndim == 3
+
+
+def test_the_demo_explains_the_bundled_scene_with_both_models_and_draws_it(done, folder):
+    scene = FIXTURES / "scenes" / "scene.png"
+    out = done("demo", "--output", "demo.png")
+    done("figure", scene, "--class", "cat", "--cnn", "cnn", "--fv", "fv", "--output", "again.png")
+    assert (folder / "demo.png").read_bytes() == (folder / "again.png").read_bytes()
+    cnn, fv = (done("explain", scene, "--class", "cat", "--model", name) for name in ("cnn", "fv"))
+    assert out.startswith(f"{cnn}\n{fv}\nfigure written to demo.png, ")
+    known = "brick, grass, gravel, cat, text, stars"
+    assert f"(the bundled model cnn knows {known} and nothing else)" in cnn
+    assert f"(the bundled model fv knows {known} and nothing else)" in fv

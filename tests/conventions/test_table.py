@@ -1,0 +1,133 @@
+"""The table of conventions: every answer is one change of a rule, and the page that shows the table shows its data."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from helpers import F, mixed
+
+from lrp_ref.conformance.dialects import DIALECTS
+from lrp_ref.conformance.dialects.dialect import EVERYTHING
+from lrp_ref.conventions.changes import Bare, Changed, Stabilised, kind
+from lrp_ref.conventions.maps import NoRule
+from lrp_ref.conventions.table import TABLE, But, number, phrase, plain, spoken, stated
+from lrp_ref.layers.conv import Conv2D
+from lrp_ref.layers.linear import Linear
+from lrp_ref.layers.pool import AvgPool
+from lrp_ref.rules import AlphaBeta, Epsilon, Flat, Gamma, Pass, Rule, Winner, WSquare, ZBox, ZPlus
+
+RULES = (Epsilon(0), Epsilon(F(1, 4)), AlphaBeta(1, 0), AlphaBeta(2, 1), ZPlus(), Gamma(F(1, 10)), ZBox(-1, 2),
+         WSquare(), Flat(), Winner(), Pass())
+CONVOLUTION = Conv2D(mixed((4, 1, 2, 3), 4), mixed((4,), 5), (1, 2), (2, 1), (2, 1), 2)
+
+
+def test_an_answer_may_have_exceptions_by_rule_and_layer() -> None:
+    but = But("whole", {"ZPlus": "left out", "AvgPool": "split", "Flat/Linear": "none"})
+    pool, dense = AvgPool(2), Linear(mixed((2, 1), 1))
+    found = [but.at(*place) for place in ((ZPlus(), pool), (AlphaBeta(2, 1), pool), (Flat(), None), (Flat(), dense))]
+    assert found == ["left out", "split", "whole", "none"]
+
+
+def test_a_question_that_is_not_about_a_rule_gives_back_the_very_rule() -> None:
+    for name, question in TABLE.items():
+        for rule in RULES:
+            assert question.applied(question.canonical, rule, None) is rule
+            if question.rules is not Rule and not isinstance(rule, question.rules):
+                assert all(question.applied(answer, rule, None) is rule for answer in question.answers), name
+
+
+def test_a_rule_keeps_its_kind_through_every_answer_that_does_not_replace_it() -> None:
+    replaced = {"activation", "flatten", "average", "batch_norm", "lrn", "other_max_pool", "flat_max_pool", "max_pool"}
+    for name in TABLE.keys() - replaced:
+        for answer in TABLE[name].answers:
+            for rule in RULES[:-2]:
+                try:
+                    changed = TABLE[name].applied(answer, rule, CONVOLUTION)
+                except NoRule:
+                    continue
+                assert type(kind(changed)) is type(rule), (name, answer)
+
+
+def test_a_rule_that_replaces_another_is_asked_no_more_what_that_one_was() -> None:
+    """Of a gradient nothing is stabilised, of a contribution what is asked of Epsilon(0)."""
+    pool = AvgPool(2)
+    for answer, kept in (("gradient", Bare(False)), ("contribution", Epsilon(0))):
+        rule = spoken({"average": answer, "stabiliser": 1e-6, "zero_rule": 1e-9}, ZPlus(), pool)
+        assert kind(rule) == kept and isinstance(rule, Stabilised) == (answer == "contribution")
+
+
+def test_guards_are_the_last_and_the_difference_takes_them_into_its_sums() -> None:
+    layer = Linear(np.array([[1.0], [-2.0]]))
+    rule = spoken({"stabiliser": 0.5, "small_negative": "difference"}, AlphaBeta(2, 1), layer)
+    a, m = layer.linearize(np.ones((1, 2)))
+    up, down = rule.shares(m, a)
+    assert up.over == 1.5 and down.over == -2 and rule.guard(np.ones(1)) is None   # 1 + 1/2; -1 - 1
+
+
+def test_numbers_that_mean_an_answer_are_told_from_its_names() -> None:
+    zero_rule = TABLE["zero_rule"]
+    assert zero_rule.answer("nan") is zero_rule.answers["nan"]
+    assert zero_rule.answer(1e-9) is zero_rule.answer(("at 0", 1e-9)) is zero_rule.number
+    with pytest.raises(KeyError):
+        TABLE["flat"].answer("colour")
+
+
+def test_answers_in_words() -> None:
+    assert phrase("stabiliser", ("at 0", 1e-7)) == "at 0: 1e-7" and phrase("flat", None) == "none known"
+    assert stated("sign_of_zero", -1) == "sign(0) = -1"
+    assert stated("bias_gamma", "kept") == "bias in gamma: as it is"
+    assert plain(But(1e-16, {"WSquare": "nan"})) == "1e-16; WSquare nan"
+    assert number(But(("at 0", 1e-7))) == 1e-7 and number("dead") == "dead"
+
+
+def test_the_numbers_of_the_disagreements_are_those_of_the_table() -> None:
+    told = {answer.disagreement for question in TABLE.values() for answer in question.answers.values()}
+    assert {"D1", "D2", "D3", "D4", "D5", "D6", "D7", "D8", "D9", "D10", "D11", "D13", "D14", "D17", "D18"} <= told
+
+
+def test_what_a_change_makes_prints_short() -> None:
+    assert repr(Changed(Changed(ZPlus()))) == "Changed(Changed(ZPlus()))"
+
+
+# ---- The page ----
+
+
+def cell(name: str, question: str) -> str:
+    """What the page says a library answers."""
+    dialect = DIALECTS[name]
+    value: Any = dialect.row.get(question, TABLE[question].canonical)
+    if value is None or not dialect.asks(question):
+        return "-"
+    mark = "†" if question in dialect.read else ""
+    text = "·" if value == TABLE[question].canonical else plain(value)
+    if isinstance(value, But):
+        mostly = "·" if value.mostly == TABLE[question].canonical else plain(value.mostly)
+        read = {place for place in value.exceptions if f"{question}/{place}" in dialect.read}
+        text = "; ".join([mostly, *(f"{place}{'†' if place in read else ''} {plain(one)}"
+                                    for place, one in value.exceptions.items())])
+    unset = f" ({plain(dialect.unset[question])} unset)" if question in dialect.unset else ""
+    return f"{text}{mark if text != '·' or question in dialect.read else ''}{unset}"
+
+
+def table() -> list[str]:
+    """The lines of the page's table."""
+    head = ["question", "canonical", *(f"{name}†" if DIALECTS[name].read == EVERYTHING else name for name in DIALECTS)]
+    rows = [[f"`{name}`", plain(question.canonical), *(cell(one, name) for one in DIALECTS)]
+            for name, question in TABLE.items()]
+    return ["| " + " | ".join(head) + " |", "|---" * len(head) + "|", *("| " + " | ".join(row) + " |" for row in rows)]
+
+
+def test_the_table_of_the_page_is_that_of_the_data() -> None:
+    lines = (Path(__file__).parents[2] / "docs" / "conventions.md").read_text(encoding="utf-8").splitlines()
+    first = lines.index(table()[0])
+    assert lines[first : first + len(table())] == table()
+
+
+def test_every_question_of_the_page_has_its_answers_in_words() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "conventions.md").read_text(encoding="utf-8")
+    for name, question in TABLE.items():
+        answers = "; ".join(f"{plain(value)}: {answer.phrase}" if plain(value) != answer.phrase else answer.phrase
+                            for value, answer in question.answers.items()).replace("|", "\\|")
+        more = "; or a number" if question.number else ""
+        assert f"| `{name}` | {question.title} | {answers}{more} |" in page, name
