@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
-from functools import reduce
 from typing import Any
 
 import numpy as np
 
-from lrp_ref.arrays import Array, Function, Shape, constant, ones_like, times, zeros
+from lrp_ref.arrays import Array, Function, Shape, constant, ones_like, thin, times, zeros
 from lrp_ref.layers.base import WINDOWS, Drawn, Layer, Roundings, pair, windowed
 from lrp_ref.layers.example import Example
 from lrp_ref.layers.window import Window
@@ -90,27 +89,21 @@ class MaxPool(PaddedPool):
         return Example(cls((3, 2), (2, 1), (1, 1)), (2, 4, 3), coarse)
 
     def __call__(self, x: Array) -> Array:
-        """The maximum of rows, and of them of columns: same result as of the whole window, in less time."""
-        outputs, z = self.output_shape(x.shape)[2:], self.within(x)
-        for axis, n, k, stride in zip((2, 3), outputs, self.size, self.stride):
-            places = (slice(t, t + (n - 1) * stride + 1, stride) for t in range(k))
-            z = reduce(np.maximum, (z[(slice(None),) * axis + (place,)] for place in places))
-        return z.copy() if np.may_share_memory(z, x) else z
+        outputs = self.output_shape(x.shape)[2:]
+        taps = self.window.taps(self.window.spread(x, x.min()), outputs)
+        z = next(taps).copy()
+        for tap in taps:
+            np.maximum(z, tap, out=z)
+        return z
 
     def linearize(self, x: Array) -> tuple[Array, LinearMap]:
         z, window = self(x), self.window
-        wins = [tap == z for tap in window.taps(self.within(x), z.shape[2:])]
-        if window.padded(x.shape[2:]) != x.shape[2:]:
-            inside = window.taps(window.spread(ones_like(x[:1, :1])), z.shape[2:])
-            wins = [win & (covered != 0) for win, covered in zip(wins, inside)]
-        weights = [win * constant(1, x) for win in wins]
-        share = constant(1, x) / sum(weights)
-        return x, Pooling([weight * share for weight in weights], zeros((1,), x), window)
-
-    def within(self, x: Array) -> Array:
-        """x and a padding that is nowhere larger than x."""
-        padded = self.window.padded(x.shape[2:]) != x.shape[2:]
-        return self.window.spread(x, x.min()) if padded else x
+        outputs = z.shape[2:]
+        covered = window.taps(window.spread(ones_like(x[:1, :1])), outputs)
+        taps = window.taps(window.spread(x, x.min()), outputs)
+        wins = [((tap == z) & (thin(inside) != 0)) * constant(1, x) for tap, inside in zip(taps, covered)]
+        winners = sum(wins)
+        return x, Pooling([win / winners for win in wins], zeros((1,), x), window)
 
     def undecided(self, low: Array, high: Array, value: Array, alike: Array) -> Array:
         """Where several might win, unless these are equal for certain: known exactly, or alike and computed so."""
@@ -210,12 +203,8 @@ class Pooling(LinearMap):
     def transpose(self, s: Array, f: Function, shape: Shape) -> Array:
         image = shape[2:]
         out = zeros((*shape[:2], *self.window.padded(image)), s)
-        apart = all(stride >= k for stride, k in zip(self.window.stride, self.window.extent))
         for tap, w in zip(self.window.taps(out, s.shape[2:]), self.weights):
-            if apart:   # Same result without these two lines; less time where no input is in two windows.
-                np.multiply(s, f(w), out=tap)
-            else:
-                tap += times(s, f(w))
+            tap += times(s, f(w))
         return self.window.inside(out, image)
 
 

@@ -3,7 +3,6 @@
 
 import imageio.v3 as iio
 import numpy as np
-import pytest
 from at_hand import FIXTURES, NETWORK, explained
 
 from lrp_ref import (
@@ -15,15 +14,6 @@ from lrp_ref import (
     cutoff,
     heatmap,
 )
-from lrp_ref.paper import figures
-
-
-@pytest.fixture
-def rows(monkeypatch):
-    """The rows of every figure that is drawn."""
-    seen, draw = [], figures.figure
-    monkeypatch.setattr(figures, "figure", lambda *given: seen.append(given[1]) or draw(*given))
-    return seen
 
 
 def test_photographs_of_one_name_are_told_apart_by_their_folders(done, rows):

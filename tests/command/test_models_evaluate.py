@@ -7,7 +7,7 @@ from pathlib import Path
 import imageio.v3 as iio
 import numpy as np
 import pytest
-from at_hand import FIXTURES, LAYERS, MODEL, NETWORK, PIXELS, parsed
+from at_hand import FIXTURES, LAYERS, MODEL, NETWORK, parsed
 
 from lrp_ref import (
     Model,
@@ -139,24 +139,6 @@ def test_evaluate_writes_a_plot_and_arrays_of_the_numbers_that_it_prints(done, q
     assert (picture == plot({"cnn": kept}).pixels).all()
     for name, values in experiment_report.arrays(scenes, {"cnn": kept}).items():
         np.testing.assert_array_equal(arrays[name], values)
-
-
-@pytest.fixture
-def voc(folder):
-    """A folder in VOC's layout: on one photograph something is left; on another, difficult, something is right."""
-    for part in ("JPEGImages", "ImageSets/Main", "Annotations"):
-        (folder / "voc" / part).mkdir(parents=True)
-    sets = {"test.txt": "1\n2\n", "left_test.txt": "1 1\n2 -1\n", "right_test.txt": "1 -1\n2 0\n",
-            "val.txt": "2\n", "sofa_val.txt": "2 -1\n"}
-    for name, text in sets.items():
-        (folder / "voc" / "ImageSets" / "Main" / name).write_text(text)
-    for name, what, difficult in (("1", "left", 0), ("2", "right", 1)):
-        iio.imwrite(folder / "voc" / "JPEGImages" / f"{name}.jpg", PIXELS)
-        (folder / "voc" / "Annotations" / f"{name}.xml").write_text(
-            f"<annotation><size><width>30</width><height>21</height></size><object><name>{what}</name><difficult>"
-            f"{difficult}</difficult><bndbox><xmin>1</xmin><ymin>3</ymin><xmax>12</xmax><ymax>20</ymax></bndbox>"
-            "</object></annotation>")
-    return folder / "voc"
 
 
 def test_evaluate_reads_a_folder_in_the_layout_of_voc(done, voc):

@@ -113,7 +113,7 @@ def test_a_selfcheck_without_claims_is_no_success(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("name", "found"), [
-    ("sign_of_zero_is_minus_one", ("value", ("Epsilon(1/4) on Conv2D, u = 2**-24: sign(0) = -1",))),
+    ("sign_of_zero_is_minus_one", ("value", ("Epsilon(1/4) on Linear, u = 2**-24: sign(0) = -1",))),
     ("dead_is_unsigned", ("", ())),     # the ledger's alone, which lrp_ref.testing does not ask for
 ])
 def test_answers_of_a_mutant_are_held_to_the_code_as_it_is(name: str, found: tuple[str, tuple[str, ...]]) -> None:
