@@ -17,7 +17,7 @@ from lrp_ref.layers.window import Window
 
 def equals(x: Array) -> Array:
     """A number from 1 for every value there is: x itself is exact."""
-    return numbered(x.ravel()).reshape(x.shape)
+    return by_number(x.ravel()).reshape(x.shape)
 
 
 def lifted(layer: Layer, ids: Array, outputs: tuple[int, ...]) -> Array:
@@ -41,7 +41,7 @@ def known(ids: Array, low: Array, high: Array) -> Array:
     exact = low == high
     if exact.any():
         ids = ids.copy()
-        ids[exact] = ids.max() + numbered(low[exact])
+        ids[exact] = ids.max() + by_number(low[exact])
     return ids
 
 
@@ -51,10 +51,10 @@ def rows(ids: Array, window: Window, groups: int, outputs: tuple[int, ...], orde
     windows = Convolution(weight, weight, window, groups).gather(window.spread(ids), (outputs[0], outputs[1]))
     n, g, k, v = windows.shape
     flat = np.swapaxes(windows, 2, 3).reshape(-1, k)
-    return numbered(np.ascontiguousarray(flat if ordered else np.sort(flat, axis=1))).reshape(n, g, v)
+    return by_number(np.ascontiguousarray(flat if ordered else np.sort(flat, axis=1))).reshape(n, g, v)
 
 
-def numbered(x: Array) -> Array:
+def by_number(x: Array) -> Array:
     """1, 2, .. for the distinct entries of a vector, or rows of a matrix."""
     if x.ndim == 2:
         x = x.view([("", x.dtype)] * x.shape[1])[:, 0]
