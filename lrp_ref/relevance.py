@@ -68,9 +68,6 @@ def through_network(network: Network, rules: Mapping[str, Rule], x: Array, R: Ar
     return Rs[::-1]
 
 
-hand_down, handed_down = through_layer, through_network
-
-
 def relevances(network: Network, activations: Sequence[Array], rules: Mapping[str, Rule], R: Array,
                watch: Watch = unwatched) -> tuple[list[Array], Ledger]:
     """[R_0, .., R_L] and the ledger, from R_L = R and the activations [x_0, .., x_L]: the whole of LRP."""

@@ -19,7 +19,7 @@ from lrp_ref.conformance.vectors.case import Case, identity, unchecked
 from lrp_ref.conformance.vectors.suite import Note, Record, Suite
 from lrp_ref.conventions import changes
 from lrp_ref.conventions.table import spoken
-from lrp_ref.relevance import handed_down
+from lrp_ref.relevance import through_network
 from lrp_ref.rules import Rule
 
 ABOUT = {"comment": "Told in the test.", "section": "Eq. 1"}
@@ -102,7 +102,7 @@ class Right:
                 AlphaBeta(rule.alpha, rule.beta)   # refused here, as a library would
         own = {name: self.rule(rules[name], layer) for name, layer in network}
         with np.errstate(all="ignore"):
-            return self.changed(handed_down(network, own, x, R)[0])
+            return self.changed(through_network(network, own, x, R)[0])
 
 
 class Single(Right):

@@ -24,7 +24,7 @@ from lrp_ref.checks.rounding.radius import one_layer
 from lrp_ref.layers import Conv2D, Linear
 from lrp_ref.ledger import per_sample
 from lrp_ref.network import Network
-from lrp_ref.relevance import hand_down
+from lrp_ref.relevance import through_layer
 from lrp_ref.rules import Flat, Rule, WSquare
 from lrp_ref.testing.compared import SIGMAS, Compared, Report, distance
 from lrp_ref.testing.given import as_floats
@@ -77,7 +77,7 @@ def assert_ledger(network: Network, x: Any, rules: Rules, relevances: Mapping[st
     for name in reversed(network.names):
         above, here = task.above(name, relevances), task.given(relevances, name)
         one = one_layer(rules[name], task.layer(name), task.inputs[name], above, u)
-        _, account = hand_down(rules[name], task.layer(name), task.inputs[name].value, above.value)
+        _, account = through_layer(rules[name], task.layer(name), task.inputs[name].value, above.value)
         arrived, handed, bias, stabiliser, dead = account.totals()
         got, wanted, allowed = (per_sample(v) for v in (here.astype(np.float64), one.value, one.radius))
         slack = allowed + 4 * here[0].size * V * per_sample(abs(one.value))
@@ -144,7 +144,7 @@ def cut_elsewhere(task: Task, rules: Rules, below: str, filler: Rule | None, lay
             if other[layer] == task.rules[layer]:
                 continue
             got, R = task.given(actual, layer), task.above(layer, actual).value
-            alone = hand_down(other[layer], task.layer(layer), task.inputs[layer].value, R)[0]
+            alone = through_layer(other[layer], task.layer(layer), task.inputs[layer].value, R)[0]
         else:
             got = as_floats(actual, "the relevance")
             alone = task.relevance(other)

@@ -16,7 +16,7 @@ from lrp_ref.checks.rounding.monte_carlo import monte_carlo
 from lrp_ref.checks.rounding.radius import one_layer
 from lrp_ref.layers import Layer
 from lrp_ref.network import Network
-from lrp_ref.relevance import hand_down, handed_down, start
+from lrp_ref.relevance import start, through_layer, through_network
 from lrp_ref.rules import Flat, Pass, Rule
 from lrp_ref.testing.compared import SIGMAS, Compared
 from lrp_ref.testing.explained import Answer
@@ -91,7 +91,7 @@ class Task:
 
     def relevance(self, rules: Rules) -> Array:
         """R_0 from R_L by these rules."""
-        return handed_down(self.network, rules, self.x, self.start(), [x.value for x in self.inputs.values()])[0]
+        return through_network(self.network, rules, self.x, self.start(), [x.value for x in self.inputs.values()])[0]
 
     def compare(self, actual: Any) -> Iterator[Compared]:
         """Layer by layer from the score down, or the image's relevance alone."""
@@ -116,7 +116,7 @@ class Task:
             return monte_carlo(Network([(name, layer)]), x.value, {name: rule}, R.value, self.u)[name]
 
         if layer.roundings.unknown and not isinstance(rule, (Flat, Pass)):   # its weights have no bound
-            return self.by_sigma(name, actual, hand_down(rule, layer, x.value, R.value)[0], sigma())
+            return self.by_sigma(name, actual, through_layer(rule, layer, x.value, R.value)[0], sigma())
         one = one_layer(rule, layer, x, R, self.u)
         return Compared(name, actual, one.value, one.radius, one.exact, sigma)
 

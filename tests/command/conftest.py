@@ -10,6 +10,7 @@ from lrp_ref import (
 )
 from lrp_ref.command.cli import main
 from lrp_ref.paper import figures
+from lrp_ref.paper import precision as evaluate
 
 
 @pytest.fixture(autouse=True)
@@ -67,3 +68,9 @@ def voc(folder):
             f"{difficult}</difficult><bndbox><xmin>1</xmin><ymin>3</ymin><xmax>12</xmax><ymax>20</ymax></bndbox>"
             "</object></annotation>")
     return folder / "voc"
+
+
+@pytest.fixture
+def quick(monkeypatch):
+    """Fewer scenes for the histogram baseline to learn from."""
+    monkeypatch.setattr(evaluate, "OTHERS", 5)

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import imageio.v3 as iio
 import numpy as np
-import pytest
 from at_hand import FIXTURES, LAYERS, MODEL, NETWORK, parsed
 
 from lrp_ref import (
@@ -85,12 +84,6 @@ def test_a_size_is_given_where_the_model_does_not_say_it(done):
 
 
 # ---- evaluate ----
-
-
-@pytest.fixture
-def quick(monkeypatch):
-    """Fewer scenes for the histogram baseline to learn from."""
-    monkeypatch.setattr(evaluate, "OTHERS", 5)
 
 
 def test_evaluate_prints_the_table_of_its_scenes(done, quick):

@@ -45,7 +45,7 @@ from lrp_ref.conventions.changes import kind
 from lrp_ref.conventions.maps import NoRule
 from lrp_ref.conventions.table import TABLE, But, number, spoken
 from lrp_ref.layers.elementwise import Tanh
-from lrp_ref.relevance import handed_down
+from lrp_ref.relevance import through_network
 from lrp_ref.rules import Rule
 from lrp_ref.step import step
 
@@ -830,7 +830,7 @@ def answers(dialect: Dialect, case: Case) -> Any:
     network, rules, x, R = case.task()
     with np.errstate(all="ignore"):
         try:
-            return handed_down(network, dialect.translate(network, rules), x, R)[0]
+            return through_network(network, dialect.translate(network, rules), x, R)[0]
         except ValueError:
             return None
 

@@ -17,14 +17,14 @@ from lrp_ref.layers.elementwise import Flatten, ReLU, Tanh
 from lrp_ref.layers.linear import Linear
 from lrp_ref.layers.normalize import LRN, BatchNorm
 from lrp_ref.layers.pool import AvgPool, MaxPool
-from lrp_ref.relevance import handed_down
+from lrp_ref.relevance import through_network
 from lrp_ref.rules import AlphaBeta, Epsilon, Flat, Gamma, Pass, WSquare, ZBox, ZPlus
 
 
 def handed(library: str, layer: Any, rule: Any, x: Array, R: Array) -> Array:
     network = Network([("it", layer)])
     with np.errstate(all="ignore"):
-        return handed_down(network, DIALECTS[library].translate(network, {"it": rule}), x, R)[0]
+        return through_network(network, DIALECTS[library].translate(network, {"it": rule}), x, R)[0]
 
 
 def numbers(text: str) -> Array:

@@ -24,7 +24,7 @@ from lrp_ref.conformance.make.numbers import picture
 from lrp_ref.conformance.vectors.case import Case
 from lrp_ref.conventions import changes
 from lrp_ref.layers import FisherVector
-from lrp_ref.relevance import handed_down
+from lrp_ref.relevance import through_network
 
 CASES = {case.id.rpartition("-")[0]: case for case in small_suite.cases()}
 
@@ -371,7 +371,7 @@ def test_where_weights_are_computed_the_layers_own_numbers_count_as_rounded() ->
 
     def relevance(*numbers: Array) -> Array:
         network = Network([("fisher", FisherVector(*numbers))])
-        return handed_down(network, {"fisher": Epsilon(0)}, x, R)[0]
+        return through_network(network, {"fisher": Epsilon(0)}, x, R)[0]
 
     def off(numbers: Array) -> Array:
         return numbers * (1 + 4 * u * rng.uniform(-1, 1, numbers.shape))

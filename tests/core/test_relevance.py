@@ -243,7 +243,7 @@ def test_a_map_that_is_not_lean_is_made_for_some_samples_at_a_time(lean: bool, b
     monkeypatch.setattr(Watched, "lean", lean)
     monkeypatch.setattr(lrp_ref.relevance, "BATCH", batch)
     made.clear()
-    lrp_ref.relevance.hand_down(Epsilon(0), layer, x, R)
+    lrp_ref.relevance.through_layer(Epsilon(0), layer, x, R)
     assert made == sizes
 
 
@@ -263,7 +263,7 @@ def test_the_map_that_a_rule_sees_may_depend_on_the_input() -> None:
 def test_without_the_layers_output_what_is_handed_down_is_the_same() -> None:
     layer, x = Linear(mixed((4, 3), 1), mixed((3,), 2)), mixed((2, 4), 5)
     z, R = layer(x), mixed((2, 3), 7)
-    (below, account), (wanted, expected) = (lrp_ref.relevance.hand_down(Epsilon(F(1, 4)), layer, x, R, *known)
+    (below, account), (wanted, expected) = (lrp_ref.relevance.through_layer(Epsilon(F(1, 4)), layer, x, R, *known)
                                             for known in ((), (z,)))
     assert below.tolist() == wanted.tolist()
     assert [column.tolist() for column in account.parts()] == [column.tolist() for column in expected.parts()]

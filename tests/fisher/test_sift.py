@@ -20,7 +20,7 @@ from lrp_ref.checks.definitions import flat
 from lrp_ref.checks.definitions import sift as by_loops
 from lrp_ref.layers.fisher import sift
 from lrp_ref.layers.fisher.sift import DenseSift, fast_arctan2
-from lrp_ref.relevance import hand_down
+from lrp_ref.relevance import through_layer
 from lrp_ref.step import step
 
 VLFEAT = Path(__file__).parents[2] / "data_fixtures" / "vlfeat_sift.npz"
@@ -330,7 +330,7 @@ def test_pixels_that_no_bin_reaches_get_exactly_nothing(number: type) -> None:
     layer, rng = DenseSift((2, 3), 17), np.random.default_rng(4)
     x = rng.random((2, 1, 40, 53)).astype(number)
     R = (rng.standard_normal(layer.output_shape(x.shape)) * 10.0 ** rng.integers(-9, 9, 128)).astype(number)
-    below, account = hand_down(Flat(), layer, x, R)
+    below, account = through_layer(Flat(), layer, x, R)
     reached = np.zeros((40, 53), dtype=bool)
     for left, top, s in by_loops.frames(40, 53, layer.sizes, layer.step):
         rows, columns = (slice(max(0, first - s // 2), first + 3 * s + s // 2 + 1) for first in (top, left))

@@ -34,7 +34,7 @@ from lrp_ref import (
 )
 from lrp_ref.arrays import Array
 from lrp_ref.layers import IntersectionSVM
-from lrp_ref.relevance import hand_down, relevances, start
+from lrp_ref.relevance import relevances, start, through_layer
 from lrp_ref.rules import Rule
 from lrp_ref.testing import assert_cutoff, assert_ledger, assert_relevance_close
 
@@ -471,6 +471,6 @@ def test_one_wrong_element_of_many_is_enough(cnn: Any) -> None:
 
 def test_hand_down_is_what_is_compared_with() -> None:
     network, x, rules, R, right = one_layer_case("D3, beta 1")
-    got = hand_down(rules["layer1"], network["layer1"].astype(f64), x.astype(f64), R.astype(f64))[0]
+    got = through_layer(rules["layer1"], network["layer1"].astype(f64), x.astype(f64), R.astype(f64))[0]
     report = assert_relevance_close(right, network, x, rules, R)
     assert (report.compared[0].value == got).all()

@@ -24,7 +24,7 @@ from lrp_ref.layers import Layer
 from lrp_ref.layers.fisher.vector_map import FisherMap
 from lrp_ref.linear_map import LinearMap
 from lrp_ref.network import Network
-from lrp_ref.relevance import checked, handed_down, start
+from lrp_ref.relevance import checked, start, through_network
 from lrp_ref.rules import Rule
 from lrp_ref.step import step
 
@@ -154,7 +154,7 @@ def monte_carlo(network: Network, x: Array, rules: Mapping[str, Rule] | None = N
     clean = network.activations(x)
     target = clean[-1].argmax(axis=1) if target is None else np.asarray(target)
     target = convert_numbers(target, np.float64) if target.dtype == np.float32 else target
-    centre = handed_down(network, rules, x, start(clean[-1], target), clean)[:-1]
+    centre = through_network(network, rules, x, start(clean[-1], target), clean)[:-1]
     squares = [np.zeros(R.shape) for R in centre]
     with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
         for _ in range(runs):

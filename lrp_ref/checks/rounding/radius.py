@@ -50,7 +50,7 @@ from lrp_ref.checks.rounding.sums import MARGIN, added
 from lrp_ref.layers import Layer
 from lrp_ref.layers.base import Roundings
 from lrp_ref.linear_map import LinearMap, Term
-from lrp_ref.relevance import hand_down
+from lrp_ref.relevance import through_layer
 from lrp_ref.rules import Rule
 
 
@@ -193,7 +193,7 @@ def one_layer(rule: Rule, layer: Layer, x: Any, R: Any, u: float = 2.0**-24) -> 
     """
     layer = layer.astype(np.float64)
     a_x, R = (v if isinstance(v, Ball) else Ball.exact(np.asarray(v, dtype=np.float64)) for v in (x, R))
-    value, _ = hand_down(rule, layer, a_x.value, R.value)
+    value, _ = through_layer(rule, layer, a_x.value, R.value)
     origin, doubtful = layer.roundings, doubts(layer, a_x)
     a, m = layer.linearize(a_x.value)
     ball = a_x if a is a_x.value else Ball.exact(a)

@@ -14,7 +14,7 @@ from lrp_ref.conformance.dialects import DIALECTS, Dialect
 from lrp_ref.conventions.maps import NoRule
 from lrp_ref.hints import did_you_mean
 from lrp_ref.network import Network
-from lrp_ref.relevance import explain, handed_down
+from lrp_ref.relevance import explain, through_network
 from lrp_ref.rules import Rule
 from lrp_ref.version import __version__
 
@@ -51,7 +51,7 @@ class InDialect:
             raise Unsupported(str(error)) from None
         try:
             with np.errstate(all="ignore"):   # NaN and infinity are answers too
-                return handed_down(network, theirs, x, R)[0]
+                return through_network(network, theirs, x, R)[0]
         except NoRule as error:
             raise Unsupported(f"{self.dialect.name} {self.dialect.version} has no {error}") from None
 

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from lrp_ref.arrays import Array
 from lrp_ref.network import Network
-from lrp_ref.relevance import handed_down
+from lrp_ref.relevance import through_network
 from lrp_ref.rules import Rule
 
 Rules = Mapping[str, Rule]
@@ -42,7 +42,7 @@ def first_divergence(relevance: Relevance, network: Network, rules: Rules, x: Ar
     of a higher one cancel.
     """
     names, xs = network.names, network.activations(x)
-    Rs = handed_down(network, rules, x, R, xs)
+    Rs = through_network(network, rules, x, R, xs)
     calls = 0
 
     def wrong(first: int, end: int) -> bool:

@@ -21,7 +21,7 @@ from lrp_ref.conformance.vectors.case import MOVED, Case, Either
 from lrp_ref.conformance.vectors.suite import Suite
 from lrp_ref.conventions.changes import Stabilised
 from lrp_ref.conventions.table import TABLE, phrase, stated
-from lrp_ref.relevance import handed_down
+from lrp_ref.relevance import through_network
 from lrp_ref.rules import Epsilon
 
 MEASURED = ("stabiliser", "zero_rule")
@@ -141,7 +141,7 @@ def with_stabiliser(case: Case, epsilon: float) -> Array:
     """The case's relevance if every rule but Epsilon had that stabiliser."""
     network, rules, x, R = case.task()
     others = {name: rule if isinstance(rule, Epsilon) else Stabilised(rule, epsilon) for name, rule in rules.items()}
-    return handed_down(network, others, x, R)[0]
+    return through_network(network, others, x, R)[0]
 
 
 def apart(got: Array, row: Array) -> float:

@@ -17,7 +17,7 @@ from lrp_ref.conformance.vectors.case import Case
 from lrp_ref.conformance.vectors.suite import Note
 from lrp_ref.conventions.table import TABLE, stated
 from lrp_ref.layers import Layer
-from lrp_ref.relevance import handed_down
+from lrp_ref.relevance import through_network
 from lrp_ref.rules import Rule
 from lrp_ref.testing.looks_like import Likeness
 from lrp_ref.testing.task import Task
@@ -131,7 +131,7 @@ def says(dialect: Dialect, case: Case, answer: Array, u: float) -> bool:
     network, rules, x, R = case.task()
     with np.errstate(all="ignore"):
         try:
-            said = handed_down(network, dialect.translate(network, rules), x, R)[0]
+            said = through_network(network, dialect.translate(network, rules), x, R)[0]
         except ValueError:   # it has no such rule
             return False
     return answer.shape == said.shape and apart(answer, said) <= min(u**0.5, apart(answer, case.relevance) / NEARER)

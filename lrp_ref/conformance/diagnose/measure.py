@@ -14,7 +14,7 @@ from lrp_ref.arrays import Array
 from lrp_ref.conformance.judge.tolerance import ROUNDINGS
 from lrp_ref.conformance.vectors.case import Case
 from lrp_ref.conventions.changes import Stabilised, guarded
-from lrp_ref.relevance import hand_down
+from lrp_ref.relevance import through_layer
 from lrp_ref.testing.compared import relative_distance
 
 DECIMALS = [float(f"{digit}e{power}") for power in range(-31, 1) for digit in range(1, 10)]
@@ -62,7 +62,7 @@ def stabilised(case: Case, epsilon: float, at_zero: bool = False) -> Array:
     network, rules, x, R = case.task()
     [(name, layer)] = network
     rule = guarded(rules[name], "at 0", epsilon) if at_zero else Stabilised(rules[name], epsilon)
-    return hand_down(rule, layer, x, R)[0]
+    return through_layer(rule, layer, x, R)[0]
 
 
 def narrowed(off: Callable[[float], float], near: float) -> float:

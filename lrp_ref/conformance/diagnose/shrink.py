@@ -20,7 +20,7 @@ from lrp_ref.arrays import Array
 from lrp_ref.conformance.diagnose.bisect import Agrees, Relevance, Rules
 from lrp_ref.layers import Layer, Linear
 from lrp_ref.network import Network
-from lrp_ref.relevance import handed_down
+from lrp_ref.relevance import through_network
 from lrp_ref.rules import Rule, ZBox
 
 INPUTS = 3
@@ -121,7 +121,7 @@ def shrink(relevance: Relevance, network: Network, rules: Rules, x: Array, agree
                 continue
         assert found is not None
         task = found.network, found.rules, found.x, found.R
-        return Counterexample(*task, result(asked[found.text]), result(handed_down(*task)[0]), len(asked))
+        return Counterexample(*task, result(asked[found.text]), result(through_network(*task)[0]), len(asked))
     return NoCounterexample(f"no network of at most {INPUTS} inputs and small whole numbers goes wrong")
 
 

@@ -22,7 +22,7 @@ from lrp_ref.conformance.vectors.case import MOVED, Case
 from lrp_ref.conformance.vectors.given import given
 from lrp_ref.conventions.table import spoken
 from lrp_ref.network import Network
-from lrp_ref.relevance import handed_down
+from lrp_ref.relevance import through_network
 from lrp_ref.rules import Rule
 from lrp_ref.testing.compared import SIGMAS, distance
 
@@ -73,12 +73,12 @@ def right_at(network: Network, rules: Rules, x: Array, R: Array, u: float,
 def exact(network: Network, rules: Rules, x: Array, R: Array) -> Array:
     """R_0, correctly rounded: in Decimals of two precisions, or Fractions where those do not agree."""
     def decimals() -> Array:
-        return handed_down(in_decimals(network), rules, convert_numbers(x, Decimal), convert_numbers(R, Decimal))[0]
+        return through_network(in_decimals(network), rules, convert_numbers(x, Decimal), convert_numbers(R, Decimal))[0]
 
     try:
         return settled(decimals)
     except ValueError:
-        return convert_numbers(handed_down(network, rules, x, R)[0], np.float64)
+        return convert_numbers(through_network(network, rules, x, R)[0], np.float64)
 
 
 def undivided(case: Case, right: Expected) -> list[Expected]:
@@ -86,7 +86,7 @@ def undivided(case: Case, right: Expected) -> list[Expected]:
     network, _, x, R = case.task()
     rules = {name: spoken({"zero_rule": "nan"}, rule, network[name]) for name, rule in case.rules.items()}
     with np.errstate(all="ignore"):
-        known = np.isfinite(handed_down(network, rules, x, R)[0])
+        known = np.isfinite(through_network(network, rules, x, R)[0])
     if known.all():
         return []
     return [Expected(np.where(known, right.value, np.nan), right.radius, right.sigma, Convention("zero_rule", "nan"))]

@@ -22,7 +22,7 @@ from lrp_ref.checks.rounding.monte_carlo import RUNS, noisy_layer, noisy_step, p
 from lrp_ref.checks.rounding.radius import origin_at, step_radius
 from lrp_ref.layers import Layer
 from lrp_ref.network import Network
-from lrp_ref.relevance import hand_down, handed_down
+from lrp_ref.relevance import through_layer, through_network
 from lrp_ref.rules import Rule
 from lrp_ref.testing.compared import SIGMAS
 
@@ -78,7 +78,7 @@ def bounded(network: Network, rules: Rules, x: Array, R: Array, u: float, value:
         except ValueError:   # a layer whose weights have no bound
             bound = None
         if bound is None:
-            value = handed_down(network, rules, x, R)[0] if value is None else value
+            value = through_network(network, rules, x, R)[0] if value is None else value
             return Expected(value, np.maximum(SIGMAS * sigma(), u * abs(value)), sigma)
     if value is None:
         return Expected(bound.value, upward(bound.own + bound.rounding, 2), sigma)
@@ -92,7 +92,7 @@ def spread(network: Network, rules: Rules, x: Array, R: Array, u: float) -> Arra
     they have errors too: those that an input and numbers of the layer off by 4 u would give them, u for each rounding
     that a transcendental function counts for (checks.rounding).
     """
-    rng, centre = np.random.default_rng(0), handed_down(network, rules, x, R)[0]
+    rng, centre = np.random.default_rng(0), through_network(network, rules, x, R)[0]
     batches = BATCHES if any(computes(layer) for _, layer in network) else 1
     errors = [noisy_run(network, rules, copies(x, RUNS // batches), copies(R, RUNS // batches), u, rng)
               .reshape(-1, *x.shape) - centre for _ in range(batches)]
@@ -153,6 +153,6 @@ def chained(network: Network, rules: Rules, xs: list[Array], R: Array, u: float)
         origin = origin_at(layer.roundings, a)
         own, _ = step_radius(rules[name], m, Ball.exact(a), ours, FLOAT64, origin)
         rounding, _ = step_radius(rules[name], m, Ball.exact(a), theirs, arithmetic(u), origin)
-        value = hand_down(rules[name], layer, x, value)[0]
+        value = through_layer(rules[name], layer, x, value)[0]
         ours, theirs = Ball.around(value, own), Ball.around(value, upward(own + rounding, 2))
     return Chained(value, own, rounding)

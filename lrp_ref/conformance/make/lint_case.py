@@ -15,7 +15,7 @@ from lrp_ref.conformance.judge.outcome import wrong
 from lrp_ref.conformance.make.lint_folder import a
 from lrp_ref.conformance.vectors.case import FORMATS, Case, from_json, identity
 from lrp_ref.conformance.vectors.given import unheld
-from lrp_ref.relevance import handed_down
+from lrp_ref.relevance import through_network
 
 
 def read_case(entry: dict[str, Any], rule: str, topic: str) -> Case:
@@ -33,7 +33,7 @@ def read_case(entry: dict[str, Any], rule: str, topic: str) -> Case:
         if R.shape != (shape := network.shapes(x.shape)[-1]):
             raise ValueError(f"R has the shape {R.shape}, needed the outputs' {shape}")
         with np.errstate(all="ignore"):
-            handed_down(network, rules, x, R)
+            through_network(network, rules, x, R)
     return case
 
 
@@ -102,6 +102,6 @@ def decided(case: Case) -> Iterator[str]:
     if count := int((want.radius > size).sum()):
         yield f"in {name}: {count} of {size.size} numbers are undetermined"
     with np.errstate(all="ignore"):
-        ours = handed_down(*case.task(number))[0]
+        ours = through_network(*case.task(number))[0]
     if count := int(wrong(ours, want.value, want.radius).sum()):
         yield f"in {name}: {count} of {size.size} numbers are not what this package computes"
