@@ -26,6 +26,7 @@ from lrp_ref.layers.fisher import vector as fisher
 from lrp_ref.layers.fisher.vector_map import FisherMap
 from lrp_ref.ledger import Account
 from lrp_ref.linear_map import Term
+from lrp_ref.rules import RULES as KINDS
 from lrp_ref.rules import Rule, Share
 
 DOCS = Path(__file__).parents[2] / "docs"
@@ -89,7 +90,7 @@ def test_the_ledger_table_of_the_page_is_what_is_proved() -> None:
     for example in (*LAYERS.values(), *RATIONAL.values()):     # of a type with both the exact one is shown
         for rule in example.rules().values():
             proved[type(example.layer).__name__, type(rule).__name__] = "exact" if example.rational else "map"
-    assert shown == proved and len(shown) == len(TYPES) * 9
+    assert shown == proved and len(shown) == len(TYPES) * len(KINDS)
 
 
 def test_more_seeds_in_full() -> None:
