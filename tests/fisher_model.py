@@ -1,8 +1,11 @@
-"""A small Fisher pipeline that tests share: two sizes of descriptors, three Gaussians, three regions, two classes."""
+"""What tests of Fisher vectors share: a pipeline of three Gaussians, three regions and two classes; and its parts."""
+
+from typing import Any
 
 import numpy as np
 
 from lrp_ref import DenseSift, FisherVector, L2Norm, Linear, Model, Network, Preprocessing, SignedSqrt
+from lrp_ref.arrays import Array, convert_numbers
 
 REGIONS = "2x1+1x1"
 
@@ -24,3 +27,16 @@ def half_flat(height: int = 21, width: int = 30, seed: int = 1) -> np.ndarray:
     pixels = np.random.default_rng(seed).random((height, width))
     pixels[:, width // 2 :] = 0.625
     return pixels
+
+
+def mixture(number: type = np.float64, gaussians: int = 3, dimensions: int = 2, **more: Any) -> FisherVector:
+    """A layer whose Gaussians overlap, all of different weight."""
+    rng = np.random.default_rng(gaussians)
+    weights = np.arange(2, gaussians + 2) / sum(range(2, gaussians + 2))
+    layer = FisherVector(weights, rng.normal(size=(gaussians, dimensions)),
+                         rng.uniform(0.5, 2, (gaussians, dimensions)), **more)
+    return layer.astype(number)
+
+
+def descriptors(samples: int, count: int, dimensions: int = 2, number: type = np.float64) -> Array:
+    return convert_numbers(2 * np.random.default_rng(count).normal(size=(samples, count, dimensions)), number)

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from fisher_model import descriptors, mixture
 from helpers import F, fractions, law, mixed, types_in
 
 from lrp_ref import Epsilon
@@ -22,19 +23,6 @@ from lrp_ref.step import step
 
 PARTS = np.array([[1, 0, 1, 1, 0], [1, 0.5, 0, 0.25, 1], [0, 0, 0, 0, 0]])   # regions; the second holds parts
 FIXTURE = Path(__file__).parents[2] / "data_fixtures" / "vlfeat_fisher.npz"
-
-
-def mixture(number: type = np.float64, gaussians: int = 3, dimensions: int = 2, **more: Any) -> FisherVector:
-    """A layer whose Gaussians overlap, all of different weight."""
-    rng = np.random.default_rng(gaussians)
-    weights = np.arange(2, gaussians + 2) / sum(range(2, gaussians + 2))
-    layer = FisherVector(weights, rng.normal(size=(gaussians, dimensions)),
-                         rng.uniform(0.5, 2, (gaussians, dimensions)), **more)
-    return layer.astype(number)
-
-
-def descriptors(samples: int, count: int, dimensions: int = 2, number: type = np.float64) -> Array:
-    return convert_numbers(2 * np.random.default_rng(count).normal(size=(samples, count, dimensions)), number)
 
 
 # ---- The layer ----

@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+from fisher_model import descriptors, mixture
 from helpers import FUNCTIONS, QUARTER, F, fractions, law, mixed, total, types_in
-from test_fisher import descriptors, mixture
 
 from lrp_ref import AlphaBeta, Epsilon, Flat
 from lrp_ref.arrays import Array, convert_numbers, ones_like, positive, same, zeros

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from test_fisher import descriptors, mixture
+from fisher_model import descriptors, mixture
 
 from lrp_ref import Epsilon
 from lrp_ref.layers.fisher.regions import regions_of
