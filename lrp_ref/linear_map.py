@@ -9,8 +9,7 @@ from typing import Any, Self
 
 import numpy as np
 
-from lrp_ref.arrays import Array, Function, Shape, same, thin, times, zeros
-from lrp_ref.arrays import Index as Index
+from lrp_ref.arrays import Array, Function, Index, Shape, same, thin, times, zeros
 
 
 @dataclass(frozen=True, eq=False)

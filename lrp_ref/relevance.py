@@ -16,7 +16,7 @@ from lrp_ref.ledger import Account, Ledger
 from lrp_ref.linear_map import LinearMap
 from lrp_ref.network import Network, same_numbers
 from lrp_ref.rules import Rule
-from lrp_ref.step import step as step
+from lrp_ref.step import step
 
 BATCH = 1 << 20   # numbers of a layer worked on at a time: larger batches go in pieces
 
