@@ -72,7 +72,9 @@ def is_equation_5(seed: int, epsilon: F) -> Found:
         holds = holds and below[n].sum(axis=1).tolist() == whole
     kept = divide(R * abs(z), abs(z) + epsilon) * (z != 0)
     holds = holds and per_sample(below) == per_sample(kept) == per_sample(account.handed)
-    holds = holds and closes(account) and account.dead.any() == (epsilon == 0) != account.stabiliser.any()
+    # NumPy 1's `any` of an array of Fractions is one of the Fractions
+    dead, stabilised = bool(account.dead.any()), bool(account.stabiliser.any())
+    holds = holds and closes(account) and dead == (epsilon == 0) != stabilised
     return Found(bool(holds), (below,))
 
 
