@@ -1,11 +1,11 @@
-# make demo | test | docs | mutants | mutation | peers | bench: each makes the environment it needs, from nothing but Python 3.11 or newer.
+# make demo | test | fuzz | docs | mutants | mutation | peers | bench: each makes the environment it needs, from nothing but Python 3.11 or newer.
 PYTHON ?= python3
 VENV ?= .venv
 PEERS ?= .venv-peers
 MUTATION ?= .venv-mutation
 BIN = $(VENV)/bin
 
-.PHONY: demo test docs mutants mutation peers bench clean
+.PHONY: demo test fuzz docs mutants mutation peers bench clean
 
 demo: $(VENV)/.installed
 	mkdir -p out
@@ -13,6 +13,10 @@ demo: $(VENV)/.installed
 
 test: $(VENV)/.test   # two processes: threads of both would wait for each other
 	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest -q -n 2 --dist loadgroup $(PYTEST_ARGS)
+
+# Every door that something comes in by, with made inputs: what happened, in six columns (docs/reliability.md).
+fuzz: $(VENV)/.test
+	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/python tests/fuzz/run.py $(FUZZ_ARGS)
 
 # The tables in docs/ that classes and proofs know themselves.
 docs: $(VENV)/.installed

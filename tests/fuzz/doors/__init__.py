@@ -1,0 +1,5 @@
+"""Every door of the package that something comes in by, a module for each room."""
+
+from harness import Door
+
+DOORS: tuple[Door, ...] = ()
