@@ -1,10 +1,10 @@
 """What a door of the package does with what comes in from outside, counted in six columns.
 
-A door makes one input from a generator of random numbers and gives the call that takes it, so that a seed is the whole
-of a case. The columns: it worked; it was refused in our own words (the innermost frame is a `raise` of ours, the type is
-ValueError, TypeError or NotImplementedError, the message can be shown: at most 500 characters, no control characters but
-line ends); it was refused in the words of Python, NumPy or another library; any other exception; more than 10 seconds;
-more than 2 GB.
+A door makes one input from a generator of random numbers and gives the call that takes it, so that a seed is the
+whole of a case. The columns: it worked; it was refused in our own words (the innermost frame is a `raise` of ours, the
+type is ValueError, TypeError or NotImplementedError, the message can be shown: at most 500 characters, no control
+characters but line ends); it was refused in the words of Python, NumPy or another library; any other exception; more
+than 10 seconds; more than 2 GB.
 """
 
 from __future__ import annotations
