@@ -45,6 +45,7 @@ class Changed(Rule):
     sees: Callable[[Any, Array], LinearMap] = lambda m, a: m
     divides: Callable[[list[Share], Any, Array], list[Share]] = lambda shares, m, a: shares
     stabilises: Guard | None = None
+    epsilon = property(lambda self: self.rule.epsilon)
 
     def seen(self, m: LinearMap, a: Array) -> LinearMap:
         return self.sees(self.rule.seen(m, a), a)

@@ -87,20 +87,34 @@ class At:
         raise NotImplementedError("a map's weights stand for themselves: only Switched takes them")
 
 
+def meant(f: Any, own: LinearMap) -> tuple[LinearMap, Function]:
+    """The map whose weights a function takes, and what it makes of them: those of At(m) are m's, also inside |f(w)|."""
+    if isinstance(f, At):
+        return f.m, same
+    if not hasattr(f, "f"):
+        return own, f
+    m, inner = meant(f.f, own)
+    return m, f if m is own else replace(f, f=inner)
+
+
 @dataclass(frozen=True, eq=False)
 class Switched(LinearMap):
     """A map of which a term may name another, f = At(another)."""
 
     m: LinearMap
+    weight = property(lambda self: self.m.weight)
     bias = property(lambda self: self.m.bias)
     learned = property(lambda self: self.m.learned)
     gate = property(lambda self: self.m.gate)
+    coverages = property(lambda self: self.m.coverages)
 
     def apply(self, a: Array, f: Function) -> Array:
-        return product(f.m, a) if isinstance(f, At) else self.m.apply(a, f)
+        m, inner = meant(f, self.m)
+        return product(m, a) if isinstance(f, At) else m.apply(a, inner)
 
     def transpose(self, s: Array, f: Function, shape: Shape) -> Array:
-        return f.m.transpose(s, same, shape) if isinstance(f, At) else self.m.transpose(s, f, shape)
+        m, inner = meant(f, self.m)
+        return m.transpose(s, inner, shape)
 
 
 @dataclass(frozen=True, eq=False)

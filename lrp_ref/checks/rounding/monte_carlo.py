@@ -25,7 +25,7 @@ from lrp_ref.layers.fisher.vector_map import FisherMap
 from lrp_ref.linear_map import LinearMap
 from lrp_ref.network import Network
 from lrp_ref.relevance import checked, start, through_network
-from lrp_ref.rules import Rule
+from lrp_ref.rules import Guard, Rule, Share
 from lrp_ref.step import step
 
 RUNS = 32
@@ -115,8 +115,22 @@ def noisy_step(rule: Rule, layer: Layer, x: Array, R: Array, u: float, rng: np.r
     m = noisy_weights(layer, x, u, rng) if layer.roundings.unknown and layer.arrays() else m
     below = np.zeros(x.shape)
     for inputs, outputs, piece in m.pieces(a.shape):
-        below[inputs] += step(rule, Noisy(piece, u, rng), a[inputs], R[outputs])[0]
+        seen = rule.seen(piece, a[inputs])
+        below[inputs] += step(AsSeen(rule), Noisy(seen, u, rng), a[inputs], R[outputs])[0]
     return below
+
+
+@dataclass(frozen=True)
+class AsSeen(Rule):
+    """A rule whose own map is there already."""
+
+    rule: Rule
+
+    def shares(self, m: LinearMap, a: Array) -> list[Share]:
+        return self.rule.shares(m, a)
+
+    def guard(self, z: Array) -> Guard:
+        return self.rule.guard(z)
 
 
 def noisy_weights(layer: Layer, x: Array, u: float, rng: np.random.Generator) -> LinearMap:

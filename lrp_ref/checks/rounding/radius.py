@@ -90,6 +90,7 @@ def step_radius(rule: Rule, m: LinearMap, a: Ball, R: Ball, to: Arithmetic, orig
 
     doubtful: outputs whose weights are not known for certain: gates and winners that a's ball does not decide.
     """
+    m = rule.seen(m, a.value)
     shares = terms_at(rule, m, a)
     plain = all(t.f is ones_like for _, terms in shares for t, _ in terms)
     if origin.unknown and not plain:
@@ -107,7 +108,7 @@ def step_radius(rule: Rule, m: LinearMap, a: Ball, R: Ball, to: Arithmetic, orig
     zero, undetermined, quotients = np.zeros(R.value.shape), np.zeros(R.value.shape, bool), []
     for part, terms in shares:
         sums = added(m, terms, R.value, origin, rule)
-        d = sums.z + epsilon * sign(sums.z)
+        d = sums.z + guarded(rule, sums.z, epsilon)
         here, ours = sums.error(to), sums.error(FLOAT64)
         bad = ~(sums.size <= to.largest)
         if epsilon:
@@ -131,6 +132,14 @@ def step_radius(rule: Rule, m: LinearMap, a: Ball, R: Ball, to: Arithmetic, orig
         undetermined |= bad
         quotients.append(Quotients(terms, np.where(fine, dq, 0.0), np.where(fine, q, 0.0), pR + 1 / below, bad))
     return gathered(m, quotients, a.value, to, origin), undetermined
+
+
+def guarded(rule: Rule, z: Array, epsilon: float) -> Array:
+    """epsilon sign z, which is all that the error of a denominator is known for."""
+    own, known = rule.guard(z), epsilon * sign(z)
+    if own is not None and not np.array_equal(own, known, equal_nan=True):
+        raise ValueError(f"no bound: {rule} adds something else than epsilon sign z to a denominator")
+    return known
 
 
 def guard_of(to: Arithmetic, dz: Array, epsilon: float, d: Array) -> Array:

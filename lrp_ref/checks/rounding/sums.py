@@ -120,9 +120,9 @@ def added(m: LinearMap, terms: Sequence[tuple[Term, Ball]], R: Array, origin: Ro
 
 
 def dyadic(rule: Rule) -> bool:
-    """Whether every parameter of the rule that its sums are made with is a float exactly (a third is not)."""
+    """Whether every parameter of the rule that its sums are made with is known as a float exactly (a third is not)."""
     values = [value for name, value in vars(rule).items() if name != "epsilon"]
-    return all(dyadic(value) if isinstance(value, Rule) else
+    return not any(map(callable, values)) and all(dyadic(value) if isinstance(value, Rule) else
                all(n == Fraction(float(n)) for n in np.ravel(np.asarray(value, dtype=object))) for value in values)
 
 
