@@ -55,7 +55,7 @@ def test_the_exact_value_and_an_evaluation_lie_within_the_bound(row: str, name: 
 
 
 def test_the_maps_of_a_row_are_what_is_bounded() -> None:
-    # Epsilon on an average of 1 2 3, the layer itself at its input: z = 2, R_i = (a_i / 3) / (2 + C) 6 = a_i 2 / (2 + C)
+    # Epsilon on an average of 1 2 3, the layer itself at its input: z = 2, R_i = (a_i / 3) 6 / (2 + C)
     x, R = np.array([1.0, 2, 3]).reshape(1, 1, 1, 3), np.full((1, 1, 1, 1), 6.0)
     rule = spoken({"without_weights": "layer"}, Epsilon(C), AvgPool((1, 3)))
     bound = one_layer(rule, AvgPool((1, 3)), x, R)
@@ -72,5 +72,5 @@ def test_the_maps_of_a_row_are_what_is_bounded() -> None:
 
 def test_another_addend_has_no_bound() -> None:
     rule = spoken({"zero_rule": ("at 0", C)}, Epsilon(0), AvgPool((1, 2)))
-    with pytest.raises(ValueError, match="no bound: .* adds something else than epsilon sign z"):
+    with pytest.raises(ValueError, match=r"no bound: .* adds something else than epsilon sign z"):
         one_layer(rule, Linear(np.array([[1.0], [-1.0]])), np.ones((1, 2)), np.ones((1, 1)))
