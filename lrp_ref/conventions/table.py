@@ -30,6 +30,7 @@ from lrp_ref.layers import (
     SumPool,
     Tanh,
 )
+from lrp_ref.network import Network
 from lrp_ref.rules import AlphaBeta, Epsilon, Flat, Gamma, Rule, Winner, WSquare, ZBox
 
 Row = Mapping[str, Any]
@@ -95,6 +96,11 @@ def spoken(row: Row, rule: Rule, layer: Any) -> Rule:
         if name in row:
             rule = question.applied(row[name], rule, layer)
     return rule
+
+
+def spoken_in(row: Row, rules: Mapping[str, Rule], network: Network) -> dict[str, Rule]:
+    """The same of every layer of a network."""
+    return {name: spoken(row, rules[name], layer) for name, layer in network}
 
 
 # ---- Kinds ----

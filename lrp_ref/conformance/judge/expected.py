@@ -20,13 +20,14 @@ from lrp_ref.conformance.judge.stabilisers import stabilised, stabiliser
 from lrp_ref.conformance.judge.tolerance import ROUNDINGS, Convention, Expected, bounded
 from lrp_ref.conformance.vectors.case import MOVED, Case
 from lrp_ref.conformance.vectors.given import given
-from lrp_ref.conventions.table import spoken
+from lrp_ref.conventions.table import Row, spoken_in
 from lrp_ref.network import Network
 from lrp_ref.relevance import through_network
 from lrp_ref.rules import Rule
 from lrp_ref.testing.compared import SIGMAS, distance
 
 Rules = Mapping[str, Rule]
+NO_ROW: Row = {}
 
 
 def expected(case: Case, u: float, declared: Mapping[str, Any]) -> list[Expected]:
@@ -37,10 +38,10 @@ def expected(case: Case, u: float, declared: Mapping[str, Any]) -> list[Expected
     value = case.relevance if asked.own else exact(asked.network, case.rules, asked.x, asked.R)
     right = bounded(network, case.rules, x, R, u, value)
     found = [right]
-    for rules, near in stabilised(network, case.rules, declared):
-        value = exact(asked.network, rules, asked.x, asked.R)
+    for row, near in stabilised(network, case.rules, declared):
+        value = exact(asked.network, case.rules, asked.x, asked.R, row)
         if not near or distance(value, right.value, V) <= MOVED * stabiliser(declared):
-            found.append(bounded(network, rules, x, R, u, value))
+            found.append(bounded(network, spoken_in(row, case.rules, network), x, R, u, value))
     if declared.get("zero_rule") == "nan":
         found += undivided(case, right)
     rows = [row for row in case.either if row.convention in declared and declared[row.convention] == row.value]
@@ -63,28 +64,29 @@ def right_at(network: Network, rules: Rules, x: Array, R: Array, u: float,
              declared: Mapping[str, Any]) -> list[Expected]:
     """The same of any network of floats, from float64's own R_0; without the rows that cases have."""
     found = [bounded(network, rules, x, R, u)]
-    for others, near in stabilised(network, rules, declared):
-        one = bounded(network, others, x, R, u)
+    for row, near in stabilised(network, rules, declared):
+        one = bounded(network, spoken_in(row, rules, network), x, R, u)
         if not near or distance(one.value, found[0].value, V) <= MOVED * stabiliser(declared):
             found.append(one)
     return found
 
 
-def exact(network: Network, rules: Rules, x: Array, R: Array) -> Array:
-    """R_0, correctly rounded: in Decimals of two precisions, or Fractions where those do not agree."""
+def exact(network: Network, rules: Rules, x: Array, R: Array, row: Row = NO_ROW) -> Array:
+    """R_0 with that row's rules, correctly rounded: in Decimals of two precisions, or Fractions if these disagree."""
     def decimals() -> Array:
-        return through_network(in_decimals(network), rules, convert_numbers(x, Decimal), convert_numbers(R, Decimal))[0]
+        there, a, R_L = in_decimals(network), convert_numbers(x, Decimal), convert_numbers(R, Decimal)
+        return through_network(there, spoken_in(row, rules, there), a, R_L)[0]
 
     try:
         return settled(decimals)
     except ValueError:
-        return convert_numbers(through_network(network, rules, x, R)[0], np.float64)
+        return convert_numbers(through_network(network, spoken_in(row, rules, network), x, R)[0], np.float64)
 
 
 def undivided(case: Case, right: Expected) -> list[Expected]:
     """The canonical answer, but not a number wherever 0 / 0 comes down to, for those who declare that of Epsilon(0)."""
     network, _, x, R = case.task()
-    rules = {name: spoken({"zero_rule": "nan"}, rule, network[name]) for name, rule in case.rules.items()}
+    rules = spoken_in({"zero_rule": "nan"}, case.rules, network)
     with np.errstate(all="ignore"):
         known = np.isfinite(through_network(network, rules, x, R)[0])
     if known.all():

@@ -1,11 +1,11 @@
-"""The rules with the stabiliser that an implementation declares, as the table of conventions adds it."""
+"""The row of the table of conventions that is the stabiliser which an implementation declares."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from lrp_ref.conventions.table import TABLE, But, Row, spoken
+from lrp_ref.conventions.table import TABLE, But, Row
 from lrp_ref.network import Network
 from lrp_ref.rules import Rule
 
@@ -27,8 +27,8 @@ def number(declared: Mapping[str, Any], question: str) -> float:
     return float(value) if isinstance(value, (int, float)) else 0.0
 
 
-def stabilised(network: Network, rules: Rules, declared: Mapping[str, Any]) -> Iterator[tuple[Rules, bool]]:
-    """The rules with the declared stabilisers, in every way that changes some rule.
+def stabilised(network: Network, rules: Rules, declared: Mapping[str, Any]) -> Iterator[tuple[Row, bool]]:
+    """The declared stabilisers, in every way that changes some rule.
 
     All ways but the first may change more than a stabiliser does, so that they are to be believed only if they come
     near the canonical answer (the second of each pair).
@@ -43,4 +43,4 @@ def stabilised(network: Network, rules: Rules, declared: Mapping[str, Any]) -> I
                  if TABLE[question].applied(value, rules[name], layer) is not rules[name]}
         if asked not in seen:
             seen.append(asked)
-            yield {name: spoken(row, rules[name], layer) for name, layer in network}, bool(way)
+            yield row, bool(way)
