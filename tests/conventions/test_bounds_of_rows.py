@@ -17,6 +17,7 @@ from lrp_ref.layers import AdaptiveAvgPool, AvgPool, MaxPool, ReLU, SumPool
 from lrp_ref.layers.example import Example
 from lrp_ref.relevance import through_layer
 
+ROUNDING = 1e-15   # of a few products and a quotient
 C = 2.0**-10   # a power of two: what it is added to decides the rounding
 ROWS: Mapping[str, Mapping[str, Any]] = {
     "own": {"stabiliser": C, "zero_rule": C},
@@ -59,13 +60,13 @@ def test_the_maps_of_a_row_are_what_is_bounded() -> None:
     x, R = np.array([1.0, 2, 3]).reshape(1, 1, 1, 3), np.full((1, 1, 1, 1), 6.0)
     rule = spoken({"without_weights": "layer"}, Epsilon(C), AvgPool((1, 3)))
     bound = one_layer(rule, AvgPool((1, 3)), x, R)
-    assert np.allclose(bound.value[0, 0, 0], np.array([1, 2, 3]) * 2 / (2 + C), rtol=1e-15)
+    assert np.allclose(bound.value[0, 0, 0], np.array([1, 2, 3]) * 2 / (2 + C), rtol=ROUNDING, atol=0)
     assert 0 < bound.rounding.max() < 1e-5
     # first of tied winners alone: 2 / (2 + C) of 7 to it, and to the others exactly nothing
     x, R = np.array([2.0, -5, 2]).reshape(1, 1, 1, 3), np.full((1, 1, 1, 1), 7.0)
     rule = spoken({"max_pool": "contribution", "zero_rule": C}, Winner(), MaxPool((1, 3)))
     bound = one_layer(rule, MaxPool((1, 3)), x, R)
-    assert np.allclose(bound.value[0, 0, 0], [14 / (2 + C), 0, 0], rtol=1e-15)
+    assert np.allclose(bound.value[0, 0, 0], [14 / (2 + C), 0, 0], rtol=ROUNDING, atol=0)
     noisy = noisy_step(rule, MaxPool((1, 3)), x, R, 1e-3, np.random.default_rng(0))[0, 0, 0]
     assert 0 < abs(noisy[0] - 14 / (2 + C)) < 7e-2 and not noisy[1:].any()   # ten roundings of 1e-3
 

@@ -108,7 +108,7 @@ def step_radius(rule: Rule, m: LinearMap, a: Ball, R: Ball, to: Arithmetic, orig
     zero, undetermined, quotients = np.zeros(R.value.shape), np.zeros(R.value.shape, bool), []
     for part, terms in shares:
         sums = added(m, terms, R.value, origin, rule)
-        d = sums.z + guarded(rule, sums.z, epsilon)
+        d = sums.z + addend(rule, sums.z, epsilon)
         here, ours = sums.error(to), sums.error(FLOAT64)
         bad = ~(sums.size <= to.largest)
         if epsilon:
@@ -134,7 +134,7 @@ def step_radius(rule: Rule, m: LinearMap, a: Ball, R: Ball, to: Arithmetic, orig
     return gathered(m, quotients, a.value, to, origin), undetermined
 
 
-def guarded(rule: Rule, z: Array, epsilon: float) -> Array:
+def addend(rule: Rule, z: Array, epsilon: float) -> Array:
     """epsilon sign z, which is all that the error of a denominator is known for."""
     own, known = rule.guard(z), epsilon * sign(z)
     if own is not None and not np.array_equal(own, known, equal_nan=True):
