@@ -1,7 +1,16 @@
-"""One setting for all property tests: few examples, the same ones every time, no clock."""
+"""One setting for all property tests: few examples, the same ones every time, no clock. Groups stay on one process."""
 
+import pytest
 from hypothesis import HealthCheck, settings
 
 settings.register_profile("suite", max_examples=40, deadline=None, derandomize=True, database=None,
                           suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("suite")
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(config, items):
+    """What tests of a group share is made once: pytest-xdist must have written the group into their names."""
+    if getattr(config.option, "loadgroup", False):
+        lost = [item.nodeid for item in items if item.get_closest_marker("xdist_group") and "@" not in item.nodeid]
+        assert not lost, f"pytest-xdist does not keep together {lost}"
