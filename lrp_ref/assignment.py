@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from lrp_ref.hints import did_you_mean
 from lrp_ref.layers import LAYERS, Conv2D, FisherVector, Layer, Linear
-from lrp_ref.network import Network
+from lrp_ref.network import INPUT, Network, made_of
 from lrp_ref.rules import AlphaBeta, Epsilon, Flat, Gamma, Pass, Rule, Winner, ZBox, ZPlus
 
-Rules = dict[str, Rule]
+
+class Rules(dict[str, Rule]):
+    """{name: rule} in the network's order, and the tensors that every layer reads, by which a cut-off goes."""
+
+    def __init__(self, rules: Mapping[str, Rule], reads: Mapping[str, Sequence[str]]) -> None:
+        super().__init__(rules)
+        self.reads = reads
+
 
 DEFAULTS: Mapping[str, Rule] = {   # what a layer's `hands_down` says
     "by contribution": Epsilon(0), "as it is": Pass(), "to the winners": Winner(), "evenly": Flat(),
@@ -30,7 +37,7 @@ def assign(network: Network, by_type: Mapping[type[Layer], Rule] | None = None, 
                              f"{', '.join(LAYERS)}")
     for rule in (*by_type.values(), *by_name.values(), *([first] if first is not None else [])):
         a_rule(rule)
-    rules = {}
+    rules = Rules({}, network.reads)
     for name, layer in network:
         found = [by_type[kind] for kind in type(layer).__mro__ if kind in by_type]
         found += [DEFAULTS[layer.hands_down]] if layer.hands_down else []
@@ -51,19 +58,24 @@ def assign(network: Network, by_type: Mapping[type[Layer], Rule] | None = None, 
     return rules
 
 
-def cutoff(rules: Mapping[str, Rule], below: str, rule: Rule | None = None) -> Rules:
+def cutoff(rules: Mapping[str, Rule], below: str | Iterable[str], rule: Rule | None = None) -> Rules:
     """Below layer `below`, stop asking what the units mean: spread R evenly (Flat), or by squared weights (WSquare).
 
-    Section 3 of the paper. `below` itself keeps its rule; every layer under it, pooling included, gets the filler.
+    Section 3 of the paper. `below` itself keeps its rule; every layer that it is made of, pooling included, gets the
+    filler. Branches beside it keep their rules: for a level of a network with branches name the layer at which they
+    meet, or one layer of each. Rules in a plain dict are taken for those of a chain.
     """
     filler = Flat() if rule is None else rule
     if not isinstance(filler, Rule) or filler.sees_activations or filler.only_for:
         raise ValueError(f"cutoff got the filler {filler!r}, needed Flat() or WSquare(), which see no activations")
-    names = list(rules)
-    if below not in names:
-        raise ValueError(f"cutoff got below={below!r}, which the network does not have: {did_you_mean(below, names)}"
-                         f"its layers are {', '.join(names)}")
-    return {name: filler if names.index(name) < names.index(below) else kept for name, kept in rules.items()}
+    names, cuts = list(rules), (below,) if isinstance(below, str) else tuple(below)
+    for cut in cuts:
+        if cut not in names:
+            raise ValueError(f"cutoff got below={cut!r}, which the network does not have: {did_you_mean(cut, names)}"
+                             f"its layers are {', '.join(names)}")
+    reads = rules.reads if isinstance(rules, Rules) else dict(zip(names, [(one,) for one in (INPUT, *names)]))
+    filled = made_of(reads, *cuts)
+    return Rules({name: filler if name in filled else kept for name, kept in rules.items()}, reads)
 
 
 def is_fisher(network: Network) -> bool:

@@ -64,10 +64,14 @@ COLUMNS = tuple(field.name for field in fields(Account))
 
 @dataclass(frozen=True, eq=False)
 class Ledger:
-    """The accounts of all layers, highest first: `ledger["conv1"].bias`; print it for a table."""
+    """The accounts of all layers, highest first: `ledger["conv1"].bias`; print it for a table.
+
+    reached  R_0, what has arrived at the input
+    """
 
     names: Sequence[str]
     accounts: Sequence[Account]
+    reached: Array
 
     def __getitem__(self, name: str) -> Account:
         if name not in self.names:
@@ -81,7 +85,7 @@ class Ledger:
         """R_L = R_0 + bias + stabiliser + dead, summed over all layers, per sample (N,)."""
         sums = [account.totals() for account in self.accounts]
         lost = [sum(column[1:], start=column[0]) for column in zip(*sums, strict=True)]
-        return dict(zip(COLUMNS, (sums[0][0], sums[-1][1], *lost[2:]), strict=True))
+        return dict(zip(COLUMNS, (sums[0][0], per_sample(self.reached), *lost[2:]), strict=True))
 
     def table(self, sample: int = 0) -> str:
         """One sample's ledger in per cent of the sum of |R| that arrives at each layer; the last line is in all."""

@@ -1,10 +1,11 @@
-"""x_l+1 = layer_l(x_l): a network is a chain of named layers."""
+"""x_t = layer_t(x_r, ..): a network is a graph of named layers, each of which reads tensors that stand before it."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import overload
+from typing import Any, NamedTuple, overload
 
 import numpy as np
 
@@ -12,56 +13,106 @@ from lrp_ref.arrays import Array, Pair, Shape, number_type
 from lrp_ref.hints import Watch, did_you_mean, unwatched
 from lrp_ref.layers import BatchNorm, Layer
 
+INPUT = "input"   # the tensor that the network is given; every other one has the name of the layer that makes it
+
+
+class Node(NamedTuple):
+    """A layer, its name, which is also that of the tensor it makes, and the names of the tensors that it reads."""
+
+    name: str
+    layer: Layer
+    reads: tuple[str, ...]
+
 
 @dataclass(frozen=True, eq=False, init=False)
 class Network:
-    """Named layers, lowest first: `Network([("conv1", Conv2D(weight)), ("relu1", ReLU())])`."""
+    """Named layers, lowest first; each reads the one before it, or the tensors that it names.
 
-    layers: tuple[tuple[str, Layer], ...]
+        Network([("conv", Conv2D(weight)), ("relu", ReLU()), ("add", Add(), ("relu", "input"))])
 
-    def __init__(self, layers: Iterable[tuple[str, Layer]]) -> None:
-        layers = tuple(layers)
-        if not layers:
+    The last layer's output is the network's; every other tensor is read by somebody.
+    """
+
+    nodes: tuple[Node, ...]
+
+    def __init__(self, layers: Iterable[Any]) -> None:
+        nodes: list[Node] = []
+        for entry in layers:
+            nodes.append(node(entry, nodes[-1].name if nodes else INPUT))
+        if not nodes:
             raise ValueError("Network got no layers, needed at least one")
-        for pair in layers:
-            kinds = tuple(map(type, pair)) if isinstance(pair, tuple) else ()
-            if len(kinds) != 2 or not (issubclass(kinds[0], str) and issubclass(kinds[1], Layer)):
-                raise ValueError(f"Network got {pair!r}, needed pairs of a name and a layer")
-        names = [name for name, _ in layers]
-        twice = sorted({name for name in names if names.count(name) > 1})
+        names = [name for name, _, _ in nodes]
+        twice = sorted({name for name in names if names.count(name) > 1 or name == INPUT})
         if twice:
-            raise ValueError(f"Network got two layers named {', '.join(twice)}: give every layer a name of its own")
-        numbers = {number_type(array).__name__: name for name, layer in layers for array in layer.arrays().values()}
+            raise ValueError(f"Network got two tensors named {', '.join(twice)}: give every layer a name of its own, "
+                             f"and none of them {INPUT!r}")
+        wired(nodes)
+        numbers = {number_type(array).__name__: n.name for n in nodes for array in n.layer.arrays().values()}
         if len(numbers) > 1:
             mixed = ", ".join(f"{kind} in {name}" for kind, name in numbers.items())
             raise ValueError(f"Network got weights of several number types ({mixed}), needed one: use layer.astype")
-        object.__setattr__(self, "layers", layers)
+        object.__setattr__(self, "nodes", tuple(nodes))
+
+    @property
+    def layers(self) -> tuple[tuple[str, Layer], ...]:
+        return tuple((name, layer) for name, layer, _ in self.nodes)
 
     @property
     def names(self) -> tuple[str, ...]:
-        return tuple(name for name, _ in self.layers)
+        return tuple(name for name, _, _ in self.nodes)
+
+    @property
+    def reads(self) -> dict[str, tuple[str, ...]]:
+        """{layer: the tensors that it reads}"""
+        return {name: reads for name, _, reads in self.nodes}
+
+    @property
+    def output(self) -> str:
+        """The name of the last layer, whose output is the network's."""
+        return self.nodes[-1].name
+
+    @property
+    def is_chain(self) -> bool:
+        """Whether every layer reads the one before it alone."""
+        return all(reads == (before,) for (_, _, reads), before in zip(self.nodes, (INPUT, *self.names)))
 
     @property
     def number(self) -> type | None:
         """The number type of the weights; None where no layer has any."""
-        arrays = (array for _, layer in self.layers for array in layer.arrays().values())
+        arrays = (array for _, layer in self for array in layer.arrays().values())
         return next((number_type(array) for array in arrays), None)
 
     def __iter__(self) -> Iterator[tuple[str, Layer]]:
         return iter(self.layers)
 
     def __len__(self) -> int:
-        return len(self.layers)
+        return len(self.nodes)
 
     @overload
     def __getitem__(self, key: str) -> Layer: ...
     @overload
     def __getitem__(self, key: slice) -> Network: ...
     def __getitem__(self, key: str | slice) -> Layer | Network:
-        """network["conv1"] is a layer, network[i:] a network."""
-        if isinstance(key, slice):
-            return Network(self.layers[key])
-        return self.layers[self.index(key)][1]
+        """network["conv1"] is a layer, network[i:] a network: there is one where a single tensor crosses."""
+        if not isinstance(key, slice):
+            return self.nodes[self.index(key)].layer
+        nodes = self.nodes[key]
+        inside = {one.name for one in nodes}
+        outside = list(dict.fromkeys(t for one in nodes for t in one.reads if t not in inside))
+        if len(outside) > 1:
+            raise ValueError(f"the layers {nodes[0].name} .. {nodes[-1].name} read {' and '.join(outside)} from outside "
+                             f"of them, needed one tensor to begin with: one tensor alone crosses after "
+                             f"{', '.join(self.crossings()) or 'none'}")
+        return Network((name, layer, tuple(t if t in inside else INPUT for t in reads)) for name, layer, reads in nodes)
+
+    def crossings(self) -> list[str]:
+        """The tensors that are all of what the layers after them read: where the network can be cut in two."""
+        found = []
+        for n, (name, _, _) in enumerate(self.nodes[:-1], 1):
+            made = {INPUT, *self.names[:n]}
+            if {t for one in self.nodes[n:] for t in one.reads} & made == {name}:
+                found.append(name)
+        return found
 
     def index(self, name: str) -> int:
         """The position of a layer; an error that suggests the nearest name."""
@@ -71,34 +122,102 @@ class Network:
         raise ValueError(f"got the layer name {name!r}, which the network does not have: {hint}"
                          f"its layers are {', '.join(self.names)}")
 
+    def below(self, *names: str) -> set[str]:
+        """The layers that these tensors are made of, themselves not among them: what a cut-off below them changes."""
+        for name in names:
+            self.index(name)
+        return made_of(self.reads, *names)
+
+    def read(self, name: str, xs: Mapping[str, Array]) -> Array:
+        """What a layer takes: the tensor that it reads, or those that it reads joined into one array."""
+        _, layer, reads = self.nodes[self.index(name)]
+        return layer.join(*(xs[t] for t in reads))
+
     def __call__(self, x: Array) -> Array:
         """The last layer's output."""
-        return self.activations(x)[-1]
+        return self.activations(x)[self.output]
 
-    def activations(self, x: Array, watch: Watch = unwatched) -> list[Array]:
-        """[x_0, .., x_L]: the input, then every layer's output. `watch` hears each layer's name as its turn comes."""
-        xs = [x]
-        for name, layer in self.layers:
+    def activations(self, x: Array, watch: Watch = unwatched) -> dict[str, Array]:
+        """{"input": x, and every layer's output by its name}. `watch` hears each name as its turn comes."""
+        xs = {INPUT: x}
+        for name, layer, reads in self.nodes:
             watch(name)
-            try:
-                xs.append(layer(xs[-1]))
-            except ValueError as error:
-                raise ValueError(f"layer {name}: {error}") from None
+            with named(name):
+                xs[name] = layer(layer.join(*(xs[t] for t in reads)))
         return xs
 
-    def shapes(self, shape: Shape) -> list[Shape]:
-        """The shapes of x_0 .. x_L for an input of that shape, without computing them."""
-        shapes = [shape]
-        for name, layer in self.layers:
-            try:
-                shapes.append(layer.output_shape(shapes[-1]))
-            except ValueError as error:
-                raise ValueError(f"layer {name}: {error}") from None
+    def shapes(self, shape: Shape) -> dict[str, Shape]:
+        """{"input": shape, and that of every layer's output by its name}, without computing them."""
+        shapes = {INPUT: shape}
+        for name, layer, reads in self.nodes:
+            with named(name):
+                shapes[name] = layer.output_shape(layer.joined(*(shapes[t] for t in reads)))
         return shapes
 
     def astype(self, number: type) -> Network:
         """The network in another number type: numpy.float32, numpy.float64, Fraction (exact), Decimal."""
-        return Network((name, layer.astype(number)) for name, layer in self.layers)
+        return self.mapped(lambda name, layer: layer.astype(number))
+
+    def mapped(self, change: Callable[[str, Layer], Layer]) -> Network:
+        """The same graph with change(name, layer) in every layer's place."""
+        return Network((name, change(name, layer), reads) for name, layer, reads in self.nodes)
+
+
+def node(entry: Any, before: str) -> Node:
+    """The node that an entry of a network's list is; without names to read it reads the tensor before it."""
+    match entry if isinstance(entry, tuple) else ():
+        case (str(name), Layer() as layer):
+            reads: tuple[str, ...] = (before,)
+        case (str(name), Layer() as layer, str(one)):
+            reads = (one,)
+        case (str(name), Layer() as layer, [str(), *_] as several) if all(isinstance(t, str) for t in several):
+            reads = tuple(several)
+        case _:
+            raise ValueError(f"Network got {entry!r}, needed pairs of a name and a layer, or triples with the name or "
+                             "names that it reads")
+    if len(reads) > 1 and not layer.joins:
+        raise ValueError(f"layer {name}, a {type(layer).__name__}, got {len(reads)} tensors to read "
+                         f"({', '.join(reads)}), needed one: join them before it with Add(), Multiply() or Concat()")
+    return Node(name, layer, reads)
+
+
+def wired(nodes: Sequence[Node]) -> None:
+    """An error unless every layer reads tensors that are made before it, and every tensor but the last is read."""
+    names, made = [one.name for one in nodes], [INPUT]
+    for name, _, reads in nodes:
+        for t in reads:
+            if t in names and t not in made:
+                raise ValueError(f"layer {name} reads {t}, which is made {'by itself' if t == name else 'after it'}: "
+                                 "list every layer after those that it reads; a network has no cycles")
+            if t not in made:
+                raise ValueError(f"layer {name} reads {t!r}, which nothing makes: {did_you_mean(t, made)}"
+                                 f"the tensors before it are {', '.join(made)}")
+        made.append(name)
+    unread = set(made[:-1]) - {t for one in nodes for t in one.reads}
+    if unread:
+        raise ValueError(f"nobody reads {', '.join(t for t in made if t in unread)}: a network has one output, that of "
+                         f"its last layer, {names[-1]}; leave them out, or put {names[-1]} where it reads them")
+
+
+def made_of(reads: Mapping[str, Sequence[str]], *names: str) -> set[str]:
+    """The layers that these tensors are made of, themselves not among them."""
+    found: set[str] = set()
+    for name in reversed(list(reads)):
+        if name in names or name in found:
+            found.update(reads[name])
+    inner = found.intersection(names)
+    if inner:
+        raise ValueError(f"got {', '.join(names)}, of which {', '.join(sorted(inner))} is below another: leave it out")
+    return found - {INPUT}
+
+
+@contextmanager
+def named(name: str) -> Iterator[None]:
+    """A ValueError inside says at which layer it was."""
+    try:
+        yield
+    except ValueError as error:
+        raise ValueError(f"layer {name}: {error}") from None
 
 
 @dataclass(frozen=True)
@@ -113,45 +232,62 @@ class ReceptiveField:
 def receptive_field(network: Network, name: str) -> ReceptiveField | None:
     """size += (extent - 1) step, start -= pad step, step *= stride: what an output of layer `name` sees of the input.
 
+    Where branches meet, from the smallest start to the largest end, if their steps are equal.
+
     None from the first layer on whose outputs see no windows of one size (`layer.sees`): the whole image (fully
     connected, Fisher vector), cells of it (adaptive pooling), descriptors of several sizes (dense SIFT: a square of
-    4 s x 4 s pixels).
+    4 s x 4 s pixels); and where branches of other steps meet.
     A cut-off below the layer above `name` spreads relevance over fields of this size; at the border the part inside the
     image remains.
     """
-    size, step, start = [1, 1], [1, 1], [0, 0]
-    for _, layer in network.layers[: network.index(name) + 1]:
-        window = layer.sees
-        if window is None:
-            return None
-        for axis in (0, 1):
-            size[axis] += (window.extent[axis] - 1) * step[axis]
-            start[axis] -= window.before[axis] * step[axis]
-            step[axis] *= window.stride[axis]
-    return ReceptiveField((size[0], size[1]), (step[0], step[1]), (start[0], start[1]))
+    fields: dict[str, ReceptiveField | None] = {INPUT: ReceptiveField((1, 1), (1, 1), (0, 0))}
+    for one, layer, reads in network.nodes[: network.index(name) + 1]:
+        field, window = merged([fields[t] for t in reads]), layer.sees
+        fields[one] = None if field is None or window is None else ReceptiveField(
+            *((pair[0], pair[1]) for pair in zip(*(
+                (size + (k - 1) * step, step * stride, start - pad * step) for size, step, start, k, stride, pad in
+                zip(field.size, field.step, field.start, window.extent, window.stride, window.before)))))
+    return fields[name]
+
+
+def merged(fields: Sequence[ReceptiveField | None]) -> ReceptiveField | None:
+    """The field of what is made of tensors with these fields."""
+    there = [field for field in fields if field is not None]
+    if len(there) < len(fields) or any(field.step != there[0].step for field in there):
+        return None
+    starts = [min(field.start[axis] for field in there) for axis in (0, 1)]
+    ends = [max(field.start[axis] + field.size[axis] for field in there) for axis in (0, 1)]
+    return ReceptiveField((ends[0] - starts[0], ends[1] - starts[1]), there[0].step, (starts[0], starts[1]))
 
 
 def merge_batchnorm(network: Network) -> Network:
     """w' = w g, b' = (b - mean) g + shift, g = scale / sqrt(variance + epsilon): the same function without BatchNorm.
 
-    Every BatchNorm must directly follow a layer that it can be folded into (`layer.normalised`): a Linear on (N, I) or
-    a Conv2D. (A Linear on (N, L, D) has its outputs on the last axis and BatchNorm its channels on the second: that
-    pair is not to be merged.)
+    Every BatchNorm must directly follow a layer that it can be folded into (`layer.normalised`), a Linear on (N, I) or
+    a Conv2D, whose output nobody else reads. (A Linear on (N, L, D) has its outputs on the last axis and BatchNorm its
+    channels on the second: that pair is not to be merged.)
     """
-    merged: list[tuple[str, Layer]] = []
-    for name, layer in network:
+    readers = {t: [one.name for one in network.nodes if t in one.reads] for t in (INPUT, *network.names)}
+    kept: dict[str, Node] = {}
+    now = {INPUT: INPUT}   # under which name each tensor of the network is made
+    for name, layer, reads in network.nodes:
         if not isinstance(layer, BatchNorm):
-            merged.append((name, layer))
+            kept[name], now[name] = Node(name, layer, tuple(now[t] for t in reads)), name
             continue
-        below, before = merged[-1] if merged else ("the input", None)
+        before = kept.get(now[reads[0]])
+        what = "the input" if before is None else before.name
+        others = [reader for reader in readers[reads[0]] if reader != name]
+        if others:
+            raise ValueError(f"merge_batchnorm got {name} after {what}, which {', '.join(others)} reads too, as it is "
+                             "without the norm: that pair is not to be merged")
         try:
-            both = before and before.normalised(layer.mean, layer.factor(), layer.shift)
+            both = before and before.layer.normalised(layer.mean, layer.factor(), layer.shift)
         except ValueError as error:
-            raise ValueError(f"merge_batchnorm got {name} after {below}: {error}") from None
-        if both is None:
-            raise ValueError(f"merge_batchnorm got {name} after {below}, needed a Linear or Conv2D directly before it")
-        merged[-1] = below, both
-    return Network(merged)
+            raise ValueError(f"merge_batchnorm got {name} after {what}: {error}") from None
+        if before is None or both is None:
+            raise ValueError(f"merge_batchnorm got {name} after {what}, needed a Linear or Conv2D directly before it")
+        kept[what], now[name] = before._replace(layer=both), what
+    return Network(kept.values())
 
 
 def same_numbers(network: Network, x: Array) -> None:

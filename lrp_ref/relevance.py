@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from lrp_ref.arrays import Array, Index, added_at, finite, not_finite, nothing, number_type, zeros
+from lrp_ref.arrays import Array, Index, added_at, finite, not_finite, nothing, number_type, plus, zeros
 from lrp_ref.assignment import a_rule, assign
 from lrp_ref.hints import Watch, unwatched
 from lrp_ref.layers import Layer
 from lrp_ref.ledger import Account, Ledger
 from lrp_ref.linear_map import LinearMap
-from lrp_ref.network import Network, same_numbers
+from lrp_ref.network import INPUT, Network, named, same_numbers
 from lrp_ref.rules import Rule
 from lrp_ref.step import step
 
@@ -56,40 +56,82 @@ def shifted(place: Index, first: int, samples: int) -> Index:
     return (slice(first + start, first + stop), *place[1:])
 
 
-def through_network(network: Network, rules: Mapping[str, Rule], x: Array, R: Array,
-                    activations: Sequence[Array] | None = None) -> list[Array]:
-    """[R_0, .., R_L] from R_L = R: `relevances` without a ledger, and without raising on overflow.
+class Handed(NamedTuple):
+    """What a layer hands down: the relevance of all that it takes, its account, and the message to each tensor."""
 
-    activations: the layers' inputs [x, x_1, ..], where they are there already.
+    name: str
+    below: Array
+    account: Any
+    messages: tuple[Array, ...]
+
+
+Through = Callable[[str, Layer, Array, Array], tuple[Array, Any]]
+
+
+def handed_down(network: Network, xs: Mapping[str, Array], Rs: dict[str, Array], through: Through) -> Iterator[Handed]:
+    """R_t = sum over the layers that read t of the message of each: every layer in turn, downwards, into Rs.
+
+    Rs: {tensor: R}, at first that of the output alone. through(name, layer, x, R): what the layer hands to all that it
+    takes, and its account.
     """
-    Rs, xs = [R], network.activations(x) if activations is None else activations
-    for (name, layer), a in reversed(list(zip(network, xs))):
-        Rs.append(through_layer(rules[name], layer, a, Rs[-1])[0])
-    return Rs[::-1]
+    for name, layer, reads in reversed(network.nodes):
+        with named(name):
+            below, account = through(name, layer, network.read(name, xs), Rs[name])
+        messages = layer.split(below, *(xs[t].shape for t in reads))
+        for t, message in zip(reads, messages, strict=True):
+            Rs[t] = plus(Rs[t], message) if t in Rs else message
+        yield Handed(name, below, account, messages)
 
 
-def relevances(network: Network, activations: Sequence[Array], rules: Mapping[str, Rule], R: Array,
-               watch: Watch = unwatched) -> tuple[list[Array], Ledger]:
-    """[R_0, .., R_L] and the ledger, from R_L = R and the activations [x_0, .., x_L]: the whole of LRP."""
+def through_network(network: Network, rules: Mapping[str, Rule], x: Array, R: Array,
+                    activations: Mapping[str, Array] | None = None) -> dict[str, Array]:
+    """{tensor: its relevance} from R_L = R: `relevances` without a ledger, and without raising on overflow.
+
+    activations: what `network.activations(x)` gives, where it is there already.
+    """
+    Rs, xs = {network.output: R}, network.activations(x) if activations is None else activations
+    with np.errstate(over="ignore", invalid="ignore"):   # where messages meet
+        for _ in handed_down(network, xs, Rs, lambda name, *task: through_layer(rules[name], *task)):
+            pass
+    return {t: Rs[t] for t in (INPUT, *network.names)}
+
+
+@dataclass(frozen=True, eq=False)
+class Relevances:
+    """The relevance of every tensor, what every layer hands to each tensor that it reads, and where all of it went."""
+
+    of: Mapping[str, Array]
+    messages: Mapping[str, tuple[Array, ...]]
+    ledger: Ledger
+
+
+def relevances(network: Network, activations: Mapping[str, Array], rules: Mapping[str, Rule], R: Array,
+               watch: Watch = unwatched) -> Relevances:
+    """All relevances from R_L = R and `network.activations(x)`: the whole of LRP."""
     missing = [name for name in network.names if name not in rules]
     if missing:
         raise ValueError(f"got no rule for {', '.join(missing)}: make the rules with assign(network, ...)")
     if [name for name in rules if name in network.names] != list(network.names):
         raise ValueError(f"got rules in the order {', '.join(rules)}, needed the network's, lowest first, by which "
                          "cutoff goes: make them with assign(network, ...)")
-    Rs, accounts = [R], []
-    for (name, layer), x, z in reversed(list(zip(network, activations, activations[1:]))):
+    Rs, accounts, messages = {network.output: R}, [], {}
+
+    def through(name: str, layer: Layer, x: Array, R: Array) -> tuple[Array, Account]:
         watch(name)
-        try:
-            below, account = through_layer(a_rule(rules[name]), layer, x, Rs[-1], z)
-        except ValueError as error:
-            raise ValueError(f"layer {name}: {error}") from None
+        return through_layer(a_rule(rules[name]), layer, x, R, activations[name])
+
+    for name, below, account, sent in handed_down(network, activations, Rs, through):
         arrays = {id(array): array for array in (below, *account.parts())}   # a layer may hand down what it received
         if not all(map(finite, arrays.values())):
             raise ValueError(overflow(name, account, below))
-        Rs.append(below)
         accounts.append(account)
-    return Rs[::-1], Ledger(network.names[::-1], accounts)
+        messages[name] = sent
+    if not finite(Rs[INPUT]):
+        raise ValueError(f"relevance overflows at input unit {not_finite(Rs[INPUT])}, where messages meet that are "
+                         "finite each: give the layers that read the input a stabiliser, Epsilon(1e-6)")
+    order = (INPUT, *network.names)
+    return Relevances({t: Rs[t] for t in order}, {t: messages[t] for t in network.names},
+                      Ledger(network.names[::-1], accounts, Rs[INPUT]))
 
 
 def overflow(name: str, account: Account, below: Array) -> str:
@@ -105,9 +147,10 @@ class Explanation:
     """An image's scores, and the relevance of everything on the way to the top score or another target.
 
     scores       the last layer's output, (N, classes)
-    activations  {name: input of that layer}
-    relevances   {name: relevance of that input}, of the same shapes
-    relevance    R_0, shaped like the image batch
+    activations  {name: output of that layer}, and "input": the image
+    relevances   {name: relevance of that output}, and "input", of the same shapes
+    messages     {name: what that layer hands to each tensor that it reads}
+    relevance    R_0, that of the input, shaped like the image batch
     ledger       where every bit of relevance went; print it
     start        R_L, the relevance that everything began with
     """
@@ -115,13 +158,14 @@ class Explanation:
     scores: Array
     activations: Mapping[str, Array]
     relevances: Mapping[str, Array]
+    messages: Mapping[str, tuple[Array, ...]]
     ledger: Ledger
     start: Array
 
     @property
     def relevance(self) -> Array:
         """R_0, shaped like the input."""
-        return next(iter(self.relevances.values()))
+        return self.relevances[INPUT]
 
 
 def explain(network: Network, x: Array, rules: Mapping[str, Rule] | None = None, target: Any = None,
@@ -135,12 +179,12 @@ def explain(network: Network, x: Array, rules: Mapping[str, Rule] | None = None,
     """
     x = checked(network, x)
     xs = network.activations(x, watch)
-    for (name, _), output in zip(network, xs[1:]):
+    for name, output in xs.items():
         if not finite(output):
             raise ValueError(f"layer {name} gives NaN or infinity for this input: are its weights too large?")
-    R = start(xs[-1], target)
-    Rs, ledger = relevances(network, xs, assign(network) if rules is None else rules, R, watch)
-    return Explanation(xs[-1], dict(zip(network.names, xs)), dict(zip(network.names, Rs)), ledger, R)
+    R = start(xs[network.output], target)
+    found = relevances(network, xs, assign(network) if rules is None else rules, R, watch)
+    return Explanation(xs[network.output], xs, found.of, found.messages, found.ledger, R)
 
 
 def checked(network: Network, x: Array) -> Array:

@@ -19,7 +19,7 @@ def layer_rows(model: Model) -> list[dict[str, Any]]:
     """A row per layer, lowest first, for images of the model's size (`bundled.sized`)."""
     shape = (1, channels(model), *sized(model))
     network = model.network(shape)
-    shapes, pixel = network.shapes(shape), ReceptiveField((1, 1), (1, 1), (0, 0))
+    shapes, pixel = list(network.shapes(shape).values()), ReceptiveField((1, 1), (1, 1), (0, 0))
     fields = [pixel, *(receptive_field(network, name) for name in network.names)]
     return [
         {"name": name, "type": type(layer).__name__, "input": shapes[n][1:], "output": shapes[n + 1][1:],

@@ -46,6 +46,7 @@ class Layer:
 
     All that others need to know of a kind of layer are facts that it states itself. By default it states nothing.
 
+    joins       whether it reads several tensors, joined into one array; all that follows is about that array
     lean        the map takes no more memory than its input, so that whole batches can go at once
     tangent     the documented exception: a map near the layer, whose m(a) is not layer(x)
     hands_down  the rule it has where none is given: "by contribution" Epsilon(0), "as it is" Pass(), "to the winners"
@@ -58,6 +59,7 @@ class Layer:
     roundings   in how many roundings its numbers are made
     """
 
+    joins = False
     lean = False
     tangent = False
     hands_down: Literal["by contribution", "as it is", "to the winners", "evenly"] | None = None
@@ -101,6 +103,18 @@ class Layer:
         What has no numbers of its own is taken as it is. Strides, padding and groups it has only if this layer has.
         """
         return None if self.arrays() else self
+
+    def join(self, *parts: Array) -> Array:
+        """The tensors that the layer reads as the one array that it takes."""
+        return parts[0]
+
+    def joined(self, *shapes: Shape) -> Shape:
+        """The shape of `join` of tensors of these shapes; an error where they do not go together."""
+        return shapes[0]
+
+    def split(self, x: Array, *shapes: Shape) -> tuple[Array, ...]:
+        """What `join` put together taken apart again, into tensors of these shapes."""
+        return (x,)
 
     def __call__(self, x: Array) -> Array:
         raise NotImplementedError

@@ -47,7 +47,7 @@ def ready(name: str, size: str | None = None) -> Model:
     except ValueError as error:
         where = f"got --size {size}, which does not fit the model: " if size else ""
         raise ValueError(f"{where}{error}") from None
-    scores, classes = network.shapes(shape)[-1][1:], len(model.classes)
+    scores, classes = network.shapes(shape)[network.output][1:], len(model.classes)
     if scores != (classes,):
         raise ValueError(f"got a model with {classes} class names whose scores have the shape {scores}, "
                          f"needed ({classes},): give every score a name, and end the network with Flatten()")

@@ -120,8 +120,8 @@ class Model:
         if self.regions is not None:
             frames = next(layer.frames(shape) for _, layer in network if isinstance(layer, DenseSift))
             regions = regions_of(frames, shape, self.regions)
-            network = Network((name, replace(layer, regions=regions) if isinstance(layer, FisherVector) else layer)
-                              for name, layer in network)
+            network = network.mapped(
+                lambda _, layer: replace(layer, regions=regions) if isinstance(layer, FisherVector) else layer)
         network.shapes(shape)
         return network
 

@@ -22,7 +22,7 @@ from lrp_ref.layers.fisher.sift import DenseSift
 from lrp_ref.layers.fisher.vector import FisherVector
 from lrp_ref.layers.pool import Pool
 from lrp_ref.models.model import Model
-from lrp_ref.network import Network
+from lrp_ref.network import INPUT, Network
 from lrp_ref.paper.measures import gini, holding, inside
 from lrp_ref.paper.precision import Collection, kept
 from lrp_ref.pictures.photograph import resize
@@ -88,21 +88,20 @@ def cutoffs(network: Network) -> dict[str, str | None]:
             | {f"below {name}": name for name in pools})
 
 
-def maps(network: Network, xs: Sequence[Array], rules: Rules, target: int,
+def maps(network: Network, xs: Mapping[str, Array], rules: Rules, target: int,
          below: Mapping[str, str | None]) -> dict[str, Array]:
     """{label: (H, W)}: the relevance of an image's pixels, channels summed, for every cut-off.
 
     xs is what `network.activations` gave for one image. Down to a cut-off, relevance is the same as without: only the
     layers under it are gone through again.
     """
-    Rs, _ = relevances(network, xs, rules, start(xs[-1], target))
-    found = {}
+    whole, found = relevances(network, xs, rules, start(xs[network.output], target)).of, {}
     for label, layer in below.items():
-        R = Rs[0]
+        R = whole[INPUT]
         if layer is not None:
-            n, filled = network.index(layer), cutoff(rules, layer)
-            lower = network[:n]
-            R = relevances(lower, xs[: n + 1], {name: filled[name] for name in lower.names}, Rs[n])[0][0]
+            (top,), filled = network.reads[layer], cutoff(rules, layer)
+            lower = network[: network.index(layer)]
+            R = relevances(lower, xs, {name: filled[name] for name in lower.names}, whole[top]).of[INPUT]
         found[label] = heatmap(R)[0]
     return found
 
@@ -136,7 +135,7 @@ def study(model: Model, collection: Collection, rules: Callable[[Network], Rules
         network, target = network_for(x.shape), model.class_index(collection.classes[c])
         if not rows or rows[-1][0] != scene:
             xs = network.activations(x)   # once per image
-        score, found = float(xs[-1][0, target]), nothing
+        score, found = float(xs[network.output][0, target]), nothing
         if score > 0:
             seen = maps(network, xs, rules(network), target, below)
             seen |= {SIGNS: random_signs(region.shape, len(rows)), CONTRAST: contrast(x)}

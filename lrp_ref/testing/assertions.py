@@ -5,7 +5,7 @@
     assert_relevance_close(theirs, network, x, rules, R)            # float32: u = 2**-24
 
 `network`, `x` and `rules` are lrp_ref's, `theirs` is what the other implementation made of the same numbers: the
-relevance of the image, or {layer: relevance of its input} of all layers. What comes from one layer is held to that
+relevance of the image, or {tensor: its relevance} of "input" and of every layer's output by its name. What comes from one layer is held to that
 layer's bound (checks.radius); what comes through several at once, to 6 sigma of Monte-Carlo arithmetic
 (checks.monte_carlo). Arrays may be NumPy's, torch tensors, or anything with `__array__`.
 """
@@ -35,11 +35,11 @@ def assert_relevance_close(actual: Any, network: Network, x: Any, rules: Rules, 
                            activations: Mapping[str, Any] | None = None, undetermined: int = 0) -> Report:
     """|actual - R_i| <= B_i for every i, or an AssertionError that says where, how far off, and what it looks like.
 
-    actual        the relevance of x; or {layer: relevance of its input}, compared layer by layer, each from what the
-                  layer above was given: the sharper test, which names the first layer that diverges
+    actual        the relevance of x; or {"input": that, layer: relevance of its output, ..}, compared layer by layer,
+                  each from what the layer above was given: the sharper test, which names the first layer that diverges
     R             where it starts: an array shaped like the scores, a class index, indices (N,), or None: the top score
     u             unit roundoff of the implementation: 2**-24 for float32, 2**-53 for float64
-    activations   {layer: its input} as the implementation computed it; without, what lrp_ref computed, and the bound
+    activations   {layer: its output} as the implementation computed it; without, what lrp_ref computed, and the bound
                   allows for what the implementation may have computed instead
     undetermined  how many elements may be undetermined: their bound exceeds their value
 
@@ -71,7 +71,7 @@ def assert_ledger(network: Network, x: Any, rules: Rules, relevances: Mapping[st
                   u: float = 2.0**-24, *, activations: Mapping[str, Any] | None = None) -> None:
     """sum_i R_i = sum_j handed_j at every layer, per sample: what arrives less bias, stabiliser and dead goes on.
 
-    relevances  {layer: relevance of its input}, of all layers; the sums may differ by sum_i B_i
+    relevances  {"input": R_0, layer: relevance of its output, ..}; the sums may differ by sum_i B_i
     """
     task = Task.of(network, x, rules, R, u, activations)
     for name in reversed(network.names):

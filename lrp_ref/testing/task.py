@@ -15,7 +15,7 @@ from lrp_ref.checks.rounding.bounds import raised, start_ball
 from lrp_ref.checks.rounding.monte_carlo import monte_carlo
 from lrp_ref.checks.rounding.radius import one_layer
 from lrp_ref.layers import Layer
-from lrp_ref.network import Network
+from lrp_ref.network import INPUT, Network
 from lrp_ref.relevance import start, through_layer, through_network
 from lrp_ref.rules import Flat, Pass, Rule
 from lrp_ref.testing.compared import SIGMAS, Compared
@@ -52,13 +52,16 @@ class Task:
         must_be_held(x, u, "x")
         network, x64 = network.astype(np.float64), x.astype(np.float64)
         given = {name: as_floats(a, f"the activation of {name}") for name, a in (activations or {}).items()}
-        for name in given:
-            network.index(name)
-        balls, inputs = Ball.exact(x64), {}
-        for (name, layer), shape in zip(network, network.shapes(x.shape)):
-            if name in given:
-                fits(given[name], shape, f"the activation of {name}", f"the input of {name}")
-                balls = Ball.exact(given[name].astype(np.float64))
+        known(network, given)
+        if not network.is_chain:
+            raise ValueError("lrp_ref.testing takes chains of layers so far, and this network has branches: compare "
+                             f"its parts, network[i:j]; one tensor alone crosses after "
+                             f"{', '.join(network.crossings()) or 'no layer'}")
+        balls, inputs, shapes = Ball.exact(x64), {}, network.shapes(x.shape)
+        for name, layer, (t,) in network.nodes:
+            if t in given:
+                fits(given[t], shapes[t], f"the activation of {t}", t)
+                balls = Ball.exact(given[t].astype(np.float64))
             inputs[name] = balls
             balls = lifted(name, layer, balls, u)
         target = R
@@ -72,48 +75,48 @@ class Task:
         return self.network[name]
 
     def given(self, relevances: Mapping[str, Any], name: str) -> Array:
-        if name not in relevances:
-            raise ValueError(f"got relevances of {', '.join(relevances)}, needed one of every layer's input: "
-                             f"{name}'s is missing")
-        here = as_floats(relevances[name], f"the relevance of {name}")
-        fits(here, self.inputs[name].value.shape, f"the relevance of {name}", f"the input of {name}")
+        (t,) = self.network.reads[name]
+        if t not in relevances:
+            raise ValueError(f"got relevances of {', '.join(relevances)}, needed one of every tensor that a layer "
+                             f"reads, {INPUT!r} and the layers' outputs by their names: {t}'s is missing")
+        here = as_floats(relevances[t], f"the relevance of {t}")
+        fits(here, self.inputs[name].value.shape, f"the relevance of {t}", t)
         return here
 
     def above(self, name: str, relevances: Mapping[str, Any]) -> Ball:
-        """The relevance of the layer's outputs: what the implementation says that the next layer's inputs have."""
-        n = self.network.index(name) + 1
-        if n == len(self.network):
+        """The relevance of the layer's outputs, as the implementation says it is."""
+        if name == self.network.output:
             return self.R
-        return Ball.exact(self.given(relevances, self.network.names[n]).astype(np.float64))
+        return Ball.exact(self.given(relevances, self.network.names[self.network.index(name) + 1]).astype(np.float64))
 
     def start(self) -> Array:
         return start(self.network(self.x), self.target)
 
     def relevance(self, rules: Rules) -> Array:
         """R_0 from R_L by these rules."""
-        return through_network(self.network, rules, self.x, self.start(), [x.value for x in self.inputs.values()])[0]
+        xs = {self.network.reads[name][0]: x.value for name, x in self.inputs.items()}
+        return through_network(self.network, rules, self.x, self.start(), xs)[INPUT]
 
     def compare(self, actual: Any) -> Iterator[Compared]:
         """Layer by layer from the score down, or the image's relevance alone."""
         if isinstance(actual, Mapping):
-            for name in actual:
-                self.network.index(name)
+            known(self.network, actual)
             for name in reversed(self.network.names):
                 yield self.compare_layer(name, self.given(actual, name), self.above(name, actual))
             return
         name = self.network.names[0]
-        actual = self.given({name: actual}, name)
+        actual = self.given({INPUT: actual}, name)
         if len(self.network) == 1:
             yield self.compare_layer(name, actual, self.R)
             return
-        sigma = monte_carlo(self.network, self.x, self.rules, self.target, self.u)[name]
+        sigma = monte_carlo(self.network, self.x, self.rules, self.target, self.u)[INPUT]
         yield self.by_sigma(None, actual, self.relevance(self.rules), sigma)
 
     def compare_layer(self, name: str, actual: Array, R: Ball) -> Compared:
         rule, layer, x = self.rules[name], self.layer(name), self.inputs[name]
 
         def sigma() -> Array:
-            return monte_carlo(Network([(name, layer)]), x.value, {name: rule}, R.value, self.u)[name]
+            return monte_carlo(Network([(name, layer)]), x.value, {name: rule}, R.value, self.u)[INPUT]
 
         if layer.roundings.unknown and not isinstance(rule, (Flat, Pass)):   # its weights have no bound
             return self.by_sigma(name, actual, through_layer(rule, layer, x.value, R.value)[0], sigma())
@@ -142,7 +145,14 @@ class Task:
         if found := self.looks_like(layer, actual):
             return f"it looks as if {found}"
         return (layer is None) * (
-            f"give {{layer: relevance of its input}} to see at which of {', '.join(self.network.names)} it begins")
+            f"give {{tensor: its relevance}} to see at which of {', '.join(self.network.names)} it begins")
+
+
+def known(network: Network, tensors: Mapping[str, Any]) -> None:
+    """An error unless all are tensors of the network."""
+    for t in tensors:
+        if t != INPUT:
+            network.index(t)
 
 
 def lifted(name: str, layer: Layer, x: Ball, u: float) -> Ball:

@@ -41,7 +41,7 @@ def flattened(chain: Network, x: Array, R: Array) -> Array:
 
 def maps(chain: Network, x: Array) -> list[loops.Map]:
     """The layers at one sample, by loops, lowest first."""
-    return [defined(layer, a[0]) for (_, layer), a in zip(chain, chain.activations(x[None]))]
+    return [defined(layer, a[0]) for (_, layer), a in zip(chain, chain.activations(x[None]).values())]
 
 
 # ---- Where it applies ----
@@ -59,7 +59,7 @@ def only_below(plain: Callable[[], Explanation], filler: Rule, below: str) -> Fo
     cut = assignment.cutoff(rules, below, filler)
     holds = list(cut) == list(chain.names) and [*cut.values()] == [filler] * n + [*rules.values()][n:]
     e, other = explain(chain, x, cut), plain()
-    holds = holds and all(equal(e.relevances[name], other.relevances[name]) for name in chain.names[n:])
+    holds = holds and all(equal(e.relevances[t], other.relevances[t]) for t in ("input", *chain.names)[n:])
     holds = holds and equal(e.relevance, other.relevance) == (n == 0)   # of the lowest layer there is nothing below
     return Found(holds, (e.relevance,))
 

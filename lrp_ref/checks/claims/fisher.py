@@ -185,7 +185,7 @@ def chain_by_code(seed: int, threshold: float, epsilon: int, which: int) -> Arra
     network, x = chain(seed, threshold)
     exact = network.astype(Decimal)
     e = explain(exact, decimals(x), assignment.assign(exact, {FisherVector: Epsilon(epsilon)}), target=1)
-    return (e.activations["svm"], e.relevances["l2"], e.relevance)[which][0]
+    return (e.activations[network.reads["svm"][0]], e.relevances[network.reads["l2"][0]], e.relevance)[which][0]
 
 
 def chain_by_formulas(seed: int, threshold: float, epsilon: int, which: int) -> Array:

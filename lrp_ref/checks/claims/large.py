@@ -106,17 +106,17 @@ def relevance_of(network: Network, x: Array, rules: dict[str, Rule], target: Any
 def gradient_of(network: Network, e: Explanation) -> Array:
     """df/dx from the maps' transposes alone, f being the explained score."""
     slope = e.start / np.where(e.start == 0, 1, e.start)
-    for name, layer in reversed(list(network)):
-        a, m = layer.linearize(e.activations[name])
+    for _, layer, (t,) in reversed(network.nodes):
+        a, m = layer.linearize(e.activations[t])
         slope = m.transpose(slope, same, a.shape)
     return slope
 
 
 def walked(network: Network, e: Explanation, below: str) -> Array:
     """T_1' .. T_n' R with T[j, i] = c_ij / n_j, from the coverage of the layers under `below`."""
-    R = e.relevances[below]
-    for name, layer in reversed(network.layers[: network.index(below)]):
-        a, m = layer.linearize(e.activations[name])
+    R = e.relevances[network.reads[below][0]]
+    for _, layer, (t,) in reversed(network.nodes[: network.index(below)]):
+        a, m = layer.linearize(e.activations[t])
         R = m.transpose(R / m.apply(ones_like(a), ones_like), ones_like, a.shape)
     return R
 
@@ -158,7 +158,7 @@ def lenet_identities() -> Iterator[Case]:
 def linear_in_R(network: Network, e: Explanation, rules: dict[str, Rule]) -> bool:
     """Layer by layer: what 2 R - 3 S hands down is 2 times what R does less 3 times what S does."""
     for name, layer in network:
-        a, m = layer.linearize(e.activations[name])
+        a, m = layer.linearize(network.read(name, e.activations))
         R = m(a)
         S = R * R + 1
         r, s, t = (step(rules[name], m, a, some)[0] for some in (R, S, 2 * R - 3 * S))
@@ -193,8 +193,8 @@ class Gates:
     def activations(self) -> dict[str, tuple[Array, Array]]:
         """{name: (input in float64, in Fractions)}"""
         exact = self.network.astype(Fraction)
-        return dict(zip(self.network.names, zip(self.network.activations(self.x),
-                                                exact.activations(rational(self.x)))))
+        return dict(zip(self.network.names, zip(self.network.activations(self.x).values(),
+                                                exact.activations(rational(self.x)).values())))
 
     @property
     def names(self) -> list[str]:

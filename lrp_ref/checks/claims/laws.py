@@ -80,10 +80,10 @@ def network_hands_on(chain: Network, x: Array, rules: Mapping[str, Rule]) -> Fou
     holds = holds and per_sample(e.start) == total["received"].tolist()
     holds = holds and per_sample(e.relevance) == total["handed"].tolist()
     R = e.start
-    for name, layer in reversed(list(chain)):   # without what the forward pass has left behind
-        a, m = layer.linearize(e.activations[name])
+    for name, layer, (t,) in reversed(chain.nodes):   # without what the forward pass has left behind
+        a, m = layer.linearize(e.activations[t])
         R, account = step(rules[name], m, a, R)
-        holds = holds and equal(e.relevances[name], R) and parts_equal(e.ledger[name], account)
+        holds = holds and equal(e.relevances[t], R) and parts_equal(e.ledger[name], account)
     return Found(holds, (e.relevance, *total.values()))
 
 
@@ -283,7 +283,7 @@ def merged_function(name: str, seed: int) -> Found:
 def merged_relevance(name: str, seed: int) -> Found:
     chain, shape = MERGES[name]
     x, merged = mixed(shape, seed + 8), network.merge_batchnorm(chain)
-    lower, upper = chain.activations(x)[1:]
+    _, lower, upper = chain.activations(x).values()
     R = relevance_for(upper, seed + 9) * ((lower != 0) & (upper != 0))
     below = chain.names[0]
     both = explain(chain, x, {below: Epsilon(0), "bn": Epsilon(0)}, R).relevance
@@ -333,7 +333,7 @@ def gradient_times_input(seed: int) -> Found:
     chain, x = small_network(seed + 30), mixed((1, 1, 6, 5), seed + 31) + F(1, 97)   # so that no z is 0
     e = explain(chain, x, assignment.assign(chain, LRP_0))
     right, left = (difference_quotient(chain, x, e.start, h) for h in (STEP, -STEP))
-    maps = [defined(layer, a[0]) for (_, layer), a in zip(chain, chain.activations(x))]
+    maps = [defined(layer, a[0]) for (_, layer), a in zip(chain, chain.activations(x).values())]
     s = {j: R / z for (j, R), z in zip(units(e.start[0]).items(), e.scores[0]) if R}
     chain_rule = loops.gradient_times_input(maps, units(x[0]), s)
     holds = equal(right, left) and equal(e.relevance, x * right) and units(e.relevance[0]) == chain_rule

@@ -24,5 +24,4 @@ class DecimalTanh(Tanh):
 
 def in_decimals(network: Network) -> Network:
     """The network in Decimals of the precision of the moment."""
-    return Network((name, DecimalTanh() if isinstance(layer, Tanh) else layer.astype(Decimal))
-                   for name, layer in network)
+    return network.mapped(lambda _, layer: DecimalTanh() if isinstance(layer, Tanh) else layer.astype(Decimal))

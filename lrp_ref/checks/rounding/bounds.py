@@ -1,13 +1,14 @@
-"""Balls from the image up and from the score down: for every layer a radius that holds the exact relevance.
+"""Balls from the image up and from the score down: for every tensor a radius that holds the exact relevance.
 
 Upwards a layer widens the ball of its input by dz (sums.py, u = 2^-53), and a ReLU and a max-pooling change nothing:
 they are monotone. Of a layer that states neither (`affine`, `monotone`) nothing is known. Downwards every ball is B, of
-a's ball and R's ball above.
+a's ball and R's ball above; where K layers read a tensor, their messages' radii and gamma_(K-1) sum |messages|.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,8 +23,8 @@ from lrp_ref.checks.rounding.radius import origin_at, step_radius
 from lrp_ref.checks.rounding.sums import added
 from lrp_ref.layers import Layer
 from lrp_ref.linear_map import Term
-from lrp_ref.network import Network
-from lrp_ref.relevance import checked, relevances, start
+from lrp_ref.network import INPUT, Network
+from lrp_ref.relevance import Relevances, checked, relevances, start
 from lrp_ref.rules import Rule
 
 
@@ -31,9 +32,9 @@ from lrp_ref.rules import Rule
 class Bounds:
     """A radius for every relevance, within which the exact one lies. The exact one: exact arithmetic on these floats.
 
-    relevances   {layer: float64 relevance of its input}, as explain computes them
-    radii        {layer: |that - exact| <= radius}, inf where nothing is known
-    activations  {layer: Ball of its input}
+    relevances   {tensor: its float64 relevance}, as explain computes them
+    radii        {tensor: |that - exact| <= radius}, inf where nothing is known
+    activations  {tensor: its Ball}
     undecided    {layer: how many ReLU gates or max-pooling winners the radius does not decide}
     infinite     the first layer and output unit that made a radius infinite, and why; None
     """
@@ -47,12 +48,12 @@ class Bounds:
     @property
     def radius(self) -> Array:
         """The radius of R_0."""
-        return next(iter(self.radii.values()))
+        return self.radii[INPUT]
 
     @property
     def relative(self) -> float:
         """The largest radius of R_0 over the largest |R_0|."""
-        largest = float(abs(next(iter(self.relevances.values()))).max())
+        largest = float(abs(self.relevances[INPUT]).max())
         worst = float(self.radius.max())
         return worst / largest if largest else (0.0 if worst == 0 else np.inf)
 
@@ -91,15 +92,23 @@ def bounds(network: Network, x: Array, rules: Mapping[str, Rule] | None = None, 
         target = scores.argmax(axis=1) if scores.ndim == 2 else None
     network, x = network.astype(np.float64), convert_numbers(x, np.float64)
     rules = assign(network) if rules is None else rules
-    balls, ids = [Ball.exact(x)], [twins.equals(x)]
+    balls, ids = {INPUT: Ball.exact(x)}, {INPUT: twins.equals(x)}
     for name, layer in network:
-        balls.append(raised(name, layer, balls[-1], FLOAT64))
-        above = balls[-1]
-        ids.append(twins.known(twins.lifted(layer, ids[-1], above.value.shape), above.low, above.high))
+        above = balls[name] = raised(name, layer, read(network, name, balls), FLOAT64)
+        ids[name] = twins.known(twins.lifted(layer, network.read(name, ids), above.value.shape), above.low, above.high)
     target = convert_numbers(target, np.float64) if np.asarray(target).dtype == np.float32 else target
-    R = start_ball(balls[-1], target)
-    Rs, _ = relevances(network, [ball.value for ball in balls], rules, R.value)
-    return downwards(network, balls, ids, rules, R, dict(zip(network.names, Rs)))
+    R = start_ball(balls[network.output], target)
+    found = relevances(network, {t: ball.value for t, ball in balls.items()}, rules, R.value)
+    return downwards(network, balls, ids, rules, R, found)
+
+
+def read(network: Network, name: str, balls: Mapping[str, Ball]) -> Ball:
+    """The ball of what a layer takes."""
+    value = network.read(name, {t: ball.value for t, ball in balls.items()})
+    if all(balls[t].low is balls[t].high for t in network.reads[name]):
+        return Ball.exact(value)
+    return Ball(value, network.read(name, {t: ball.low for t, ball in balls.items()}),
+                network.read(name, {t: ball.high for t, ball in balls.items()}))
 
 
 def start_ball(scores: Ball, target: Any) -> Ball:
@@ -132,11 +141,17 @@ def raised(name: str, layer: Layer, x: Ball, to: Arithmetic) -> Ball:
     return ball
 
 
-def downwards(network: Network, balls: Sequence[Ball], ids: Sequence[Array], rules: Mapping[str, Rule], R: Ball,
-              values: Mapping[str, Array]) -> Bounds:
+def downwards(network: Network, balls: Mapping[str, Ball], ids: Mapping[str, Array], rules: Mapping[str, Rule], R: Ball,
+              found: Relevances) -> Bounds:
     """The radii of all relevances, from the balls of the activations and of R_L."""
-    radii, undecided, infinite = {}, {}, None
-    for (name, layer), x, numbers in reversed(list(zip(network, balls, ids))):
+    undecided, infinite, values = {}, None, found.of
+    off, sizes = {network.output: R.radius}, dict[str, Array]()
+    readers = Counter(t for reads in network.reads.values() for t in reads)
+    for name, layer, reads in reversed(network.nodes):
+        if readers[name] > 1:
+            off[name] = upward(off[name] + FLOAT64.gamma(readers[name] - 1) * sizes[name], 2 * readers[name])
+        R = R if name == network.output else Ball.around(values[name], off[name])
+        x, numbers = read(network, name, balls), network.read(name, ids)
         doubtful = doubts(layer, x, numbers)
         if selects(layer):
             undecided[name] = int(np.sum(doubtful))
@@ -145,10 +160,13 @@ def downwards(network: Network, balls: Sequence[Ball], ids: Sequence[Array], rul
         radius, undetermined = step_radius(rules[name], m, x, R, FLOAT64, origin, doubtful)
         if infinite is None and not np.isfinite(radius).all():
             infinite = cause(name, undetermined, doubtful, radius)
-        radii[name] = radius
-        R = Ball.around(values[name], radius)
-    return Bounds(values, dict(reversed(radii.items())), dict(zip(network.names, balls)),
-                  dict(reversed(undecided.items())), infinite)
+        shapes = [values[t].shape for t in reads]
+        for t, part, message in zip(reads, layer.split(radius, *shapes), found.messages[name]):
+            off[t] = off[t] + part if t in off else part
+            sizes[t] = sizes[t] + abs(message) if t in sizes else abs(message)
+    if readers[INPUT] > 1:
+        off[INPUT] = upward(off[INPUT] + FLOAT64.gamma(readers[INPUT] - 1) * sizes[INPUT], 2 * readers[INPUT])
+    return Bounds(values, {t: off[t] for t in values}, balls, dict(reversed(undecided.items())), infinite)
 
 
 def cause(name: str, undetermined: Array, doubtful: Array | bool, radius: Array) -> str:

@@ -23,8 +23,8 @@ from lrp_ref.checks.rounding.arithmetic import present
 from lrp_ref.layers import Layer
 from lrp_ref.layers.fisher.vector_map import FisherMap
 from lrp_ref.linear_map import LinearMap
-from lrp_ref.network import Network
-from lrp_ref.relevance import checked, start, through_network
+from lrp_ref.network import INPUT, Network
+from lrp_ref.relevance import checked, handed_down, start, through_network
 from lrp_ref.rules import Guard, Rule, Share
 from lrp_ref.step import step
 
@@ -159,25 +159,26 @@ class WithPolynomial(FisherMap):
 
 def monte_carlo(network: Network, x: Array, rules: Mapping[str, Rule] | None = None, target: Any = None,
                 u: float = 2.0**-24, runs: int = RUNS, seed: int = 0) -> dict[str, Array]:
-    """{layer: sigma of the relevance of its input}: the root mean square error of `runs` runs at unit roundoff u.
+    """{tensor: sigma of its relevance}: the root mean square error of `runs` runs at unit roundoff u.
 
     Arguments as `explain` takes them, floats. The class with target=None is that of the run without errors.
     """
     network, x = network.astype(np.float64), convert_numbers(checked(network, x), np.float64)
     rules, rng = assign(network) if rules is None else rules, np.random.default_rng(seed)
     clean = network.activations(x)
-    target = clean[-1].argmax(axis=1) if target is None else np.asarray(target)
+    target = clean[network.output].argmax(axis=1) if target is None else np.asarray(target)
     target = convert_numbers(target, np.float64) if target.dtype == np.float32 else target
-    centre = through_network(network, rules, x, start(clean[-1], target), clean)[:-1]
-    squares = [np.zeros(R.shape) for R in centre]
+    centre = through_network(network, rules, x, start(clean[network.output], target), clean)
+    squares = {t: np.zeros(R.shape) for t, R in centre.items()}
     with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
         for _ in range(runs):
-            xs = [x]
-            for _, layer in network:
-                xs.append(noisy_layer(layer, xs[-1], u, rng))
-            Rs = [start(xs[-1], target)]
-            for (name, layer), x_l in reversed(list(zip(network, xs))):
-                Rs.append(noisy_step(rules[name], layer, x_l, Rs[-1], u, rng))
-            squares = [square + (R - R_centre) ** 2 for square, R, R_centre in zip(squares, reversed(Rs), centre)]
-    return {name: np.nan_to_num(np.sqrt(square / runs), nan=np.inf) for name, square in zip(network.names, squares)}
+            xs = {INPUT: x}
+            for name, layer in network:
+                xs[name] = noisy_layer(layer, network.read(name, xs), u, rng)
+            Rs = {network.output: start(xs[network.output], target)}
+            for _ in handed_down(network, xs, Rs, lambda name, layer, a, R: (
+                    noisy_step(rules[name], layer, a, R, u, rng), None)):
+                pass
+            squares = {t: square + (Rs[t] - centre[t]) ** 2 for t, square in squares.items()}
+    return {t: np.nan_to_num(np.sqrt(square / runs), nan=np.inf) for t, square in squares.items()}
 

@@ -51,7 +51,7 @@ class InDialect:
             raise Unsupported(str(error)) from None
         try:
             with np.errstate(all="ignore"):   # NaN and infinity are answers too
-                return through_network(network, theirs, x, R)[0]
+                return through_network(network, theirs, x, R)["input"]
         except NoRule as error:
             raise Unsupported(f"{self.dialect.name} {self.dialect.version} has no {error}") from None
 

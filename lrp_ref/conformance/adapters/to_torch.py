@@ -37,7 +37,7 @@ def to_torch(network: Network, shape: Shape) -> Any:
     Weights are copies and keep float32 or float64. Raises Unsupported, by the layer's name, for what torch.nn has not.
     """
     return nn.Sequential(*(module_of(name, layer, above) for (name, layer), above
-                           in zip(network, network.shapes(shape)))).eval()
+                           in zip(network, network.shapes(shape).values()))).eval()
 
 
 def module_of(name: str, layer: Layer, shape: Shape) -> Any:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 from lrp_ref.arrays import Array
-from lrp_ref.network import Network
+from lrp_ref.network import INPUT, Network
 from lrp_ref.relevance import through_network
 from lrp_ref.rules import Rule
 
@@ -43,30 +43,38 @@ def first_divergence(relevance: Relevance, network: Network, rules: Rules, x: Ar
     """
     names, xs = network.names, network.activations(x)
     Rs = through_network(network, rules, x, R, xs)
+    crossing = [INPUT, *network.crossings(), network.output]
+    cuts = [0, *(network.index(name) + 1 for name in crossing[1:])]   # where a part of the network ends
     calls = 0
 
-    def wrong(first: int, end: int) -> bool:
+    def wrong(part: Network, x: Array, R: Array) -> bool:
         nonlocal calls
         calls += 1
-        part = network[first:end]
         given = {name: rules[name] for name in part.names}
         try:
-            answer = relevance(part, given, xs[first], Rs[end])
+            answer = relevance(part, given, x, R)
         except Exception:   # of a part that it refuses nothing is known
             return False
-        return not agrees(part, given, xs[first], Rs[end], answer)
+        return not agrees(part, given, x, R, answer)
 
-    low, high = 0, len(names)   # from low on it is wrong, from high on it is right
+    def wrong_by_itself(name: str) -> bool:
+        return wrong(Network([(name, network[name])]), network.read(name, xs), Rs[name])
+
+    low, high = 0, len(cuts) - 1   # from low on it is wrong, from high on it is right
     while high - low > 1:
         middle = (low + high) // 2
-        if wrong(middle, len(names)):
+        if wrong(network[cuts[middle]:], xs[crossing[middle]], Rs[network.output]):
             low = middle
         else:
             high = middle
-    if len(names) == 1 or wrong(low, low + 1):
-        return Divergence(names[low], calls)
-    note = f"{names[low]} is right by itself, so every layer was asked by itself"
-    for n in reversed(range(len(names))):
-        if n != low and wrong(n, n + 1):
-            return Divergence(names[n], calls, note)
+    block = names[cuts[low] : cuts[high]]
+    if len(names) == 1:
+        return Divergence(names[0], calls)
+    for name in reversed(block):
+        if wrong_by_itself(name):
+            return Divergence(name, calls)
+    note = f"{' and '.join(block)} {'is' if len(block) == 1 else 'are'} right by itself, so every layer was asked by itself"
+    for name in reversed(names):
+        if name not in block and wrong_by_itself(name):
+            return Divergence(name, calls, note)
     return Divergence(None, calls, "every layer is right by itself: what is wrong is how they are put together")

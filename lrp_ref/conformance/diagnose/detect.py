@@ -141,7 +141,7 @@ def with_stabiliser(case: Case, epsilon: float) -> Array:
     """The case's relevance if every rule but Epsilon had that stabiliser."""
     network, rules, x, R = case.task()
     others = {name: rule if isinstance(rule, Epsilon) else Stabilised(rule, epsilon) for name, rule in rules.items()}
-    return through_network(network, others, x, R)[0]
+    return through_network(network, others, x, R)["input"]
 
 
 def apart(got: Array, row: Array) -> float:

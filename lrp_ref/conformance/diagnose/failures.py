@@ -169,7 +169,7 @@ def counterexample(failure: Failure, run: Run) -> Counterexample | None:
     much = distance(outcome.compared.actual, outcome.compared.value, roundoff(run.adapter)) > 2 * VISIBLE
     much = much and (outcome.convention is None or outcome.convention.question not in MEASURED)
     if first is not None and len(network) > 1:
-        at = network.index(first.layer)
-        network, rules, x = network[at:at + 1], {first.layer: rules[first.layer]}, network.activations(x)[at]
+        name, x = first.layer, network.read(first.layer, network.activations(x))
+        network, rules = Network([(name, network[name])]), {name: rules[name]}
     with np.errstate(all="ignore"):
         return shrink(asking(run), network, rules, x, agrees_with(run, VISIBLE if much else 0.0)) or None

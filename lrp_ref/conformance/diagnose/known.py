@@ -131,7 +131,7 @@ def says(dialect: Dialect, case: Case, answer: Array, u: float) -> bool:
     network, rules, x, R = case.task()
     with np.errstate(all="ignore"):
         try:
-            said = through_network(network, dialect.translate(network, rules), x, R)[0]
+            said = through_network(network, dialect.translate(network, rules), x, R)["input"]
         except ValueError:   # it has no such rule
             return False
     return answer.shape == said.shape and apart(answer, said) <= min(u**0.5, apart(answer, case.relevance) / NEARER)

@@ -121,7 +121,7 @@ def shrink(relevance: Relevance, network: Network, rules: Rules, x: Array, agree
                 continue
         assert found is not None
         task = found.network, found.rules, found.x, found.R
-        return Counterexample(*task, result(asked[found.text]), result(through_network(*task)[0]), len(asked))
+        return Counterexample(*task, result(asked[found.text]), result(through_network(*task)["input"]), len(asked))
     return NoCounterexample(f"no network of at most {INPUTS} inputs and small whole numbers goes wrong")
 
 

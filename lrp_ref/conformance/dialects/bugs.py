@@ -81,14 +81,13 @@ def merged_by_zennit(network: Network) -> Network:
     What `SequentialMergeBatchNorm` of 0.5.1 leaves: the forward pass changes.
     """
     folded = merge_batchnorm(network)
-    layers: list[tuple[str, Layer]] = []
-    for name, layer in network:
-        if isinstance(layer, BatchNorm):
-            one, nothing = ones_like(layer.mean), 0 * layer.mean
-            layers.append((name, BatchNorm(nothing, one.copy(), one.copy(), nothing, layer.epsilon)))
-        else:
-            layers.append((name, folded[name]))
-    return Network(layers)
+
+    def left(name: str, layer: Layer) -> Layer:
+        if not isinstance(layer, BatchNorm):
+            return folded[name]
+        one, nothing = ones_like(layer.mean), 0 * layer.mean
+        return BatchNorm(nothing, one.copy(), one.copy(), nothing, layer.epsilon)
+    return network.mapped(left)
 
 
 def fused_by_innvestigate(layer: BatchNorm) -> BatchNorm:

@@ -21,7 +21,7 @@ from lrp_ref.conformance.judge.tolerance import ROUNDINGS, Convention, Expected,
 from lrp_ref.conformance.vectors.case import MOVED, Case
 from lrp_ref.conformance.vectors.given import given
 from lrp_ref.conventions.table import Row, spoken_in
-from lrp_ref.network import Network
+from lrp_ref.network import INPUT, Network
 from lrp_ref.relevance import through_network
 from lrp_ref.rules import Rule
 from lrp_ref.testing.compared import SIGMAS, distance
@@ -75,12 +75,12 @@ def exact(network: Network, rules: Rules, x: Array, R: Array, row: Row = NO_ROW)
     """R_0 with that row's rules, correctly rounded: in Decimals of two precisions, or Fractions if these disagree."""
     def decimals() -> Array:
         there, a, R_L = in_decimals(network), convert_numbers(x, Decimal), convert_numbers(R, Decimal)
-        return through_network(there, spoken_in(row, rules, there), a, R_L)[0]
+        return through_network(there, spoken_in(row, rules, there), a, R_L)[INPUT]
 
     try:
         return settled(decimals)
     except ValueError:
-        return convert_numbers(through_network(network, spoken_in(row, rules, network), x, R)[0], np.float64)
+        return convert_numbers(through_network(network, spoken_in(row, rules, network), x, R)[INPUT], np.float64)
 
 
 def undivided(case: Case, right: Expected) -> list[Expected]:
@@ -88,7 +88,7 @@ def undivided(case: Case, right: Expected) -> list[Expected]:
     network, _, x, R = case.task()
     rules = spoken_in({"zero_rule": "nan"}, case.rules, network)
     with np.errstate(all="ignore"):
-        known = np.isfinite(through_network(network, rules, x, R)[0])
+        known = np.isfinite(through_network(network, rules, x, R)[INPUT])
     if known.all():
         return []
     return [Expected(np.where(known, right.value, np.nan), right.radius, right.sigma, Convention("zero_rule", "nan"))]

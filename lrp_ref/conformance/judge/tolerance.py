@@ -21,8 +21,8 @@ from lrp_ref.checks.rounding.bounds import raised
 from lrp_ref.checks.rounding.monte_carlo import RUNS, noisy_layer, noisy_step, perturbed
 from lrp_ref.checks.rounding.radius import origin_at, step_radius
 from lrp_ref.layers import Layer
-from lrp_ref.network import Network
-from lrp_ref.relevance import through_layer, through_network
+from lrp_ref.network import INPUT, Network
+from lrp_ref.relevance import handed_down, through_layer, through_network
 from lrp_ref.rules import Rule
 from lrp_ref.testing.compared import SIGMAS
 
@@ -78,7 +78,7 @@ def bounded(network: Network, rules: Rules, x: Array, R: Array, u: float, value:
         except ValueError:   # a layer whose weights have no bound
             bound = None
         if bound is None:
-            value = through_network(network, rules, x, R)[0] if value is None else value
+            value = through_network(network, rules, x, R)[INPUT] if value is None else value
             return Expected(value, np.maximum(SIGMAS * sigma(), u * abs(value)), sigma)
     if value is None:
         return Expected(bound.value, upward(bound.own + bound.rounding, 2), sigma)
@@ -92,7 +92,7 @@ def spread(network: Network, rules: Rules, x: Array, R: Array, u: float) -> Arra
     they have errors too: those that an input and numbers of the layer off by 4 u would give them, u for each rounding
     that a transcendental function counts for (checks.rounding).
     """
-    rng, centre = np.random.default_rng(0), through_network(network, rules, x, R)[0]
+    rng, centre = np.random.default_rng(0), through_network(network, rules, x, R)[INPUT]
     batches = BATCHES if any(computes(layer) for _, layer in network) else 1
     errors = [noisy_run(network, rules, copies(x, RUNS // batches), copies(R, RUNS // batches), u, rng)
               .reshape(-1, *x.shape) - centre for _ in range(batches)]
@@ -101,14 +101,19 @@ def spread(network: Network, rules: Rules, x: Array, R: Array, u: float) -> Arra
 
 def noisy_run(network: Network, rules: Rules, x: Array, R: Array, u: float, rng: np.random.Generator) -> Array:
     """R_0 with rounding errors, layers off by some u where their weights are computed."""
-    xs, layers = [x], []
+    xs, off = {INPUT: x}, dict[str, Layer]()
     for name, layer in network:
-        computed = computes(layer)
-        layers.append((name, computed, shaken(layer, COMPUTED * u, rng) if computed else layer))
-        xs.append(noisy_layer(layers[-1][2], xs[-1], u, rng))
-    for (name, computed, layer), a in reversed(list(zip(layers, xs))):
-        R = noisy_step(rules[name], layer, perturbed(a, COMPUTED * u, rng) if computed else a, R, u, rng)
-    return R
+        off[name] = shaken(layer, COMPUTED * u, rng) if computes(layer) else layer
+        xs[name] = noisy_layer(off[name], network.read(name, xs), u, rng)
+    Rs = {network.output: R}
+
+    def through(name: str, layer: Layer, a: Array, R: Array) -> tuple[Array, None]:
+        a = perturbed(a, COMPUTED * u, rng) if computes(layer) else a
+        return noisy_step(rules[name], off[name], a, R, u, rng), None
+
+    for _ in handed_down(network, xs, Rs, through):
+        pass
+    return Rs[INPUT]
 
 
 def computes(layer: Layer) -> bool:
@@ -129,6 +134,8 @@ def copies(x: Array, count: int) -> Array:
 def certain(network: Network, x: Array, u: float) -> list[Array] | None:
     """The inputs of all layers, where an evaluation at u rounds none of them."""
     xs = [x]
+    if not network.is_chain:   # sums where branches meet have no balls here yet
+        return None
     for name, layer in network.layers[:-1]:
         try:
             above = raised(name, layer, Ball.exact(xs[-1]), arithmetic(u))

@@ -30,7 +30,7 @@ def read_case(entry: dict[str, Any], rule: str, topic: str) -> Case:
         a(str, text, "a text")
     network, rules, x, R = case.task()
     if case.level != "negative":
-        if R.shape != (shape := network.shapes(x.shape)[-1]):
+        if R.shape != (shape := network.shapes(x.shape)[network.output]):
             raise ValueError(f"R has the shape {R.shape}, needed the outputs' {shape}")
         with np.errstate(all="ignore"):
             through_network(network, rules, x, R)
@@ -102,6 +102,6 @@ def decided(case: Case) -> Iterator[str]:
     if count := int((want.radius > size).sum()):
         yield f"in {name}: {count} of {size.size} numbers are undetermined"
     with np.errstate(all="ignore"):
-        ours = through_network(*case.task(number))[0]
+        ours = through_network(*case.task(number))["input"]
     if count := int(wrong(ours, want.value, want.radius).sum()):
         yield f"in {name}: {count} of {size.size} numbers are not what this package computes"

@@ -27,7 +27,7 @@ from lrp_ref.conventions.table import TABLE, Row, number, spoken
 from lrp_ref.layers import Layer
 from lrp_ref.ledger import COLUMNS, Ledger
 from lrp_ref.linear_map import LinearMap, Term
-from lrp_ref.network import Network
+from lrp_ref.network import INPUT, Network
 from lrp_ref.relevance import relevances
 from lrp_ref.rules import Epsilon, Gamma, Rule
 
@@ -124,14 +124,15 @@ def made(slug: str, rule: str, topic: str, network: Network, rules: Rules, x: Ar
 def answered(network: Network, rules: Rules, x: Array, R: Array, irrational: bool = False) -> Answer:
     """R_0 and the ledger by the same code that runs in floats: in guarded Fractions, or settled in Decimals."""
     if not irrational:
-        Rs, ledger = relevances(network, network.activations(x), rules, R)
-        return Answer(Rs[0], totals(ledger))
+        found = relevances(network, network.activations(x), rules, R)
+        return Answer(found.of[INPUT], totals(found.ledger))
 
     def flat() -> Array:
         decimals = in_decimals(network)
         a, start = convert_numbers(x, Decimal), convert_numbers(R, Decimal)
-        Rs, ledger = relevances(decimals, decimals.activations(a), rules, start)
-        return np.concatenate([Rs[0].ravel(), [n for columns in totals(ledger).values() for n in columns.values()]])
+        found = relevances(decimals, decimals.activations(a), rules, start)
+        columns = totals(found.ledger).values()
+        return np.concatenate([found.of[INPUT].ravel(), [n for column in columns for n in column.values()]])
 
     numbers = settled(flat)
     ledger = iter(numbers[x.size:].tolist())
@@ -182,7 +183,8 @@ def agree(answer: Answer, case: Case) -> bool:
     sums = {name: dict.fromkeys(COLUMNS, F(0)) for name in case.network.names}
     for n, x in enumerate(case.x):
         inputs, maps, R = [x], [], case.R[n]
-        for (_, layer), shape in zip(case.network, shapes[1:]):
+        for name, layer in case.network:
+            shape = shapes[name]
             maps.append(defined(layer, inputs[-1]))
             inputs.append(arrayed(maps[-1].output, shape[1:]))
         for (name, layer), m, a in reversed(list(zip(case.network, maps, inputs))):
@@ -234,8 +236,8 @@ def held(case: Case, number: type, u: float) -> bool:
     if not exact or not all(map(dyadic, case.rules.values())):
         return False
     xs = case.network.activations(case.x)
-    for (_, layer), x, output in zip(case.network, xs, xs[1:]):
-        layer = in_floats(layer)
+    for name, layer in case.network:
+        x, output, layer = case.network.read(name, xs), xs[name], in_floats(layer)
         a, m = layer.linearize(convert_numbers(x, np.float64))
         sums = added(m, [(Term(a, same, m.bias), Ball.exact(a))], m(a), origin_at(layer.roundings, a))
         if sums.error(arithmetic(u)).any() or not all(float(number(float(n))) == n for n in output.flat):

@@ -85,8 +85,8 @@ class Case:
 
     def task(self, number: type = np.float64) -> tuple[Network, dict[str, Rule], Array, Array]:
         """(network, rules, x, R) in float64 or float32: what an adapter is given."""
-        layers = [(name, floats(layer.astype(number))) for name, layer in self.network]
-        return (Network(layers), {name: floats(rule) for name, rule in self.rules.items()},
+        network = self.network.mapped(lambda _, layer: floats(layer.astype(number)))
+        return (network, {name: floats(rule) for name, rule in self.rules.items()},
                 convert_numbers(self.x, number), convert_numbers(self.R, number))
 
 

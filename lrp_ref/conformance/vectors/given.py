@@ -50,5 +50,4 @@ def given(case: Case) -> Given:
     def rounded(x: Array) -> Array:
         return convert_numbers(convert_numbers(x, np.float64), GuardedFraction)
 
-    layers = [(name, layer.astype(np.float64).astype(GuardedFraction)) for name, layer in case.network]
-    return Given(Network(layers), rounded(case.x), rounded(case.R), False)
+    return Given(case.network.astype(np.float64).astype(GuardedFraction), rounded(case.x), rounded(case.R), False)
