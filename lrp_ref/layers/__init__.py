@@ -24,13 +24,13 @@ from lrp_ref.layers.pool import AdaptiveAvgPool, AvgPool, MaxPool, SumPool
 LAYERS: dict[str, type[Layer]] = {
     "Linear": Linear, "Conv2D": Conv2D, "MaxPool": MaxPool, "AvgPool": AvgPool, "SumPool": SumPool,
     "AdaptiveAvgPool": AdaptiveAvgPool, "ReLU": ReLU, "Tanh": Tanh, "Flatten": Flatten, "BatchNorm": BatchNorm,
-    "LRN": LRN, "Add": Add, "Multiply": Multiply, "Concat": Concat, "DenseSift": DenseSift, "FisherVector": FisherVector, "RegionMean": RegionMean,
-    "SignedSqrt": SignedSqrt, "L2Norm": L2Norm, "PMeans": PMeans, "SpreadLinear": SpreadLinear,
+    "LRN": LRN, "Add": Add, "Multiply": Multiply, "Concat": Concat, "DenseSift": DenseSift,
+    "FisherVector": FisherVector, "RegionMean": RegionMean, "SignedSqrt": SignedSqrt, "L2Norm": L2Norm, "PMeans": PMeans, "SpreadLinear": SpreadLinear,
     "IntersectionSVM": IntersectionSVM, "ChiSquareSVM": ChiSquareSVM, "NegativeChiSquareSVM": NegativeChiSquareSVM,
     "ExponentialChiSquareSVM": ExponentialChiSquareSVM, "GaussianSVM": GaussianSVM,
 }
 
-__all__ = ["LAYERS", "LRN", "AdaptiveAvgPool", "Add", "AvgPool", "BatchNorm", "ChiSquareSVM", "Concat", "Conv2D", "DenseSift",
-           "ExponentialChiSquareSVM", "FisherVector", "Flatten", "GaussianSVM", "IntersectionSVM", "KernelSVM",
+__all__ = ["LAYERS", "LRN", "AdaptiveAvgPool", "Add", "AvgPool", "BatchNorm", "ChiSquareSVM", "Concat", "Conv2D",
+           "DenseSift", "ExponentialChiSquareSVM", "FisherVector", "Flatten", "GaussianSVM", "IntersectionSVM", "KernelSVM",
            "L2Norm", "Layer", "Linear", "MaxPool", "Multiply", "NegativeChiSquareSVM", "PMeans", "ReLU", "RegionMean",
            "SignedSqrt", "SpreadLinear", "SumPool", "Tanh"]

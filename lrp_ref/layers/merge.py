@@ -104,8 +104,8 @@ class Multiply(Stacked):
     """z = prod_k a_k: gates and squeeze-and-excitation. Read at a as sum_k share_k (prod_l/=k a_l) a_k.
 
     Each factor is given a share of z: 1/K each, so that every factor receives as much (Achtibat et al. 2024,
-    Proposition 3.3, for K = 2); or `shares` that sum to 1, such as (1, 0) where the second tensor is a gate that decides
-    and is to receive nothing. Tensors of size 1 along an axis are spread along it.
+    Proposition 3.3, for K = 2); or `shares` that sum to 1, such as (1, 0) where the second tensor is a gate that
+    decides and is to receive nothing. Tensors of size 1 along an axis are spread along it.
     """
 
     shares: Any = None

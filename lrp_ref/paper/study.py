@@ -6,7 +6,7 @@ region is brought there as the photograph was: squeezed to fit, each pixel count
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 

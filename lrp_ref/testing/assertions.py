@@ -5,9 +5,9 @@
     assert_relevance_close(theirs, network, x, rules, R)            # float32: u = 2**-24
 
 `network`, `x` and `rules` are lrp_ref's, `theirs` is what the other implementation made of the same numbers: the
-relevance of the image, or {tensor: its relevance} of "input" and of every layer's output by its name. What comes from one layer is held to that
-layer's bound (checks.radius); what comes through several at once, to 6 sigma of Monte-Carlo arithmetic
-(checks.monte_carlo). Arrays may be NumPy's, torch tensors, or anything with `__array__`.
+relevance of the image, or {tensor: its relevance}, of "input" and of every layer's output by its name. What comes from
+one layer is held to that layer's bound (checks.radius); what comes through several at once, to 6 sigma of Monte-Carlo
+arithmetic (checks.monte_carlo). Arrays may be NumPy's, torch tensors, or anything with `__array__`.
 """
 
 from __future__ import annotations

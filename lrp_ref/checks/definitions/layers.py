@@ -202,10 +202,36 @@ def batch_norm_of_variances(a: Units, mean: Any, variance: Any, scale: Any, shif
 
 # ---- Which definition belongs to which kind of layer ----
 
+def add(a: Units, coefficients: Sequence[Number] | None = None) -> Map:
+    """x_j = sum_k coefficients[k] a_kj, for the tensors k = 0, 1, ..; each counts once where there are none."""
+    connections: Connections = {}
+    for k, *j in sorted(a):
+        connections.setdefault(tuple(j), []).append(((k, *j), 1, coefficients[k] if coefficients else 1))
+    return affine(a, connections, dict.fromkeys(connections, 0), learned=False)
+
+
+def multiply(a: Units, shares: Sequence[Number] | None = None) -> Map:
+    """x_j = prod_k a_kj, of which a_kj is given shares[k]: w_kj = shares[k] prod of a_lj over all l but k."""
+    factors: dict[Unit, list[Unit]] = {}
+    for k, *j in sorted(a):
+        factors.setdefault(tuple(j), []).append((k, *j))
+    connections, output = {}, {}
+    for j, those in factors.items():
+        output[j] = math.prod(a[i] for i in those)
+        connections[j] = [(i, 1, (shares[i[0]] if shares else divide(1, len(those))) * math.prod(
+            a[other] for other in those if other != i)) for i in those]
+    return Map(connections, dict.fromkeys(connections, 0), output, learned=False)
+
+
+def concat(a: Units) -> Map:
+    """x_j = a_j"""
+    return gate(dict.fromkeys(a, 1), dict(a))
+
+
 LAYERS: dict[str, Callable[..., Map]] = {   # by its name; called with the inputs and the layer's fields in their order
     "Linear": linear, "SpreadLinear": spread_linear, "Conv2D": conv2d,
     "MaxPool": max_pool, "AvgPool": avg_pool, "SumPool": sum_pool, "AdaptiveAvgPool": adaptive_avg_pool,
-    "ReLU": relu, "Flatten": flatten, "BatchNorm": batch_norm_of_variances, "LRN": lrn,
+    "Add": add, "Multiply": multiply, "Concat": concat, "ReLU": relu, "Flatten": flatten, "BatchNorm": batch_norm_of_variances, "LRN": lrn,
     "SignedSqrt": fisher.signed_sqrt, "L2Norm": fisher.l2_norm, "RegionMean": fisher.region_mean,
     "PMeans": fisher.rational_p_means,
     "IntersectionSVM": fisher.additive_map(fisher.intersection), "ChiSquareSVM": fisher.additive_map(fisher.chi_square),

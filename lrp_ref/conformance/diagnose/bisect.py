@@ -73,7 +73,8 @@ def first_divergence(relevance: Relevance, network: Network, rules: Rules, x: Ar
     for name in reversed(block):
         if wrong_by_itself(name):
             return Divergence(name, calls)
-    note = f"{' and '.join(block)} {'is' if len(block) == 1 else 'are'} right by itself, so every layer was asked by itself"
+    right = f"{block[0]} is right by itself" if len(block) == 1 else f"{', '.join(block)} are right by themselves"
+    note = f"{right}, so every layer was asked by itself"
     for name in reversed(names):
         if name not in block and wrong_by_itself(name):
             return Divergence(name, calls, note)
