@@ -100,8 +100,8 @@ class Network:
         inside = {one.name for one in nodes}
         outside = list(dict.fromkeys(t for one in nodes for t in one.reads if t not in inside))
         if len(outside) > 1:
-            raise ValueError(f"the layers {nodes[0].name} .. {nodes[-1].name} read {' and '.join(outside)} from outside, "
-                             f"needed one tensor to begin with: one alone crosses after "
+            raise ValueError(f"the layers {nodes[0].name} .. {nodes[-1].name} read {' and '.join(outside)} from outside"
+                             f", needed one tensor to begin with: one alone crosses after "
                              f"{', '.join(self.crossings()) or 'no layer'}")
         return Network((name, layer, tuple(t if t in inside else INPUT for t in reads)) for name, layer, reads in nodes)
 

@@ -25,12 +25,13 @@ LAYERS: dict[str, type[Layer]] = {
     "Linear": Linear, "Conv2D": Conv2D, "MaxPool": MaxPool, "AvgPool": AvgPool, "SumPool": SumPool,
     "AdaptiveAvgPool": AdaptiveAvgPool, "ReLU": ReLU, "Tanh": Tanh, "Flatten": Flatten, "BatchNorm": BatchNorm,
     "LRN": LRN, "Add": Add, "Multiply": Multiply, "Concat": Concat, "DenseSift": DenseSift,
-    "FisherVector": FisherVector, "RegionMean": RegionMean, "SignedSqrt": SignedSqrt, "L2Norm": L2Norm, "PMeans": PMeans, "SpreadLinear": SpreadLinear,
-    "IntersectionSVM": IntersectionSVM, "ChiSquareSVM": ChiSquareSVM, "NegativeChiSquareSVM": NegativeChiSquareSVM,
-    "ExponentialChiSquareSVM": ExponentialChiSquareSVM, "GaussianSVM": GaussianSVM,
+    "FisherVector": FisherVector, "RegionMean": RegionMean, "SignedSqrt": SignedSqrt, "L2Norm": L2Norm,
+    "PMeans": PMeans, "SpreadLinear": SpreadLinear, "IntersectionSVM": IntersectionSVM, "ChiSquareSVM": ChiSquareSVM,
+    "NegativeChiSquareSVM": NegativeChiSquareSVM, "ExponentialChiSquareSVM": ExponentialChiSquareSVM,
+    "GaussianSVM": GaussianSVM,
 }
 
 __all__ = ["LAYERS", "LRN", "AdaptiveAvgPool", "Add", "AvgPool", "BatchNorm", "ChiSquareSVM", "Concat", "Conv2D",
-           "DenseSift", "ExponentialChiSquareSVM", "FisherVector", "Flatten", "GaussianSVM", "IntersectionSVM", "KernelSVM",
-           "L2Norm", "Layer", "Linear", "MaxPool", "Multiply", "NegativeChiSquareSVM", "PMeans", "ReLU", "RegionMean",
-           "SignedSqrt", "SpreadLinear", "SumPool", "Tanh"]
+           "DenseSift", "ExponentialChiSquareSVM", "FisherVector", "Flatten", "GaussianSVM", "IntersectionSVM",
+           "KernelSVM", "L2Norm", "Layer", "Linear", "MaxPool", "Multiply", "NegativeChiSquareSVM", "PMeans", "ReLU",
+           "RegionMean", "SignedSqrt", "SpreadLinear", "SumPool", "Tanh"]

@@ -215,7 +215,8 @@ def multiply(a: Units, shares: Sequence[Number] | None = None) -> Map:
     factors: dict[Unit, list[Unit]] = {}
     for k, *j in sorted(a):
         factors.setdefault(tuple(j), []).append((k, *j))
-    connections, output = {}, {}
+    connections: Connections = {}
+    output: Units = {}
     for j, those in factors.items():
         output[j] = math.prod(a[i] for i in those)
         connections[j] = [(i, 1, (shares[i[0]] if shares else divide(1, len(those))) * math.prod(
@@ -231,7 +232,8 @@ def concat(a: Units) -> Map:
 LAYERS: dict[str, Callable[..., Map]] = {   # by its name; called with the inputs and the layer's fields in their order
     "Linear": linear, "SpreadLinear": spread_linear, "Conv2D": conv2d,
     "MaxPool": max_pool, "AvgPool": avg_pool, "SumPool": sum_pool, "AdaptiveAvgPool": adaptive_avg_pool,
-    "Add": add, "Multiply": multiply, "Concat": concat, "ReLU": relu, "Flatten": flatten, "BatchNorm": batch_norm_of_variances, "LRN": lrn,
+    "Add": add, "Multiply": multiply, "Concat": concat,
+    "ReLU": relu, "Flatten": flatten, "BatchNorm": batch_norm_of_variances, "LRN": lrn,
     "SignedSqrt": fisher.signed_sqrt, "L2Norm": fisher.l2_norm, "RegionMean": fisher.region_mean,
     "PMeans": fisher.rational_p_means,
     "IntersectionSVM": fisher.additive_map(fisher.intersection), "ChiSquareSVM": fisher.additive_map(fisher.chi_square),
