@@ -68,7 +68,7 @@ def cutoff(rules: Mapping[str, Rule], below: str | Iterable[str], rule: Rule | N
     filler = Flat() if rule is None else rule
     if not isinstance(filler, Rule) or filler.sees_activations or filler.only_for:
         raise ValueError(f"cutoff got the filler {filler!r}, needed Flat() or WSquare(), which see no activations")
-    names, cuts = list(rules), (below,) if isinstance(below, str) else tuple(below)
+    names, cuts = list(rules), tuple(below) if isinstance(below, (tuple, list, set)) else (below,)
     for cut in cuts:
         if cut not in names:
             raise ValueError(f"cutoff got below={cut!r}, which the network does not have: {did_you_mean(cut, names)}"

@@ -18,29 +18,29 @@ def parts(rules=None, bias=False):
 
 def test_the_stabiliser_takes_all_relevance_of_descriptors_without_contrast():
     e, found = parts()
-    empty = ~e.activations["pca"].any(axis=2)
+    empty = ~e.activations["sift"].any(axis=2)
     assert 0 < empty.sum() < empty.size
     part = found["pca", "stabiliser"]
     # y = 0 there, so that eps / (0 + eps) = 1: what reached y_l stays
     # sums in another order
-    assert part.amount[0] == pytest.approx(e.relevances["fisher"][empty].sum(), rel=1e-14, abs=0)
-    assert not e.relevances["pca"][empty].any()
+    assert part.amount[0] == pytest.approx(e.relevances["pca"][empty].sum(), rel=1e-14, abs=0)
+    assert not e.relevances["sift"][empty].any()
     assert part.what == f"in {empty.sum()} of {empty.size} descriptors, which have no contrast"
     assert ("pca", "dead") not in found and ("pca", "bias") not in found
 
 
 def test_without_a_stabiliser_that_relevance_is_dead():
     e, found = parts(assign)
-    empty = ~e.activations["pca"].any(axis=2)
+    empty = ~e.activations["sift"].any(axis=2)
     assert ("pca", "stabiliser") not in found
     # sums in another order
-    assert found["pca", "dead"].amount[0] == pytest.approx(e.relevances["fisher"][empty].sum(), rel=1e-14, abs=0)
+    assert found["pca", "dead"].amount[0] == pytest.approx(e.relevances["pca"][empty].sum(), rel=1e-14, abs=0)
 
 
 def test_a_bias_shares_it_with_the_stabiliser():
     e, found = parts(bias=True)
-    empty = ~e.activations["pca"].any(axis=2)
-    b, R = fisher_model(True).chain["pca"].bias, e.relevances["fisher"][empty]
+    empty = ~e.activations["sift"].any(axis=2)
+    b, R = fisher_model(True).chain["pca"].bias, e.relevances["pca"][empty]
     wanted = (R * abs(b) / (abs(b) + 100)).sum(), (R * 100 / (abs(b) + 100)).sum()
     got = found["pca", "bias"].amount[0], found["pca", "stabiliser"].amount[0]
     assert got == pytest.approx(wanted, rel=1e-14, abs=0)   # a dozen roundings of numbers of one sign or two
@@ -61,7 +61,7 @@ def test_what_a_bin_has_outside_the_image_is_moved_inward():
 def test_the_lines_are_in_per_cent_of_what_arrives_at_the_layer():
     e, found = parts()
     part = found["pca", "stabiliser"]
-    size = abs(e.relevances["fisher"]).sum()
+    size = abs(e.relevances["pca"]).sum()
     assert part.line(e) == f"  {100 * part.amount[0] / size:8.3f}% of pca's stabiliser column: {part.what}"
 
 

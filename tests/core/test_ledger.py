@@ -30,13 +30,13 @@ def hand_made() -> Ledger:
         return Account(*(fractions([row.strip() for row in column.split(",")]) for column in columns))
     upper = account("8 2, 0 4", "5 1, 0 1", "2 0, 0 -1", "1 0, 0 3", "0 1, 0 1")
     lower = account("6 0, 1 0", "2 0, 0 0", "-1 0, 2 0", "3 0, -1 0", "2 0, 0 0")
-    return Ledger(("upper", "lower"), (upper, lower))
+    return Ledger(("upper", "lower"), (upper, lower), fractions(["3 -1", "-4 4"]))   # 2 and 0 in all, of what the input has
 
 
 def test_every_column_has_its_own_array_over_the_outputs() -> None:
     e = explain(NETWORK, X)
     for name, layer in NETWORK:
-        shape = layer(e.activations[name]).shape
+        shape = e.activations[name].shape
         for column in COLUMNS:
             assert getattr(e.ledger[name], column).shape == shape
     assert COLUMNS == ("received", "handed", "bias", "stabiliser", "dead")
@@ -113,18 +113,18 @@ def test_the_table_is_in_per_cent_of_what_arrives_in_absolute_value() -> None:
 
 def test_relevance_of_both_signs_is_measured_by_its_absolute_values() -> None:
     account = Account(*(fractions([column]) for column in ("3 -1", "3 -1", "0 0", "0 0", "0 0")))
-    [_, line, _] = Ledger(("fc",), (account,)).table().splitlines()
+    [_, line, _] = Ledger(("fc",), (account,), account.handed).table().splitlines()
     assert line.split() == ["fc", "4", "50.000%", "50.000%", "0.000%", "0.000%", "0.000%"]
 
 
 def test_a_tiny_negative_share_prints_without_its_sign() -> None:
     account = Account(*(fractions([[column]]) for column in (1, 1, F(-1, 10**9), F(1, 10**9), 0)))
-    assert "-0.000%" not in Ledger(("fc",), (account,)).table()
+    assert "-0.000%" not in Ledger(("fc",), (account,), account.handed).table()
 
 
 def test_a_layer_at_which_nothing_arrives_has_dashes() -> None:
     nothing = fractions([[0, 0]])
-    table = Ledger(("fc",), (Account(*[nothing] * 5),)).table()
+    table = Ledger(("fc",), (Account(*[nothing] * 5),), nothing).table()
     assert table.splitlines()[1].split() == ["fc", "0", "-", "-", "-", "-", "-"]
 
 
@@ -148,7 +148,7 @@ def test_the_law_holds_in_floats_within_rounding(number: type) -> None:
 def condition(e: Explanation, name: str) -> Any:
     """sum |z_ij| + |b_j| over |z_j|: how much the rounding errors of z_j weigh."""
     layer = NETWORK.astype(e.scores.dtype.type)[name]
-    a, m = layer.linearize(e.activations[name])
+    a, m = layer.linearize(NETWORK.read(name, e.activations))
     z = abs(m(a))
     return np.where(z == 0, 1, (m.apply(abs(a), abs) + abs(m.bias)) / np.where(z == 0, 1, z))
 
@@ -157,13 +157,13 @@ def test_names_and_accounts_are_as_many() -> None:
     ledger = hand_made()
     for names, accounts in ((("upper", "lower", "more"), ledger.accounts), (ledger.names, ledger.accounts[:1])):
         with pytest.raises(ValueError, match="zip"):
-            list(Ledger(names, accounts))
+            list(Ledger(names, accounts, ledger.reached))
 
 
 def test_the_table_to_the_letter() -> None:
     """Names to the left of a column as wide as 'total'; -0.0001 per cent is 0; a second sample is spoken of."""
     account = Account(*(np.array([[part, 0], [1, 0]]) for part in (-4.0, -5.0, 1 + 4e-6, 0.0, -4e-6)))
-    assert str(Ledger(("fc",), (account,))).splitlines() == [
+    assert str(Ledger(("fc",), (account,), account.handed)).splitlines() == [
         "          sum |R|    received      handed        bias  stabiliser        dead",
         "fc              4   -100.000%   -125.000%     25.000%      0.000%      0.000%",
         "total           4   -100.000%   -125.000%     25.000%      0.000%      0.000%",

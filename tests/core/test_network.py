@@ -63,15 +63,16 @@ def test_a_slice_is_a_network_and_chains_to_the_whole() -> None:
 
 def test_activations_are_the_input_and_every_output() -> None:
     xs = NETWORK.activations(X)
-    assert len(xs) == 6 and xs[0] is X
-    for (name, layer), x, z in zip(NETWORK, xs, xs[1:]):
-        assert (layer(x) == z).all(), name
-    assert (NETWORK(X) == xs[-1]).all()
+    assert list(xs) == ["input", *NETWORK.names] and xs["input"] is X
+    for (name, layer), x in zip(NETWORK, xs.values()):
+        assert (layer(x) == xs[name]).all(), name
+    assert (NETWORK(X) == xs["fc"]).all()
 
 
 def test_shapes_are_those_of_the_activations_without_computing_them() -> None:
-    assert NETWORK.shapes(X.shape) == [x.shape for x in NETWORK.activations(X)]
-    assert NETWORK.shapes((7, 1, 5, 3))[1:3] == [(7, 2, 4, 3)] * 2
+    assert NETWORK.shapes(X.shape) == {name: x.shape for name, x in NETWORK.activations(X).items()}
+    shapes = NETWORK.shapes((7, 1, 5, 3))
+    assert shapes["conv1"] == shapes["relu1"] == (7, 2, 4, 3)
     for example in LAYERS.values():
         layer, x = example.at(np.float64)
         assert layer.output_shape(x.shape) == layer(x).shape
@@ -123,13 +124,13 @@ def test_a_network_has_layers() -> None:
     (("relu", ReLU(), 3), "('relu', ReLU(), 3)"),
 ], ids=["a rule", "a number", "no name", "a type", "a triple"])
 def test_layers_come_in_pairs_with_names(pair: Any, got: str) -> None:
-    text = f"Network got {got}, needed pairs of a name and a layer"
+    text = f"Network got {got}, needed pairs of a name and a layer, or triples with the name or names that it reads"
     with refused(text):
         Network([("first", ReLU()), pair])
 
 
 def test_every_layer_has_a_name_of_its_own() -> None:
-    with refused("Network got two layers named a, c: give every layer a name of its own"):
+    with refused("Network got two tensors named a, c: give every layer a name of its own, and none of them 'input'"):
         Network([(name, ReLU()) for name in "cabac"])
 
 
@@ -228,7 +229,7 @@ def test_the_receptive_field_is_where_flat_hands_relevance(network: Network, mor
     field = receptive_field(network, network.names[-1])
     assert field is not None
     height, width = field.size[0] + more, field.size[1] + yet
-    rows, columns = network.shapes((1, 1, height, width))[-1][2:]
+    rows, columns = network.shapes((1, 1, height, width))[network.output][2:]
     v, u = data.draw(st.integers(0, rows - 1)), data.draw(st.integers(0, columns - 1))
     R = np.zeros((1, 1, rows, columns))
     R[0, 0, v, u] = 1
@@ -250,7 +251,7 @@ def clipped(network: Network, image: tuple[int, int], unit: tuple[int, int], axi
     """Whether some window on the way down from the unit hangs over its own layer's border."""
     shapes = network.shapes((1, 1, *image))
     low = high = unit[axis]
-    for (_, layer), below in reversed(list(zip(network, shapes))):
+    for (_, layer), below in reversed(list(zip(network, shapes.values()))):
         if hasattr(layer, "window"):
             window, n = layer.window, below[2 + axis]
             low = low * window.stride[axis] - window.before[axis]

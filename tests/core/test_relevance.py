@@ -49,7 +49,8 @@ def test_two_layers_by_hand() -> None:
     e = explain(network, fractions(["2 3"]))
     assert e.scores.tolist() == [[12, 1]] and e.start.tolist() == [[12, 0]]
     # fc2: 16/12 of 12 to the second hidden unit; fc1: 4/8 and 3/8 of 16
-    assert e.relevances["fc2"].tolist() == e.relevances["relu"].tolist() == [[0, 16]]
+    assert e.relevances["relu"].tolist() == e.relevances["fc1"].tolist() == [[0, 16]]
+    assert e.relevances["fc2"].tolist() == [[12, 0]]
     assert e.relevance.tolist() == [[8, 6]]
     assert e.ledger["fc2"].bias.tolist() == [[-4, 0]] and e.ledger["fc1"].bias.tolist() == [[0, 2]]
 
@@ -67,20 +68,22 @@ def test_each_layer_gets_its_own_rule() -> None:
 # ---- What an explanation holds ----
 
 
-def test_an_explanation_holds_the_input_of_every_layer_and_its_relevance() -> None:
+def test_an_explanation_holds_every_tensor_by_the_name_of_its_layer_and_its_relevance() -> None:
     e = explain(NETWORK, X)
-    assert list(e.activations) == list(e.relevances) == list(NETWORK.names)
-    for name, x in zip(NETWORK.names, NETWORK.activations(X)):
+    assert list(e.activations) == list(e.relevances) == ["input", *NETWORK.names]
+    for name, x in NETWORK.activations(X).items():
         assert (e.activations[name] == x).all() and e.relevances[name].shape == x.shape
-    assert (e.scores == SCORES).all() and e.relevance is e.relevances["conv1"] and e.relevance.shape == X.shape
+    assert (e.scores == SCORES).all() and e.relevance is e.relevances["input"] and e.relevance.shape == X.shape
+    assert (e.relevances["fc"] == e.start).all() and list(e.messages) == list(NETWORK.names)
+    for name, below in zip(NETWORK.names, e.relevances.values()):
+        assert [message is below for message in e.messages[name]] == [True]
 
 
 def test_every_layer_receives_what_the_one_above_hands_down() -> None:
     e = explain(NETWORK, X, paper_cnn(NETWORK))
     assert list(e.ledger.names) == list(NETWORK.names)[::-1]
-    above = [*e.relevances.values()][1:] + [e.start]
-    for name, R in zip(NETWORK.names, above):
-        assert (e.ledger[name].received == R).all(), name
+    for name in NETWORK.names:
+        assert (e.ledger[name].received == e.relevances[name]).all(), name
 
 
 def test_the_input_and_the_target_are_not_changed() -> None:
@@ -179,11 +182,11 @@ def test_scores_that_are_images_need_a_target_of_their_shape() -> None:
 def test_a_suffix_explains_its_own_part_exactly() -> None:
     rules = paper_cnn(NETWORK)
     whole = explain(NETWORK, X, rules, target=1)
-    for i, name in enumerate(NETWORK.names):
-        part = explain(NETWORK[i:], whole.activations[name], rules, target=1)
-        assert (part.relevance == whole.relevances[name]).all() and (part.scores == whole.scores).all()
+    for i, below in enumerate(["input", *NETWORK.names[:-1]]):
+        part = explain(NETWORK[i:], whole.activations[below], rules, target=1)
+        assert (part.relevance == whole.relevances[below]).all() and (part.scores == whole.scores).all()
         if i:
-            prefix = explain(NETWORK[:i], X, rules, target=whole.relevances[name])
+            prefix = explain(NETWORK[:i], X, rules, target=whole.relevances[below])
             assert (prefix.relevance == whole.relevance).all()
 
 

@@ -75,9 +75,9 @@ def passed(s: Array, epsilon: float) -> Array:
 def test_of_the_score_all_but_the_bias_reaches_the_fisher_dimensions(epsilon: float) -> None:
     network = pipeline()
     e, svm = explained(network, epsilon), network["svm"]
-    f, R3 = e.scores[0, 1], e.relevances["norm"]
+    f, R3 = e.scores[0, 1], e.relevances["fisher"]
     # R_d = w_d x_d: a product, divided by f and multiplied again; the gates copy it. f sums 144 such products
-    wanted = e.activations["svm"][0] * svm.weight[:, 1]    # type: ignore[attr-defined]
+    wanted = e.activations["norm_all"][0] * svm.weight[:, 1]    # type: ignore[attr-defined]
     assert np.allclose(R3[0], wanted, rtol=4 * EPS, atol=0)
     assert abs(R3.sum() - (f + 1.5)) <= 2 * 146 * EPS * (abs(R3).sum() + 1.5)
     assert paper_fv(network)["svm"] == Epsilon(0)
@@ -87,7 +87,7 @@ def test_of_the_score_all_but_the_bias_reaches_the_fisher_dimensions(epsilon: fl
 @pytest.mark.parametrize("epsilon", [0, *STABILISED])
 def test_a_fisher_dimension_passes_what_its_sum_has_beside_the_stabiliser(epsilon: float) -> None:
     e = explained(pipeline(), epsilon)
-    s, R3, R2 = e.activations["norm"], e.relevances["norm"], e.relevances["fisher"]
+    s, R3, R2 = e.activations["fisher"], e.relevances["fisher"], e.relevances["pca"]
     # the squares of Eq. 4 are expanded, which costs up to five digits (SPREAD in fisher_map.py)
     assert_sums(R2, R3 * passed(s, epsilon), 1e5 * EPS)
     assert abs(R2).sum() > 0.05 * abs(R3).sum()    # there is something to lose
@@ -98,7 +98,7 @@ def test_a_fisher_dimension_passes_what_its_sum_has_beside_the_stabiliser(epsilo
 def test_a_pca_coordinate_passes_what_it_has_beside_stabiliser_and_mean(epsilon: float, pca_bias: bool) -> None:
     network = pipeline(pca_bias=pca_bias)
     e, pca = explained(network, epsilon), network["pca"]
-    y, R2, R128 = e.activations["fisher"], e.relevances["fisher"], e.relevances["pca"]
+    y, R2, R128 = e.activations["pca"], e.relevances["pca"], e.relevances["sift"]
     b = pca.bias if pca_bias else 0    # type: ignore[attr-defined]
     share = np.divide(y - b, y + np.where(y >= 0, epsilon, -epsilon), out=np.zeros_like(y), where=y != 0)
     # 128 products in each sum, and as many again where they cancel
@@ -111,19 +111,19 @@ def test_all_that_reaches_a_descriptor_reaches_the_pixels_of_its_bins() -> None:
     for sift in (INSIDE, CLIPPED):
         e = explained(pipeline(sift), 100)
         # a sum over bins of pixels, and of pixels over bins: some hundred additions of a running sum
-        assert_sums(e.relevance, e.relevances["pca"], 1000 * EPS)
+        assert_sums(e.relevance, e.relevances["sift"], 1000 * EPS)
         assert not e.ledger["sift"].dead.any() and not e.ledger["sift"].stabiliser.any()
 
 
 def test_a_descriptor_without_contrast_leaves_its_relevance_to_the_pcas_stabiliser() -> None:
     network = pipeline()
     e = explained(network, 100)
-    empty = ~e.activations["pca"][0].any(axis=1)
-    assert 5 < empty.sum() < len(empty) - 5 and e.relevances["fisher"][0, empty].any()
-    assert not e.relevances["pca"][0, empty].any()
+    empty = ~e.activations["sift"][0].any(axis=1)
+    assert 5 < empty.sum() < len(empty) - 5 and e.relevances["pca"][0, empty].any()
+    assert not e.relevances["sift"][0, empty].any()
     account = e.ledger["pca"]
     # R / 100 * 100: two roundings
-    assert np.allclose(account.stabiliser[0, empty], e.relevances["fisher"][0, empty], rtol=2 * EPS, atol=0)
+    assert np.allclose(account.stabiliser[0, empty], e.relevances["pca"][0, empty], rtol=2 * EPS, atol=0)
     assert not account.dead.any()
     account = explained(network, 0).ledger["pca"]     # nothing to divide by: dead
     assert (account.dead[0, empty] == account.received[0, empty]).all() and not account.stabiliser.any()
@@ -151,10 +151,10 @@ def square(frame: Array) -> Array:
 def test_the_cutoff_spreads_a_descriptors_relevance_evenly_over_its_square() -> None:
     network = pipeline()
     e = explained(network, 100, below="fisher")
-    R_l = e.relevances["fisher"].sum(axis=2)[0]
+    R_l = e.relevances["pca"].sum(axis=2)[0]
     # R_l / 128 to every coordinate: sums of 6 and a product
-    assert np.allclose(e.relevances["pca"][0], np.repeat(R_l[:, None], 128, axis=1) / 128, rtol=0,
-                       atol=10 * EPS * abs(e.relevances["fisher"]).max())
+    assert np.allclose(e.relevances["sift"][0], np.repeat(R_l[:, None], 128, axis=1) / 128, rtol=0,
+                       atol=10 * EPS * abs(e.relevances["pca"]).max())
     frames = network["sift"].frames(SHAPE)    # type: ignore[attr-defined]
     squares = np.stack([square(frame) for frame in frames])
     sizes = squares.sum(axis=(1, 2))
@@ -168,8 +168,8 @@ def test_the_cutoff_spreads_a_descriptors_relevance_evenly_over_its_square() -> 
 def test_the_cutoff_leaves_the_layers_above_as_they_were_and_loses_nothing_below() -> None:
     network = pipeline(CLIPPED)
     e, whole = explained(network, 100, below="fisher"), explained(network, 100)
-    assert all((e.relevances[name] == whole.relevances[name]).all() for name in ("fisher", "norm", "svm"))
-    assert_sums(e.relevance, e.relevances["fisher"], 1000 * EPS)    # some hundred additions, as above
+    assert all((e.relevances[name] == whole.relevances[name]).all() for name in ("pca", "fisher", "norm"))
+    assert_sums(e.relevance, e.relevances["pca"], 1000 * EPS)    # some hundred additions, as above
     for name in ("sift", "pca"):
         assert not any(getattr(e.ledger[name], column).any() for column in ("bias", "stabiliser", "dead"))
 
@@ -177,7 +177,7 @@ def test_the_cutoff_leaves_the_layers_above_as_they_were_and_loses_nothing_below
 def test_the_cutoff_shows_descriptors_without_contrast_which_the_fine_map_drops() -> None:
     network = pipeline()
     fine, coarse = explained(network, 100), explained(network, 100, below="fisher")
-    empty = ~fine.activations["pca"][0].any(axis=1)
+    empty = ~fine.activations["sift"][0].any(axis=1)
     frames = network["sift"].frames(SHAPE)    # type: ignore[attr-defined]
     reached, elsewhere = (sum(map(square, frames[some])) > 0 for some in (empty, ~empty))
     alone = reached & ~elsewhere

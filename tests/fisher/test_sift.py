@@ -370,11 +370,11 @@ def test_a_network_hands_relevance_from_descriptors_to_pixels() -> None:
     rng = np.random.default_rng(3)
     network = Network([("sift", DenseSift((4, 3), 2)), ("pca", Linear(rng.standard_normal((128, 5))))])
     x = photograph((1, 16, 19))
-    R = rng.standard_normal(network.shapes(x.shape)[-1])
+    R = rng.standard_normal(network.shapes(x.shape)[network.output])
     rules = assign(network, {DenseSift: Flat()})
     for chosen in (rules, cutoff(rules, below="pca"), cutoff(rules, below="pca", rule=WSquare())):
         e = explain(network, x, chosen, target=R)
-        above = e.relevances["pca"]     # one rounding for each of its numbers, in either sum
+        above = e.relevances["sift"]     # one rounding for each of its numbers, in either sum
         assert abs(e.relevance.sum() - above.sum()) <= 2 * above.size * 2.0**-53 * abs(above).sum()
         assert e.relevance.shape == x.shape and abs(e.relevance).sum() > 0.1 * abs(above).sum()
     assert (e.relevance == explain(network, x, rules, target=R).relevance).all()

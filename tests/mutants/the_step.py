@@ -145,7 +145,7 @@ MUTANTS = [
            "index = np.reshape(index, -1)[0]\n    R[np.arange(n), index] = scores[np.arange(n), index]"),
     Mutant("ledger_of_the_other_end",
            "A layer's account is found by its name: 'names go up, accounts come down'.",
-           "relevance.py", "Ledger(network.names[::-1], accounts)", "Ledger(network.names, accounts)"),
+           "relevance.py", "Ledger(network.names[::-1], accounts, ", "Ledger(network.names, accounts, "),
     Mutant("total_handed_by_the_top_layer",
            "In total R_L = R_0 + lost: 'handed is what the first account says'.",
            "ledger.py", "(sums[0][0], sums[-1][1], *lost[2:])", "(sums[0][0], sums[0][1], *lost[2:])"),

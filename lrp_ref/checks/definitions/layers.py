@@ -217,9 +217,9 @@ def multiply(a: Units, shares: Sequence[Number] | None = None) -> Map:
         factors.setdefault(tuple(j), []).append((k, *j))
     connections: Connections = {}
     output: Units = {}
-    for j, those in factors.items():
-        output[j] = math.prod(a[i] for i in those)
-        connections[j] = [(i, 1, (shares[i[0]] if shares else divide(1, len(those))) * math.prod(
+    for unit, those in factors.items():
+        output[unit] = math.prod(a[i] for i in those)
+        connections[unit] = [(i, 1, (shares[i[0]] if shares else divide(1, len(those))) * math.prod(
             a[other] for other in those if other != i)) for i in those]
     return Map(connections, dict.fromkeys(connections, 0), output, learned=False)
 
