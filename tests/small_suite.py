@@ -102,7 +102,7 @@ class Right:
                 AlphaBeta(rule.alpha, rule.beta)   # refused here, as a library would
         own = {name: self.rule(rules[name], layer) for name, layer in network}
         with np.errstate(all="ignore"):
-            return self.changed(through_network(network, own, x, R)[0])
+            return self.changed(through_network(network, own, x, R)["input"])
 
 
 class Single(Right):

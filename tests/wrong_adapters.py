@@ -33,7 +33,7 @@ def right_step(rule: Rule, layer: Layer, x: Array, R: Array) -> Array:
 
 def downwards(network: Network, rules: Rules, x: Array, R: Array, below: Step = right_step) -> Array:
     xs = network.activations(x)
-    for (name, layer), a in reversed(list(zip(network, xs))):
+    for (name, layer), a in reversed(list(zip(network, xs.values()))):
         R = below(rules[name], layer, a, R)
     return R
 

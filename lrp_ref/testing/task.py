@@ -51,7 +51,7 @@ class Task:
                 must_be_held(values, u, f"{array} of {name}")
         must_be_held(x, u, "x")
         network, x64 = network.astype(np.float64), x.astype(np.float64)
-        given = {name: as_floats(a, f"the activation of {name}") for name, a in (activations or {}).items()}
+        given = {t: as_floats(a, f"the activation of {said(t)}") for t, a in (activations or {}).items()}
         known(network, given)
         if not network.is_chain:
             raise ValueError("lrp_ref.testing takes chains of layers so far, and this network has branches: compare "
@@ -60,7 +60,7 @@ class Task:
         balls, inputs, shapes = Ball.exact(x64), {}, network.shapes(x.shape)
         for name, layer, (t,) in network.nodes:
             if t in given:
-                fits(given[t], shapes[t], f"the activation of {t}", t)
+                fits(given[t], shapes[t], f"the activation of {said(t)}", said(t))
                 balls = Ball.exact(given[t].astype(np.float64))
             inputs[name] = balls
             balls = lifted(name, layer, balls, u)
@@ -78,9 +78,9 @@ class Task:
         (t,) = self.network.reads[name]
         if t not in relevances:
             raise ValueError(f"got relevances of {', '.join(relevances)}, needed one of every tensor that a layer "
-                             f"reads, {INPUT!r} and the layers' outputs by their names: {t}'s is missing")
-        here = as_floats(relevances[t], f"the relevance of {t}")
-        fits(here, self.inputs[name].value.shape, f"the relevance of {t}", t)
+                             f"reads, {INPUT!r} and the layers' outputs by their names: that of {said(t)} is missing")
+        here = as_floats(relevances[t], f"the relevance of {said(t)}")
+        fits(here, self.inputs[name].value.shape, f"the relevance of {said(t)}", said(t))
         return here
 
     def above(self, name: str, relevances: Mapping[str, Any]) -> Ball:
@@ -153,6 +153,11 @@ def known(network: Network, tensors: Mapping[str, Any]) -> None:
     for t in tensors:
         if t != INPUT:
             network.index(t)
+
+
+def said(t: str) -> str:
+    """A tensor's name in a sentence."""
+    return "the input" if t == INPUT else t
 
 
 def lifted(name: str, layer: Layer, x: Ball, u: float) -> Ball:

@@ -32,7 +32,7 @@ def implementation(fault: Fault, calls: list[tuple[str, ...]] | None = None) -> 
         if calls is not None:
             calls.append(network.names)
         xs = network.activations(x)
-        for (name, layer), a in reversed(list(zip(network, xs))):
+        for (name, layer), a in reversed(list(zip(network, xs.values()))):
             R = fault(name, through_layer(rules[name], layer, a, R)[0], R)
         return R
 
@@ -41,7 +41,7 @@ def implementation(fault: Fault, calls: list[tuple[str, ...]] | None = None) -> 
 
 def agrees(network: Network, rules: Any, x: Array, R: Array, answer: Array) -> bool:
     # 1e-16 for each of 17 layers' sums of 2 to 4 numbers of one sign
-    return bool(np.allclose(answer, through_network(network, rules, x, R)[0], rtol=1e-14, atol=0))
+    return bool(np.allclose(answer, through_network(network, rules, x, R)["input"], rtol=1e-14, atol=0))
 
 
 def wrong_in(*names: str, factor: float = 2.0) -> Fault:
@@ -72,7 +72,7 @@ def test_where_a_higher_fault_is_undone_another_one_is_found_and_is_at_fault() -
 def test_a_layer_that_is_right_by_itself_makes_every_layer_be_asked_and_the_note_says_so() -> None:
     """fc3 is wrong only above a network's end, which a suffix has too; fc6 by itself."""
     def whole(network: Network, rules: Any, x: Array, R: Array) -> Array:
-        R_0 = through_network(network, rules, x, R)[0]
+        R_0 = through_network(network, rules, x, R)["input"]
         odd = len(network) >= 9 or network.names == ("fc6",)
         return R_0 * 2 if odd else R_0
 
@@ -83,7 +83,7 @@ def test_a_layer_that_is_right_by_itself_makes_every_layer_be_asked_and_the_note
 
 def test_no_layer_is_named_where_only_the_whole_is_wrong() -> None:
     def whole(network: Network, rules: Any, x: Array, R: Array) -> Array:
-        return through_network(network, rules, x, R)[0] * (2 if len(network) > 1 else 1)
+        return through_network(network, rules, x, R)["input"] * (2 if len(network) > 1 else 1)
 
     found = first_divergence(whole, *chain(5), agrees)
     assert found.layer is None and found.note.startswith("every layer is right by itself: ")
@@ -110,5 +110,6 @@ def test_activations_that_are_there_are_those_that_relevance_is_handed_down_at()
     """By hand: 6 units of R, shared 2 : 1 at the hidden layer that is given, where the network's own has 1 : 1."""
     network = Network([("fc1", Linear(np.eye(2))), ("fc2", Linear(np.ones((2, 1))))])
     rules, x, R = dict.fromkeys(network.names, Epsilon(0)), np.array([[3.0, 3]]), np.array([[6.0]])
-    assert through_network(network, rules, x, R)[1].tolist() == [[3, 3]]
-    assert through_network(network, rules, x, R, [x, np.array([[4.0, 2]])])[1].tolist() == [[4, 2]]
+    assert through_network(network, rules, x, R)["fc1"].tolist() == [[3, 3]]
+    given = {"input": x, "fc1": np.array([[4.0, 2]]), "fc2": R}
+    assert through_network(network, rules, x, R, given)["fc1"].tolist() == [[4, 2]]

@@ -830,7 +830,7 @@ def answers(dialect: Dialect, case: Case) -> Any:
     network, rules, x, R = case.task()
     with np.errstate(all="ignore"):
         try:
-            return through_network(network, dialect.translate(network, rules), x, R)[0]
+            return through_network(network, dialect.translate(network, rules), x, R)["input"]
         except ValueError:
             return None
 

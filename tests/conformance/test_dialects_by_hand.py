@@ -24,7 +24,7 @@ from lrp_ref.rules import AlphaBeta, Epsilon, Flat, Gamma, Pass, WSquare, ZBox, 
 def handed(library: str, layer: Any, rule: Any, x: Array, R: Array) -> Array:
     network = Network([("it", layer)])
     with np.errstate(all="ignore"):
-        return through_network(network, DIALECTS[library].translate(network, {"it": rule}), x, R)[0]
+        return through_network(network, DIALECTS[library].translate(network, {"it": rule}), x, R)["input"]
 
 
 def numbers(text: str) -> Array:

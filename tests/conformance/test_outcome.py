@@ -371,7 +371,7 @@ def test_where_weights_are_computed_the_layers_own_numbers_count_as_rounded() ->
 
     def relevance(*numbers: Array) -> Array:
         network = Network([("fisher", FisherVector(*numbers))])
-        return through_network(network, {"fisher": Epsilon(0)}, x, R)[0]
+        return through_network(network, {"fisher": Epsilon(0)}, x, R)["input"]
 
     def off(numbers: Array) -> Array:
         return numbers * (1 + 4 * u * rng.uniform(-1, 1, numbers.shape))

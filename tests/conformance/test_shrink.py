@@ -23,7 +23,7 @@ WIDE, VECTORS, IMAGES = Linear(np.ones((4, 3)), np.ones(3)), np.ones((2, 4)), np
 
 def agrees(network: Network, rules: Any, x: Array, R: Array, answer: Any) -> bool:
     """To a part in 1e5: a stabiliser of 1e-6 or less is no counterexample here."""
-    wanted = through_network(network, rules, x, R)[0]
+    wanted = through_network(network, rules, x, R)["input"]
     return bool((abs(np.asarray(answer) - wanted) <= 1e-5 * abs(wanted).max()).all())
 
 
@@ -68,7 +68,7 @@ def test_a_padded_window_comes_out_with_its_padding() -> None:
 def test_an_undeclared_stabiliser_is_a_counterexample_where_nothing_is_allowed_for() -> None:
     def exactly(network: Network, rules: Any, x: Array, R: Array, answer: Any) -> bool:
         # rounding of a sum of four or fewer; the stabiliser's 1e-9 is far larger
-        return bool((abs(answer - through_network(network, rules, x, R)[0]) <= 1e-14 * abs(R).max()).all())
+        return bool((abs(answer - through_network(network, rules, x, R)["input"]) <= 1e-14 * abs(R).max()).all())
 
     found = smallest("captum", WIDE, ZPlus(), VECTORS, exactly)
     assert str(found) == "ZPlus(), x=[1], W=[[1]], b=0, R=[1] -> 0.999999999, spec 1"
@@ -136,7 +136,7 @@ def test_an_implementation_that_is_right_is_asked_300_times_and_no_more() -> Non
 
     def right(network: Network, rules: Any, x: Array, R: Array) -> Array:
         asked.append(network)
-        return through_network(network, rules, x, R)[0]
+        return through_network(network, rules, x, R)["input"]
 
     network = Network([("layer", WIDE)])
     assert not shrink(right, network, {"layer": ZPlus()}, VECTORS, agrees)

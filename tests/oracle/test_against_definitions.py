@@ -173,7 +173,7 @@ def test_a_network_is_its_layers_definitions_one_after_another(chosen: list[Rule
         table[name] = rule if takes(m, rule) else Epsilon(F(1, 5))
     R = relevance_for(xs[-1], other)
     e = explain(network, x, table, R)
-    for (name, layer), a in reversed(list(zip(network, xs))):
+    for (name, layer), a in reversed(list(zip(network, xs.values()))):
         assert_as_defined(layer, table[name], a, R)
         R = e.relevances[name]
     assert (e.relevance == R).all()

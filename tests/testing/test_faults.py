@@ -92,7 +92,7 @@ def central_difference(f: Any) -> Array:
 def test_a_cut_off_that_reaches_too_high_is_named_by_what_it_took() -> None:
     rules: dict[str, Rule] = {**RULES, "conv": Flat(), "relu": Flat()}
     high: dict[str, Rule] = {**rules, "flat": Flat(), "fc": Flat()}
-    assert looks(through_network(NETWORK, high, X, NETWORK(X))[0], rules=rules) == (
+    assert looks(through_network(NETWORK, high, X, NETWORK(X))["input"], rules=rules) == (
         "it looks as if the cut-off included flat, fc")
 
 
@@ -105,4 +105,4 @@ def test_one_layer_less_precise_than_said() -> None:
     got = x * (s @ layer.weight.T)
     task = Task.of(network, x, {"fc": Epsilon(0)}, R, 2.0**-53, None)
     assert str(task.looks_like("fc", got * (1 + 1e-14))) == "it were computed in float32"
-    assert task.looks_like("fc", through_network(network, {"fc": Epsilon(0)}, x, R)[0] * (1 + 1e-12)) is None
+    assert task.looks_like("fc", through_network(network, {"fc": Epsilon(0)}, x, R)["input"] * (1 + 1e-12)) is None

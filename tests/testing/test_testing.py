@@ -150,7 +150,7 @@ def one_layer_case(name: str) -> tuple[Network, Array, dict[str, Rule], Array, A
     if not isinstance(layer, Linear):
         x = x.reshape((1, 1, 3, 3) if layer is KERNEL else (1, 3, 1, 2) if layer is TWO else (1, 1, 2, 2))
     network = Network([("layer1", layer)])
-    return (network, x, {"layer1": rule}, np.broadcast_to(np.array(R, f32), network.shapes(x.shape)[-1]),
+    return (network, x, {"layer1": rule}, np.broadcast_to(np.array(R, f32), network.shapes(x.shape)[network.output]),
             np.array(right, f32).reshape(x.shape))
 
 
@@ -158,7 +158,7 @@ def one_layer_case(name: str) -> tuple[Network, Array, dict[str, Rule], Array, A
 def test_right_relevance_in_float32_is_accepted(name: str) -> None:
     network, x, rules, R, right = one_layer_case(name)
     assert_relevance_close(right, network, x, rules, R)
-    assert_relevance_close({"layer1": right}, network, x, rules, R)
+    assert_relevance_close({"input": right}, network, x, rules, R)
     assert_relevance_close(explain(network, x, rules, R).relevance, network, x, rules, R)
 
 
@@ -283,25 +283,25 @@ def test_right_relevance_through_several_layers_is_accepted(cnn: Any, way: str) 
     assert_ledger(network, x, rules, e.relevances, e.start)
 
 
-def handed(network: Network, x: Array, rules: dict[str, Rule], which: int = 1) -> list[Array]:
-    """[R_0, ..] by these rules, beginning with the network's own score."""
+def handed(network: Network, x: Array, rules: dict[str, Rule], which: int = 1) -> dict[str, Array]:
+    """{tensor: R} by these rules, beginning with the network's own score."""
     xs = network.activations(x)
-    return relevances(network, xs, rules, start(xs[-1], which))[0]
+    return dict(relevances(network, xs, rules, start(xs[network.output], which)).of)
 
 
 def without_bias(network: Network, name: str) -> Network:
-    return Network((n, replace(layer, bias=None) if n == name else layer) for n, layer in network)
+    return network.mapped(lambda n, layer: replace(layer, bias=None) if n == name else layer)   # type: ignore[type-var]
 
 
 def test_the_first_layer_that_diverges_is_named(cnn: Any) -> None:
     network, x = cnn
     rules, xs = paper_cnn(network), network.activations(x)
-    wrong = relevances(without_bias(network, "conv2"), xs, rules, start(xs[-1], 1))[0]   # below it all is off
-    theirs, inputs = dict(zip(network.names, wrong)), dict(zip(network.names, xs))
+    R = start(xs[network.output], 1)
+    theirs = relevances(without_bias(network, "conv2"), xs, rules, R).of   # below it all is off
     with fails("layer conv2 is the first to diverge: …; it looks as if the bias were ignored"):
-        assert_relevance_close(theirs, network, x, rules, start(xs[-1], 1), activations=inputs, undetermined=x.size)
+        assert_relevance_close(theirs, network, x, rules, R, activations=xs, undetermined=x.size)
     with fails("the relevance of the image: … over 6 sigma …; it looks as if the bias were ignored, at layer conv2"):
-        assert_relevance_close(wrong[0], network, x, rules, 1)
+        assert_relevance_close(theirs["input"], network, x, rules, 1)
 
 
 def test_a_convention_that_is_wrong_everywhere_is_named_so(cnn: Any) -> None:
@@ -309,14 +309,14 @@ def test_a_convention_that_is_wrong_everywhere_is_named_so(cnn: Any) -> None:
     rules = assign(network, {Conv2D: Epsilon(0.5), Linear: Epsilon(0.5)})
     none = handed(network, x, assign(network))
     with fails("…; it looks as if there were no stabiliser, at conv1, conv2, fc"):
-        assert_relevance_close(none[0], network, x, rules, 1)
+        assert_relevance_close(none["input"], network, x, rules, 1)
 
 
 def test_what_no_convention_explains_asks_for_the_layers(cnn: Any) -> None:
     network, x = cnn
     rules = paper_cnn(network)
-    with fails("…; give {layer: relevance of its input} to see at which of conv1, relu1, … it begins"):
-        assert_relevance_close(handed(network, x, rules)[0] * f32(1.01), network, x, rules, 1)
+    with fails("…; give {tensor: its relevance} to see at which of conv1, relu1, … it begins"):
+        assert_relevance_close(handed(network, x, rules)["input"] * f32(1.01), network, x, rules, 1)
 
 
 def test_a_layer_without_a_bound_is_held_to_monte_carlo() -> None:
@@ -338,8 +338,9 @@ def test_a_bias_share_that_is_handed_down_is_named(cnn: Any) -> None:
     rules, e = paper_cnn(network), explain(network, x, paper_cnn(network), 1)
     theirs = {**e.relevances}
     bias = e.ledger["conv2"].bias.sum(axis=(1, 2, 3))[:, None, None, None]
-    some = e.relevances["conv2"] > 0
-    theirs["conv2"] = e.relevances["conv2"] + np.where(some, bias / some.sum(axis=(1, 2, 3), keepdims=True), 0)
+    below = network.reads["conv2"][0]
+    some = e.relevances[below] > 0
+    theirs[below] = e.relevances[below] + np.where(some, bias / some.sum(axis=(1, 2, 3), keepdims=True), 0)
     with pytest.raises(AssertionError) as caught:
         assert_ledger(network, x, rules, {k: v.astype(f32) for k, v in theirs.items()}, e.start,
                       activations=e.activations)
@@ -352,14 +353,14 @@ def test_a_sum_that_is_off_by_a_ten_thousandth_fails(cnn: Any) -> None:
     rules = assign(network, {Conv2D: ZPlus(), Linear: ZPlus()})
     e = explain(network, x, rules, 1)
     with fails("layer conv1: sample …; the sums may differ by …"):
-        assert_ledger(network, x, rules, {**e.relevances, "conv1": e.relevance * f32(1.0001)}, e.start,
+        assert_ledger(network, x, rules, {**e.relevances, "input": e.relevance * f32(1.0001)}, e.start,
                       activations=e.activations)
 
 
 def test_a_ledger_that_cannot_be_told_fails() -> None:
     network, x, rules = cancelling()
     with fails("layer fc: sample 0 …; undetermined: the bound is infinite"):
-        assert_ledger(network, x, rules, {"fc": np.zeros((1, 3), f32)}, np.array([[1, 0]], f32))
+        assert_ledger(network, x, rules, {"input": np.zeros((1, 3), f32)}, np.array([[1, 0]], f32))
 
 
 # ---- The cut-off ----
@@ -375,7 +376,7 @@ def test_a_ledger_that_cannot_be_told_fails() -> None:
 ], ids=["right", "none", "one too high", "one too low", "another filler", "no pooling"])
 def test_a_cut_off_is_held_to_its_layer(cnn: Any, how: Any, looks: str) -> None:
     network, x = cnn
-    theirs = handed(network, x, how(network))[0]
+    theirs = handed(network, x, how(network))["input"]
     if not looks:
         assert_cutoff(theirs, network, x, paper_cnn(network), "conv2", 1)
     else:
@@ -386,10 +387,10 @@ def test_a_cut_off_is_held_to_its_layer(cnn: Any, how: Any, looks: str) -> None:
 def test_a_cut_off_layer_by_layer_names_the_layer(cnn: Any) -> None:
     network, x = cnn
     xs = network.activations(x)
-    theirs = dict(zip(network.names, handed(network, x, paper_cnn(network))))
+    theirs = handed(network, x, paper_cnn(network))
     with fails("layer pool1 is the first to diverge: …; it looks as if there were no cut-off"):
-        assert_cutoff(theirs, network, x, paper_cnn(network), "conv2", start(xs[-1], 1),
-                      activations=dict(zip(network.names, xs)), undetermined=x.size)
+        assert_cutoff(theirs, network, x, paper_cnn(network), "conv2", start(xs[network.output], 1),
+                      activations=xs, undetermined=x.size)
 
 
 # ---- What may be given ----
@@ -433,17 +434,17 @@ def test_relevance_may_start_at_a_class_of_each_image() -> None:
 
 def test_what_does_not_fit_is_said() -> None:
     network, x, rules, R, right = one_layer_case("D2c, as ReLU networks have it")
-    shape = "but the input of layer1 has shape (1, 2)"
-    with refused(f"got the relevance of layer1 of shape (2, 1), {shape}: transpose it?"):
+    shape = "but the input has shape (1, 2)"
+    with refused(f"got the relevance of the input of shape (2, 1), {shape}: transpose it?"):
         assert_relevance_close(right.T, network, x, rules, R)
-    with refused(f"got the relevance of layer1 of shape (2,), {shape}: reshape it?"):
+    with refused(f"got the relevance of the input of shape (2,), {shape}: reshape it?"):
         assert_relevance_close(right[0], network, x, rules, R)
-    with refused("got the relevance of layer1 as int64, needed float16, float32 or float64 numbers"):
+    with refused("got the relevance of the input as int64, needed float16, float32 or float64 numbers"):
         assert_relevance_close(right.astype(int), network, x, rules, R)
     with refused("got x as object, needed float16, float32 or float64 numbers"):
         assert_relevance_close(right, network, x.astype(object), rules, R)
-    with refused(f"got the activation of layer1 of shape (2, 1), {shape}: transpose it?"):
-        assert_relevance_close(right, network, x, rules, R, activations={"layer1": x.T})
+    with refused(f"got the activation of the input of shape (2, 1), {shape}: transpose it?"):
+        assert_relevance_close(right, network, x, rules, R, activations={"input": x.T})
     with refused("got no rule for layer1: make the rules with lrp_ref.assign(network, ...)"):
         assert_relevance_close(right, network, x, {}, R)
     with refused("got numbers in weight of fc that float32 does not hold, and u=5.96e-08 is float32's: give those that "
@@ -453,8 +454,9 @@ def test_what_does_not_fit_is_said() -> None:
         exact = Network([("fc", linear([1, 2]))]).astype(Fraction)
         assert_relevance_close(right, exact, x, {"fc": Flat()}, R)
     two = Network([("fc", linear([1, 2])), ("relu1", ReLU())])
-    with refused("got relevances of fc, needed one of every layer's input: relu1's is missing"):
-        assert_relevance_close({"fc": right}, two, x, assign(two), R)
+    with refused("got relevances of input, needed one of every tensor that a layer reads, 'input' and the layers' outputs "
+                 "by their names: that of fc is missing"):
+        assert_relevance_close({"input": right}, two, x, assign(two), R)
     with refused("got the layer name 'fc1', which the network does not have: …"):
         assert_relevance_close({"fc1": right}, two, x, assign(two), R)
 
@@ -462,7 +464,7 @@ def test_what_does_not_fit_is_said() -> None:
 def test_one_wrong_element_of_many_is_enough(cnn: Any) -> None:
     network, x = cnn
     rules = assign(network, {Conv2D: ZPlus(), Linear: ZPlus()})
-    theirs = handed(network, x, rules)[0].copy()
+    theirs = handed(network, x, rules)["input"].copy()
     at = np.unravel_index(abs(theirs).argmax(), theirs.shape)
     theirs[at] *= f32(1.0001)
     with fails(f"the relevance of the image: 1 of 360 relevances are off; worst at {tuple(map(int, at))}: …"):

@@ -116,7 +116,7 @@ def look_at(network: Network, x: Floats) -> list[str]:
     field: ReceptiveField | None = receptive_field(network, "pool1")
     assert field is not None
     rows, columns = field.size
-    shape: tuple[int, ...] = network.shapes(x.shape)[-1]
+    shape: tuple[int, ...] = network.shapes(x.shape)[network.output]
     weight: NDArray[Any] | None = network["conv1"].arrays().get("weight")
     return [*network.names, f"{rows} x {columns}", str(len(top)), str(shape == scores.shape), str(weight is not None)]
 
