@@ -39,7 +39,7 @@ def network() -> Any:
 
 def test_every_layer_has_the_reference_networks_name_and_shape(network: Any) -> None:
     assert list(network.names) == list(SHAPES)
-    assert network.shapes((2, 3, 227, 227))[1:] == [(2, *shape) for shape in SHAPES.values()]
+    assert network.shapes((2, 3, 227, 227))== {"input": (2, 3, 227, 227), **{name: (2, *shape) for name, shape in SHAPES.items()}}
 
 
 def test_geometry_is_the_reference_networks(network: Any) -> None:
@@ -106,7 +106,7 @@ def test_weights_are_drawn_from_the_seed_as_wide_as_their_inputs_are_few(monkeyp
     seeds: list[int] = []
     monkeypatch.setattr(np.random, "default_rng", Generator)
     network = caffenet(seed=12)
-    assert seeds == [12] and network.shapes((1, 3, 227, 227))[-1] == (1, 20)
+    assert seeds == [12] and network.shapes((1, 3, 227, 227))[network.output] == (1, 20)
     for name, layer in network:
         if isinstance(layer, (Conv2D, Linear)):
             # He et al. 2015: a variance of 2 / inputs

@@ -337,7 +337,7 @@ CHANGES = {
     "no type": (lambda m, a: m["layers"][1].pop("type"), "'type' is missing"),
     "unknown type": (lambda m, a: m["layers"][1].update(type="GELU"),
                      "layer relu1 is a GELU, this program knows Linear, Conv2D,"),
-    "one name twice": (lambda m, a: m["layers"][1].update(name="flat"), "two layers named flat"),
+    "one name twice": (lambda m, a: m["layers"][1].update(name="flat"), "two tensors named flat"),
     "name no text": (lambda m, a: m["layers"][1].update(name=3), "needed pairs of a name and a layer"),
     "missing weight": (lambda m, a: a.pop("fc.weight"), "layer fc, a Linear, has no weight"),
     "missing bias": (lambda m, a: a.pop("conv1.bias"), "layer conv1, a Conv2D, has no bias"),

@@ -167,13 +167,13 @@ def test_a_network_is_its_layers_definitions_one_after_another(chosen: list[Rule
     xs = network.activations(x)
     given_rules = iter(chosen)
     table: dict[str, Rule] = {}
-    for (name, layer), a in zip(network, xs):
+    for (name, layer), a in zip(network, xs.values()):
         m = layer.linearize(a)[1]
         rule = next(given_rules) if name in ("conv", "pool", "fc") else Pass()
         table[name] = rule if takes(m, rule) else Epsilon(F(1, 5))
-    R = relevance_for(xs[-1], other)
+    R = relevance_for(xs["fc"], other)
     e = explain(network, x, table, R)
-    for (name, layer), a in reversed(list(zip(network, xs.values()))):
-        assert_as_defined(layer, table[name], a, R)
-        R = e.relevances[name]
+    for name, layer, (t,) in reversed(network.nodes):
+        assert_as_defined(layer, table[name], xs[t], R)
+        R = e.relevances[t]
     assert (e.relevance == R).all()

@@ -69,11 +69,11 @@ def assert_contained(network: Network, x: Array, rules: dict[str, Rule], target:
     exact, image = network.astype(F), rationals(x)
     xs = exact.activations(image)
     index = network(x.astype(x.dtype)).argmax(axis=1) if target is None else target
-    Rs, _ = relevances(exact, xs, rules, start(xs[-1], index))
-    for n, name in enumerate(network.names):
-        assert within(b.relevances[name], Rs[n], b.radii[name]), name
-        ball = b.activations[name]
-        assert all(F(low) <= value <= F(high) for low, value, high in zip(ball.low.flat, xs[n].flat, ball.high.flat))
+    found = relevances(exact, xs, rules, start(xs[network.output], index))
+    for t in ("input", *network.names):
+        assert within(b.relevances[t], found.of[t], b.radii[t]), t
+        ball = b.activations[t]
+        assert all(F(low) <= value <= F(high) for low, value, high in zip(ball.low.flat, xs[t].flat, ball.high.flat))
     return b
 
 
@@ -101,7 +101,7 @@ def test_float32_networks_have_the_balls_of_their_exact_numbers() -> None:
     x = hard("tame", np.random.default_rng(6), (2, 2, 3, 6))
     b = assert_contained(network, x, paper_cnn(network))
     again = explain(network.astype(f64), x.astype(f64), paper_cnn(network))
-    assert (abs(b.relevances["conv1"] - again.relevance) <= b.radius).all()
+    assert (abs(b.relevances["input"] - again.relevance) <= b.radius).all()
 
 
 def test_relevance_that_is_given_is_exact_and_that_of_a_class_has_the_scores_radius() -> None:
@@ -116,15 +116,15 @@ def test_without_a_target_the_class_is_the_one_that_explain_explains() -> None:
     network, x = Network([("fc", Linear(weight))]), np.ones((1, 2), f32)
     assert network(x).argmax() == 0 != network.astype(f64)(x.astype(f64)).argmax()
     b, e = bounds(network, x), explain(network, x)
-    assert (b.relevances["fc"] == e.relevance).all()     # of powers of 2; class 1 has 2^-24 for 2^-25
+    assert (b.relevances["input"] == e.relevance).all()     # of powers of 2; class 1 has 2^-24 for 2^-25
 
 
 def test_an_input_that_is_known_badly_makes_its_own_relevance_known_badly() -> None:
     # 0.1 + 0.2 - 0.3 is 5.6e-17 in float64 and 2.8e-17 exactly; the output is its bias, which is known well
     network = Network([("fc1", Linear(np.array([[0.1], [0.2], [-0.3]]))), ("fc2", Linear(np.ones((1, 1)), np.ones(1)))])
     b = assert_contained(network, np.ones((1, 3)), assign(network), 0)
-    assert 1e-17 < b.radii["fc2"][0, 0] < 1e-14
-    assert not within(b.relevances["fc2"], rationals([[2.7755575615628914e-17]]), np.array([[1e-18]]))
+    assert 1e-17 < b.radii["fc1"][0, 0] < 1e-14
+    assert not within(b.relevances["fc1"], rationals([[2.7755575615628914e-17]]), np.array([[1e-18]]))
 
 
 @pytest.mark.parametrize("pool", [AvgPool((1, 2)), SumPool((1, 2)), AdaptiveAvgPool((2, 1))], ids=str)
@@ -133,7 +133,7 @@ def test_averages_of_numbers_of_both_signs_have_balls_of_both_signs(pool: Any) -
     network = Network([("conv1", Conv2D(rng.normal(size=(2, 1, 1, 1)))), ("pool1", pool), ("flat", Flatten()),
                        ("fc", Linear(rng.normal(size=(4, 2))))])
     b = assert_contained(network, rng.normal(size=(1, 1, 2, 2)), assign(network), 1)
-    assert (b.activations["flat"].value < 0).any()
+    assert (b.activations["pool1"].value < 0).any()
 
 
 def near_tie(a: float) -> Network:
@@ -158,7 +158,7 @@ def test_a_winner_that_the_radius_does_not_decide_is_counted_and_named() -> None
     assert b.undecided == {"pool1": 1}
     assert b.infinite == ("layer pool1: the radius is infinite below output unit (0, 0, 0, 0), whose gate or winner "
                           "the radius does not decide")
-    assert (b.radii["pool1"] == np.inf).all() and np.isfinite(b.radii["flat"]).all() and b.relative == np.inf
+    assert (b.radii["swap"] == np.inf).all() and np.isfinite(b.radii["pool1"]).all() and b.relative == np.inf
     assert "undecided gates and winners: 1" in str(b) and "layer pool1" in str(b)
 
 
@@ -177,7 +177,7 @@ def test_an_undecided_gate_matters_to_epsilon_and_not_to_pass() -> None:
     x = np.array([[1.0, 1.0, 1.0]])
     passed, asked = bounds(network, x), bounds(network, x, assign(network, {ReLU: Epsilon(0)}))
     assert passed.undecided == asked.undecided == {"relu1": 1}
-    assert np.isfinite(passed.radii["relu1"]).all() and not np.isfinite(asked.radii["relu1"]).all()
+    assert np.isfinite(passed.radii["fc1"]).all() and not np.isfinite(asked.radii["fc1"]).all()
     assert passed.infinite and passed.infinite.startswith("layer fc1: the radius is infinite below output unit (0, 0), "
                                                           "whose denominator may be 0")
 
@@ -197,8 +197,8 @@ def test_tanh_has_a_ball() -> None:
     network = Network([("fc1", Linear(np.array([[0.5, -0.25]]))), ("tanh1", Tanh()), ("fc2", Linear(np.ones((2, 1))))])
     b = bounds(network, np.array([[1.5]]), assign(network))
     # tanh of 3/4 and -3/8 to 20 digits
-    for value, digits in zip(b.activations["fc2"].value[0], ("0.63514895238728731921", "-0.35835739835078590")):
-        low, high = b.activations["fc2"].low[0], b.activations["fc2"].high[0]
+    for value, digits in zip(b.activations["tanh1"].value[0], ("0.63514895238728731921", "-0.35835739835078590")):
+        low, high = b.activations["tanh1"].low[0], b.activations["tanh1"].high[0]
         assert value and any(F(lo) <= F(digits) <= F(hi) for lo, hi in zip(low, high))
     assert b.relative < 1e-13     # float64 has 1e-16; each of three layers costs a digit
 
@@ -230,7 +230,7 @@ def test_tied_winners_of_an_even_patch_are_known_to_tie(seed: int) -> None:
                        ("fc", Linear(rng.normal(size=(12, 2)), rng.normal(size=2)))])
     b = assert_contained(network, even_patch(rng, (1, 2, 4, 7)), assign(network), 1)
     assert b.infinite is None and b.undecided["pool1"] == 0
-    radii = b.activations["pool1"]
+    radii = b.activations["relu1"]
     tied = (radii.value[..., 0, 0] == radii.value[..., 0, 1]) & (radii.value[..., 0, 0] > 0)
     assert tied.any() and (radii.radius[..., 0, 0][tied] > 0).all()   # radii alone would not have known
 

@@ -261,8 +261,8 @@ def test_the_large_networks_are_what_they_are_called() -> None:
     assert len(shapes) == 13 and [shape[0] for shape in shapes] == [n // 8 for n in (
         64, 64, 128, 128, 256, 256, 256, 512, 512, 512, 512, 512, 512)]
     numbers = sum(layer.weight.size + layer.bias.size for _, layer in lenet() if isinstance(layer, (Conv2D, Linear)))
-    assert numbers == 61706 and lenet().shapes((1, 1, 28, 28))[-1] == (1, 10)
-    assert vgg().shapes((1, 3, 32, 32))[-1] == (1, 10)
+    assert numbers == 61706 and lenet().shapes((1, 1, 28, 28))[lenet().output] == (1, 10)
+    assert vgg().shapes((1, 3, 32, 32))[vgg().output] == (1, 10)
 
 
 def test_division_uses_the_inverse_of_every_residue() -> None:

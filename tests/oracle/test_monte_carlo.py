@@ -53,7 +53,7 @@ def test_float32_stays_within_six_sigma_and_uses_some_of_it(way: str) -> None:
     for seed in range(3):
         small = network(seed)
         rules = WAYS[way](small)
-        sigma = monte_carlo(small, X, rules)["conv1"]
+        sigma = monte_carlo(small, X, rules)["input"]
         error = abs(explain(small, X, rules).relevance - explain(small.astype(f64), X.astype(f64), rules).relevance)
         assert (error <= np.maximum(6 * sigma, 2.0**-24 * abs(error))).all()
         worst.append((error[sigma > 0] / sigma[sigma > 0]).max())
@@ -74,7 +74,7 @@ def test_sums_one_after_the_other_stay_within_six_sigma() -> None:
     R, small = rng.normal(size=7).astype(f32), Network([("fc", Linear(w))])
     s = R / one_after_the_other(a, w)
     computed = a * one_after_the_other(s, w.T)
-    sigma = monte_carlo(small, a[None], {"fc": Epsilon(0)}, R[None])["fc"][0]
+    sigma = monte_carlo(small, a[None], {"fc": Epsilon(0)}, R[None])["input"][0]
     exact = explain(small.astype(f64), a[None].astype(f64), {"fc": Epsilon(0)}, R[None].astype(f64)).relevance[0]
     assert (abs(computed - exact) <= 6 * sigma).all() and (abs(computed - exact) > sigma / 10).any()
 
@@ -86,7 +86,7 @@ def test_weights_that_are_results_of_sums_are_off_too(name: str, rule: str) -> N
     for seed in range(2, 8):
         small, x = Network([("one", example.layer.astype(f32))]), example.x(2, seed).astype(f32)
         R, rules = relevance_for(small(x), seed + 9), {"one": RULES[rule]}
-        sigma = monte_carlo(small, x, rules, R)["one"]
+        sigma = monte_carlo(small, x, rules, R)["input"]
         exact = explain(small.astype(f64), x.astype(f64), rules, R.astype(f64)).relevance
         error = abs(explain(small, x, rules, R).relevance - exact)
         assert (error <= np.maximum(6 * sigma, 2.0**-24 * abs(exact))).all(), seed
@@ -97,26 +97,26 @@ def test_weights_that_are_results_of_sums_are_off_too(name: str, rule: str) -> N
 def test_sigma_grows_with_the_unit_roundoff_and_is_the_same_every_time() -> None:
     small = network()
     first, again = monte_carlo(small, X, paper_cnn(small)), monte_carlo(small, X, paper_cnn(small))
-    assert all((first[name] == again[name]).all() for name in small.names)
+    assert all((first[name] == again[name]).all() for name in ("input", *small.names))
     double = monte_carlo(small, X, paper_cnn(small), u=2.0**-53)
-    ratio = np.median(first["conv1"][double["conv1"] > 0] / double["conv1"][double["conv1"] > 0])
+    ratio = np.median(first["input"][double["input"] > 0] / double["input"][double["input"] > 0])
     assert 0.9 < ratio / 2.0**29 < 1.1      # the same draws, and hardly any higher order
-    other = monte_carlo(small, X, paper_cnn(small), seed=1)["conv1"]
+    other = monte_carlo(small, X, paper_cnn(small), seed=1)["input"]
     # other draws, of which a root mean square is known to some tens of per cent
-    assert 0.5 < np.median(other / np.maximum(first["conv1"], 1e-300)) < 2
+    assert 0.5 < np.median(other / np.maximum(first["input"], 1e-300)) < 2
 
 
 def test_what_is_not_rounded_has_no_sigma() -> None:
     small = Network([("relu1", ReLU()), ("flat", Flatten())])
     R = np.ones((1, X.size), f32)
-    assert not monte_carlo(small, X, assign(small), R)["relu1"].any()
+    assert not monte_carlo(small, X, assign(small), R)["input"].any()
 
 
 def test_a_winner_that_rounding_may_turn_has_a_large_sigma() -> None:
     tie = Network([("fc", Linear(np.array([[1, 1]], f32))), ("image", Square()), ("pool1", MaxPool((1, 2))),
                    ("flat", Flatten())])
     sigma = monte_carlo(tie, np.array([[0.7]], f32), assign(tie), np.array([[1.0]], f32))
-    assert 0.3 < sigma["pool1"].min() < 0.51   # a half either way, half the time or more
+    assert 0.3 < sigma["image"].min() < 0.51   # a half either way, half the time or more
 
 
 class Square(Flatten):
