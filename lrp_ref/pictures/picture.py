@@ -1,4 +1,4 @@
-"""Numbers to an image file: single heatmaps, and panels side by side. Only this module and plot.py import PIL."""
+"""Numbers to an image file: single heatmaps, and panels side by side. Only this, stored.py and plot.py import PIL."""
 
 import os
 import unicodedata
