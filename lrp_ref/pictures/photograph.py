@@ -12,7 +12,10 @@ from numpy.typing import NDArray
 from lrp_ref.pictures.stored import Stored, check_size, first_line, reading, shown, size_and_turn, stored
 
 Pixels = NDArray[np.float64]
+Box = tuple[int, int, int, int]  # left, top, right, bottom, counted from 1, the last pixel included
 
+QUARTERS = {3: 2, 4: 2, 5: 3, 6: 3, 7: 1, 8: 1}  # turns that undo an orientation, against the clock
+MIRRORED = (2, 4, 5, 7)
 BLOCK = 1 << 20  # numbers that are worked on at a time, so that no second photograph of floats is needed
 
 
@@ -34,9 +37,17 @@ def size_of(path: str | os.PathLike[str]) -> tuple[tuple[int, int], int]:
 
 def upright(pixels: NDArray[Any], orientation: int) -> NDArray[Any]:
     """EXIF orientation undone: 3, 4 a half turn; 5, 6 and 7, 8 quarter turns; 2, 4, 5, 7 mirrored as well."""
-    quarters = {3: 2, 4: 2, 5: 3, 6: 3, 7: 1, 8: 1}.get(orientation, 0)
-    pixels = np.rot90(pixels, quarters)
-    return pixels[:, ::-1] if orientation in (2, 4, 5, 7) else pixels
+    pixels = np.rot90(pixels, QUARTERS.get(orientation, 0))
+    return pixels[:, ::-1] if orientation in MIRRORED else pixels
+
+
+def upright_box(box: Box, size: tuple[int, int], orientation: int) -> Box:
+    """The box around the same pixels after `upright`; size (height, width) before it."""
+    (left, top, right, bottom), (height, width) = box, size
+    for _ in range(QUARTERS.get(orientation, 0)):  # against the clock: the last column becomes the first row
+        left, top, right, bottom = top, width + 1 - right, bottom, width + 1 - left
+        height, width = width, height
+    return (width + 1 - right, top, width + 1 - left, bottom) if orientation in MIRRORED else (left, top, right, bottom)
 
 
 def to_pixels(photograph: Any, name: str = "the photograph") -> Pixels:

@@ -65,10 +65,10 @@ class Stored(NamedTuple):
     notes: tuple[str, ...] = ()
 
 
-def shown(text: object) -> str:
-    """A name or another's words on one line, without control characters, its last 200 characters."""
+def shown(text: object, most: int = MOST_SHOWN) -> str:
+    """A name or another's words on one line, without control characters, the end of it if it is long."""
     line = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in str(text))
-    return line if len(line) <= MOST_SHOWN else "..." + line[3 - MOST_SHOWN :]
+    return line if len(line) <= most else "..." + line[3 - most :]
 
 
 def check_size(height: int, width: int, name: str) -> None:
