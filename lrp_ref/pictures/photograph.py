@@ -139,6 +139,7 @@ def resize(pixels: NDArray[Any], size: tuple[int, int]) -> Pixels:
             f"resize got pixels of shape {pixels.shape} and size {size}, but needs (H, W) or (H, W, C), "
             "not empty, and a height and width of at least 1"
         )
+    check_size(height, width, "the resized picture")
     pixels = _resize_rows(pixels, height)
     return np.ascontiguousarray(_resize_rows(pixels.swapaxes(0, 1), width).swapaxes(0, 1))
 
@@ -178,6 +179,7 @@ def _linear(old: int, new: int) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any
 
 def enlarge(pixels: NDArray[Any], size: tuple[int, int]) -> NDArray[Any]:
     """Each new pixel shows the old one its centre is in: (H, W) or (H, W, C) to `size` = (height, width)."""
+    check_size(*size, "the enlarged picture")
     row, column = ((2 * np.arange(new) + 1) * old // (2 * new) for old, new in zip(pixels.shape[:2], size, strict=True))
     return pixels[row[:, None], column]
 

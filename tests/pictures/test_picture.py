@@ -67,6 +67,30 @@ def test_the_safe_colours_and_a_limit_are_used_when_asked_for(tmp_path):
     np.testing.assert_array_equal(read(tmp_path / "map.png"), colour(MAP, 0.5, "safe"))
 
 
+@pytest.mark.parametrize("name", [f"map{extension}" for extension in sorted(Image.registered_extensions())])
+def test_a_heatmap_is_written_at_the_size_asked_for_or_the_format_is_refused_by_name(tmp_path, name):
+    try:
+        save_heatmap(tmp_path / name, np.random.default_rng(0).normal(size=(30, 50)), (300, 500))
+    except ValueError as error:
+        assert name in str(error) and not list(tmp_path.iterdir())
+    else:
+        if not name.endswith(".pdf"):   # which is not read back
+            with Image.open(tmp_path / name) as written:
+                assert written.size == (500, 300)
+
+
+@pytest.mark.parametrize("name", ["a.webp", "a.jpg", "a.gif", "a.tga"])
+def test_a_picture_larger_than_its_format_is_refused_by_name(tmp_path, name):
+    with pytest.raises(ValueError, match=rf"cannot write .*{name}: .*"):
+        save_image(tmp_path / name, np.zeros((1, 70_000, 3), np.uint8))
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_heatmap_of_more_pixels_than_a_photograph_has_is_refused_before_it_is_drawn(tmp_path):
+    with pytest.raises(ValueError, match="the enlarged picture is too large: 1000000 x 1000000 pixels, but at most"):
+        save_heatmap(tmp_path / "a.png", MAP, (10**6, 10**6))
+
+
 @pytest.mark.parametrize("name", ["map.png", "map.bmp", "map.tif", "map.webp", "map.ppm", "MAP.PNG"])
 def test_lossless_formats_keep_every_pixel(tmp_path, name):
     save_heatmap(tmp_path / name, MAP, MAP.shape)
