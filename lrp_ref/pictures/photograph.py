@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from lrp_ref.pictures.stored import Stored, check_size, first_line, reading, shown, size_and_turn, stored
+from lrp_ref.pictures.stored import Stored, check_size, first_line, in_our_words, reading, shown, size_and_turn, stored
 
 Pixels = NDArray[np.float64]
 Box = tuple[int, int, int, int]  # left, top, right, bottom, counted from 1, the last pixel included
@@ -58,7 +58,9 @@ def to_pixels(photograph: Any, name: str = "the photograph") -> Pixels:
     """
     image = sys.modules.get("PIL.Image")   # where it was never imported nothing is an image of Pillow's
     if image is not None and isinstance(photograph, image.Image):
-        return _light(stored(photograph, name), name)
+        with in_our_words(name, getattr(photograph, "format", None) or "an image"):
+            got = stored(photograph, name)
+        return _light(got, name)
     return _light(Stored(_array(photograph, name)), name)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 import threading
@@ -119,6 +120,14 @@ def format_of(head: bytes, name: str) -> str:
     raise Refused(f"{name} is no image (it begins with {head[:12]!r}): {INSTEAD}")
 
 
+class Whole(io.BufferedReader):
+    """A file of which no more is asked for than it has: what a damaged one declares would be allocated first."""
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        left = max(os.fstat(self.fileno()).st_size - self.tell(), 0)
+        return super().read(left if size is None or size < 0 else min(size, left))
+
+
 @contextmanager
 def quiet() -> Iterator[None]:
     """Nothing reaches file descriptor 2: libtiff writes what it thinks of a file there, past Python."""
@@ -140,29 +149,15 @@ def quiet() -> Iterator[None]:
             os.close(before)
 
 
-def reading(path: str | os.PathLike[str], use: Callable[[Any], T]) -> T:
-    """use(image) of a file's image, opened but not yet decoded; what a reader says of it is said in our words."""
+@contextmanager
+def in_our_words(name: str, kind: str, begins: bytes = bytes(HEAD)) -> Iterator[None]:
+    """What a reader says of a photograph, and how it fails, in our words; `begins`: the first bytes, where known."""
     from PIL import Image, UnidentifiedImageError
 
-    path = Path(path)
-    name = shown(path)
-    head = regular(path)
-    kind = format_of(head, name)
-    if kind == "HEIF":
-        register_heif(name)
-    with path.open("rb") as file, quiet() if kind == "TIFF" else nullcontext(), warnings.catch_warnings():
+    with quiet() if kind == "TIFF" else nullcontext(), warnings.catch_warnings():
         warnings.simplefilter("ignore")   # readers' own: what matters is said here
         try:
-            if kind == "WEBP":
-                check_size(*webp_size(head), name)   # its reader allocates at once
-            if kind == "TIFF":
-                check_tiff(tags_of(file, head), name)
-            if kind == "PSD" and (head[22:24] != b"\0\x08" or head[25] not in INKS):
-                raise Refused(f"{name} is a PSD of {int.from_bytes(head[22:24])} bits and colour mode {head[25]}, but "
-                              f"8 bits and grey, indexed, RGB, CMYK or Lab colours are read: {INSTEAD}")
-            file.seek(0)
-            with Image.open(file, formats=[kind]) as image:
-                return use(image)
+            yield
         except (Refused, MemoryError):
             raise
         except Image.DecompressionBombError as error:
@@ -170,11 +165,34 @@ def reading(path: str | os.PathLike[str], use: Callable[[Any], T]) -> T:
             raise Refused(f"{name} is too large: {pixels}, but at most {MOST_PIXELS:,} pixels are read (MOST_PIXELS): "
                           "make it smaller first") from error
         except Exception as error:   # a damaged file can make its reader raise anything
-            if len(head) < HEAD:
-                raise Refused(f"{name} is no image (the {len(head)} bytes of it begin a {kind}): {INSTEAD}") from error
+            if len(begins) < HEAD:
+                raise Refused(f"{name} is no image (its {len(begins)} bytes begin a {kind}): {INSTEAD}") from error
             cause = "its header" if isinstance(error, UnidentifiedImageError) else shown(first_line(error))
             raise Refused(f"{name} cannot be read as {kind}, damaged or of an unknown kind ({cause}): see that "
                           "it is complete, or save it anew as PNG") from error
+
+
+def reading(path: str | os.PathLike[str], use: Callable[[Any], T]) -> T:
+    """use(image) of a file's image, opened but not yet decoded."""
+    from PIL import Image
+
+    path = Path(path)
+    name = shown(path)
+    head = regular(path)
+    kind = format_of(head, name)
+    if kind == "HEIF":
+        register_heif(name)
+    with Whole(path.open("rb", buffering=0)) as file, in_our_words(name, kind, head):
+        if kind == "WEBP":
+            check_size(*webp_size(head), name)   # its reader allocates at once
+        if kind == "TIFF":
+            check_tiff(tags_of(file, head), name)   # which its reader refuses without a word
+        if kind == "PSD" and (head[22:24] != b"\0\x08" or head[25] not in INKS):
+            raise Refused(f"{name} is a PSD of {int.from_bytes(head[22:24])} bits and colour mode {head[25]}, but "
+                          f"8 bits and grey, indexed, RGB, CMYK or Lab colours are read: {INSTEAD}")
+        file.seek(0)
+        with Image.open(file, formats=[kind]) as image:
+            return use(image)
 
 
 def first_line(error: BaseException) -> str:
@@ -269,8 +287,11 @@ def stored(image: Any, name: str) -> Stored:
     mode, key = image.mode, image.info.get("transparency")
     packed = image.tile[0][3] if getattr(image, "tile", ()) else mode   # how the file's numbers lie, until it is read
     packed = packed if isinstance(packed, str) else str((packed or (mode,))[0])
+    facts = {}
+    if hasattr(image, "tag_v2"):
+        check_tiff(image.tag_v2, name)
+        facts = tiff_facts(image.tag_v2)
     load(image)
-    facts = tiff_facts(image.tag_v2) if hasattr(image, "tag_v2") else {}
     values: NDArray[Any]
     if image.format == "PPM" and mode == "I":
         values = np.asarray(image).astype(np.uint16)   # 16-bit PGM is read into wider integers

@@ -5,6 +5,7 @@ import os
 import struct
 import subprocess
 import sys
+import tracemalloc
 import warnings
 import zlib
 from pathlib import Path
@@ -140,6 +141,18 @@ def test_light_by_blocks_is_light(values):
     got = to_pixels(values) if values.shape[2] == 3 else to_pixels(Image.fromarray(values))
     colours, a = values[:, :, :3] / 255, values[:, :, 3:] / 255
     np.testing.assert_array_equal(got, a * colours + (1 - a) if values.shape[2] == 4 else colours)
+
+
+def test_no_more_is_read_than_a_file_has_whatever_it_declares(tmp_path):
+    path = written(tmp_path, psd(8, 3, 3)[:34] + struct.pack(">I", 2**31 - 1))   # of the layers
+    long = psd(8, 3, 3)[:26] + struct.pack(">I", 2**30) + bytes(40)   # of the colours
+    tracemalloc.start()
+    try:
+        refused(path)
+        refused(written(tmp_path, long))
+        assert tracemalloc.get_traced_memory()[1] < 10_000_000
+    finally:
+        tracemalloc.stop()
 
 
 # --- what the numbers are ----------------------------------------------------------------------------------------
