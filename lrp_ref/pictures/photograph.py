@@ -164,8 +164,9 @@ def _resize_rows(pixels: Pixels, count: int) -> Pixels:
 
 def _area(old: int, new: int) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any], int]:
     """How much of each old pixel a new one covers, in units of 1/new of an old pixel: the sum is `old`."""
-    cuts = np.union1d(np.arange(old + 1) * new, np.arange(new + 1) * old)
+    cuts = np.sort(np.concatenate([np.arange(old + 1) * new, np.arange(new + 1) * old]))
     starts, lengths = cuts[:-1], np.diff(cuts)
+    starts, lengths = starts[lengths > 0], lengths[lengths > 0]
     return starts // old, starts // new, lengths, old
 
 

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 T = TypeVar("T")
 
 MOST_PIXELS = 50_000_000  # as many as telephones take; as float64 RGB they fill 1.2 GB
+LONGEST = 65_535          # pixels of a side, as JPEG can have: resizing takes a hundred bytes for each of them
 MOST_BYTES = 1 << 30      # of a file: some readers take it into memory whole
 HEAD = 32                 # bytes of a file that say what it is
 MOST_SHOWN = 200          # characters of a name or of a reader's words, so that a message has 500 at most
@@ -35,7 +36,7 @@ BEGINS: dict[str, tuple[bytes, ...]] = {
 BRANDS = dict.fromkeys((b"avif", b"avis"), "AVIF") | dict.fromkeys(
     (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs", b"mif1", b"msf1"), "HEIF"
 )
-INSTEAD = "give a photograph as PNG, JPEG or TIFF, for example"
+INSTEAD = "give a PNG, JPEG or TIFF file, for example"
 
 # Modes whose numbers are light, and what others are read as: asking for RGB throughout would turn 16-bit grey white.
 LIGHT = ("1", "L", "LA", "RGB", "RGBA", "F", "I;16", "I;16B", "I;16L", "I;16N")
@@ -74,6 +75,9 @@ def shown(text: object, most: int = MOST_SHOWN) -> str:
 
 def check_size(height: int, width: int, name: str) -> None:
     """Sizes are declared, checked, then allocated."""
+    if max(height, width) > LONGEST:
+        raise Refused(f"{name} is too long: {height} x {width} pixels, but a side has at most {LONGEST:,} (LONGEST): "
+                      "cut it or make it smaller first")
     if height * width > MOST_PIXELS:
         raise Refused(f"{name} is too large: {height} x {width} pixels, but at most {MOST_PIXELS:,} are read "
                       "(MOST_PIXELS): make it smaller first")

@@ -162,7 +162,7 @@ ARRAYS: tuple[Callable[[np.random.Generator], Any], ...] = (
     lambda rng: np.full(shape(rng), rng.choice([np.nan, np.inf, -np.inf, 1e308, 5e-324, -0.0])),
     lambda rng: np.ma.masked_array(rng.random(two := shape(rng)), rng.random(two) < 0.5),
     lambda rng: np.matrix(rng.random((3, 4))),
-    lambda rng: np.broadcast_to(np.uint8(7), (int(rng.choice([1, 10**4, 10**6, 10**9])), int(rng.choice([1, 10**5])))),
+    lambda rng: np.broadcast_to(np.uint8(7), (int(rng.choice([1, 65_535, 10**9])), int(rng.choice([1, 700, 10**5])))),
     lambda rng: rng.choice(["a", "b"], shape(rng)),
     lambda rng: np.zeros(3, [("a", int), ("b", float)]),
     lambda rng: np.zeros((2, 3), "M8[s]"),
