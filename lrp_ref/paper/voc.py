@@ -146,7 +146,7 @@ def presence(path: Path, names: list[str]) -> NDArray[np.int8]:
 
 def annotation(path: Path) -> tuple[tuple[int, int], dict[str, list[Box]]]:
     """Height and width, and every class's boxes, from an annotation's XML."""
-    data = contents(path, "annotation")
+    data = bytes_of(path, "annotation")
     try:
         root = ElementTree.fromstring(data)
     except (ElementTree.ParseError, LookupError, ValueError) as error:
@@ -182,7 +182,7 @@ def fitted(size: tuple[int, int], found: dict[str, list[Box]], path: Path,
     return upright, found, False
 
 
-def contents(path: Path, what: str = "file") -> bytes:
+def bytes_of(path: Path, what: str = "file") -> bytes:
     """All of a regular file that is not larger than a list or an annotation can be."""
     if not os.path.isfile(path):
         raise ValueError(f"no {what} {shown(path)}: {LAYOUT}")
@@ -198,7 +198,7 @@ def contents(path: Path, what: str = "file") -> bytes:
 
 def text(path: Path) -> str:
     """A file's text in UTF-8, or in UTF-16 where its first bytes say so, without that mark."""
-    data = contents(path)
+    data = bytes_of(path)
     encoding = "utf-16" if data[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig"
     try:
         return data.decode(encoding)

@@ -113,12 +113,12 @@ def _on_white(values: NDArray[Any], top: int) -> Pixels:
         return values[:, :, 0] if values.ndim == 3 and channels == 1 else values
     light = np.empty((*values.shape[:2], *((3,) if channels > 2 else ())))
     for rows in _blocks(*values.shape):
-        pixels = values[rows].astype(np.float64)
-        pixels /= top
-        if channels in (2, 4):
-            alpha = pixels[:, :, -1:]
-            pixels = alpha * pixels[:, :, :-1] + (1 - alpha)
-        light[rows] = pixels.reshape(light[rows].shape)
+        pixels = light[rows].reshape(*light[rows].shape[:2], -1)
+        np.divide(values[rows].reshape(*pixels.shape[:2], -1)[:, :, : pixels.shape[2]], top, out=pixels)
+        if channels in (2, 4) and (values[rows, :, -1] < top).any():
+            alpha = values[rows, :, -1:] / top
+            pixels *= alpha
+            pixels += 1 - alpha
     return light
 
 

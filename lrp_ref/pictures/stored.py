@@ -59,6 +59,10 @@ class Refused(ValueError):
     """A photograph that is not read, in our words."""
 
 
+class Missing(Refused, FileNotFoundError):
+    """A photograph that is not there."""
+
+
 class Stored(NamedTuple):
     """Numbers (H, W) or (H, W, channels) as they are stored, how they are turned, and what is to be known of them."""
 
@@ -88,17 +92,15 @@ def regular(path: Path) -> bytes:
     name = shown(path)
     try:
         if not path.exists():
-            raise FileNotFoundError(f"{name} does not exist: check the name of the photograph")
+            raise Missing(f"{name} does not exist: check the name of the photograph")
         if not path.is_file():
             raise Refused(f"{name} is {'a directory' if path.is_dir() else 'no regular file'}: give an image file")
         size = path.stat().st_size
         with path.open("rb") as file:
             head = file.read(HEAD)
-    except FileNotFoundError:
+    except Refused:
         raise
     except (OSError, ValueError) as error:
-        if isinstance(error, Refused):
-            raise
         cause = shown(getattr(error, "strerror", None) or error)
         raise Refused(f"{name} cannot be opened: {cause}: check the file") from error
     if not head:
@@ -342,6 +344,9 @@ def with_key(values: NDArray[Any], key: Any, scale: int) -> NDArray[Any]:
     if isinstance(key, bytes) or np.shape(key) != values.shape[2:]:
         return values
     colours = values.astype(np.uint8) * np.uint8(255) if values.dtype == np.bool_ else values
-    wrong = colours.reshape(*values.shape[:2], -1) != scale * np.asarray(key)
-    alpha = wrong.any(axis=-1) * np.iinfo(colours.dtype).max
-    return np.dstack([colours, alpha.astype(colours.dtype)])
+    top, wanted = np.iinfo(colours.dtype).max, scale * np.asarray(key)
+    if not (wanted.min() >= 0 and wanted.max() <= top):
+        return values   # a colour that no number here is
+    seen = np.logical_or.reduce([colour != one for colour, one in zip(
+        np.moveaxis(colours.reshape(*values.shape[:2], -1), 2, 0), wanted.ravel().astype(colours.dtype))])
+    return np.dstack([colours, seen.astype(colours.dtype) * colours.dtype.type(top)])

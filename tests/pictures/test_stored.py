@@ -91,6 +91,11 @@ def test_every_format_gives_its_picture(tmp_path, kind):
     np.testing.assert_allclose(read_photograph(tmp_path / "a"), 250 / 255, rtol=0, atol=1 / 255)
 
 
+@pytest.mark.parametrize("name", ["none.png", "a\0b.png", "b" * 300, "a\x1b[31m" * 30, "\udcff.png"])
+def test_a_file_that_is_not_there_is_refused_like_others(tmp_path, name):
+    refused(tmp_path / name)
+
+
 def test_pipes_and_devices_are_not_opened(tmp_path):
     os.mkfifo(tmp_path / "pipe.png")
     (tmp_path / "zero.png").symlink_to("/dev/zero")

@@ -161,7 +161,7 @@ ARRAYS: tuple[Callable[[np.random.Generator], Any], ...] = (
     lambda rng: rng.random(shape(rng)).astype(str(rng.choice(list("efdgO")))) * rng.choice([1, 1.0000001, -1]),
     lambda rng: np.full(shape(rng), rng.choice([np.nan, np.inf, -np.inf, 1e308, 5e-324, -0.0])),
     lambda rng: np.ma.masked_array(rng.random(two := shape(rng)), rng.random(two) < 0.5),
-    lambda rng: np.matrix(rng.random((3, 4))),
+    lambda rng: rng.random((3, 4)).view(np.matrix),
     lambda rng: np.broadcast_to(np.uint8(7), (int(rng.choice([1, 65_535, 10**9])), int(rng.choice([1, 700, 10**5])))),
     lambda rng: rng.choice(["a", "b"], shape(rng)),
     lambda rng: np.zeros(3, [("a", int), ("b", float)]),
