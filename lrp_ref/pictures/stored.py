@@ -291,12 +291,14 @@ def stored(image: Any, name: str) -> Stored:
     """An image of Pillow's, of a file or made by hand, as numbers that are light."""
     check_size(image.height, image.width, name)
     mode, key = image.mode, image.info.get("transparency")
-    packed = image.tile[0][3] if getattr(image, "tile", ()) else mode   # how the file's numbers lie, until it is read
+    tiles = getattr(image, "tile", ())   # how the file's numbers lie, until it is read
+    packed = tiles[0][3] if tiles else mode
     packed = packed if isinstance(packed, str) else str((packed or (mode,))[0])
     facts = {}
     if hasattr(image, "tag_v2"):
         check_tiff(image.tag_v2, name)
         facts = tiff_facts(image.tag_v2)
+    opaque = image.format == "TGA" and tiles and without_alpha(image)
     load(image)
     values: NDArray[Any]
     if image.format == "PPM" and mode == "I":
@@ -312,6 +314,8 @@ def stored(image: Any, name: str) -> Stored:
         values = values / 4095
     if facts and facts[262] == (0,) and mode not in ("1", "L", "I"):   # those its reader has turned already
         values = (1.0 if values.dtype.kind == "f" else np.iinfo(values.dtype).max) - values
+    if opaque and values.ndim == 3 and values.shape[2] in (2, 4):
+        values = values[:, :, :-1]
     notes = []
     if key is not None and mode in ("1", "L", "RGB", "I;16", "I;16B"):
         if packed.startswith("RGB;16"):   # the lower bytes of the numbers are gone
@@ -325,6 +329,13 @@ def stored(image: Any, name: str) -> Stored:
         notes.append(f"{name} holds {images} images: only the first is used")
     # Asked for after reading: some readers turn the image themselves and then drop the mark.
     return Stored(values, turned_by(image), tuple(notes))
+
+
+def without_alpha(image: Any) -> bool:
+    """Whether a TGA file says of its alpha that it has no bits; or it has one, by which programs mean opposites."""
+    image.fp.seek(16)
+    bits, flags = image.fp.read(2)
+    return flags % 16 == 0 or bits == 16
 
 
 def load(image: Any) -> None:

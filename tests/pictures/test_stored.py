@@ -250,6 +250,68 @@ def test_a_picture_without_anything_to_be_seen_is_said_to_be_a_white_page(tmp_pa
     assert said[0].filename == __file__
 
 
+# --- other formats, by hand ------------------------------------------------------------------------------------------
+
+GREY, ALPHA = COLOURS[:, :, 0], rng.integers(0, 256, (6, 8, 1)).astype(np.uint8)
+FIVE = COLOURS >> 3
+PALETTE, NUMBERS = rng.integers(0, 256, (4, 3)).astype(np.uint8), rng.integers(0, 4, (6, 8)).astype(np.uint8)
+
+
+def tga(kind, depth, data, flags, colours=b"", bits=0):
+    return struct.pack("<BBBHHBHHHHBB", 0, bool(colours), kind, 0, 4 if colours else 0, bits, 0, 0, 8, 6, depth,
+                       flags) + colours + data.tobytes()
+
+
+def bmp(bits, data, masks=()):
+    head = struct.pack("<IiiHHIIiiII", 40, 8, 6, 1, bits, 3 if masks else 0, data.nbytes, 0, 0, 0, 0)
+    head += struct.pack(f"<{len(masks)}I", *masks)
+    return b"BM" + struct.pack("<IHHI", 14 + len(head) + data.nbytes, 0, 0, 14 + len(head)) + head + data.tobytes()
+
+
+def fives(red, green, blue):
+    """FIVE in words of 16 bits, with the channels shifted so far."""
+    return (FIVE.astype(np.uint16) << np.array([red, green, blue], np.uint16)).sum(axis=2, dtype=np.uint16)
+
+
+def pnm(kind, values, top):
+    """Numbers up to `top`, those of `values` and their rests, in one byte or two; and their light."""
+    numbers = values.astype(int) % (top + 1)
+    return b"%s\n8 6\n%d\n" % (kind, top) + numbers.astype("u1" if top < 256 else ">u2").tobytes(), numbers / top
+
+
+def laid(colours, alpha):
+    return alpha / 255 * (colours / 255) + (1 - alpha / 255)
+
+
+BY_HAND = {
+    "TGA of 24 bits": (tga(2, 24, COLOURS[:, :, ::-1], 0x20), COLOURS / 255),
+    "TGA from the bottom": (tga(2, 24, COLOURS[::-1, :, ::-1], 0), COLOURS / 255),
+    "TGA from the right": (tga(2, 24, COLOURS[:, ::-1, ::-1], 0x30), COLOURS / 255),
+    "grey TGA": (tga(3, 8, GREY, 0x20), GREY / 255),
+    "TGA with alpha": (tga(2, 32, np.dstack([COLOURS[:, :, ::-1], ALPHA]), 0x28), laid(COLOURS, ALPHA)),
+    "TGA whose alpha has no bits": (tga(2, 32, np.dstack([COLOURS[:, :, ::-1], ALPHA]), 0x20), COLOURS / 255),
+    "TGA of 16 bits, the last 0": (tga(2, 16, fives(10, 5, 0), 0x20), FIVE / 31),
+    "TGA of 16 bits, the last 1": (tga(2, 16, fives(10, 5, 0) | 0x8000, 0x21), FIVE / 31),
+    "TGA with a palette": (tga(1, 8, NUMBERS, 0x20, PALETTE[:, ::-1].tobytes(), 24), PALETTE[NUMBERS] / 255),
+    "TGA with alpha in its palette": (tga(1, 8, NUMBERS, 0x20, np.c_[PALETTE[:, ::-1], ALPHA[0, :4]].tobytes(), 32),
+                                      PALETTE[NUMBERS] / 255),
+    "BMP of 24 bits": (bmp(24, COLOURS[::-1, :, ::-1]), COLOURS / 255),
+    "BMP of 32 bits": (bmp(32, np.dstack([COLOURS[::-1, :, ::-1], ALPHA])), COLOURS / 255),
+    "BMP of 16 bits": (bmp(16, fives(10, 5, 0)[::-1]), FIVE / 31),
+    "BMP of 16 bits and masks": (bmp(16, fives(11, 6, 0)[::-1], (0xF800, 0x7E0, 0x1F)), FIVE * (1, 62 / 63, 1) / 31),
+    **{f"PPM to {top}": pnm(b"P6", 257 * COLOURS.astype(int), top) for top in (1, 3, 100, 255, 256, 1000, 65535)},
+    **{f"PGM to {top}": pnm(b"P5", 257 * GREY.astype(int), top) for top in (1, 100, 255, 256, 4095, 65535)},
+    "PBM": (b"P4\n8 6\n" + np.packbits(GREY > 99, axis=1).tobytes(), GREY <= 99),
+}
+
+
+@pytest.mark.parametrize("what", BY_HAND)
+def test_a_file_written_by_hand_shows_its_light(tmp_path, what):
+    data, want = BY_HAND[what]
+    # Pillow has bytes for colours and for grey up to 255: half a step, and half of one when five bits are spread.
+    np.testing.assert_allclose(read_photograph(written(tmp_path, data)), want, rtol=0, atol=1 / 255)
+
+
 # --- formats whose readers need a word more ----------------------------------------------------------------------
 
 
