@@ -133,10 +133,10 @@ def save_heatmap(
 def save_image(path: str | os.PathLike[str], pixels: Bytes) -> None:
     """Pixels (H, W, 3) in the format of the extension, written whole or not at all."""
     file_format = image_format(path)
-    height, width, _ = pixels.shape
+    options, (height, width, _) = SAVING[file_format], pixels.shape
     with writing(path) as temporary:
         try:
-            Image.fromarray(pixels).save(temporary, format=file_format, **SAVING[file_format])
+            Image.fromarray(pixels).save(temporary, format=file_format, **options)
         except OSError:
             raise   # writing failed, which `writing` says
         except Exception as error:   # a format has a largest size, and says so in its own way

@@ -52,7 +52,7 @@ BITS = {0: (1, 2, 4, 8, 16), 1: (1, 2, 4, 8, 12, 16), 2: (8, 16), 3: (1, 2, 4, 8
 # PSD's colours: grey, indexed, RGB, CMYK, duotone as its grey, Lab. Bitmaps, where 1 is black, and loose inks are not.
 INKS = (1, 2, 3, 4, 8, 9)
 
-SPEAKS = threading.Lock()
+ONE_AT_A_TIME = threading.Lock()   # standard error and the filters of warnings belong to all threads
 
 
 class Refused(ValueError):
@@ -79,6 +79,9 @@ def shown(text: object, most: int = MOST_SHOWN) -> str:
 
 def check_size(height: int, width: int, name: str) -> None:
     """Sizes are declared, checked, then allocated."""
+    if not all(isinstance(side, (int, np.integer)) and side > 0 for side in (height, width)):
+        raise Refused(f"{name} is {shown(height, 50)} x {shown(width, 50)} pixels, needed a height and a width of at "
+                      "least 1, whole numbers")
     if max(height, width) > LONGEST:
         raise Refused(f"{name} is too long: {height} x {width} pixels, but a side has at most {LONGEST:,} (LONGEST): "
                       "cut it or make it smaller first")
@@ -137,22 +140,21 @@ class Whole(io.BufferedReader):
 @contextmanager
 def quiet() -> Iterator[None]:
     """Nothing reaches file descriptor 2: libtiff writes what it thinks of a file there, past Python."""
-    with SPEAKS:   # two at once would put back each other's
-        try:
-            before = os.dup(2)
-        except OSError:   # closed: nothing can be written there
-            yield
-            return
-        with suppress(AttributeError, OSError, ValueError):
-            sys.stderr.flush()
-        nowhere = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(nowhere, 2)
-        os.close(nowhere)
-        try:
-            yield
-        finally:
-            os.dup2(before, 2)
-            os.close(before)
+    try:
+        before = os.dup(2)
+    except OSError:   # closed: nothing can be written there
+        yield
+        return
+    with suppress(AttributeError, OSError, ValueError):
+        sys.stderr.flush()
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 2)
+    os.close(nowhere)
+    try:
+        yield
+    finally:
+        os.dup2(before, 2)
+        os.close(before)
 
 
 @contextmanager
@@ -160,8 +162,9 @@ def in_our_words(name: str, kind: str, begins: bytes = bytes(HEAD)) -> Iterator[
     """What a reader says of a photograph, and how it fails, in our words; `begins`: the first bytes, where known."""
     from PIL import Image, UnidentifiedImageError
 
-    with quiet() if kind == "TIFF" else nullcontext(), warnings.catch_warnings():
-        warnings.simplefilter("ignore")   # readers' own: what matters is said here
+    # Warnings are readers' own: what matters is said here.
+    with ONE_AT_A_TIME, quiet() if kind == "TIFF" else nullcontext(), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
         try:
             yield
         except (Refused, MemoryError):

@@ -10,7 +10,18 @@ from PIL import Image, ImageFont
 import lrp_ref.files
 from lrp_ref.pictures.colours import colour, limit_of
 from lrp_ref.pictures.photograph import enlarge
-from lrp_ref.pictures.picture import Panel, Row, _ascii, _ends, alpha, figure, save_heatmap, save_image, wrap
+from lrp_ref.pictures.picture import (
+    Panel,
+    Row,
+    _ascii,
+    _ends,
+    alpha,
+    figure,
+    image_format,
+    save_heatmap,
+    save_image,
+    wrap,
+)
 
 pytestmark = pytest.mark.filterwarnings("error")
 
@@ -73,6 +84,8 @@ def test_a_heatmap_is_written_at_the_size_asked_for_or_the_format_is_refused_by_
         save_heatmap(tmp_path / name, np.random.default_rng(0).normal(size=(30, 50)), (300, 500))
     except ValueError as error:
         assert name in str(error) and not list(tmp_path.iterdir())
+        with pytest.raises(ValueError, match=r"use \.png or \.jpg"):   # before any work
+            image_format(name)
     else:
         if not name.endswith(".pdf"):   # which is not read back
             with Image.open(tmp_path / name) as written:

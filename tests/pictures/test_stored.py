@@ -8,6 +8,7 @@ import sys
 import tracemalloc
 import warnings
 import zlib
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -111,6 +112,18 @@ def test_a_reader_that_speaks_is_not_heard(tmp_path, capfd):
     assert capfd.readouterr() == ("", "")
     os.write(2, b"still open\n")
     assert capfd.readouterr().err == "still open\n"
+
+
+def test_threads_that_read_at_once_leave_warnings_and_standard_error_as_they_were(tmp_path, capfd):
+    for name in ("a.tif", "b.png"):
+        Image.fromarray(COLOURS).save(tmp_path / name)
+    before = list(warnings.filters)
+    with ThreadPoolExecutor(4) as pool:
+        read = list(pool.map(lambda n: read_photograph(tmp_path / ("a.tif" if n % 2 else "b.png")), range(200)))
+    assert all((light == COLOURS / 255).all() for light in read)
+    assert warnings.filters == before
+    os.write(2, b"still open")
+    assert capfd.readouterr().err == "still open"
 
 
 # --- how large ---------------------------------------------------------------------------------------------------
