@@ -73,7 +73,7 @@ def _array(photograph: Any, name: str) -> NDArray[Any]:
         values = np.asarray(photograph)
     except Exception as error:   # what comes from other libraries can raise anything
         raise TypeError(f"{name} is a {shown(type(photograph).__name__)} that is no array of numbers "
-                        f"({shown(first_line(error))}): give pixels (H, W) or (H, W, 3)") from error
+                        f"({first_line(error)}): give pixels (H, W) or (H, W, 3)") from error
     if values.ndim == 3 and values.shape[2] == 4:
         raise ValueError(f"{name} has shape {values.shape}, four channels that may be RGB and alpha or CMYK inks: give "
                          "RGB pixels (H, W, 3), an image of Pillow's, or read_photograph(name of the file)")

@@ -141,7 +141,7 @@ def save_image(path: str | os.PathLike[str], pixels: Bytes) -> None:
             raise   # writing failed, which `writing` says
         except Exception as error:   # a format has a largest size, and says so in its own way
             raise ValueError(f"cannot write {shown(path)}: {file_format} does not take {height} x {width} pixels "
-                             f"({shown(first_line(error))}): use .png, or draw fewer") from error
+                             f"({first_line(error)}): use .png, or draw fewer") from error
 
 
 def image_format(path: str | os.PathLike[str]) -> str:

@@ -21,7 +21,8 @@ MOST_PIXELS = 50_000_000  # as many as telephones take; as float64 RGB they fill
 LONGEST = 65_535          # pixels of a side, as JPEG can have: resizing takes a hundred bytes for each of them
 MOST_BYTES = 1 << 30      # of a file: some readers take it into memory whole
 HEAD = 32                 # bytes of a file that say what it is
-MOST_SHOWN = 200          # characters of a name or of a reader's words, so that a message has 500 at most
+MOST_SHOWN = 200          # characters of a name, so that a message has 500 at most
+WORDS = 100               # characters of what another library says
 
 # Formats of photographs, by what their files begin with: no format that is a program or names other files.
 BEGINS: dict[str, tuple[bytes, ...]] = {
@@ -176,7 +177,7 @@ def in_our_words(name: str, kind: str, begins: bytes = bytes(HEAD)) -> Iterator[
         except Exception as error:   # a damaged file can make its reader raise anything
             if len(begins) < HEAD:
                 raise Refused(f"{name} is no image (its {len(begins)} bytes begin a {kind}): {INSTEAD}") from error
-            cause = "its header" if isinstance(error, UnidentifiedImageError) else shown(first_line(error))
+            cause = "its header" if isinstance(error, UnidentifiedImageError) else first_line(error)
             raise Refused(f"{name} cannot be read as {kind}, damaged or of an unknown kind ({cause}): see that "
                           "it is complete, or save it anew as PNG") from error
 
@@ -205,7 +206,7 @@ def reading(path: str | os.PathLike[str], use: Callable[[Any], T]) -> T:
 
 
 def first_line(error: BaseException) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0].rstrip(".")
+    return shown((str(error).splitlines() or [type(error).__name__])[0].rstrip("."), WORDS)
 
 
 def register_heif(name: str) -> None:
@@ -242,9 +243,9 @@ def check_tiff(tags: Any, name: str) -> None:
     facts = tiff_facts(tags)
     if not is_ordinary(facts):
         got = ", ".join(f"{TAGS[tag]} {' '.join(map(str, value))[:20]}" for tag, value in facts.items()
-                        if tag in TAGS and tag in tags)
-        raise Refused(f"{name} is a TIFF of {shown(got)}, a kind that is not read: save it with 8 or 16 unsigned bits "
-                      "per sample in one plane, or grey as 32-bit floats from 0 to 1, or give a PNG")
+                        if tag in (258, 262) or (tag in TAGS and tag in tags and set(value) != {1}))
+        raise Refused(f"{name} is a TIFF of {shown(got, WORDS)}, a kind that is not read: save it as PNG, or with 8 or "
+                      "16 unsigned bits per sample in one plane, or grey as 32-bit floats from 0 to 1")
 
 
 def tiff_facts(tags: Any) -> dict[int, tuple[Any, ...]]:

@@ -228,7 +228,9 @@ def test_a_tiff_is_read_as_what_its_tags_say_or_refused(tmp_path):
 def test_a_refused_tiff_says_what_it_holds(tmp_path):
     tags = {256: (4, [2]), 257: (4, [2]), 258: (3, [8]), 259: (3, [1]), 262: (3, [1]), 339: (3, [2])}
     message = refused(written(tmp_path, tiff(tags, [b"\1\2\3\4"])))
-    assert "is a TIFF of BitsPerSample 8, Compression 1, PhotometricInterpretation 1, SampleFormat 2, a kind" in message
+    assert "is a TIFF of BitsPerSample 8, PhotometricInterpretation 1, SampleFormat 2, a kind that is not" in message
+    tags |= {tag: (4, [2**32 - 1] * 5) for tag in stored.TAGS}
+    refused(written(tmp_path, tiff(tags, [b"\1\2\3\4"]), 250 * "b"))   # of 500 characters at most
 
 
 def test_raw_luma_with_less_chroma_is_refused(tmp_path):

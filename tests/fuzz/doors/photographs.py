@@ -69,6 +69,35 @@ def psd(rng: np.random.Generator) -> bytes:
             + struct.pack(">H", 0) + rng.bytes(channels * height * width))
 
 
+def tagged(rng: np.random.Generator) -> bytes:
+    """A TIFF whose tags are drawn one by one, some of other types, some of numbers that no file has."""
+    order, data = str(rng.choice(["<", ">"])), rng.bytes(int(rng.integers(0, 3000)))
+    channels, bits = int(rng.choice([1, 1, 2, 3, 4, 5])), int(rng.choice([1, 2, 4, 8, 8, 8, 12, 16, 16, 32, 64]))
+    tags = {256: [int(rng.integers(1, 40))], 257: [int(rng.integers(1, 40))], 258: [bits] * channels, 277: [channels],
+            259: [int(rng.choice([1, 1, 1, 2, 3, 4, 5, 6, 7, 8, 32773, 32946, 34712, 50000]))], 273: [8],
+            262: [int(rng.choice([0, 1, 2, 3, 5, 6, 8, 9]))], 278: [int(rng.choice([1, 7, 40]))], 279: [len(data)],
+            339: [int(rng.choice([1, 1, 1, 1, 2, 3, 4]))] * channels, 284: [int(rng.choice([1, 1, 1, 2]))],
+            266: [int(rng.choice([1, 1, 1, 2]))], 274: [int(rng.integers(0, 10))], 317: [int(rng.choice([1, 1, 2, 3]))],
+            338: [int(rng.integers(0, 3))] * max(channels - 3, 0), 530: [int(n) for n in rng.integers(0, 5, 2)],
+            320: [int(n) for n in rng.integers(0, 65536, 3 << min(bits, 8))], 700: [60, 63], 34665: [8]}
+    if rng.random() < 0.3:
+        tags |= {322: [int(rng.choice([1, 16, 5, 2**31]))], 323: [16], 324: [8, 9, 10, 11], 325: [256] * 4}
+    tags = {tag: values for tag, values in tags.items() if values and rng.random() < 0.9}
+    for tag in rng.choice(sorted(tags), 2).tolist() if rng.random() < 0.5 else []:
+        tags[tag] = [int(n) for n in rng.choice(LARGE, int(rng.integers(1, 4)))]
+    entries, extra, at = b"", b"", 8 + len(data) + 2 + 12 * len(tags) + 4
+    for tag, values in sorted(tags.items()):
+        code = "I" if max(values) > 65535 or rng.random() < 0.1 else "H"
+        place = struct.pack(f"{order}{len(values)}{code}", *values)
+        kind = {"I": 4, "H": 3}[code] if rng.random() < 0.98 else int(rng.integers(0, 14))
+        if len(place) > 4:
+            place, extra = struct.pack(order + "I", at + len(extra)), extra + place
+        count = len(values) if rng.random() < 0.98 else int(rng.choice(LARGE))
+        entries += struct.pack(order + "HHI", tag, kind, count) + place.ljust(4, b"\0")
+    head = (b"II" if order == "<" else b"MM") + struct.pack(order + "HI", 42, 8 + len(data))
+    return head + data + struct.pack(order + "H", len(tags)) + entries + struct.pack(order + "I", 0) + extra
+
+
 def file_of(rng: np.random.Generator, kind: str) -> bytes:
     """A good file of a format."""
     if kind == "PSD":
@@ -138,8 +167,8 @@ def summed(data: bytearray) -> bytes:
 
 
 def photograph(rng: np.random.Generator) -> Attempt:
-    kind = str(rng.choice(list(KINDS)))
-    data = mutated(rng, file_of(rng, kind), kind)
+    kind = str(rng.choice([*KINDS, "tags", "tags"]))
+    data = tagged(rng) if kind == "tags" else mutated(rng, file_of(rng, kind), kind)
     path = folder() / str(rng.choice(["a.png", "a.jpg", "a.tif", "a", "a\x1b[31m.eps", "b" * 240 + ".png"]))
     path.write_bytes(data)
     what = f"a mutated {kind} of {len(data)} bytes named {path.name[-12:]!r}"
@@ -193,7 +222,7 @@ def shape(rng: np.random.Generator) -> tuple[int, ...]:
 def opened(rng: np.random.Generator) -> Any:
     """An image of Pillow's whose file is not read yet, good or mutated; where that cannot be opened, none."""
     kind = str(rng.choice(["PNG", "JPEG", "TIFF", "BMP", "GIF", "TGA", "PPM", "WEBP", "PSD"]))
-    data = file_of(rng, kind)
+    data = tagged(rng) if kind == "TIFF" and rng.random() < 0.5 else file_of(rng, kind)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
