@@ -27,7 +27,7 @@ def evaluate_command(options: Namespace, watch: Watch) -> str:
             raise ValueError(f"got {option} {value} without a folder of photographs, needed SCENES: the bundled scenes "
                              "have neither sets nor difficult objects")
     given = options.model or BUNDLED
-    inputs = [*given, *(map(str, Path(options.scenes).rglob("*")) if options.scenes else ())]
+    inputs = [*given, *([options.scenes] if options.scenes else ())]
     spare("--plot", options.plot, *inputs)
     writes_arrays(options.save, *inputs)
     if options.plot:

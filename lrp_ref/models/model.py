@@ -101,7 +101,8 @@ class Model:
     def prepare(self, photograph: Any) -> Array:
         """(1, C, H, W): the photograph at the network's size (the whole of it, squeezed to a fixed one), normalised.
 
-        photograph: (H, W) or (H, W, 3), uint8, uint16, bool, or floats in [0, 1].
+        photograph: (H, W) or (H, W, 3), uint8, uint16, bool, or floats in [0, 1]; what `read_photograph` gives of a
+        file; or an image of Pillow's in any mode, which gives the same as its file.
         """
         from lrp_ref.pictures.photograph import resize, to_channels, to_pixels
 

@@ -1,5 +1,6 @@
 """lrp-ref models, layers and evaluate: what they say of models and of their maps."""
 
+import os
 import re
 import shutil
 from pathlib import Path
@@ -145,3 +146,12 @@ def test_evaluate_reads_a_folder_in_the_layout_of_voc(done, voc):
     assert counting["models"]["model.npz"]["explained"] + counting["models"]["model.npz"]["left_out"] == 2
     one = parsed(done(*both, "--count", "1"))
     assert one["explained_images"] == 1 and one["average_precision"] == counting["average_precision"]
+
+
+def test_a_folder_of_photographs_is_not_walked_and_nothing_in_it_is_written_over(run, voc):
+    os.mkfifo(voc / "pipe")
+    (voc / "up").symlink_to("/")
+    (voc / "kept.png").write_text("kept")
+    code, out, err = run("evaluate", "voc", "--model", "model.npz", "--plot", "voc/kept.png")
+    assert (code, out) == (2, "") and "got --plot voc/kept.png, an input that would be lost" in err
+    assert (voc / "kept.png").read_text() == "kept"
