@@ -16,7 +16,7 @@ from lrp_ref.layers import (
     Linear,
     SignedSqrt,
 )
-from lrp_ref.layers.fisher.regions import PYRAMID, regions_of
+from lrp_ref.layers.fisher.regions import PYRAMID, counted_regions
 from lrp_ref.layers.fisher.sift import LENGTH
 from lrp_ref.models.model import Model, Preprocessing
 from lrp_ref.network import Network
@@ -41,7 +41,7 @@ def from_sklearn(sift: DenseSift, pca: Any, gmm: Any, svm: Any, regions: Any = P
     fisher = mixture(gmm)
     fits("the PCA", weight.shape[0], LENGTH, "coordinates of a descriptor")
     fits("the mixture", fisher.means.shape[1], weight.shape[1], "components of the PCA")
-    count = len(regions_of(np.zeros((1, 2)), (1, 1), regions))
+    count = counted_regions(regions)
     layers: list[tuple[str, Layer]] = [
         ("sift", sift), ("pca", Linear(weight, bias)), ("fisher", fisher), ("norm", L2Norm(count)),
         ("root", SignedSqrt()), ("norm_all", L2Norm())]
