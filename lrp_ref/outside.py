@@ -20,6 +20,7 @@ DIGITS = 400      # of a number: the largest float64 has 309, and int() of a mil
 MOST = 2**31 - 1  # of a whole number whose field has no limit of its own: NumPy multiplies sizes in 64 bits
 LETTERS = 200     # of a name, so that a message that quotes one can be read
 SHOWN = 80        # of a value in a message
+AXES = 8          # of an array in nested lists: batches of images have 4
 
 
 def shown(value: object, letters: int = SHOWN) -> str:
@@ -27,12 +28,12 @@ def shown(value: object, letters: int = SHOWN) -> str:
     if (isinstance(value, (list, tuple)) and len(value) > letters) or isinstance(value, (str, bytes)):
         value = value[: letters + 1]
     try:
-        return printable(repr(value), letters)
+        return quotable(repr(value), letters)
     except Exception:   # of an int of many digits a ValueError, of lists in lists a RecursionError, of others whatever
         return f"a {type(value).__name__} that cannot be shown"
 
 
-def printable(text: object, letters: int = SHOWN) -> str:
+def quotable(text: object, letters: int = SHOWN) -> str:
     """The text without quotes: what cannot be printed as \\x1b, and of a long one the beginning."""
     text = "".join(c if c.isprintable() else repr(c)[1:-1] for c in str(text)[: letters + 1])
     return text if len(text) <= letters else text[: letters - 3] + "..."
@@ -41,7 +42,7 @@ def printable(text: object, letters: int = SHOWN) -> str:
 def among(names: Sequence[str]) -> str:
     """The first names of many, so that a message stays short."""
     more = f" and {len(names) - 8} more" if len(names) > 8 else ""
-    return ", ".join(printable(name, 30) for name in names[:8]) + more
+    return ", ".join(quotable(name, 30) for name in names[:8]) + more
 
 
 def json_value(text: str | bytes, what: str) -> Any:
@@ -110,7 +111,7 @@ class Fields:
     def done(self) -> None:
         for name in self.left:
             raise ValueError(f"{self.what} has a field {shown(name)} that this program does not know: "
-                             f"{did_you_mean(printable(name), self.known)}it knows {among(self.known)}")
+                             f"{did_you_mean(quotable(name), self.known)}it knows {among(self.known)}")
 
 
 def refused(what: str, name: str, value: object, needed: str) -> ValueError:
@@ -170,14 +171,42 @@ def as_float(value: Any) -> float | None:
 
 def listed(read: Read[T], most: int = MOST) -> Read[list[T]]:
     """A reader of lists, every entry read: a text or a number is none."""
-    def each(what: str, name: str, value: Any) -> list[T]:
+    def reader(what: str, name: str, value: Any) -> list[T]:
         if not isinstance(value, (list, tuple)) or len(value) > most:
             raise refused(what, name, value, "a list" + (f" of at most {most}" if most < MOST else ""))
         return [read(what, f"{name}[{n}]", part) for n, part in enumerate(value)]
-    return each
+    return reader
+
+
+def each(read: Read[T]) -> Read[Mapping[str, T]]:
+    """A reader of objects, every value read."""
+    def reader(what: str, name: str, value: Any) -> Mapping[str, T]:
+        given = Fields(value, f"{what}: {name}")
+        return {key: given.take(key, read) for key in [*given.left]}
+    return reader
+
+
+def nested(what: str, name: str, value: Any) -> tuple[tuple[int, ...], list[Any]]:
+    """Shape and numbers of an array that stands in nested lists, of which all rows are of one length."""
+    shape, flat = list[int](), [value]
+    while flat and isinstance(flat[0], list):
+        lengths = {len(row) if isinstance(row, list) else -1 for row in flat}
+        if len(lengths) > 1 or len(shape) == AXES:
+            raise refused(what, name, value, f"nested lists of at most {AXES} axes, in which all rows have one length")
+        shape += lengths
+        flat = [part for row in flat for part in row]
+    if not shape:
+        raise refused(what, name, value, "nested lists of numbers")
+    return tuple(shape), flat
 
 
 def or_none(read: Read[T]) -> Read[T | None]:
     def reader(what: str, name: str, value: Any) -> T | None:
         return None if value is None else read(what, name, value)
     return reader
+
+
+def by_type(declared: Any, other: Read[Any]) -> Read[Any]:
+    """The reader of a dataclass's field by the type that its class declares; the other where that says too little."""
+    known: dict[Any, Read[Any]] = {"bool": truth, "int": integer(1), "str": text}
+    return known.get(declared, other)

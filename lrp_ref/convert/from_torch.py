@@ -24,7 +24,7 @@ from lrp_ref.layers import (
     Tanh,
 )
 from lrp_ref.network import Network
-from lrp_ref.outside import printable, shown
+from lrp_ref.outside import quotable, shown
 
 CURES = {f"torch.nn.utils.{module}": f"torch.nn.utils.{cure} does" for module, cure in {
     "weight_norm": "remove_weight_norm(module)", "spectral_norm": "remove_spectral_norm(module)",
@@ -41,15 +41,15 @@ def from_torch(module: Any) -> Network:
     for name, part in leaves(module, "", ()):
         kind = type_name(part)
         if getattr(part, "training", False) is not False:
-            raise ValueError(f"from_torch got {printable(name)} in training mode: call network.eval() first")
+            raise ValueError(f"from_torch got {quotable(name)} in training mode: call network.eval() first")
         if kind not in TORCH:
-            raise ValueError(f"from_torch got {printable(name)}, a {kind}, needed one of {', '.join(sorted(TORCH))}")
+            raise ValueError(f"from_torch got {quotable(name)}, a {kind}, needed one of {', '.join(sorted(TORCH))}")
         try:
             layer = TORCH[kind](part)
         except ValueError as error:
-            raise ValueError(f"from_torch: {printable(name)}, a {kind}: {error}") from None
+            raise ValueError(f"from_torch: {quotable(name)}, a {kind}: {error}") from None
         except Exception as error:   # its attributes are whatever somebody made them
-            raise ValueError(f"from_torch: {printable(name)}, a {kind}, is not as torch makes it "
+            raise ValueError(f"from_torch: {quotable(name)}, a {kind}, is not as torch makes it "
                              f"({type(error).__name__}): build that module anew") from None
         if layer is not None:
             layers.append((name, layer))
@@ -63,7 +63,7 @@ def leaves(module: Any, name: str, around: tuple[Any, ...]) -> Iterator[tuple[st
 
     around: the Sequentials that this module is in.
     """
-    refuse(any(module is one for one in around), f"from_torch got {printable(name)}, a Sequential that holds itself")
+    refuse(any(module is one for one in around), f"from_torch got {quotable(name)}, a Sequential that holds itself")
     own_forward(module, name or "the network")
     if type_name(module) != "Sequential":
         if not name:
@@ -84,18 +84,18 @@ def own_forward(module: Any, name: str) -> None:
     here, kind = getattr(module, "__dict__", {}), type(module)
     if "_modules" not in here:   # no module
         return
-    what = f"from_torch got {printable(name)}, a {type_name(module)},"
+    what = f"from_torch got {quotable(name)}, a {type_name(module)},"
     refuse("parametrizations" in here["_modules"], f"{what} whose weights are computed anew in every call: "
            "torch.nn.utils.parametrize.remove_parametrizations(module, 'weight') makes them its own")
     every = vars(sys.modules.get("torch.nn.modules.module", object))
     for hooks in ("_forward_pre_hooks", "_forward_hooks"):
         for hook in [*here[hooks].values(), *every.get(f"_global{hooks}", {}).values()]:
             cure = CURES.get(type(hook).__module__, "the handle that register_forward_hook returned has a remove()")
-            called = printable(getattr(hook, "__name__", type(hook).__name__), 40)
+            called = quotable(getattr(hook, "__name__", type(hook).__name__), 40)
             raise ValueError(f"{what} with the hook {called}, which may change its numbers and is not converted: "
                              f"remove it first, {cure}")
     for method in here:
-        refuse(callable(getattr(kind, method, None)), f"{what} whose {printable(method)} was replaced, which may "
+        refuse(callable(getattr(kind, method, None)), f"{what} whose {quotable(method)} was replaced, which may "
                "compute anything: build that module anew")
     ours = type_name(module) in {"Sequential", *TORCH} and not kind.forward.__module__.startswith("torch.")
     refuse(ours, f"{what} whose class has another forward than torch's, which may compute anything")

@@ -9,7 +9,7 @@ from pathlib import Path
 from lrp_ref.layers import Conv2D
 from lrp_ref.models.files import load_model
 from lrp_ref.models.model import PIXELS, Model
-from lrp_ref.outside import counted, printable, shown
+from lrp_ref.outside import counted, quotable, shown
 
 BUNDLED = ("cnn", "fv")
 
@@ -28,7 +28,7 @@ def find_model(name: str, size: str | None = None) -> Model:
         return model
     height, width = (counted(side) for side in size.lower().partition("x")[::2])
     if not height or not width or height * width > PIXELS:
-        raise ValueError(f"got --size {printable(size)}, needed height x width in pixels, as in 227x227, and at most "
+        raise ValueError(f"got --size {quotable(size)}, needed height x width in pixels, as in 227x227, and at most "
                          f"{PIXELS} of them")
     return model.at_size((height, width))
 

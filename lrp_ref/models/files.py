@@ -21,19 +21,18 @@ from lrp_ref.outside import (
     LETTERS,
     MOST,
     Fields,
-    Read,
     among,
     anything,
+    by_type,
     called,
     integer,
     json_value,
     listed,
-    printable,
+    quotable,
     real,
     refused,
     shown,
     text,
-    truth,
 )
 
 FORMAT, VERSION = "lrp-ref model", 1
@@ -57,7 +56,7 @@ def load_model(path: str | Path) -> Model:
     except (OSError, TypeError, ValueError) as error:   # no path at all; a byte 0; a name too long for the system
         raise ValueError(f"got the model file {shown(path)}, needed the path of an .npz or .txt file "
                          f"({type(error).__name__})") from None
-    name = printable(path, LETTERS)
+    name = quotable(path, LETTERS)
     if not there:
         raise Missing(f"no model file {name}: give the path of an .npz or .txt file")
     if path.suffix == ".txt":
@@ -65,14 +64,14 @@ def load_model(path: str | Path) -> Model:
 
         return read_text(path)
     if path.suffix != ".npz":
-        raise ValueError(f"got the model file {printable(path.name)}, needed .npz (lrp_ref) or .txt (lrp_toolbox)")
+        raise ValueError(f"got the model file {quotable(path.name)}, needed .npz (lrp_ref) or .txt (lrp_toolbox)")
     if not is_zipfile(path):
         raise ValueError(f"{name} is no complete .npz file: is it truncated, or of another format? Copy it again")
     try:
         with ZipFile(path) as file:
             return model_in(file)
     except ValueError as error:
-        raise ValueError(f"cannot read the model {name}: {printable(error, MESSAGE - len(name))}: {AGAIN}") from None
+        raise ValueError(f"cannot read the model {name}: {quotable(error, MESSAGE - len(name))}: {AGAIN}") from None
     except MemoryError:
         raise
     except Exception as error:   # BadZipFile, zlib.error, struct.error, EOFError, .. have no other common parent
@@ -110,7 +109,7 @@ def to_arrays(model: Model) -> dict[str, Array]:
     layers, arrays = [], {}
     for name, layer in model.chain:
         if LAYERS.get(type(layer).__name__) is not type(layer):
-            raise ValueError(f"cannot save layer {printable(name)}, a {type(layer).__name__}: files know "
+            raise ValueError(f"cannot save layer {quotable(name)}, a {type(layer).__name__}: files know "
                              f"{', '.join(LAYERS)}")
         arrays.update({f"{name}.{key}": value for key, value in layer.arrays().items()})
         values = {f.name: getattr(layer, f.name) for f in fields(layer)}  # type: ignore[arg-type]
@@ -138,7 +137,7 @@ def model_in(file: ZipFile) -> Model:
     if len(members) > MEMBERS or size > ARRAYS:
         raise ValueError(f"it has {len(members)} arrays of {size} bytes, needed at most {MEMBERS} of {ARRAYS}")
     for name, member in members.items():
-        check_header(file, printable(name), member)
+        check_header(file, quotable(name), member)
 
     def array(name: str) -> Array:
         with file.open(members[name]) as data:
@@ -197,17 +196,16 @@ def layer_from(n: int, entry: Any, left: set[str], array: Callable[[str], Array]
     given.what = f"layer {name}"
     kind = given.take("type", text)
     if kind not in LAYERS:
-        raise ValueError(f"layer {name} is a {printable(kind)}, this program knows {', '.join(LAYERS)}")
+        raise ValueError(f"layer {name} is a {quotable(kind)}, this program knows {', '.join(LAYERS)}")
     given.what = f"layer {name}: {kind}"
     own: dict[str, Any] = {}
-    readers: dict[Any, Read[Any]] = {"bool": truth, "int": integer(1)}   # by the types in its class
     for f in fields(LAYERS[kind]):  # type: ignore[arg-type]
         key = f"{name}.{f.name}"
         if key in left and f.name in given.left:
             raise ValueError(f"layer {name}, a {kind}, has {f.name} in the manifest and as an array, needed it once")
         if key not in left and f.name not in given.left:
             raise ValueError(f"layer {name}, a {kind}, has no {f.name}")
-        own[f.name] = array(key) if key in left else given.take(f.name, readers.get(f.type, simple))
+        own[f.name] = array(key) if key in left else given.take(f.name, by_type(f.type, simple))
         left.discard(key)
     given.done()
     try:
@@ -242,7 +240,7 @@ def check_header(file: ZipFile, name: str, member: ZipInfo) -> None:
         raise ValueError(f"the array {name} is no numbers: it holds pickled objects, which are never loaded")
     size, rest = prod(shape) * dtype.itemsize, member.file_size - head.tell()
     if dtype.kind not in "biuf" or min(shape, default=1) < 0 or size != rest:
-        raise ValueError(f"the array {name} has {rest} bytes, which are no {printable(dtype)} numbers of shape "
+        raise ValueError(f"the array {name} has {rest} bytes, which are no {quotable(dtype)} numbers of shape "
                          f"{shown(shape)}")
     if name == "manifest" and size > MANIFEST:
         raise ValueError(f"its manifest has {size} bytes, needed at most {MANIFEST}")

@@ -14,7 +14,7 @@ from lrp_ref.hints import did_you_mean
 from lrp_ref.layers import DenseSift, FisherVector
 from lrp_ref.layers.fisher.regions import counted_regions, rectangles, regions_of
 from lrp_ref.network import Network
-from lrp_ref.outside import among, as_float, counted, integer, or_none, printable, real, refused, shown, text
+from lrp_ref.outside import among, as_float, counted, integer, or_none, quotable, real, refused, shown, text
 
 PIXELS = 1 << 24          # of a network's input, 4096 x 4096: in three colours and float64 that is 400 MB already
 NUMBERS = 1 << 28         # of all layers for one image, 2 GB in float64; VGG-16 has 15 million, a Fisher pipeline 30
@@ -198,5 +198,5 @@ class Model:
         if index is not None and 0 <= index < len(names):
             return index
         there = f"its classes are 0 to {len(names) - 1}: {among(names)}" if names else "it has no class names"
-        hint = did_you_mean(printable(name), map(printable, names)) if isinstance(name, str) else ""
+        hint = did_you_mean(quotable(name), map(quotable, names)) if isinstance(name, str) else ""
         raise ValueError(f"got the class {shown(name)}, which the model does not have: {hint}{there}")

@@ -25,7 +25,7 @@ from lrp_ref.arrays import Array, Pair
 from lrp_ref.layers import Conv2D, Flatten, Layer, Linear, MaxPool, ReLU, SumPool, Tanh
 from lrp_ref.models.model import Model, Preprocessing
 from lrp_ref.network import Network
-from lrp_ref.outside import LETTERS, counted, printable, shown
+from lrp_ref.outside import LETTERS, counted, quotable, shown
 
 SIZES = {"Linear": 2, "Convolution": 6, "SumPool": 4, "MaxPool": 4, "Rect": 0, "Tanh": 0, "Flatten": 0, "SoftMax": 0}
 NUMPY_NUMBER = re.compile(r"np\.float\d+\(([^()]*)\)")
@@ -66,7 +66,7 @@ class Lines:
         except ValueError:
             raise ValueError(f"{self.path} line {line}: token {n}, {shown(token)}, is no number") from None
         if not isfinite(value) or "_" in token:   # Python reads 1_0 as 10
-            raise ValueError(f"{self.path} line {line}: token {n} is {printable(token)}, needed a finite number")
+            raise ValueError(f"{self.path} line {line}: token {n} is {quotable(token)}, needed a finite number")
         return value
 
 
@@ -82,7 +82,7 @@ def read_text(path: Path) -> Model:
     preprocessing and no class names: pixels go to [-1, 1] as in lrp_toolbox's demonstrations, the size is the smallest
     square that fits, classes are numbered. Behind a Flatten at the very end, the scores are in the order (C, H, W).
     """
-    name = printable(path, LETTERS)
+    name = quotable(path, LETTERS)
     try:
         size = path.stat().st_size
         if size > LARGEST:
@@ -109,7 +109,7 @@ def read_text(path: Path) -> Model:
             if lines.at < len(lines.lines):
                 raise ValueError(f"{name} line {line}: got a SoftMax before other layers, which LRP has no rule for")
             dropped = ", its final SoftMax dropped"
-            warnings.warn(f"{printable(path.name)}: the final SoftMax was dropped, relevance starts at the score",
+            warnings.warn(f"{quotable(path.name)}: the final SoftMax was dropped, relevance starts at the score",
                           stacklevel=3)
             break
         try:
@@ -129,7 +129,7 @@ def read_text(path: Path) -> Model:
     colour = "rgb" if first is not None and first.weight.shape[1] == 3 else "grey"
     preprocessing = Preprocessing(smallest_square(network), colour, mean=(0.5,), std=(0.5,))
     classes = [str(n) for n in range(outputs(network))]
-    provenance = f"read from lrp_toolbox's text format, {printable(path.name)}{dropped}"
+    provenance = f"read from lrp_toolbox's text format, {quotable(path.name)}{dropped}"
     return Model(network, classes, preprocessing, provenance=provenance)
 
 

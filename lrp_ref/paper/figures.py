@@ -14,7 +14,7 @@ from lrp_ref.layers import Conv2D, FisherVector, Layer
 from lrp_ref.layers.pool import Pool
 from lrp_ref.models.model import Model
 from lrp_ref.network import Network
-from lrp_ref.outside import printable
+from lrp_ref.outside import quotable
 from lrp_ref.pictures.colours import limit_of
 from lrp_ref.pictures.photograph import resize
 from lrp_ref.pictures.picture import LARGEST, Figure, Panel, Row, figure
@@ -101,7 +101,7 @@ def explained_subject(subject: Subject, x: Array, cutoffs: Sequence[str], watch:
             for rules in (full, *(cutoff(full, name) for name in cutoffs))]
     scores = made[0].scores[0]
     best = int(scores.argmax()) if subject.target is None else subject.target
-    title = f"{printable(subject.model.classes[best], 60)}: {float(scores[best]):.2f}"
+    title = f"{quotable(subject.model.classes[best], 60)}: {float(scores[best]):.2f}"
     return title, [heatmap(e.relevance)[0] for e in made]
 
 

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from lrp_ref.hints import Watch, unwatched
-from lrp_ref.outside import among, printable
+from lrp_ref.outside import among, quotable
 from lrp_ref.paper.scenes import CLASSES, Scene, bundled_photographs, generate
 
 COUNT, SEED = 300, 2016  # of the scenes whose numbers are committed
@@ -116,10 +116,10 @@ def knows_all(model: Classifier, classes: Sequence[str], name: str = "the model"
     count = Counter(model.classes)
     missing = [one for one in classes if not count[one]]
     if missing:
-        raise ValueError(f"{printable(name)} knows {among(list(model.classes))} but not {among(missing)}: "
+        raise ValueError(f"{quotable(name)} knows {among(list(model.classes))} but not {among(missing)}: "
                          f"it can only be evaluated on images of its own classes")
     if twice := [one for one in classes if count[one] > 1]:
-        raise ValueError(f"{printable(name)} has several classes named {among(twice)}: give each a name of its own")
+        raise ValueError(f"{quotable(name)} has several classes named {among(twice)}: give each a name of its own")
 
 
 def predictions(model: Classifier, images: Iterable[Any], classes: Sequence[str] = CLASSES) -> Numbers:

@@ -1,4 +1,4 @@
-"""Models: files and what they hold, networks of torch, vectors, answers in JSON, lrp_toolbox's text."""
+"""Models: files and what they hold, networks of torch, vectors, lrp_toolbox's text."""
 
 from __future__ import annotations
 
@@ -31,7 +31,6 @@ from lrp_ref import (
     SumPool,
     load_model,
 )
-from lrp_ref.conformance.task_json import unhexed, unhexed_number
 from lrp_ref.conformance.vectors.case import from_json
 from lrp_ref.conformance.vectors.suite import load
 from lrp_ref.models.bundled import find_model
@@ -445,20 +444,6 @@ def folder(rng: Rng) -> Attempt:
     return Attempt(f"vectors: {which}: {what}", lambda: load(root))
 
 
-def answer(rng: Rng) -> Attempt:
-    result: Any = [["0x1.8p+1", "nan", 3], ["-inf", 0.5, "0x0p+0"]]
-    for _ in range(int(rng.integers(1, 4))):
-        result, _ = changed(rng, result)
-    if not rng.integers(9):
-        result = deep()
-    texts = ("-nan", "NaN", "Inf", "-Infinity", "0X1P-2", "0x", "0x1p99999", "1e5", "--1", "nan(0x8)", "+0x1p+1",
-             "\x1b")
-    if rng.integers(3):
-        return Attempt(f"the answer {brief(result)}", lambda: unhexed(result))
-    text = one_of(rng, (*texts, *ODD))
-    return Attempt(f"the number {brief(text)}", lambda: unhexed_number(text))
-
-
 # ---- lrp_toolbox's text ----
 
 
@@ -500,6 +485,6 @@ DOORS = (
     Door("model file, arrays", arrays), Door("model file, path", paths), Door("Preprocessing", preprocessing),
     Door("Model", models),
     Door("class of a model", classes), Door("vectors, a case", case), Door("vectors, a folder", folder),
-    Door("answer in JSON", answer), Door("lrp_toolbox's text", toolbox),
+    Door("lrp_toolbox's text", toolbox),
     *([Door("from_torch", torch_modules)] if has_torch() else []),
 )
