@@ -227,7 +227,7 @@ def smallest_square(network: Network) -> Pair | None:
         network.shapes((1, channels, n, n))
     except ValueError:
         return None
-    return n, n
+    return (n, n) if n <= SIDES else None
 
 
 def to_text(model: Model) -> str:

@@ -57,10 +57,13 @@ def counted_regions(regions: str | Sequence[Sequence[float]]) -> int:
 
 def grids(regions: str) -> list[tuple[int, int]]:
     """Rows and columns of every grid."""
-    words = regions.split("+", REGIONS)
-    if not all(re.fullmatch(r"[1-9][0-9]{0,8}x[1-9][0-9]{0,8}", word.strip()) for word in words):
-        raise ValueError(f"regions_of got {shown(regions)}, needed grids such as {PYRAMID!r}, or rectangles")
-    return [(int(rows), int(columns)) for rows, _, columns in (word.partition("x") for word in words)]
+    found = []
+    for word in regions.split("+", REGIONS):
+        if not re.fullmatch(r"[1-9][0-9]{0,8}x[1-9][0-9]{0,8}", word.strip()):
+            raise ValueError(f"regions_of got {shown(regions)}, needed grids such as {PYRAMID!r}, or rectangles")
+        rows, columns = map(int, word.split("x"))
+        found.append((rows, columns))
+    return found
 
 
 def part(x: Array, p: int, parts: int, n: int) -> Array:
