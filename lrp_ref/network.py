@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import overload
@@ -12,7 +11,6 @@ import numpy as np
 from lrp_ref.arrays import Array, Pair, Shape, number_type
 from lrp_ref.hints import Watch, did_you_mean, unwatched
 from lrp_ref.layers import BatchNorm, Layer
-from lrp_ref.outside import among
 
 
 @dataclass(frozen=True, eq=False, init=False)
@@ -30,9 +28,9 @@ class Network:
             if len(kinds) != 2 or not (issubclass(kinds[0], str) and issubclass(kinds[1], Layer)):
                 raise ValueError(f"Network got {pair!r}, needed pairs of a name and a layer")
         names = [name for name, _ in layers]
-        twice = sorted(name for name, count in Counter(names).items() if count > 1)
+        twice = sorted({name for name in names if names.count(name) > 1})
         if twice:
-            raise ValueError(f"Network got two layers named {among(twice)}: give every layer a name of its own")
+            raise ValueError(f"Network got two layers named {', '.join(twice)}: give every layer a name of its own")
         numbers = {number_type(array).__name__: name for name, layer in layers for array in layer.arrays().values()}
         if len(numbers) > 1:
             mixed = ", ".join(f"{kind} in {name}" for kind, name in numbers.items())

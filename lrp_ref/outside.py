@@ -18,7 +18,8 @@ Read = Callable[[str, str, Any], T]   # (what has the field, its name, its value
 DEEPEST = 32      # brackets in brackets: a weight has 4 axes and stands 6 deep in its file; Python's stack ends at 1000
 DIGITS = 400      # of a number: the largest float64 has 309, and int() of a million takes minutes
 MOST = 2**31 - 1  # of a whole number whose field has no limit of its own: NumPy multiplies sizes in 64 bits
-LETTERS = 200     # of a name, so that a message that quotes one can be read
+NAME = 100        # letters of a name, so that a message that quotes one can be read
+LETTERS = 200     # of a file's path in a message
 SHOWN = 80        # of a value in a message
 AXES = 8          # of an array in nested lists: batches of images have 4
 
@@ -131,8 +132,8 @@ def text(what: str, name: str, value: Any) -> str:
 
 def called(what: str, name: str, value: Any) -> str:
     """A name: a text that can be printed on a line."""
-    if not isinstance(value, str) or not 0 < len(value) <= LETTERS or not value.isprintable():
-        raise refused(what, name, value, f"a name of 1 to {LETTERS} letters that can be printed")
+    if not isinstance(value, str) or not 0 < len(value) <= NAME or not value.isprintable():
+        raise refused(what, name, value, f"a name of 1 to {NAME} letters that can be printed")
     return str(value)
 
 

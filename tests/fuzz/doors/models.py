@@ -209,6 +209,30 @@ def manifests(rng: Rng) -> Attempt:
     return Attempt(f"a manifest: {what}", lambda: used(path, rng))
 
 
+NEAR = (0, 1, 2, 3, 4, 5, 7, 16, 100, 1000, 10**4, 10**5, 10**6, 2**31 - 1, 0.0, 0.25, 1.0, 1e-300, 1e300, 5e-324,
+        math.inf)
+
+
+def near(rng: Rng) -> Attempt:
+    """One or two numbers or truth values of a manifest are others of their type, so that most models load and run."""
+    manifest, arrays = contents(rng)
+    what = ""
+    for _ in range(int(rng.integers(1, 3))):
+        path = one_of(rng, places(manifest))
+        parent: Any = manifest
+        for key in path[:-1]:
+            parent = parent[key]
+        if not path or isinstance(parent[path[-1]], (str, list, dict, type(None))):
+            continue
+        old = parent[path[-1]]
+        parent[path[-1]] = not old if isinstance(old, bool) else one_of(rng, NEAR)
+        what += f"{'.'.join(map(str, path))} is {parent[path[-1]]}; "
+    members = {"manifest.npy": npy(np.frombuffer(dumped(manifest).encode(), np.uint8)),
+               **{f"{name}.npy": npy(array) for name, array in arrays.items()}}
+    path = written("near.npz", archive(members))
+    return Attempt(f"a manifest: {what}", lambda: used(path, rng))
+
+
 def other_array(rng: Rng, array: Any) -> bytes:
     """Another array in its place: of another shape, type, size; with NaN; or only the promise of one."""
     choice = int(rng.integers(10))
@@ -482,8 +506,8 @@ def has_torch() -> bool:
 
 DOORS = (
     Door("model file, bytes", bytes_flipped), Door("model file, manifest", manifests),
-    Door("model file, arrays", arrays), Door("model file, path", paths), Door("Preprocessing", preprocessing),
-    Door("Model", models),
+    Door("model file, near", near), Door("model file, arrays", arrays), Door("model file, path", paths),
+    Door("Preprocessing", preprocessing), Door("Model", models),
     Door("class of a model", classes), Door("vectors, a case", case), Door("vectors, a folder", folder),
     Door("lrp_toolbox's text", toolbox),
     *([Door("from_torch", torch_modules)] if has_torch() else []),
