@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -20,6 +21,9 @@ from lrp_ref.layers.fisher.regions import PYRAMID, counted_regions
 from lrp_ref.layers.fisher.sift import LENGTH
 from lrp_ref.models.model import Model, Preprocessing
 from lrp_ref.network import Network
+from lrp_ref.outside import shown
+
+T = TypeVar("T")
 
 
 def from_sklearn(sift: DenseSift, pca: Any, gmm: Any, svm: Any, regions: Any = PYRAMID, *, tallest: int | None = 480,
@@ -36,9 +40,9 @@ def from_sklearn(sift: DenseSift, pca: Any, gmm: Any, svm: Any, regions: Any = P
     tallest  a photograph with more rows is made so tall, in its own proportions (480 as in the reference setup); None:
              the model asks for a size, model.at_size((H, W))
     """
-    refuse(not isinstance(sift, DenseSift), f"from_sklearn got sift={sift!r}, needed a DenseSift layer")
-    weight, bias = projection(pca)
-    fisher = mixture(gmm)
+    refuse(not isinstance(sift, DenseSift), f"from_sklearn got sift={shown(sift)}, needed a DenseSift layer")
+    weight, bias = as_made(projection, pca)
+    fisher = as_made(mixture, gmm)
     fits("the PCA", weight.shape[0], LENGTH, "coordinates of a descriptor")
     fits("the mixture", fisher.means.shape[1], weight.shape[1], "components of the PCA")
     count = counted_regions(regions)
@@ -47,12 +51,23 @@ def from_sklearn(sift: DenseSift, pca: Any, gmm: Any, svm: Any, regions: Any = P
         ("root", SignedSqrt()), ("norm_all", L2Norm())]
     classes: tuple[str, ...] = ()
     if svm is not None:
-        weight, bias, classes = linear_scores(svm)
+        weight, bias, classes = as_made(linear_scores, svm)
         fits("the SVM", len(weight), count * 2 * fisher.means.size,
              f"dimensions of a Fisher vector ({count} regions x 2 x K x D)")
         layers.append(("svm", Linear(weight, bias)))
     chain = Network((name, layer.astype(np.float64)) for name, layer in layers)   # some parts may have come in float32
     return Model(chain, classes, Preprocessing(None, tallest=tallest), provenance=provenance, regions=regions)
+
+
+def as_made(read: Callable[[Any], T], part: Any) -> T:
+    """What is read from a part; an error where that is not what scikit-learn's fit has put there."""
+    try:
+        return read(part)
+    except ValueError:
+        raise
+    except Exception as error:   # its attributes are whatever somebody made them
+        raise ValueError(f"from_sklearn got a {type(part).__name__} that is not as its fit makes it "
+                         f"({type(error).__name__}): fit it again") from None
 
 
 def fitted(part: Any, *kinds: str) -> None:

@@ -19,7 +19,7 @@ def find_model(name: str, size: str | None = None) -> Model:
     if name in BUNDLED:
         with resources.as_file(resources.files("lrp_ref.data_fixtures") / f"{name}.npz") as path:
             model = load_model(path)
-    elif not Path(name).suffix and not os.path.exists(name):   # which is False for a name that no file can have
+    elif isinstance(name, str) and not Path(name).suffix and not os.path.exists(name):   # which no byte 0 ends
         known = ", ".join(BUNDLED)
         raise ValueError(f"got the model {shown(name)}, needed {known}, or the path of a model file")
     else:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable, Iterable
 from dataclasses import fields
 from io import BytesIO
@@ -50,12 +51,11 @@ class Missing(FileNotFoundError, ValueError):
 
 def load_model(path: str | Path) -> Model:
     """A model from its file: .npz (this project's), or .txt (lrp_toolbox's). Nothing is unpickled."""
+    path = path_of(path)
     try:
-        path = Path(path)
         there = path.is_file()
-    except (OSError, TypeError, ValueError) as error:   # no path at all; a byte 0; a name too long for the system
-        raise ValueError(f"got the model file {shown(path)}, needed the path of an .npz or .txt file "
-                         f"({type(error).__name__})") from None
+    except (OSError, ValueError):   # of a name that is too long for the system, or has a byte 0
+        there = False
     name = quotable(path, LETTERS)
     if not there:
         raise Missing(f"no model file {name}: give the path of an .npz or .txt file")
@@ -78,11 +78,20 @@ def load_model(path: str | Path) -> Model:
         raise ValueError(f"cannot read the model {name}: it is damaged ({type(error).__name__}): {AGAIN}") from None
 
 
+def path_of(path: Any) -> Path:
+    """The path of a model file; an error where it is none, for any system."""
+    if not isinstance(path, (str, os.PathLike)) or "\0" in str(path):
+        raise ValueError(f"got the model file {shown(path)}, needed the path of an .npz or .txt file")
+    return Path(path)
+
+
 def save_model(model: Model, path: str | Path) -> None:
     """The model to a file: .npz (this project's), or .txt (lrp_toolbox's, for the layers that format knows)."""
     from lrp_ref.files import writing
 
-    path = Path(path)
+    path = path_of(path)
+    if not isinstance(model, Model):
+        raise refused("save_model", "model", model, "a Model: a network, its preprocessing and class names")
     if model.chain.number not in (None, np.float32, np.float64):
         raise ValueError(f"cannot save weights of {model.chain.number}, needed floats: use "
                          "network.astype(numpy.float64)")
@@ -94,7 +103,8 @@ def save_model(model: Model, path: str | Path) -> None:
             Path(temporary).write_text(lines, encoding="ascii")
         return
     if path.suffix != ".npz":
-        raise ValueError(f"got the file name {path.name}, needed one that ends in .npz (lrp_ref) or .txt (lrp_toolbox)")
+        raise ValueError(f"got the file name {quotable(path.name)}, needed one that ends in .npz (lrp_ref) or .txt "
+                         "(lrp_toolbox)")
     arrays: dict[str, Any] = to_arrays(model)
     try:
         from_arrays(arrays, sum(array.nbytes for array in arrays.values()), arrays.__getitem__)

@@ -164,7 +164,9 @@ class Model:
 
         A FisherVector with regions gets the descriptors of this image size that lie in each.
         """
-        network = self.chain
+        if not isinstance(shape, (tuple, list)) or len(shape) < 2 or not all(is_whole(n) and n >= 0 for n in shape):
+            raise refused("network", "shape", shape, "the shape of the input, (N, C, H, W)")
+        network, shape = self.chain, tuple(map(int, shape))
         if self.regions is not None:
             frames = next(layer.frames(shape) for _, layer in network if isinstance(layer, DenseSift))
             regions = regions_of(frames, shape, self.regions)

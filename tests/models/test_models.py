@@ -227,6 +227,38 @@ def test_a_missing_file_is_named(tmp_path):
     assert "no model file" in refused(tmp_path / "absent.npz", FileNotFoundError)
 
 
+def test_a_missing_file_is_an_oserror_as_open_has_it_and_a_refusal_as_all_others(tmp_path):
+    for kind in (FileNotFoundError, ValueError):
+        with pytest.raises(kind):
+            load_model(tmp_path / "absent.npz")
+
+
+@pytest.mark.parametrize("path", [None, 3, b"a.npz", "a\0.npz", ["a.npz"]], ids=repr)
+def test_what_is_no_path_is_refused_to_read_and_to_write(path):
+    for call in (load_model, lambda path: save_model(example(), path)):
+        with pytest.raises(ValueError, match=r"^got the model file .*, needed the path of an \.npz or \.txt file$"):
+            call(path)
+
+
+def test_a_name_that_no_file_can_have_is_no_file_and_can_be_shown(tmp_path):
+    for name in ("x" * 5000 + ".npz", "\x1b[31m.npz", "\udcff.npz"):
+        with pytest.raises(ValueError, match=r"^no model file .*: give the path") as caught:
+            load_model(name)
+        assert str(caught.value).isprintable() and len(str(caught.value)) <= 500
+
+
+def test_what_is_no_model_is_not_saved(tmp_path):
+    with pytest.raises(ValueError, match=r"^save_model got model=Network.*, needed a Model: a network"):
+        save_model(example().chain, tmp_path / "model.npz")
+
+
+@pytest.mark.parametrize("shape", [None, 3, (), (1,), (1, 1, 5.0, 7), (1, 1, -5, 7), "1157", (True, 1, 5, 7)], ids=repr)
+def test_a_shape_that_is_none_is_refused(shape):
+    for model in (example(), fisher_model(regions="1x2")):
+        with pytest.raises(ValueError, match=r"^network got shape=.*, needed the shape of the input, \(N, C, H, W\)"):
+            model.network(shape)
+
+
 def test_a_folder_is_no_model_file(tmp_path):
     (tmp_path / "folder.npz").mkdir()
     assert "no model file" in refused(tmp_path / "folder.npz", FileNotFoundError)
