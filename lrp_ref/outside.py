@@ -60,11 +60,11 @@ def json_value(text: str | bytes, what: str) -> Any:
     except ValueError as error:
         raise ValueError(f"{what} {error}") from None
     level, depth = [value], 0
-    while level := [part for one in level if isinstance(one, (list, dict))
-                    for part in (one.values() if isinstance(one, dict) else one)]:
+    while level := [one for one in level if isinstance(one, (list, dict))]:
         depth += 1
         if depth > DEEPEST:
             raise ValueError(f"{what} has brackets in brackets, needed at most {DEEPEST} deep")
+        level = [part for one in level for part in (one.values() if isinstance(one, dict) else one)]
     return value
 
 
@@ -97,8 +97,8 @@ class Fields:
 
     def __init__(self, given: Any, what: str) -> None:
         if not isinstance(given, Mapping):
-            raise ValueError(f"{what} is {shown(given)}, needed fields {{name: value}}")
-        self.left, self.what, self.known = dict(given), what, list[str]()
+            raise ValueError(f"{quotable(what)} is {shown(given)}, needed fields {{name: value}}")
+        self.left, self.what, self.known = dict(given), quotable(what), list[str]()
 
     def take(self, name: str, read: Read[T], *default: T) -> T:
         """The field, read; the default where there is none."""
@@ -106,7 +106,7 @@ class Fields:
         if name not in self.left and default:
             return default[0]
         if name not in self.left:
-            raise ValueError(f"{self.what}: {name!r} is missing")
+            raise ValueError(f"{self.what}: {shown(name)} is missing")
         return read(self.what, name, self.left.pop(name))
 
     def done(self) -> None:
@@ -117,7 +117,7 @@ class Fields:
 
 def refused(what: str, name: str, value: object, needed: str) -> ValueError:
     """The one error of all readers."""
-    return ValueError(f"{what} got {name}={shown(value)}, needed {needed}")
+    return ValueError(f"{quotable(what)} got {quotable(name)}={shown(value)}, needed {needed}")
 
 
 def anything(what: str, name: str, value: Any) -> Any:

@@ -134,7 +134,8 @@ def conv2d(part: Any) -> Layer:
 def both(size: Any) -> tuple[Any, ...]:
     """Torch's sizes, a number or a tuple or list of one or two, as rows and columns."""
     sides = tuple(size) if isinstance(size, (tuple, list)) else (size,)
-    refuse(len(sides) not in (1, 2), f"the size {shown(size)}, needed a number, or one for rows and one for columns")
+    known = len(sides) in (1, 2) and all(side is None or isinstance(side, (int, np.integer)) for side in sides)
+    refuse(not known, f"the size {shown(size)}, needed an int, or one for rows and one for columns")
     return sides * 2 if len(sides) == 1 else sides
 
 

@@ -308,7 +308,7 @@ HIDDEN = {
                   "3.0, a Linear, is not as torch makes it (AttributeError)"),
     "training a word": (lambda: replaced("1", "training", "no"), "got 1 in training mode"),
     "sizes of three": (lambda: replaced("0", "stride", (1, 1, 1)),
-                       "the size (1, 1, 1), needed a number, or one for rows"),
+                       "the size (1, 1, 1), needed an int, or one for rows"),
 }
 
 
