@@ -13,7 +13,7 @@ import pytest
 
 from lrp_ref.conformance.judge.expected import expected
 from lrp_ref.conformance.vectors import suite as suite_of
-from lrp_ref.conformance.vectors.case import array, parsed
+from lrp_ref.conformance.vectors.case import array, from_hex, parsed
 from lrp_ref.conformance.vectors.suite import Suite, load
 
 WHOLE = load()
@@ -116,6 +116,13 @@ def test_what_is_no_number_is_refused_by_what_it_is(text: object) -> None:
     ("2e3", 2000), ("-inf", -math.inf)])
 def test_a_number_is_read_exactly(text: str, number: object) -> None:
     assert parsed(text) == number
+
+
+def test_an_expectation_is_hex_and_keeps_the_sign_of_zero() -> None:
+    numbers = from_hex("expect", "f64", [["-0x0.0p+0", "0X1.8P+1"], ["inf", "nan"]])
+    assert repr(numbers.tolist()) == "[[-0.0, 3.0], [inf, nan]]"
+    with pytest.raises(ValueError, match=r"^got the number '3', needed a hex float"):
+        from_hex("expect", "f64", ["3"])
 
 
 @pytest.mark.parametrize("value", [[["1", "2"], ["3"]], [["1"], "2"], ["1", ["2"]], "1", 5, None, {},

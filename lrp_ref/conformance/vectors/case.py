@@ -318,7 +318,14 @@ def read_either(what: str, name: str, value: Any) -> Either:
 def from_hex(what: str, name: str, value: Any) -> Array:
     """Nested lists of hex texts as float64."""
     shape, texts = nested(what, name, value)
-    try:
-        return np.array([float(parsed(text)) for text in texts], dtype=np.float64).reshape(shape)
-    except OverflowError:
-        raise refused(what, name, value, "numbers of float64") from None
+    return np.array([hex_float(text) for text in texts], dtype=np.float64).reshape(shape)
+
+
+def hex_float(text: Any) -> float:
+    """The float64 of a hex text, inf or nan; -0 keeps its sign, which no Fraction has."""
+    number = parsed(text)
+    if isinstance(number, float):
+        return number
+    if "0x" not in text.lower():
+        raise ValueError(f"got the number {shown(text)}, needed a hex float such as \"0x1.8p+3\"")
+    return float.fromhex(text)
