@@ -14,7 +14,7 @@ from lrp_ref.hints import did_you_mean
 from lrp_ref.layers import DenseSift, FisherVector
 from lrp_ref.layers.fisher.regions import counted_regions, rectangles, regions_of
 from lrp_ref.network import Network
-from lrp_ref.outside import among, as_float, counted, integer, or_none, quotable, real, refused, shown, text
+from lrp_ref.outside import AXES, among, as_float, counted, integer, or_none, quotable, real, refused, shown, text
 
 PIXELS = 1 << 24          # of a network's input, 4096 x 4096: in three colours and float64 that is 400 MB already
 NUMBERS = 1 << 28         # of all layers for one image, 2 GB in float64; VGG-16 has 15 million, a Fisher pipeline 30
@@ -164,7 +164,8 @@ class Model:
 
         A FisherVector with regions gets the descriptors of this image size that lie in each.
         """
-        if not isinstance(shape, (tuple, list)) or len(shape) < 2 or not all(is_whole(n) and n >= 0 for n in shape):
+        known = isinstance(shape, (tuple, list)) and 2 <= len(shape) <= AXES
+        if not known or not all(is_whole(n) and n >= 0 for n in shape):
             raise refused("network", "shape", shape, "the shape of the input, (N, C, H, W)")
         network, shape = self.chain, tuple(map(int, shape))
         if self.regions is not None:

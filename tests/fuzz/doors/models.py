@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import copy
+import functools
+import importlib.util
 import io
 import json
 import math
@@ -342,6 +345,12 @@ def classes(rng: Rng) -> Attempt:
                    lambda: Model(model.chain, names, model.preprocessing).class_index(asked))
 
 
+def shapes(rng: Rng) -> Attempt:
+    shape: Any = tuple(one_of(rng, NEAR) for _ in range(int(rng.integers(0, 6)))) if rng.integers(2) else argument(rng)
+    model = small(rng)
+    return Attempt(f"network of shape {brief(shape)}", lambda: model.network(shape))
+
+
 # ---- torch ----
 
 
@@ -424,7 +433,41 @@ CHANGES: dict[str, Callable[[Any, Rng], object]] = {
 }
 
 
-# ---- Vectors and answers ----
+# ---- scikit-learn ----
+
+
+@functools.cache
+def fitted_parts() -> tuple[Any, ...]:
+    from sklearn.decomposition import PCA
+    from sklearn.mixture import GaussianMixture
+    from sklearn.svm import LinearSVC
+
+    rng = np.random.default_rng(0)
+    descriptors = rng.uniform(0, 255, (60, 128))
+    pca = PCA(3, random_state=0).fit(descriptors)
+    mixture = GaussianMixture(2, covariance_type="diag", random_state=0).fit(pca.transform(descriptors))
+    return pca, mixture, LinearSVC().fit(rng.normal(size=(30, 24)), rng.integers(0, 3, 30))
+
+
+def pipeline(rng: Rng) -> Attempt:
+    """from_sklearn of parts of which one is another, not fitted, or has an attribute that is something else."""
+    from lrp_ref.convert import from_sklearn
+
+    given: list[Any] = [DenseSift((2, 3), 3), *map(copy.deepcopy, fitted_parts()), "1x2"]
+    n = int(rng.integers(5))
+    what = f"part {n}"
+    if n in (1, 2, 3) and rng.integers(5):
+        name = one_of(rng, [name for name in vars(given[n]) if name.endswith("_")])
+        value = argument(rng)
+        setattr(given[n], name, value)
+        what += f".{name} is {brief(value)}"
+    else:
+        given[n] = argument(rng)
+        what += f" is {brief(given[n])}"
+    return Attempt(f"from_sklearn, {what}", lambda: from_sklearn(*given))
+
+
+# ---- Vectors ----
 
 
 def case(rng: Rng) -> Attempt:
@@ -496,19 +539,17 @@ def toolbox(rng: Rng) -> Attempt:
     return Attempt(f"a text {text[:60]!r}", lambda: used(path, rng))
 
 
-def has_torch() -> bool:
-    try:
-        import torch  # noqa: F401
-    except ImportError:
-        return False
-    return True
+def has(module: str) -> bool:
+    return importlib.util.find_spec(module) is not None
 
 
 DOORS = (
     Door("model file, bytes", bytes_flipped), Door("model file, manifest", manifests),
     Door("model file, near", near), Door("model file, arrays", arrays), Door("model file, path", paths),
     Door("Preprocessing", preprocessing), Door("Model", models),
-    Door("class of a model", classes), Door("vectors, a case", case), Door("vectors, a folder", folder),
+    Door("class of a model", classes), Door("network for a shape", shapes),
+    Door("vectors, a case", case), Door("vectors, a folder", folder),
     Door("lrp_toolbox's text", toolbox),
-    *([Door("from_torch", torch_modules)] if has_torch() else []),
+    *([Door("from_torch", torch_modules)] if has("torch") else []),
+    *([Door("from_sklearn", pipeline)] if has("sklearn") else []),
 )
