@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import accumulate
 from math import prod
 from typing import Any
 
@@ -11,10 +12,10 @@ import numpy as np
 
 from lrp_ref.arrays import Array, Pair, Shape, convert_numbers
 from lrp_ref.hints import did_you_mean
-from lrp_ref.layers import DenseSift, FisherVector
+from lrp_ref.layers import DenseSift, FisherVector, Layer
 from lrp_ref.layers.fisher.regions import counted_regions, rectangles, regions_of
 from lrp_ref.network import Network
-from lrp_ref.outside import AXES, among, as_float, counted, integer, or_none, quotable, real, refused, shown, text
+from lrp_ref.outside import AXES, MOST, among, as_float, counted, integer, or_none, quotable, real, refused, shown, text
 
 PIXELS = 1 << 24          # of a network's input, 4096 x 4096: in three colours and float64 that is 400 MB already
 NUMBERS = 1 << 28         # of all layers for one image, 2 GB in float64; VGG-16 has 15 million, a Fisher pipeline 30
@@ -112,6 +113,18 @@ def class_names(classes: Any) -> tuple[str, ...] | list[str]:
     return names if isinstance(classes, list) else tuple(names)
 
 
+def bounded(layers: Sequence[tuple[str, Layer]], shape: Shape) -> None:
+    """An error, before any work, where a layer cannot take its input, or all put out more than NUMBERS for an image."""
+    sizes = [prod(shape[1:])]
+    names = ["the input", *(f"layer {name}" for name, _ in layers)]
+    if sizes[0] <= NUMBERS and layers:
+        sizes += [prod(above[1:]) for above in Network(layers).shapes(shape)[1:]]
+    for name, count in zip(names, accumulate(sizes)):
+        if count > NUMBERS:
+            raise ValueError(f"got an input of shape {shape}, for which {name} and all below have {count} numbers per "
+                             f"image, needed at most {NUMBERS}: use a smaller image")
+
+
 @dataclass(frozen=True, eq=False)
 class Model:
     """A network with what surrounds it: `x = model.prepare(photograph); network = model.network(x.shape)`.
@@ -165,20 +178,17 @@ class Model:
         A FisherVector with regions gets the descriptors of this image size that lie in each.
         """
         known = isinstance(shape, (tuple, list)) and 2 <= len(shape) <= AXES
-        if not known or not all(is_whole(n) and n >= 0 for n in shape):
+        if not known or not all(is_whole(n) and 0 <= n <= MOST for n in shape):
             raise refused("network", "shape", shape, "the shape of the input, (N, C, H, W)")
         network, shape = self.chain, tuple(map(int, shape))
         if self.regions is not None:
+            first = next(n for n, (_, layer) in enumerate(network) if isinstance(layer, FisherVector))
+            bounded(network.layers[:first], shape)
             frames = next(layer.frames(shape) for _, layer in network if isinstance(layer, DenseSift))
             regions = regions_of(frames, shape, self.regions)
             network = Network((name, replace(layer, regions=regions) if isinstance(layer, FisherVector) else layer)
                               for name, layer in network)
-        count = 0
-        for (name, _), (_, *sides) in zip(network, network.shapes(shape)[1:]):
-            count += prod(sides)
-            if count > NUMBERS:
-                raise ValueError(f"got an input of shape {shape}, for which the layers up to {name} put out {count} "
-                                 f"numbers per image, needed at most {NUMBERS}: use a smaller image")
+        bounded(network.layers, shape)
         return network
 
     def at_size(self, size: Pair) -> Model:

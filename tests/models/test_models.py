@@ -601,8 +601,18 @@ def test_regions_are_counted_and_not_made() -> None:
 
 def test_an_input_for_which_the_layers_put_out_too_much_is_refused_before_any_work() -> None:
     model = Model(Network([("a", AdaptiveAvgPool(20_000))]), [], GREY)
-    with pytest.raises(ValueError, match=r"the layers up to a put out 400000000 numbers per image, needed at most"):
+    with pytest.raises(ValueError, match=r"for which layer a and all below have 400000035 numbers per image, needed"):
         model.network((1, 1, 5, 7))
+    for model in (example(), fisher_model(regions="1x2")):
+        with pytest.raises(ValueError, match=r"for which the input and all below have \d+ numbers per image, needed"):
+            model.network((1, 1, 2**31 - 1, 20))
+    with pytest.raises(ValueError, match=r"for which layer sift and all below have \d+ numbers per image, needed"):
+        fisher_model(regions="1x2").network((1, 1, 6000, 6000))
+
+
+def test_regions_of_very_many_descriptors_are_refused_before_there_is_room_for_them() -> None:
+    with pytest.raises(ValueError, match=r"^regions_of got 100000 descriptors, which make 100000000 numbers of c_rl"):
+        regions_of(np.broadcast_to(np.zeros(2), (100_000, 2)), (5, 7), "40x25")
 
 
 # ---- Names of classes ----

@@ -14,6 +14,7 @@ from lrp_ref.arrays import Array, Shape, ones_like
 from lrp_ref.outside import shown
 
 PYRAMID = "2x2+3x1+1x1"   # Chatfield et al. 2011: quarters, horizontal bands, the whole image
+CELLS = 1 << 26           # of c_rl at most, 512 MB; a pyramid over 100,000 descriptors has a million
 REGIONS = 1024            # at most; a Fisher vector is as many times longer, and a pyramid has 8
 
 
@@ -35,7 +36,9 @@ def regions_of(centres: Any, shape: Shape, regions: str | Sequence[Sequence[floa
                          "(L, 2), x and y, and (..., H, W)")
     x, y = points[:, 0] + 1, points[:, 1] + 1
     height, width = shape[-2:]
-    counted_regions(regions)
+    if (cells := counted_regions(regions) * len(points)) > CELLS:
+        raise ValueError(f"regions_of got {len(points)} descriptors, which make {cells} numbers of c_rl, needed at "
+                         f"most {CELLS}: use a smaller image or fewer regions")
     if isinstance(regions, str):
         inside = [part(x, u, columns, width) & part(y, v, rows, height)
                   for rows, columns in grids(regions) for u in range(columns) for v in range(rows)]

@@ -346,9 +346,13 @@ def classes(rng: Rng) -> Attempt:
 
 
 def shapes(rng: Rng) -> Attempt:
-    shape: Any = tuple(one_of(rng, NEAR) for _ in range(int(rng.integers(0, 6)))) if rng.integers(2) else argument(rng)
+    """A network for a shape that fits, but for one number of it at most; or for anything."""
     model = small(rng)
-    return Attempt(f"network of shape {brief(shape)}", lambda: model.network(shape))
+    shape: list[Any] = [1, 1, *(model.preprocessing.size or (18, 20))]
+    if rng.integers(4):
+        shape[int(rng.integers(4))] = one_of(rng, (*NEAR, 17, 200, 3000))
+    given = tuple(shape) if rng.integers(3) else argument(rng)
+    return Attempt(f"network of shape {brief(given)}", lambda: model.network(given))
 
 
 # ---- torch ----
