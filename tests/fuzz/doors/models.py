@@ -41,7 +41,8 @@ from lrp_ref.models.files import save_model
 from lrp_ref.outside import json_value
 
 VECTORS = Path(__file__).parents[3] / "data_fixtures" / "vectors" / "v1"
-FOLDER = Path(tempfile.mkdtemp(prefix="lrp-ref-fuzz-"))
+KEPT = tempfile.TemporaryDirectory(prefix="lrp-ref-fuzz-models-")   # as long as this process lives
+FOLDER = Path(KEPT.name)
 Rng = np.random.Generator
 DEEP = "brackets in brackets"   # stands for 5000 of them
 ODD: tuple[Any, ...] = (
