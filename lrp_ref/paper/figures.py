@@ -14,6 +14,7 @@ from lrp_ref.layers import Conv2D, FisherVector, Layer
 from lrp_ref.layers.pool import Pool
 from lrp_ref.models.model import Model
 from lrp_ref.network import Network
+from lrp_ref.outside import quotable
 from lrp_ref.pictures.colours import limit_of
 from lrp_ref.pictures.photograph import resize
 from lrp_ref.pictures.picture import LARGEST, Figure, Panel, Row, figure
@@ -100,7 +101,8 @@ def explained_subject(subject: Subject, x: Array, cutoffs: Sequence[str], watch:
             for rules in (full, *(cutoff(full, name) for name in cutoffs))]
     scores = made[0].scores[0]
     best = int(scores.argmax()) if subject.target is None else subject.target
-    return f"{subject.model.classes[best]}: {float(scores[best]):.2f}", [heatmap(e.relevance)[0] for e in made]
+    title = f"{quotable(subject.model.classes[best], 60)}: {float(scores[best]):.2f}"
+    return title, [heatmap(e.relevance)[0] for e in made]
 
 
 def one_figure(photographs: int, models: int = 1) -> None:

@@ -168,7 +168,8 @@ CASES: dict[str, tuple[str, Callable[[Entry], Any], list[str]]] = {
         "Epsilon/pmeans.json: $.cases[0].x[0][0]", "{id}: its network, rules, x and R have the hash",
         "{id}: in f64"]),
     "an unknown layer": ("norm-epsilon", lambda e: e["net"][0].update(op="Norm"), [
-        f"{FILE}: $.cases[0].net[0].op: 'Norm' is not one of", "{id}: cannot be read: KeyError: 'Norm'",
+        f"{FILE}: $.cases[0].net[0].op: 'Norm' is not one of",
+        "{id}: cannot be read: ValueError: net[0] got op='Norm', needed one of",
         "flags.json: ZERO_SLICE: no case has it", "all files: have 5 cases"]),
     "another x": ("d4", lambda e: e["x"][0].__setitem__(0, "7"), ["{id}: its network, rules, x and R have the hash"]),
     "another rule": ("d4", lambda e: e["net"][0]["rule"].update(name="Flat"), [
@@ -329,7 +330,7 @@ CORRUPTIONS: dict[str, tuple[Callable[[Path], object], str]] = {
     "a case without anything": (case_file(cases=[{}]), f"{FILE}: entry 1: cannot be read"),
     "a file of NaN": (rewritten(FILE, b'{"cases": [NaN]}'), f"{FILE}: is no JSON"),
     # cases
-    "no id": (without("id"), f"{FILE}: entry 1: cannot be read: KeyError: 'id'"),
+    "no id": (without("id"), f"{FILE}: entry 1: cannot be read: ValueError: the case: 'id' is missing"),
     "an id of 5": (case(id=5), f"{FILE}: entry 1: cannot be read"),
     "an id of half a character": (case(id="\ud800"), "\\ud800: its network, rules, x and R have the hash"),
     "an id of two lines": (case(id="a\nb"), "a b: its network, rules, x and R have the hash"),
@@ -340,7 +341,7 @@ CORRUPTIONS: dict[str, tuple[Callable[[Path], object], str]] = {
     "a comment of 7": (case(comment=7), "{id}: cannot be read"),
     "formats that are null": (case(exact_in=None), "{id}: cannot be read"),
     "a format that is 64": (case(exact_in=[64]), "{id}: cannot be read"),
-    "no other answers": (without("either"), "{id}: cannot be read: KeyError: 'either'"),
+    "no other answers": (without("either"), "{id}: cannot be read: ValueError: the case: 'either' is missing"),
     "other answers of texts": (case(either=["flat"]), "{id}: cannot be read"),
     "a question of 5": (case(either=[{"convention": 5, "value": 1, "f64": [["0x1p+0"]]}]), "{id}: cannot be read"),
     "another answer of another shape": (case(either=[{"convention": "flat", "value": "window", "f64": ["0x1p+0"]}]),
@@ -348,7 +349,7 @@ CORRUPTIONS: dict[str, tuple[Callable[[Path], object], str]] = {
     "no network": (case(net=[]), "{id}: cannot be read"),
     "a network that is null": (case(net=None), "{id}: cannot be read"),
     "a layer that is a text": (case(net=["L2Norm"]), "{id}: cannot be read"),
-    "an unknown rule": (layer(rule={"name": "Zeta"}), "{id}: cannot be read: KeyError: 'Zeta'"),
+    "an unknown rule": (layer(rule={"name": "Zeta"}), "{id}: cannot be read: ValueError: net[0].rule got name='Zeta'"),
     "a rule without its number": (layer(rule={"name": "Gamma"}), "{id}: cannot be read"),
     "a rule that this layer has not": (case(R=[["1"]], net=[
         {"name": "fc", "op": "Linear", "weight": [["1"]] * 6, "bias": ["0"], "rule": {"name": "Winner"}}]),
@@ -359,8 +360,8 @@ CORRUPTIONS: dict[str, tuple[Callable[[Path], object], str]] = {
     "x of a number": (case(x=5), "{id}: cannot be read"),
     "x of unequal rows": (case(x=[["1", "2"], ["3"]]), "{id}: cannot be read"),
     "x of words": (case(x=[["one"] * 6]), "{id}: cannot be read"),
-    "x divided by 0": (case(x=[["1/0"] * 6]), "{id}: cannot be read: ZeroDivisionError"),
-    "a huge x": (case(x=[[HUGE] * 6]), "{id}: cannot be read: OverflowError"),
+    "x divided by 0": (case(x=[["1/0"] * 6]), "{id}: cannot be read: ValueError: got the number"),
+    "a huge x": (case(x=[[HUGE] * 6]), "{id}: cannot be read: ValueError: got the number"),
     "an exponent without end": (case(x=[["1e999999999"] * 6]), "{id}: cannot be read: ValueError"),
     "x nested a hundred deep": (case(x=nested(100)), "{id}: cannot be read"),
     "R one column too wide": (case(R=[["1"] * 7]), "{id}: cannot be read: ValueError: R has the shape (1, 7)"),
@@ -368,7 +369,7 @@ CORRUPTIONS: dict[str, tuple[Callable[[Path], object], str]] = {
     "no expectation": (case(expect=None), "{id}: cannot be read"),
     "an expectation of nulls": (expecting(f64=[[None] * 6]), "{id}: cannot be read"),
     "an expectation of words": (expecting(f64=[["one"] * 6]), "{id}: cannot be read"),
-    "a huge exact number": (expecting(R=[[HUGE] * 6]), "{id}: cannot be read: OverflowError"),
+    "a huge exact number": (expecting(R=[[HUGE] * 6]), "{id}: cannot be read: ValueError: got the number"),
     "an error of 5": (expecting(error=5), "{id}: cannot be read"),
     "a ledger that is a list": (expecting(ledger=[]), "{id}: cannot be read"),
     # schemas

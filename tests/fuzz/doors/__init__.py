@@ -2,6 +2,6 @@
 
 from harness import Door
 
-from doors import photographs
+from doors import models, numbers, photographs, programs
 
-DOORS: tuple[Door, ...] = (*photographs.DOORS,)
+DOORS: tuple[Door, ...] = (*numbers.DOORS, *photographs.DOORS, *models.DOORS, *programs.DOORS)
