@@ -136,11 +136,16 @@ def explain(network: Network, x: Array, rules: Mapping[str, Rule] | None = None,
     x = checked(network, x)
     xs = network.activations(x, watch)
     for (name, _), output in zip(network, xs[1:]):
-        if not finite(output):
-            raise ValueError(f"layer {name} gives NaN or infinity for this input: are its weights too large?")
+        must_be_finite(name, output)
     R = start(xs[-1], target)
     Rs, ledger = relevances(network, xs, assign(network) if rules is None else rules, R, watch)
     return Explanation(xs[-1], dict(zip(network.names, xs)), dict(zip(network.names, Rs)), ledger, R)
+
+
+def must_be_finite(name: str, output: Array) -> None:
+    """An error where the layer's output is not."""
+    if not finite(output):
+        raise ValueError(f"layer {name} gives NaN or infinity for this input: are its weights too large?")
 
 
 def checked(network: Network, x: Array) -> Array:

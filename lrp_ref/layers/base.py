@@ -91,6 +91,13 @@ class Layer:
         outputs = np.ones(self.output_shape(low.shape), bool)
         return outputs & (not self.affine and bool((low != high).any()))
 
+    def vanishing(self, x: Array, least: float, largest: float) -> Array | bool:
+        """The outputs whose weights at x are made of a number above the largest, or not 0 but below the least.
+
+        Of the weights themselves only those that come out as 0: others can be seen. False: none.
+        """
+        return False
+
     def normalised(self, mean: Array, gain: Array, shift: Array) -> Layer | None:
         """(layer(x) - mean) gain + shift, each (outputs,), as one layer of this kind; None: there is none."""
         return None

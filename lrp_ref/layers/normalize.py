@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from fractions import Fraction
-from math import ceil
+from math import ceil, inf
 from typing import Any
 
 import numpy as np
@@ -77,6 +77,10 @@ class BatchNorm(Elementwise):
     def roundings(self) -> Roundings:
         """A weight: epsilon, its sum, root, quotient; a bias: a product and a sum more."""
         return Roundings(4, 6, abs(self.shift) + abs(self.mean * self.factor()))
+
+    def vanishing(self, x: Array, least: float, largest: float) -> Array | bool:
+        lost = (self.deviation2() < least) | (self.scale != 0) & (self.factor() == 0)
+        return np.broadcast_to(lost[(slice(None), *(None,) * (x.ndim - 2))], x.shape)
 
     def smaller(self, shape: Shape, drawn: Drawn) -> Layer | None:
         """variance + epsilon is a square"""
@@ -154,6 +158,22 @@ class LRN(Elementwise):
         weights = [slope * x_i for x_i in channels(x, self.size)]
         weights[self.size // 2] = own
         return x, Band(np.stack(weights), zeros((1,), x))
+
+    def vanishing(self, x: Array, least: float, largest: float) -> Array | bool:
+        """A square that vanishes beside k shows nowhere."""
+        k, rate, beta = float(self.k), float(self.rate(x)), float(self.beta)
+        squares: Array = np.sum(channels(x * x, self.size), axis=0)
+        s = k + rate * squares
+        lost: Array = ~((squares <= largest) & (s <= largest)) | (k < 4 * self.size * (1 + rate) * least)
+        lost = lost | (0 < rate < least) | (s ** -beta < least)
+        if not self.taylor or not rate * beta:
+            return lost
+        own, power = rate * abs(x), s ** (-beta - 1)
+        slope = 2 * abs(beta) * own * power
+        products = [np.where(x_i == 0, inf, slope * abs(x_i)) for x_i in channels(x, self.size)]   # of 0: exactly 0
+        for number in (own, power, slope, *products):
+            lost = lost | (number < least) & (x != 0)
+        return lost
 
     def output_shape(self, shape: Shape) -> Shape:
         if len(shape) != 4:

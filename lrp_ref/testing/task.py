@@ -11,12 +11,12 @@ import numpy as np
 from lrp_ref.arrays import Array
 from lrp_ref.checks.rounding.arithmetic import arithmetic
 from lrp_ref.checks.rounding.ball import Ball
-from lrp_ref.checks.rounding.bounds import raised, start_ball
+from lrp_ref.checks.rounding.bounds import above, start_ball, upwards
 from lrp_ref.checks.rounding.monte_carlo import monte_carlo
 from lrp_ref.checks.rounding.radius import one_layer
 from lrp_ref.layers import Layer
 from lrp_ref.network import Network
-from lrp_ref.relevance import start, through_layer, through_network
+from lrp_ref.relevance import must_be_finite, start, through_layer, through_network
 from lrp_ref.rules import Flat, Pass, Rule
 from lrp_ref.testing.compared import SIGMAS, Compared
 from lrp_ref.testing.explained import Answer
@@ -146,8 +146,18 @@ class Task:
 
 
 def lifted(name: str, layer: Layer, x: Ball, u: float) -> Ball:
-    """The ball of the layer's output at u; as if exact where no ball is known: its error is then not allowed for."""
-    try:
-        return raised(name, layer, x, arithmetic(u))
-    except ValueError:
-        return Ball.exact(layer(x.value))
+    """The ball of the layer's output at u.
+
+    Where no ball is known, as if exact: its error is then not allowed for, but that a number may have vanished or left
+    the format on the way.
+    """
+    to = arithmetic(u)
+    if upwards(layer):
+        ball = above(layer, x, to)
+    else:
+        z = layer(x.value)
+        small = np.where((z != 0) & (abs(z) < to.least), to.least, 0.0)
+        radius = np.where(layer.vanishing(x.value, to.least, to.largest), np.inf, small)
+        ball = Ball.around(z, radius) if radius.any() else Ball.exact(z)
+    must_be_finite(name, ball.value)
+    return ball

@@ -154,6 +154,9 @@ class DenseSift(Layer):
     def __call__(self, x: Array) -> Array:
         if x.dtype == object:
             raise ValueError("DenseSift has no exact form: use float64 (its map is exact)")
+        if not abs(x).max() <= float(np.finfo(x.dtype).max) ** 0.5 / 4:   # or the square of a gradient overflows
+            raise ValueError(f"DenseSift got numbers up to {abs(x).max():.3g}, needed grey in [0, 1]: divide them by "
+                             "what white is")
         out, first = np.empty_like(x, shape=self.output_shape(x.shape)), 0
         for grid in self.at(x.shape):
             down, across = (self.filters(grid, axis, x.shape[2 + axis], x) for axis in (0, 1))
