@@ -15,7 +15,7 @@ from typing import Any, ParamSpec, TypeVar
 
 import numpy as np
 
-from lrp_ref.arrays import Array, Function, negative, ones_like, positive, same, square
+from lrp_ref.arrays import Array, Function, is_number, negative, ones_like, positive, same, shown, square
 from lrp_ref.linear_map import LinearMap
 from lrp_ref.rules import Raised
 
@@ -57,8 +57,9 @@ FLOAT32, FLOAT64 = ARITHMETICS[2.0**-24], ARITHMETICS[V]
 
 def arithmetic(u: float) -> Arithmetic:
     """The IEEE format (or bfloat16) of that unit roundoff; another u with float32's range."""
-    if not (isinstance(u, (int, float)) and V <= u < 0.5):
-        raise ValueError(f"got u={u!r}, needed a unit roundoff from 2**-53 (float64) up to below 1/2, such as 2**-24")
+    if not (isinstance(u, (int, float)) and is_number(u, V, below=0.5)):
+        raise ValueError(f"got u={shown(u)}, needed a unit roundoff from 2**-53 (float64) up to below 1/2, such as "
+                         "2**-24")
     return ARITHMETICS.get(u, replace(FLOAT32, u=u))
 
 

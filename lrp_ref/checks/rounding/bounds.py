@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from lrp_ref.arrays import Array, convert_numbers, ones_like, same
+from lrp_ref.arrays import Array, as_array, convert_numbers, ones_like, same
 from lrp_ref.assignment import assign
 from lrp_ref.checks.rounding import twins
 from lrp_ref.checks.rounding.arithmetic import FLOAT64, Arithmetic, quiet, upward
@@ -22,8 +22,8 @@ from lrp_ref.checks.rounding.radius import beyond, origin_at, step_radius
 from lrp_ref.checks.rounding.sums import added
 from lrp_ref.layers import Layer
 from lrp_ref.linear_map import Term
-from lrp_ref.network import Network
-from lrp_ref.relevance import checked, relevances, start
+from lrp_ref.network import Network, a_network
+from lrp_ref.relevance import checked, every_layer, relevances, start
 from lrp_ref.rules import Rule
 
 
@@ -79,7 +79,7 @@ def bounds(network: Network, x: Array, rules: Mapping[str, Rule] | None = None, 
     Arguments as `explain` takes them, floats; the exact value is what exact arithmetic would give from these very
     weights and this image, for the same class: with target=None the one that `explain` explains.
     """
-    for name, layer in network:
+    for name, layer in a_network(network):
         if not upwards(layer):
             raise ValueError(f"bounds knows no ball for layer {name}, a {type(layer).__name__}: "
                              "use lrp_ref.checks.monte_carlo, or the layers above it, network[i:]")
@@ -90,13 +90,15 @@ def bounds(network: Network, x: Array, rules: Mapping[str, Rule] | None = None, 
         scores = network(x)
         target = scores.argmax(axis=1) if scores.ndim == 2 else None
     network, x = network.astype(np.float64), convert_numbers(x, np.float64)
-    rules = assign(network) if rules is None else rules
+    rules = assign(network) if rules is None else every_layer(network, rules)
     balls, ids = [Ball.exact(x)], [twins.equals(x)]
     for name, layer in network:
         ball = raised(name, layer, balls[-1], FLOAT64)
         balls.append(ball)
         ids.append(twins.known(twins.lifted(layer, ids[-1], ball.value.shape), ball.low, ball.high))
-    target = convert_numbers(target, np.float64) if np.asarray(target).dtype == np.float32 else target
+    target = None if target is None else as_array(target)
+    if target is not None and target.dtype == np.float32:
+        target = convert_numbers(target, np.float64)
     R = start_ball(balls[-1], target)
     Rs, _ = relevances(network, [ball.value for ball in balls], rules, R.value)
     return downwards(network, balls, ids, rules, R, dict(zip(network.names, Rs)))

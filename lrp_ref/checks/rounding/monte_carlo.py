@@ -18,14 +18,14 @@ from typing import Any
 
 import numpy as np
 
-from lrp_ref.arrays import Array, Function, Shape, convert_numbers, ones_like, same
+from lrp_ref.arrays import Array, Function, Shape, as_array, convert_numbers, ones_like, same
 from lrp_ref.assignment import assign
 from lrp_ref.checks.rounding.arithmetic import arithmetic, present
 from lrp_ref.layers import Layer
 from lrp_ref.layers.fisher.vector_map import FisherMap
 from lrp_ref.linear_map import LinearMap
 from lrp_ref.network import Network
-from lrp_ref.relevance import checked, start, through_network
+from lrp_ref.relevance import checked, every_layer, start, through_network
 from lrp_ref.rules import Rule
 from lrp_ref.step import step
 
@@ -158,10 +158,11 @@ def monte_carlo(network: Network, x: Array, rules: Mapping[str, Rule] | None = N
 
     Arguments as `explain` takes them, floats. The class with target=None is that of the run without errors.
     """
-    network, x = network.astype(np.float64), convert_numbers(checked(network, x), np.float64)
-    rules, rng = assign(network) if rules is None else rules, np.random.default_rng(seed)
+    x = convert_numbers(checked(network, x), np.float64)
+    network = network.astype(np.float64)
+    rules, rng = assign(network) if rules is None else every_layer(network, rules), np.random.default_rng(seed)
     clean = network.activations(x)
-    target = clean[-1].argmax(axis=1) if target is None else np.asarray(target)
+    target = clean[-1].argmax(axis=1) if target is None else as_array(target)
     target = convert_numbers(target, np.float64) if target.dtype == np.float32 else target
     centre = through_network(network, rules, x, start(clean[-1], target), clean)[:-1]
     squares, to = [np.zeros(R.shape) for R in centre], arithmetic(u)

@@ -37,7 +37,8 @@ from typing import Any
 
 import numpy as np
 
-from lrp_ref.arrays import Array, Shape, ones_like, same, sign
+from lrp_ref.arrays import Array, Shape, as_numbers, convert_numbers, ones_like, same, shown, sign
+from lrp_ref.assignment import a_rule
 from lrp_ref.checks.rounding.arithmetic import (
     FLOAT64,
     Arithmetic,
@@ -219,8 +220,14 @@ def one_layer(rule: Rule, layer: Layer, x: Any, R: Any, u: float = 2.0**-24) -> 
 
     x and R are Balls where they are not (then an evaluation is one at their values).
     """
-    layer = layer.astype(np.float64)
-    a_x, R = (v if isinstance(v, Ball) else Ball.exact(np.asarray(v, dtype=np.float64)) for v in (x, R))
+    if not isinstance(layer, Layer):
+        raise ValueError(f"got {shown(layer)}, needed a layer such as Linear(weight)")
+    layer, rule = layer.astype(np.float64), a_rule(rule)
+    a_x, R = (v if isinstance(v, Ball) else Ball.exact(convert_numbers(as_numbers(v, what), np.float64))
+              for v, what in ((x, "x"), (R, "R")))
+    outputs = layer.output_shape(a_x.value.shape)
+    if R.value.shape != outputs or 0 in outputs:
+        raise ValueError(f"got R of shape {R.value.shape}, needed that of the layer's outputs, {outputs}")
     value, _ = through_layer(rule, layer, a_x.value, R.value)
     a, m = layer.linearize(a_x.value)
     ball, origin = a_x if a is a_x.value else Ball.exact(a), origin_at(layer.roundings, a)

@@ -9,7 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from lrp_ref.arrays import Array, Shape, ones_like
+from lrp_ref.arrays import Array, Shape, as_numbers, convert_numbers, ones_like, shown
+from lrp_ref.layers.base import whole
 
 PYRAMID = "2x2+3x1+1x1"   # Chatfield et al. 2011: quarters, horizontal bands, the whole image
 
@@ -26,9 +27,10 @@ def regions_of(centres: Any, shape: Shape, regions: str | Sequence[Sequence[floa
     A descriptor lies in part p = 1 .. P of an axis of n pixels where p = ceil((x + 1) P / n), that is (p - 1) n <
     (x + 1) P <= p n, as in the reference setup, which counts pixels from 1; so too in a rectangle.
     """
-    points = np.asarray(centres, dtype=np.float64)
-    if points.ndim != 2 or points.shape[1] < 2 or len(shape) < 2:
-        raise ValueError(f"regions_of got centres of shape {points.shape} for an image of shape {shape}, needed "
+    points = convert_numbers(as_numbers(centres, "regions_of"), np.float64)
+    sized = isinstance(shape, (tuple, list)) and len(shape) >= 2 and all(map(whole, shape))
+    if points.ndim != 2 or points.shape[1] < 2 or not sized:
+        raise ValueError(f"regions_of got centres of shape {points.shape} for an image of shape {shown(shape)}, needed "
                          "(L, 2), x and y, and (..., H, W)")
     x, y = points[:, 0] + 1, points[:, 1] + 1
     height, width = shape[-2:]
@@ -38,7 +40,7 @@ def regions_of(centres: Any, shape: Shape, regions: str | Sequence[Sequence[floa
         inside = []
         for word in regions.split("+"):
             if not re.fullmatch(r"[1-9]\d*x[1-9]\d*", word.strip()):
-                raise ValueError(f"regions_of got {regions!r}, needed grids such as {PYRAMID!r}, or rectangles")
+                raise ValueError(f"regions_of got {shown(regions)}, needed grids such as {PYRAMID!r}, or rectangles")
             rows, columns = map(int, word.split("x"))
             inside += [part(x, u, columns, width) & part(y, v, rows, height)
                        for u in range(columns) for v in range(rows)]
@@ -57,7 +59,7 @@ def rectangles(regions: Sequence[Sequence[float]]) -> tuple[tuple[float, ...], .
     try:
         return tuple(tuple(map(float, sides)) for sides in regions)
     except (TypeError, ValueError):
-        raise ValueError(f"regions_of got {regions!r}, needed grids such as {PYRAMID!r}, or rectangles") from None
+        raise ValueError(f"regions_of got {shown(regions)}, needed grids such as {PYRAMID!r}, or rectangles") from None
 
 
 def rectangle(x: Array, y: Array, sides: Sequence[float]) -> Array:

@@ -2,4 +2,6 @@
 
 from harness import Door
 
-DOORS: tuple[Door, ...] = ()
+from doors import numbers
+
+DOORS: tuple[Door, ...] = (*numbers.DOORS,)
