@@ -57,6 +57,8 @@ class Layer:
     alike       whether equal windows of inputs have equal outputs: "everywhere", "everywhere, in any order" of the
                 window's inputs, "in a channel" of outputs; None: not known
     roundings   in how many roundings its numbers are made
+    rowwise     a row of the last axis is made of the input's row in the same place, and of nothing else
+    squares     where its rows are descriptors: the sides of the squares of pixels that a row and one number of it see
     """
 
     lean = False
@@ -65,6 +67,7 @@ class Layer:
     affine = False
     monotone = False
     alike: Literal["everywhere", "everywhere, in any order", "in a channel"] | None = None
+    rowwise = False
 
     def __post_init__(self) -> None:
         """An error where a parameter that is True or False by default is neither."""
@@ -98,6 +101,14 @@ class Layer:
         """
         outputs = np.ones(self.output_shape(low.shape), bool)
         return outputs & (not self.affine and bool((low != high).any()))
+
+    @property
+    def squares(self) -> tuple[Pair, ...]:
+        return ()
+
+    def outside(self, x: Array) -> Array | None:
+        """What part of every output's square lies outside the image (1, ..); None: none does, or it is not known."""
+        return None
 
     def vanishing(self, x: Array, least: float, largest: float) -> Array | bool:
         """The outputs whose weights at x are made of a number above the largest, or not 0 but below the least.

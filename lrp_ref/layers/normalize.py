@@ -106,6 +106,8 @@ class LRN(Elementwise):
     k: Any
     taylor: bool = False
 
+    rowwise = False
+
     @classmethod
     def example(cls) -> Example:
         return Example(cls(3, Fraction(3, 4), 2, 2), (4, 2, 3))

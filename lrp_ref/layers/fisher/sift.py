@@ -150,6 +150,16 @@ class DenseSift(Layer):
             parts.append(np.stack(np.broadcast_arrays(x, y[:, None], float(grid.size)), axis=-1).reshape(-1, 3))
         return np.concatenate(parts)
 
+    @property
+    def squares(self) -> tuple[Pair, ...]:
+        return tuple((BINS * s, s) for s in self.sizes)
+
+    def outside(self, x: Array) -> Array | None:
+        """1 - n_j / s^2 for a bin of n_j pixels inside the image"""
+        a, m = self.linearize(ones_like(x[:1]))
+        sizes = constant(self.frames(x.shape)[:, 2, None], x)
+        return constant(1, x) - m.apply(a, ones_like) / (sizes * sizes)
+
     def output_shape(self, shape: Shape) -> Shape:
         return shape[0], sum(map(len, self.at(shape))), LENGTH
 

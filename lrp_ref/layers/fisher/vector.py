@@ -29,7 +29,7 @@ from lrp_ref.layers.fisher.regions import Group, grouped
 from lrp_ref.layers.fisher.vector_map import ROWS, FisherMap, powers, slices, views
 from lrp_ref.linear_map import LinearMap
 
-MIXTURE = 0.01   # that weights may be off 1 in all: fits stop early and files round; counts are off by much more
+MIXTURE = 0.99, 1.01   # that weights come to in all: fits stop early and files round; counts are off by much more
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,10 +85,10 @@ class FisherVector(Layer):
                 raise ValueError(f"FisherVector got a {name} of {values[where]} at {where}, needed {name}s above 0: "
                                  "leave that Gaussian out, or fit the mixture with fewer")
         total = float(weights.sum())
-        if not total <= 1 + MIXTURE:
+        if not total <= MIXTURE[1]:
             raise ValueError(f"FisherVector got weights whose sum is {total:.6g}, needed those of a mixture, whose sum "
                              "is 1: use weights / weights.sum()")
-        if total < 1 - MIXTURE:   # as where Gaussians were left out
+        if total < MIXTURE[0]:   # as where Gaussians were left out
             warnings.warn(f"FisherVector got weights whose sum is {total:.6g}, and not 1: are they all of a mixture's?",
                           UserWarning, stacklevel=4)
         if not is_number(self.threshold, 0, below=1):
