@@ -24,6 +24,8 @@ MARGIN, GAP, ROW_GAP = 18, 14, 18
 BAR_GAP, BAR, SHORTEST, NOTE = 7, 8, 210, 17  # above a colour bar, its height, its length, the numbers below
 TEXT, LINE, SMALL = 15, 19, 13  # size and line height of titles and labels, size of the numbers
 INK, PALE, FRAME = (35, 35, 35), (110, 110, 110), (200, 200, 200)
+# Icons, which come out at another size than is asked, and formats of no more colours than a palette has, or fewer.
+OTHER_SIZES = {"ICO", "ICNS", "BLP", "XBM", "MSP", "PALM"}
 # Formats that would otherwise blur the edges of enlarged pixels or mix their colours.
 SAVING: dict[str, dict[str, Any]] = {
     "JPEG": {"quality": 95, "subsampling": 0},
@@ -138,6 +140,8 @@ def image_format(path: str | os.PathLike[str]) -> str:
     """The format that the path's extension names; an error where images cannot be written in it."""
     extension = os.path.splitext(os.fspath(path))[1].lower()
     file_format = Image.registered_extensions().get(extension, "")
+    if file_format in OTHER_SIZES:
+        raise ValueError(f"cannot write {path}: {file_format} holds pictures of sizes or colours of its own: use .png")
     if file_format not in Image.SAVE:
         raise ValueError(f"cannot write {path}: no image format is called {extension!r}: use .png or .jpg")
     return file_format
