@@ -397,6 +397,6 @@ def test_numbers_are_read_as_printf_and_other_languages_write_them(text, wanted)
 @pytest.mark.parametrize("text", ["nan(0x8)", "0x", "0xg", "1.5", "0x1p99999", 10**400, 10**5000, True, "", "infinit"],
                          ids=range(10))
 def test_what_is_no_number_is_refused_in_few_words(text):
-    with pytest.raises(ValueError, match="^got .*, (needed a hex float|which float64 does not hold)") as caught:
+    with pytest.raises(ValueError, match=r"^got .*, (needed a hex float|which float64 does not hold)") as caught:
         unhexed_number(text)
     assert len(str(caught.value)) <= 500

@@ -1,4 +1,5 @@
 import re
+import warnings
 from fractions import Fraction
 from importlib import metadata
 from pathlib import Path
@@ -286,15 +287,15 @@ def test_text_is_broken_between_words_and_cut_with_dots():
     assert line.startswith("a_na") and line.endswith("...") and font.getlength(line) <= width
 
 
-@pytest.mark.filterwarnings("ignore::DeprecationWarning")   # of formats that Pillow will give up
 @pytest.mark.parametrize("extension", sorted(Image.registered_extensions()))
 def test_a_heatmap_is_written_at_the_size_that_is_asked_or_refused_by_its_name(tmp_path, extension):
     path = tmp_path / f"a{extension}"
-    try:
-        save_heatmap(path, np.random.default_rng(0).normal(size=(3, 5)), (30, 50))
-    except ValueError as error:
-        assert path.name in str(error)
-        return
-    if Image.registered_extensions()[extension] in Image.OPEN:   # a PDF is written and not read
-        with Image.open(path) as image:
-            assert image.size == (50, 30)
+    with warnings.catch_warnings(action="ignore"):   # of formats that Pillow will give up
+        try:
+            save_heatmap(path, np.random.default_rng(0).normal(size=(3, 5)), (30, 50))
+        except ValueError as error:
+            assert path.name in str(error)
+            return
+        if Image.registered_extensions()[extension] in Image.OPEN:   # a PDF is written and not read
+            with Image.open(path) as image:
+                assert image.size == (50, 30)
