@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable
 from decimal import Decimal
 from fractions import Fraction
 from functools import reduce
-from math import isfinite, isinf, isqrt
+from math import isfinite, isqrt
 from numbers import Real
 from typing import Any
 
@@ -117,24 +117,25 @@ def number_type(x: Array) -> type:
     raise ValueError(f"got numbers of type {str(x.dtype)[:SHOWN]}, needed float32, float64, Fraction or Decimal{CURE}")
 
 
+def holds(number: Any, c: Any) -> bool:
+    """Whether a type of floats has a finite number for c, if that is finite."""
+    try:
+        with np.errstate(over="ignore"):
+            return bool(np.isfinite(number(c))) or not isfinite(c)
+    except OverflowError:   # an int or Fraction beyond all floats
+        return False
+
+
 def to_number(c: Any, number: Any) -> Any:
     """The number c in another number type, exact where that type can hold it."""
     c = c.item() if isinstance(c, np.generic) else c
     if issubclass(number, Decimal):
         numerator, denominator = c.as_integer_ratio()
         return number(numerator) / number(denominator)
-    if not issubclass(number, np.floating):
-        return number(c)
-    try:
-        with np.errstate(over="ignore"):
-            value = number(c)
-        held = not np.isinf(value) or isinf(c)
-    except OverflowError:   # an int or Fraction beyond all floats
-        held = False
-    if not held:
+    if issubclass(number, np.floating) and not holds(number, c):
         raise ValueError(f"got the number {shown(c)}, which {number.__name__} does not hold: use a smaller one, or "
                          "numbers of a larger type")
-    return value
+    return number(c)
 
 
 def constant(c: Any, x: Array) -> Any:

@@ -67,8 +67,7 @@ def cutoff(rules: Mapping[str, Rule], below: str, rule: Rule | None = None) -> R
         hint = did_you_mean(shown(below).strip("'"), map(str, names))
         raise ValueError(f"cutoff got below={shown(below)}, which the network does not have: {hint}its layers are "
                          f"{listed(names)}")
-    under = set(names[: names.index(below)])
-    return {name: filler if name in under else a_rule(kept) for name, kept in rules.items()}
+    return {name: filler if names.index(name) < names.index(below) else a_rule(kept) for name, kept in rules.items()}
 
 
 def is_fisher(network: Network) -> bool:

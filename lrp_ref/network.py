@@ -16,6 +16,7 @@ from lrp_ref.hints import Watch, did_you_mean, unwatched
 from lrp_ref.layers import BatchNorm, Layer
 from lrp_ref.layers.base import whole
 
+MOST = 10_000   # layers of a network: ten times the deepest there are; a cut-off compares their names in pairs
 NAME = 100   # characters of a layer's name: a refusal shows it whole
 
 
@@ -32,6 +33,8 @@ class Network:
             raise ValueError(f"Network got {shown(layers)}, needed pairs of a name and a layer") from None
         if not layers:
             raise ValueError("Network got no layers, needed at least one")
+        if len(layers) > MOST:
+            raise ValueError(f"Network got {len(layers):,} layers, needed at most {MOST:,}")
         for pair in layers:
             kinds = tuple(map(type, pair)) if isinstance(pair, tuple) else ()
             if len(kinds) != 2 or not (issubclass(kinds[0], str) and issubclass(kinds[1], Layer)):
@@ -130,7 +133,8 @@ def receptive_field(network: Network, name: str) -> ReceptiveField | None:
     image remains.
     """
     size, step, start = [1, 1], [1, 1], [0, 0]
-    for _, layer in a_network(network).layers[: network.index(name) + 1]:
+    a_network(network)
+    for _, layer in network.layers[: network.index(name) + 1]:
         window = layer.sees
         if window is None:
             return None

@@ -133,9 +133,9 @@ def test_every_parameter_of_every_layer_and_rule_is_checked(value: Any) -> None:
                 with pytest.raises(ValueError, match=type(layer).__name__) as caught:
                     replace(layer, **{field.name: value})
                 assert len(str(caught.value)) <= 500 and all(c.isprintable() or c == "\n" for c in str(caught.value))
-    with pytest.raises(ValueError, match="^Epsilon got epsilon="):
+    with pytest.raises(ValueError, match=r"^Epsilon got epsilon="):
         Epsilon(value)
-    with pytest.raises(ValueError, match="^ZBox"):
+    with pytest.raises(ValueError, match=r"^ZBox"):
         ZBox([value, [1.0]], 1)
 
 
