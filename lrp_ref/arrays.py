@@ -108,9 +108,10 @@ def number_type(x: Array) -> type:
         return x.dtype.type
     if x.dtype == object:
         kinds = set(map(type, x.flat))
-        if len(kinds) == 1 and issubclass(kind := next(iter(kinds)), NUMBERS) and not issubclass(
-                kind, (int, float, np.generic)):
-            return kind
+        own = type(x) in kinds   # a class of arrays that is its own number type
+        if len(kinds) == 1 and (own or (issubclass(kind := next(iter(kinds)), NUMBERS) and not issubclass(
+                kind, (int, float, np.generic)))):
+            return type(x) if own else kind
         names = listed(sorted(kind.__name__ for kind in kinds)) or "nothing"
         raise ValueError(f"got an object array of {names}, needed one type such as Fraction or Decimal for all numbers"
                          f"{CURE}")
