@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from lrp_ref.arrays import listed, shown
 from lrp_ref.hints import did_you_mean
 from lrp_ref.layers import LAYERS, Conv2D, FisherVector, Layer, Linear
-from lrp_ref.network import Network
+from lrp_ref.network import Network, a_network
 from lrp_ref.rules import AlphaBeta, Epsilon, Flat, Gamma, Pass, Rule, Winner, ZBox, ZPlus
 
 Rules = dict[str, Rule]
@@ -23,11 +24,13 @@ def assign(network: Network, by_type: Mapping[type[Layer], Rule] | None = None, 
 
     A layer without any hands down as it says itself (`layer.hands_down`).
     """
-    by_type, by_name = dict(by_type or {}), dict(by_name or {})
+    a_network(network)
+    by_type, by_name = (dict(a_mapping(given, what)) for given, what in (
+        ({} if by_type is None else by_type, "by_type={Conv2D: ZPlus()}"),
+        ({} if by_name is None else by_name, "by_name={'conv1': ZPlus()}")))
     for kind in by_type:
         if not (isinstance(kind, type) and issubclass(kind, Layer)):
-            raise ValueError(f"assign got a rule for {kind!r}, needed layer types such as "
-                             f"{', '.join(LAYERS)}")
+            raise ValueError(f"assign got a rule for {shown(kind)}, needed layer types such as {listed(LAYERS)}")
     for rule in (*by_type.values(), *by_name.values(), *([first] if first is not None else [])):
         a_rule(rule)
     rules = {}
@@ -58,17 +61,18 @@ def cutoff(rules: Mapping[str, Rule], below: str, rule: Rule | None = None) -> R
     """
     filler = Flat() if rule is None else rule
     if not isinstance(filler, Rule) or filler.sees_activations or filler.only_for:
-        raise ValueError(f"cutoff got the filler {filler!r}, needed Flat() or WSquare(), which see no activations")
-    names = list(rules)
-    if below not in names:
-        raise ValueError(f"cutoff got below={below!r}, which the network does not have: {did_you_mean(below, names)}"
-                         f"its layers are {', '.join(names)}")
-    return {name: filler if names.index(name) < names.index(below) else kept for name, kept in rules.items()}
+        raise ValueError(f"cutoff got the filler {shown(filler)}, needed Flat() or WSquare(), which see no activations")
+    names = list(a_mapping(rules, "rules of every layer, assign(network)"))
+    if not isinstance(below, str) or below not in names:
+        hint = did_you_mean(shown(below).strip("'"), map(str, names))
+        raise ValueError(f"cutoff got below={shown(below)}, which the network does not have: {hint}its layers are "
+                         f"{listed(names)}")
+    return {name: filler if names.index(name) < names.index(below) else a_rule(kept) for name, kept in rules.items()}
 
 
 def is_fisher(network: Network) -> bool:
     """Whether the network has a FisherVector."""
-    return any(isinstance(layer, FisherVector) for _, layer in network)
+    return any(isinstance(layer, FisherVector) for _, layer in a_network(network))
 
 
 def paper_cnn(network: Network, alpha: Any = 2, beta: Any = 1) -> Rules:
@@ -115,8 +119,15 @@ def epsilon_gamma_box(network: Network, low: Any, high: Any, epsilon: Any = 1e-6
     return assign(network, {Conv2D: Gamma(gamma), Linear: Epsilon(epsilon)}, first=ZBox(low, high))
 
 
+def a_mapping(given: Any, needed: str) -> Mapping[Any, Any]:
+    """The mapping, or an error where it is none."""
+    if not isinstance(given, Mapping):
+        raise ValueError(f"got {shown(given)}, needed {needed}")
+    return given
+
+
 def a_rule(rule: object) -> Rule:
     """The rule, or an error where it is none."""
     if not isinstance(rule, Rule):
-        raise ValueError(f"got {rule!r}, needed a rule such as Epsilon(0.01)")
+        raise ValueError(f"got {shown(rule)}, needed a rule such as Epsilon(0.01)")
     return rule

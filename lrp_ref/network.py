@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from decimal import DecimalException
 from typing import overload
 
 import numpy as np
 
-from lrp_ref.arrays import Array, Pair, Shape, number_type
+from lrp_ref.arrays import Array, Pair, Shape, as_array, listed, number_type, shown
 from lrp_ref.hints import Watch, did_you_mean, unwatched
 from lrp_ref.layers import BatchNorm, Layer
+from lrp_ref.layers.base import whole
+
+MOST = 10_000   # layers of a network: ten times the deepest there are; a cut-off compares their names in pairs
+NAME = 100   # characters of a layer's name: a refusal shows it whole
 
 
 @dataclass(frozen=True, eq=False, init=False)
@@ -20,20 +27,27 @@ class Network:
     layers: tuple[tuple[str, Layer], ...]
 
     def __init__(self, layers: Iterable[tuple[str, Layer]]) -> None:
-        layers = tuple(layers)
+        try:
+            layers = tuple(layers)
+        except TypeError:
+            raise ValueError(f"Network got {shown(layers)}, needed pairs of a name and a layer") from None
         if not layers:
             raise ValueError("Network got no layers, needed at least one")
+        if len(layers) > MOST:
+            raise ValueError(f"Network got {len(layers):,} layers, needed at most {MOST:,}")
         for pair in layers:
             kinds = tuple(map(type, pair)) if isinstance(pair, tuple) else ()
             if len(kinds) != 2 or not (issubclass(kinds[0], str) and issubclass(kinds[1], Layer)):
-                raise ValueError(f"Network got {pair!r}, needed pairs of a name and a layer")
-        names = [name for name, _ in layers]
-        twice = sorted({name for name in names if names.count(name) > 1})
+                raise ValueError(f"Network got {shown(pair)}, needed pairs of a name and a layer")
+        for name, _ in layers:
+            if not (name.isprintable() and 0 < len(name) <= NAME):
+                raise ValueError(f"Network got the name {shown(name)}, needed 1 to {NAME} printable characters")
+        twice = sorted(name for name, count in Counter(name for name, _ in layers).items() if count > 1)
         if twice:
-            raise ValueError(f"Network got two layers named {', '.join(twice)}: give every layer a name of its own")
+            raise ValueError(f"Network got two layers named {listed(twice)}: give every layer a name of its own")
         numbers = {number_type(array).__name__: name for name, layer in layers for array in layer.arrays().values()}
         if len(numbers) > 1:
-            mixed = ", ".join(f"{kind} in {name}" for kind, name in numbers.items())
+            mixed = listed(f"{kind} in {name}" for kind, name in numbers.items())
             raise ValueError(f"Network got weights of several number types ({mixed}), needed one: use layer.astype")
         object.__setattr__(self, "layers", layers)
 
@@ -65,11 +79,11 @@ class Network:
 
     def index(self, name: str) -> int:
         """The position of a layer; an error that suggests the nearest name."""
-        if name in self.names:
+        if isinstance(name, str) and name in self.names:
             return self.names.index(name)
-        hint = did_you_mean(name, self.names)
-        raise ValueError(f"got the layer name {name!r}, which the network does not have: {hint}"
-                         f"its layers are {', '.join(self.names)}")
+        hint = did_you_mean(shown(name).strip("'"), self.names)
+        raise ValueError(f"got the layer name {shown(name)}, which the network does not have: {hint}"
+                         f"its layers are {listed(self.names)}")
 
     def __call__(self, x: Array) -> Array:
         """The last layer's output."""
@@ -77,23 +91,22 @@ class Network:
 
     def activations(self, x: Array, watch: Watch = unwatched) -> list[Array]:
         """[x_0, .., x_L]: the input, then every layer's output. `watch` hears each layer's name as its turn comes."""
-        xs = [x]
+        xs = [as_array(x)]
+        same_numbers(self, xs[0])
         for name, layer in self.layers:
             watch(name)
-            try:
+            with named(name):
                 xs.append(layer(xs[-1]))
-            except ValueError as error:
-                raise ValueError(f"layer {name}: {error}") from None
         return xs
 
     def shapes(self, shape: Shape) -> list[Shape]:
         """The shapes of x_0 .. x_L for an input of that shape, without computing them."""
-        shapes = [shape]
+        if not isinstance(shape, (tuple, list)) or not shape or not all(whole(n) and n >= 0 for n in shape):
+            raise ValueError(f"got the shape {shown(shape)}, needed that of a batch: (N, C, H, W)")
+        shapes = [tuple(shape)]
         for name, layer in self.layers:
-            try:
+            with named(name):
                 shapes.append(layer.output_shape(shapes[-1]))
-            except ValueError as error:
-                raise ValueError(f"layer {name}: {error}") from None
         return shapes
 
     def astype(self, number: type) -> Network:
@@ -120,6 +133,7 @@ def receptive_field(network: Network, name: str) -> ReceptiveField | None:
     image remains.
     """
     size, step, start = [1, 1], [1, 1], [0, 0]
+    a_network(network)
     for _, layer in network.layers[: network.index(name) + 1]:
         window = layer.sees
         if window is None:
@@ -139,7 +153,7 @@ def merge_batchnorm(network: Network) -> Network:
     pair is not to be merged.)
     """
     merged: list[tuple[str, Layer]] = []
-    for name, layer in network:
+    for name, layer in a_network(network):
         if not isinstance(layer, BatchNorm):
             merged.append((name, layer))
             continue
@@ -152,6 +166,28 @@ def merge_batchnorm(network: Network) -> Network:
             raise ValueError(f"merge_batchnorm got {name} after {below}, needed a Linear or Conv2D directly before it")
         merged[-1] = below, both
     return Network(merged)
+
+
+@contextmanager
+def named(name: str) -> Iterator[None]:
+    """What a layer refuses or cannot compute, told with its name."""
+    try:
+        yield
+    except ValueError as error:
+        raise ValueError(f"layer {name}: {error}") from None
+    except ZeroDivisionError:   # a rule without a guard says so
+        raise
+    except DecimalException as error:   # Decimals raise where floats give infinity or NaN
+        raise ValueError(f"layer {name}: its numbers end in {type(error).__name__}: are they too large?") from None
+
+
+def a_network(given: object) -> Network:
+    """The network, or an error where it is none."""
+    if not isinstance(given, Network):
+        cure = ("lrp_ref.convert.from_torch" if hasattr(given, "state_dict") else
+                "model.network(shape)" if hasattr(given, "preprocessing") else "Network([(\"fc\", Linear(weight))])")
+        raise ValueError(f"got a {type(given).__name__}, needed a Network: use {cure}")
+    return given
 
 
 def same_numbers(network: Network, x: Array) -> None:

@@ -2,19 +2,34 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from lrp_ref.arrays import Array, Index, added_at, finite, not_finite, nothing, number_type, zeros
-from lrp_ref.assignment import a_rule, assign
+from lrp_ref.arrays import (
+    LISTED,
+    SHOWN,
+    Array,
+    Index,
+    added_at,
+    as_array,
+    finite,
+    listed,
+    not_finite,
+    nothing,
+    number_type,
+    shown,
+    zeros,
+)
+from lrp_ref.assignment import a_mapping, a_rule, assign
 from lrp_ref.hints import Watch, unwatched
 from lrp_ref.layers import Layer
 from lrp_ref.ledger import Account, Ledger
 from lrp_ref.linear_map import LinearMap
-from lrp_ref.network import Network, same_numbers
+from lrp_ref.network import Network, a_network, named, same_numbers
 from lrp_ref.rules import Rule
 from lrp_ref.step import step
 
@@ -71,25 +86,42 @@ def through_network(network: Network, rules: Mapping[str, Rule], x: Array, R: Ar
 def relevances(network: Network, activations: Sequence[Array], rules: Mapping[str, Rule], R: Array,
                watch: Watch = unwatched) -> tuple[list[Array], Ledger]:
     """[R_0, .., R_L] and the ledger, from R_L = R and the activations [x_0, .., x_L]: the whole of LRP."""
-    missing = [name for name in network.names if name not in rules]
-    if missing:
-        raise ValueError(f"got no rule for {', '.join(missing)}: make the rules with assign(network, ...)")
-    if [name for name in rules if name in network.names] != list(network.names):
-        raise ValueError(f"got rules in the order {', '.join(rules)}, needed the network's, lowest first, by which "
+    every_layer(network, rules)
+    if [name for name in rules if name in set(network.names)] != list(network.names):
+        raise ValueError(f"got rules in the order {listed(rules)}, needed the network's, lowest first, by which "
                          "cutoff goes: make them with assign(network, ...)")
     Rs, accounts = [R], []
     for (name, layer), x, z in reversed(list(zip(network, activations, activations[1:]))):
         watch(name)
-        try:
-            below, account = through_layer(a_rule(rules[name]), layer, x, Rs[-1], z)
-        except ValueError as error:
-            raise ValueError(f"layer {name}: {error}") from None
+        with named(name):
+            near_misses(name, layer, rules[name], x)
+            below, account = through_layer(rules[name], layer, x, Rs[-1], z)
         arrays = {id(array): array for array in (below, *account.parts())}   # a layer may hand down what it received
         if not all(map(finite, arrays.values())):
             raise ValueError(overflow(name, account, below))
         Rs.append(below)
         accounts.append(account)
     return Rs[::-1], Ledger(network.names[::-1], accounts)
+
+
+def every_layer(network: Network, rules: Mapping[str, Rule], how: str = "assign") -> Mapping[str, Rule]:
+    """The rules, or an error where a layer has none."""
+    a_mapping(rules, "rules of every layer, assign(network)")
+    missing = [name for name in network.names if name not in rules]
+    if missing:
+        raise ValueError(f"got no rule for {listed(missing)}: make the rules with {how}(network, ...)")
+    for name in network.names:
+        with named(name):
+            a_rule(rules[name])
+    return rules
+
+
+def near_misses(name: str, layer: Layer, rule: Rule, x: Array) -> None:
+    """A warning where the rule is for other inputs than these."""
+    if rule.only_for == "a box":
+        note = rule.doubt(x if layer.affine else layer.linearize(x)[0])
+        if note:
+            warnings.warn(f"layer {name}: {note}", UserWarning, stacklevel=4)
 
 
 def overflow(name: str, account: Account, below: Array) -> str:
@@ -134,21 +166,27 @@ def explain(network: Network, x: Array, rules: Mapping[str, Rule] | None = None,
     watch   called with every layer's name when its turn comes, upwards and then downwards: for a progress line
     """
     x = checked(network, x)
+    rules = assign(network) if rules is None else every_layer(network, rules)
+    if not callable(watch):
+        raise ValueError(f"explain got watch={shown(watch)}, needed a function that takes a layer's name")
     xs = network.activations(x, watch)
     for (name, _), output in zip(network, xs[1:]):
-        if not finite(output):
-            raise ValueError(f"layer {name} gives NaN or infinity for this input: are its weights too large?")
+        must_be_finite(name, output)
     R = start(xs[-1], target)
-    Rs, ledger = relevances(network, xs, assign(network) if rules is None else rules, R, watch)
+    Rs, ledger = relevances(network, xs, rules, R, watch)
     return Explanation(xs[-1], dict(zip(network.names, xs)), dict(zip(network.names, Rs)), ledger, R)
+
+
+def must_be_finite(name: str, output: Array) -> None:
+    """An error where the layer's output is not."""
+    if not finite(output):
+        raise ValueError(f"layer {name} gives NaN or infinity for this input: are its weights too large?")
 
 
 def checked(network: Network, x: Array) -> Array:
     """x as an array; an error unless it is a batch of finite numbers of the network's type."""
-    x = np.asanyarray(x)
-    if isinstance(x, (np.matrix, np.ma.MaskedArray)):
-        raise ValueError(f"got a {type(x).__name__}, whose products are not those of an array: use numpy.asarray(x), "
-                         "filled where it is masked")
+    a_network(network)
+    x = as_array(x)
     same_numbers(network, x)
     if x.ndim < 2 or x.size == 0:
         raise ValueError(f"got an input of shape {x.shape}, needed a batch (N, ...) of at least one: x[None]?")
@@ -160,10 +198,11 @@ def checked(network: Network, x: Array) -> Array:
 
 def start(scores: Array, target: Any = None) -> Array:
     """R_L: the target's score, and 0 elsewhere; or the target itself where it is an array of that shape."""
-    target = target if target is None else np.asarray(target)
+    target = target if target is None else as_array(target)
     if target is not None and target.shape == scores.shape:
         if number_type(target) is not number_type(scores):
-            raise ValueError(f"got a target of {target.dtype}, needed the scores' {scores.dtype}: use target.astype")
+            raise ValueError(f"got a target of {str(target.dtype)[:SHOWN]}, needed the scores' {scores.dtype}: use "
+                             "target.astype")
         if not finite(target):
             raise ValueError("got a target with NaN or infinity, needed finite relevance")
         return target
@@ -173,10 +212,10 @@ def start(scores: Array, target: Any = None) -> Array:
     n, classes = scores.shape
     index = scores.argmax(axis=1) if target is None else target
     if index.dtype.kind not in "iu" or index.shape not in ((), (n,)):
-        raise ValueError(f"got a target of shape {index.shape} and type {index.dtype}, needed a class index, {n} "
-                         f"indices, or an array of shape {scores.shape}")
+        raise ValueError(f"got a target of shape {index.shape} and type {str(index.dtype)[:SHOWN]}, needed a class "
+                         f"index, {n} indices, or an array of shape {scores.shape}")
     if index.min() < 0 or index.max() >= classes:
-        raise ValueError(f"got target {target}, needed class indices from 0 to {classes - 1}")
+        raise ValueError(f"got target {str(index)[:LISTED]}, needed class indices from 0 to {classes - 1}")
     R = zeros(scores.shape, scores)
     R[np.arange(n), index] = scores[np.arange(n), index]
     return R

@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from lrp_ref.arrays import Shape
-from lrp_ref.layers import DenseSift
-from lrp_ref.layers.fisher.sift import BINS
+from lrp_ref.arrays import Pair
 from lrp_ref.models.bundled import channels, sized
 from lrp_ref.models.model import Model
 from lrp_ref.network import Network, ReceptiveField, receptive_field
@@ -24,20 +22,25 @@ def layer_rows(model: Model) -> list[dict[str, Any]]:
     return [
         {"name": name, "type": type(layer).__name__, "input": shapes[n][1:], "output": shapes[n + 1][1:],
          "sees": sees and vars(sees), "cutoff_below_spreads_over": under and under.size,
-         "sees_squares": squares(network, shapes, n + 1), "cutoff_below_spreads_over_squares": bins(network, shapes, n)}
+         "sees_squares": squares(network, n + 1), "cutoff_below_spreads_over_squares": bins(network, n)}
         for n, ((name, layer), under, sees) in enumerate(zip(network, fields, fields[1:]))]
 
 
-def squares(network: Network, shapes: Sequence[Shape], n: int) -> list[int] | None:
+def described(network: Network, n: int) -> tuple[Pair, ...]:
+    """The squares of the descriptors (`layer.squares`) that go into layer n row by row; none where rows are mixed."""
+    below = reversed([layer for _, layer in network.layers[:n]])
+    return next((layer.squares for layer in below if layer.squares or not layer.rowwise), ())
+
+
+def squares(network: Network, n: int) -> list[int] | None:
     """The sides of the descriptors' squares, 4 s pixels, where descriptors (N, L, D) go into layer n; else None."""
-    found = [layer for _, layer in network.layers[:n] if isinstance(layer, DenseSift)]
-    return [BINS * s for s in found[0].sizes] if found and len(shapes[n]) == 3 else None
+    return [side for side, _ in described(network, n)] or None
 
 
-def bins(network: Network, shapes: Sequence[Shape], n: int) -> list[int] | None:
-    """Likewise the squares over which relevance below layer n spreads evenly: right above DenseSift those of bins."""
-    sides = squares(network, shapes, n)
-    return [side // BINS for side in sides] if sides and isinstance(network.layers[n - 1][1], DenseSift) else sides
+def bins(network: Network, n: int) -> list[int] | None:
+    """Likewise the squares over which relevance below layer n spreads evenly: right above descriptors those of bins."""
+    own = network.layers[n - 1][1].squares if n else ()
+    return [side for _, side in own] or squares(network, n)
 
 
 def layer_table(model: Model, rows: Sequence[dict[str, Any]]) -> str:

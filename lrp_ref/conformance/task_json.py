@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import fields
 from typing import Any
 
 import numpy as np
 
-from lrp_ref.arrays import Array
+from lrp_ref.arrays import Array, shown
 from lrp_ref.network import Network
 from lrp_ref.rules import Rule
 
 SIZES = {"size", "stride", "pad", "dilation", "groups", "parts", "sizes", "step", "bounds"}   # ints; all else is hex
+WRITTEN = re.compile(r"[+-]?(0x[0-9a-f]*\.?[0-9a-f]+\.?(p[+-]?[0-9]+)?|nan|inf|infinity)", re.IGNORECASE | re.ASCII)
 LONGEST = 200   # letters of an answer in an error
 
 
@@ -46,14 +48,21 @@ def unhexed(nested: Any) -> Any:
 
 
 def unhexed_number(given: Any) -> float:
-    """A hex float, nan, inf, -inf, or one of JSON's numbers, which may be rounded."""
-    if isinstance(given, str) and ("0x" in given or given in ("nan", "inf", "-inf")):
-        return float.fromhex(given)
-    if isinstance(given, (int, float)) and not isinstance(given, bool):
-        return float(given)
+    """A hex float; nan or inf with any sign and in any case, as C, R and Julia print them; or one of JSON's numbers.
+
+    A JSON number may be rounded.
+    """
+    try:
+        if isinstance(given, str) and WRITTEN.fullmatch(given):
+            return float.fromhex(given)
+        if isinstance(given, (int, float)) and not isinstance(given, bool):
+            return float(given)
+    except OverflowError:
+        raise ValueError(f"got {shortened(given)}, which float64 does not hold, needed a smaller number") from None
     raise ValueError(f"got {shortened(given)}, needed a hex float such as \"0x1.8p+1\"")
 
 
 def shortened(thing: Any) -> str:
-    text = thing if isinstance(thing, str) else json.dumps(thing)
+    number = isinstance(thing, int) and not isinstance(thing, bool)   # of more digits than Python writes, perhaps
+    text = thing if isinstance(thing, str) else shown(thing) if number else json.dumps(thing)
     return text if len(text) <= LONGEST else text[:LONGEST] + " .."

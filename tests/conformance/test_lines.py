@@ -386,3 +386,17 @@ def test_numbers_in_float32_are_its_own_numbers() -> None:
     x, start = (convert_numbers(values, np.float32) for values in (X * 0.1, R))
     task = task_json(network, {"fc": Epsilon(0.5)}, x, start)
     assert float.fromhex(task["x"][0][0]) == float(np.float32(0.1))
+
+
+@pytest.mark.parametrize(("text", "wanted"), [("nan", np.nan), ("-nan", np.nan), ("NaN", np.nan), ("Inf", np.inf),
+                                             ("-Infinity", -np.inf), ("0X1.8P+1", 3.0), ("-0x.8", -0.5), (2, 2.0)])
+def test_numbers_are_read_as_printf_and_other_languages_write_them(text, wanted):
+    np.testing.assert_array_equal(unhexed_number(text), wanted)
+
+
+@pytest.mark.parametrize("text", ["nan(0x8)", "0x", "0xg", "1.5", "0x1p99999", 10**400, 10**5000, True, "", "infinit"],
+                         ids=range(10))
+def test_what_is_no_number_is_refused_in_few_words(text):
+    with pytest.raises(ValueError, match=r"^got .*, (needed a hex float|which float64 does not hold)") as caught:
+        unhexed_number(text)
+    assert len(str(caught.value)) <= 500

@@ -1,4 +1,5 @@
 import re
+import warnings
 from fractions import Fraction
 from importlib import metadata
 from pathlib import Path
@@ -321,3 +322,17 @@ def test_text_is_broken_between_words_and_cut_with_dots():
     assert wrap("cut-off at R(1)", width, font, 0) == []
     (line,) = wrap("a_name_without_any_space_in_it.png", width, font, 1)
     assert line.startswith("a_na") and line.endswith("...") and font.getlength(line) <= width
+
+
+@pytest.mark.parametrize("extension", sorted(Image.registered_extensions()))
+def test_a_heatmap_is_written_at_the_size_that_is_asked_or_refused_by_its_name(tmp_path, extension):
+    path = tmp_path / f"a{extension}"
+    with warnings.catch_warnings(action="ignore"):   # of formats that Pillow will give up
+        try:
+            save_heatmap(path, np.random.default_rng(0).normal(size=(3, 5)), (30, 50))
+        except ValueError as error:
+            assert path.name in str(error)
+            return
+        if Image.registered_extensions()[extension] in Image.OPEN:   # a PDF is written and not read
+            with Image.open(path) as image:
+                assert image.size == (50, 30)

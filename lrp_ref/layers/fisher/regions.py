@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from lrp_ref.arrays import Array, Shape, ones_like
-from lrp_ref.outside import shown
+from lrp_ref.arrays import Array, Shape, as_numbers, convert_numbers, ones_like, shown
+from lrp_ref.layers.base import whole
 
 PYRAMID = "2x2+3x1+1x1"   # Chatfield et al. 2011: quarters, horizontal bands, the whole image
 CELLS = 1 << 26           # of c_rl at most, 512 MB; a pyramid over 100,000 descriptors has a million
@@ -30,9 +30,10 @@ def regions_of(centres: Any, shape: Shape, regions: str | Sequence[Sequence[floa
     A descriptor lies in part p = 1 .. P of an axis of n pixels where p = ceil((x + 1) P / n), that is (p - 1) n <
     (x + 1) P <= p n, as in the reference setup, which counts pixels from 1; so too in a rectangle.
     """
-    points = np.asarray(centres, dtype=np.float64)
-    if points.ndim != 2 or points.shape[1] < 2 or len(shape) < 2:
-        raise ValueError(f"regions_of got centres of shape {points.shape} for an image of shape {shape}, needed "
+    points = convert_numbers(as_numbers(centres, "regions_of"), np.float64)
+    sized = isinstance(shape, (tuple, list)) and len(shape) >= 2 and all(map(whole, shape))
+    if points.ndim != 2 or points.shape[1] < 2 or not sized:
+        raise ValueError(f"regions_of got centres of shape {points.shape} for an image of shape {shown(shape)}, needed "
                          "(L, 2), x and y, and (..., H, W)")
     x, y = points[:, 0] + 1, points[:, 1] + 1
     height, width = shape[-2:]
