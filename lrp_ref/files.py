@@ -8,6 +8,12 @@ from contextlib import contextmanager
 from pathlib import Path
 
 
+def why(error: OSError) -> str:
+    """What the system says, without its number."""
+    said = error.strerror or str(error)
+    return f"{said} ({error.filename})" if error.filename else said
+
+
 def writable(path: str | os.PathLike[str]) -> Path:
     """Where `path` leads, links followed; a ValueError if nothing can be written there.
 

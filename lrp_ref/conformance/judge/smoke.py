@@ -58,11 +58,11 @@ def smoke(adapter: Adapter) -> None:
         if not along(got, R[:, list(WAY)]):
             order = ", and what came back is in the order of transposed weights" if along(got, R[:, [2, 0, 1]]) else ""
             raise Broken(f"{name}: relevance is {listed(got)}, needed {listed(R[:, list(WAY)])} or so{order}: {asked}")
-        again = call(adapter, weight, R, rule)
+        again = once_more(adapter, weight, R, rule)
         if not np.array_equal(got, again):
             raise Broken(f"{name}: two calls gave {listed(got)} and {listed(again)}: seed it, or keep nothing between "
                          f"calls; {asked}")
-        nothing = call(adapter, weight, 0 * R, rule)
+        nothing = once_more(adapter, weight, 0 * R, rule)
         if nothing.shape != R.shape or nothing.any():
             raise Broken(f"{name}: relevance is {listed(nothing)} for R = 0, needed 0: does it start from R, or from a "
                          "score of its own?")
@@ -112,6 +112,15 @@ def first_answer(adapter: Adapter, weight: Array, R: Array) -> tuple[Rule, Array
         except Unsupported:
             continue
     return None
+
+
+def once_more(adapter: Adapter, weight: Array, R: Array, rule: Rule) -> Array:
+    """As `call`, of a rule that has been answered."""
+    try:
+        return call(adapter, weight, R, rule)
+    except Unsupported as error:
+        raise Broken(f"{adapter.name}: it answered {rule} on a Linear layer and then said that it does not have it "
+                     f"({error.reason}): what it has may not change between calls") from None
 
 
 def call(adapter: Adapter, weight: Array, R: Array, rule: Rule) -> Array:
