@@ -33,6 +33,11 @@ def writable(path: str | os.PathLike[str]) -> Path:
     return target
 
 
+def named_beside(target: Path, suffix: str = "") -> Path:
+    """A name that says whose it is: of a program that was killed it is left over, and may be deleted."""
+    return target.with_name(f".lrp-ref-{secrets.token_hex(6)}{suffix}")
+
+
 @contextmanager
 def writing(path: str | os.PathLike[str]) -> Iterator[Path]:
     """A temporary name beside `path`, renamed to `path` when the block succeeds, removed when it fails.
@@ -44,7 +49,7 @@ def writing(path: str | os.PathLike[str]) -> Iterator[Path]:
     an OSError in it means that writing failed, and becomes a ValueError that names `path`.
     """
     target = writable(path)
-    temporary = target.with_name(f".{secrets.token_hex(6)}{target.suffix}")
+    temporary = named_beside(target, target.suffix)
     try:
         yield temporary
         if target.exists():
@@ -65,7 +70,7 @@ def writing_folder(path: str | os.PathLike[str]) -> Iterator[Path]:
     target = writable(path)
     if target.exists():
         raise ValueError(f"cannot write {path}: it exists: choose another path")
-    temporary = target.with_name(f".{secrets.token_hex(6)}")
+    temporary = named_beside(target)
     try:
         temporary.mkdir()
         yield temporary

@@ -8,20 +8,38 @@ import warnings
 from argparse import Namespace
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
+from signal import SIGINT
 
 from lrp_ref.command.failed import Failed
+from lrp_ref.command.leaving import stoppable
 from lrp_ref.command.options import parser
-from lrp_ref.hints import Watch
+from lrp_ref.hints import Watch, printable
+from lrp_ref.start import current_folder
+
+LONGEST = 500   # letters of a message
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command; 0 on success, 1 where what it checked failed, 2 with one line on stderr for a wrong input.
+    """Run one command; 0 on success, 1 where what it checked failed, 2 with one line on stderr for a wrong input, 128
+    and a signal's number where one ends it.
 
     Files are written first, then notes go to stderr and the text to stdout: a reader who closes the pipe
     early loses nothing, and where there is an error, it is all that is printed.
     """
     try:
+        with stoppable():
+            return ended(arguments)
+    except KeyboardInterrupt as stopped:
+        say(str(stopped) or "interrupted")
+        return 128 + getattr(stopped, "number", SIGINT)
+
+
+def ended(arguments: Sequence[str] | None) -> int:
+    """The exit code of one command, which nobody interrupts."""
+    try:
         options = parsed(arguments)
+        if not current_folder():
+            raise ValueError("the current folder has been deleted: go into another one (cd)")
         with warnings.catch_warnings(record=True) as notes, progress() as watch:
             warnings.simplefilter("ignore")   # NumPy's, which are followed by an error that says more
             warnings.simplefilter("always", UserWarning)
@@ -35,12 +53,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except MemoryError as error:
         say(f"error: not enough memory ({error}): use a smaller --size, or smaller or fewer photographs")
         return 2
-    except (ValueError, OSError) as error:
+    except ValueError as error:
         say(f"error: {error}")
         return 2
-    except KeyboardInterrupt:
-        say("interrupted")
-        return 130
+    except OSError as error:
+        path = "" if error.filename is None else f"cannot use {error.filename}: "
+        say(f"error: {path}{error.strerror or error}" + (": choose another path" if path else ""))
+        return 2
     return 0
 
 
@@ -79,19 +98,22 @@ def parsed(arguments: Sequence[str] | None) -> Namespace:
 
 
 def say(text: str) -> None:
-    """One line to stderr, if there is one."""
+    """One line to stderr, if there is one: of a very long one, as names make it, the middle is left out."""
+    line = printable(" ".join(text.split()))
+    if len(line) > LONGEST:
+        line = f"{line[:LONGEST // 2]} .. {line[-(LONGEST // 2 - 4):]}"
     if sys.stderr is not None:
         with suppress(OSError):
-            print(f"lrp-ref: {' '.join(text.split())}", file=sys.stderr)
+            print(f"lrp-ref: {line}", file=sys.stderr)
 
 
 def show(text: str) -> None:
-    """Text to stdout, if there is one and someone reads; what it cannot encode, with backslashes."""
+    """Text to stdout, if there is one and someone reads; what it cannot encode, or would obey, with backslashes."""
     if sys.stdout is None:
         return
     encoding = sys.stdout.encoding or "utf-8"
     try:
-        sys.stdout.write(text.encode(encoding, "backslashreplace").decode(encoding))
+        sys.stdout.write(printable(text).encode(encoding, "backslashreplace").decode(encoding))
         sys.stdout.flush()
     except OSError as error:
         with suppress(OSError):   # or what is left in the buffer would fail again when Python ends
@@ -106,8 +128,9 @@ def progress() -> Iterator[Watch]:
     shown = sys.stderr is not None and sys.stderr.isatty()
 
     def watch(text: str) -> None:
-        if shown:
-            print(f"\r\x1b[K{' '.join(text.split())[:78]}", end="", file=sys.stderr, flush=True)
+        with suppress(OSError):   # of a terminal that has been closed
+            if shown:
+                print(f"\r\x1b[K{printable(' '.join(text.split()))[:78]}", end="", file=sys.stderr, flush=True)
     try:
         yield watch
     finally:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from argparse import Namespace
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Protocol, runtime_checkable
@@ -61,13 +61,17 @@ def compare_command(options: Namespace, watch: Watch) -> str:
     writes(options.report)
     watch("reading the vectors")
     suite, answers = load(), Answers()
-    found = [adapter(text) for text in options.adapters]
-    names_differ([one for one, _ in found])
-    expected = [expectations.read(expected_file(options.expect, one)) for one, _ in found] if options.expect else []
-    runs = [run(one, suite, watch, answers, words) for one, words in found]
-    for done in runs if not options.expect else ():
-        supporting(done)
-    compared = comparison([report(one, watch) for one in runs])
+    with ExitStack() as stack:
+        found = []
+        for text in options.adapters:
+            found.append(adapter(text))
+            stack.enter_context(ending(found[-1][0]))
+        names_differ([one for one, _ in found])
+        expected = [expectations.read(expected_file(options.expect, one)) for one, _ in found] if options.expect else []
+        runs = [run(one, suite, watch, answers, words) for one, words in found]
+        for done in runs if not options.expect else ():
+            supporting(done)
+        compared = comparison([report(one, watch) for one in runs])
     text = report_text.comparison_text(compared)
     if not options.expect:
         return ended(options, compared, text, any(one.failed for one in runs))

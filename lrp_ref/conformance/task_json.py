@@ -55,7 +55,7 @@ def read_object(line: str) -> dict[str, Any]:
     try:
         if depth(line) > DEPTH:
             raise ValueError(f"with brackets in one another more than {DEPTH} deep")
-        found = json.loads(line, parse_int=whole)
+        found = json.loads(line, parse_int=integer)
     except json.JSONDecodeError:
         found = None
     if not isinstance(found, dict):
@@ -69,7 +69,7 @@ def depth(line: str) -> int:
     return max(accumulate((c in "[{") - (c in "]}") for c in brackets), default=0)
 
 
-def whole(digits: str) -> int:
+def integer(digits: str) -> int:
     """An integer that float64 holds, at least nearly."""
     try:
         float(number := int(digits))

@@ -8,7 +8,7 @@ input takes it too). What comes back elsewhere, or does not come back, says that
 from __future__ import annotations
 
 from collections.abc import Mapping
-from math import inf
+from sys import float_info
 from typing import Any
 
 import numpy as np
@@ -76,7 +76,7 @@ def check_parts(adapter: Any) -> None:
                      "lrp_ref.conformance.adapter.Adapter")
     try:
         known_format = roundoff(adapter) in NUMBERS
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         known_format = False
     if not known_format:
         raise Broken(f"{adapter.name}: got unit_roundoff {adapter.unit_roundoff!r}, needed 2.0**-53 (float64) or "
@@ -100,7 +100,7 @@ def answers(question: str, answer: Any) -> bool:
     if answer is None:
         return True
     if TABLE[question].number and isinstance(answer, (int, float)) and not isinstance(answer, bool):
-        return 0 <= answer < inf
+        return 0 <= answer <= float_info.max
     return type(answer) in (str, int, float) and answer in TABLE[question].answers
 
 

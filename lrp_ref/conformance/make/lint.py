@@ -11,6 +11,7 @@ from importlib.resources.abc import Traversable
 from importlib.util import find_spec
 from typing import Any
 
+from lrp_ref.conformance.adapter import spaced
 from lrp_ref.conformance.make.lint_case import faults, read_case
 from lrp_ref.conformance.make.lint_folder import SCHEMAS, Folder, a, contained, readable, shortened, tried, walked
 from lrp_ref.conformance.vectors.case import FORMATS, LEVELS
@@ -29,12 +30,7 @@ def lint(root: Traversable, watch: Watch = unwatched) -> tuple[list[str], int]:
                          "made")
     found = [*readable(folder), *contained(folder), *promised(folder), *in_form(folder), *read_cases(folder, watch),
              *named(folder), *explained(folder), *enough(folder)]
-    return list(map(printable, found)), len(folder.cases)
-
-
-def printable(finding: str) -> str:
-    """In one line, whatever names hold: half a character cannot be printed."""
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in " ".join(finding.split()))
+    return list(map(spaced, found)), len(folder.cases)
 
 
 # ---- Files ----
