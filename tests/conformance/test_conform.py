@@ -45,6 +45,33 @@ def conform(capsys: pytest.CaptureFixture[str], *arguments: str, name: str = "co
     return (code, *capsys.readouterr())
 
 
+class Named(Partial):
+    """Whose name and reasons no encoding holds, and a terminal would obey."""
+
+    name, version = "half \ud800", "\x1b[2J"
+
+    def relevance(self, *task: Any) -> Any:
+        try:
+            return super().relevance(*task)
+        except Unsupported:
+            raise Unsupported("\x07 not \udcff", "https://\ud800") from None
+
+
+def test_what_no_encoding_holds_loses_no_report(tmp_path: Path, capfdbinary: pytest.CaptureFixture[bytes]) -> None:
+    expect, report = tmp_path / "expect.txt", tmp_path / "report.html"
+    files = ["--report", str(report), "--write-expect", str(expect)]
+    for form in ([], ["--json"]):
+        assert main(["conform", "test_conform:Named", *files, *form]) == 1
+        out, err = capfdbinary.readouterr()
+        for text in (out, report.read_bytes(), expect.read_bytes()):
+            assert rb"half \ud800" in text.replace(b"\\\\", b"\\")
+            assert not {*text.decode()} & {"\x1b", "\x07"} and err == b""
+        report.unlink()
+        expect.unlink()
+    named = json.loads(out)["adapter"]
+    assert (named["name"], named["version"]) == (r"half \ud800", r"\x1b[2J")
+
+
 # ---- How the program ends ----
 
 
