@@ -1,10 +1,12 @@
-"""A file is written whole or not at all: under a temporary name beside it, then renamed."""
+"""A file is written whole or not at all, under a temporary name beside it, then renamed; and read only where its end
+is known."""
 
 import os
 import secrets
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib.resources.abc import Traversable
 from pathlib import Path
 
 
@@ -31,6 +33,18 @@ def writable(path: str | os.PathLike[str]) -> Path:
         kind = "a folder" if target.is_dir() else "no regular file"
         raise ValueError(f"cannot write {path}: it is {kind}: choose another path")
     return target
+
+
+def read_regular(path: Traversable, most: int) -> bytes:
+    """What is in a regular file; a ValueError for a pipe or a device, which may have no end, and for more bytes."""
+    if not path.is_file():
+        wrong = "is a folder" if path.is_dir() else "is no regular file, and is not opened"
+        raise ValueError(f"got {path}, which {wrong}: give the path of a file")
+    with path.open("rb") as file:
+        data: bytes = file.read(most + 1)
+    if len(data) > most:
+        raise ValueError(f"got {path}, which has more than {most} bytes, needed at most so many: is it the right file?")
+    return data
 
 
 def named_beside(target: Path, suffix: str = "") -> Path:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 from argparse import Namespace
 from collections import Counter
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from lrp_ref.command.outputs import dumped, save_arrays, spare, writes_arrays
@@ -17,6 +19,8 @@ from lrp_ref.paper.study import study
 from lrp_ref.paper.voc import read_voc
 from lrp_ref.pictures.picture import image_format, save_image
 
+FOLDERS = ("JPEGImages", "ImageSets/Main", "Annotations")   # of VOC's layout, which are read
+
 
 def evaluate_command(options: Namespace, watch: Watch) -> str:
     for option, value, least in (("--count", options.count, 1), ("--seed", options.seed, 0)):
@@ -27,9 +31,8 @@ def evaluate_command(options: Namespace, watch: Watch) -> str:
             raise ValueError(f"got {option} {value} without a folder of photographs, needed SCENES: the bundled scenes "
                              "have neither sets nor difficult objects")
     given = options.model or BUNDLED
-    inputs = [*given, *(map(str, Path(options.scenes).rglob("*")) if options.scenes else ())]
-    spare("--plot", options.plot, *inputs)
-    writes_arrays(options.save, *inputs)
+    spare("--plot", options.plot, *given, *lost(options.plot, options.scenes))
+    writes_arrays(options.save, *given, *lost(options.save, options.scenes))
     if options.plot:
         image_format(options.plot)
     models = {name: ready(path, options.size) for name, path in labelled(given).items()}
@@ -54,6 +57,18 @@ def evaluate_command(options: Namespace, watch: Watch) -> str:
     written = {"plot": options.plot, "arrays": options.save}
     return "\n".join([experiment_report.text(tested, precisions, studies),
                       *(f"{what} written to {path}" for what, path in written.items() if path)])
+
+
+def lost(path: str | None, folder: str | None) -> list[str]:
+    """The inputs among which the file at `path`, which would be replaced, must not be: itself, where it lies below the
+    folder of photographs; and what stands in the folders that are read, which may be links to where it lies."""
+    if not (path and folder and Path(path).exists()):
+        return []
+    found = [path] if Path(path).resolve().is_relative_to(Path(folder).resolve()) else []
+    for part in FOLDERS:
+        with suppress(OSError):   # it is not there, which is said later
+            found += [entry.path for entry in os.scandir(Path(folder) / part)]
+    return found
 
 
 def labelled(paths: Sequence[str]) -> dict[str, str]:
