@@ -91,7 +91,7 @@ def run(options: Namespace, watch: Watch) -> str:
 
 def parsed(arguments: Sequence[str] | None) -> Namespace:
     try:
-        return parser().parse_args(arguments)
+        return parser().parse_args(sys.argv[1:] if arguments is None else arguments)
     except SystemExit:   # after --help and --version, whose text may still be on its way
         show("")
         raise

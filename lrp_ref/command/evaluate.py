@@ -19,13 +19,17 @@ from lrp_ref.paper.study import study
 from lrp_ref.paper.voc import read_voc
 from lrp_ref.pictures.picture import image_format, save_image
 
+SCENES = 5000             # are made and kept, which takes a gigabyte; to explain them takes hours
+PHOTOGRAPHS = 1_000_000   # are explained: more than any set of photographs has
+SEEDS = 2**64 - 2         # of 64 bits, as are the words that are drawn; the next one is taken too
 FOLDERS = ("JPEGImages", "ImageSets/Main", "Annotations")   # of VOC's layout, which are read
 
 
 def evaluate_command(options: Namespace, watch: Watch) -> str:
-    for option, value, least in (("--count", options.count, 1), ("--seed", options.seed, 0)):
-        if value < least:
-            raise ValueError(f"got {option} {value}, needed at least {least}")
+    counted = SCENES if options.scenes is None else PHOTOGRAPHS
+    for option, value, least, most in (("--count", options.count, 1, counted), ("--seed", options.seed, 0, SEEDS)):
+        if not least <= value <= most:
+            raise ValueError(f"got {option} {value}, needed at least {least} and at most {most}")
     for option, value in (("--set", options.set), ("--difficult", options.difficult)):
         if value is not None and options.scenes is None:
             raise ValueError(f"got {option} {value} without a folder of photographs, needed SCENES: the bundled scenes "

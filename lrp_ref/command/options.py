@@ -27,6 +27,11 @@ class Parser(argparse.ArgumentParser):
 
     def parse_known_args(self, *given: Any) -> Any:  # type: ignore[override]
         """Nothing may remain: here, because the top parser knows neither the command nor its options."""
+        for word in given[0]:
+            if "\0" in word:
+                self.error(f"got {word}, which has the character 0 in it, as no name of a file has")
+            if re.fullmatch(r"--[a-z-]+=--", word):   # which argparse takes for no value at all
+                self.error(f"got {word}, needed a value: of a file named -- write {word[:-2]}./--")
         options, unknown = super().parse_known_args(*given)
         if unknown:
             if not unknown[0].startswith("-") and hasattr(options, "image"):

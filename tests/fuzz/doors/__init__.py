@@ -2,4 +2,6 @@
 
 from harness import Door
 
-DOORS: tuple[Door, ...] = ()
+from doors import programs
+
+DOORS: tuple[Door, ...] = (*programs.DOORS,)
