@@ -21,7 +21,16 @@ def writable(path: str | os.PathLike[str]) -> Path:
 
     Long work calls this first, so that a misspelt folder costs a second and not an hour.
     """
-    target = Path(os.path.realpath(path))
+    if "\0" in os.fspath(path):
+        raise ValueError(f"cannot write {os.fspath(path)!r}: it has the character 0 in it: choose another path")
+    try:
+        return free(Path(os.path.realpath(path)), path)
+    except OSError as error:
+        raise ValueError(f"cannot write {path}: {error.strerror or error}: choose another path") from None
+
+
+def free(target: Path, path: str | os.PathLike[str]) -> Path:
+    """The target that `path` leads to, if a file can be written there."""
     folder = target.parent
     if not folder.is_dir():
         wrong = "is not a folder" if folder.exists() else "does not exist"

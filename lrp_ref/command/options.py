@@ -101,9 +101,9 @@ def parser() -> argparse.ArgumentParser:
                      help="a bundled model, or an .npz or lrp_toolbox .txt file; may be given several times (default: "
                      "every bundled model)")
     size(new)
-    new.add_argument("--count", type=int, default=300, metavar="N",
+    new.add_argument("--count", type=integer, default=300, metavar="N",
                      help="how many scenes are made, or photographs of a folder explained (default: 300)")
-    new.add_argument("--seed", type=int, default=2016, metavar="N",
+    new.add_argument("--seed", type=integer, default=2016, metavar="N",
                      help="of the scenes, or of the choice of photographs (default: 2016, whose numbers the "
                      "documentation shows)")
     new.add_argument("--set", choices=("train", "val", "trainval", "test"), help="of the folder (default: test)")
@@ -175,7 +175,7 @@ def how(new: argparse.ArgumentParser) -> None:
     new.add_argument("--first", metavar="zbox|wsquare|flat",
                      help="another rule for the lowest layer with weights; zbox takes its bounds from the "
                      "model's preprocessing, or write zbox:LOW,HIGH")
-    new.add_argument("--percentile", type=float, default=100, metavar="P",
+    new.add_argument("--percentile", type=number, default=100, metavar="P",
                      help="strongest colour at this percentile of |relevance| (default: 100, the largest)")
     new.add_argument("--colours", default="paper", choices=("paper", "safe"),
                      help="the paper's colours, or ones for every colour vision")
@@ -193,3 +193,17 @@ def size(new: argparse.ArgumentParser) -> None:
 
 def json(new: argparse.ArgumentParser) -> None:
     new.add_argument("--json", action="store_true", help="print JSON instead of text")
+
+
+def integer(text: str) -> int:
+    try:
+        return int(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"got {text!r}, needed a whole number") from None
+
+
+def number(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"got {text!r}, needed a number") from None

@@ -6,8 +6,6 @@ import contextlib
 import io
 import json
 import os
-import shlex
-import sys
 from collections.abc import Callable, Mapping
 from functools import cache
 from pathlib import Path
@@ -75,32 +73,39 @@ PLACES = {   # {command: (what it takes besides options, its options); None for 
     "evaluate": (["voc"], {
         "--model": "model.npz", "--size": "5x6", "--count": "1", "--seed": "1", "--set": "test", "--difficult": "count",
         "--plot": "out.png", "--save": "out.npz", "--json": None}),
-    "conform": (["none"], {
-        "--exec": "none", "--case": "none", "--rule": "Flat", "--layer": "ReLU", "--level": "stress",
+    "conform": (["lrp_ref"], {
+        "--case": "flat-relu", "--rule": "Flat", "--layer": "ReLU", "--level": "stress",
         "--expect": "none.txt", "--write-expect": "new.txt", "--report": "out.html", "--json": None}),
     "compare": (["none", "none"], {"--expect": "folder", "--report": "out.html", "--json": None}),
     "vectors": (["export"], {"--check": None, "--output": "new"}),
 }
+ALWAYS = {"explain": {"--model": "model.npz"}, "evaluate": {"--model": "model.npz"},
+          "figure": {"--cnn": "model.npz"}, "conform": {"--rule": "Flat", "--layer": "ReLU"}}
 
 
 def command_line(rng: Rng) -> Attempt:
-    """A command whose options have their usual values but for one to three odd ones."""
+    """A command whose options have their usual values, but for one odd value, or several and what it does not know."""
     name = one_of(rng, [*PLACES])
     first, options = PLACES[name]
     words = [[word] for word in first] + [[option] if value is None else [option, value]
                                           for option, value in options.items() if rng.random() < 0.3]
-    if name == "explain" and not any(word[0] == "--model" for word in words):
-        words.append(["--model", "model.npz"])   # which is read in no time
-    for _ in range(int(rng.integers(1, 4))):
-        n, odd = int(rng.integers(len(words) + 1)), one_of(rng, ODD)
-        if n == len(words):
-            option = one_of(rng, [*options, "--none", "-x"])
-            words.append(one_of(rng, [[option, odd], [f"{option}={odd}"], [odd], [option]]))
-        else:
-            words[n][-1] = odd
+    for option, value in ALWAYS.get(name, {}).items():   # without which it takes long
+        words += [] if any(word[0] == option for word in words) else [[option, value]]
+    valued = [word for word in words if word[0] in options and options[word[0]] is not None] or words or [["--none"]]
+    if rng.random() < 0.6:
+        word, odd = one_of(rng, valued), one_of(rng, ODD)
+        word[:] = [f"{word[0]}={odd}"] if rng.random() < 0.5 and len(word) == 2 else [*word[:-1], odd]
+    else:
+        for _ in range(int(rng.integers(1, 4))):
+            n, odd = int(rng.integers(len(words) + 1)), one_of(rng, ODD)
+            if n == len(words):
+                option = one_of(rng, [*options, "--none", "-x"])
+                words.append(one_of(rng, [[option, odd], [f"{option}={odd}"], [odd], [option]]))
+            else:
+                words[n][-1] = odd
     given = [name, *(part for word in words for part in word)]
-    if name == "vectors" and given[1] in ("lint", "regenerate") and len(given) < 4:
-        given[1] = "export"   # of the vectors that are shipped: a minute
+    if name == "vectors" and ("lint" in given or "regenerate" in given) and len(given) < 4:
+        given = ["vectors", "export"]   # the others, of the vectors that are shipped, take a minute
     return Attempt(shown(given), lambda: at_hand(lambda: said(given)))
 
 
@@ -270,28 +275,27 @@ def lines_of_a_program(rng: Rng) -> Attempt:
 PROGRAMS = {
     "is none": "none",
     "is a folder": "/",
-    "ends at once": "{python} -c pass",
-    "says nothing": "{python} -c 'import time; time.sleep(60)'",
-    "says no JSON": "{python} -c 'print(1, flush=True); import time; time.sleep(60)'",
-    "never ends a line": "{python} -c 'while True: print(\"x\" * 99999, end=\"\")'",
-    "complains without end": "{python} -c 'import sys\nwhile True: sys.stderr.write(\"x\" * 99999)'",
-    "says much": "{python} -c 'while True: print(\"[]\")'",
-    "nests": "{python} -c 'print(\"[\" * 10**6, flush=True); import time; time.sleep(60)'",
-    "kills its own group": "{python} -c 'import os; os.killpg(0, 9)'",
-    "closes everything": "{python} -c 'import os, time; [os.close(n) for n in range(3)]; time.sleep(60)'",
-    "leaves a child": "{python} -c 'import subprocess, sys; subprocess.Popen([sys.executable, \"-c\", \"import time; "
-                      "time.sleep(60)\"], start_new_session=True)'",
-    "stops itself": "{python} -c 'import os; os.kill(os.getpid(), 19)'",
+    "is no word": "'",
+    "ends at once": "true",
+    "says nothing": "sleep 60",
+    "says no JSON": "sh -c 'echo 1; sleep 60'",
+    "never ends a line": "sh -c 'yes | tr -d \"\\n\"'",
+    "complains without end": "sh -c 'yes complaint >&2'",
+    "says much": "yes []",
+    "nests": "sh -c 'head -c 1000000 /dev/zero | tr \"\\0\" \"[\"; echo; sleep 60'",
+    "says what is no text": "head -c 9999 /dev/urandom",
+    "kills its own group": "sh -c 'kill -9 0'",
+    "closes everything": "sh -c 'exec <&- >&- 2>&-; sleep 60'",
+    "leaves a child": "sh -c 'setsid sleep 60 & sleep 60'",
+    "stops itself": "sh -c 'kill -STOP $$'",
+    "hears no signal": "sh -c 'trap \"\" INT TERM HUP; sleep 60; sleep 60'",
 }
 
 
 def program(rng: Rng) -> Attempt:
-    """A program that misbehaves before it has said who it is; two seconds are given."""
+    """A program that misbehaves before it has said who it is."""
     how = one_of(rng, [*PROGRAMS])
-
-    def call() -> None:
-        Lines(PROGRAMS[how].replace("{python}", shlex.quote(sys.executable)), timeout=2).close()
-    return Attempt(how, call)
+    return Attempt(how, lambda: Lines(PROGRAMS[how], timeout=0.3).close())
 
 
 # ---- Reports ----
