@@ -15,9 +15,8 @@ def as_program() -> bool:
 
 def begin() -> None:
     """Until `command.cli` says how to leave, there is nothing to tidy up: Ctrl-C ends the program without a word."""
-    if not sys.flags.safe_path and sys.argv[:1] == ["-m"] and (here := current_folder()) in sys.path[:1]:
-        del sys.path[0]
-        search(here)
+    if not sys.flags.safe_path and sys.argv[:1] == ["-m"] and current_folder() in sys.path[:1]:
+        sys.path.append(sys.path.pop(0))
     import signal  # Python's own, from here on
 
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
@@ -35,6 +34,6 @@ def current_folder() -> str:
 def search(folder: str) -> None:
     """Modules of this folder are found too: before installed ones, and none in place of Python's own, such as html."""
     library = os.path.dirname(os.__file__)
+    sys.path[:] = [path for path in sys.path if path != folder]
     own = [n for n, path in enumerate(sys.path) if path in (library, os.path.join(library, "lib-dynload"))]
-    if folder and folder not in sys.path:
-        sys.path.insert(max(own, default=-1) + 1, folder)
+    sys.path.insert(max(own, default=-1) + 1, folder)

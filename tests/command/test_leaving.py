@@ -170,7 +170,7 @@ HIDDEN = ["html", "json", "secrets", "signal", "argparse", "shlex", "base64", "h
 @pytest.mark.parametrize("way", ["lrp-ref", "python -m lrp_ref"])
 def test_modules_of_the_current_folder_hide_none_of_pythons(way, command, tmp_path):
     """And are adapters all the same."""
-    for name in HIDDEN:
+    for name in HIDDEN if way == "lrp-ref" else [*HIDDEN, "numpy", "scipy"]:
         (tmp_path / f"{name}.py").write_text(TRAP)
     (tmp_path / "mine.py").write_text(
         "import html, json, late_one\nfrom lrp_ref.conformance.adapters.ours import Ours as Adapter\n")
