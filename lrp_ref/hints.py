@@ -8,6 +8,7 @@ from difflib import get_close_matches
 from unicodedata import category
 
 Watch = Callable[[str], object]   # is told, in a few words, what is begun
+LONGEST = 500   # letters of a message, which has to be read to its end
 
 
 def unwatched(text: str) -> None:
@@ -28,3 +29,9 @@ def printable(text: str) -> str:
 def shows(letter: str) -> bool:
     """Whether it is seen, or leaves a space that is."""
     return letter.isprintable() or category(letter) == "Zs"
+
+
+def brief(text: str) -> str:
+    """In one line that can be printed; of a very long one, as names make it, the middle is left out."""
+    line = printable(" ".join(text.split()))
+    return line if len(line) <= LONGEST else f"{line[:LONGEST // 2]} .. {line[-(LONGEST // 2 - 4):]}"

@@ -13,10 +13,8 @@ from signal import SIGINT
 from lrp_ref.command.failed import Failed
 from lrp_ref.command.leaving import stoppable
 from lrp_ref.command.options import parser
-from lrp_ref.hints import Watch, printable
+from lrp_ref.hints import Watch, brief, printable
 from lrp_ref.start import current_folder
-
-LONGEST = 500   # letters of a message
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -28,13 +26,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     try:
         with stoppable():
-            return ended(arguments)
+            return one_command(arguments)
     except KeyboardInterrupt as stopped:
         say(str(stopped) or "interrupted")
         return 128 + getattr(stopped, "number", SIGINT)
 
 
-def ended(arguments: Sequence[str] | None) -> int:
+def one_command(arguments: Sequence[str] | None) -> int:
     """The exit code of one command, which nobody interrupts."""
     try:
         options = parsed(arguments)
@@ -98,13 +96,10 @@ def parsed(arguments: Sequence[str] | None) -> Namespace:
 
 
 def say(text: str) -> None:
-    """One line to stderr, if there is one: of a very long one, as names make it, the middle is left out."""
-    line = printable(" ".join(text.split()))
-    if len(line) > LONGEST:
-        line = f"{line[:LONGEST // 2]} .. {line[-(LONGEST // 2 - 4):]}"
+    """One line to stderr, if there is one."""
     if sys.stderr is not None:
         with suppress(OSError):
-            print(f"lrp-ref: {line}", file=sys.stderr)
+            print(f"lrp-ref: {brief(text)}", file=sys.stderr)
 
 
 def show(text: str) -> None:
@@ -130,7 +125,7 @@ def progress() -> Iterator[Watch]:
     def watch(text: str) -> None:
         with suppress(OSError):   # of a terminal that has been closed
             if shown:
-                print(f"\r\x1b[K{printable(' '.join(text.split()))[:78]}", end="", file=sys.stderr, flush=True)
+                print(f"\r\x1b[K{brief(text)[:78]}", end="", file=sys.stderr, flush=True)
     try:
         yield watch
     finally:

@@ -175,7 +175,7 @@ def how(new: argparse.ArgumentParser) -> None:
     new.add_argument("--first", metavar="zbox|wsquare|flat",
                      help="another rule for the lowest layer with weights; zbox takes its bounds from the "
                      "model's preprocessing, or write zbox:LOW,HIGH")
-    new.add_argument("--percentile", type=number, default=100, metavar="P",
+    new.add_argument("--percentile", type=decimal, default=100, metavar="P",
                      help="strongest colour at this percentile of |relevance| (default: 100, the largest)")
     new.add_argument("--colours", default="paper", choices=("paper", "safe"),
                      help="the paper's colours, or ones for every colour vision")
@@ -202,7 +202,7 @@ def integer(text: str) -> int:
         raise argparse.ArgumentTypeError(f"got {text!r}, needed a whole number") from None
 
 
-def number(text: str) -> float:
+def decimal(text: str) -> float:
     try:
         return float(text)
     except ValueError:

@@ -11,14 +11,13 @@ from importlib.resources.abc import Traversable
 from importlib.util import find_spec
 from typing import Any
 
-from lrp_ref.conformance.adapter import spaced
 from lrp_ref.conformance.make.lint_case import faults, read_case
 from lrp_ref.conformance.make.lint_folder import SCHEMAS, Folder, a, contained, readable, shortened, tried, walked
 from lrp_ref.conformance.vectors.case import FORMATS, LEVELS
 from lrp_ref.conformance.vectors.suite import FORMAT, SPEC
 from lrp_ref.conventions.table import TABLE
 from lrp_ref.files import read_regular
-from lrp_ref.hints import Watch, unwatched
+from lrp_ref.hints import Watch, brief, unwatched
 
 LARGEST, FEWEST, QUESTIONS, DISAGREEMENTS = 2_000_000, 300, 12, 20
 
@@ -32,7 +31,7 @@ def lint(root: Traversable, watch: Watch = unwatched) -> tuple[list[str], int]:
                          "made")
     found = [*unread, *readable(folder), *contained(folder), *promised(folder), *in_form(folder),
              *read_cases(folder, watch), *named(folder), *explained(folder), *enough(folder)]
-    return list(map(spaced, found)), len(folder.cases)
+    return list(map(brief, found)), len(folder.cases)
 
 
 # ---- Files ----

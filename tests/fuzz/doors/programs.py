@@ -7,7 +7,9 @@ import io
 import json
 import os
 from collections.abc import Callable, Mapping
+from copy import deepcopy
 from functools import cache
+from hashlib import sha256
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -21,6 +23,7 @@ from lrp_ref.conformance.adapters.ours import ours
 from lrp_ref.conformance.judge.run import run
 from lrp_ref.conformance.judge.smoke import smoke
 from lrp_ref.conformance.lines import Lines
+from lrp_ref.conformance.make.lint import lint
 from lrp_ref.conformance.page import page
 from lrp_ref.conformance.report import text as report_text
 from lrp_ref.conformance.report.as_json import as_json
@@ -31,7 +34,7 @@ from lrp_ref.network import Network
 from lrp_ref.rules import Epsilon
 
 Rng = np.random.Generator
-FIXTURES = Path(__file__).parents[3] / "data_fixtures"
+VECTORS = Path(__file__).parents[3] / "data_fixtures" / "vectors"
 # Words of Python's and NumPy's that no message of ours has.
 FOREIGN = ("Traceback", "Errno", "codec can't", "islice", "embedded null", "object has no attribute", "invalid literal",
            "could not convert", "unhashable", "not subscriptable", "cannot unpack", "positional argument", "NoneType",
@@ -298,6 +301,56 @@ def program(rng: Rng) -> Attempt:
     return Attempt(how, lambda: Lines(PROGRAMS[how], timeout=0.3).close())
 
 
+# ---- Folders of vectors ----
+
+AMONG: list[Any] = [*STRANGE, 10**6, 10**9, 2**63, -1, "1e999", "1e99999", "9" * 5000, "1/0", "0x1p1023", "0x1p-1074",
+                    "1/" + "9" * 400, [10**9, 10**9], [1, 1], [0, 0], ["1"] * 9, [["1"]], "Conv2D", "Flat", "Winner",
+                    "required", "negative", "stress"]
+
+
+def places(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
+    """The way to every part of a JSON value."""
+    parts = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    return [path, *(place for key, part in parts for place in places(part, (*path, key)))]
+
+
+@cache
+def entries() -> list[tuple[str, str]]:
+    """(file, JSON) of every case of the vectors."""
+    return [(path.relative_to(VECTORS).as_posix(), json.dumps(entry)) for path in sorted(VECTORS.glob("v1/*/*.json"))
+            for entry in json.loads(path.read_text(encoding="utf-8"))["cases"]]
+
+
+def folder_of_vectors(rng: Rng) -> Attempt:
+    """One case of the vectors with parts that are something else, or bytes changed, in a folder of its own."""
+    path, text = one_of(rng, entries())
+    entry = json.loads(text)
+    for _ in range(int(rng.integers(1, 4))):
+        *way, last = one_of(rng, places(entry)[1:])
+        part = entry
+        for key in way:
+            part = part[key]
+        if isinstance(part, dict) and rng.random() < 0.2:
+            del part[last]
+        else:
+            part[last] = deepcopy(one_of(rng, AMONG))
+    data = json.dumps({"cases": [entry]}).encode()
+    data = mutated(rng, data) if rng.random() < 0.2 else data
+    manifest = {"schema": "lrp-vector-v1", "spec": "1.0", "count": 1,
+                "files": {path.removeprefix("v1/"): {"sha256": sha256(data).hexdigest(), "count": 1}}}
+    files = {path: data, "v1/manifest.json": json.dumps(manifest).encode(), "v1/records.json": b"[]",
+             "v1/flags.json": b"{}"}
+
+    def call() -> None:
+        with TemporaryDirectory() as folder:
+            for name, contents in files.items():
+                (Path(folder) / name).parent.mkdir(parents=True, exist_ok=True)
+                (Path(folder) / name).write_bytes(contents)
+            found, _ = lint(Path(folder))
+        assert found and all(one.isprintable() and len(one) <= CHARACTERS for one in found), max(found, key=len)
+    return Attempt(ascii(data.decode("latin-1"))[:600], call)
+
+
 # ---- Reports ----
 
 TEXTS = ["\ud800", "\udcff", "\x00", "\x1b[2J", "\u202e", "\u2028", "\x85", "<script>alert(1)</script>", "</style>",
@@ -363,5 +416,6 @@ def quickly(done: Any) -> Report:
         failures.SHRUNK = before
 
 
-DOORS = (Door("command lines", command_line), Door("lines of a program", lines_of_a_program),
+DOORS = (Door("command lines", command_line), Door("folders of vectors", folder_of_vectors),
+         Door("lines of a program", lines_of_a_program),
          Door("programs of --exec", program), Door("reports", reported))
