@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from signal import SIGINT
 
-from lrp_ref.command.failed import Failed
+from lrp_ref.command.failed import Failed, Unwritten
 from lrp_ref.command.leaving import stoppable
 from lrp_ref.command.options import parser
 from lrp_ref.hints import Watch, brief, printable
@@ -22,7 +22,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     and a signal's number where one ends it.
 
     Files are written first, then notes go to stderr and the text to stdout: a reader who closes the pipe
-    early loses nothing, and where there is an error, it is all that is printed.
+    early loses nothing, and where there is an error, it is all that is printed, unless only a file was not written.
     """
     try:
         with stoppable():
@@ -48,6 +48,10 @@ def one_command(arguments: Sequence[str] | None) -> int:
     except Failed as failed:
         show(f"{failed}\n")
         return 1
+    except Unwritten as error:
+        show(f"{error.printed}\n")
+        say(f"error: {error}")
+        return 2
     except MemoryError as error:
         say(f"error: not enough memory ({error}): use a smaller --size, or smaller or fewer photographs")
         return 2

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
+from lrp_ref.command.failed import losing_nothing
 from lrp_ref.command.outputs import dumped, save_arrays, spare, writes_arrays
 from lrp_ref.hints import Watch
 from lrp_ref.models.bundled import BUNDLED, ready
@@ -49,18 +50,19 @@ def evaluate_command(options: Namespace, watch: Watch) -> str:
         knows_all(model, tested.classes, name)
     precisions = evaluate(models, tested, watch)
     studies = {name: study(model, tested, name=name, watch=watch) for name, model in models.items()}
-    if options.plot:
-        watch(f"writing {options.plot}")
-        save_image(options.plot, plot(studies).pixels)
-    if options.save:
-        save_arrays(options.save, experiment_report.arrays(tested, studies))
+    found = experiment_report.text(tested, precisions, studies)
     if options.json:
-        return dumped({"count": options.count, "seed": options.seed,
-                       **experiment_report.facts(tested, precisions, studies), "plot": options.plot,
-                       "save": options.save})
-    written = {"plot": options.plot, "arrays": options.save}
-    return "\n".join([experiment_report.text(tested, precisions, studies),
-                      *(f"{what} written to {path}" for what, path in written.items() if path)])
+        found = dumped({"count": options.count, "seed": options.seed,
+                        **experiment_report.facts(tested, precisions, studies), "plot": options.plot,
+                        "save": options.save})
+    with losing_nothing(found):
+        if options.plot:
+            watch(f"writing {options.plot}")
+            save_image(options.plot, plot(studies).pixels)
+        if options.save:
+            save_arrays(options.save, experiment_report.arrays(tested, studies))
+    written = {} if options.json else {"plot": options.plot, "arrays": options.save}
+    return "\n".join([found, *(f"{what} written to {path}" for what, path in written.items() if path)])
 
 
 def lost(path: str | None, folder: str | None) -> list[str]:

@@ -160,3 +160,14 @@ def test_photographs_that_are_links_are_not_written_over_and_nothing_else_is_loo
         code, out, err = run("evaluate", "voc", "--model", "model.npz", option, path)
         assert (code, out) == (2, "") and f"got {option} {path}, an input that would be lost" in err
     assert files(folder) == before
+
+
+def test_a_plot_that_cannot_be_written_loses_no_numbers(run, done, voc, quick, monkeypatch):
+    def full(*_):
+        raise ValueError("cannot write plot.png: No space left on device: choose another path")
+
+    plain = done("evaluate", "voc", "--model", "model.npz")
+    monkeypatch.setattr("lrp_ref.command.evaluate.save_image", full)
+    code, out, err = run("evaluate", "voc", "--model", "model.npz", "--plot", "plot.png")
+    assert (code, out, err) == (2, plain, "lrp-ref: error: cannot write plot.png: No space left on device: choose "
+                                          "another path\n")

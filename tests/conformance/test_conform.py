@@ -1,5 +1,6 @@
 """lrp-ref conform and compare as a maintainer meets them: what is printed, how the program ends, what goes wrong."""
 
+import errno
 import json
 import re
 from dataclasses import replace
@@ -70,6 +71,20 @@ def test_what_no_encoding_holds_loses_no_report(tmp_path: Path, capfdbinary: pyt
         expect.unlink()
     named = json.loads(out)["adapter"]
     assert (named["name"], named["version"]) == (r"half \ud800", r"\x1b[2J")
+
+
+@pytest.mark.parametrize("option", ["--report", "--write-expect"])
+def test_a_disk_that_is_full_loses_the_file_alone(option: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+                                                  capsys: pytest.CaptureFixture[str]) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    plain = conform(capsys, "small_suite:Partial")[1]
+    monkeypatch.setattr(Path, "write_text", full)
+    file = str(tmp_path / "file.html")
+    code, out, err = conform(capsys, "small_suite:Partial", option, file)
+    assert (code, err) == (2, f"lrp-ref: error: cannot write {file}: No space left on device: choose another path\n")
+    assert re.sub(r" in \d+ s", "", out) == re.sub(r" in \d+ s", "", plain) and list(tmp_path.iterdir()) == []
 
 
 # ---- How the program ends ----
