@@ -34,7 +34,7 @@ from lrp_ref.conformance.adapter import Astray, Hung, Reported, Unsupported
 from lrp_ref.conformance.task_json import read_object, shortened, task_json, unhexed, unhexed_number
 from lrp_ref.conformance.vectors.suite import SPEC
 from lrp_ref.files import why
-from lrp_ref.hints import Watch, unwatched
+from lrp_ref.hints import Watch, brief, unwatched
 from lrp_ref.network import Network
 from lrp_ref.rules import Rule
 
@@ -43,6 +43,7 @@ LINE = 1 << 24   # bytes of a line that comes, half a million numbers: the vecto
 AHEAD = 2   # lines that may wait to be asked for; a program that says more waits itself
 COMPLAINT = 1 << 14   # bytes of stderr that are kept, the last ones: a line of them is told
 ROUNDS, PAUSE = 20, 0.02   # in which what a program has started is looked for: ending takes a while, and one may start
+NAMES = 80   # letters of a program's name, and of the command that it is called by
 MARK = "LRP_REF_PROGRAM"   # in the environment of a program and all that it starts
 START = {"cmd": "start", "protocol": 1, "spec": SPEC}
 
@@ -62,6 +63,7 @@ class Lines:
 
     def __init__(self, command: str, timeout: float = 60.0, watch: Watch = unwatched) -> None:
         self.command, self.timeout, self.watch = command, timeout, watch
+        self.called = shortened(command, NAMES)   # in messages, of which it must not be the whole
         self.process: Process | None = None
         self.seq = self.silences = 0
         atexit.register(self.close)
@@ -75,7 +77,7 @@ class Lines:
         """It says who it is."""
         answer = self.ask(START)
         try:
-            self.name, self.version = shortened(str(answer["name"])), shortened(str(answer["version"]))
+            self.name, self.version = (shortened(str(answer[what]), NAMES) for what in ("name", "version"))
             self.unit_roundoff = unhexed_number(answer["unit_roundoff"])
             self.conventions: Mapping[str, Any] = dict(answer["conventions"])
         except (KeyError, TypeError, ValueError, OverflowError) as error:
@@ -84,7 +86,7 @@ class Lines:
 
     def relevance(self, network: Network, rules: Mapping[str, Rule], x: Array, R: Array) -> Array:
         if self.silences == SILENCES:
-            raise Hung(f"{self.command}: the process said nothing for {self.timeout:g} seconds, {SILENCES} times in a "
+            raise Hung(f"{self.called}: the process said nothing for {self.timeout:g} seconds, {SILENCES} times in a "
                        "row, and is asked no more: mend that, or give it more time: see docs/adapters.md")
         if self.process is None:
             self.ask(START)
@@ -140,7 +142,7 @@ class Lines:
         process = self.process
         self.end()
         said = process.complaint() if process else ""
-        return Astray(f"{self.command}: the process {what}" + (f"; its stderr ends: {said}" if said else ""))
+        return Astray(brief(f"{self.called}: the process {what}" + (f"; its stderr ends: {said}" if said else "")))
 
     def end(self) -> None:
         if self.process is not None:

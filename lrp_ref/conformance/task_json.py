@@ -94,7 +94,7 @@ def unhexed_number(given: Any) -> float:
     raise ValueError(f"got {shortened(given)}, needed a hex float of float64 such as \"0x1.8p+1\"")
 
 
-def shortened(thing: Any) -> str:
+def shortened(thing: Any, most: int = LONGEST) -> str:
     """Its beginning, of which a terminal obeys nothing."""
     text = thing if isinstance(thing, str) else json.dumps(thing)
-    return spaced(text) if len(text) <= LONGEST else spaced(text[:LONGEST]) + " .."
+    return spaced(text) if len(text) <= most else spaced(text[:most]) + " .."

@@ -14,10 +14,10 @@ from typing import Any
 import numpy as np
 
 from lrp_ref.arrays import Array
-from lrp_ref.conformance.adapter import NUMBERS, PARTS, Adapter, Unsupported, happened, roundoff, spaced
+from lrp_ref.conformance.adapter import NUMBERS, PARTS, Adapter, Unsupported, happened, roundoff
 from lrp_ref.conformance.judge.outcome import ask
 from lrp_ref.conventions.table import TABLE
-from lrp_ref.hints import did_you_mean
+from lrp_ref.hints import brief, did_you_mean
 from lrp_ref.layers import Linear
 from lrp_ref.network import Network
 from lrp_ref.rules import AlphaBeta, Epsilon, Gamma, Rule, WSquare, ZPlus
@@ -32,7 +32,7 @@ class Broken(ValueError):
     """The adapter does not do what adapters do, so that nothing is said about the implementation."""
 
     def __init__(self, how: str) -> None:
-        super().__init__(spaced(f"broken adapter: {how}"))
+        super().__init__(brief(f"broken adapter: {how}"))
 
 
 def smoke(adapter: Adapter) -> None:

@@ -217,7 +217,7 @@ class Said:
     def leave(self, word: str) -> None: ...
 
     def complaint(self) -> str:
-        return "\x1b[31mat the end"
+        return "at the end"
 
     def ending(self) -> str:
         return "ended with exit code 0"
