@@ -1,5 +1,10 @@
 """Layer-wise Relevance Propagation in NumPy: layers, rules, cut-off, and a ledger of where relevance went."""
 
+from lrp_ref import start
+
+if start.as_program():
+    start.begin()
+
 from lrp_ref.assignment import (
     assign,
     cutoff,

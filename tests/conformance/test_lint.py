@@ -1,7 +1,9 @@
 """Every kind of fault in a folder of vectors is found, once, and the vectors that are shipped have none."""
 
 import json
+import os
 import shutil
+import time
 from collections.abc import Callable
 from functools import cache
 from hashlib import sha256
@@ -15,6 +17,7 @@ from lrp_ref.conformance import make
 from lrp_ref.conformance.make import lint as linting
 from lrp_ref.conformance.make import notes
 from lrp_ref.conformance.make.lint import lint
+from lrp_ref.conformance.make.lint_folder import BYTES, ENTRIES, walked
 from lrp_ref.conformance.vectors.case import Case
 from lrp_ref.conformance.vectors.suite import load
 
@@ -397,3 +400,53 @@ def test_a_fault_hides_no_other_case(root: Path) -> None:
     found = new(root, case(flags=None))
     assert [finding for finding in found if not finding.startswith((first("norm-epsilon"), FILE))] == [
         "flags.json: ZERO_SLICE: no case has it", "all files: have 5 cases, needed at least 300"]
+
+
+# ---- What is not read ----
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs pipes with a name")
+def test_a_pipe_a_device_and_a_circle_are_findings_and_never_opened(root: Path) -> None:
+    os.mkfifo(root / "v1" / "pipe.json")
+    (root / "v1" / "zero.json").symlink_to("/dev/zero")
+    (root / "v1" / "circle").symlink_to(root / "v1")
+    (root / "records.schema.json").unlink()
+    os.mkfifo(root / "records.schema.json")
+    begin = time.monotonic()
+    found = lint(root)[0]
+    assert time.monotonic() - begin < 60
+    for name in ("v1/pipe.json", "v1/zero.json"):
+        assert any(f"{name}, which is no regular file, and is not opened" in finding for finding in found)
+    assert any(finding.startswith("records.schema.json: cannot be read: ") for finding in found)
+    assert any(finding.startswith("circle: is a link to a folder") for finding in found)
+    assert all(finding.isprintable() and len(finding) < 500 for finding in found)
+
+
+def test_files_beyond_what_vectors_may_have_are_not_read(tmp_path: Path) -> None:
+    """Files of a gigabyte that take no room on the disk."""
+    (tmp_path / "v1").mkdir()
+    (tmp_path / "v1" / "b.json").write_bytes(b"1")
+    for name in ("a.json", "c.json"):
+        with open(tmp_path / "v1" / name, "wb") as file:
+            file.truncate(1 << 30)
+    found: list[str] = []
+    assert dict(walked(tmp_path / "v1", found)) == {"b.json": b"1"}
+    assert len(found) == 2 and all(f"has more than {BYTES - n} bytes" in one for n, one in enumerate(found))
+
+
+def test_files_come_in_the_order_of_their_names(tmp_path: Path) -> None:
+    for name in ("b/2", "b/1", "a", "c/x/y", "B"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_bytes(name.encode())
+    assert list(walked(tmp_path)) == [(name, name.encode()) for name in ("B", "a", "b/1", "b/2", "c/x/y")]
+    assert list(walked(tmp_path / "a")) == list(walked(tmp_path / "none")) == []
+
+
+def test_a_folder_with_very_many_files_is_not_looked_through(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("lrp_ref.conformance.make.lint_folder.ENTRIES", 5)
+    for n in range(9):
+        (tmp_path / f"{n}").touch()
+    found: list[str] = []
+    assert len(dict(walked(tmp_path, found))) == 5 and ENTRIES > 1000
+    assert [one.partition(": ")[2] for one in found] == [
+        "after 5 files and folders what follows is not looked at: is it the right folder?"]
