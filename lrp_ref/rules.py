@@ -176,8 +176,8 @@ class AlphaBeta(Rule):
         must_be_number(self, "alpha", self.alpha, 0)
         difference = to_number(self.alpha, Fraction) - to_number(self.beta, Fraction)
         if abs(float(difference - 1)) > 4 * np.spacing(float(self.alpha)):   # alpha = 1 + beta was rounded
-            raise ValueError(f"AlphaBeta got alpha={self.alpha}, beta={self.beta}, needed alpha - beta = 1: "
-                             f"AlphaBeta({1 + self.beta}, {self.beta})?")
+            raise ValueError(f"AlphaBeta got alpha={self.alpha!s:.{SHOWN}}, beta={self.beta!s:.{SHOWN}}, needed "
+                             f"alpha - beta = 1: AlphaBeta({(1 + self.beta)!s:.{SHOWN}}, {self.beta!s:.{SHOWN}})?")
 
     def shares(self, m: LinearMap, a: Array) -> list[Share]:
         ap, an, beta = positive(a), negative(a), constant(self.beta, a)
