@@ -16,36 +16,18 @@ from typing import Any
 
 import numpy as np
 
+from lrp_ref.hints import SHOWN, listed, shown
+
 Array = np.ndarray[Any, Any]
 Shape = tuple[int, ...]
 Pair = tuple[int, int]
 Index = tuple[slice, ...]
 Function = Callable[[Array], Array]
 
-LISTED, SHOWN = 200, 60   # characters that a refusal, which has 500, shows of all that it lists, and of one of several
 CURE = "; use x.astype(numpy.float64), or numpy.vectorize(Fraction, otypes=[object])(x) for exact arithmetic"
 
 
-# ---- What comes in from outside: one conversion, one check of a number, one way to show it ----
-
-
-def shown(value: Any, most: int = LISTED) -> str:
-    """The value as Python writes it, in printable characters, and not too long for a refusal."""
-    try:
-        text = repr(value)
-    except Exception:   # an int of too many digits, or whatever an object of others' does
-        text = f"<a {type(value).__name__}>"
-    text = "".join(c if c.isprintable() or c == "\n" else ascii(c)[1:-1] for c in text)
-    return text if len(text) <= most else text[: most - 3] + "..."
-
-
-def listed(names: Iterable[object]) -> str:
-    """The names with commas between, as many as a refusal can take."""
-    words = [str(name) for name in names]
-    text = ", ".join(words)
-    if len(text) <= LISTED:
-        return text
-    return f"{text[:LISTED].rpartition(', ')[0] or shown(words[0])}, ... ({len(words)} in all)"
+# ---- What comes in from outside: one conversion, one check of a number ----
 
 
 def as_array(given: Any) -> Array:

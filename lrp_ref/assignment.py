@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from lrp_ref.arrays import listed, shown
-from lrp_ref.hints import did_you_mean
+from lrp_ref.hints import did_you_mean, listed, shown
 from lrp_ref.layers import LAYERS, Conv2D, FisherVector, Layer, Linear
 from lrp_ref.network import Network, a_network
 from lrp_ref.rules import AlphaBeta, Epsilon, Flat, Gamma, Pass, Rule, Winner, ZBox, ZPlus

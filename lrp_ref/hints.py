@@ -9,6 +9,7 @@ from unicodedata import category
 
 Watch = Callable[[str], object]   # is told, in a few words, what is begun
 LONGEST = 500   # letters of a message, which has to be read to its end
+LISTED, SHOWN = 200, 80   # of them for all that it lists, and for one value
 
 
 def unwatched(text: str) -> None:
@@ -35,3 +36,28 @@ def brief(text: str) -> str:
     """In one line that can be printed; of a very long one, as names make it, the middle is left out."""
     line = printable(" ".join(text.split()))
     return line if len(line) <= LONGEST else f"{line[:LONGEST // 2]} .. {line[-(LONGEST // 2 - 4):]}"
+
+
+def quotable(text: object, letters: int = SHOWN) -> str:
+    """The text without quotes: what cannot be printed as \\x1b, and of a long one the beginning."""
+    text = "".join(c if c.isprintable() else repr(c)[1:-1] for c in str(text)[: letters + 1])
+    return text if len(text) <= letters else text[: letters - 3] + "..."
+
+
+def shown(value: object, letters: int = SHOWN) -> str:
+    """The value as Python writes it, on one line without control characters, and of a long one the beginning."""
+    if (isinstance(value, (list, tuple)) and len(value) > letters) or isinstance(value, (str, bytes)):
+        value = value[: letters + 1]
+    try:
+        return quotable(repr(value), letters)
+    except Exception:   # of an int of many digits a ValueError, of lists in lists a RecursionError, of others whatever
+        return f"a {type(value).__name__} that cannot be shown"
+
+
+def listed(names: Iterable[object]) -> str:
+    """The names with commas between, as many as a message can take."""
+    words = [str(name) for name in names]
+    text = ", ".join(words)
+    if len(text) <= LISTED:
+        return text
+    return f"{text[:LISTED].rpartition(', ')[0] or shown(words[0])}, ... ({len(words)} in all)"

@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from lrp_ref.arrays import Array, Index, added_at, listed, nothing, plus, shown, thin, times, total
+from lrp_ref.arrays import Array, Index, added_at, nothing, plus, thin, times, total
+from lrp_ref.hints import listed, shown
 
 
 @dataclass(frozen=True, eq=False)

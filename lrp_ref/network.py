@@ -11,8 +11,8 @@ from typing import overload
 
 import numpy as np
 
-from lrp_ref.arrays import Array, Pair, Shape, as_array, listed, number_type, shown
-from lrp_ref.hints import Watch, did_you_mean, unwatched
+from lrp_ref.arrays import Array, Pair, Shape, as_array, number_type
+from lrp_ref.hints import Watch, did_you_mean, listed, shown, unwatched
 from lrp_ref.layers import BatchNorm, Layer
 from lrp_ref.layers.base import whole
 

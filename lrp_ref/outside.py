@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from lrp_ref.hints import did_you_mean
+from lrp_ref.hints import did_you_mean, quotable, shown
 
 T = TypeVar("T")
 Read = Callable[[str, str, Any], T]   # (what has the field, its name, its value), e.g. ("LRN", "size", 3)
@@ -20,24 +20,7 @@ DIGITS = 400      # of a number: the largest float64 has 309, and int() of a mil
 MOST = 2**31 - 1  # of a whole number whose field has no limit of its own: NumPy multiplies sizes in 64 bits
 NAME = 100        # letters of a name, so that a message that quotes one can be read
 LETTERS = 200     # of a file's path in a message
-SHOWN = 80        # of a value in a message
 AXES = 8          # of an array in nested lists: batches of images have 4
-
-
-def shown(value: object, letters: int = SHOWN) -> str:
-    """The value as Python writes it, on one line without control characters, and of a long one the beginning."""
-    if (isinstance(value, (list, tuple)) and len(value) > letters) or isinstance(value, (str, bytes)):
-        value = value[: letters + 1]
-    try:
-        return quotable(repr(value), letters)
-    except Exception:   # of an int of many digits a ValueError, of lists in lists a RecursionError, of others whatever
-        return f"a {type(value).__name__} that cannot be shown"
-
-
-def quotable(text: object, letters: int = SHOWN) -> str:
-    """The text without quotes: what cannot be printed as \\x1b, and of a long one the beginning."""
-    text = "".join(c if c.isprintable() else repr(c)[1:-1] for c in str(text)[: letters + 1])
-    return text if len(text) <= letters else text[: letters - 3] + "..."
 
 
 def among(names: Sequence[str]) -> str:
@@ -170,7 +153,7 @@ def as_float(value: Any) -> float | None:
         return float("inf") if value > 0 else float("-inf")
 
 
-def listed(read: Read[T], most: int = MOST) -> Read[list[T]]:
+def list_of(read: Read[T], most: int = MOST) -> Read[list[T]]:
     """A reader of lists, every entry read: a text or a number is none."""
     def reader(what: str, name: str, value: Any) -> list[T]:
         if not isinstance(value, (list, tuple)) or len(value) > most:

@@ -9,23 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from lrp_ref.arrays import (
-    LISTED,
-    SHOWN,
-    Array,
-    Index,
-    added_at,
-    as_array,
-    finite,
-    listed,
-    not_finite,
-    nothing,
-    number_type,
-    shown,
-    zeros,
-)
+from lrp_ref.arrays import Array, Index, added_at, as_array, finite, not_finite, nothing, number_type, zeros
 from lrp_ref.assignment import a_mapping, a_rule, assign
-from lrp_ref.hints import Watch, unwatched
+from lrp_ref.hints import LISTED, SHOWN, Watch, listed, shown, unwatched
 from lrp_ref.layers import Layer
 from lrp_ref.ledger import Account, Ledger
 from lrp_ref.linear_map import LinearMap

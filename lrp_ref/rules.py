@@ -20,7 +20,6 @@ from typing import Any, Literal
 import numpy as np
 
 from lrp_ref.arrays import (
-    SHOWN,
     Array,
     Function,
     as_numbers,
@@ -31,7 +30,6 @@ from lrp_ref.arrays import (
     ones_like,
     positive,
     same,
-    shown,
     sign,
     square,
     thin,
@@ -39,6 +37,7 @@ from lrp_ref.arrays import (
     to_number,
     total,
 )
+from lrp_ref.hints import SHOWN, shown
 from lrp_ref.linear_map import LinearMap
 from lrp_ref.linear_map import Term as Term
 

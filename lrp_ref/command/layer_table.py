@@ -47,8 +47,8 @@ def layer_table(model: Model, rows: Sequence[dict[str, Any]]) -> str:
     """The rows as text."""
     cells = [("layer", "type", "input", "output", "an output sees", "a cut-off below it spreads over")]
     for row in rows:
-        sees = several(row["sees_squares"]) or seen(row["sees"])
-        over = several(row["cutoff_below_spreads_over_squares"]) or by(row["cutoff_below_spreads_over"] or ()) or WHOLE
+        sees = sides_of(row["sees_squares"]) or seen(row["sees"])
+        over = sides_of(row["cutoff_below_spreads_over_squares"]) or by(row["cutoff_below_spreads_over"] or ()) or WHOLE
         cells.append((row["name"], row["type"], by(row["input"]), by(row["output"]), sees, over))
     widths = [max(map(len, column)) for column in zip(*cells)]
     lines = ["  ".join(cell.ljust(width) for cell, width in zip(line, widths)).rstrip() for line in cells]
@@ -57,7 +57,7 @@ def layer_table(model: Model, rows: Sequence[dict[str, Any]]) -> str:
     return "\n".join(lines)
 
 
-def several(sides: Sequence[int] | None) -> str:
+def sides_of(sides: Sequence[int] | None) -> str:
     return f"squares of {', '.join(map(str, sides))}" if sides else ""
 
 

@@ -10,10 +10,10 @@ from typing import Any
 from lrp_ref.arrays import Array
 from lrp_ref.assignment import Rules
 from lrp_ref.command.of_which import of_which
+from lrp_ref.hints import quotable
 from lrp_ref.ledger import COLUMNS
 from lrp_ref.models.model import Model
 from lrp_ref.network import Network
-from lrp_ref.outside import quotable
 from lrp_ref.relevance import Explanation
 
 WIDTH, MOST, LONGEST = 100, 10, 60   # columns, scores, letters of a class name

@@ -14,6 +14,7 @@ import numpy as np
 
 from lrp_ref.arrays import Array
 from lrp_ref.conformance.adapter import spaced
+from lrp_ref.hints import shown
 from lrp_ref.network import Network
 from lrp_ref.rules import Rule
 
@@ -55,7 +56,7 @@ def read_object(line: str) -> dict[str, Any]:
     try:
         if depth(line) > DEPTH:
             raise ValueError(f"with brackets in one another more than {DEPTH} deep")
-        found = json.loads(line, parse_int=integer)
+        found = json.loads(line, parse_int=held_integer)
     except json.JSONDecodeError:
         found = None
     if not isinstance(found, dict):
@@ -69,7 +70,7 @@ def depth(line: str) -> int:
     return max(accumulate((c in "[{") - (c in "]}") for c in brackets), default=0)
 
 
-def integer(digits: str) -> int:
+def held_integer(digits: str) -> int:
     """An integer that float64 holds, at least nearly."""
     try:
         float(number := int(digits))

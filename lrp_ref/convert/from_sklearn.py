@@ -9,6 +9,7 @@ import numpy as np
 
 from lrp_ref.arrays import Array
 from lrp_ref.convert.refused import refuse
+from lrp_ref.hints import shown
 from lrp_ref.layers import (
     DenseSift,
     FisherVector,
@@ -21,7 +22,7 @@ from lrp_ref.layers.fisher.regions import PYRAMID, counted_regions
 from lrp_ref.layers.fisher.sift import LENGTH
 from lrp_ref.models.model import Model, Preprocessing
 from lrp_ref.network import Network
-from lrp_ref.outside import as_float, shown
+from lrp_ref.outside import as_float
 
 T = TypeVar("T")
 

@@ -10,6 +10,7 @@ import numpy as np
 
 from lrp_ref.arrays import Array
 from lrp_ref.convert.refused import refuse
+from lrp_ref.hints import quotable, shown
 from lrp_ref.layers import (
     LRN,
     AdaptiveAvgPool,
@@ -24,7 +25,6 @@ from lrp_ref.layers import (
     Tanh,
 )
 from lrp_ref.network import Network
-from lrp_ref.outside import quotable, shown
 
 CURES = {f"torch.nn.utils.{module}": f"torch.nn.utils.{cure} does" for module, cure in {
     "weight_norm": "remove_weight_norm(module)", "spectral_norm": "remove_spectral_norm(module)",

@@ -8,7 +8,8 @@ from typing import Any, Literal, Protocol, Self
 
 import numpy as np
 
-from lrp_ref.arrays import Array, Pair, Shape, as_array, convert_numbers, finite, not_finite, number_type, shown
+from lrp_ref.arrays import Array, Pair, Shape, as_array, convert_numbers, finite, not_finite, number_type
+from lrp_ref.hints import shown
 from lrp_ref.layers.example import Example
 from lrp_ref.layers.window import Window
 from lrp_ref.linear_map import LinearMap

@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from lrp_ref.arrays import Array, Function, Index, Pair, Shape, same, shown, zeros
+from lrp_ref.arrays import Array, Function, Index, Pair, Shape, same, zeros
+from lrp_ref.hints import shown
 from lrp_ref.layers.base import (
     WINDOWS,
     Drawn,

@@ -9,7 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from lrp_ref.arrays import SHOWN, Array, Function, Shape, constant, is_number, power, shown, sqrt, zeros
+from lrp_ref.arrays import Array, Function, Shape, constant, is_number, power, sqrt, zeros
+from lrp_ref.hints import SHOWN, shown
 from lrp_ref.layers.base import Drawn, Layer, Roundings, must_fit, parameter, whole
 from lrp_ref.layers.elementwise import Elementwise, Gate
 from lrp_ref.layers.example import Example, fractions

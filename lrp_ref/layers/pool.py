@@ -9,7 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from lrp_ref.arrays import Array, Function, Shape, constant, is_number, ones_like, shown, thin, times, zeros
+from lrp_ref.arrays import Array, Function, Shape, constant, is_number, ones_like, thin, times, zeros
+from lrp_ref.hints import shown
 from lrp_ref.layers.base import WINDOWS, Drawn, Layer, Roundings, must_fit, pair, windowed
 from lrp_ref.layers.example import Example
 from lrp_ref.layers.window import Window

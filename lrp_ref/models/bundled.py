@@ -6,10 +6,11 @@ import os
 from importlib import resources
 from pathlib import Path
 
+from lrp_ref.hints import quotable, shown
 from lrp_ref.layers import Conv2D
 from lrp_ref.models.files import load_model
 from lrp_ref.models.model import PIXELS, Model
-from lrp_ref.outside import counted, quotable, shown
+from lrp_ref.outside import counted
 
 BUNDLED = ("cnn", "fv")
 

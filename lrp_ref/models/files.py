@@ -15,6 +15,7 @@ from zipfile import ZipFile, ZipInfo, is_zipfile
 import numpy as np
 
 from lrp_ref.arrays import Array
+from lrp_ref.hints import quotable, shown
 from lrp_ref.layers import LAYERS, Layer
 from lrp_ref.models.model import Model, Preprocessing
 from lrp_ref.network import Network
@@ -28,11 +29,9 @@ from lrp_ref.outside import (
     called,
     integer,
     json_value,
-    listed,
-    quotable,
+    list_of,
     real,
     refused,
-    shown,
     text,
 )
 
@@ -166,12 +165,12 @@ def from_arrays(names: Iterable[str], size: int, array: Callable[[str], Array]) 
         raise ValueError(f"its arrays have {size} bytes, needed at most {ARRAYS}")
     left.remove("manifest")
     top = manifest_of(array("manifest"))
-    entries = top.take("layers", listed(anything))
+    entries = top.take("layers", list_of(anything))
     chain = Network(layer_from(n, entry, left, array) for n, entry in enumerate(entries))
     if left:
         raise ValueError(f"no layer has a place for {among(sorted(left))}")
     preprocessing = preprocessing_from(top.take("preprocessing", anything))
-    classes, provenance = tuple(top.take("classes", listed(text))), top.take("provenance", text)
+    classes, provenance = tuple(top.take("classes", list_of(text))), top.take("provenance", text)
     regions = top.take("regions", anything, None)
     top.done()
     return Model(chain, classes, preprocessing, provenance=provenance, regions=regions)
@@ -229,7 +228,7 @@ def simple(what: str, name: str, value: Any) -> Any:
     if value is None or value == inf:   # PMeans(inf) is the maximum
         return value
     if isinstance(value, list):
-        return listed(integer(), most=64)(what, name, value)
+        return list_of(integer(), most=64)(what, name, value)
     if not isinstance(value, int):
         real(what, name, value)
     elif not -MOST <= value <= MOST:

@@ -11,11 +11,11 @@ from typing import Any
 import numpy as np
 
 from lrp_ref.arrays import Array, Pair, Shape, convert_numbers
-from lrp_ref.hints import did_you_mean
+from lrp_ref.hints import did_you_mean, quotable, shown
 from lrp_ref.layers import DenseSift, FisherVector, Layer
 from lrp_ref.layers.fisher.regions import counted_regions, rectangles, regions_of
 from lrp_ref.network import Network
-from lrp_ref.outside import AXES, MOST, among, as_float, counted, integer, or_none, quotable, real, refused, shown, text
+from lrp_ref.outside import AXES, MOST, among, as_float, counted, integer, or_none, real, refused, text
 
 PIXELS = 1 << 24          # of a network's input, 4096 x 4096: in three colours and float64 that is 400 MB already
 NUMBERS = 1 << 28         # of all layers for one image, 2 GB in float64; VGG-16 has 15 million, a Fisher pipeline 30
@@ -74,14 +74,14 @@ class Preprocessing:
 
 def image_size(what: str, name: str, value: Any) -> Pair:
     """Height and width: one int for both, or a pair, and not more pixels than PIXELS."""
-    sides = several(value) or (value, value)
+    sides = entries_of(value) or (value, value)
     if len(sides) != 2 or not all(is_whole(side) and side >= 1 for side in sides) or prod(map(int, sides)) > PIXELS:
         raise refused(what, name, value, "an int or a pair of ints of at least 1, height and width, of at most "
                       f"{PIXELS} pixels")
     return int(sides[0]), int(sides[1])
 
 
-def several(value: Any) -> tuple[Any, ...]:
+def entries_of(value: Any) -> tuple[Any, ...]:
     """The numbers of a list, a tuple or an array with one axis; of anything else none."""
     array = isinstance(value, np.ndarray) and not isinstance(value, np.ma.MaskedArray) and value.ndim == 1
     return tuple(value) if array or isinstance(value, (tuple, list)) else ()
@@ -93,7 +93,7 @@ def is_whole(value: Any) -> bool:
 
 def by_channel(what: str, name: str, value: Any, channels: int) -> tuple[float, ...]:
     """One number for all channels, or one for each."""
-    values = [as_float(one) for one in several(value) or (value,)]
+    values = [as_float(one) for one in entries_of(value) or (value,)]
     if len(values) not in (1, channels) or not all(one is not None and np.isfinite(one) for one in values):
         raise refused(what, name, value, f"a finite number or {channels} of them")
     return tuple(one for one in values if one is not None)
@@ -101,9 +101,9 @@ def by_channel(what: str, name: str, value: Any, channels: int) -> tuple[float, 
 
 def class_names(classes: Any) -> tuple[str, ...] | list[str]:
     """A name for every score, as a tuple, or a list where that is given: texts; a number becomes the text it prints."""
-    listed = all(hasattr(classes, name) for name in ("__len__", "__iter__", "__getitem__"))
+    a_list = all(hasattr(classes, name) for name in ("__len__", "__iter__", "__getitem__"))
     axes = classes.ndim if isinstance(classes, np.ndarray) else 1
-    if not listed or axes != 1 or isinstance(classes, (str, bytes, Mapping)):
+    if not a_list or axes != 1 or isinstance(classes, (str, bytes, Mapping)):
         raise refused("Model", "classes", classes, "a list of names, one for every score")
     names = []
     for n, name in enumerate(classes):

@@ -22,10 +22,11 @@ from typing import Any
 import numpy as np
 
 from lrp_ref.arrays import Array, Pair
+from lrp_ref.hints import quotable, shown
 from lrp_ref.layers import Conv2D, Flatten, Layer, Linear, MaxPool, ReLU, SumPool, Tanh
 from lrp_ref.models.model import Model, Preprocessing
 from lrp_ref.network import Network
-from lrp_ref.outside import LETTERS, counted, quotable, shown
+from lrp_ref.outside import LETTERS, counted
 
 SIZES = {"Linear": 2, "Convolution": 6, "SumPool": 4, "MaxPool": 4, "Rect": 0, "Tanh": 0, "Flatten": 0, "SoftMax": 0}
 NUMPY_NUMBER = re.compile(r"np\.float\d+\(([^()]*)\)")

@@ -9,12 +9,11 @@ from typing import Any
 from lrp_ref.arrays import Array
 from lrp_ref.assignment import Rules, cutoff, is_fisher
 from lrp_ref.heatmap import heatmap
-from lrp_ref.hints import Watch, unwatched
+from lrp_ref.hints import Watch, quotable, unwatched
 from lrp_ref.layers import Conv2D, FisherVector, Layer
 from lrp_ref.layers.pool import Pool
 from lrp_ref.models.model import Model
 from lrp_ref.network import Network
-from lrp_ref.outside import quotable
 from lrp_ref.pictures.colours import limit_of
 from lrp_ref.pictures.photograph import resize
 from lrp_ref.pictures.picture import LARGEST, Figure, Panel, Row, figure

@@ -13,8 +13,8 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from lrp_ref.hints import Watch, unwatched
-from lrp_ref.outside import among, quotable
+from lrp_ref.hints import Watch, quotable, unwatched
+from lrp_ref.outside import among
 from lrp_ref.paper.scenes import CLASSES, Scene, bundled_photographs, generate
 
 COUNT, SEED = 300, 2016  # of the scenes whose numbers are committed

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from lrp_ref.hints import Watch, unwatched
 from lrp_ref.paper.precision import COUNT, SEED, Collection
 from lrp_ref.pictures.photograph import Box, read_photograph, size_of, upright_box
-from lrp_ref.pictures.stored import shown
+from lrp_ref.pictures.stored import told
 
 SETS = ("train", "val", "trainval", "test")
 LAYOUT = "give a folder in the layout of VOC 2007, with JPEGImages, ImageSets/Main and Annotations"
@@ -72,14 +72,14 @@ def read_voc(folder: str | Path, which: str = "test", count_difficult: bool = Fa
     names = list(dict.fromkeys(listed))
     if len(names) < len(listed):
         twice = Counter(listed).most_common(1)[0][0]
-        warnings.warn(f"{shown(sets / which)}.txt names {brief(twice)} more than once ({len(listed) - len(names)} "
+        warnings.warn(f"{told(sets / which)}.txt names {brief(twice)} more than once ({len(listed) - len(names)} "
                       "lines too many): every photograph is counted once", stacklevel=2)
     files = [file for file in sorted(sets.iterdir()) if file.name.endswith(f"_{which}.txt") and file.name[0] != "."]
     if not files:
-        raise ValueError(f"{shown(sets)} has no file <class>_{which}.txt: {LAYOUT}")
+        raise ValueError(f"{told(sets)} has no file <class>_{which}.txt: {LAYOUT}")
     strange = [file.name for file in files if not file.name.isprintable()]
     if strange:
-        raise ValueError(f"{shown(sets)} has a file {shown(strange[0])}, whose class has no name that can be shown: "
+        raise ValueError(f"{told(sets)} has a file {told(strange[0])}, whose class has no name that can be shown: "
                          "rename it")
     classes = tuple(file.stem.removesuffix(f"_{which}") for file in files)
     states = np.stack([presence(file, names) for file in files], axis=1)
@@ -89,12 +89,12 @@ def read_voc(folder: str | Path, which: str = "test", count_difficult: bool = Fa
         watch(f"annotation {n + 1} of {len(names)}")
         path, note = folder / "JPEGImages" / f"{name}.jpg", folder / "Annotations" / f"{name}.xml"
         if not os.path.isfile(path):
-            raise ValueError(f"no photograph {shown(path)}, which {which}.txt names: is the folder complete?")
+            raise ValueError(f"no photograph {told(path)}, which {which}.txt names: is the folder complete?")
         size, found, turns = fitted(*annotation(note), path, note)
         turned += [name] if turns else []
         for one in np.array(classes)[labels[n]].tolist():
             if one not in found:
-                raise ValueError(f"{shown(note)} has no {brief(one)}, but {brief(one)}_{which}.txt says that "
+                raise ValueError(f"{told(note)} has no {brief(one)}, but {brief(one)}_{which}.txt says that "
                                  f"there is one in {brief(name)}: are both of the same data set?")
         boxes = tuple(tuple(found.get(one, ())) for one in classes)
         photographs.append(Annotated(path, size, boxes, labels[n], counted[n]))
@@ -103,12 +103,12 @@ def read_voc(folder: str | Path, which: str = "test", count_difficult: bool = Fa
                       "drawn on the pixels as they are stored, are turned with it", stacklevel=2)
     order = np.random.PCG64(seed).random_raw(len(names)).argsort(kind="stable")
     explain = sorted(order[labels[order].any(axis=1)][:count].tolist())
-    title = f"{len(names)} photographs of {shown(folder.name)}, set {which}"
+    title = f"{len(names)} photographs of {told(folder.name)}, set {which}"
     return Collection(title, classes, names, photographs, explain, {})
 
 
 def brief(name: str) -> str:
-    return shown(name, NAME)
+    return told(name, NAME)
 
 
 def entries(path: Path, words: int) -> list[tuple[int, list[str]]]:
@@ -117,9 +117,9 @@ def entries(path: Path, words: int) -> list[tuple[int, list[str]]]:
     for n, line in lines:
         if len(line) != words:
             wanted = "the name of a photograph" if words == 1 else "the name of a photograph and 1, 0 or -1"
-            raise ValueError(f"line {n} of {shown(path)} is {brief(repr(' '.join(line)))}, needed {wanted}")
+            raise ValueError(f"line {n} of {told(path)} is {brief(repr(' '.join(line)))}, needed {wanted}")
     if not lines:
-        raise ValueError(f"{shown(path)} names no photograph: {LAYOUT}")
+        raise ValueError(f"{told(path)} names no photograph: {LAYOUT}")
     return lines
 
 
@@ -129,17 +129,17 @@ def presence(path: Path, names: list[str]) -> NDArray[np.int8]:
     both = []
     for n, (name, state) in entries(path, 2):
         if state not in ("1", "+1", "0", "-1"):
-            raise ValueError(f"line {n} of {shown(path)} says {brief(repr(state))} of {brief(name)}, needed 1, 0 or -1")
+            raise ValueError(f"line {n} of {told(path)} says {brief(repr(state))} of {brief(name)}, needed 1, 0 or -1")
         if states.setdefault(name, int(state)) != int(state):
             both.append((name, states[name], int(state)))
             states[name] = int(state)
     if both:
         name, first, last = both[0]
-        warnings.warn(f"{shown(path)} says {first} and {last} of {brief(name)} ({len(both)} such lines): the "
+        warnings.warn(f"{told(path)} says {first} and {last} of {brief(name)} ({len(both)} such lines): the "
                       "last one counts", stacklevel=3)
     missing = [name for name in names if name not in states]
     if missing:
-        raise ValueError(f"{shown(path)} says nothing of {brief(missing[0])} ({len(missing)} such photographs), "
+        raise ValueError(f"{told(path)} says nothing of {brief(missing[0])} ({len(missing)} such photographs), "
                          "which its set names: is the file complete?")
     return np.array([states[name] for name in names], dtype=np.int8)
 
@@ -150,7 +150,7 @@ def annotation(path: Path) -> tuple[tuple[int, int], dict[str, list[Box]]]:
     try:
         root = ElementTree.fromstring(data)
     except (ElementTree.ParseError, LookupError, ValueError) as error:
-        raise ValueError(f"{shown(path)} is no XML: {shown(error)}: is the file complete?") from None
+        raise ValueError(f"{told(path)} is no XML: {told(error)}: is the file complete?") from None
     width, height = (whole_at(root, f"size/{part}", path) for part in ("width", "height"))
     found: dict[str, list[Box]] = {}
     for thing in root.findall("object"):
@@ -158,7 +158,7 @@ def annotation(path: Path) -> tuple[tuple[int, int], dict[str, list[Box]]]:
         left, top, right, bottom = (whole_at(thing, f"bndbox/{part}", path)
                                     for part in ("xmin", "ymin", "xmax", "ymax"))
         if not (1 <= left <= right <= width and 1 <= top <= bottom <= height):
-            raise ValueError(f"{shown(path)}: the box of {brief(name)} goes from ({left}, {top}) to ({right}, "
+            raise ValueError(f"{told(path)}: the box of {brief(name)} goes from ({left}, {top}) to ({right}, "
                              f"{bottom}), needed pixels from (1, 1) to ({width}, {height})")
         found.setdefault(name, []).append((left, top, right, bottom))
     return (height, width), found
@@ -177,7 +177,7 @@ def fitted(size: tuple[int, int], found: dict[str, list[Box]], path: Path,
         found = {name: [upright_box(box, size, orientation) for box in boxes] for name, boxes in found.items()}
         return upright, found, orientation > 1
     if size != upright:
-        raise ValueError(f"{shown(note)} is of a photograph of {size[0]} x {size[1]} pixels (height x width), but "
+        raise ValueError(f"{told(note)} is of a photograph of {size[0]} x {size[1]} pixels (height x width), but "
                          f"{brief(path.name)} has {real[0]} x {real[1]}: are both of the same data set?")
     return upright, found, False
 
@@ -185,14 +185,14 @@ def fitted(size: tuple[int, int], found: dict[str, list[Box]], path: Path,
 def bytes_of(path: Path, what: str = "file") -> bytes:
     """All of a regular file that is not larger than a list or an annotation can be."""
     if not os.path.isfile(path):
-        raise ValueError(f"no {what} {shown(path)}: {LAYOUT}")
+        raise ValueError(f"no {what} {told(path)}: {LAYOUT}")
     try:
         with path.open("rb") as file:
             data = file.read(MOST_TEXT + 1)
     except OSError as error:
-        raise ValueError(f"{shown(path)} cannot be read: {error.strerror}: check the file") from error
+        raise ValueError(f"{told(path)} cannot be read: {error.strerror}: check the file") from error
     if len(data) > MOST_TEXT:
-        raise ValueError(f"{shown(path)} is longer than {MOST_TEXT:,} bytes (MOST_TEXT): is it of this data set?")
+        raise ValueError(f"{told(path)} is longer than {MOST_TEXT:,} bytes (MOST_TEXT): is it of this data set?")
     return data
 
 
@@ -203,7 +203,7 @@ def text(path: Path) -> str:
     try:
         return data.decode(encoding)
     except UnicodeDecodeError as error:
-        raise ValueError(f"{shown(path)} is no text in {encoding.removesuffix('-sig').upper()} (byte {error.start} is "
+        raise ValueError(f"{told(path)} is no text in {encoding.removesuffix('-sig').upper()} (byte {error.start} is "
                          f"0x{data[error.start]:02x}): save it in UTF-8") from error
 
 
@@ -217,5 +217,5 @@ def whole_at(element: Any, place: str, path: Path) -> int:
     except (TypeError, ValueError, OverflowError):
         pass
     got = "nothing" if text is None else brief(repr(text.strip()))
-    raise ValueError(f"{shown(path)}: got {got} for {place} of <{brief(element.tag)}>, needed a whole number, 10^9 at "
+    raise ValueError(f"{told(path)}: got {got} for {place} of <{brief(element.tag)}>, needed a whole number, 10^9 at "
                      "most")

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from lrp_ref.pictures.stored import Stored, check_size, first_line, in_our_words, reading, shown, size_and_turn, stored
+from lrp_ref.pictures.stored import Stored, check_size, first_line, in_our_words, reading, size_and_turn, stored, told
 
 Pixels = NDArray[np.float64]
 Box = tuple[int, int, int, int]  # left, top, right, bottom, counted from 1, the last pixel included
@@ -26,7 +26,7 @@ def read_photograph(path: str | os.PathLike[str]) -> Pixels:
     profiles and gamma marks are not applied. The first bytes say what the file is: a PNG, JPEG, TIFF, WebP,
     GIF, BMP, PSD, PPM, TGA or AVIF photograph of at most 50 million pixels; no other is opened.
     """
-    name = shown(path)
+    name = told(path)
     return _light(reading(path, lambda image: stored(image, name)), name)
 
 
@@ -66,13 +66,13 @@ def to_pixels(photograph: Any, name: str = "the photograph") -> Pixels:
 
 def _array(photograph: Any, name: str) -> NDArray[Any]:
     if isinstance(photograph, (str, bytes, os.PathLike)):
-        raise TypeError(f"{name} is a name, {shown(repr(photograph))}, needed pixels: give read_photograph(name)")
+        raise TypeError(f"{name} is a name, {told(repr(photograph))}, needed pixels: give read_photograph(name)")
     if isinstance(photograph, np.ma.MaskedArray):
         raise ValueError(f"{name} is a masked array, whose mask would be lost: fill it with x.filled(value)")
     try:
         values = np.asarray(photograph)
     except Exception as error:   # what comes from other libraries can raise anything
-        raise TypeError(f"{name} is a {shown(type(photograph).__name__)} that is no array of numbers "
+        raise TypeError(f"{name} is a {told(type(photograph).__name__)} that is no array of numbers "
                         f"({first_line(error)}): give pixels (H, W) or (H, W, 3)") from error
     if values.ndim == 3 and values.shape[2] == 4:
         raise ValueError(f"{name} has shape {values.shape}, four channels that may be RGB and alpha or CMYK inks: give "
@@ -84,7 +84,7 @@ def _light(got: Stored, name: str) -> Pixels:
     """The numbers of a photograph as light, upright; notes are given to who called the caller."""
     values = got.values
     if values.size == 0 or values.ndim not in (2, 3) or (values.ndim == 3 and values.shape[2] not in (1, 2, 3, 4)):
-        raise ValueError(f"{name} has shape {shown(values.shape)}, but needs (H, W) or (H, W, channels): give grey or "
+        raise ValueError(f"{name} has shape {told(values.shape)}, but needs (H, W) or (H, W, channels): give grey or "
                          "RGB pixels")
     check_size(values.shape[0], values.shape[1], name)
     for note in got.notes:
@@ -103,7 +103,7 @@ def _top(values: NDArray[Any], name: str) -> int:
         return 1
     if values.dtype.kind == "u" and values.dtype.itemsize <= 2:
         return int(np.iinfo(values.dtype).max)
-    raise ValueError(f"{name} holds {shown(values.dtype)} numbers, whose range is unknown: give uint8 or uint16")
+    raise ValueError(f"{name} holds {told(values.dtype)} numbers, whose range is unknown: give uint8 or uint16")
 
 
 def _on_white(values: NDArray[Any], top: int) -> Pixels:

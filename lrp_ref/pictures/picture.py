@@ -13,7 +13,7 @@ from PIL import Image, ImageDraw, ImageFont
 from lrp_ref.files import writing
 from lrp_ref.pictures.colours import colour, limit_of, parts, plane
 from lrp_ref.pictures.photograph import enlarge, resize, to_channels
-from lrp_ref.pictures.stored import first_line, shown
+from lrp_ref.pictures.stored import first_line, told
 
 Size = tuple[int, int]
 Bytes = NDArray[np.uint8]
@@ -140,7 +140,7 @@ def save_image(path: str | os.PathLike[str], pixels: Bytes) -> None:
         except OSError:
             raise   # writing failed, which `writing` says
         except Exception as error:   # a format has a largest size, and says so in its own way
-            raise ValueError(f"cannot write {shown(path)}: {file_format} does not take {height} x {width} pixels "
+            raise ValueError(f"cannot write {told(path)}: {file_format} does not take {height} x {width} pixels "
                              f"({first_line(error)}): use .png, or draw fewer") from error
 
 
@@ -149,10 +149,10 @@ def image_format(path: str | os.PathLike[str]) -> str:
     extension = os.path.splitext(os.fspath(path))[1].lower()
     file_format = Image.registered_extensions().get(extension, "")
     if file_format not in Image.SAVE:
-        raise ValueError(f"cannot write {shown(path)}: no image format is called {shown(repr(extension))}: use .png or "
+        raise ValueError(f"cannot write {told(path)}: no image format is called {told(repr(extension))}: use .png or "
                          ".jpg")
     if file_format not in SAVING:
-        raise ValueError(f"cannot write {shown(path)}: {file_format} does not hold pictures of every size and colour: "
+        raise ValueError(f"cannot write {told(path)}: {file_format} does not hold pictures of every size and colour: "
                          "use .png or .jpg")
     return file_format
 

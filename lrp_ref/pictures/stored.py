@@ -72,7 +72,7 @@ class Stored(NamedTuple):
     notes: tuple[str, ...] = ()
 
 
-def shown(text: object, most: int = MOST_SHOWN) -> str:
+def told(text: object, most: int = MOST_SHOWN) -> str:
     """A name or another's words on one line, without control characters, the end of it if it is long."""
     line = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in str(text))
     return line if len(line) <= most else "..." + line[3 - most :]
@@ -81,7 +81,7 @@ def shown(text: object, most: int = MOST_SHOWN) -> str:
 def check_size(height: int, width: int, name: str) -> None:
     """Sizes are declared, checked, then allocated."""
     if not all(isinstance(side, (int, np.integer)) and side > 0 for side in (height, width)):
-        raise Refused(f"{name} is {shown(height, 50)} x {shown(width, 50)} pixels, needed a height and a width of at "
+        raise Refused(f"{name} is {told(height, 50)} x {told(width, 50)} pixels, needed a height and a width of at "
                       "least 1, whole numbers")
     if max(height, width) > LONGEST:
         raise Refused(f"{name} is too long: {height} x {width} pixels, but a side has at most {LONGEST:,} (LONGEST): "
@@ -93,7 +93,7 @@ def check_size(height: int, width: int, name: str) -> None:
 
 def regular(path: Path) -> bytes:
     """The first bytes of a regular file; no other is opened, as a pipe would be waited for and a device has no end."""
-    name = shown(path)
+    name = told(path)
     try:
         if not path.exists():
             raise Missing(f"{name} does not exist: check the name of the photograph")
@@ -105,7 +105,7 @@ def regular(path: Path) -> bytes:
     except Refused:
         raise
     except (OSError, ValueError) as error:
-        cause = shown(getattr(error, "strerror", None) or error)
+        cause = told(getattr(error, "strerror", None) or error)
         raise Refused(f"{name} cannot be opened: {cause}: check the file") from error
     if not head:
         raise Refused(f"{name} is empty: give an image file such as PNG, JPEG or TIFF")
@@ -171,7 +171,7 @@ def in_our_words(name: str, kind: str, begins: bytes = bytes(HEAD)) -> Iterator[
         except (Refused, MemoryError):
             raise
         except Image.DecompressionBombError as error:
-            pixels = shown(str(error).partition(" exceeds")[0])
+            pixels = told(str(error).partition(" exceeds")[0])
             raise Refused(f"{name} is too large: {pixels}, but at most {MOST_PIXELS:,} pixels are read (MOST_PIXELS): "
                           "make it smaller first") from error
         except Exception as error:   # a damaged file can make its reader raise anything
@@ -187,7 +187,7 @@ def reading(path: str | os.PathLike[str], use: Callable[[Any], T]) -> T:
     from PIL import Image
 
     path = Path(path)
-    name = shown(path)
+    name = told(path)
     head = regular(path)
     kind = format_of(head, name)
     if kind == "HEIF":
@@ -206,7 +206,7 @@ def reading(path: str | os.PathLike[str], use: Callable[[Any], T]) -> T:
 
 
 def first_line(error: BaseException) -> str:
-    return shown((str(error).splitlines() or [type(error).__name__])[0].rstrip("."), WORDS)
+    return told((str(error).splitlines() or [type(error).__name__])[0].rstrip("."), WORDS)
 
 
 def register_heif(name: str) -> None:
@@ -244,7 +244,7 @@ def check_tiff(tags: Any, name: str) -> None:
     if not is_ordinary(facts):
         got = ", ".join(f"{TAGS[tag]} {' '.join(map(str, value))[:20]}" for tag, value in facts.items()
                         if tag in (258, 262) or (tag in TAGS and tag in tags and set(value) != {1}))
-        raise Refused(f"{name} is a TIFF of {shown(got, WORDS)}, a kind that is not read: save it as PNG, or with 8 or "
+        raise Refused(f"{name} is a TIFF of {told(got, WORDS)}, a kind that is not read: save it as PNG, or with 8 or "
                       "16 unsigned bits per sample in one plane, or grey as 32-bit floats from 0 to 1")
 
 
@@ -312,7 +312,7 @@ def stored(image: Any, name: str) -> Stored:
     elif mode in READ_AS:
         values = np.asarray(image.convert(READ_AS[mode]))
     else:
-        raise Refused(f"{name} has pixels of mode {shown(mode)}, but {', '.join((*LIGHT[:6], *READ_AS))} are read: "
+        raise Refused(f"{name} has pixels of mode {told(mode)}, but {', '.join((*LIGHT[:6], *READ_AS))} are read: "
                       "convert it to RGB")
     if facts and facts[258] == (12,):
         values = values / 4095
@@ -323,7 +323,7 @@ def stored(image: Any, name: str) -> Stored:
     notes = []
     if key is not None and mode in ("1", "L", "RGB", "I;16", "I;16B"):
         if packed.startswith("RGB;16"):   # the lower bytes of the numbers are gone
-            notes.append(f"{name} has a transparent colour of 16 bits, {shown(key)}, that is not laid on white")
+            notes.append(f"{name} has a transparent colour of 16 bits, {told(key)}, that is not laid on white")
         else:
             values = with_key(values, key, {"L;2": 85, "L;4": 17}.get(packed, 1))
     if values.ndim == 3 and values.shape[2] in (2, 4) and not values[:, :, -1].any():

@@ -6,8 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from lrp_ref.arrays import SHOWN, Array, as_array
+from lrp_ref.arrays import Array, as_array
 from lrp_ref.checks.rounding.arithmetic import FORMATS
+from lrp_ref.hints import SHOWN
 
 
 def as_floats(given: Any, what: str) -> Array:

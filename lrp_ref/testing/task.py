@@ -8,13 +8,14 @@ from typing import Any
 
 import numpy as np
 
-from lrp_ref.arrays import Array, listed
+from lrp_ref.arrays import Array
 from lrp_ref.assignment import a_mapping
 from lrp_ref.checks.rounding.arithmetic import arithmetic
 from lrp_ref.checks.rounding.ball import Ball
 from lrp_ref.checks.rounding.bounds import above, start_ball, upwards
 from lrp_ref.checks.rounding.monte_carlo import monte_carlo
 from lrp_ref.checks.rounding.radius import one_layer
+from lrp_ref.hints import listed
 from lrp_ref.layers import Layer
 from lrp_ref.network import Network, a_network
 from lrp_ref.relevance import checked, every_layer, must_be_finite, start, through_layer, through_network

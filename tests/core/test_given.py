@@ -28,9 +28,10 @@ from lrp_ref import (
     explain,
     heatmap,
 )
-from lrp_ref.arrays import Array, as_array, is_number, listed, shown, to_number
+from lrp_ref.arrays import Array, as_array, is_number, to_number
 from lrp_ref.checks import bounds, one_layer
 from lrp_ref.checks.claims.examples import LAYERS
+from lrp_ref.hints import listed, shown
 from lrp_ref.layers import LRN, AdaptiveAvgPool
 from lrp_ref.testing import assert_ledger, assert_relevance_close
 

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from lrp_ref.hints import quotable, shown
 from lrp_ref.outside import (
     Fields,
     among,
@@ -17,9 +18,7 @@ from lrp_ref.outside import (
     listed,
     nested,
     or_none,
-    quotable,
     real,
-    shown,
     text,
     truth,
 )

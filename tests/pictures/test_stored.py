@@ -354,7 +354,7 @@ def test_what_is_wrong_with_a_file_of_a_known_format_is_said(tmp_path):
 
 def test_names_are_shown_on_one_line_and_not_whole(tmp_path):
     name = "a\x1b[31m\n" + 180 * "b" + ".png"
-    assert "\\x1b[31m\\n" in stored.shown(name)
+    assert "\\x1b[31m\\n" in stored.told(name)
     assert "bbb.png is no image" in refused(written(tmp_path, b"no image", name))
 
 

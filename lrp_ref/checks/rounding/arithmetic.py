@@ -15,7 +15,8 @@ from typing import Any, ParamSpec, TypeVar
 
 import numpy as np
 
-from lrp_ref.arrays import Array, Function, is_number, negative, ones_like, positive, same, shown, square
+from lrp_ref.arrays import Array, Function, is_number, negative, ones_like, positive, same, square
+from lrp_ref.hints import shown
 from lrp_ref.linear_map import LinearMap
 from lrp_ref.rules import Raised
 

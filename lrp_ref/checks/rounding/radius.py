@@ -37,7 +37,7 @@ from typing import Any
 
 import numpy as np
 
-from lrp_ref.arrays import Array, Shape, as_numbers, convert_numbers, ones_like, same, shown, sign
+from lrp_ref.arrays import Array, Shape, as_numbers, convert_numbers, ones_like, same, sign
 from lrp_ref.assignment import a_rule
 from lrp_ref.checks.rounding.arithmetic import (
     FLOAT64,
@@ -54,6 +54,7 @@ from lrp_ref.checks.rounding.arithmetic import (
 )
 from lrp_ref.checks.rounding.ball import Ball, doubts
 from lrp_ref.checks.rounding.sums import MARGIN, added
+from lrp_ref.hints import shown
 from lrp_ref.layers import Layer
 from lrp_ref.layers.base import Roundings
 from lrp_ref.linear_map import LinearMap, Term

@@ -47,24 +47,24 @@ def smoke(adapter: Adapter) -> None:
         if answer is None:   # it has none of these rules
             return
         rule, got = answer
-        asked = f"{rule} on a Linear layer that is {what}, with x = 1 and R = {listed(R)}"
+        asked = f"{rule} on a Linear layer that is {what}, with x = 1 and R = {said(R)}"
         if got.shape != R.shape:
             raise Broken(f"{name}: relevance has shape {got.shape}, needed x's {R.shape}: {asked}")
         if not np.isfinite(got).all():
-            raise Broken(f"{name}: relevance is {listed(got)}, needed finite numbers: {asked}")
+            raise Broken(f"{name}: relevance is {said(got)}, needed finite numbers: {asked}")
         if not got.any():
-            raise Broken(f"{name}: all relevance is 0, needed {listed(R[:, list(WAY)])} or so: does what it returns "
+            raise Broken(f"{name}: all relevance is 0, needed {said(R[:, list(WAY)])} or so: does what it returns "
                          f"come from R? {asked}")
         if not along(got, R[:, list(WAY)]):
             order = ", and what came back is in the order of transposed weights" if along(got, R[:, [2, 0, 1]]) else ""
-            raise Broken(f"{name}: relevance is {listed(got)}, needed {listed(R[:, list(WAY)])} or so{order}: {asked}")
+            raise Broken(f"{name}: relevance is {said(got)}, needed {said(R[:, list(WAY)])} or so{order}: {asked}")
         again = once_more(adapter, weight, R, rule)
         if not np.array_equal(got, again):
-            raise Broken(f"{name}: two calls gave {listed(got)} and {listed(again)}: seed it, or keep nothing between "
+            raise Broken(f"{name}: two calls gave {said(got)} and {said(again)}: seed it, or keep nothing between "
                          f"calls; {asked}")
         nothing = once_more(adapter, weight, 0 * R, rule)
         if nothing.shape != R.shape or nothing.any():
-            raise Broken(f"{name}: relevance is {listed(nothing)} for R = 0, needed 0: does it start from R, or from a "
+            raise Broken(f"{name}: relevance is {said(nothing)} for R = 0, needed 0: does it start from R, or from a "
                          "score of its own?")
 
 
@@ -148,7 +148,7 @@ def along(got: Array, R: Array) -> bool:
     return bool(ratio.min() > 0 and ratio.max() < 2 * ratio.min())
 
 
-def listed(x: Array) -> str:
+def said(x: Array) -> str:
     return str(x.tolist())
 
 

@@ -19,6 +19,7 @@ import numpy as np
 from lrp_ref import rules as canonical
 from lrp_ref.arrays import Array, convert_numbers
 from lrp_ref.checks.numbers.exact import GuardedFraction
+from lrp_ref.hints import shown
 from lrp_ref.layers import LAYERS, Layer
 from lrp_ref.network import Network
 from lrp_ref.outside import (
@@ -30,10 +31,9 @@ from lrp_ref.outside import (
     called,
     each,
     integer,
-    listed,
+    list_of,
     nested,
     refused,
-    shown,
     text,
 )
 from lrp_ref.rules import Rule
@@ -163,7 +163,7 @@ def read(what: str, name: str, value: Any) -> Any:
     if isinstance(value, list) and value and isinstance(value[0], (str, list)):
         return array(what, name, value)
     if isinstance(value, list):
-        return tuple(listed(integer())(what, name, value))
+        return tuple(list_of(integer())(what, name, value))
     if isinstance(value, int) and not isinstance(value, bool):
         return integer()(what, name, value)
     if value is None or isinstance(value, bool):
@@ -293,7 +293,7 @@ def from_json(entry: Any, rule: str, topic: str) -> Case:
     """The case that `to_json` wrote into `rule/topic.json`."""
     given = Fields(entry, "the case")
     id, level, comment, section = (given.take(name, text) for name in ("id", "level", "comment", "section"))
-    network, rules = read_network(given.take("net", listed(anything)), level != "negative")
+    network, rules = read_network(given.take("net", list_of(anything)), level != "negative")
     x, R = given.take("x", array), given.take("R", array)
     expect = Fields(given.take("expect", anything), "expect")
     relevance, exact = expect.take("f64", from_hex, None), expect.take("R", array, None)
@@ -301,8 +301,8 @@ def from_json(entry: Any, rule: str, topic: str) -> Case:
     ledger, modulo = expect.take("ledger", each(each(text)), none), expect.take("mod", each(text), none)
     error = expect.take("error", text, "")
     expect.done()
-    either, flags = given.take("either", listed(read_either)), given.take("flags", listed(text))
-    exact_in = given.take("exact_in", listed(text))
+    either, flags = given.take("either", list_of(read_either)), given.take("flags", list_of(text))
+    exact_in = given.take("exact_in", list_of(text))
     given.done()
     return Case(id, rule, topic, level, comment, section, network, rules, x, R, relevance, exact, ledger, modulo,
                 either, flags, exact_in, error)

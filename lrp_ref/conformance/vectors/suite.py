@@ -12,7 +12,8 @@ from importlib.resources.abc import Traversable
 from typing import Any, TypeVar
 
 from lrp_ref.conformance.vectors.case import Case, from_json
-from lrp_ref.outside import Fields, Read, anything, each, integer, json_value, listed, quotable, shown, text
+from lrp_ref.hints import quotable, shown
+from lrp_ref.outside import Fields, Read, anything, each, integer, json_value, list_of, text
 
 FORMAT, SPEC = "lrp-vector-v1", "1.0"
 LARGEST = 20_000_000   # bytes of a file; the largest of the vectors has 120,000, and all may have 2 million
@@ -79,14 +80,14 @@ def load(folder: Traversable | None = None) -> Suite:
             raise ValueError(f"{path} is not the file that manifest.json promises: regenerate the vectors, or copy "
                              "them again")
         rule, topic = path.removesuffix(".json").split("/")
-        entries = Fields(json_value(data, path), path).take("cases", listed(anything))
+        entries = Fields(json_value(data, path), path).take("cases", list_of(anything))
         try:
             cases += [from_json(entry, rule, topic) for entry in entries]
         except ValueError as error:
             raise ValueError(f"{path}: {error}") from None
     if len(cases) != count:
         raise ValueError(f"got {len(cases)} cases, and manifest.json promises {count}")
-    records = listed(lambda what, name, value: record(Record, value, f"records.json{name}"))(
+    records = list_of(lambda what, name, value: record(Record, value, f"records.json{name}"))(
         "records.json", "", contents(folder, "records.json"))
     notes = {flag: record(Note, value, f"flags.json: {quotable(flag)}")
              for flag, value in each(anything)("flags.json", "", contents(folder, "flags.json")).items()}
@@ -97,7 +98,7 @@ def load(folder: Traversable | None = None) -> Suite:
 def record(kind: type[T], entry: Any, what: str) -> T:
     """A record or a note: its texts, the addresses of its issues, and what libraries answer."""
     given = Fields(entry, what)
-    readers: dict[str, Read[Any]] = {"issues": listed(text), "answers": each(text)}
+    readers: dict[str, Read[Any]] = {"issues": list_of(text), "answers": each(text)}
     own = {f.name: given.take(f.name, readers.get(f.name, text), *([()] if f.name == "issues" else []))
            for f in fields(kind)}  # type: ignore[arg-type]
     given.done()

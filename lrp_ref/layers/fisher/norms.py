@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from lrp_ref.arrays import Array, Shape, divide, ones_like, shown, sqrt, zeros
+from lrp_ref.arrays import Array, Shape, divide, ones_like, sqrt, zeros
+from lrp_ref.hints import shown
 from lrp_ref.layers.base import Roundings, parameter, whole
 from lrp_ref.layers.elementwise import Elementwise, Gate
 from lrp_ref.layers.example import Example, fractions

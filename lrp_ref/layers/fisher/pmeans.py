@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from lrp_ref.arrays import Array, Function, Shape, constant, divide, is_fraction, is_number, power, shown, sqrt, zeros
+from lrp_ref.arrays import Array, Function, Shape, constant, divide, is_fraction, is_number, power, sqrt, zeros
+from lrp_ref.hints import shown
 from lrp_ref.layers.base import Layer, Roundings
 from lrp_ref.layers.example import Example
 from lrp_ref.linear_map import LinearMap

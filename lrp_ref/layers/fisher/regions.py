@@ -10,7 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from lrp_ref.arrays import Array, Shape, as_numbers, convert_numbers, ones_like, shown
+from lrp_ref.arrays import Array, Shape, as_numbers, convert_numbers, ones_like
+from lrp_ref.hints import shown
 from lrp_ref.layers.base import whole
 
 PYRAMID = "2x2+3x1+1x1"   # Chatfield et al. 2011: quarters, horizontal bands, the whole image

@@ -12,7 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from lrp_ref.arrays import Array, Function, Index, Pair, Shape, constant, is_number, ones_like, shown, zeros
+from lrp_ref.arrays import Array, Function, Index, Pair, Shape, constant, is_number, ones_like, zeros
+from lrp_ref.hints import shown
 from lrp_ref.layers.base import Layer, Roundings, several, whole
 from lrp_ref.layers.example import Example
 from lrp_ref.linear_map import LinearMap

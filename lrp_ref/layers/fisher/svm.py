@@ -19,7 +19,8 @@ from typing import Any
 
 import numpy as np
 
-from lrp_ref.arrays import Array, Function, Shape, constant, divide, is_fraction, is_number, ones_like, shown, zeros
+from lrp_ref.arrays import Array, Function, Shape, constant, divide, is_fraction, is_number, ones_like, zeros
+from lrp_ref.hints import shown
 from lrp_ref.layers.base import Layer, Roundings, parameter
 from lrp_ref.layers.example import Example, fractions, mixed
 from lrp_ref.layers.linear import Linear

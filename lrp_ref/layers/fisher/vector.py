@@ -10,19 +10,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from lrp_ref.arrays import (
-    Array,
-    Shape,
-    as_numbers,
-    constant,
-    is_fraction,
-    is_number,
-    ones_like,
-    same,
-    shown,
-    sqrt,
-    zeros,
-)
+from lrp_ref.arrays import Array, Shape, as_numbers, constant, is_fraction, is_number, ones_like, same, sqrt, zeros
+from lrp_ref.hints import shown
 from lrp_ref.layers.base import Layer, Roundings, parameter
 from lrp_ref.layers.example import Example, fractions, mixed
 from lrp_ref.layers.fisher.regions import Group, grouped

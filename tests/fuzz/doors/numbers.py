@@ -18,9 +18,10 @@ from harness import Attempt, Door
 
 import lrp_ref
 from lrp_ref import Flatten, Linear, Network, ReLU, assign, cutoff, explain, heatmap
-from lrp_ref.arrays import Array, convert_numbers, shown
+from lrp_ref.arrays import Array, convert_numbers
 from lrp_ref.checks import bounds, monte_carlo, one_layer
 from lrp_ref.checks.claims.examples import LAYERS as EXAMPLES
+from lrp_ref.hints import shown
 from lrp_ref.layers import LAYERS
 from lrp_ref.rules import RULES
 from lrp_ref.testing import assert_cutoff, assert_ledger, assert_relevance_close
