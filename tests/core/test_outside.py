@@ -15,7 +15,7 @@ from lrp_ref.outside import (
     each,
     integer,
     json_value,
-    listed,
+    list_of,
     nested,
     or_none,
     real,
@@ -40,7 +40,7 @@ VALUES: list[Any] = [
     {}, {"a": 1}, {"\x07": "\x07"}, {1: 2}, (1, 2), np.float64(0.5), np.int8(3), np.bool_(True),
     np.zeros((2, 3)), np.array(3), object(), Rude(), int, 1j, range(3)]
 READERS = {"text": text, "called": called, "truth": truth, "integer": integer(1, 9), "real": real,
-           "listed": listed(integer()), "each": each(text), "nested": nested, "or_none": or_none(truth)}
+           "list_of": list_of(integer()), "each": each(text), "nested": nested, "or_none": or_none(truth)}
 
 
 @pytest.mark.parametrize("reader", READERS)
@@ -63,7 +63,8 @@ def test_every_value_can_be_shown(value: object) -> None:
 
 READ: list[tuple[Any, object, object]] = [
     (truth, np.bool_(False), False), (integer(), np.uint8(7), 7), (integer(-3, 3), -3, -3), (real, 7, 7.0),
-    (real, np.float32(0.25), 0.25), (listed(text), ("a", "b"), ["a", "b"]), (or_none(real), None, None), (text, "", ""),
+    (real, np.float32(0.25), 0.25), (list_of(text), ("a", "b"), ["a", "b"]), (or_none(real), None, None),
+    (text, "", ""),
     (nested, [["a", "b", "c"], ["d", "e", "f"]], ((2, 3), ["a", "b", "c", "d", "e", "f"])), (nested, [], ((0,), [])),
     (each(integer()), {"a": 1}, {"a": 1}), (called, "Größe 1/2", "Größe 1/2"),
 ]
@@ -78,7 +79,7 @@ def test_what_is_of_the_type_is_read(reader: Any, value: object, wanted: object)
 @pytest.mark.parametrize(("reader", "value"), [
     (truth, 1), (truth, "no"), (truth, None), (integer(), True), (integer(), 1.0), (integer(), "1"), (integer(2, 3), 4),
     (integer(2, 3), 1), (real, True), (real, "1"), (real, float("nan")), (real, float("inf")), (real, 10**400),
-    (listed(text), "ab"), (listed(text), {"a": 1}), (listed(text), [1]), (listed(text, most=1), ["a", "b"]),
+    (list_of(text), "ab"), (list_of(text), {"a": 1}), (list_of(text), [1]), (list_of(text, most=1), ["a", "b"]),
     (called, ""), (called, "a\n"), (called, "x" * 101), (nested, "a"), (nested, [["a"], "b"]),
     (nested, [["a"], ["b", "c"]]), (each(text), []), (each(text), {"a": 1}),
 ])

@@ -633,7 +633,8 @@ def test_a_number_that_is_a_name_is_the_class_of_that_name() -> None:
     assert [model.class_index(name) for name in ("3", "5", "8", "0", 2)] == [0, 1, 2, 0, 2]
 
 
-@pytest.mark.parametrize("classes", ["ab", b"ab", {"a": 1}, {"a", "b"}, 3, None, iter("ab"), np.zeros((2, 2))], ids=str)
+@pytest.mark.parametrize("classes", ["ab", b"ab", {"a": 1}, {"a", "b"}, 3, None, iter("ab"), np.zeros((2, 2))],
+                         ids=lambda value: type(value).__name__)
 def test_class_names_that_are_no_list_are_refused(classes: object) -> None:
     with pytest.raises(ValueError, match=r"^Model got classes=.*, needed a list of names"):
         replace(example(), classes=classes)
