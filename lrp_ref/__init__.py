@@ -1,5 +1,10 @@
 """Layer-wise Relevance Propagation in NumPy: layers, rules, cut-off, and a ledger of where relevance went."""
 
+from lrp_ref import start
+
+if start.as_program():
+    start.begin()
+
 from lrp_ref.assignment import (
     assign,
     cutoff,
@@ -19,6 +24,7 @@ from lrp_ref.models.architectures import caffenet
 from lrp_ref.models.files import load_model, save_model
 from lrp_ref.models.model import Model, Preprocessing
 from lrp_ref.network import Network, ReceptiveField, merge_batchnorm, receptive_field
+from lrp_ref.pictures.photograph import read_photograph
 from lrp_ref.relevance import Explanation, explain
 from lrp_ref.rules import *  # noqa: F403
 from lrp_ref.rules import RULES
@@ -27,8 +33,8 @@ from lrp_ref.version import __version__
 __all__ = [
     "Explanation", "Model", "Network", "Preprocessing", "ReceptiveField", "__version__", "assign", "caffenet", "cutoff",
     "epsilon_alpha2_beta1", "epsilon_alpha2_beta1_flat", "epsilon_gamma_box", "epsilon_plus", "epsilon_plus_flat",
-    "explain", "heatmap", "load_model", "merge_batchnorm", "paper_cnn", "paper_fv", "receptive_field", "regions_of",
-    "save_model",
+    "explain", "heatmap", "load_model", "merge_batchnorm", "paper_cnn", "paper_fv", "read_photograph",
+    "receptive_field", "regions_of", "save_model",
 ]
 __all__ += [*LAYERS, *RULES]
 __all__.sort(key=lambda name: (not name.isupper(), not name[:1].isupper(), name))   # abbreviations, types, functions

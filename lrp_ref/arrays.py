@@ -10,10 +10,13 @@ from collections.abc import Callable, Iterable
 from decimal import Decimal
 from fractions import Fraction
 from functools import reduce
-from math import isqrt
+from math import isfinite, isqrt
+from numbers import Real
 from typing import Any
 
 import numpy as np
+
+from lrp_ref.hints import SHOWN, listed, shown
 
 Array = np.ndarray[Any, Any]
 Shape = tuple[int, ...]
@@ -24,17 +27,86 @@ Function = Callable[[Array], Array]
 CURE = "; use x.astype(numpy.float64), or numpy.vectorize(Fraction, otypes=[object])(x) for exact arithmetic"
 
 
+# ---- What comes in from outside: one conversion, one check of a number ----
+
+
+def as_array(given: Any) -> Array:
+    """What a caller gives as an array: an array as it is, lists, torch tensors, anything with `__array__`.
+
+    A ValueError where it is none, or one that hides numbers or multiplies in its own way.
+    """
+    kind = type(given).__name__
+    for part in (given, *(given if isinstance(given, (list, tuple)) else ())):
+        if isinstance(part, (np.matrix, np.ma.MaskedArray)):
+            raise ValueError(f"got a {type(part).__name__}, whose products are not those of an array: use "
+                             "numpy.asarray(x), filled where it is masked")
+    if isinstance(given, np.ndarray):
+        return given
+    if hasattr(given, "toarray"):
+        raise ValueError(f"got a {kind}, which is sparse, needed an array: use x.toarray()")
+    try:
+        if hasattr(given, "detach"):
+            given = given.detach().cpu()
+        array = np.asarray(given)
+    except Exception:   # whatever another library says, or lists of several lengths
+        number = f" of {given.dtype}" if hasattr(given, "dtype") else ""
+        cure = ": use .float() on a tensor, rows of one length in a list"
+        raise ValueError(f"got a {kind}{number}, which NumPy does not take, needed an array of numbers{cure}") from None
+    if array.dtype == object and not (isinstance(given, (list, tuple, *NUMBERS)) or hasattr(given, "__array__")):
+        hint = ": give its .relevance" if hasattr(given, "relevance") else ": numpy.array([[1.0, 2.0]])?"
+        raise ValueError(f"got a {kind}, needed an array of numbers{hint}")
+    return array
+
+
+def as_numbers(given: Any, what: str) -> Array:
+    """The same, of numbers of any type, ints and truth values too."""
+    try:
+        x = as_array(given)
+    except ValueError as error:
+        raise ValueError(f"{what}: {error}") from None
+    if x.dtype.kind not in "fiub" and not (x.dtype == object and all(isinstance(c, NUMBERS) for c in x.flat)):
+        raise ValueError(f"{what}: got {str(x.dtype)[:SHOWN]}, needed numbers")
+    return x
+
+
+NUMBERS = (Real, Decimal)
+
+
+def is_number(value: Any, least: Any = None, above: Any = None, below: Any = None) -> bool:
+    """Whether the value is one finite number of Python or NumPy, and in the range; True, arrays and texts are none."""
+    if not isinstance(value, NUMBERS) or isinstance(value, (bool, np.longdouble)):
+        return False
+    try:
+        fine = isfinite(float(value))
+    except (OverflowError, ValueError):   # an int or Fraction beyond all floats; a signalling NaN
+        return False
+    return bool(fine and (least is None or value >= least) and (above is None or value > above)
+                and (below is None or value < below))
+
+
 def number_type(x: Array) -> type:
     """The type of x's numbers: numpy.float32, numpy.float64, or the one class of its objects."""
     if x.dtype == np.float32 or x.dtype == np.float64:
         return x.dtype.type
     if x.dtype == object:
         kinds = set(map(type, x.flat))
-        if len(kinds) == 1 and not issubclass(kind := next(iter(kinds)), (int, float, np.generic)):
-            return kind
-        names = ", ".join(sorted(kind.__name__ for kind in kinds)) or "nothing"
-        raise ValueError(f"got an object array of {names}, needed one type such as Fraction or Decimal{CURE}")
-    raise ValueError(f"got numbers of type {x.dtype}, needed float32, float64, Fraction or Decimal{CURE}")
+        own = type(x) in kinds   # a class of arrays that is its own number type
+        if len(kinds) == 1 and (own or (issubclass(kind := next(iter(kinds)), NUMBERS) and not issubclass(
+                kind, (int, float, np.generic)))):
+            return type(x) if own else kind
+        names = listed(sorted(kind.__name__ for kind in kinds)) or "nothing"
+        raise ValueError(f"got an object array of {names}, needed one type such as Fraction or Decimal for all numbers"
+                         f"{CURE}")
+    raise ValueError(f"got numbers of type {str(x.dtype)[:SHOWN]}, needed float32, float64, Fraction or Decimal{CURE}")
+
+
+def holds(number: Any, c: Any) -> bool:
+    """Whether a type of floats has a finite number for c, if that is finite."""
+    try:
+        with np.errstate(over="ignore"):
+            return bool(np.isfinite(number(c))) or not isfinite(c)
+    except OverflowError:   # an int or Fraction beyond all floats
+        return False
 
 
 def to_number(c: Any, number: Any) -> Any:
@@ -43,6 +115,9 @@ def to_number(c: Any, number: Any) -> Any:
     if issubclass(number, Decimal):
         numerator, denominator = c.as_integer_ratio()
         return number(numerator) / number(denominator)
+    if issubclass(number, np.floating) and not holds(number, c):
+        raise ValueError(f"got the number {shown(c)}, which {number.__name__} does not hold: use a smaller one, or "
+                         "numbers of a larger type")
     return number(c)
 
 
@@ -54,11 +129,18 @@ def constant(c: Any, x: Array) -> Any:
 
 def convert_numbers(x: Any, number: type) -> Array:
     """The array x with every number in another type: numpy.float32, numpy.float64, Fraction, Decimal."""
+    if not (isinstance(number, type) and issubclass(number, (*NUMBERS, np.ndarray))):
+        raise ValueError(f"got the number type {shown(number)}, needed numpy.float32, numpy.float64, Fraction or "
+                         "Decimal")
     if issubclass(number, np.ndarray):   # a class of arrays that is its own number type
         return number(x)
     x = np.asarray(x)
     if issubclass(number, np.generic):
-        return x.astype(number)
+        try:
+            return x.astype(number)
+        except (OverflowError, ValueError):   # a Fraction or int beyond all floats, a signalling NaN
+            raise ValueError(f"got numbers that {number.__name__} does not hold: use smaller ones, or numbers of a "
+                             "larger type") from None
     out = np.empty(x.shape, dtype=object)
     out.reshape(-1)[:] = [to_number(c, number) for c in x.flat]
     return out
@@ -171,6 +253,8 @@ def finite(x: Array) -> bool:
 
 def not_finite(x: Array) -> Shape:
     """The index of the first number of x that is NaN or infinite."""
+    if x.dtype != object:   # Same result without these lines; of millions of numbers one by one takes minutes.
+        return tuple(map(int, np.unravel_index(np.isfinite(x).argmin(), x.shape)))
     return next(index for index in np.ndindex(x.shape) if not finite(np.asarray(x[index], dtype=x.dtype)))
 
 

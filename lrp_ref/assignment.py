@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from lrp_ref.hints import did_you_mean
+from lrp_ref.hints import did_you_mean, listed, shown
 from lrp_ref.layers import LAYERS, Conv2D, FisherVector, Layer, Linear
-from lrp_ref.network import INPUT, Network, made_of
+from lrp_ref.network import INPUT, Network, a_network, made_of
 from lrp_ref.rules import AlphaBeta, Epsilon, Flat, Gamma, Pass, Rule, Winner, ZBox, ZPlus
 
 
@@ -30,11 +30,13 @@ def assign(network: Network, by_type: Mapping[type[Layer], Rule] | None = None, 
 
     A layer without any hands down as it says itself (`layer.hands_down`).
     """
-    by_type, by_name = dict(by_type or {}), dict(by_name or {})
+    a_network(network)
+    by_type, by_name = (dict(a_mapping(given, what)) for given, what in (
+        ({} if by_type is None else by_type, "by_type={Conv2D: ZPlus()}"),
+        ({} if by_name is None else by_name, "by_name={'conv1': ZPlus()}")))
     for kind in by_type:
         if not (isinstance(kind, type) and issubclass(kind, Layer)):
-            raise ValueError(f"assign got a rule for {kind!r}, needed layer types such as "
-                             f"{', '.join(LAYERS)}")
+            raise ValueError(f"assign got a rule for {shown(kind)}, needed layer types such as {listed(LAYERS)}")
     for rule in (*by_type.values(), *by_name.values(), *([first] if first is not None else [])):
         a_rule(rule)
     rules = Rules({}, network.reads)
@@ -67,20 +69,22 @@ def cutoff(rules: Mapping[str, Rule], below: str | Iterable[str], rule: Rule | N
     """
     filler = Flat() if rule is None else rule
     if not isinstance(filler, Rule) or filler.sees_activations or filler.only_for:
-        raise ValueError(f"cutoff got the filler {filler!r}, needed Flat() or WSquare(), which see no activations")
-    names, cuts = list(rules), tuple(below) if isinstance(below, (tuple, list, set)) else (below,)
+        raise ValueError(f"cutoff got the filler {shown(filler)}, needed Flat() or WSquare(), which see no activations")
+    names = a_mapping(rules, "rules of every layer, assign(network)")
+    cuts = tuple(below) if isinstance(below, (tuple, list, set)) and below else (below,)
     for cut in cuts:
-        if cut not in names:
-            raise ValueError(f"cutoff got below={cut!r}, which the network does not have: {did_you_mean(cut, names)}"
-                             f"its layers are {', '.join(names)}")
+        if not isinstance(cut, str) or cut not in names:
+            hint = did_you_mean(shown(cut).strip("'"), map(str, names))
+            raise ValueError(f"cutoff got below={shown(cut)}, which the network does not have: {hint}its layers are "
+                             f"{listed(names)}")
     reads = rules.reads if isinstance(rules, Rules) else dict(zip(names, [(one,) for one in (INPUT, *names)]))
     filled = made_of(reads, *cuts)
-    return Rules({name: filler if name in filled else kept for name, kept in rules.items()}, reads)
+    return Rules({name: filler if name in filled else a_rule(kept) for name, kept in rules.items()}, reads)
 
 
 def is_fisher(network: Network) -> bool:
     """Whether the network has a FisherVector."""
-    return any(isinstance(layer, FisherVector) for _, layer in network)
+    return any(isinstance(layer, FisherVector) for _, layer in a_network(network))
 
 
 def paper_cnn(network: Network, alpha: Any = 2, beta: Any = 1) -> Rules:
@@ -127,8 +131,15 @@ def epsilon_gamma_box(network: Network, low: Any, high: Any, epsilon: Any = 1e-6
     return assign(network, {Conv2D: Gamma(gamma), Linear: Epsilon(epsilon)}, first=ZBox(low, high))
 
 
+def a_mapping(given: Any, needed: str) -> Mapping[Any, Any]:
+    """The mapping, or an error where it is none."""
+    if not isinstance(given, Mapping):
+        raise ValueError(f"got {shown(given)}, needed {needed}")
+    return given
+
+
 def a_rule(rule: object) -> Rule:
     """The rule, or an error where it is none."""
     if not isinstance(rule, Rule):
-        raise ValueError(f"got {rule!r}, needed a rule such as Epsilon(0.01)")
+        raise ValueError(f"got {shown(rule)}, needed a rule such as Epsilon(0.01)")
     return rule

@@ -1,11 +1,19 @@
-"""A file is written whole or not at all: under a temporary name beside it, then renamed."""
+"""A file is written whole or not at all, under a temporary name beside it, then renamed; and read only where its end
+is known."""
 
 import os
 import secrets
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib.resources.abc import Traversable
 from pathlib import Path
+
+
+def why(error: OSError) -> str:
+    """What the system says, without its number."""
+    said = error.strerror or str(error)
+    return f"{said} ({error.filename})" if error.filename else said
 
 
 def writable(path: str | os.PathLike[str]) -> Path:
@@ -13,7 +21,16 @@ def writable(path: str | os.PathLike[str]) -> Path:
 
     Long work calls this first, so that a misspelt folder costs a second and not an hour.
     """
-    target = Path(os.path.realpath(path))
+    if "\0" in os.fspath(path):
+        raise ValueError(f"cannot write {os.fspath(path)!r}: it has the character 0 in it: choose another path")
+    try:
+        return free(Path(os.path.realpath(path)), path)
+    except OSError as error:
+        raise ValueError(f"cannot write {path}: {error.strerror or error}: choose another path") from None
+
+
+def free(target: Path, path: str | os.PathLike[str]) -> Path:
+    """The target that `path` leads to, if a file can be written there."""
     folder = target.parent
     if not folder.is_dir():
         wrong = "is not a folder" if folder.exists() else "does not exist"
@@ -27,6 +44,23 @@ def writable(path: str | os.PathLike[str]) -> Path:
     return target
 
 
+def read_regular(path: Traversable, most: int) -> bytes:
+    """What is in a regular file; a ValueError for a pipe or a device, which may have no end, and for more bytes."""
+    if not path.is_file():
+        wrong = "is a folder" if path.is_dir() else "is no regular file, and is not opened"
+        raise ValueError(f"got {path}, which {wrong}: give the path of a file")
+    with path.open("rb") as file:
+        data: bytes = file.read(most + 1)
+    if len(data) > most:
+        raise ValueError(f"got {path}, which has more than {most} bytes, needed at most so many: is it the right file?")
+    return data
+
+
+def named_beside(target: Path, suffix: str = "") -> Path:
+    """A name that says whose it is: of a program that was killed it is left over, and may be deleted."""
+    return target.with_name(f".lrp-ref-{secrets.token_hex(6)}{suffix}")
+
+
 @contextmanager
 def writing(path: str | os.PathLike[str]) -> Iterator[Path]:
     """A temporary name beside `path`, renamed to `path` when the block succeeds, removed when it fails.
@@ -38,7 +72,7 @@ def writing(path: str | os.PathLike[str]) -> Iterator[Path]:
     an OSError in it means that writing failed, and becomes a ValueError that names `path`.
     """
     target = writable(path)
-    temporary = target.with_name(f".{secrets.token_hex(6)}{target.suffix}")
+    temporary = named_beside(target, target.suffix)
     try:
         yield temporary
         if target.exists():
@@ -59,7 +93,7 @@ def writing_folder(path: str | os.PathLike[str]) -> Iterator[Path]:
     target = writable(path)
     if target.exists():
         raise ValueError(f"cannot write {path}: it exists: choose another path")
-    temporary = target.with_name(f".{secrets.token_hex(6)}")
+    temporary = named_beside(target)
     try:
         temporary.mkdir()
         yield temporary

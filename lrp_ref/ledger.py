@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from lrp_ref.arrays import Array, Index, added_at, nothing, plus, thin, times, total
+from lrp_ref.hints import listed, shown
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,7 +76,7 @@ class Ledger:
 
     def __getitem__(self, name: str) -> Account:
         if name not in self.names:
-            raise ValueError(f"got the layer name {name!r}, needed one of {', '.join(self.names)}")
+            raise ValueError(f"got the layer name {shown(name)}, needed one of {listed(self.names)}")
         return self.accounts[list(self.names).index(name)]
 
     def __iter__(self) -> Iterator[tuple[str, Account]]:

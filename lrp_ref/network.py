@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from decimal import DecimalException
 from typing import Any, NamedTuple, overload
 
 import numpy as np
 
-from lrp_ref.arrays import Array, Pair, Shape, number_type
-from lrp_ref.hints import Watch, did_you_mean, unwatched
+from lrp_ref.arrays import Array, Pair, Shape, as_array, number_type
+from lrp_ref.hints import Watch, did_you_mean, listed, shown, unwatched
 from lrp_ref.layers import BatchNorm, Layer
+from lrp_ref.layers.base import whole
 
+MOST = 10_000   # layers of a network: ten times the deepest there are
+NAME = 100   # characters of a layer's name: a refusal shows it whole
 INPUT = "input"   # the tensor that the network is given; every other one has the name of the layer that makes it
 
 
@@ -34,24 +39,31 @@ class Network:
     """
 
     nodes: tuple[Node, ...]
+    places: Mapping[str, int] = field(repr=False)   # {name: position}
 
     def __init__(self, layers: Iterable[Any]) -> None:
-        nodes: list[Node] = []
-        for entry in layers:
-            nodes.append(node(entry, nodes[-1].name if nodes else INPUT))
-        if not nodes:
+        try:
+            entries = tuple(layers)
+        except TypeError:
+            raise ValueError(f"Network got {shown(layers)}, needed pairs of a name and a layer") from None
+        if not entries:
             raise ValueError("Network got no layers, needed at least one")
-        names = [name for name, _, _ in nodes]
-        twice = sorted({name for name in names if names.count(name) > 1 or name == INPUT})
+        if len(entries) > MOST:
+            raise ValueError(f"Network got {len(entries):,} layers, needed at most {MOST:,}")
+        nodes: list[Node] = []
+        for entry in entries:
+            nodes.append(node(entry, nodes[-1].name if nodes else INPUT))
+        twice = sorted(name for name, count in Counter((INPUT, *(one.name for one in nodes))).items() if count > 1)
         if twice:
-            raise ValueError(f"Network got two tensors named {', '.join(twice)}: give every layer a name of its own, "
-                             f"and none of them {INPUT!r}")
+            raise ValueError(f"Network got two tensors named {listed(twice)}: give every layer a name of its own, and "
+                             f"none of them {INPUT!r}")
         wired(nodes)
         numbers = {number_type(array).__name__: n.name for n in nodes for array in n.layer.arrays().values()}
         if len(numbers) > 1:
-            mixed = ", ".join(f"{kind} in {name}" for kind, name in numbers.items())
+            mixed = listed(f"{kind} in {name}" for kind, name in numbers.items())
             raise ValueError(f"Network got weights of several number types ({mixed}), needed one: use layer.astype")
         object.__setattr__(self, "nodes", tuple(nodes))
+        object.__setattr__(self, "places", {one.name: n for n, one in enumerate(nodes)})
 
     @property
     def layers(self) -> tuple[tuple[str, Layer], ...]:
@@ -100,9 +112,9 @@ class Network:
         inside = {one.name for one in nodes}
         outside = list(dict.fromkeys(t for one in nodes for t in one.reads if t not in inside))
         if len(outside) > 1:
-            raise ValueError(f"the layers {nodes[0].name} .. {nodes[-1].name} read {' and '.join(outside)} from outside"
-                             f", needed one tensor to begin with: one alone crosses after "
-                             f"{', '.join(self.crossings()) or 'no layer'}")
+            raise ValueError(f"the layers {nodes[0].name} .. {nodes[-1].name} read {listed(outside)} from outside, "
+                             f"needed one tensor to begin with: one alone crosses after "
+                             f"{listed(self.crossings()) or 'no layer'}")
         return Network((name, layer, tuple(t if t in inside else INPUT for t in reads)) for name, layer, reads in nodes)
 
     def crossings(self) -> list[str]:
@@ -116,11 +128,11 @@ class Network:
 
     def index(self, name: str) -> int:
         """The position of a layer; an error that suggests the nearest name."""
-        if name in self.names:
-            return self.names.index(name)
-        hint = did_you_mean(name, self.names)
-        raise ValueError(f"got the layer name {name!r}, which the network does not have: {hint}"
-                         f"its layers are {', '.join(self.names)}")
+        if isinstance(name, str) and name in self.places:
+            return self.places[name]
+        hint = did_you_mean(shown(name).strip("'"), self.names)
+        raise ValueError(f"got the layer name {shown(name)}, which the network does not have: {hint}"
+                         f"its layers are {listed(self.names)}")
 
     def below(self, *names: str) -> set[str]:
         """The layers that these tensors are made of, themselves not among them: what a cut-off below them changes."""
@@ -139,7 +151,8 @@ class Network:
 
     def activations(self, x: Array, watch: Watch = unwatched) -> dict[str, Array]:
         """{"input": x, and every layer's output by its name}. `watch` hears each name as its turn comes."""
-        xs = {INPUT: x}
+        xs = {INPUT: as_array(x)}
+        same_numbers(self, xs[INPUT])
         for name, layer, reads in self.nodes:
             watch(name)
             with named(name):
@@ -148,7 +161,9 @@ class Network:
 
     def shapes(self, shape: Shape) -> dict[str, Shape]:
         """{"input": shape, and that of every layer's output by its name}, without computing them."""
-        shapes = {INPUT: shape}
+        if not isinstance(shape, (tuple, list)) or not shape or not all(whole(n) and n >= 0 for n in shape):
+            raise ValueError(f"got the shape {shown(shape)}, needed that of a batch: (N, C, H, W)")
+        shapes = {INPUT: tuple(shape)}
         for name, layer, reads in self.nodes:
             with named(name):
                 shapes[name] = layer.output_shape(layer.joined(*(shapes[t] for t in reads)))
@@ -173,30 +188,33 @@ def node(entry: Any, before: str) -> Node:
         case (str(name), Layer() as layer, [str(), *_] as several) if all(isinstance(t, str) for t in several):
             reads = tuple(several)
         case _:
-            raise ValueError(f"Network got {entry!r}, needed pairs of a name and a layer, or triples with the name or "
-                             "names that it reads")
+            raise ValueError(f"Network got {shown(entry)}, needed pairs of a name and a layer, or triples with the "
+                             "name or names that it reads")
+    if not (name.isprintable() and 0 < len(name) <= NAME):
+        raise ValueError(f"Network got the name {shown(name)}, needed 1 to {NAME} printable characters")
     if len(reads) > 1 and not layer.joins:
         raise ValueError(f"layer {name}, a {type(layer).__name__}, got {len(reads)} tensors to read "
-                         f"({', '.join(reads)}), needed one: join them before it with Add(), Multiply() or Concat()")
+                         f"({listed(reads)}), needed one: join them before it with Add(), Multiply() or Concat()")
     return Node(name, layer, reads)
 
 
 def wired(nodes: Sequence[Node]) -> None:
     """An error unless every layer reads tensors that are made before it, and every tensor but the last is read."""
-    names, made = [one.name for one in nodes], [INPUT]
+    names, made = {one.name for one in nodes}, {INPUT: None}   # a set in order
     for name, _, reads in nodes:
         for t in reads:
             if t in names and t not in made:
                 raise ValueError(f"layer {name} reads {t}, which is made {'by itself' if t == name else 'after it'}: "
                                  "list every layer after those that it reads; a network has no cycles")
             if t not in made:
-                raise ValueError(f"layer {name} reads {t!r}, which nothing makes: {did_you_mean(t, made)}"
-                                 f"the tensors before it are {', '.join(made)}")
-        made.append(name)
-    unread = set(made[:-1]) - {t for one in nodes for t in one.reads}
+                raise ValueError(f"layer {name} reads {shown(t)}, which nothing makes: {did_you_mean(t, made)}"
+                                 f"the tensors before it are {listed(made)}")
+        made[name] = None
+    read, last = {t for one in nodes for t in one.reads}, nodes[-1].name
+    unread = [t for t in made if t not in read and t != last]
     if unread:
-        raise ValueError(f"nobody reads {', '.join(t for t in made if t in unread)}: a network has one output, that of "
-                         f"its last layer, {names[-1]}; leave them out, or put {names[-1]} where it reads them")
+        raise ValueError(f"nobody reads {listed(unread)}: a network has one output, that of its last layer, {last}; "
+                         f"leave them out, or let a layer read them")
 
 
 def made_of(reads: Mapping[str, Sequence[str]], *names: str) -> set[str]:
@@ -207,17 +225,8 @@ def made_of(reads: Mapping[str, Sequence[str]], *names: str) -> set[str]:
             found.update(reads[name])
     inner = found.intersection(names)
     if inner:
-        raise ValueError(f"got {', '.join(names)}, of which {', '.join(sorted(inner))} is below another: leave it out")
+        raise ValueError(f"got {listed(names)}, of which {listed(sorted(inner))} is below another: leave it out")
     return found - {INPUT}
-
-
-@contextmanager
-def named(name: str) -> Iterator[None]:
-    """A ValueError inside says at which layer it was."""
-    try:
-        yield
-    except ValueError as error:
-        raise ValueError(f"layer {name}: {error}") from None
 
 
 @dataclass(frozen=True)
@@ -240,17 +249,23 @@ def receptive_field(network: Network, name: str) -> ReceptiveField | None:
     A cut-off below the layer above `name` spreads relevance over fields of this size; at the border the part inside the
     image remains.
     """
+    a_network(network).index(name)
+    return receptive_fields(network)[name]
+
+
+def receptive_fields(network: Network) -> dict[str, ReceptiveField | None]:
+    """{tensor: what one of its units sees of the input}"""
     fields: dict[str, ReceptiveField | None] = {INPUT: ReceptiveField((1, 1), (1, 1), (0, 0))}
-    for one, layer, reads in network.nodes[: network.index(name) + 1]:
-        field, window = merged([fields[t] for t in reads]), layer.sees
-        fields[one] = None if field is None or window is None else ReceptiveField(
+    for name, layer, reads in network.nodes:
+        field, window = where_they_meet([fields[t] for t in reads]), layer.sees
+        fields[name] = None if field is None or window is None else ReceptiveField(
             *((pair[0], pair[1]) for pair in zip(*(
                 (size + (k - 1) * step, step * stride, start - pad * step) for size, step, start, k, stride, pad in
                 zip(field.size, field.step, field.start, window.extent, window.stride, window.before)))))
-    return fields[name]
+    return fields
 
 
-def merged(fields: Sequence[ReceptiveField | None]) -> ReceptiveField | None:
+def where_they_meet(fields: Sequence[ReceptiveField | None]) -> ReceptiveField | None:
     """The field of what is made of tensors with these fields."""
     there = [field for field in fields if field is not None]
     if len(there) < len(fields) or any(field.step != there[0].step for field in there):
@@ -267,7 +282,10 @@ def merge_batchnorm(network: Network) -> Network:
     a Conv2D, whose output nobody else reads. (A Linear on (N, L, D) has its outputs on the last axis and BatchNorm its
     channels on the second: that pair is not to be merged.)
     """
-    readers = {t: [one.name for one in network.nodes if t in one.reads] for t in (INPUT, *network.names)}
+    readers: dict[str, list[str]] = {t: [] for t in (INPUT, *a_network(network).names)}
+    for one in network.nodes:
+        for t in one.reads:
+            readers[t].append(one.name)
     kept: dict[str, Node] = {}
     now = {INPUT: INPUT}   # under which name each tensor of the network is made
     for name, layer, reads in network.nodes:
@@ -278,7 +296,7 @@ def merge_batchnorm(network: Network) -> Network:
         what = "the input" if before is None else before.name
         others = [reader for reader in readers[reads[0]] if reader != name]
         if others:
-            raise ValueError(f"merge_batchnorm got {name} after {what}, which {', '.join(others)} reads too, as it is "
+            raise ValueError(f"merge_batchnorm got {name} after {what}, which {listed(others)} reads too, as it is "
                              "without the norm: that pair is not to be merged")
         try:
             both = before and before.layer.normalised(layer.mean, layer.factor(), layer.shift)
@@ -288,6 +306,28 @@ def merge_batchnorm(network: Network) -> Network:
             raise ValueError(f"merge_batchnorm got {name} after {what}, needed a Linear or Conv2D directly before it")
         kept[what], now[name] = before._replace(layer=both), what
     return Network(kept.values())
+
+
+@contextmanager
+def named(name: str) -> Iterator[None]:
+    """What a layer refuses or cannot compute, told with its name."""
+    try:
+        yield
+    except ValueError as error:
+        raise ValueError(f"layer {name}: {error}") from None
+    except ZeroDivisionError:   # a rule without a guard says so
+        raise
+    except DecimalException as error:   # Decimals raise where floats give infinity or NaN
+        raise ValueError(f"layer {name}: its numbers end in {type(error).__name__}: are they too large?") from None
+
+
+def a_network(given: object) -> Network:
+    """The network, or an error where it is none."""
+    if not isinstance(given, Network):
+        cure = ("lrp_ref.convert.from_torch" if hasattr(given, "state_dict") else
+                "model.network(shape)" if hasattr(given, "preprocessing") else "Network([(\"fc\", Linear(weight))])")
+        raise ValueError(f"got a {type(given).__name__}, needed a Network: use {cure}")
+    return given
 
 
 def same_numbers(network: Network, x: Array) -> None:

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from lrp_ref.arrays import Array, Index, added_at, finite, not_finite, nothing, number_type, plus, zeros
-from lrp_ref.assignment import a_rule, assign
-from lrp_ref.hints import Watch, unwatched
+from lrp_ref.arrays import Array, Index, added_at, as_array, finite, not_finite, nothing, number_type, plus, zeros
+from lrp_ref.assignment import a_mapping, a_rule, assign
+from lrp_ref.hints import LISTED, SHOWN, Watch, listed, shown, unwatched
 from lrp_ref.layers import Layer
 from lrp_ref.ledger import Account, Ledger
 from lrp_ref.linear_map import LinearMap
-from lrp_ref.network import INPUT, Network, named, same_numbers
+from lrp_ref.network import INPUT, Network, a_network, named, same_numbers
 from lrp_ref.rules import Rule
 from lrp_ref.step import step
 
@@ -108,17 +109,16 @@ class Relevances:
 def relevances(network: Network, activations: Mapping[str, Array], rules: Mapping[str, Rule], R: Array,
                watch: Watch = unwatched) -> Relevances:
     """All relevances from R_L = R and `network.activations(x)`: the whole of LRP."""
-    missing = [name for name in network.names if name not in rules]
-    if missing:
-        raise ValueError(f"got no rule for {', '.join(missing)}: make the rules with assign(network, ...)")
-    if [name for name in rules if name in network.names] != list(network.names):
-        raise ValueError(f"got rules in the order {', '.join(rules)}, needed the network's, lowest first, by which "
+    every_layer(network, rules)
+    if [name for name in rules if name in network.places] != list(network.names):
+        raise ValueError(f"got rules in the order {listed(rules)}, needed the network's, lowest first, by which "
                          "cutoff goes: make them with assign(network, ...)")
     Rs, accounts, messages = {network.output: R}, [], {}
 
     def through(name: str, layer: Layer, x: Array, R: Array) -> tuple[Array, Account]:
         watch(name)
-        return through_layer(a_rule(rules[name]), layer, x, R, activations[name])
+        near_misses(name, layer, rules[name], x)
+        return through_layer(rules[name], layer, x, R, activations[name])
 
     for name, below, account, sent in handed_down(network, activations, Rs, through):
         arrays = {id(array): array for array in (below, *account.parts())}   # a layer may hand down what it received
@@ -132,6 +132,26 @@ def relevances(network: Network, activations: Mapping[str, Array], rules: Mappin
     order = (INPUT, *network.names)
     return Relevances({t: Rs[t] for t in order}, {t: messages[t] for t in network.names},
                       Ledger(network.names[::-1], accounts, Rs[INPUT]))
+
+
+def every_layer(network: Network, rules: Mapping[str, Rule], how: str = "assign") -> Mapping[str, Rule]:
+    """The rules, or an error where a layer has none."""
+    a_mapping(rules, "rules of every layer, assign(network)")
+    missing = [name for name in network.names if name not in rules]
+    if missing:
+        raise ValueError(f"got no rule for {listed(missing)}: make the rules with {how}(network, ...)")
+    for name in network.names:
+        with named(name):
+            a_rule(rules[name])
+    return rules
+
+
+def near_misses(name: str, layer: Layer, rule: Rule, x: Array) -> None:
+    """A warning where the rule is for other inputs than these."""
+    if rule.only_for == "a box":
+        note = rule.doubt(x if layer.affine else layer.linearize(x)[0])
+        if note:
+            warnings.warn(f"layer {name}: {note}", UserWarning, stacklevel=6)
 
 
 def overflow(name: str, account: Account, below: Array) -> str:
@@ -178,21 +198,27 @@ def explain(network: Network, x: Array, rules: Mapping[str, Rule] | None = None,
     watch   called with every layer's name when its turn comes, upwards and then downwards: for a progress line
     """
     x = checked(network, x)
+    rules = assign(network) if rules is None else every_layer(network, rules)
+    if not callable(watch):
+        raise ValueError(f"explain got watch={shown(watch)}, needed a function that takes a layer's name")
     xs = network.activations(x, watch)
     for name, output in xs.items():
-        if not finite(output):
-            raise ValueError(f"layer {name} gives NaN or infinity for this input: are its weights too large?")
+        must_be_finite(name, output)
     R = start(xs[network.output], target)
-    found = relevances(network, xs, assign(network) if rules is None else rules, R, watch)
+    found = relevances(network, xs, rules, R, watch)
     return Explanation(xs[network.output], xs, found.of, found.messages, found.ledger, R)
+
+
+def must_be_finite(name: str, output: Array) -> None:
+    """An error where the layer's output is not."""
+    if not finite(output):
+        raise ValueError(f"layer {name} gives NaN or infinity for this input: are its weights too large?")
 
 
 def checked(network: Network, x: Array) -> Array:
     """x as an array; an error unless it is a batch of finite numbers of the network's type."""
-    x = np.asanyarray(x)
-    if isinstance(x, (np.matrix, np.ma.MaskedArray)):
-        raise ValueError(f"got a {type(x).__name__}, whose products are not those of an array: use numpy.asarray(x), "
-                         "filled where it is masked")
+    a_network(network)
+    x = as_array(x)
     same_numbers(network, x)
     if x.ndim < 2 or x.size == 0:
         raise ValueError(f"got an input of shape {x.shape}, needed a batch (N, ...) of at least one: x[None]?")
@@ -204,10 +230,11 @@ def checked(network: Network, x: Array) -> Array:
 
 def start(scores: Array, target: Any = None) -> Array:
     """R_L: the target's score, and 0 elsewhere; or the target itself where it is an array of that shape."""
-    target = target if target is None else np.asarray(target)
+    target = target if target is None else as_array(target)
     if target is not None and target.shape == scores.shape:
         if number_type(target) is not number_type(scores):
-            raise ValueError(f"got a target of {target.dtype}, needed the scores' {scores.dtype}: use target.astype")
+            raise ValueError(f"got a target of {str(target.dtype)[:SHOWN]}, needed the scores' {scores.dtype}: use "
+                             "target.astype")
         if not finite(target):
             raise ValueError("got a target with NaN or infinity, needed finite relevance")
         return target
@@ -217,10 +244,10 @@ def start(scores: Array, target: Any = None) -> Array:
     n, classes = scores.shape
     index = scores.argmax(axis=1) if target is None else target
     if index.dtype.kind not in "iu" or index.shape not in ((), (n,)):
-        raise ValueError(f"got a target of shape {index.shape} and type {index.dtype}, needed a class index, {n} "
-                         f"indices, or an array of shape {scores.shape}")
+        raise ValueError(f"got a target of shape {index.shape} and type {str(index.dtype)[:SHOWN]}, needed a class "
+                         f"index, {n} indices, or an array of shape {scores.shape}")
     if index.min() < 0 or index.max() >= classes:
-        raise ValueError(f"got target {target}, needed class indices from 0 to {classes - 1}")
+        raise ValueError(f"got target {str(index)[:LISTED]}, needed class indices from 0 to {classes - 1}")
     R = zeros(scores.shape, scores)
     R[np.arange(n), index] = scores[np.arange(n), index]
     return R

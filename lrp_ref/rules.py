@@ -15,7 +15,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from fractions import Fraction
-from math import isfinite
 from typing import Any, Literal
 
 import numpy as np
@@ -23,9 +22,10 @@ import numpy as np
 from lrp_ref.arrays import (
     Array,
     Function,
+    as_numbers,
     constant,
     divide,
-    finite,
+    is_number,
     negative,
     ones_like,
     positive,
@@ -34,8 +34,10 @@ from lrp_ref.arrays import (
     square,
     thin,
     times,
+    to_number,
     total,
 )
+from lrp_ref.hints import SHOWN, shown
 from lrp_ref.linear_map import LinearMap
 from lrp_ref.linear_map import Term as Term
 
@@ -88,6 +90,10 @@ class Rule:
 
     def shares(self, m: LinearMap, a: Array) -> list[Share]:
         raise NotImplementedError
+
+    def doubt(self, a: Array) -> str:
+        """What a person should know of the rule at these inputs: that they are not those it is for."""
+        return ""
 
     def guard(self, z: Array) -> Guard:
         """What a denominator z gets added: epsilon sign z, and without an epsilon nothing, so that R over 0 is dead."""
@@ -167,9 +173,10 @@ class AlphaBeta(Rule):
     def __post_init__(self) -> None:
         must_be_number(self, "beta", self.beta, 0)
         must_be_number(self, "alpha", self.alpha, 0)
-        if abs(float(self.alpha - self.beta) - 1) > 4 * np.spacing(float(self.alpha)):   # alpha = 1 + beta was rounded
-            raise ValueError(f"AlphaBeta got alpha={self.alpha}, beta={self.beta}, needed alpha - beta = 1: "
-                             f"AlphaBeta({1 + self.beta}, {self.beta})?")
+        difference = to_number(self.alpha, Fraction) - to_number(self.beta, Fraction)
+        if abs(float(difference - 1)) > 4 * np.spacing(float(self.alpha)):   # alpha = 1 + beta was rounded
+            raise ValueError(f"AlphaBeta got alpha={self.alpha!s:.{SHOWN}}, beta={self.beta!s:.{SHOWN}}, needed "
+                             f"alpha - beta = 1: AlphaBeta({(1 + self.beta)!s:.{SHOWN}}, {self.beta!s:.{SHOWN}})?")
 
     def shares(self, m: LinearMap, a: Array) -> list[Share]:
         ap, an, beta = positive(a), negative(a), constant(self.beta, a)
@@ -244,9 +251,21 @@ class ZBox(Rule):
         return (cls(-4, 5),)
 
     def __post_init__(self) -> None:
-        low, high = np.asarray(self.low), np.asarray(self.high)
-        if not ((low <= high).all() and finite(low) and finite(high)):
-            raise ValueError(f"ZBox got low={self.low}, high={self.high}, needed finite low <= high in every channel")
+        low, high = (as_numbers(bound, "ZBox") for bound in (self.low, self.high))
+        fine = all(is_number(bound) for bound in (*low.flat, *high.flat)) and max(low.ndim, high.ndim) <= 1
+        if not (fine and len({*low.shape, *high.shape}) <= 1 and low.size and high.size and (low <= high).all()):
+            raise ValueError(f"ZBox got low={shown(self.low, SHOWN)}, high={shown(self.high, SHOWN)}, needed finite "
+                             "low <= high in every channel")
+
+    def doubt(self, a: Array) -> str:
+        """That a_i lies outside the box, where its term has the other sign."""
+        low, high = (per_channel(bound, a) for bound in (self.low, self.high))
+        outside = (a < low) | (a > high)
+        if not outside.any():
+            return ""
+        return (f"{int(outside.sum())} of {a.size} inputs, which go from {float(a.min()):.4g} to {float(a.max()):.4g}, "
+                f"lie outside the box of ZBox({shown(self.low, SHOWN)}, {shown(self.high, SHOWN)}): relevance there "
+                "may have the wrong sign; give what black and white are after the preprocessing")
 
     def shares(self, m: LinearMap, a: Array) -> list[Share]:
         low, high = (per_channel(bound, a) * ones_like(a) for bound in (self.low, self.high))
@@ -325,12 +344,8 @@ __all__ = ["RULES", "AlphaBeta", "Epsilon", "Flat", "Gamma", "Pass", "Rule", "Sh
 
 def must_be_number(rule: Rule, name: str, value: Any, least: int) -> None:
     """An error unless the parameter is a finite number of at least `least`."""
-    try:
-        good = not isinstance(value, np.ndarray) and isfinite(value) and value >= least
-    except TypeError:
-        good = False
-    if not good:
-        raise ValueError(f"{type(rule).__name__} got {name}={value!r}, needed a finite number of at least {least}")
+    if not is_number(value, least):
+        raise ValueError(f"{type(rule).__name__} got {name}={shown(value)}, needed a finite number of at least {least}")
 
 
 def per_channel(bound: Any, a: Array) -> Array:

@@ -8,20 +8,36 @@ import warnings
 from argparse import Namespace
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
+from signal import SIGINT
 
-from lrp_ref.command.failed import Failed
+from lrp_ref.command.failed import Failed, Unwritten
+from lrp_ref.command.leaving import stoppable
 from lrp_ref.command.options import parser
-from lrp_ref.hints import Watch
+from lrp_ref.hints import Watch, brief, printable
+from lrp_ref.start import current_folder
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command; 0 on success, 1 where what it checked failed, 2 with one line on stderr for a wrong input.
+    """Run one command; 0 on success, 1 where what it checked failed, 2 with one line on stderr for a wrong input, 128
+    and a signal's number where one ends it.
 
     Files are written first, then notes go to stderr and the text to stdout: a reader who closes the pipe
-    early loses nothing, and where there is an error, it is all that is printed.
+    early loses nothing, and where there is an error, it is all that is printed, unless only a file was not written.
     """
     try:
+        with stoppable():
+            return one_command(arguments)
+    except KeyboardInterrupt as stopped:
+        say(str(stopped) or "interrupted")
+        return 128 + getattr(stopped, "number", SIGINT)
+
+
+def one_command(arguments: Sequence[str] | None) -> int:
+    """The exit code of one command, which nobody interrupts."""
+    try:
         options = parsed(arguments)
+        if not current_folder():
+            raise ValueError("the current folder has been deleted: go into another one (cd)")
         with warnings.catch_warnings(record=True) as notes, progress() as watch:
             warnings.simplefilter("ignore")   # NumPy's, which are followed by an error that says more
             warnings.simplefilter("always", UserWarning)
@@ -32,15 +48,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except Failed as failed:
         show(f"{failed}\n")
         return 1
+    except Unwritten as error:
+        show(f"{error.printed}\n")
+        say(f"error: {error}")
+        return 2
     except MemoryError as error:
         say(f"error: not enough memory ({error}): use a smaller --size, or smaller or fewer photographs")
         return 2
-    except (ValueError, OSError) as error:
+    except ValueError as error:
         say(f"error: {error}")
         return 2
-    except KeyboardInterrupt:
-        say("interrupted")
-        return 130
+    except OSError as error:
+        path = "" if error.filename is None else f"cannot use {error.filename}: "
+        say(f"error: {path}{error.strerror or error}" + (": choose another path" if path else ""))
+        return 2
     return 0
 
 
@@ -72,7 +93,7 @@ def run(options: Namespace, watch: Watch) -> str:
 
 def parsed(arguments: Sequence[str] | None) -> Namespace:
     try:
-        return parser().parse_args(arguments)
+        return parser().parse_args(sys.argv[1:] if arguments is None else arguments)
     except SystemExit:   # after --help and --version, whose text may still be on its way
         show("")
         raise
@@ -82,16 +103,16 @@ def say(text: str) -> None:
     """One line to stderr, if there is one."""
     if sys.stderr is not None:
         with suppress(OSError):
-            print(f"lrp-ref: {' '.join(text.split())}", file=sys.stderr)
+            print(f"lrp-ref: {brief(text)}", file=sys.stderr)
 
 
 def show(text: str) -> None:
-    """Text to stdout, if there is one and someone reads; what it cannot encode, with backslashes."""
+    """Text to stdout, if there is one and someone reads; what it cannot encode, or would obey, with backslashes."""
     if sys.stdout is None:
         return
     encoding = sys.stdout.encoding or "utf-8"
     try:
-        sys.stdout.write(text.encode(encoding, "backslashreplace").decode(encoding))
+        sys.stdout.write(printable(text).encode(encoding, "backslashreplace").decode(encoding))
         sys.stdout.flush()
     except OSError as error:
         with suppress(OSError):   # or what is left in the buffer would fail again when Python ends
@@ -106,8 +127,9 @@ def progress() -> Iterator[Watch]:
     shown = sys.stderr is not None and sys.stderr.isatty()
 
     def watch(text: str) -> None:
-        if shown:
-            print(f"\r\x1b[K{' '.join(text.split())[:78]}", end="", file=sys.stderr, flush=True)
+        with suppress(OSError):   # of a terminal that has been closed
+            if shown:
+                print(f"\r\x1b[K{brief(text)[:78]}", end="", file=sys.stderr, flush=True)
     try:
         yield watch
     finally:

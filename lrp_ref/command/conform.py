@@ -5,12 +5,12 @@ from __future__ import annotations
 from argparse import Namespace
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
-from lrp_ref.command.failed import Failed
+from lrp_ref.command.failed import Failed, losing_nothing
 from lrp_ref.command.outputs import dumped, spare
 from lrp_ref.conformance.adapter import Adapter
 from lrp_ref.conformance.adapters import adapter
@@ -49,7 +49,8 @@ def conform_command(options: Namespace, watch: Watch) -> str:
         text = "\n\n".join([*report_text.causes(found), *map(case_text, outcome.outcomes)])
     if options.write_expect:
         about = f"{found.name} {found.version} {report_text.on(found.suite)}"
-        count = expectations.write(options.write_expect, about, outcome.outcomes)
+        with losing_nothing(text):
+            count = expectations.write(options.write_expect, about, outcome.outcomes)
         text = f"{text}\n\n{report_text.plural(count, 'expectation')} written to {options.write_expect}"
     if expected is None:
         return ended(options, found, text, bool(outcome.failed))
@@ -61,13 +62,17 @@ def compare_command(options: Namespace, watch: Watch) -> str:
     writes(options.report)
     watch("reading the vectors")
     suite, answers = load(), Answers()
-    found = [adapter(text) for text in options.adapters]
-    names_differ([one for one, _ in found])
-    expected = [expectations.read(expected_file(options.expect, one)) for one, _ in found] if options.expect else []
-    runs = [run(one, suite, watch, answers, words) for one, words in found]
-    for done in runs if not options.expect else ():
-        supporting(done)
-    compared = comparison([report(one, watch) for one in runs])
+    with ExitStack() as stack:
+        found = []
+        for text in options.adapters:
+            found.append(adapter(text))
+            stack.enter_context(ending(found[-1][0]))
+        names_differ([one for one, _ in found])
+        expected = [expectations.read(expected_file(options.expect, one)) for one, _ in found] if options.expect else []
+        runs = [run(one, suite, watch, answers, words) for one, words in found]
+        for done in runs if not options.expect else ():
+            supporting(done)
+        compared = comparison([report(one, watch) for one in runs])
     text = report_text.comparison_text(compared)
     if not options.expect:
         return ended(options, compared, text, any(one.failed for one in runs))
@@ -135,7 +140,7 @@ def ended(options: Namespace, found: Report | Comparison, text: str, failed: boo
     if found.unexpected is not None:
         text, failed = f"{text}\n\n{unexpected(found.unexpected)}", bool(found.unexpected)
     if options.report:
-        with writing(options.report) as temporary:
+        with losing_nothing(dumped(as_json(found)) if options.json else text), writing(options.report) as temporary:
             temporary.write_text(page(found), encoding="utf-8")
         text = f"{text}\n\nreport written to {options.report}"
     printed = dumped(as_json(found)) if options.json else text

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from argparse import Namespace
 from collections import Counter
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
+from lrp_ref.command.failed import losing_nothing
 from lrp_ref.command.outputs import dumped, save_arrays, spare, writes_arrays
 from lrp_ref.hints import Watch
 from lrp_ref.models.bundled import BUNDLED, ready
@@ -17,19 +20,24 @@ from lrp_ref.paper.study import study
 from lrp_ref.paper.voc import read_voc
 from lrp_ref.pictures.picture import image_format, save_image
 
+SCENES = 5000             # are made and kept, which takes a gigabyte; to explain them takes hours
+PHOTOGRAPHS = 1_000_000   # are explained: more than any set of photographs has
+SEEDS = 2**64 - 2         # of 64 bits, as are the words that are drawn; the next one is taken too
+FOLDERS = ("JPEGImages", "ImageSets/Main", "Annotations")   # of VOC's layout, which are read
+
 
 def evaluate_command(options: Namespace, watch: Watch) -> str:
-    for option, value, least in (("--count", options.count, 1), ("--seed", options.seed, 0)):
-        if value < least:
-            raise ValueError(f"got {option} {value}, needed at least {least}")
+    counted = SCENES if options.scenes is None else PHOTOGRAPHS
+    for option, value, least, most in (("--count", options.count, 1, counted), ("--seed", options.seed, 0, SEEDS)):
+        if not least <= value <= most:
+            raise ValueError(f"got {option} {value}, needed at least {least} and at most {most}")
     for option, value in (("--set", options.set), ("--difficult", options.difficult)):
         if value is not None and options.scenes is None:
             raise ValueError(f"got {option} {value} without a folder of photographs, needed SCENES: the bundled scenes "
                              "have neither sets nor difficult objects")
     given = options.model or BUNDLED
-    inputs = [*given, *(map(str, Path(options.scenes).rglob("*")) if options.scenes else ())]
-    spare("--plot", options.plot, *inputs)
-    writes_arrays(options.save, *inputs)
+    spare("--plot", options.plot, *given, *lost(options.plot, options.scenes))
+    writes_arrays(options.save, *given, *lost(options.save, options.scenes))
     if options.plot:
         image_format(options.plot)
     models = {name: ready(path, options.size) for name, path in labelled(given).items()}
@@ -42,18 +50,31 @@ def evaluate_command(options: Namespace, watch: Watch) -> str:
         knows_all(model, tested.classes, name)
     precisions = evaluate(models, tested, watch)
     studies = {name: study(model, tested, name=name, watch=watch) for name, model in models.items()}
-    if options.plot:
-        watch(f"writing {options.plot}")
-        save_image(options.plot, plot(studies).pixels)
-    if options.save:
-        save_arrays(options.save, experiment_report.arrays(tested, studies))
+    found = experiment_report.text(tested, precisions, studies)
     if options.json:
-        return dumped({"count": options.count, "seed": options.seed,
-                       **experiment_report.facts(tested, precisions, studies), "plot": options.plot,
-                       "save": options.save})
-    written = {"plot": options.plot, "arrays": options.save}
-    return "\n".join([experiment_report.text(tested, precisions, studies),
-                      *(f"{what} written to {path}" for what, path in written.items() if path)])
+        found = dumped({"count": options.count, "seed": options.seed,
+                        **experiment_report.facts(tested, precisions, studies), "plot": options.plot,
+                        "save": options.save})
+    with losing_nothing(found):
+        if options.plot:
+            watch(f"writing {options.plot}")
+            save_image(options.plot, plot(studies).pixels)
+        if options.save:
+            save_arrays(options.save, experiment_report.arrays(tested, studies))
+    written = {} if options.json else {"plot": options.plot, "arrays": options.save}
+    return "\n".join([found, *(f"{what} written to {path}" for what, path in written.items() if path)])
+
+
+def lost(path: str | None, folder: str | None) -> list[str]:
+    """The inputs among which the file at `path`, which would be replaced, must not be: itself, where it lies below the
+    folder of photographs; and what stands in the folders that are read, which may be links to where it lies."""
+    if not (path and folder and Path(path).exists()):
+        return []
+    found = [path] if Path(path).resolve().is_relative_to(Path(folder).resolve()) else []
+    for part in FOLDERS:
+        with suppress(OSError):   # it is not there, which is said later
+            found += [entry.path for entry in os.scandir(Path(folder) / part)]
+    return found
 
 
 def labelled(paths: Sequence[str]) -> dict[str, str]:

@@ -5,12 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from lrp_ref.arrays import Shape
-from lrp_ref.layers import DenseSift
-from lrp_ref.layers.fisher.sift import BINS
+from lrp_ref.arrays import Pair
 from lrp_ref.models.bundled import channels, sized
 from lrp_ref.models.model import Model
-from lrp_ref.network import Network, ReceptiveField, receptive_field
+from lrp_ref.network import Network, receptive_fields, where_they_meet
 
 WHOLE = "the whole image"
 
@@ -19,33 +17,40 @@ def layer_rows(model: Model) -> list[dict[str, Any]]:
     """A row per layer, lowest first, for images of the model's size (`bundled.sized`)."""
     shape = (1, channels(model), *sized(model))
     network = model.network(shape)
-    shapes, pixel = list(network.shapes(shape).values()), ReceptiveField((1, 1), (1, 1), (0, 0))
-    fields = [pixel, *(receptive_field(network, name) for name in network.names)]
-    return [
-        {"name": name, "type": type(layer).__name__, "input": shapes[n][1:], "output": shapes[n + 1][1:],
-         "sees": sees and vars(sees), "cutoff_below_spreads_over": under and under.size,
-         "sees_squares": squares(network, shapes, n + 1), "cutoff_below_spreads_over_squares": bins(network, shapes, n)}
-        for n, ((name, layer), under, sees) in enumerate(zip(network, fields, fields[1:]))]
+    shapes, fields, rows = network.shapes(shape), receptive_fields(network), []
+    for n, (name, layer, reads) in enumerate(network.nodes):
+        sees, under = fields[name], where_they_meet([fields[t] for t in reads])
+        rows.append({
+            "name": name, "type": type(layer).__name__, "input": layer.joined(*(shapes[t] for t in reads))[1:],
+            "output": shapes[name][1:], "sees": sees and vars(sees),
+            "cutoff_below_spreads_over": under and under.size, "sees_squares": squares(network, n + 1),
+            "cutoff_below_spreads_over_squares": bins(network, n)})
+    return rows
 
 
-def squares(network: Network, shapes: Sequence[Shape], n: int) -> list[int] | None:
+def described(network: Network, n: int) -> tuple[Pair, ...]:
+    """The squares of the descriptors (`layer.squares`) that go into layer n row by row; none where rows are mixed."""
+    below = reversed([layer for _, layer in network.layers[:n]])
+    return next((layer.squares for layer in below if layer.squares or not layer.rowwise), ())
+
+
+def squares(network: Network, n: int) -> list[int] | None:
     """The sides of the descriptors' squares, 4 s pixels, where descriptors (N, L, D) go into layer n; else None."""
-    found = [layer for _, layer in network.layers[:n] if isinstance(layer, DenseSift)]
-    return [BINS * s for s in found[0].sizes] if found and len(shapes[n]) == 3 else None
+    return [side for side, _ in described(network, n)] or None
 
 
-def bins(network: Network, shapes: Sequence[Shape], n: int) -> list[int] | None:
-    """Likewise the squares over which relevance below layer n spreads evenly: right above DenseSift those of bins."""
-    sides = squares(network, shapes, n)
-    return [side // BINS for side in sides] if sides and isinstance(network.layers[n - 1][1], DenseSift) else sides
+def bins(network: Network, n: int) -> list[int] | None:
+    """Likewise the squares over which relevance below layer n spreads evenly: right above descriptors those of bins."""
+    own = network.layers[n - 1][1].squares if n else ()
+    return [side for _, side in own] or squares(network, n)
 
 
 def layer_table(model: Model, rows: Sequence[dict[str, Any]]) -> str:
     """The rows as text."""
     cells = [("layer", "type", "input", "output", "an output sees", "a cut-off below it spreads over")]
     for row in rows:
-        sees = several(row["sees_squares"]) or seen(row["sees"])
-        over = several(row["cutoff_below_spreads_over_squares"]) or by(row["cutoff_below_spreads_over"] or ()) or WHOLE
+        sees = sides_of(row["sees_squares"]) or seen(row["sees"])
+        over = sides_of(row["cutoff_below_spreads_over_squares"]) or by(row["cutoff_below_spreads_over"] or ()) or WHOLE
         cells.append((row["name"], row["type"], by(row["input"]), by(row["output"]), sees, over))
     widths = [max(map(len, column)) for column in zip(*cells)]
     lines = ["  ".join(cell.ljust(width) for cell, width in zip(line, widths)).rstrip() for line in cells]
@@ -54,7 +59,7 @@ def layer_table(model: Model, rows: Sequence[dict[str, Any]]) -> str:
     return "\n".join(lines)
 
 
-def several(sides: Sequence[int] | None) -> str:
+def sides_of(sides: Sequence[int] | None) -> str:
     return f"squares of {', '.join(map(str, sides))}" if sides else ""
 
 

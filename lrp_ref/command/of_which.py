@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from lrp_ref.arrays import Array, constant, ones_like
-from lrp_ref.layers import DenseSift
+from lrp_ref.arrays import Array
+from lrp_ref.layers import Layer
 from lrp_ref.ledger import per_sample
 from lrp_ref.network import Network
 from lrp_ref.relevance import Explanation
@@ -33,20 +33,23 @@ class Part:
 def of_which(network: Network, e: Explanation) -> list[Part]:
     """What is lost in descriptors without contrast, and what clipping at the image's border moves; [] for a CNN."""
     parts: list[Part] = []
-    for (name, layer), above in zip(network, [*network.names[1:], None]):
-        if isinstance(layer, DenseSift):
-            parts += [*without_contrast(above, e)] if above else []
-            parts.append(moved_inward(name, layer, e))
+    for name, layer, (t, *_) in network.nodes:
+        if layer.squares:
+            for above in network.nodes:
+                parts += [*without_contrast(name, above.name, e)] if above.reads == (name,) and above.layer.rowwise else []
+            parts += [*moved_inward(name, layer, e.activations[t], e)]
     return parts
 
 
-def without_contrast(above: str, e: Explanation) -> Iterator[Part]:
-    """sum over l with a_l = 0 of what the layer above DenseSift does not hand to l, column by column.
+def without_contrast(descriptors: str, above: str, e: Explanation) -> Iterator[Part]:
+    """sum over l with a_l = 0 of what the layer above the descriptors does not hand to l, column by column.
+
+    The layer above is `rowwise`, so that its outputs are indexed by descriptors as its inputs are.
 
     Such a descriptor says nothing, and every z_ij of it is 0; yet the Fisher vector counts it and gives it relevance.
     The stabiliser of the projection takes that (without one it is dead).
     """
-    empty = (e.activations[above] == 0).all(axis=-1)
+    empty = (e.activations[descriptors] == 0).all(axis=-1)
     for column in ("bias", "stabiliser", "dead"):
         lost = getattr(e.ledger[above], column)
         if lost[empty].any():
@@ -54,12 +57,9 @@ def without_contrast(above: str, e: Explanation) -> Iterator[Part]:
             yield Part(above, column, what, np.stack([part[none].sum() for part, none in zip(lost, empty)]))
 
 
-def moved_inward(name: str, sift: DenseSift, e: Explanation) -> Part:
+def moved_inward(name: str, layer: Layer, image: Array, e: Explanation) -> Iterator[Part]:
     """sum_j (1 - n_j / s^2) R_j: a bin's s^2 pixels share its relevance, or the n_j of them inside the image do."""
-    image, received = e.activations[name], e.ledger[name].received
-    a, m = sift.linearize(ones_like(image[:1]))
-    inside = m.apply(a, ones_like)[0]
-    sizes = sift.frames(image.shape)[:, 2, None]
-    outside = constant(1, image) - inside / constant(sizes * sizes, image)
-    return Part(name, "handed", "moved inward, from bins that reach over the image's border",
-                per_sample(received * outside))
+    outside = layer.outside(image)
+    if outside is not None:
+        yield Part(name, "handed", "moved inward, from bins that reach over the image's border",
+                   per_sample(e.ledger[name].received * outside))

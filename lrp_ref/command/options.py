@@ -27,6 +27,11 @@ class Parser(argparse.ArgumentParser):
 
     def parse_known_args(self, *given: Any) -> Any:  # type: ignore[override]
         """Nothing may remain: here, because the top parser knows neither the command nor its options."""
+        for word in given[0]:
+            if "\0" in word:
+                self.error(f"got {word}, which has the character 0 in it, as no name of a file has")
+            if re.fullmatch(r"--[a-z-]+=--", word):   # which argparse takes for no value at all
+                self.error(f"got {word}, needed a value: of a file named -- write {word[:-2]}./--")
         options, unknown = super().parse_known_args(*given)
         if unknown:
             if not unknown[0].startswith("-") and hasattr(options, "image"):
@@ -96,9 +101,9 @@ def parser() -> argparse.ArgumentParser:
                      help="a bundled model, or an .npz or lrp_toolbox .txt file; may be given several times (default: "
                      "every bundled model)")
     size(new)
-    new.add_argument("--count", type=int, default=300, metavar="N",
+    new.add_argument("--count", type=integer, default=300, metavar="N",
                      help="how many scenes are made, or photographs of a folder explained (default: 300)")
-    new.add_argument("--seed", type=int, default=2016, metavar="N",
+    new.add_argument("--seed", type=integer, default=2016, metavar="N",
                      help="of the scenes, or of the choice of photographs (default: 2016, whose numbers the "
                      "documentation shows)")
     new.add_argument("--set", choices=("train", "val", "trainval", "test"), help="of the folder (default: test)")
@@ -170,7 +175,7 @@ def how(new: argparse.ArgumentParser) -> None:
     new.add_argument("--first", metavar="zbox|wsquare|flat",
                      help="another rule for the lowest layer with weights; zbox takes its bounds from the "
                      "model's preprocessing, or write zbox:LOW,HIGH")
-    new.add_argument("--percentile", type=float, default=100, metavar="P",
+    new.add_argument("--percentile", type=decimal, default=100, metavar="P",
                      help="strongest colour at this percentile of |relevance| (default: 100, the largest)")
     new.add_argument("--colours", default="paper", choices=("paper", "safe"),
                      help="the paper's colours, or ones for every colour vision")
@@ -188,3 +193,17 @@ def size(new: argparse.ArgumentParser) -> None:
 
 def json(new: argparse.ArgumentParser) -> None:
     new.add_argument("--json", action="store_true", help="print JSON instead of text")
+
+
+def integer(text: str) -> int:
+    try:
+        return int(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"got {text!r}, needed a whole number") from None
+
+
+def decimal(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"got {text!r}, needed a number") from None

@@ -24,9 +24,9 @@ def save_arrays(path: str, arrays: dict[str, Any]) -> None:
 
 
 def spare(option: str, path: str | None, *inputs: str) -> None:
-    """An error if nothing can be written to `path`, or if it is one of the files that are read."""
+    """An error if nothing can be written to `path`, or if it is one of the files that are read, or in such a folder."""
     for other in inputs if path and writable(path).exists() else ():
-        if path and Path(other).exists() and Path(path).samefile(other):
+        if path and Path(other).exists() and any(one.samefile(other) for one in (Path(path), *writable(path).parents)):
             raise ValueError(f"got {option} {path}, an input that would be lost: choose another path")
 
 

@@ -10,6 +10,7 @@ from typing import Any
 from lrp_ref.arrays import Array
 from lrp_ref.assignment import Rules
 from lrp_ref.command.of_which import of_which
+from lrp_ref.hints import quotable
 from lrp_ref.ledger import COLUMNS
 from lrp_ref.models.model import Model
 from lrp_ref.network import Network
@@ -30,7 +31,7 @@ def scores_text(model: Model, scores: Array, index: int) -> str:
     """The scores, highest first, at most ten; the explained one is among them and marked."""
     order = sorted(range(len(scores)), key=lambda n: -scores[n])
     shown = order[:MOST] if index in order[:MOST] else [*order[:MOST - 1], index]
-    names = [name if len(name) <= LONGEST else name[:LONGEST - 3] + "..." for name in model.classes]
+    names = [quotable(name, LONGEST) for name in model.classes]
     width, number = max(len(names[n]) for n in shown), "10.4f" if 0.01 <= abs(scores).max() < 1e6 else "11.4e"
     mark = {index: "   <- explained"}
     lines = [f"  {names[n]:<{width}} {scores[n]:{number}}{mark.get(n, '')}" for n in shown]

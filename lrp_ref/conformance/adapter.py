@@ -8,6 +8,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from lrp_ref.arrays import Array
+from lrp_ref.hints import printable
 from lrp_ref.network import Network
 from lrp_ref.rules import Rule
 
@@ -22,7 +23,7 @@ class Unsupported(Exception):
     """
 
     def __init__(self, reason: object, url: Any = "") -> None:
-        self.reason, self.url = spaced(str(reason) or repr(reason)), "".join(str(url or "").split())
+        self.reason, self.url = spaced(str(reason) or repr(reason)), spaced("".join(str(url or "").split()))
         super().__init__(self.reason)
 
 
@@ -63,8 +64,8 @@ class Adapter(Protocol):
 
 
 def spaced(text: object) -> str:
-    """A text in one line, with single spaces."""
-    return " ".join(str(text).split())
+    """A text in one line, with single spaces, and nothing in it that a terminal obeys or no encoding holds."""
+    return printable(" ".join(str(text).split()))
 
 
 def roundoff(adapter: Adapter) -> float:
@@ -73,7 +74,7 @@ def roundoff(adapter: Adapter) -> float:
 
 
 def one_line(error: BaseException) -> str:
-    text = " ".join(str(error).split())
+    text = spaced(error)
     return f"{type(error).__name__}: {text}" if text else type(error).__name__
 
 

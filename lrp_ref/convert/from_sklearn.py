@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 import numpy as np
 
 from lrp_ref.arrays import Array
 from lrp_ref.convert.refused import refuse
+from lrp_ref.hints import shown
 from lrp_ref.layers import (
     DenseSift,
     FisherVector,
@@ -16,10 +18,13 @@ from lrp_ref.layers import (
     Linear,
     SignedSqrt,
 )
-from lrp_ref.layers.fisher.regions import PYRAMID, regions_of
+from lrp_ref.layers.fisher.regions import PYRAMID, counted_regions
 from lrp_ref.layers.fisher.sift import LENGTH
 from lrp_ref.models.model import Model, Preprocessing
 from lrp_ref.network import Network
+from lrp_ref.outside import as_float
+
+T = TypeVar("T")
 
 
 def from_sklearn(sift: DenseSift, pca: Any, gmm: Any, svm: Any, regions: Any = PYRAMID, *, tallest: int | None = 480,
@@ -36,23 +41,34 @@ def from_sklearn(sift: DenseSift, pca: Any, gmm: Any, svm: Any, regions: Any = P
     tallest  a photograph with more rows is made so tall, in its own proportions (480 as in the reference setup); None:
              the model asks for a size, model.at_size((H, W))
     """
-    refuse(not isinstance(sift, DenseSift), f"from_sklearn got sift={sift!r}, needed a DenseSift layer")
-    weight, bias = projection(pca)
-    fisher = mixture(gmm)
+    refuse(not isinstance(sift, DenseSift), f"from_sklearn got sift={shown(sift)}, needed a DenseSift layer")
+    weight, bias = as_made(projection, pca)
+    fisher = as_made(mixture, gmm)
     fits("the PCA", weight.shape[0], LENGTH, "coordinates of a descriptor")
     fits("the mixture", fisher.means.shape[1], weight.shape[1], "components of the PCA")
-    count = len(regions_of(np.zeros((1, 2)), (1, 1), regions))
+    count = counted_regions(regions)
     layers: list[tuple[str, Layer]] = [
         ("sift", sift), ("pca", Linear(weight, bias)), ("fisher", fisher), ("norm", L2Norm(count)),
         ("root", SignedSqrt()), ("norm_all", L2Norm())]
     classes: tuple[str, ...] = ()
     if svm is not None:
-        weight, bias, classes = linear_scores(svm)
+        weight, bias, classes = as_made(linear_scores, svm)
         fits("the SVM", len(weight), count * 2 * fisher.means.size,
              f"dimensions of a Fisher vector ({count} regions x 2 x K x D)")
         layers.append(("svm", Linear(weight, bias)))
     chain = Network((name, layer.astype(np.float64)) for name, layer in layers)   # some parts may have come in float32
     return Model(chain, classes, Preprocessing(None, tallest=tallest), provenance=provenance, regions=regions)
+
+
+def as_made(read: Callable[[Any], T], part: Any) -> T:
+    """What is read from a part; an error where that is not what scikit-learn's fit has put there."""
+    try:
+        return read(part)
+    except ValueError:
+        raise
+    except Exception as error:   # its attributes are whatever somebody made them
+        raise ValueError(f"from_sklearn got a {type(part).__name__} that is not as its fit makes it "
+                         f"({type(error).__name__}): fit it again") from None
 
 
 def fitted(part: Any, *kinds: str) -> None:
@@ -67,23 +83,40 @@ def fits(what: str, got: int, needed: int, unit: str) -> None:
     refuse(got != needed, f"from_sklearn: {what} is for {got} numbers, needed {needed}, the {unit}: fit it on those")
 
 
+def learned(part: Any, name: str, *shape: int) -> Array:
+    """What a fit has put there, as an array of finite numbers of its own; -1 is an axis of any length."""
+    value: Any = getattr(part, name, None)
+    value = value.toarray() if hasattr(value, "toarray") else value   # sparse, or not
+    value = np.array(float(value)) if as_float(value) is not None else value
+    fine = isinstance(value, np.ndarray) and value.dtype.kind in "fiu" and value.ndim == len(shape)
+    if not fine or any(n not in (-1, m) for n, m in zip(shape, value.shape)) or not np.isfinite(value).all():
+        got = f"of shape {value.shape}, of {value.dtype}" if isinstance(value, np.ndarray) else shown(value)
+        raise ValueError(f"from_sklearn got a {type(part).__name__} whose {name} is {got}, needed finite numbers of "
+                         f"shape ({', '.join('any' if n < 0 else str(n) for n in shape)}): fit it again")
+    return np.array(value)
+
+
 def projection(pca: Any) -> tuple[Array, Array | None]:
     """Weight (128, D) and bias (D,) of y = P (x - mean), with whitening y / sqrt(explained variance)."""
     fitted(pca, "PCA")
-    weight = np.array(pca.components_.T)
+    weight = learned(pca, "components_", -1, -1).T
+    mean = learned(pca, "mean_", weight.shape[0])
     if pca.whiten:
-        deviations = np.sqrt(pca.explained_variance_)   # PCA itself takes those below its rounding to be that large
+        deviations = np.sqrt(learned(pca, "explained_variance_", weight.shape[1]))
+        # PCA itself takes those below its rounding to be that large
         refuse(not (deviations >= np.finfo(deviations.dtype).eps).all(), "from_sklearn got a whitened PCA with a "
                "component of variance 0, or as small as its rounding: fit it with fewer components")
         weight = weight / deviations
-    return weight, -(pca.mean_ @ weight) if np.any(pca.mean_) else None
+    return weight, -(mean @ weight) if np.any(mean) else None
 
 
 def mixture(gmm: Any) -> FisherVector:
     fitted(gmm, "GaussianMixture")
-    refuse(gmm.covariance_type != "diag", f"from_sklearn got a mixture with covariance_type={gmm.covariance_type!r}, "
-           "but a Fisher vector needs a variance per dimension: fit it with covariance_type='diag'")
-    return FisherVector(gmm.weights_, gmm.means_, gmm.covariances_)
+    refuse(gmm.covariance_type != "diag", "from_sklearn got a mixture with covariance_type="
+           f"{shown(gmm.covariance_type)}, but a Fisher vector needs a variance per dimension: fit it with "
+           "covariance_type='diag'")
+    means = learned(gmm, "means_", -1, -1)
+    return FisherVector(learned(gmm, "weights_", len(means)), means, learned(gmm, "covariances_", *means.shape))
 
 
 def linear_scores(svm: Any) -> tuple[Array, Array, tuple[str, ...]]:
@@ -97,11 +130,14 @@ def linear_scores(svm: Any) -> tuple[Array, Array, tuple[str, ...]]:
         names = svm.classes_ if len(parts) == len(svm.classes_) else svm.classes_[-1:]
         return np.hstack([w for w, _ in parts]), np.concatenate([b for _, b in parts]), tuple(map(str, names))
     if type(svm).__name__ == "SVC":
-        refuse(svm.kernel != "linear", f"from_sklearn got an SVC with kernel={svm.kernel!r}, needed 'linear': see "
+        refuse(svm.kernel != "linear", f"from_sklearn got an SVC with kernel={shown(svm.kernel)}, needed 'linear': see "
                "lrp_ref.layers.fisher.svm for other kernels")
         refuse(len(svm.classes_) > 2, f"from_sklearn got an SVC of {len(svm.classes_)} classes, which compares them "
                "one versus one and has no score per class: use OneVsRestClassifier(SVC(kernel='linear')) or LinearSVC")
-    weight = np.array(svm.coef_.toarray() if hasattr(svm.coef_, "toarray") else svm.coef_)   # sparse, or not
+    weight = learned(svm, "coef_", -1, -1)
     names = svm.classes_ if len(weight) > 1 else svm.classes_[-1:]
-    bias = np.broadcast_to(np.asarray(svm.intercept_, dtype=weight.dtype), len(weight))
-    return weight.T, np.array(bias), tuple(map(str, names))
+    refuse(len(names) != len(weight), f"from_sklearn got an SVM of {len(weight)} scores for {len(names)} classes: fit "
+           "it again")
+    axes = getattr(svm.intercept_, "ndim", 0)   # 0.0 where it was fitted without
+    bias = learned(svm, "intercept_", *[len(weight)] * min(axes, 1))
+    return weight.T, np.array(np.broadcast_to(bias.astype(weight.dtype), len(weight))), tuple(map(str, names))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -9,6 +10,7 @@ import numpy as np
 
 from lrp_ref.arrays import Array
 from lrp_ref.convert.refused import refuse
+from lrp_ref.hints import quotable, shown
 from lrp_ref.layers import (
     LRN,
     AdaptiveAvgPool,
@@ -24,6 +26,10 @@ from lrp_ref.layers import (
 )
 from lrp_ref.network import Network
 
+CURES = {f"torch.nn.utils.{module}": f"torch.nn.utils.{cure} does" for module, cure in {
+    "weight_norm": "remove_weight_norm(module)", "spectral_norm": "remove_spectral_norm(module)",
+    "prune": "prune.remove(module, name)"}.items()}
+
 
 def from_torch(module: Any) -> Network:
     """A torch.nn.Sequential, nested or not, in evaluation mode, as a Network with torch's own layer names.
@@ -32,16 +38,19 @@ def from_torch(module: Any) -> Network:
     is refused, and so is any module that is not in the table below. Weights keep float32 or float64.
     """
     layers = []
-    for name, part in leaves(module, ""):
-        if part.training:
-            raise ValueError(f"from_torch got {name or 'a network'} in training mode: call network.eval() first")
+    for name, part in leaves(module, "", ()):
         kind = type_name(part)
+        if getattr(part, "training", False) is not False:
+            raise ValueError(f"from_torch got {quotable(name)} in training mode: call network.eval() first")
         if kind not in TORCH:
-            raise ValueError(f"from_torch got {name}, a {kind}, needed one of {', '.join(sorted(TORCH))}")
+            raise ValueError(f"from_torch got {quotable(name)}, a {kind}, needed one of {', '.join(sorted(TORCH))}")
         try:
             layer = TORCH[kind](part)
         except ValueError as error:
-            raise ValueError(f"from_torch: {name}, a {kind}: {error}") from None
+            raise ValueError(f"from_torch: {quotable(name)}, a {kind}: {error}") from None
+        except Exception as error:   # its attributes are whatever somebody made them
+            raise ValueError(f"from_torch: {quotable(name)}, a {kind}, is not as torch makes it "
+                             f"({type(error).__name__}): build that module anew") from None
         if layer is not None:
             layers.append((name, layer))
     if not layers:
@@ -49,8 +58,13 @@ def from_torch(module: Any) -> Network:
     return Network(layers)
 
 
-def leaves(module: Any, name: str) -> Iterator[tuple[str, Any]]:
-    """The modules of nested Sequentials in the order they run, with torch's names; a module used twice comes twice."""
+def leaves(module: Any, name: str, around: tuple[Any, ...]) -> Iterator[tuple[str, Any]]:
+    """The modules of nested Sequentials in the order they run, with torch's names; a module used twice comes twice.
+
+    around: the Sequentials that this module is in.
+    """
+    refuse(any(module is one for one in around), f"from_torch got {quotable(name)}, a Sequential that holds itself")
+    own_forward(module, name or "the network")
     if type_name(module) != "Sequential":
         if not name:
             raise ValueError(f"from_torch got a {type_name(module)}, needed a torch.nn.Sequential: put the parts "
@@ -58,7 +72,33 @@ def leaves(module: Any, name: str) -> Iterator[tuple[str, Any]]:
         yield name, module
         return
     for child, part in module._modules.items():
-        yield from leaves(part, f"{name}.{child}" if name else child)
+        yield from leaves(part, f"{name}.{child}" if name else child, (*around, module))
+
+
+def own_forward(module: Any, name: str) -> None:
+    """An error unless calling the module is its class's forward on its parameters, and nothing else.
+
+    A hook may change what goes in and what comes out, or compute the weights anew (weight_norm, spectral_norm and prune
+    of torch.nn.utils do), and a method may be replaced. None of that is in the weights.
+    """
+    here, kind = getattr(module, "__dict__", {}), type(module)
+    if "_modules" not in here:   # no module
+        return
+    what = f"from_torch got {quotable(name)}, a {type_name(module)},"
+    refuse("parametrizations" in here["_modules"], f"{what} whose weights are computed anew in every call: "
+           "torch.nn.utils.parametrize.remove_parametrizations(module, 'weight') makes them its own")
+    every = vars(sys.modules.get("torch.nn.modules.module", object))
+    for hooks in ("_forward_pre_hooks", "_forward_hooks"):
+        for hook in [*here[hooks].values(), *every.get(f"_global{hooks}", {}).values()]:
+            cure = CURES.get(type(hook).__module__, "the handle that register_forward_hook returned has a remove()")
+            called = quotable(getattr(hook, "__name__", type(hook).__name__), 40)
+            raise ValueError(f"{what} with the hook {called}, which may change its numbers and is not converted: "
+                             f"remove it first, {cure}")
+    for method in here:
+        refuse(callable(getattr(kind, method, None)), f"{what} whose {quotable(method)} was replaced, which may "
+               "compute anything: build that module anew")
+    ours = type_name(module) in {"Sequential", *TORCH} and not kind.forward.__module__.startswith("torch.")
+    refuse(ours, f"{what} whose class has another forward than torch's, which may compute anything")
 
 
 def type_name(module: Any) -> str:
@@ -74,19 +114,29 @@ def own_array(tensor: Any) -> Array | None:
         return None
     try:
         return np.array(tensor.detach().cpu().numpy())
-    except (TypeError, NotImplementedError):   # bfloat16, which NumPy does not have; the meta device
+    except (TypeError, NotImplementedError, RuntimeError):   # bfloat16, which NumPy does not have; the meta device
         raise ValueError(f"got weights of {tensor.dtype} on {tensor.device}, needed float32 or float64 numbers: "
                          "use network.float()") from None
 
 
 def conv2d(part: Any) -> Layer:
-    refuse(part.padding_mode != "zeros", f"padding_mode={part.padding_mode!r}, needed 'zeros'")
+    refuse(part.padding_mode != "zeros", f"padding_mode={shown(part.padding_mode)}, needed 'zeros'")
     pad = part.padding
     if isinstance(pad, str):
+        refuse(pad not in ("same", "valid"), f"padding={shown(pad)}, needed numbers, 'same' or 'valid'")
         extents = [(k - 1) * d for k, d in zip(part.kernel_size, part.dilation)]
         refuse(pad == "same" and any(e % 2 for e in extents), "padding='same' with an even window pads one side more")
         pad = tuple(e // 2 for e in extents) if pad == "same" else 0
-    return Conv2D(own_array(part.weight), own_array(part.bias), part.stride, pad, part.dilation, part.groups)
+    return Conv2D(own_array(part.weight), own_array(part.bias), both(part.stride), both(pad), both(part.dilation),
+                  part.groups)
+
+
+def both(size: Any) -> tuple[Any, ...]:
+    """Torch's sizes, a number or a tuple or list of one or two, as rows and columns."""
+    sides = tuple(size) if isinstance(size, (tuple, list)) else (size,)
+    known = len(sides) in (1, 2) and all(side is None or isinstance(side, (int, np.integer)) for side in sides)
+    refuse(not known, f"the size {shown(size)}, needed an int, or one for rows and one for columns")
+    return sides * 2 if len(sides) == 1 else sides
 
 
 def linear(part: Any) -> Layer:
@@ -95,18 +145,19 @@ def linear(part: Any) -> Layer:
 
 
 def max_pool(part: Any) -> Layer:
-    refuse(part.dilation not in (1, (1, 1)), "dilation, which MaxPool does not have")
+    refuse(both(part.dilation) != (1, 1), "dilation, which MaxPool does not have")
     refuse(part.return_indices, "return_indices=True, needed False")
-    return MaxPool(part.kernel_size, part.stride, part.padding, part.ceil_mode)
+    return MaxPool(both(part.kernel_size), both(part.stride), both(part.padding), part.ceil_mode)
 
 
 def avg_pool(part: Any) -> Layer:
     refuse(part.divisor_override is not None, "divisor_override, needed None")
-    return AvgPool(part.kernel_size, part.stride, part.padding, part.ceil_mode, part.count_include_pad)
+    return AvgPool(both(part.kernel_size), both(part.stride), both(part.padding), part.ceil_mode,
+                   part.count_include_pad)
 
 
 def adaptive_avg_pool(part: Any) -> Layer:
-    size = part.output_size if isinstance(part.output_size, tuple) else (part.output_size,) * 2
+    size = both(part.output_size)
     refuse(None in size, "output_size with None, needed numbers")
     return AdaptiveAvgPool(size)
 

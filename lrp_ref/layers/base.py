@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields, replace
+from math import prod
 from typing import Any, Literal, Protocol, Self
 
 import numpy as np
 
-from lrp_ref.arrays import Array, Pair, Shape, convert_numbers, finite, not_finite, number_type
+from lrp_ref.arrays import Array, Pair, Shape, as_array, convert_numbers, finite, not_finite, number_type
+from lrp_ref.hints import shown
 from lrp_ref.layers.example import Example
 from lrp_ref.layers.window import Window
 from lrp_ref.linear_map import LinearMap
@@ -57,6 +59,8 @@ class Layer:
     alike       whether equal windows of inputs have equal outputs: "everywhere", "everywhere, in any order" of the
                 window's inputs, "in a channel" of outputs; None: not known
     roundings   in how many roundings its numbers are made
+    rowwise     a row of the last axis is made of the input's row in the same place, and of nothing else
+    squares     where its rows are descriptors: the sides of the squares of pixels that a row and one number of it see
     """
 
     joins = False
@@ -66,6 +70,14 @@ class Layer:
     affine = False
     monotone = False
     alike: Literal["everywhere", "everywhere, in any order", "in a channel"] | None = None
+    rowwise = False
+
+    def __post_init__(self) -> None:
+        """An error where a parameter that is True or False by default is neither."""
+        for field in fields(self):  # type: ignore[arg-type]
+            value = getattr(self, field.name)
+            if isinstance(field.default, bool) and not isinstance(value, (bool, np.bool_)):
+                raise ValueError(f"{type(self).__name__} got {field.name}={shown(value)}, needed True or False")
 
     @property
     def sees(self) -> Window | None:
@@ -92,6 +104,21 @@ class Layer:
         """
         outputs = np.ones(self.output_shape(low.shape), bool)
         return outputs & (not self.affine and bool((low != high).any()))
+
+    @property
+    def squares(self) -> tuple[Pair, ...]:
+        return ()
+
+    def outside(self, x: Array) -> Array | None:
+        """What part of every output's square lies outside the image (1, ..); None: none does, or it is not known."""
+        return None
+
+    def vanishing(self, x: Array, least: float, largest: float) -> Array | bool:
+        """The outputs whose weights at x are made of a number above the largest, or not 0 but below the least.
+
+        Of the weights themselves only those that come out as 0: others can be seen. False: none.
+        """
+        return False
 
     def normalised(self, mean: Array, gain: Array, shift: Array) -> Layer | None:
         """(layer(x) - mean) gain + shift, each (outputs,), as one layer of this kind; None: there is none."""
@@ -137,15 +164,17 @@ class Layer:
         return replace(self, **new) if new else self  # type: ignore[type-var]
 
 
+PIXELS = 1 << 16     # rows or columns of a window, a stride, a padding: no image file is longer on both sides
+NUMBERS = 1 << 27    # numbers of an output that is not made of as many inputs: a gigabyte of float64
 WINDOWS = ((1, 1), (1, 2), (2, 1), (1, 3), (3, 1), (2, 2))   # of small layers, for inputs of at most three numbers
 
 
 def parameter(layer: Layer, name: str, shape: Shape | None = None) -> Array:
     """The parameter as an array, checked: its number type, that it is finite, its shape."""
     given = getattr(layer, name)
-    value = given if isinstance(given, np.ndarray) else np.asarray(given)
     kind = type(layer).__name__
     try:
+        value = as_array(given)
         number_type(value)
     except ValueError as error:
         raise ValueError(f"{kind} {name}: {error}") from None
@@ -166,16 +195,32 @@ def normalised_bias(bias: Array | None, mean: Array, gain: Array, shift: Array, 
 
 
 def whole(value: Any) -> bool:
-    """Whether the value is an int, of Python or NumPy."""
-    return isinstance(value, (int, np.integer)) and not isinstance(value, bool)
+    """Whether the value is an int, of Python or NumPy, that an index can be."""
+    return isinstance(value, (int, np.integer)) and not isinstance(value, bool) and abs(int(value)) < 1 << 63
+
+
+def several(value: Any) -> tuple[Any, ...]:
+    """What a tuple, a list or a vector holds; any other value alone."""
+    some = isinstance(value, (tuple, list)) or (isinstance(value, np.ndarray) and value.ndim == 1)
+    return tuple(value) if some else (value,)
 
 
 def pair(value: Any, kind: str, name: str, least: int) -> Pair:
     """An int for both axes, or one for rows and one for columns."""
-    numbers = tuple(value) if isinstance(value, (tuple, list, np.ndarray)) else (value, value)
+    numbers = several(value)
+    numbers = numbers if isinstance(value, (tuple, list, np.ndarray)) else 2 * numbers
     if len(numbers) != 2 or not all(map(whole, numbers)) or min(numbers) < least:
-        raise ValueError(f"{kind} got {name}={value!r}, needed an int or a pair of ints of at least {least}")
+        raise ValueError(f"{kind} got {name}={shown(value)}, needed an int or a pair of ints of at least {least}")
+    if max(numbers) > PIXELS:
+        raise ValueError(f"{kind} got {name}={shown(value)}, needed at most {PIXELS}, more than the pixels of an image")
     return int(numbers[0]), int(numbers[1])
+
+
+def must_fit(kind: str, inputs: Shape, outputs: Shape) -> None:
+    """An error where the outputs are too many numbers to begin with."""
+    if prod(outputs) > max(NUMBERS, 16 * prod(inputs)):
+        raise ValueError(f"{kind} makes {prod(outputs):,} numbers of an input of shape {inputs}, needed at most "
+                         f"{NUMBERS:,}: is its padding or size a mistake?")
 
 
 def windowed(layer: Layer, window: Window, shape: Shape) -> Pair:
@@ -188,4 +233,5 @@ def windowed(layer: Layer, window: Window, shape: Shape) -> Pair:
         least = " x ".join(str(max(1, k - p - q)) for k, p, q in zip(window.extent, window.before, window.after))
         raise ValueError(f"{kind} got an image of {shape[2]} x {shape[3]} (shape {shape}), but its window needs "
                          f"at least {least}: use a larger image")
+    must_fit(kind, shape, (*shape[:2], *outputs))
     return outputs

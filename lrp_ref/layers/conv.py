@@ -9,7 +9,19 @@ from typing import Any
 import numpy as np
 
 from lrp_ref.arrays import Array, Function, Index, Pair, Shape, same, zeros
-from lrp_ref.layers.base import WINDOWS, Drawn, Layer, Roundings, normalised_bias, pair, parameter, whole, windowed
+from lrp_ref.hints import shown
+from lrp_ref.layers.base import (
+    WINDOWS,
+    Drawn,
+    Layer,
+    Roundings,
+    must_fit,
+    normalised_bias,
+    pair,
+    parameter,
+    whole,
+    windowed,
+)
 from lrp_ref.layers.example import Example, fractions, mixed
 from lrp_ref.layers.window import Window
 from lrp_ref.linear_map import LinearMap
@@ -52,7 +64,7 @@ class Conv2D(Layer):
         for name, least in (("stride", 1), ("pad", 0), ("dilation", 1)):
             object.__setattr__(self, name, pair(getattr(self, name), "Conv2D", name, least))
         if not whole(self.groups) or self.groups < 1 or weight.shape[0] % self.groups:
-            raise ValueError(f"Conv2D got groups={self.groups!r}, which does not divide {weight.shape[0]} outputs")
+            raise ValueError(f"Conv2D got groups={shown(self.groups)}, which does not divide {weight.shape[0]} outputs")
 
     @property
     def window(self) -> Window:
@@ -76,7 +88,9 @@ class Conv2D(Layer):
             cure = "transpose to (N, C, H, W)?" if shape[-1] == channels else "wrong image mode or weight?"
             raise ValueError(f"Conv2D got an input of shape {shape}, but weight {self.weight.shape} with "
                              f"groups={self.groups} needs {channels} channels: {cure}")
-        return (shape[0], outputs, *windowed(self, self.window, shape))
+        rows, columns = windowed(self, self.window, shape)
+        must_fit("Conv2D", shape, (shape[0], outputs, rows, columns))
+        return shape[0], outputs, rows, columns
 
     def normalised(self, mean: Array, gain: Array, shift: Array) -> Layer | None:
         bias = normalised_bias(self.bias, mean, gain, shift, len(self.weight))

@@ -64,6 +64,7 @@ class Elementwise(Layer):
     """z_i = g_i a_i + b_i: a layer whose map is a gate, and what there is to say of all of these."""
 
     lean = True
+    rowwise = True
     hands_down = "as it is"
     sees = Window((1, 1), (1, 1))
 
@@ -118,6 +119,7 @@ class Flatten(Elementwise):
     """z = a in the shape (N, C H W), in the order channel, row, column."""
 
     affine = monotone = True
+    rowwise = False
     alike = "everywhere"
     roundings = Roundings(output=0)
 

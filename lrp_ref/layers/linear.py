@@ -26,6 +26,7 @@ class Linear(Layer):
 
     hands_down = "by contribution"
     affine = True
+    rowwise = True
     roundings = Roundings()
 
     @classmethod

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from fractions import Fraction
-from math import ceil
+from math import ceil, inf
 from typing import Any
 
 import numpy as np
 
-from lrp_ref.arrays import Array, Function, Shape, constant, power, sqrt, zeros
-from lrp_ref.layers.base import Drawn, Layer, Roundings, parameter, whole
+from lrp_ref.arrays import Array, Function, Shape, constant, is_number, power, sqrt, zeros
+from lrp_ref.hints import SHOWN, shown
+from lrp_ref.layers.base import Drawn, Layer, Roundings, must_fit, parameter, whole
 from lrp_ref.layers.elementwise import Elementwise, Gate
 from lrp_ref.layers.example import Example, fractions
 from lrp_ref.linear_map import LinearMap
+
+CHANNELS = 4096   # of an LRN's window at most, which is worked on channel by channel: layers have hundreds
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,14 +42,15 @@ class BatchNorm(Elementwise):
         return Example(cls(mean, variance, scale, shift, epsilon=0), (3, 2, 4))
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         shape = parameter(self, "mean").shape
         if len(shape) != 1:
             raise ValueError(f"BatchNorm got a mean of shape {shape}, needed (C,)")
         for name in ("variance", "scale", "shift"):
             parameter(self, name, shape)
-        if not (self.epsilon >= 0 and (self.variance >= 0).all() and self.deviation2().min() > 0):
-            raise ValueError(f"BatchNorm got a smallest variance of {self.variance.min()} with epsilon="
-                             f"{self.epsilon}, needed variance + epsilon > 0")
+        if not (is_number(self.epsilon, 0) and (self.variance >= 0).all() and (self.deviation2() > 0).all()):
+            raise ValueError(f"BatchNorm got a smallest variance of {min(self.variance, default=0)!s:.60} with epsilon="
+                             f"{shown(self.epsilon, SHOWN)}, needed variance + epsilon > 0")
 
     def deviation2(self) -> Array:
         """variance + epsilon, (C,)"""
@@ -78,6 +82,10 @@ class BatchNorm(Elementwise):
         """A weight: epsilon, its sum, root, quotient; a bias: a product and a sum more."""
         return Roundings(4, 6, abs(self.shift) + abs(self.mean * self.factor()))
 
+    def vanishing(self, x: Array, least: float, largest: float) -> Array | bool:
+        lost = (self.deviation2() < least) | (self.scale != 0) & (self.factor() == 0)
+        return np.broadcast_to(lost[(slice(None), *(None,) * (x.ndim - 2))], x.shape)
+
     def smaller(self, shape: Shape, drawn: Drawn) -> Layer | None:
         """variance + epsilon is a square"""
         mean, scale, shift = (drawn.array(shape[1]) for _ in range(3))
@@ -99,6 +107,8 @@ class LRN(Elementwise):
     k: Any
     taylor: bool = False
 
+    rowwise = False
+
     @classmethod
     def example(cls) -> Example:
         return Example(cls(3, Fraction(3, 4), 2, 2), (4, 2, 3))
@@ -117,12 +127,16 @@ class LRN(Elementwise):
         return Roundings(ceil((abs(float(self.beta)) + 1) * (self.size + 6)) + 12)
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         if not whole(self.size) or self.size < 1 or self.size % 2 == 0:
-            raise ValueError(f"LRN got size={self.size!r}, needed an odd number of channels")
-        if not (self.alpha >= 0 and self.k > 0):
-            raise ValueError(f"LRN got alpha={self.alpha}, k={self.k}, needed alpha >= 0 and k > 0")
-        if not self.beta == self.beta:
-            raise ValueError(f"LRN got beta={self.beta}, needed a number")
+            raise ValueError(f"LRN got size={shown(self.size)}, needed an odd number of channels")
+        if self.size > CHANNELS:
+            raise ValueError(f"LRN got size={shown(self.size)}, needed at most {CHANNELS} channels")
+        if not (is_number(self.alpha, 0) and is_number(self.k, above=0)):
+            raise ValueError(f"LRN got alpha={shown(self.alpha, SHOWN)}, k={shown(self.k, SHOWN)}, needed alpha >= 0 "
+                             "and k > 0")
+        if not is_number(self.beta):
+            raise ValueError(f"LRN got beta={shown(self.beta)}, needed a number")
 
     def __call__(self, x: Array) -> Array:
         return x * self.gate(x)
@@ -155,9 +169,26 @@ class LRN(Elementwise):
         weights[self.size // 2] = own
         return x, Band(np.stack(weights), zeros((1,), x))
 
+    def vanishing(self, x: Array, least: float, largest: float) -> Array | bool:
+        """A square that vanishes beside k shows nowhere."""
+        k, rate, beta = float(self.k), float(self.rate(x)), float(self.beta)
+        squares: Array = np.sum(channels(x * x, self.size), axis=0)
+        s = k + rate * squares
+        lost: Array = ~((squares <= largest) & (s <= largest)) | (k < 4 * self.size * (1 + rate) * least)
+        lost = lost | (0 < rate < least) | (s ** -beta < least)
+        if not self.taylor or not rate * beta:
+            return lost
+        own, power = rate * abs(x), s ** (-beta - 1)
+        slope = 2 * abs(beta) * own * power
+        products = [np.where(x_i == 0, inf, slope * abs(x_i)) for x_i in channels(x, self.size)]   # of 0: exactly 0
+        for number in (own, power, slope, *products):
+            lost = lost | (number < least) & (x != 0)
+        return lost
+
     def output_shape(self, shape: Shape) -> Shape:
         if len(shape) != 4:
             raise ValueError(f"LRN got an input of shape {shape}, needed (N, C, H, W)")
+        must_fit("LRN", shape, (self.size if self.taylor else 1, *shape))
         return shape
 
 

@@ -9,11 +9,14 @@ from typing import Any
 
 import numpy as np
 
-from lrp_ref.arrays import Array, Function, Shape, constant, ones_like, thin, times, zeros
-from lrp_ref.layers.base import WINDOWS, Drawn, Layer, Roundings, pair, windowed
+from lrp_ref.arrays import Array, Function, Shape, constant, is_number, ones_like, thin, times, zeros
+from lrp_ref.hints import shown
+from lrp_ref.layers.base import WINDOWS, Drawn, Layer, Roundings, must_fit, pair, windowed
 from lrp_ref.layers.example import Example
 from lrp_ref.layers.window import Window
 from lrp_ref.linear_map import LinearMap
+
+TAPS = 1 << 18   # pixels of a window, each a pass over the outputs: a 512 x 512 image under one window
 
 
 @dataclass(frozen=True, eq=False)
@@ -24,10 +27,13 @@ class Pool(Layer):
     stride: Any = None
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         kind = type(self).__name__
         object.__setattr__(self, "size", pair(self.size, kind, "size", 1))
         stride = self.size if self.stride is None else pair(self.stride, kind, "stride", 1)
         object.__setattr__(self, "stride", stride)
+        if self.size[0] * self.size[1] > TAPS:
+            raise ValueError(f"{kind} got a window of {self.size}, needed at most {TAPS:,} pixels in it")
 
     @property
     def window(self) -> Window:
@@ -167,8 +173,8 @@ class SumPool(Pool):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if isinstance(self.scale, bool) or not 0 < self.scale < float("inf"):
-            raise ValueError(f"SumPool got scale={self.scale!r}, needed a positive number")
+        if not is_number(self.scale, above=0):
+            raise ValueError(f"SumPool got scale={shown(self.scale)}, needed a positive number")
 
     def linearize(self, x: Array) -> tuple[Array, LinearMap]:
         self.output_shape(x.shape)
@@ -224,6 +230,7 @@ class AdaptiveAvgPool(Layer):
         return Example(cls((2, 3)), (2, 3, 5))
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         object.__setattr__(self, "size", pair(self.size, "AdaptiveAvgPool", "size", 1))
 
     def __call__(self, x: Array) -> Array:
@@ -238,6 +245,8 @@ class AdaptiveAvgPool(Layer):
     def output_shape(self, shape: Shape) -> Shape:
         if len(shape) != 4:
             raise ValueError(f"AdaptiveAvgPool got an input of shape {shape}, needed (N, C, H, W)")
+        must_fit("AdaptiveAvgPool", shape, (*shape[:2], *self.size))
+        must_fit("AdaptiveAvgPool", shape, (sum(self.size), max(shape[2:])))
         return (*shape[:2], *self.size)
 
     def smaller(self, shape: Shape, drawn: Drawn) -> Layer | None:

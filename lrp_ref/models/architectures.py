@@ -9,7 +9,9 @@ import numpy as np
 from lrp_ref.arrays import Array
 from lrp_ref.layers import LRN, Conv2D, Flatten, Layer, Linear, MaxPool, ReLU
 from lrp_ref.network import Network
+from lrp_ref.outside import among, integer, refused
 
+MOST = 1 << 15   # classes, ImageNet has 22,000: their weights and those below take 1.4 GB in float64
 # name: shape of the weights (outputs last for Linear), stride, pad, groups
 CAFFENET = {
     "conv1": ((96, 3, 11, 11), 4, 0, 1), "conv2": ((256, 48, 5, 5), 1, 2, 2), "conv3": ((384, 256, 3, 3), 1, 1, 1),
@@ -23,14 +25,17 @@ def caffenet(classes: int = 20, weights: Mapping[str, Array] | None = None, seed
     weights  {"conv1.weight": (96, 3, 11, 11), "conv1.bias": (96,), .., "fc8.weight": (4096, classes), ..}; None draws
              them from the seed (He et al. 2015: scores of ordinary size), for runs in which only the size matters
     """
+    classes = integer(1, MOST)("caffenet", "classes", classes)
+    if not isinstance(weights, (Mapping, type(None))):
+        raise refused("caffenet", "weights", weights, "{name: array}, or None to draw them")
     given = dict(weights or {})
-    rng = np.random.default_rng(seed)
+    rng = np.random.default_rng(integer()("caffenet", "seed", seed))
 
     def array(name: str, shape: tuple[int, ...], fan_in: int) -> Array:
         if weights is None:
             return rng.normal(0, (2 / fan_in) ** 0.5, shape) if len(shape) > 1 else rng.normal(0, 0.01, shape)
-        if name not in given or given[name].shape != shape:
-            got = f"shape {given[name].shape}" if name in given else "nothing"
+        if name not in given or np.shape(given[name]) != shape:
+            got = f"shape {np.shape(given[name])}" if name in given else "nothing"
             raise ValueError(f"caffenet got {got} for {name}, needed {shape}")
         return given.pop(name)
 
@@ -49,5 +54,5 @@ def caffenet(classes: int = 20, weights: Mapping[str, Array] | None = None, seed
         if n < 8:
             layers.append((f"relu{n}", ReLU()))
     if given:
-        raise ValueError(f"caffenet got weights it has no layer for: {', '.join(given)}")
+        raise ValueError(f"caffenet got weights it has no layer for: {among([*map(str, given)])}")
     return Network(layers)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
 from importlib import resources
 from pathlib import Path
 
+from lrp_ref.hints import quotable, shown
 from lrp_ref.layers import Conv2D
 from lrp_ref.models.files import load_model
-from lrp_ref.models.model import Model
+from lrp_ref.models.model import PIXELS, Model
+from lrp_ref.outside import counted
 
 BUNDLED = ("cnn", "fv")
 
@@ -17,17 +20,18 @@ def find_model(name: str, size: str | None = None) -> Model:
     if name in BUNDLED:
         with resources.as_file(resources.files("lrp_ref.data_fixtures") / f"{name}.npz") as path:
             model = load_model(path)
-    elif not Path(name).exists() and not Path(name).suffix:
+    elif isinstance(name, str) and not Path(name).suffix and not os.path.exists(name):   # which no byte 0 ends
         known = ", ".join(BUNDLED)
-        raise ValueError(f"got the model {name!r}, needed {known}, or the path of a model file")
+        raise ValueError(f"got the model {shown(name)}, needed {known}, or the path of a model file")
     else:
         model = load_model(name)
     if size is None:
         return model
-    height, _, width = size.lower().partition("x")
-    if not (height.isdecimal() and width.isdecimal() and int(height) and int(width)):
-        raise ValueError(f"got --size {size}, needed height x width in pixels, as in 227x227")
-    return model.at_size((int(height), int(width)))
+    height, width = (counted(side) for side in size.lower().partition("x")[::2])
+    if not height or not width or height * width > PIXELS:
+        raise ValueError(f"got --size {quotable(size)}, needed height x width in pixels, as in 227x227, and at most "
+                         f"{PIXELS} of them")
+    return model.at_size((height, width))
 
 
 def sized(model: Model) -> tuple[int, int]:

@@ -3,63 +3,112 @@
 from __future__ import annotations
 
 import json
+import os
+from collections.abc import Callable, Iterable
 from dataclasses import fields
+from io import BytesIO
+from math import inf, prod
 from pathlib import Path
 from typing import Any
-from zipfile import is_zipfile
+from zipfile import ZipFile, ZipInfo, is_zipfile
 
 import numpy as np
 
 from lrp_ref.arrays import Array
+from lrp_ref.hints import quotable, shown
 from lrp_ref.layers import LAYERS, Layer
 from lrp_ref.models.model import Model, Preprocessing
 from lrp_ref.network import Network
+from lrp_ref.outside import (
+    LETTERS,
+    MOST,
+    Fields,
+    among,
+    anything,
+    by_type,
+    called,
+    integer,
+    json_value,
+    list_of,
+    real,
+    refused,
+    text,
+)
 
 FORMAT, VERSION = "lrp-ref model", 1
 AGAIN = "save the model again with lrp_ref.save_model"
+ARRAYS = 3 << 29      # bytes of all arrays of a model, 1.5 GiB: VGG-16 has 1.1e9 in float64
+MANIFEST = 1 << 24    # bytes of a manifest: 100,000 layers of 160
+MESSAGE = 420         # letters of a file's name and what is wrong in it, so that the message has 500
+HEADER = 1 << 14      # bytes of an array's header: NumPy takes 10,000 of them
+MEMBERS = 20_000      # arrays: 10,000 layers with weight and bias
+
+
+class Missing(FileNotFoundError, ValueError):
+    """There is no such file: an OSError as open() has, and a ValueError as all refusals are."""
 
 
 def load_model(path: str | Path) -> Model:
     """A model from its file: .npz (this project's), or .txt (lrp_toolbox's). Nothing is unpickled."""
-    path = Path(path)
-    if not path.is_file():
-        raise FileNotFoundError(f"no model file {path}: give the path of an .npz or .txt file")
+    path = path_of(path)
+    try:
+        there = path.is_file()
+    except (OSError, ValueError):   # of a name that is too long for the system, or has a byte 0
+        there = False
+    name = quotable(path, LETTERS)
+    if not there:
+        raise Missing(f"no model file {name}: give the path of an .npz or .txt file")
     if path.suffix == ".txt":
         from lrp_ref.models.toolbox_text import read_text
 
         return read_text(path)
     if path.suffix != ".npz":
-        raise ValueError(f"got the model file {path.name}, needed .npz (lrp_ref) or .txt (lrp_toolbox)")
+        raise ValueError(f"got the model file {quotable(path.name)}, needed .npz (lrp_ref) or .txt (lrp_toolbox)")
     if not is_zipfile(path):
-        raise ValueError(f"{path} is no complete .npz file: is it truncated, or of another format? Copy it again")
+        raise ValueError(f"{name} is no complete .npz file: is it truncated, or of another format? Copy it again")
     try:
-        with np.load(path, allow_pickle=False) as file:
-            arrays = dict(file)
-    except Exception as error:   # BadZipFile, zlib.error, struct.error, ValueError, .. have no other common parent
-        pickled = "Object arrays" in str(error)
-        reason = "it holds pickled objects, which are never loaded" if pickled else "it is damaged"
-        raise ValueError(f"cannot read {path}: {reason}: {AGAIN}") from None
-    return from_arrays(arrays, str(path))
+        with ZipFile(path) as file:
+            return model_in(file)
+    except ValueError as error:
+        raise ValueError(f"cannot read the model {name}: {quotable(error, MESSAGE - len(name))}: {AGAIN}") from None
+    except MemoryError:
+        raise
+    except Exception as error:   # BadZipFile, zlib.error, struct.error, EOFError, .. have no other common parent
+        raise ValueError(f"cannot read the model {name}: it is damaged ({type(error).__name__}): {AGAIN}") from None
+
+
+def path_of(path: Any) -> Path:
+    """The path of a model file; an error where it is none, for any system."""
+    if not isinstance(path, (str, os.PathLike)) or "\0" in str(path):
+        raise ValueError(f"got the model file {shown(path)}, needed the path of an .npz or .txt file")
+    return Path(path)
 
 
 def save_model(model: Model, path: str | Path) -> None:
     """The model to a file: .npz (this project's), or .txt (lrp_toolbox's, for the layers that format knows)."""
     from lrp_ref.files import writing
 
-    path = Path(path)
+    path = path_of(path)
+    if not isinstance(model, Model):
+        raise refused("save_model", "model", model, "a Model: a network, its preprocessing and class names")
     if model.chain.number not in (None, np.float32, np.float64):
         raise ValueError(f"cannot save weights of {model.chain.number}, needed floats: use "
                          "network.astype(numpy.float64)")
     if path.suffix == ".txt":
         from lrp_ref.models.toolbox_text import to_text
 
-        text = to_text(model)
+        lines = to_text(model)
         with writing(path) as temporary:
-            Path(temporary).write_text(text, encoding="ascii")
+            Path(temporary).write_text(lines, encoding="ascii")
         return
     if path.suffix != ".npz":
-        raise ValueError(f"got the file name {path.name}, needed one that ends in .npz (lrp_ref) or .txt (lrp_toolbox)")
+        raise ValueError(f"got the file name {quotable(path.name)}, needed one that ends in .npz (lrp_ref) or .txt "
+                         "(lrp_toolbox)")
     arrays: dict[str, Any] = to_arrays(model)
+    try:
+        from_arrays(arrays, sum(array.nbytes for array in arrays.values()), arrays.__getitem__)
+    except ValueError as error:   # now, and not when somebody loads it
+        raise ValueError(f"cannot save the model: nobody could load it: {error}") from None
     with writing(path) as temporary, open(temporary, "wb") as file:
         np.savez_compressed(file, **arrays)
 
@@ -69,54 +118,138 @@ def to_arrays(model: Model) -> dict[str, Array]:
     layers, arrays = [], {}
     for name, layer in model.chain:
         if LAYERS.get(type(layer).__name__) is not type(layer):
-            raise ValueError(f"cannot save layer {name}, a {type(layer).__name__}: files know {', '.join(LAYERS)}")
+            raise ValueError(f"cannot save layer {quotable(name)}, a {type(layer).__name__}: files know "
+                             f"{', '.join(LAYERS)}")
         arrays.update({f"{name}.{key}": value for key, value in layer.arrays().items()})
         values = {f.name: getattr(layer, f.name) for f in fields(layer)}  # type: ignore[arg-type]
-        plain = {key: value for key, value in values.items() if not isinstance(value, np.ndarray)}
-        layers.append({"name": name, "type": type(layer).__name__, **plain})
+        others = {key: value for key, value in values.items() if not isinstance(value, np.ndarray)}
+        layers.append({"name": name, "type": type(layer).__name__, **others})
     p = model.preprocessing
     manifest = {"format": FORMAT, "version": VERSION, "layers": layers, "classes": list(model.classes),
                 "preprocessing": {f.name: getattr(p, f.name) for f in fields(p)}, "provenance": model.provenance}
     if model.regions is not None:
         manifest["regions"] = model.regions
-    text = json.dumps(manifest, default=lambda number: getattr(number, "item", number.__float__)())
-    return {"manifest": np.frombuffer(text.encode(), dtype=np.uint8), **arrays}
+    return {"manifest": np.frombuffer(json.dumps(manifest, default=to_plain).encode(), dtype=np.uint8), **arrays}
 
 
-def from_arrays(arrays: dict[str, Array], path: str) -> Model:
-    """The model that `to_arrays` described; errors name the file and what is wrong in it."""
-    if "manifest" not in arrays:
-        raise ValueError(f"{path} is an .npz file but no model: it has no manifest (it holds "
-                         f"{', '.join(list(arrays)[:5]) or 'nothing'}): {AGAIN}")
-    try:
-        manifest = json.loads(np.asarray(arrays["manifest"], dtype=np.uint8).tobytes().decode())
-        if manifest["format"] != FORMAT or manifest["version"] != VERSION:
-            raise ValueError(f"its format is {manifest['format']!r} version {manifest['version']!r}, this program "
-                             f"reads {FORMAT!r} version {VERSION}: is lrp_ref up to date?")
-        chain = Network((entry["name"], layer_from(dict(entry), arrays)) for entry in manifest["layers"])
-        extra = set(arrays) - {"manifest", *(f"{name}.{key}" for name, layer in chain for key in layer.arrays())}
-        if extra:
-            raise ValueError(f"no layer has a place for {', '.join(sorted(extra))}")
-        preprocessing = Preprocessing(**manifest["preprocessing"])
-        return Model(chain, tuple(manifest["classes"]), preprocessing, provenance=manifest["provenance"],
-                     regions=manifest.get("regions"))
-    except KeyError as error:
-        raise ValueError(f"cannot read the model {path}: {error} is missing: {AGAIN}") from None
-    except (ValueError, TypeError) as error:
-        raise ValueError(f"cannot read the model {path}: {error}: {AGAIN}") from None
+def to_plain(number: Any) -> Any:
+    """A number of NumPy's or a Fraction as one of Python's."""
+    return number.item() if isinstance(number, np.generic) else float(number)
 
 
-def layer_from(entry: dict[str, Any], arrays: dict[str, Array]) -> Layer:
-    """One layer from its line of the manifest and its arrays."""
-    name, kind = entry.pop("name"), entry.pop("type")
+def model_in(file: ZipFile) -> Model:
+    """The model in an open .npz file: its directory first, then every array's header, the manifest, what that names."""
+    members = {member.filename.removesuffix(".npy"): member for member in file.infolist()}
+    size = sum(member.file_size for member in members.values())
+    if len(members) < len(file.infolist()):
+        raise ValueError("two of its arrays have one name")
+    if len(members) > MEMBERS or size > ARRAYS:
+        raise ValueError(f"it has {len(members)} arrays of {size} bytes, needed at most {MEMBERS} of {ARRAYS}")
+    for name, member in members.items():
+        check_header(file, quotable(name), member)
+
+    def array(name: str) -> Array:
+        with file.open(members[name]) as data:
+            return np.lib.format.read_array(data, allow_pickle=False)
+
+    return from_arrays(members, size, array)
+
+
+def from_arrays(names: Iterable[str], size: int, array: Callable[[str], Array]) -> Model:
+    """The model that `to_arrays` described; an array of all these `size` bytes is asked for where a layer needs it."""
+    left = set(names)
+    if "manifest" not in left:
+        raise ValueError("it is an .npz file but no model: it has no manifest (it holds "
+                         f"{among([*names]) or 'nothing'})")
+    if size > ARRAYS:
+        raise ValueError(f"its arrays have {size} bytes, needed at most {ARRAYS}")
+    left.remove("manifest")
+    top = manifest_of(array("manifest"))
+    entries = top.take("layers", list_of(anything))
+    chain = Network(layer_from(n, entry, left, array) for n, entry in enumerate(entries))
+    if left:
+        raise ValueError(f"no layer has a place for {among(sorted(left))}")
+    preprocessing = preprocessing_from(top.take("preprocessing", anything))
+    classes, provenance = tuple(top.take("classes", list_of(text))), top.take("provenance", text)
+    regions = top.take("regions", anything, None)
+    top.done()
+    return Model(chain, classes, preprocessing, provenance=provenance, regions=regions)
+
+
+def manifest_of(data: Array) -> Fields:
+    """The fields of a manifest, of this format and version."""
+    if data.dtype != np.uint8 or data.ndim != 1:
+        raise ValueError(f"its manifest is an array of {data.dtype} with {data.ndim} axes, needed bytes of JSON")
+    top = Fields(json_value(data.tobytes(), "the manifest"), "the manifest")
+    form, version = top.take("format", anything), top.take("version", anything)
+    if form != FORMAT or version is True or version != VERSION:
+        raise ValueError(f"its format is {shown(form)} version {shown(version)}, this program reads {FORMAT!r} version "
+                         f"{VERSION}: is lrp_ref up to date?")
+    return top
+
+
+def preprocessing_from(entry: Any) -> Preprocessing:
+    """Preprocessing from the manifest, which says all of it: with a default in place of a mean scores are wrong."""
+    given = Fields(entry, "preprocessing")
+    older: dict[str, Any] = {"tallest": None}   # which files have not that were made before there was that field
+    values = {f.name: given.take(f.name, anything, *([older[f.name]] if f.name in older else []))
+              for f in fields(Preprocessing)}
+    given.done()
+    return Preprocessing(**values)
+
+
+def layer_from(n: int, entry: Any, left: set[str], array: Callable[[str], Array]) -> tuple[str, Layer]:
+    """Name and layer from a line of the manifest and from its arrays, which are taken out of those left."""
+    given = Fields(entry, f"layer {n}")
+    name = given.take("name", called)
+    given.what = f"layer {name}"
+    kind = given.take("type", text)
     if kind not in LAYERS:
-        raise ValueError(f"layer {name} is a {kind}, this program knows {', '.join(LAYERS)}")
-    known = [f.name for f in fields(LAYERS[kind])]  # type: ignore[arg-type]
-    own = {key: arrays[f"{name}.{key}"] for key in known if f"{name}.{key}" in arrays}
-    missing = [key for key in known if key not in entry and key not in own]
-    if missing:
-        raise ValueError(f"layer {name}, a {kind}, has no {', '.join(missing)}")
+        raise ValueError(f"layer {name} is a {quotable(kind)}, this program knows {', '.join(LAYERS)}")
+    given.what = f"layer {name}: {kind}"
+    own: dict[str, Any] = {}
+    for f in fields(LAYERS[kind]):  # type: ignore[arg-type]
+        key = f"{name}.{f.name}"
+        if key in left and f.name in given.left:
+            raise ValueError(f"layer {name}, a {kind}, has {f.name} in the manifest and as an array, needed it once")
+        if key not in left and f.name not in given.left:
+            raise ValueError(f"layer {name}, a {kind}, has no {f.name}")
+        own[f.name] = array(key) if key in left else given.take(f.name, by_type(f.type, simple))
+        left.discard(key)
+    given.done()
     try:
-        return LAYERS[kind](**entry, **own)
-    except TypeError as error:
+        return name, LAYERS[kind](**own)
+    except ValueError as error:
         raise ValueError(f"layer {name}: {error}") from None
+
+
+def simple(what: str, name: str, value: Any) -> Any:
+    """What else a layer's field may be: nothing, a number, or a list of whole numbers; its arrays are no JSON."""
+    if value is None or value == inf:   # PMeans(inf) is the maximum
+        return value
+    if isinstance(value, list):
+        return list_of(integer(), most=64)(what, name, value)
+    if not isinstance(value, int):
+        real(what, name, value)
+    elif not -MOST <= value <= MOST:
+        raise refused(what, name, value, f"a number from {-MOST} to {MOST}")
+    return value
+
+
+def check_header(file: ZipFile, name: str, member: ZipInfo) -> None:
+    """An error unless the array has numbers, and as many as its header says."""
+    with file.open(member) as data:
+        head = BytesIO(data.read(HEADER))
+    try:
+        read = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
+        shape, _, dtype = read[np.lib.format.read_magic(head)](head)
+    except Exception:   # the header is a Python literal that may be anything
+        raise ValueError(f"the array {name} has a damaged header") from None
+    if dtype.hasobject:
+        raise ValueError(f"the array {name} is no numbers: it holds pickled objects, which are never loaded")
+    size, rest = prod(shape) * dtype.itemsize, member.file_size - head.tell()
+    if dtype.kind not in "biuf" or min(shape, default=1) < 0 or size != rest:
+        raise ValueError(f"the array {name} has {rest} bytes, which are no {quotable(dtype)} numbers of shape "
+                         f"{shown(shape)}")
+    if name == "manifest" and size > MANIFEST:
+        raise ValueError(f"its manifest has {size} bytes, needed at most {MANIFEST}")

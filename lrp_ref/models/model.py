@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import accumulate
+from math import prod
 from typing import Any
 
 import numpy as np
 
 from lrp_ref.arrays import Array, Pair, Shape, convert_numbers
-from lrp_ref.hints import did_you_mean
+from lrp_ref.hints import did_you_mean, quotable, shown
 from lrp_ref.layers import DenseSift, FisherVector
-from lrp_ref.layers.base import pair, whole
-from lrp_ref.layers.fisher.regions import rectangles, regions_of
-from lrp_ref.network import Network
+from lrp_ref.layers.fisher.regions import counted_regions, rectangles, regions_of
+from lrp_ref.network import Network, Node
+from lrp_ref.outside import AXES, MOST, among, as_float, counted, integer, or_none, real, refused, text
 
+PIXELS = 1 << 24          # of a network's input, 4096 x 4096: in three colours and float64 that is 400 MB already
+NUMBERS = 1 << 28         # of all layers for one image, 2 GB in float64; VGG-16 has 15 million, a Fisher pipeline 30
 
 @dataclass(frozen=True)
 class Preprocessing:
@@ -36,22 +40,21 @@ class Preprocessing:
     tallest: int | None = None
 
     def __post_init__(self) -> None:
-        if self.size is not None:
-            object.__setattr__(self, "size", pair(self.size, "Preprocessing", "size", 1))
-        if self.tallest is not None:
-            if not (whole(self.tallest) and self.tallest >= 1):
-                raise ValueError(f"Preprocessing got tallest={self.tallest!r}, needed a number of rows, at least 1")
-            object.__setattr__(self, "tallest", int(self.tallest))
-        if self.colour not in ("grey", "rgb", "bgr"):
-            raise ValueError(f"Preprocessing got colour={self.colour!r}, needed grey, rgb or bgr")
+        kind = "Preprocessing"
+        for name, read in (("size", image_size), ("tallest", integer(1, PIXELS, "a number of rows"))):
+            object.__setattr__(self, name, or_none(read)(kind, name, getattr(self, name)))
+        if not isinstance(self.colour, str) or self.colour not in ("grey", "rgb", "bgr"):
+            raise refused(kind, "colour", self.colour, "grey, rgb or bgr")
         for name in ("mean", "std"):
-            values = np.atleast_1d(getattr(self, name)).astype(float)
-            if values.shape not in ((1,), (self.channels,)) or not np.isfinite(values).all():
-                raise ValueError(f"Preprocessing got {name}={getattr(self, name)}, needed a finite number or "
-                                 f"{self.channels} of them")
-            object.__setattr__(self, name, tuple(values.tolist()))
-        if not (min(self.std) > 0 and 0 < self.maximum < float("inf")):
+            object.__setattr__(self, name, by_channel(kind, name, getattr(self, name), self.channels))
+        object.__setattr__(self, "maximum", real(kind, "maximum", self.maximum))
+        if not (min(self.std) > 0 and self.maximum > 0):
             raise ValueError(f"Preprocessing got std={self.std} and maximum={self.maximum}, needed positive numbers")
+        extremes = [(end - m) / s for m, s in zip(np.resize(self.mean, 3).tolist(), np.resize(self.std, 3).tolist())
+                    for end in (0.0, self.maximum)]
+        if not np.isfinite(extremes).all():
+            raise ValueError(f"Preprocessing got maximum={self.maximum}, mean={self.mean} and std={self.std}, which "
+                             "make an input that is not finite: are mean and std those of the pixels?")
 
     @property
     def channels(self) -> int:
@@ -67,6 +70,59 @@ class Preprocessing:
         if height <= self.tallest:
             return height, width
         return self.tallest, max(1, -(-(2 * width * self.tallest - height) // (2 * height)))   # to the nearest
+
+
+def image_size(what: str, name: str, value: Any) -> Pair:
+    """Height and width: one int for both, or a pair, and not more pixels than PIXELS."""
+    sides = entries_of(value) or (value, value)
+    if len(sides) != 2 or not all(is_whole(side) and side >= 1 for side in sides) or prod(map(int, sides)) > PIXELS:
+        raise refused(what, name, value, "an int or a pair of ints of at least 1, height and width, of at most "
+                      f"{PIXELS} pixels")
+    return int(sides[0]), int(sides[1])
+
+
+def entries_of(value: Any) -> tuple[Any, ...]:
+    """The numbers of a list, a tuple or an array with one axis; of anything else none."""
+    array = isinstance(value, np.ndarray) and not isinstance(value, np.ma.MaskedArray) and value.ndim == 1
+    return tuple(value) if array or isinstance(value, (tuple, list)) else ()
+
+
+def is_whole(value: Any) -> bool:
+    return isinstance(value, (int, np.integer)) and not isinstance(value, bool)
+
+
+def by_channel(what: str, name: str, value: Any, channels: int) -> tuple[float, ...]:
+    """One number for all channels, or one for each."""
+    values = [as_float(one) for one in entries_of(value) or (value,)]
+    if len(values) not in (1, channels) or not all(one is not None and np.isfinite(one) for one in values):
+        raise refused(what, name, value, f"a finite number or {channels} of them")
+    return tuple(one for one in values if one is not None)
+
+
+def class_names(classes: Any) -> tuple[str, ...] | list[str]:
+    """A name for every score, as a tuple, or a list where that is given: texts; a number becomes the text it prints."""
+    a_list = all(hasattr(classes, name) for name in ("__len__", "__iter__", "__getitem__"))
+    axes = classes.ndim if isinstance(classes, np.ndarray) else 1
+    if not a_list or axes != 1 or isinstance(classes, (str, bytes, Mapping)):
+        raise refused("Model", "classes", classes, "a list of names, one for every score")
+    names = []
+    for n, name in enumerate(classes):
+        if not isinstance(name, str) and as_float(name) is None:
+            raise refused("Model", f"classes[{n}]", name, "a text, or a number that becomes one")
+        names.append(str(name))
+    return names if isinstance(classes, list) else tuple(names)
+
+
+def bounded(nodes: Sequence[Node], shape: Shape) -> None:
+    """An error, before any work, where a layer cannot take its input, or all put out more than NUMBERS for an image."""
+    sizes = [prod(shape[1:])]
+    names = ["the input", *(f"layer {name}" for name, _, _ in nodes)]
+    if sizes[0] <= NUMBERS and nodes:
+        sizes = [prod(one[1:]) for one in Network(nodes).shapes(shape).values()]
+    for name, count in zip(names, accumulate(sizes)):
+        if count > NUMBERS:
+            raise ValueError(f"got an input of shape {shape}, for which {name} and all below have {count} numbers per "
+                             f"image, needed at most {NUMBERS}: use a smaller image")
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,20 +144,26 @@ class Model:
     regions: str | Sequence[Sequence[float]] | None = field(default=None, kw_only=True)
 
     def __post_init__(self) -> None:
+        for name, kind in (("chain", Network), ("preprocessing", Preprocessing)):
+            if not isinstance(getattr(self, name), kind):
+                raise refused("Model", name, getattr(self, name), f"a {kind.__name__}")
+        object.__setattr__(self, "classes", class_names(self.classes))
+        object.__setattr__(self, "provenance", text("Model", "provenance", self.provenance))
         kinds = {type(layer) for _, layer in self.chain}
         if self.regions is None:
             return
         if not {DenseSift, FisherVector} <= kinds:
-            raise ValueError(f"Model got regions={self.regions!r}, but its network has no DenseSift and FisherVector "
-                             "to put them in: leave regions=None")
+            raise ValueError(f"Model got regions={shown(self.regions)}, but its network has no DenseSift and "
+                             "FisherVector to put them in: leave regions=None")
         if not isinstance(self.regions, str):
             object.__setattr__(self, "regions", rectangles(self.regions))
-        regions_of(np.zeros((1, 2)), (1, 1), self.regions)   # an error where they are none
+        counted_regions(self.regions)   # an error where they are none
 
     def prepare(self, photograph: Any) -> Array:
         """(1, C, H, W): the photograph at the network's size (the whole of it, squeezed to a fixed one), normalised.
 
-        photograph: (H, W) or (H, W, 3), uint8, uint16, bool, or floats in [0, 1].
+        photograph: (H, W) or (H, W, 3), uint8, uint16, bool, or floats in [0, 1]; what `read_photograph` gives of a
+        file; or an image of Pillow's in any mode, which gives the same as its file.
         """
         from lrp_ref.pictures.photograph import resize, to_channels, to_pixels
 
@@ -116,13 +178,18 @@ class Model:
 
         A FisherVector with regions gets the descriptors of this image size that lie in each.
         """
-        network = self.chain
+        known = isinstance(shape, (tuple, list)) and 2 <= len(shape) <= AXES
+        if not known or not all(is_whole(n) and 0 <= n <= MOST for n in shape):
+            raise refused("network", "shape", shape, "the shape of the input, (N, C, H, W)")
+        network, shape = self.chain, tuple(map(int, shape))
         if self.regions is not None:
+            first = next(n for n, (_, layer) in enumerate(network) if isinstance(layer, FisherVector))
+            bounded(network.nodes[:first], shape)
             frames = next(layer.frames(shape) for _, layer in network if isinstance(layer, DenseSift))
             regions = regions_of(frames, shape, self.regions)
             network = network.mapped(
                 lambda _, layer: replace(layer, regions=regions) if isinstance(layer, FisherVector) else layer)
-        network.shapes(shape)
+        bounded(network.nodes, shape)
         return network
 
     def at_size(self, size: Pair) -> Model:
@@ -132,12 +199,18 @@ class Model:
     def class_index(self, name: str | int) -> int:
         """The position of a class given by its name or its number."""
         names = list(self.classes)
-        if name in names:
-            return names.index(name)
-        if str(name).isdecimal() and int(name) < len(names):
-            return int(name)
-        shown = ", ".join(names[:30]) + (", ..." if len(names) > 30 else "")
-        raise ValueError(f"got the class {name!r}, which the model does not have: {did_you_mean(name, names)}"
-                         f"its classes are 0 to {len(names) - 1}: {shown}")
-
-
+        if not isinstance(name, str) and not is_whole(name):
+            raise refused("class_index", "name", name, "the name of a class or its number")
+        places = [n for n, one in enumerate(names) if one == name]
+        if len(places) > 1:
+            numbers = ", ".join(map(str, places[:20])) + (", ..." if len(places) > 20 else "")
+            raise ValueError(f"got the class {shown(name)}, which is the name of the classes {numbers}: give one of "
+                             "these numbers")
+        if places:
+            return places[0]
+        index = counted(name) if isinstance(name, str) else int(name)
+        if index is not None and 0 <= index < len(names):
+            return index
+        there = f"its classes are 0 to {len(names) - 1}: {among(names)}" if names else "it has no class names"
+        hint = did_you_mean(quotable(name), map(quotable, names)) if isinstance(name, str) else ""
+        raise ValueError(f"got the class {shown(name)}, which the model does not have: {hint}{there}")

@@ -13,31 +13,37 @@ from __future__ import annotations
 
 import re
 import warnings
+from bisect import bisect_left
 from dataclasses import dataclass
-from math import isfinite, sqrt
+from math import isfinite, prod, sqrt
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from lrp_ref.arrays import Array, Pair
+from lrp_ref.hints import quotable, shown
 from lrp_ref.layers import Conv2D, Flatten, Layer, Linear, MaxPool, ReLU, SumPool, Tanh
 from lrp_ref.models.model import Model, Preprocessing
 from lrp_ref.network import Network
+from lrp_ref.outside import LETTERS, counted
 
 SIZES = {"Linear": 2, "Convolution": 6, "SumPool": 4, "MaxPool": 4, "Rect": 0, "Tanh": 0, "Flatten": 0, "SoftMax": 0}
 NUMPY_NUMBER = re.compile(r"np\.float\d+\(([^()]*)\)")
+TOKEN = re.compile(r"\S+")
+LARGEST = 1 << 27     # bytes of a text, 6 million weights in full; all of them are in memory as text and as numbers
+SIDES = 512           # pixels of the largest square image that is thought of
 
 
 @dataclass
 class Lines:
     """The lines of a file that are not blank, with their numbers, read one after the other."""
 
-    path: Path
-    lines: list[tuple[int, list[str]]]
+    path: str
+    lines: list[tuple[int, str]]
     at: int = 0
 
-    def next(self, wanted: str) -> tuple[int, list[str]]:
+    def next(self, wanted: str) -> tuple[int, str]:
         if self.at == len(self.lines):
             last = self.lines[-1][0] if self.lines else 0
             raise ValueError(f"{self.path} ends after line {last}, needed {wanted}: is the file complete?")
@@ -45,20 +51,29 @@ class Lines:
         return self.lines[self.at - 1]
 
     def numbers(self, count: int, what: str) -> Array:
-        """The next line as `count` numbers."""
-        line, tokens = self.next(f"{count} numbers for {what}")
-        if len(tokens) != count:
-            raise ValueError(f"{self.path} line {line}: got {len(tokens)} numbers for {what}, needed {count}")
-        return np.array([self.number(line, n, token) for n, token in enumerate(tokens, 1)])
+        """The next line as `count` numbers. There is room for no more than it has, whatever a size before it says."""
+        line, text = self.next(f"{count} numbers for {what}")
+        has = tokens_in(text)
+        if has != count:
+            raise ValueError(f"{self.path} line {line}: got {has} numbers for {what}, needed {count}")
+        tokens = (token[0] for token in TOKEN.finditer(text))
+        return np.fromiter((self.number(line, n, token) for n, token in enumerate(tokens, 1)), np.float64, count)
 
     def number(self, line: int, n: int, token: str) -> float:
+        if "(" in token:
+            token = NUMPY_NUMBER.sub(r"\1", token)
         try:
             value = float(token)
         except ValueError:
-            raise ValueError(f"{self.path} line {line}: token {n}, {token!r}, is no number") from None
+            raise ValueError(f"{self.path} line {line}: token {n}, {shown(token)}, is no number") from None
         if not isfinite(value) or "_" in token:   # Python reads 1_0 as 10
-            raise ValueError(f"{self.path} line {line}: token {n} is {token}, needed a finite number")
+            raise ValueError(f"{self.path} line {line}: token {n} is {quotable(token)}, needed a finite number")
         return value
+
+
+def tokens_in(text: str) -> int:
+    """How many words a line has: one more than there are blanks between words."""
+    return sum(1 for _ in TOKEN.finditer(text))
 
 
 def read_text(path: Path) -> Model:
@@ -68,45 +83,54 @@ def read_text(path: Path) -> Model:
     preprocessing and no class names: pixels go to [-1, 1] as in lrp_toolbox's demonstrations, the size is the smallest
     square that fits, classes are numbered. Behind a Flatten at the very end, the scores are in the order (C, H, W).
     """
+    name = quotable(path, LETTERS)
     try:
-        text = NUMPY_NUMBER.sub(r"\1", path.read_text(encoding="ascii"))
+        size = path.stat().st_size
+        if size > LARGEST:
+            raise ValueError(f"{name} has {size} bytes, needed at most {LARGEST}: save the model as .npz")
+        text = path.read_text(encoding="ascii")
     except UnicodeDecodeError:
-        raise ValueError(f"{path} is no text file of lrp_toolbox: it is not ASCII") from None
-    split = [(n, line.split()) for n, line in enumerate(text.splitlines(), 1)]
-    lines = Lines(path, [(n, tokens) for n, tokens in split if tokens])
+        raise ValueError(f"{name} is no text file of lrp_toolbox: it is not ASCII") from None
+    except OSError as error:
+        raise ValueError(f"cannot read {name}: {error.strerror}: may you read it?") from None
+    lines = Lines(name, [(n, line) for n, line in enumerate(text.splitlines(), 1) if line.strip()])
     layers: list[tuple[str, Layer]] = []
     counts: dict[str, int] = {}
     axes, dropped = Axes(), ""
     while lines.at < len(lines.lines):
-        line, (word, *sizes) = lines.next("a layer")
+        line, record = lines.next("a layer")
+        word, *tokens = record[:LETTERS].split()
         if word not in SIZES:
-            raise ValueError(f"{path} line {line}: got {word!r}, needed one of {', '.join(SIZES)}")
-        if len(sizes) != SIZES[word] or not all(token.isdecimal() and int(token) > 0 for token in sizes):
-            raise ValueError(f"{path} line {line}: got {' '.join([word, *sizes])!r}, needed {word} and {SIZES[word]} "
-                             "positive whole numbers")
+            raise ValueError(f"{name} line {line}: got {shown(word)}, needed one of {', '.join(SIZES)}")
+        sizes = [count for token in tokens if (count := counted(token))]
+        if len(tokens) != SIZES[word] or len(sizes) != SIZES[word] or len(record) > LETTERS:
+            raise ValueError(f"{name} line {line}: got {shown(' '.join([word, *tokens]))}, needed {word} and "
+                             f"{SIZES[word]} positive whole numbers")
         if word == "SoftMax":
             if lines.at < len(lines.lines):
-                raise ValueError(f"{path} line {line}: got a SoftMax before other layers, which LRP has no rule for")
+                raise ValueError(f"{name} line {line}: got a SoftMax before other layers, which LRP has no rule for")
             dropped = ", its final SoftMax dropped"
-            warnings.warn(f"{path.name}: the final SoftMax was dropped, relevance starts at the score", stacklevel=3)
+            warnings.warn(f"{quotable(path.name)}: the final SoftMax was dropped, relevance starts at the score",
+                          stacklevel=3)
             break
-        layer = read_layer(word, [int(token) for token in sizes], lines)
         try:
+            layer = read_layer(word, sizes, lines)
             channels = axes.after(layer)
             if isinstance(layer, Linear):
                 layer = Linear(channels_first(layer.weight, channels), layer.bias)
         except ValueError as error:
-            raise ValueError(f"{path} line {line}: {error}") from None
+            where = "" if str(error).startswith(name) else f"{name} line {line}: "
+            raise ValueError(f"{where}{error}") from None
         counts[word] = counts.get(word, 0) + 1
         layers.append((f"{word.lower()}{counts[word]}", layer))
     if not layers:
-        raise ValueError(f"{path} holds no layer: is it a text file of lrp_toolbox?")
+        raise ValueError(f"{name} holds no layer: is it a text file of lrp_toolbox?")
     network = Network(layers)
     first = next((layer for _, layer in layers if isinstance(layer, Conv2D)), None)
     colour = "rgb" if first is not None and first.weight.shape[1] == 3 else "grey"
     preprocessing = Preprocessing(smallest_square(network), colour, mean=(0.5,), std=(0.5,))
     classes = [str(n) for n in range(outputs(network))]
-    provenance = f"read from lrp_toolbox's text format, {path.name}{dropped}"
+    provenance = f"read from lrp_toolbox's text format, {quotable(path.name)}{dropped}"
     return Model(network, classes, preprocessing, provenance=provenance)
 
 
@@ -115,7 +139,7 @@ def read_layer(word: str, sizes: list[int], lines: Lines) -> Layer:
     if word == "Linear":
         i, j = sizes
         here = lines.lines[lines.at : lines.at + 1]
-        if i > 1 and here and len(here[0][1]) == j:   # legacy: a line per input
+        if i > 1 and here and tokens_in(here[0][1]) == j:   # legacy: a line per input
             weight = np.stack([lines.numbers(j, f"row {n} of {i} of a legacy Linear") for n in range(1, i + 1)])
         else:
             weight = lines.numbers(i * j, f"the weights of Linear {i} {j}").reshape(i, j)
@@ -181,15 +205,30 @@ def outputs(network: Network) -> int:
 
 
 def smallest_square(network: Network) -> Pair | None:
-    """The smallest square image that the network can take; None where there is none up to 512, or no convolution."""
-    channels = [layer.weight.shape[1] for _, layer in network if isinstance(layer, Conv2D)]
-    for n in range(1, 513 if channels else 1):
+    """The smallest square image that the network can take; None where there is none up to SIDES, or no convolution.
+
+    What reaches the first Linear grows with the image, so that its size is found by halving.
+    """
+    layers = [layer for _, layer in network]
+    channels = next((layer.weight.shape[1] for layer in layers if isinstance(layer, Conv2D)), None)
+    at, needed = next(((n, len(layer.weight)) for n, layer in enumerate(layers) if isinstance(layer, Linear)),
+                      (len(layers), 1))
+    if channels is None or at == 0:
+        return None
+    below = network[:at]
+
+    def reached(n: int) -> int:
         try:
-            network.shapes((1, channels[0], n, n))
-        except ValueError:
-            continue
-        return n, n
-    return None
+            return prod(below.shapes((1, channels, n, n))[below.output])
+        except ValueError:   # too small
+            return 0
+
+    n = bisect_left(range(1, SIDES + 1), needed, key=reached) + 1
+    try:
+        network.shapes((1, channels, n, n))
+    except ValueError:
+        return None
+    return (n, n) if n <= SIDES else None
 
 
 def to_text(model: Model) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 from lrp_ref.arrays import Array
 from lrp_ref.assignment import Rules, cutoff, is_fisher
 from lrp_ref.heatmap import heatmap
-from lrp_ref.hints import Watch, unwatched
+from lrp_ref.hints import Watch, quotable, unwatched
 from lrp_ref.layers import Conv2D, FisherVector, Layer
 from lrp_ref.layers.pool import Pool
 from lrp_ref.models.model import Model
@@ -100,7 +100,8 @@ def explained_subject(subject: Subject, x: Array, cutoffs: Sequence[str], watch:
             for rules in (full, *(cutoff(full, name) for name in cutoffs))]
     scores = made[0].scores[0]
     best = int(scores.argmax()) if subject.target is None else subject.target
-    return f"{subject.model.classes[best]}: {float(scores[best]):.2f}", [heatmap(e.relevance)[0] for e in made]
+    title = f"{quotable(subject.model.classes[best], 60)}: {float(scores[best]):.2f}"
+    return title, [heatmap(e.relevance)[0] for e in made]
 
 
 def one_figure(photographs: int, models: int = 1) -> None:

@@ -5,6 +5,7 @@ its relevance lie) answers with one, and `str` prints it.
 """
 
 import math
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -12,7 +13,8 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from lrp_ref.hints import Watch, unwatched
+from lrp_ref.hints import Watch, quotable, unwatched
+from lrp_ref.outside import among
 from lrp_ref.paper.scenes import CLASSES, Scene, bundled_photographs, generate
 
 COUNT, SEED = 300, 2016  # of the scenes whose numbers are committed
@@ -110,11 +112,14 @@ def average_precision(scores: ArrayLike, labels: ArrayLike) -> float:
 
 
 def knows_all(model: Classifier, classes: Sequence[str], name: str = "the model") -> None:
-    """An error unless the model knows every class."""
-    missing = [one for one in classes if one not in model.classes]
+    """An error unless the model knows every class, and each by a name of its own."""
+    count = Counter(model.classes)
+    missing = [one for one in classes if not count[one]]
     if missing:
-        raise ValueError(f"{name} knows {', '.join(model.classes)} but not {', '.join(missing)}: "
+        raise ValueError(f"{quotable(name)} knows {among(list(model.classes))} but not {among(missing)}: "
                          f"it can only be evaluated on images of its own classes")
+    if twice := [one for one in classes if count[one] > 1]:
+        raise ValueError(f"{quotable(name)} has several classes named {among(twice)}: give each a name of its own")
 
 
 def predictions(model: Classifier, images: Iterable[Any], classes: Sequence[str] = CLASSES) -> Numbers:

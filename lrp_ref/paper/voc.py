@@ -8,6 +8,9 @@
 
 from __future__ import annotations
 
+import os
+import warnings
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,18 +21,21 @@ from numpy.typing import NDArray
 
 from lrp_ref.hints import Watch, unwatched
 from lrp_ref.paper.precision import COUNT, SEED, Collection
-from lrp_ref.pictures.photograph import read_photograph
+from lrp_ref.pictures.photograph import Box, read_photograph, size_of, upright_box
+from lrp_ref.pictures.stored import told
 
 SETS = ("train", "val", "trainval", "test")
 LAYOUT = "give a folder in the layout of VOC 2007, with JPEGImages, ImageSets/Main and Annotations"
+MOST_TEXT = 20_000_000   # bytes of a list or an annotation: a list of a million photographs; VOC's have 50 kB
+NAME = 50                # characters of a photograph's or class's name in a message, which has 500 at most
+FAR = 10**9              # no photograph has a pixel so far from its edge
 
 Labels = NDArray[np.bool_]
-Box = tuple[int, int, int, int]   # left, top, right, bottom
 
 
 @dataclass(frozen=True, eq=False)
 class Annotated:
-    """A photograph's file, its height and width, the boxes of every class, and what is known of every class."""
+    """A photograph's file, its height and width and the boxes of every class, upright, and what is known of each."""
 
     path: Path
     size: tuple[int, int]
@@ -57,73 +63,94 @@ def read_voc(folder: str | Path, which: str = "test", count_difficult: bool = Fa
 
     An image whose only objects of a class are difficult is neither positive nor negative for it, as in the VOC
     development kit; or, with count_difficult, positive. Photographs are read when they are asked for, everything
-    else here: what is missing or broken is said before the work begins.
+    else here, their sizes too: what is missing or broken is said before the work begins. Where EXIF turns a
+    photograph, the boxes of an annotation of its size as stored are turned with it.
     """
     folder = Path(folder)
     sets = folder / "ImageSets" / "Main"
-    names = [line[0] for _, line in entries(sets / f"{which}.txt", 1)]
-    files = sorted(sets.glob(f"*_{which}.txt"))
+    listed = [line[0] for _, line in entries(sets / f"{which}.txt", 1)]
+    names = list(dict.fromkeys(listed))
+    if len(names) < len(listed):
+        twice = Counter(listed).most_common(1)[0][0]
+        warnings.warn(f"{told(sets / which)}.txt names {brief(twice)} more than once ({len(listed) - len(names)} "
+                      "lines too many): every photograph is counted once", stacklevel=2)
+    files = [file for file in sorted(sets.iterdir()) if file.name.endswith(f"_{which}.txt") and file.name[0] != "."]
     if not files:
-        raise ValueError(f"{sets} has no file <class>_{which}.txt: {LAYOUT}")
+        raise ValueError(f"{told(sets)} has no file <class>_{which}.txt: {LAYOUT}")
+    strange = [file.name for file in files if not file.name.isprintable()]
+    if strange:
+        raise ValueError(f"{told(sets)} has a file {told(strange[0])}, whose class has no name that can be shown: "
+                         "rename it")
     classes = tuple(file.stem.removesuffix(f"_{which}") for file in files)
     states = np.stack([presence(file, names) for file in files], axis=1)
     labels, counted = (states >= (0 if count_difficult else 1)), (states != 0) | count_difficult
-    photographs = []
+    photographs, turned = [], []
     for n, name in enumerate(names):
         watch(f"annotation {n + 1} of {len(names)}")
-        path = folder / "JPEGImages" / f"{name}.jpg"
-        if not path.is_file():
-            raise ValueError(f"no photograph {path}, which {sets / which}.txt names: is the folder complete?")
-        size, found = annotation(folder / "Annotations" / f"{name}.xml")
+        path, note = folder / "JPEGImages" / f"{name}.jpg", folder / "Annotations" / f"{name}.xml"
+        if not os.path.isfile(path):
+            raise ValueError(f"no photograph {told(path)}, which {which}.txt names: is the folder complete?")
+        size, found, turns = fitted(*annotation(note), path, note)
+        turned += [name] if turns else []
         for one in np.array(classes)[labels[n]].tolist():
             if one not in found:
-                raise ValueError(f"{folder / 'Annotations' / name}.xml has no {one}, but {sets / one}_{which}.txt says "
-                                 f"that there is one in {name}: are both of the same data set?")
+                raise ValueError(f"{told(note)} has no {brief(one)}, but {brief(one)}_{which}.txt says that "
+                                 f"there is one in {brief(name)}: are both of the same data set?")
         boxes = tuple(tuple(found.get(one, ())) for one in classes)
         photographs.append(Annotated(path, size, boxes, labels[n], counted[n]))
+    if turned:
+        warnings.warn(f"EXIF turns {brief(turned[0])}.jpg ({len(turned)} such photographs): the boxes, taken as "
+                      "drawn on the pixels as they are stored, are turned with it", stacklevel=2)
     order = np.random.PCG64(seed).random_raw(len(names)).argsort(kind="stable")
     explain = sorted(order[labels[order].any(axis=1)][:count].tolist())
-    title = f"{len(names)} photographs of {folder.name}, set {which}"
+    title = f"{len(names)} photographs of {told(folder.name)}, set {which}"
     return Collection(title, classes, names, photographs, explain, {})
+
+
+def brief(name: str) -> str:
+    return told(name, NAME)
 
 
 def entries(path: Path, words: int) -> list[tuple[int, list[str]]]:
     """The numbers of a file's lines and their words; an error unless each has as many as it should."""
-    if not path.is_file():
-        raise ValueError(f"no file {path}: {LAYOUT}")
-    text = path.read_text(encoding="utf-8")
-    lines = [(n, line.split()) for n, line in enumerate(text.splitlines(), 1) if line.strip()]
+    lines = [(n, line.split()) for n, line in enumerate(text(path).splitlines(), 1) if line.strip()]
     for n, line in lines:
         if len(line) != words:
             wanted = "the name of a photograph" if words == 1 else "the name of a photograph and 1, 0 or -1"
-            raise ValueError(f"line {n} of {path} is {' '.join(line)!r}, needed {wanted}")
+            raise ValueError(f"line {n} of {told(path)} is {brief(repr(' '.join(line)))}, needed {wanted}")
     if not lines:
-        raise ValueError(f"{path} names no photograph: {LAYOUT}")
+        raise ValueError(f"{told(path)} names no photograph: {LAYOUT}")
     return lines
 
 
 def presence(path: Path, names: list[str]) -> NDArray[np.int8]:
     """1, 0 or -1 for every photograph of a set, from the file of a class."""
     states: dict[str, int] = {}
+    both = []
     for n, (name, state) in entries(path, 2):
         if state not in ("1", "+1", "0", "-1"):
-            raise ValueError(f"line {n} of {path} says {state!r} of {name}, needed 1, 0 or -1")
-        states[name] = int(state)
+            raise ValueError(f"line {n} of {told(path)} says {brief(repr(state))} of {brief(name)}, needed 1, 0 or -1")
+        if states.setdefault(name, int(state)) != int(state):
+            both.append((name, states[name], int(state)))
+            states[name] = int(state)
+    if both:
+        name, first, last = both[0]
+        warnings.warn(f"{told(path)} says {first} and {last} of {brief(name)} ({len(both)} such lines): the "
+                      "last one counts", stacklevel=3)
     missing = [name for name in names if name not in states]
     if missing:
-        raise ValueError(f"{path} says nothing of {missing[0]} ({len(missing)} such photographs), which its set names: "
-                         "is the file complete?")
+        raise ValueError(f"{told(path)} says nothing of {brief(missing[0])} ({len(missing)} such photographs), "
+                         "which its set names: is the file complete?")
     return np.array([states[name] for name in names], dtype=np.int8)
 
 
 def annotation(path: Path) -> tuple[tuple[int, int], dict[str, list[Box]]]:
     """Height and width, and every class's boxes, from an annotation's XML."""
-    if not path.is_file():
-        raise ValueError(f"no annotation {path}: {LAYOUT}")
+    data = bytes_of(path, "annotation")
     try:
-        root = ElementTree.parse(path).getroot()
-    except ElementTree.ParseError as error:
-        raise ValueError(f"{path} is no XML: {error}: is the file complete?") from None
+        root = ElementTree.fromstring(data)
+    except (ElementTree.ParseError, LookupError, ValueError) as error:
+        raise ValueError(f"{told(path)} is no XML: {told(error)}: is the file complete?") from None
     width, height = (whole_at(root, f"size/{part}", path) for part in ("width", "height"))
     found: dict[str, list[Box]] = {}
     for thing in root.findall("object"):
@@ -131,17 +158,64 @@ def annotation(path: Path) -> tuple[tuple[int, int], dict[str, list[Box]]]:
         left, top, right, bottom = (whole_at(thing, f"bndbox/{part}", path)
                                     for part in ("xmin", "ymin", "xmax", "ymax"))
         if not (1 <= left <= right <= width and 1 <= top <= bottom <= height):
-            raise ValueError(f"{path}: the box of {name} goes from ({left}, {top}) to ({right}, {bottom}), needed "
-                             f"pixels from (1, 1) to ({width}, {height})")
+            raise ValueError(f"{told(path)}: the box of {brief(name)} goes from ({left}, {top}) to ({right}, "
+                             f"{bottom}), needed pixels from (1, 1) to ({width}, {height})")
         found.setdefault(name, []).append((left, top, right, bottom))
     return (height, width), found
+
+
+def fitted(size: tuple[int, int], found: dict[str, list[Box]], path: Path,
+           note: Path) -> tuple[tuple[int, int], dict[str, list[Box]], bool]:
+    """Size and boxes of the photograph as it is read, upright, and whether they were turned; no pixel is read for it.
+
+    An annotation of the turned size was drawn on the turned photograph. Where both sizes are the same, as of squares
+    and half turns, it counts as drawn on the pixels as they are stored, as in the development kit, which knows no EXIF.
+    """
+    real, orientation = size_of(path)
+    upright = real if orientation < 5 else real[::-1]
+    if size == real:
+        found = {name: [upright_box(box, size, orientation) for box in boxes] for name, boxes in found.items()}
+        return upright, found, orientation > 1
+    if size != upright:
+        raise ValueError(f"{told(note)} is of a photograph of {size[0]} x {size[1]} pixels (height x width), but "
+                         f"{brief(path.name)} has {real[0]} x {real[1]}: are both of the same data set?")
+    return upright, found, False
+
+
+def bytes_of(path: Path, what: str = "file") -> bytes:
+    """All of a regular file that is not larger than a list or an annotation can be."""
+    if not os.path.isfile(path):
+        raise ValueError(f"no {what} {told(path)}: {LAYOUT}")
+    try:
+        with path.open("rb") as file:
+            data = file.read(MOST_TEXT + 1)
+    except OSError as error:
+        raise ValueError(f"{told(path)} cannot be read: {error.strerror}: check the file") from error
+    if len(data) > MOST_TEXT:
+        raise ValueError(f"{told(path)} is longer than {MOST_TEXT:,} bytes (MOST_TEXT): is it of this data set?")
+    return data
+
+
+def text(path: Path) -> str:
+    """A file's text in UTF-8, or in UTF-16 where its first bytes say so, without that mark."""
+    data = bytes_of(path)
+    encoding = "utf-16" if data[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig"
+    try:
+        return data.decode(encoding)
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{told(path)} is no text in {encoding.removesuffix('-sig').upper()} (byte {error.start} is "
+                         f"0x{data[error.start]:02x}): save it in UTF-8") from error
 
 
 def whole_at(element: Any, place: str, path: Path) -> int:
     """The whole number at a place in an annotation; some data sets of VOC's layout write it with decimals."""
     text = element.findtext(place)
     try:
-        return round(float(text))
+        number = round(float(text))
+        if abs(number) < FAR:
+            return number
     except (TypeError, ValueError, OverflowError):
-        got = "nothing" if text is None else repr(text.strip())
-        raise ValueError(f"{path}: got {got} for {place} of <{element.tag}>, needed a whole number") from None
+        pass
+    got = "nothing" if text is None else brief(repr(text.strip()))
+    raise ValueError(f"{told(path)}: got {got} for {place} of <{brief(element.tag)}>, needed a whole number, 10^9 at "
+                     "most")

@@ -1,133 +1,131 @@
 """A photograph file to an array in [0, 1]; that array to a network's size and channels."""
 
 import os
+import sys
 import warnings
-from pathlib import Path
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-Pixels = NDArray[np.float64]
+from lrp_ref.pictures.stored import Stored, check_size, first_line, in_our_words, reading, size_and_turn, stored, told
 
-# Modes whose numbers are not grey or RGB light, and what they are read as. All others keep their mode: asking
-# for RGB throughout would turn 16-bit grey white.
-READ_AS = {"P": "RGBA", "PA": "RGBA", "RGBa": "RGBA", "La": "LA"} | dict.fromkeys(
-    ("CMYK", "YCbCr", "HSV", "LAB", "RGBX"), "RGB"
-)
-# One colour, not a channel, can be declared transparent.
-COLOUR_KEYED = {"1": "LA", "L": "LA", "RGB": "RGBA"}
-HEIF = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs", b"mif1", b"msf1")
+Pixels = NDArray[np.float64]
+Box = tuple[int, int, int, int]  # left, top, right, bottom, counted from 1, the last pixel included
+
+QUARTERS = {3: 2, 4: 2, 5: 3, 6: 3, 7: 1, 8: 1}  # turns that undo an orientation, against the clock
+MIRRORED = (2, 4, 5, 7)
+BLOCK = 1 << 20  # numbers that are worked on at a time, so that no second photograph of floats is needed
 
 
 def read_photograph(path: str | os.PathLike[str]) -> Pixels:
     """The file's light in [0, 1]: (H, W) grey or (H, W, 3) RGB, upright, on white where it is transparent.
 
     Of several images in one file, an animation's frames say, the first is used, with a warning. Colour
-    profiles and gamma marks are not applied.
+    profiles and gamma marks are not applied. The first bytes say what the file is: a PNG, JPEG, TIFF, WebP,
+    GIF, BMP, PSD, PPM, TGA or AVIF photograph of at most 50 million pixels; no other is opened.
     """
-    path = Path(path)
-    header = _header(path)
-    pixels = _read(path, header)
-    if pixels.dtype == np.int32 and header[:2] in (b"P2", b"P5"):
-        pixels = pixels.astype(np.uint16)  # 16-bit PGM is read into wider integers
-    return to_pixels(pixels, str(path))
+    name = told(path)
+    return _light(reading(path, lambda image: stored(image, name)), name)
 
 
-def _header(path: Path) -> bytes:
-    if not path.exists():
-        raise FileNotFoundError(f"{path} does not exist: check the name of the photograph")
-    if not path.is_file():
-        raise ValueError(f"{path} is {'a directory' if path.is_dir() else 'no regular file'}: give an image file")
-    try:
-        with path.open("rb") as file:
-            header = file.read(12)
-    except OSError as error:
-        raise ValueError(f"{path} cannot be opened: {error.strerror or error}: check the file") from error
-    if not header:
-        raise ValueError(f"{path} is empty: give an image file such as PNG, JPEG or TIFF")
-    return header
-
-
-def _read(path: Path, header: bytes) -> NDArray[Any]:
-    """The pixels as the file holds them: (H, W) or (H, W, channels) of uint8, uint16, bool or float32."""
-    import imageio.v3 as iio
-
-    # By name: for .tif imageio would choose another reader, which knows neither modes nor orientation.
-    try:
-        file: Any = iio.imopen(path, "r", plugin="pillow")
-    except Exception as error:  # a file that is no image can make its reader raise anything
-        raise ValueError(f"{path} {_not_an_image(header, error)}") from error
-    with file:
-        try:
-            facts = file.metadata(index=0, exclude_applied=False)
-            mode = READ_AS.get(facts["mode"])
-            if "transparency" in facts:
-                mode = mode or COLOUR_KEYED.get(facts["mode"])
-            pixels = np.asarray(file.read(index=0, mode=mode))
-            # Asked for after reading: some readers turn the image themselves and then drop the mark.
-            orientation = file.metadata(index=0, exclude_applied=False).get("Orientation", 1)
-            images = file.properties(index=...).n_images or 1
-        except Exception as error:  # and so can a damaged one
-            raise ValueError(f"{path} cannot be read: {_first_line(error)}: is the file complete?") from error
-    if images > 1:
-        warnings.warn(f"{path} holds {images} images: only the first is used", stacklevel=3)
-    return upright(pixels, orientation)
-
-
-def _not_an_image(header: bytes, error: Exception) -> str:
-    if header[4:8] == b"ftyp" and header[8:12] in HEIF:
-        return "is a HEIC/HEIF photograph, which needs pillow-heif: install that, or save it as JPEG or PNG"
-    cause = error.__cause__
-    if type(cause).__name__ == "DecompressionBombError":  # of PIL, which is imported where pictures are drawn only
-        return f"is too large to be opened safely ({str(cause).partition(',')[0]}): make it smaller first"
-    return f"is no image (it begins with {header!r}): give a PNG, JPEG or TIFF file, for example"
-
-
-def _first_line(error: BaseException) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0].rstrip(".")
+def size_of(path: str | os.PathLike[str]) -> tuple[tuple[int, int], int]:
+    """Height and width of a photograph as it is stored, and its EXIF orientation, 1 to 8: no pixel is read."""
+    return reading(path, size_and_turn)
 
 
 def upright(pixels: NDArray[Any], orientation: int) -> NDArray[Any]:
-    """EXIF orientation undone: 3, 4 a half turn; 5, 6 and 7, 8 quarter turns; 2, 4, 5, 7 mirrored as well.
-
-    imageio's `rotate=True` does the same, but exchanges the colour channels of mirrored palette images.
-    """
-    quarters = {3: 2, 4: 2, 5: 3, 6: 3, 7: 1, 8: 1}.get(orientation, 0)
-    pixels = np.rot90(pixels, quarters)
-    return pixels[:, ::-1] if orientation in (2, 4, 5, 7) else pixels
+    """EXIF orientation undone: 3, 4 a half turn; 5, 6 and 7, 8 quarter turns; 2, 4, 5, 7 mirrored as well."""
+    pixels = np.rot90(pixels, QUARTERS.get(orientation, 0))
+    return pixels[:, ::-1] if orientation in MIRRORED else pixels
 
 
-def to_pixels(values: NDArray[Any], name: str = "the photograph") -> Pixels:
+def upright_box(box: Box, size: tuple[int, int], orientation: int) -> Box:
+    """The box around the same pixels after `upright`; size (height, width) before it."""
+    (left, top, right, bottom), (height, width) = box, size
+    for _ in range(QUARTERS.get(orientation, 0)):  # against the clock: the last column becomes the first row
+        left, top, right, bottom = top, width + 1 - right, bottom, width + 1 - left
+        height, width = width, height
+    return (width + 1 - right, top, width + 1 - left, bottom) if orientation in MIRRORED else (left, top, right, bottom)
+
+
+def to_pixels(photograph: Any, name: str = "the photograph") -> Pixels:
     """value / largest value of its type: (H, W), or (H, W, channels) with alpha laid on white, to [0, 1].
 
-    values: uint8, uint16 or bool; or floats, which have no largest value and must lie in [0, 1] already.
-    The result is (H, W) or (H, W, 3) float64.
+    photograph: uint8, uint16 or bool; or floats, which have no largest value and must lie in [0, 1] already; or
+    an image of Pillow's, which says itself what its numbers are. The result is (H, W) or (H, W, 3) float64.
     """
-    values = np.asarray(values)
+    image = sys.modules.get("PIL.Image")   # where it was never imported nothing is an image of Pillow's
+    if image is not None and isinstance(photograph, image.Image):
+        with in_our_words(name, getattr(photograph, "format", None) or "an image"):
+            got = stored(photograph, name)
+        return _light(got, name)
+    return _light(Stored(_array(photograph, name)), name)
+
+
+def _array(photograph: Any, name: str) -> NDArray[Any]:
+    if isinstance(photograph, (str, bytes, os.PathLike)):
+        raise TypeError(f"{name} is a name, {told(repr(photograph))}, needed pixels: give read_photograph(name)")
+    if isinstance(photograph, np.ma.MaskedArray):
+        raise ValueError(f"{name} is a masked array, whose mask would be lost: fill it with x.filled(value)")
+    try:
+        values = np.asarray(photograph)
+    except Exception as error:   # what comes from other libraries can raise anything
+        raise TypeError(f"{name} is a {told(type(photograph).__name__)} that is no array of numbers "
+                        f"({first_line(error)}): give pixels (H, W) or (H, W, 3)") from error
+    if values.ndim == 3 and values.shape[2] == 4:
+        raise ValueError(f"{name} has shape {values.shape}, four channels that may be RGB and alpha or CMYK inks: give "
+                         "RGB pixels (H, W, 3), an image of Pillow's, or read_photograph(name of the file)")
+    return values
+
+
+def _light(got: Stored, name: str) -> Pixels:
+    """The numbers of a photograph as light, upright; notes are given to who called the caller."""
+    values = got.values
     if values.size == 0 or values.ndim not in (2, 3) or (values.ndim == 3 and values.shape[2] not in (1, 2, 3, 4)):
-        raise ValueError(
-            f"{name} has shape {values.shape}, but needs (H, W) or (H, W, channels): give grey or RGB pixels"
-        )
-    if values.dtype == np.bool_ or (values.dtype.kind == "u" and values.dtype.itemsize <= 2):
-        top = 1 if values.dtype == np.bool_ else np.iinfo(values.dtype).max
-        return _on_white(values.astype(np.float64) / top)
-    if values.dtype.kind != "f":
-        raise ValueError(f"{name} holds {values.dtype} numbers, whose range is unknown: give uint8 or uint16")
-    if not (values.min() >= 0 and values.max() <= 1):  # so written that NaN is refused too
-        raise ValueError(
-            f"{name} holds floating-point numbers from {values.min():g} to {values.max():g}, but 0 to 1 is needed: "
-            "scale them, or give uint8 or uint16"
-        )
-    return _on_white(values.astype(np.float64))
+        raise ValueError(f"{name} has shape {told(values.shape)}, but needs (H, W) or (H, W, channels): give grey or "
+                         "RGB pixels")
+    check_size(values.shape[0], values.shape[1], name)
+    for note in got.notes:
+        warnings.warn(note, stacklevel=3)
+    return upright(_on_white(values, _top(values, name)), got.orientation)
 
 
-def _on_white(pixels: Pixels) -> Pixels:
-    """alpha * colour + (1 - alpha) * 1, for grey with alpha (H, W, 2) and RGBA (H, W, 4)."""
-    if pixels.ndim == 3 and pixels.shape[2] in (2, 4):
-        alpha = pixels[:, :, -1:]
-        pixels = alpha * pixels[:, :, :-1] + (1 - alpha)
-    return pixels[:, :, 0] if pixels.ndim == 3 and pixels.shape[2] == 1 else pixels
+def _top(values: NDArray[Any], name: str) -> int:
+    """The number that is white."""
+    if values.dtype == np.bool_ or values.dtype.kind == "f":
+        if values.dtype.kind == "f":
+            low, high = (float(end) for end in (values.min(), values.max()))
+            if not (low >= 0 and high <= 1):  # so written that NaN is refused too
+                raise ValueError(f"{name} holds floating-point numbers from {low} to {high}, but 0 to 1 is needed: "
+                                 "scale them, clip what rounding put beyond, or give uint8 or uint16")
+        return 1
+    if values.dtype.kind == "u" and values.dtype.itemsize <= 2:
+        return int(np.iinfo(values.dtype).max)
+    raise ValueError(f"{name} holds {told(values.dtype)} numbers, whose range is unknown: give uint8 or uint16")
+
+
+def _on_white(values: NDArray[Any], top: int) -> Pixels:
+    """values / top; with alpha, (H, W, 2) or (H, W, 4), alpha * colour + (1 - alpha) * 1."""
+    channels = 1 if values.ndim == 2 else values.shape[2]
+    if values.dtype == np.float64 and channels in (1, 3):
+        return values[:, :, 0] if values.ndim == 3 and channels == 1 else values
+    light = np.empty((*values.shape[:2], *((3,) if channels > 2 else ())))
+    for rows in _blocks(*values.shape):
+        pixels = light[rows].reshape(*light[rows].shape[:2], -1)
+        np.divide(values[rows].reshape(*pixels.shape[:2], -1)[:, :, : pixels.shape[2]], top, out=pixels)
+        if channels in (2, 4) and (values[rows, :, -1] < top).any():
+            alpha = values[rows, :, -1:] / top
+            pixels *= alpha
+            pixels += 1 - alpha
+    return light
+
+
+def _blocks(count: int, *others: int) -> Iterator[slice]:
+    """The first axis in parts of about BLOCK numbers."""
+    step = max(1, BLOCK // int(np.prod(others)))
+    return (slice(start, start + step) for start in range(0, count, step))
 
 
 def resize(pixels: NDArray[Any], size: tuple[int, int]) -> Pixels:
@@ -143,6 +141,7 @@ def resize(pixels: NDArray[Any], size: tuple[int, int]) -> Pixels:
             f"resize got pixels of shape {pixels.shape} and size {size}, but needs (H, W) or (H, W, C), "
             "not empty, and a height and width of at least 1"
         )
+    check_size(height, width, "the resized picture")
     pixels = _resize_rows(pixels, height)
     return np.ascontiguousarray(_resize_rows(pixels.swapaxes(0, 1), width).swapaxes(0, 1))
 
@@ -156,14 +155,18 @@ def _resize_rows(pixels: Pixels, count: int) -> Pixels:
         return pixels
     rows, columns, weights, total = _area(old, count) if count < old else _linear(old, count)
     matrix = csr_array((weights.astype(np.float64), (rows, columns)), shape=(count, old))
-    flat = np.ascontiguousarray(pixels).reshape(old, -1)
-    return (matrix @ flat / total).reshape(count, *pixels.shape[1:])
+    new = np.empty((count, *pixels.shape[1:]))
+    for part in _blocks(pixels.shape[1], old, *pixels.shape[2:]):
+        flat = np.ascontiguousarray(pixels[:, part]).reshape(old, -1)
+        new[:, part] = (matrix @ flat / total).reshape(new[:, part].shape)
+    return new
 
 
 def _area(old: int, new: int) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any], int]:
     """How much of each old pixel a new one covers, in units of 1/new of an old pixel: the sum is `old`."""
-    cuts = np.union1d(np.arange(old + 1) * new, np.arange(new + 1) * old)
+    cuts = np.sort(np.concatenate([np.arange(old + 1) * new, np.arange(new + 1) * old]))
     starts, lengths = cuts[:-1], np.diff(cuts)
+    starts, lengths = starts[lengths > 0], lengths[lengths > 0]
     return starts // old, starts // new, lengths, old
 
 
@@ -179,6 +182,7 @@ def _linear(old: int, new: int) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any
 
 def enlarge(pixels: NDArray[Any], size: tuple[int, int]) -> NDArray[Any]:
     """Each new pixel shows the old one its centre is in: (H, W) or (H, W, C) to `size` = (height, width)."""
+    check_size(*size, "the enlarged picture")
     row, column = ((2 * np.arange(new) + 1) * old // (2 * new) for old, new in zip(pixels.shape[:2], size, strict=True))
     return pixels[row[:, None], column]
 

@@ -1,4 +1,4 @@
-"""Numbers to an image file: single heatmaps, and panels side by side. Only this module and plot.py import PIL."""
+"""Numbers to an image file: single heatmaps, and panels side by side. Only this, stored.py and plot.py import PIL."""
 
 import os
 import unicodedata
@@ -13,6 +13,7 @@ from PIL import Image, ImageDraw, ImageFont
 from lrp_ref.files import writing
 from lrp_ref.pictures.colours import colour, limit_of, parts, plane
 from lrp_ref.pictures.photograph import enlarge, resize, to_channels
+from lrp_ref.pictures.stored import first_line, told
 
 Size = tuple[int, int]
 Bytes = NDArray[np.uint8]
@@ -24,8 +25,10 @@ MARGIN, GAP, ROW_GAP = 18, 14, 18
 BAR_GAP, BAR, SHORTEST, NOTE = 7, 8, 210, 17  # above a colour bar, its height, its length, the numbers below
 TEXT, LINE, SMALL = 15, 19, 13  # size and line height of titles and labels, size of the numbers
 INK, PALE, FRAME = (35, 35, 35), (110, 110, 110), (200, 200, 200)
-# Formats that would otherwise blur the edges of enlarged pixels or mix their colours.
+# What is written: pictures of every size and colour, which icons and fax pages are not; and how, where a format would
+# otherwise blur the edges of enlarged pixels or mix their colours.
 SAVING: dict[str, dict[str, Any]] = {
+    **{plain: {} for plain in ("PNG", "TIFF", "BMP", "GIF", "PPM", "TGA", "JPEG2000", "PDF")},
     "JPEG": {"quality": 95, "subsampling": 0},
     "WEBP": {"lossless": True},
     "AVIF": {"quality": 95, "subsampling": "4:4:4"},
@@ -57,7 +60,7 @@ class Panel:
     def pixels(self, size: Size, colours: str) -> Bytes:
         """What it looks like at `size`: (height, width, 3)."""
         if self.relevance is None:
-            return _bytes(_fit(_rgb(self.photograph), size))
+            return _bytes(_rgb(_fit(np.asarray(self.photograph), size)))
         values, limit = self.shown(size)
         if self.photograph is None:
             return enlarge(colour(values, limit, colours), size)
@@ -130,8 +133,15 @@ def save_heatmap(
 def save_image(path: str | os.PathLike[str], pixels: Bytes) -> None:
     """Pixels (H, W, 3) in the format of the extension, written whole or not at all."""
     file_format = image_format(path)
+    options, (height, width, _) = SAVING[file_format], pixels.shape
     with writing(path) as temporary:
-        Image.fromarray(pixels).save(temporary, format=file_format, **SAVING.get(file_format, {}))
+        try:
+            Image.fromarray(pixels).save(temporary, format=file_format, **options)
+        except OSError:
+            raise   # writing failed, which `writing` says
+        except Exception as error:   # a format has a largest size, and says so in its own way
+            raise ValueError(f"cannot write {told(path)}: {file_format} does not take {height} x {width} pixels "
+                             f"({first_line(error)}): use .png, or draw fewer") from error
 
 
 def image_format(path: str | os.PathLike[str]) -> str:
@@ -139,7 +149,11 @@ def image_format(path: str | os.PathLike[str]) -> str:
     extension = os.path.splitext(os.fspath(path))[1].lower()
     file_format = Image.registered_extensions().get(extension, "")
     if file_format not in Image.SAVE:
-        raise ValueError(f"cannot write {path}: no image format is called {extension!r}: use .png or .jpg")
+        raise ValueError(f"cannot write {told(path)}: no image format is called {told(repr(extension))}: use .png or "
+                         ".jpg")
+    if file_format not in SAVING:
+        raise ValueError(f"cannot write {told(path)}: {file_format} does not hold pictures of every size and colour: "
+                         "use .png or .jpg")
     return file_format
 
 

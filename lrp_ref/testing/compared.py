@@ -47,7 +47,8 @@ class Compared:
     @property
     def undetermined(self) -> Array:
         """Not known to be wrong, but the bound exceeds the value: it could have been anything of that size."""
-        return ~self.failed & (self.radius > abs(self.value))
+        known = np.isfinite(self.radius) & (self.radius <= abs(self.value))   # of NaN nothing is known
+        return ~self.failed & ~known
 
     @property
     def excess(self) -> Array:

@@ -12,7 +12,6 @@ from lrp_ref.arrays import Array, same
 from lrp_ref.checks.rounding.arithmetic import FLOAT32
 from lrp_ref.checks.rounding.ball import Ball
 from lrp_ref.checks.rounding.radius import one_layer
-from lrp_ref.conventions.maps import NoRule
 from lrp_ref.layers import Layer
 from lrp_ref.linear_map import LinearMap
 from lrp_ref.network import Network
@@ -76,10 +75,10 @@ class Answer:
         return self.rules[name], self.network[name], m, a
 
     def apart(self, rules: Mapping[str, Rule]) -> float:
-        """How far what is given is from that; infinitely far from what such a library has no answer to."""
+        """How far what is given is from that; infinitely far from what such a library, or map, has no answer to."""
         try:
             return distance(self.got, self.as_if(rules), self.u)
-        except NoRule:
+        except ValueError:
             return np.inf
 
     # ---- Faults ----
@@ -91,15 +90,18 @@ class Answer:
 
     def less_precise(self) -> Likeness | None:
         """Whether float32 would have been allowed to give this of a layer, though its numbers are float64's."""
-        if self.u >= FLOAT32.u:
-            return None
         [(name, layer)] = self.network
+        if self.u >= FLOAT32.u or layer.roundings.unknown:   # without a bound nothing is allowed
+            return None
         one = one_layer(self.rules[name], layer, self.inputs[name], self.R, FLOAT32.u)
         near = 2.0**-28 <= off(self.got, one.value) <= 2.0**-12 and bool(
             (abs(self.got - one.value) <= one.radius).all())
         return IN_FLOAT32 if near else None
 
     def times_input(self, right: Array) -> Likeness | None:
+        if any(self.at(name)[1].weightless for name in self.network.names):   # no gradient either
+            return None
+
         def gradient(name: str, R: Array) -> Array:
             a, m = self.at(name)
             return m.transpose(R + np.zeros(m(a).shape), same, a.shape)

@@ -6,17 +6,19 @@ from typing import Any
 
 import numpy as np
 
-from lrp_ref.arrays import Array
+from lrp_ref.arrays import Array, as_array
 from lrp_ref.checks.rounding.arithmetic import FORMATS
+from lrp_ref.hints import SHOWN
 
 
 def as_floats(given: Any, what: str) -> Array:
     """The numbers as an array of floats: of a torch tensor too, or anything with `__array__`."""
-    if hasattr(given, "detach"):
-        given = given.detach().cpu()
-    array = np.asarray(given)
+    try:
+        array = as_array(given)
+    except ValueError as error:
+        raise ValueError(f"{what}: {error}") from None
     if array.dtype.kind != "f" or array.dtype.itemsize > 8:
-        raise ValueError(f"got {what} as {array.dtype}, needed float16, float32 or float64 numbers")
+        raise ValueError(f"got {what} as {str(array.dtype)[:SHOWN]}, needed float16, float32 or float64 numbers")
     return array
 
 

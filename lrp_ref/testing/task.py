@@ -9,14 +9,16 @@ from typing import Any
 import numpy as np
 
 from lrp_ref.arrays import Array
+from lrp_ref.assignment import a_mapping
 from lrp_ref.checks.rounding.arithmetic import arithmetic
 from lrp_ref.checks.rounding.ball import Ball
-from lrp_ref.checks.rounding.bounds import raised, start_ball
+from lrp_ref.checks.rounding.bounds import above, start_ball, upwards
 from lrp_ref.checks.rounding.monte_carlo import monte_carlo
 from lrp_ref.checks.rounding.radius import one_layer
+from lrp_ref.hints import listed
 from lrp_ref.layers import Layer
-from lrp_ref.network import INPUT, Network
-from lrp_ref.relevance import start, through_layer, through_network
+from lrp_ref.network import INPUT, Network, a_network
+from lrp_ref.relevance import checked, every_layer, must_be_finite, start, through_layer, through_network
 from lrp_ref.rules import Flat, Pass, Rule
 from lrp_ref.testing.compared import SIGMAS, Compared
 from lrp_ref.testing.explained import Answer
@@ -43,20 +45,20 @@ class Task:
            activations: Mapping[str, Any] | None) -> Task:
         arithmetic(u)
         x = as_floats(x, "x")
-        missing = [name for name in network.names if name not in rules]
-        if missing:
-            raise ValueError(f"got no rule for {', '.join(missing)}: make the rules with lrp_ref.assign(network, ...)")
+        every_layer(a_network(network), rules, "lrp_ref.assign")
+        seen = a_mapping({} if activations is None else activations, "activations: {layer: its output}")
         for name, layer in network:
             for array, values in layer.arrays().items():
                 must_be_held(values, u, f"{array} of {name}")
         must_be_held(x, u, "x")
-        network, x64 = network.astype(np.float64), x.astype(np.float64)
-        given = {t: as_floats(a, f"the activation of {said(t)}") for t, a in (activations or {}).items()}
+        network = network.astype(np.float64)
+        x64 = checked(network, x.astype(np.float64))
+        given = {t: as_floats(a, f"the activation of {said(t)}") for t, a in seen.items()}
         known(network, given)
         if not network.is_chain:
             raise ValueError("lrp_ref.testing takes chains of layers so far, and this network has branches: compare "
                              f"its parts, network[i:j]; one tensor alone crosses after "
-                             f"{', '.join(network.crossings()) or 'no layer'}")
+                             f"{listed(network.crossings()) or 'no layer'}")
         balls, inputs, shapes = Ball.exact(x64), {}, network.shapes(x.shape)
         for name, layer, (t,) in network.nodes:
             if t in given:
@@ -76,8 +78,8 @@ class Task:
 
     def given(self, relevances: Mapping[str, Any], name: str) -> Array:
         (t,) = self.network.reads[name]
-        if t not in relevances:
-            raise ValueError(f"got relevances of {', '.join(relevances)}, needed one of every tensor that a layer "
+        if t not in a_mapping(relevances, "relevances: {\"input\": R_0, layer: relevance of its output}"):
+            raise ValueError(f"got relevances of {listed(relevances)}, needed one of every tensor that a layer "
                              f"reads, {INPUT!r} and the layers' outputs by their names: that of {said(t)} is missing")
         here = as_floats(relevances[t], f"the relevance of {said(t)}")
         fits(here, self.inputs[name].value.shape, f"the relevance of {said(t)}", said(t))
@@ -161,8 +163,18 @@ def said(t: str) -> str:
 
 
 def lifted(name: str, layer: Layer, x: Ball, u: float) -> Ball:
-    """The ball of the layer's output at u; as if exact where no ball is known: its error is then not allowed for."""
-    try:
-        return raised(name, layer, x, arithmetic(u))
-    except ValueError:
-        return Ball.exact(layer(x.value))
+    """The ball of the layer's output at u.
+
+    Where no ball is known, as if exact: its error is then not allowed for, but that a number may have vanished or left
+    the format on the way.
+    """
+    to = arithmetic(u)
+    if upwards(layer):
+        ball = above(layer, x, to)
+    else:
+        z = layer(x.value)
+        small = np.where((z != 0) & (abs(z) < to.least), to.least, 0.0)
+        radius = np.where(layer.vanishing(x.value, to.least, to.largest), np.inf, small)
+        ball = Ball.around(z, radius) if radius.any() else Ball.exact(z)
+    must_be_finite(name, ball.value)
+    return ball

@@ -58,11 +58,15 @@ WRONG = [
     (X + "--ouput heat.png", "got --ouput heat.png", "did you mean --output?"),
     (X + "other.png", "got photo.png and other.png", "lrp-ref figure for several"),
     (X + "--output", "--output", "expected one argument"),
+    (X + "--output=--", "got --output=--", "write --output=./--"),
     (X + "--percentile most", "'most'", "--percentile"),
     (X + "--colours red", "'red'", "'paper', 'safe'"),
     ("evaluate --count few", "'few'", "--count"),
     ("evaluate --count 0", "--count 0", "at least 1"),
     ("evaluate --seed -1", "--seed -1", "at least 0"),
+    ("evaluate --count 100000000000000000000", "--count 100000000000000000000", "at most 5000"),
+    ("evaluate voc --count 100000000000000000000", "--count 100000000000000000000", "at most 1000000"),
+    ("evaluate --seed 99999999999999999999999", "--seed 99999999999999999999999", "at most 18446744073709551614"),
     # the photograph
     ("explain missing.png", "missing.png", "does not exist"),
     ("explain fake.png", "fake.png is no image", "PNG, JPEG or TIFF"),
@@ -134,6 +138,49 @@ def test_every_error_is_one_line_with_the_cure_and_leaves_every_file(run, broken
     assert err.startswith("lrp-ref: error: ") and err.count("\n") == 1 and err.endswith("\n")
     assert got in err and cure in err
     assert files(broken) == before
+
+
+ODD = ["a" * 60000, "a/" * 30000, "\x1b[2J\u202e\x85\u2028a\nb\rc", "\udcff", "\x00"]
+ASKED = ["explain {}", "explain photo.png --model {}", "explain photo.png --model model.npz --class {}", "layers {}",
+         "explain photo.png --model model.npz --rule {}", "explain photo.png --model model.npz --size {}", "{}",
+         "explain photo.png --model model.npz --output {}.png", "explain photo.png --model model.npz --save {}",
+         "explain photo.png --model model.npz --first {}", "explain photo.png --model model.npz --cutoff {}",
+         "explain photo.png --model model.npz --percentile {}", "evaluate {}", "evaluate --count {}",
+         "conform {}", "conform {}:x", "conform --exec {}", "conform toolbox:{}", "compare dialect:{} lrp_ref",
+         "conform lrp_ref --expect {}", "conform lrp_ref --case {}", "conform lrp_ref --report {}",
+         "figure photo.png {}", "evaluate --set {}", "models --{}",
+         "vectors lint {}", "vectors {}", "vectors regenerate --output {}/x", "vectors export {}/x"]
+
+
+@pytest.mark.parametrize("asked", ASKED)
+def test_a_message_is_a_line_of_at_most_500_letters_whatever_it_tells_of(run, folder, asked):
+    """And nothing in it moves the cursor or turns the direction of writing."""
+    for odd in ODD:
+        code, out, err = run(*(word.format(odd) for word in asked.split()))
+        assert code == 0 or ((code, out) == (2, "") and err.startswith("lrp-ref: error: "))
+        assert len(err) <= 500 + len("lrp-ref: \n") and err[:-1].isprintable() and "Errno" not in err
+
+
+def test_of_a_long_message_the_end_is_kept_which_says_what_to_do(run):
+    err = run("explain", "photo.png", "--model", "model.npz", "--output", "a" * 9999 + "/x.png")[2]
+    assert err.startswith("lrp-ref: error: cannot write aaaa") and err.endswith(": choose another path\n")
+
+
+def test_what_the_system_says_is_said_without_its_number(run, monkeypatch):
+    def fail(*_):
+        raise PermissionError(errno.EACCES, "Permission denied", "somewhere")
+
+    monkeypatch.setattr(command, "explain", fail)
+    err = run("explain", "photo.png", "--model", "model.npz")[2]
+    assert err == "lrp-ref: error: cannot use somewhere: Permission denied: choose another path\n"
+
+
+def test_a_result_has_nothing_that_a_terminal_obeys(folder, done):
+    save_model(Model(NETWORK, ["\x1b[2J", "\u202eright", "both\x07"], RGB), folder / "evil.npz")
+    (folder / "ph\x1boto.png").write_bytes((folder / "photo.png").read_bytes())
+    out = done("explain", "ph\x1boto.png", "--model", "evil.npz")
+    assert all(c.isprintable() or c == "\n" for c in out)
+    assert out.startswith(r"ph\x1boto.png: ") and r"\x1b[2J" in out and r"\u202eright" in out
 
 
 def test_an_existing_output_survives_a_disk_that_is_full(run, folder, monkeypatch):

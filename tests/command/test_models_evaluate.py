@@ -1,12 +1,13 @@
 """lrp-ref models, layers and evaluate: what they say of models and of their maps."""
 
+import os
 import re
 import shutil
 from pathlib import Path
 
 import imageio.v3 as iio
 import numpy as np
-from at_hand import FIXTURES, LAYERS, MODEL, NETWORK, parsed
+from at_hand import FIXTURES, LAYERS, MODEL, NETWORK, files, parsed
 
 from lrp_ref import (
     Model,
@@ -145,3 +146,37 @@ def test_evaluate_reads_a_folder_in_the_layout_of_voc(done, voc):
     assert counting["models"]["model.npz"]["explained"] + counting["models"]["model.npz"]["left_out"] == 2
     one = parsed(done(*both, "--count", "1"))
     assert one["explained_images"] == 1 and one["average_precision"] == counting["average_precision"]
+
+
+def test_a_folder_of_photographs_is_not_walked_and_nothing_in_it_is_written_over(run, voc):
+    os.mkfifo(voc / "pipe")
+    (voc / "up").symlink_to("/")
+    (voc / "kept.png").write_text("kept")
+    code, out, err = run("evaluate", "voc", "--model", "model.npz", "--plot", "voc/kept.png")
+    assert (code, out) == (2, "") and "got --plot voc/kept.png, an input that would be lost" in err
+    assert (voc / "kept.png").read_text() == "kept"
+
+
+def test_photographs_that_are_links_are_not_written_over_and_nothing_else_is_looked_through(run, voc, folder, quick):
+    """Nor waited for: a pipe, and a folder that leads in a circle."""
+    os.mkfifo(voc / "JPEGImages" / "pipe")
+    (voc / "circle").symlink_to(voc)
+    photograph = (voc / "JPEGImages" / "1.jpg").rename(folder / "elsewhere.jpg")
+    (voc / "JPEGImages" / "1.jpg").symlink_to(photograph)
+    (voc / "notes.npz").write_bytes(b"mine")
+    before = files(folder)
+    for option, path in (("--plot", "elsewhere.jpg"), ("--save", "voc/notes.npz")):
+        code, out, err = run("evaluate", "voc", "--model", "model.npz", option, path)
+        assert (code, out) == (2, "") and f"got {option} {path}, an input that would be lost" in err
+    assert files(folder) == before
+
+
+def test_a_plot_that_cannot_be_written_loses_no_numbers(run, done, voc, quick, monkeypatch):
+    def full(*_):
+        raise ValueError("cannot write plot.png: No space left on device: choose another path")
+
+    plain = done("evaluate", "voc", "--model", "model.npz")
+    monkeypatch.setattr("lrp_ref.command.evaluate.save_image", full)
+    code, out, err = run("evaluate", "voc", "--model", "model.npz", "--plot", "plot.png")
+    assert (code, out, err) == (2, plain, "lrp-ref: error: cannot write plot.png: No space left on device: choose "
+                                          "another path\n")

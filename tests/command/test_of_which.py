@@ -4,7 +4,22 @@ import numpy as np
 import pytest
 from fisher_model import fisher_model, half_flat
 
-from lrp_ref import DenseSift, Epsilon, Network, assign, explain, paper_fv
+from lrp_ref import (
+    LRN,
+    DenseSift,
+    Epsilon,
+    FisherVector,
+    Flat,
+    Flatten,
+    Linear,
+    Network,
+    PMeans,
+    SignedSqrt,
+    assign,
+    explain,
+    paper_fv,
+)
+from lrp_ref.checks.claims.examples import LAYERS
 from lrp_ref.command.of_which import of_which
 
 
@@ -82,3 +97,38 @@ def test_a_cnn_has_no_such_parts():
     from lrp_ref import Conv2D, Flatten
     network = Network([("conv", Conv2D(np.ones((2, 1, 3, 3)))), ("flat", Flatten())])
     assert of_which(network, explain(network, np.ones((1, 1, 4, 5)))) == []
+
+
+@pytest.mark.parametrize("above", [
+    [("fisher", FisherVector(np.ones(1), np.zeros((1, 128)), np.ones((1, 128))))], [("mean", PMeans(2))],
+    [("flat", Flatten())], [("root", SignedSqrt()), ("flat", Flatten())],
+    [("root", SignedSqrt()), ("mean", PMeans(1))]],
+    ids=lambda above: above[0][0])
+@pytest.mark.parametrize("size", [13, 23])   # 1 descriptor, and 121 of them: as many as a sample's outputs are or not
+def test_descriptors_without_contrast_are_looked_for_only_where_outputs_are_descriptors(above, size):
+    network = Network([("sift", DenseSift(4, 1)), *above])
+    x = np.pad(np.random.default_rng(0).random((2, 1, size, size - 2))[..., 2:], ((0, 0), (0, 0), (0, 0), (2, 2)))
+    e = explain(network, x, None, np.ones(network.shapes(x.shape)[-1]))
+    found = {part.layer for part in of_which(network, e)}
+    assert "sift" in found and found <= ({"sift", "root"} if above[0][0] == "root" else {"sift"})
+
+
+def test_the_outputs_of_a_layer_are_not_indexed_by_its_inputs_where_their_sizes_agree():
+    # two empty images: two descriptors for (2, 1), and outputs (2, 1) of which none is a descriptor
+    network = Network([("sift", DenseSift(4, 1)), ("mean", PMeans(2)), ("fc", Linear(np.ones((128, 1))))])
+    rules = {"sift": Flat(), "mean": Epsilon(1), "fc": Epsilon(1)}
+    e = explain(network, np.zeros((2, 1, 13, 13)), rules, np.ones((2, 1)))
+    assert {part.layer for part in of_which(network, e)} == {"sift"}
+
+
+def test_only_layers_that_work_row_by_row_say_so():
+    rng = np.random.default_rng(0)
+    for name, example in LAYERS.items():
+        layer = example.layer.astype(np.float64)
+        if layer.rowwise and len(example.shape) > 1:
+            x = example.x(1, number=np.float64)
+            y, other = layer(x), x.copy()
+            other[:, 0] = abs(rng.normal(size=other[:, 0].shape)) + 1     # of the first rows alone
+            assert y.shape[:-1] == x.shape[:-1] and (layer(other)[:, 1:] == y[:, 1:]).all(), name
+    kinds = Linear(np.ones((2, 2))), SignedSqrt(), Flatten(), PMeans(2), LRN(3, 1, 1, 1)
+    assert [layer.rowwise for layer in kinds] == [True, True, False, False, False]

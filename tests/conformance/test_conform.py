@@ -1,5 +1,6 @@
 """lrp-ref conform and compare as a maintainer meets them: what is printed, how the program ends, what goes wrong."""
 
+import errno
 import json
 import re
 from dataclasses import replace
@@ -43,6 +44,47 @@ def conform(capsys: pytest.CaptureFixture[str], *arguments: str, name: str = "co
     """(how the program ends, what it prints, what it says on stderr)"""
     code = main([name, *arguments])
     return (code, *capsys.readouterr())
+
+
+class Named(Partial):
+    """Whose name and reasons no encoding holds, and a terminal would obey."""
+
+    name, version = "half \ud800", "\x1b[2J"
+
+    def relevance(self, *task: Any) -> Any:
+        try:
+            return super().relevance(*task)
+        except Unsupported:
+            raise Unsupported("\x07 not \udcff", "https://\ud800") from None
+
+
+def test_what_no_encoding_holds_loses_no_report(tmp_path: Path, capfdbinary: pytest.CaptureFixture[bytes]) -> None:
+    expect, report = tmp_path / "expect.txt", tmp_path / "report.html"
+    files = ["--report", str(report), "--write-expect", str(expect)]
+    for form in ([], ["--json"]):
+        assert main(["conform", "test_conform:Named", *files, *form]) == 1
+        out, err = capfdbinary.readouterr()
+        for text in (out, report.read_bytes(), expect.read_bytes()):
+            assert rb"half \ud800" in text.replace(b"\\\\", b"\\")
+            assert not {*text.decode()} & {"\x1b", "\x07"} and err == b""
+        report.unlink()
+        expect.unlink()
+    named = json.loads(out)["adapter"]
+    assert (named["name"], named["version"]) == (r"half \ud800", r"\x1b[2J")
+
+
+@pytest.mark.parametrize("option", ["--report", "--write-expect"])
+def test_a_disk_that_is_full_loses_the_file_alone(option: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+                                                  capsys: pytest.CaptureFixture[str]) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    plain = conform(capsys, "small_suite:Partial")[1]
+    monkeypatch.setattr(Path, "write_text", full)
+    file = str(tmp_path / "file.html")
+    code, out, err = conform(capsys, "small_suite:Partial", option, file)
+    assert (code, err) == (2, f"lrp-ref: error: cannot write {file}: No space left on device: choose another path\n")
+    assert re.sub(r" in \d+ s", "", out) == re.sub(r" in \d+ s", "", plain) and list(tmp_path.iterdir()) == []
 
 
 # ---- How the program ends ----

@@ -1,9 +1,11 @@
 """An implementation in a process of its own: what goes to and fro, and what is said when it goes astray."""
 
 import json
+import os
 import re
 import shlex
 import sys
+import time
 from contextlib import suppress
 from fractions import Fraction
 from pathlib import Path
@@ -20,9 +22,9 @@ from lrp_ref.conformance.adapter import Astray, Hung, Unsupported
 from lrp_ref.conformance.judge.outcome import outcome
 from lrp_ref.conformance.judge.run import Answers, run
 from lrp_ref.conformance.judge.smoke import Broken, smoke
-from lrp_ref.conformance.lines import Lines
+from lrp_ref.conformance.lines import LINE, NAMES, Lines
 from lrp_ref.conformance.make.made import one
-from lrp_ref.conformance.task_json import task_json, unhexed, unhexed_number
+from lrp_ref.conformance.task_json import depth, read_object, shortened, task_json, unhexed, unhexed_number
 from lrp_ref.conformance.vectors.suite import load
 
 ROOT = Path(__file__).parents[2]
@@ -58,8 +60,13 @@ class Patient(Lines):
 def complaint(command: str, timeout: float = 20) -> str:
     with Patient(command, timeout) as adapter, pytest.raises(ValueError) as caught:
         adapter.relevance(*TASK)
-    assert "\n" not in str(caught.value).replace(command, "")
-    return str(caught.value).replace(command, "IT")
+    assert "\n" not in str(caught.value) and len(str(caught.value)) <= 500
+    return str(caught.value).replace(called(command), "IT")
+
+
+def called(command: str) -> str:
+    """As messages call it."""
+    return shortened(command, NAMES)
 
 
 # ---- What goes to and fro ----
@@ -180,7 +187,7 @@ def test_what_became_of_a_process_is_told_without_an_exception_of_pythons(line: 
         failed, refused = (outcome(adapter, cases[level], want) for level in ("required", "negative"))
         with pytest.raises(Broken) as broken:
             smoke(adapter)
-    said = " ".join(command.split())
+    said = called(command)
     assert (failed.status, failed.reason.replace(said, "IT")) == ("failed", wanted)
     assert (refused.status, refused.reason.replace(said, "IT")) == (becomes, f"{of_it}{wanted}")
     assert f"it: {wanted}, for Epsilon" in str(broken.value).replace(said, "IT")
@@ -275,7 +282,7 @@ def begun(command: str) -> str:
     with pytest.raises(ValueError) as caught:
         Lines(command, 20)
     assert "\n" not in str(caught.value)
-    return str(caught.value).replace(command, "IT")
+    return str(caught.value).replace(called(command), "IT")
 
 
 def test_a_program_that_is_not_there_is_an_error() -> None:
@@ -302,6 +309,128 @@ def test_stop_ends_the_process_and_so_does_the_end_of_its_stdin() -> None:
         adapter.close()
         assert process.popen.returncode == (0 if lines == ["pass"] else -9)
         assert adapter.process is None and process.stderr.closed and process.stdin.closed
+
+
+# ---- Without bounds ----
+
+
+def resident() -> int:
+    """Bytes of memory that this process has."""
+    return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+
+UNBOUNDED = {
+    "a line without an end": ["while True: os.write(1, b'x' * 65536)"],
+    "lines that nobody asked for": ["while True: os.write(1, b'[]' + b' ' * 60000 + b'\\n')"],
+    "complaints": ["while True: os.write(2, b'y' * 65536)"],
+}
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="memory is read from /proc")
+@pytest.mark.parametrize("how", UNBOUNDED)
+def test_a_program_that_says_without_bounds_takes_no_memory_and_no_disk(how: str, tmp_path: Path,
+                                                                        monkeypatch: pytest.MonkeyPatch) -> None:
+    """A line of LINE bytes several times over: as it is read, whole, decoded, parsed."""
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    before, begin = resident(), time.monotonic()
+    with Patient(command := program(*UNBOUNDED[how]), 3) as adapter:
+        assert adapter.process is not None
+        adapter.process.send(json.dumps({"cmd": "run"}))
+        time.sleep(2)
+        assert resident() - before < 8 * LINE
+        with pytest.raises(ValueError) as caught:
+            adapter.relevance(*TASK)
+    assert resident() - before < 8 * LINE and time.monotonic() - begin < 30
+    said = str(caught.value).replace(called(command), "IT")
+    assert len(said) < 500 and list(tmp_path.iterdir()) == []
+    assert said.startswith({"a line without an end": f"IT: the process wrote {'x' * 200} .. on its stdout, a line of "
+                                                     f"more than {LINE} bytes",
+                            "lines that nobody asked for": "IT: the process wrote [] .. on its stdout",
+                            "complaints": "IT: the process said nothing for 3 seconds; its stderr ends: yyy"}[how])
+
+
+def test_the_last_line_of_much_stderr_is_told() -> None:
+    lines = ["for n in range(5000): print('warning', n, file=sys.stderr)", "print('the end', file=sys.stderr)",
+             "sys.exit(4)"]
+    assert complaint(program(*lines)) == "IT: the process ended with exit code 4; its stderr ends: the end"
+
+
+@pytest.mark.parametrize(("text", "wanted"), [
+    ("'[' * 100000", "with brackets in one another more than 32 deep"),
+    ("'[' * 33 + ']' * 33", "with brackets in one another more than 32 deep"),
+    ("json.dumps({'seq': 1, 'result': 0})[:-2] + '[' * 40 + ']' * 40 + '}'", "more than 32 deep"),
+    ("'{\"seq\": 1, \"result\": [[1' + '0' * 400 + ']]}'", "with an integer of 401 digits, which float64 does not"),
+    ("'{\"seq\": 1, \"result\": [[1' + '0' * 9000 + ']]}'", "with an integer of 9001 digits, which float64 does not"),
+    ("'{\"seq\": ' + '9' * 400 + '}'", "with an integer of 400 digits"),
+    ("'{\"seq\": 1, \"result\": [[\"0x1p99999999999\"]]}'", "gave a result that is no array: got 0x1p99999999999, ne"),
+    ("'\"' + chr(92) + '\"' * 100000", FLUSH), ("'\"' + (chr(92) + '\"') * 100000", FLUSH),
+    ("'{\"seq\": 1, \"result\": ' + '[' * 33 + ']' * 33 + '}'", "more than 32 deep"),
+    ("'{\"seq\": 1, \"result\": [[1], [1, 2]]}'", "is no array: its lists differ in length or depth"),
+    ("'{\"seq\": 1, \"result\": [[1], 2]}'", "is no array: its lists differ in length or depth"),
+    ("'\\x1b[31m{}\\x00'", "wrote \\x1b[31m{}\\x00 on its stdout"),
+])
+def test_what_json_can_say_and_arrays_cannot_hold_is_an_error_of_one_short_line(text: str, wanted: str) -> None:
+    said = complaint(program(f"os.write(1, ({text}).encode() + b'\\n')"))
+    assert wanted in said and len(said) <= 500 and said.isprintable()
+
+
+def test_brackets_in_texts_are_not_counted() -> None:
+    line = json.dumps({"a": "[" * 50, "b": ['"' + "[" * 50, "\\" + "{" * 50]})
+    assert depth(line) == 2 and read_object(line) == json.loads(line)
+
+
+@pytest.mark.parametrize(("text", "number"), [
+    ("nan", np.nan), ("-nan", np.nan), ("NaN", np.nan), ("Inf", np.inf), ("-Inf", -np.inf), ("+inf", np.inf),
+    ("Infinity", np.inf), ("0X1.8P+1", 3.0), ("-0x.8p0", -0.5), ("0x10", 16.0)])
+def test_what_printf_julia_and_r_write_is_read(text: str, number: float) -> None:
+    np.testing.assert_array_equal(unhexed_number(text), number)
+
+
+def test_texts_of_a_program_are_short_and_nothing_that_a_terminal_obeys() -> None:
+    ready = {**READY, "name": "n\x1b[2J" + "x" * 1000, "version": "\ud800"}
+    command = program("say({'seq': message['seq'], 'errored': {'message': '\\x07' + 'y' * 1000}})")
+    with Lines(command.replace(repr(READY).replace("'", "'\"'\"'"), repr(ready).replace("'", "'\"'\"'"))) as adapter:
+        assert adapter.name.startswith("n\\x1b[2Jxxx") and len(adapter.name) < 220 and adapter.version == "\\ud800"
+        with pytest.raises(RuntimeError, match=r"^\\x07y+ \.\.$"):
+            adapter.relevance(*TASK)
+
+
+FLEES = {
+    "a session": "subprocess.Popen(SLEEP, start_new_session=True)",
+    "a session, without its environment": "subprocess.Popen(SLEEP, start_new_session=True, env={})",
+    "a parent that has ended": "subprocess.run([sys.executable, '-c', 'import subprocess, sys; subprocess.Popen(sys."
+                               "argv[1:], start_new_session=True)', *SLEEP])",
+}
+
+
+def alive(word: str) -> list[Path]:
+    """Processes that were started with this word; one that has ended has no words any more."""
+    found = []
+    for folder in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            if word.encode() in (folder / "cmdline").read_bytes() and int(folder.name) != os.getpid():
+                found.append(folder)
+    return found
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="processes are looked for in /proc")
+@pytest.mark.parametrize("how", FLEES)
+def test_what_a_program_started_in_a_session_of_its_own_ends_with_it(how: str, tmp_path: Path) -> None:
+    word = str(tmp_path)
+    lines = ["import subprocess", f"SLEEP = [sys.executable, '-c', 'import time; time.sleep(60)', {word!r}]",
+             FLEES[how], "say({'seq': message['seq'], 'result': [[1]]})"]
+    with Lines(program(*lines)) as adapter:
+        adapter.relevance(*TASK)
+        end = time.monotonic() + 20
+        while len(alive(word)) < 2:   # itself and the other, which has its words a moment after it was started
+            assert time.monotonic() < end
+    assert alive(word) == []
+
+
+def test_a_program_that_is_not_taken_as_an_adapter_is_ended(tmp_path: Path) -> None:
+    word = str(tmp_path)
+    begun(shlex.join([sys.executable, "-c", f"print('no', flush=True); import time; time.sleep(60); {word!r}"]))
+    assert sys.platform != "linux" or alive(word) == []
 
 
 # ---- The example, and the format ----
@@ -386,3 +515,17 @@ def test_numbers_in_float32_are_its_own_numbers() -> None:
     x, start = (convert_numbers(values, np.float32) for values in (X * 0.1, R))
     task = task_json(network, {"fc": Epsilon(0.5)}, x, start)
     assert float.fromhex(task["x"][0][0]) == float(np.float32(0.1))
+
+
+@pytest.mark.parametrize(("text", "wanted"), [("nan", np.nan), ("-nan", np.nan), ("NaN", np.nan), ("Inf", np.inf),
+                                             ("-Infinity", -np.inf), ("0X1.8P+1", 3.0), ("-0x.8", -0.5), (2, 2.0)])
+def test_numbers_are_read_as_printf_and_other_languages_write_them(text, wanted):
+    np.testing.assert_array_equal(unhexed_number(text), wanted)
+
+
+@pytest.mark.parametrize("text", ["nan(0x8)", "0x", "0xg", "1.5", "0x1p99999", 10**400, 10**5000, True, "", "infinit"],
+                         ids=range(10))
+def test_what_is_no_number_is_refused_in_few_words(text):
+    with pytest.raises(ValueError, match=r"^got .*, (needed a hex float|which float64 does not hold)") as caught:
+        unhexed_number(text)
+    assert len(str(caught.value)) <= 500

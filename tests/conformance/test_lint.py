@@ -1,7 +1,9 @@
 """Every kind of fault in a folder of vectors is found, once, and the vectors that are shipped have none."""
 
 import json
+import os
 import shutil
+import time
 from collections.abc import Callable
 from functools import cache
 from hashlib import sha256
@@ -15,6 +17,7 @@ from lrp_ref.conformance import make
 from lrp_ref.conformance.make import lint as linting
 from lrp_ref.conformance.make import notes
 from lrp_ref.conformance.make.lint import lint
+from lrp_ref.conformance.make.lint_folder import BYTES, ENTRIES, walked
 from lrp_ref.conformance.vectors.case import Case
 from lrp_ref.conformance.vectors.suite import load
 
@@ -168,7 +171,8 @@ CASES: dict[str, tuple[str, Callable[[Entry], Any], list[str]]] = {
         "Epsilon/pmeans.json: $.cases[0].x[0][0]", "{id}: its network, rules, x and R have the hash",
         "{id}: in f64"]),
     "an unknown layer": ("norm-epsilon", lambda e: e["net"][0].update(op="Norm"), [
-        f"{FILE}: $.cases[0].net[0].op: 'Norm' is not one of", "{id}: cannot be read: KeyError: 'Norm'",
+        f"{FILE}: $.cases[0].net[0].op: 'Norm' is not one of",
+        "{id}: cannot be read: ValueError: net[0] got op='Norm', needed one of",
         "flags.json: ZERO_SLICE: no case has it", "all files: have 5 cases"]),
     "another x": ("d4", lambda e: e["x"][0].__setitem__(0, "7"), ["{id}: its network, rules, x and R have the hash"]),
     "another rule": ("d4", lambda e: e["net"][0]["rule"].update(name="Flat"), [
@@ -329,7 +333,7 @@ CORRUPTIONS: dict[str, tuple[Callable[[Path], object], str]] = {
     "a case without anything": (case_file(cases=[{}]), f"{FILE}: entry 1: cannot be read"),
     "a file of NaN": (rewritten(FILE, b'{"cases": [NaN]}'), f"{FILE}: is no JSON"),
     # cases
-    "no id": (without("id"), f"{FILE}: entry 1: cannot be read: KeyError: 'id'"),
+    "no id": (without("id"), f"{FILE}: entry 1: cannot be read: ValueError: the case: 'id' is missing"),
     "an id of 5": (case(id=5), f"{FILE}: entry 1: cannot be read"),
     "an id of half a character": (case(id="\ud800"), "\\ud800: its network, rules, x and R have the hash"),
     "an id of two lines": (case(id="a\nb"), "a b: its network, rules, x and R have the hash"),
@@ -340,7 +344,7 @@ CORRUPTIONS: dict[str, tuple[Callable[[Path], object], str]] = {
     "a comment of 7": (case(comment=7), "{id}: cannot be read"),
     "formats that are null": (case(exact_in=None), "{id}: cannot be read"),
     "a format that is 64": (case(exact_in=[64]), "{id}: cannot be read"),
-    "no other answers": (without("either"), "{id}: cannot be read: KeyError: 'either'"),
+    "no other answers": (without("either"), "{id}: cannot be read: ValueError: the case: 'either' is missing"),
     "other answers of texts": (case(either=["flat"]), "{id}: cannot be read"),
     "a question of 5": (case(either=[{"convention": 5, "value": 1, "f64": [["0x1p+0"]]}]), "{id}: cannot be read"),
     "another answer of another shape": (case(either=[{"convention": "flat", "value": "window", "f64": ["0x1p+0"]}]),
@@ -348,7 +352,7 @@ CORRUPTIONS: dict[str, tuple[Callable[[Path], object], str]] = {
     "no network": (case(net=[]), "{id}: cannot be read"),
     "a network that is null": (case(net=None), "{id}: cannot be read"),
     "a layer that is a text": (case(net=["L2Norm"]), "{id}: cannot be read"),
-    "an unknown rule": (layer(rule={"name": "Zeta"}), "{id}: cannot be read: KeyError: 'Zeta'"),
+    "an unknown rule": (layer(rule={"name": "Zeta"}), "{id}: cannot be read: ValueError: net[0].rule got name='Zeta'"),
     "a rule without its number": (layer(rule={"name": "Gamma"}), "{id}: cannot be read"),
     "a rule that this layer has not": (case(R=[["1"]], net=[
         {"name": "fc", "op": "Linear", "weight": [["1"]] * 6, "bias": ["0"], "rule": {"name": "Winner"}}]),
@@ -359,8 +363,8 @@ CORRUPTIONS: dict[str, tuple[Callable[[Path], object], str]] = {
     "x of a number": (case(x=5), "{id}: cannot be read"),
     "x of unequal rows": (case(x=[["1", "2"], ["3"]]), "{id}: cannot be read"),
     "x of words": (case(x=[["one"] * 6]), "{id}: cannot be read"),
-    "x divided by 0": (case(x=[["1/0"] * 6]), "{id}: cannot be read: ZeroDivisionError"),
-    "a huge x": (case(x=[[HUGE] * 6]), "{id}: cannot be read: OverflowError"),
+    "x divided by 0": (case(x=[["1/0"] * 6]), "{id}: cannot be read: ValueError: got the number"),
+    "a huge x": (case(x=[[HUGE] * 6]), "{id}: cannot be read: ValueError: got the number"),
     "an exponent without end": (case(x=[["1e999999999"] * 6]), "{id}: cannot be read: ValueError"),
     "x nested a hundred deep": (case(x=nested(100)), "{id}: cannot be read"),
     "R one column too wide": (case(R=[["1"] * 7]), "{id}: cannot be read: ValueError: R has the shape (1, 7)"),
@@ -368,7 +372,7 @@ CORRUPTIONS: dict[str, tuple[Callable[[Path], object], str]] = {
     "no expectation": (case(expect=None), "{id}: cannot be read"),
     "an expectation of nulls": (expecting(f64=[[None] * 6]), "{id}: cannot be read"),
     "an expectation of words": (expecting(f64=[["one"] * 6]), "{id}: cannot be read"),
-    "a huge exact number": (expecting(R=[[HUGE] * 6]), "{id}: cannot be read: OverflowError"),
+    "a huge exact number": (expecting(R=[[HUGE] * 6]), "{id}: cannot be read: ValueError: got the number"),
     "an error of 5": (expecting(error=5), "{id}: cannot be read"),
     "a ledger that is a list": (expecting(ledger=[]), "{id}: cannot be read"),
     # schemas
@@ -396,3 +400,53 @@ def test_a_fault_hides_no_other_case(root: Path) -> None:
     found = new(root, case(flags=None))
     assert [finding for finding in found if not finding.startswith((first("norm-epsilon"), FILE))] == [
         "flags.json: ZERO_SLICE: no case has it", "all files: have 5 cases, needed at least 300"]
+
+
+# ---- What is not read ----
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs pipes with a name")
+def test_a_pipe_a_device_and_a_circle_are_findings_and_never_opened(root: Path) -> None:
+    os.mkfifo(root / "v1" / "pipe.json")
+    (root / "v1" / "zero.json").symlink_to("/dev/zero")
+    (root / "v1" / "circle").symlink_to(root / "v1")
+    (root / "records.schema.json").unlink()
+    os.mkfifo(root / "records.schema.json")
+    begin = time.monotonic()
+    found = lint(root)[0]
+    assert time.monotonic() - begin < 60
+    for name in ("v1/pipe.json", "v1/zero.json"):
+        assert any(f"{name}, which is no regular file, and is not opened" in finding for finding in found)
+    assert any(finding.startswith("records.schema.json: cannot be read: ") for finding in found)
+    assert any(finding.startswith("circle: is a link to a folder") for finding in found)
+    assert all(finding.isprintable() and len(finding) < 500 for finding in found)
+
+
+def test_files_beyond_what_vectors_may_have_are_not_read(tmp_path: Path) -> None:
+    """Files of a gigabyte that take no room on the disk."""
+    (tmp_path / "v1").mkdir()
+    (tmp_path / "v1" / "b.json").write_bytes(b"1")
+    for name in ("a.json", "c.json"):
+        with open(tmp_path / "v1" / name, "wb") as file:
+            file.truncate(1 << 30)
+    found: list[str] = []
+    assert dict(walked(tmp_path / "v1", found)) == {"b.json": b"1"}
+    assert len(found) == 2 and all(f"has more than {BYTES - n} bytes" in one for n, one in enumerate(found))
+
+
+def test_files_come_in_the_order_of_their_names(tmp_path: Path) -> None:
+    for name in ("b/2", "b/1", "a", "c/x/y", "B"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_bytes(name.encode())
+    assert list(walked(tmp_path)) == [(name, name.encode()) for name in ("B", "a", "b/1", "b/2", "c/x/y")]
+    assert list(walked(tmp_path / "a")) == list(walked(tmp_path / "none")) == []
+
+
+def test_a_folder_with_very_many_files_is_not_looked_through(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("lrp_ref.conformance.make.lint_folder.ENTRIES", 5)
+    for n in range(9):
+        (tmp_path / f"{n}").touch()
+    found: list[str] = []
+    assert len(dict(walked(tmp_path, found))) == 5 and ENTRIES > 1000
+    assert [one.partition(": ")[2] for one in found] == [
+        "after 5 files and folders what follows is not looked at: is it the right folder?"]

@@ -134,6 +134,16 @@ def test_no_text_of_the_facts_becomes_a_tag() -> None:
     assert "zennit" + EVIL in document.all("h3")[0].text
 
 
+def test_every_text_of_the_facts_can_be_written_and_obeyed_by_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Half a character, what a terminal obeys, and what turns the direction of writing."""
+    monkeypatch.setitem(globals(), "EVIL", "\ud800\x1b[2J\x00\u202e\x85")
+    kept = {outcome.case.id for outcome in facts().reports[0].run.outcomes[::5]}
+    disagreements = [one for one in facts().disagreements if one.case.id in kept]
+    html = page(poisoned(Comparison([fewer(one, kept) for one in facts().reports], disagreements)))
+    assert html.encode().decode() == html and html.count(r"\ud800\x1b[2J\x00\u202e\x85") > 500
+    assert {c for c in html if not c.isprintable()} == {"\n"}
+
+
 def test_attributes_and_children_are_escaped_and_html_is_not_escaped_twice() -> None:
     assert tag("a", "<&", [1, None, False, 0], Html("<br>"), href='"<') == '<a href="&quot;&lt;">&lt;&amp;10<br></a>'
     assert tag("td", tabindex=0, hidden=True, colspan=None) == '<td tabindex="0" hidden></td>'

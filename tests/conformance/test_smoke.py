@@ -202,3 +202,30 @@ def test_a_roundoff_that_is_no_number_is_told(roundoff: Any) -> None:
         smoke(adapter)
     assert str(caught.value) == (f"broken adapter: given: got unit_roundoff {roundoff!r}, needed 2.0**-53 (float64) or "
                                  "2.0**-24 (float32)")
+
+
+@pytest.mark.parametrize("answers", [1, 2, 4, 5])
+def test_what_an_adapter_had_once_it_must_have_again(answers: int) -> None:
+    """Its first answers come; then it has nothing any more."""
+    calls = []
+
+    def relevance(network: Any, rules: Any, x: Array, R: Array) -> Array:
+        calls.append(R)
+        if len(calls) > answers:
+            raise Unsupported("gone")
+        return right(network, rules, x, R)
+
+    with pytest.raises(Broken, match=r"given: it answered Epsilon\(.*\) .* then said that it does not have it"):
+        smoke(Given(relevance))
+
+
+def test_a_network_that_an_adapter_has_not_is_no_fault_of_it() -> None:
+    calls = []
+
+    def relevance(network: Any, rules: Any, x: Array, R: Array) -> Array:
+        calls.append(R)
+        if len(calls) > 3:   # the second network's
+            raise Unsupported("gone")
+        return right(network, rules, x, R)
+
+    smoke(Given(relevance))

@@ -1,7 +1,10 @@
 """The vectors are read whole and unchanged, or not at all."""
 
 import json
+import math
+import os
 from collections.abc import Callable
+from fractions import Fraction
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -9,6 +12,8 @@ from typing import Any
 import pytest
 
 from lrp_ref.conformance.judge.expected import expected
+from lrp_ref.conformance.vectors import suite as suite_of
+from lrp_ref.conformance.vectors.case import array, from_hex, parsed
 from lrp_ref.conformance.vectors.suite import Suite, load
 
 WHOLE = load()
@@ -54,6 +59,77 @@ def test_fewer_cases_than_promised_are_not_read(tmp_path: Path) -> None:
 def test_vectors_of_another_format_are_not_read(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"the vectors are lrp-vector-v1 2\.0, this program reads lrp-vector-v1 1\.0"):
         load(copied(tmp_path, lambda manifest: manifest.update(spec="2.0")))
+
+
+@pytest.mark.parametrize("path", ["../../secret.json", "/dev/zero", "a/../b.json", "a.json", "a/b/c.json", "a/b",
+                                  "\0/a.json"])
+def test_no_file_outside_of_the_folder_is_read(tmp_path: Path, path: str) -> None:
+    with pytest.raises(ValueError, match=r"^manifest\.json promises .*, needed rule/topic\.json$") as caught:
+        load(copied(tmp_path, lambda manifest: manifest["files"].update({path: {"sha256": "", "count": 0}})))
+    assert str(caught.value).isprintable()
+
+
+def test_a_pipe_is_not_opened_and_a_file_is_read_up_to_a_limit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    copied(tmp_path, lambda manifest: manifest["files"].update({"Flat/pipe.json": {"sha256": "", "count": 0}}))
+    os.mkfifo(tmp_path / "Flat" / "pipe.json")
+    with pytest.raises(ValueError, match=r"^the vectors have no file Flat/pipe\.json: copy them again$"):
+        load(tmp_path)
+    monkeypatch.setattr(suite_of, "LARGEST", 50)
+    with pytest.raises(ValueError, match=r"^manifest\.json has more than 50 bytes, which no file of the vectors has"):
+        load(tmp_path)
+
+
+FILES: dict[str, tuple[str, bytes, str]] = {
+    "brackets": ("records.json", b"[" * 10**6, "records.json has brackets in brackets, needed at most 32 deep"),
+    "no UTF-8": ("flags.json", b"\xff", "flags.json is no text in UTF-8, needed JSON"),
+    "an endless integer": ("records.json", b"1" * 10**6, "records.json has a number of 1000000 digits, needed at most"),
+    "a record without a title": ("records.json", b'[{"id": "a"}]', "records.json[0]: 'title' is missing"),
+    "a record with more": ("records.json", b'[{"id": "a", "title": "", "question": "", "answers": {}, "more": 1}]',
+                           "records.json[0] has a field 'more' that this program does not know"),
+    "a note that is a text": ("flags.json", b'{"A": "t"}', "flags.json: A is 't', needed fields"),
+    "a note twice": ("flags.json", b'{"A": 1, "A": 2}', "flags.json has the field 'A' twice, needed it once"),
+    "a manifest in a list": ("manifest.json", b"[]", "manifest.json is [], needed fields"),
+    "a manifest without files": ("manifest.json", b'{"schema": "lrp-vector-v1", "spec": "1.0"}', "'files' is missing"),
+}
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_a_file_that_holds_something_else_is_refused_in_words_of_ours(tmp_path: Path, name: str) -> None:
+    path, data, wanted = FILES[name]
+    copied(tmp_path, lambda manifest: None)
+    (tmp_path / path).write_bytes(data)
+    with pytest.raises(ValueError) as caught:
+        load(tmp_path)
+    assert wanted in str(caught.value) and len(str(caught.value)) <= 500
+
+
+@pytest.mark.parametrize("text", ["1/0", "0x1p+9999", "1e1000", "9" * 401, "one", "1_0", " 1", "1 ", "0x", "", "\x1b",
+                                  5, None, [], 1.5])
+def test_what_is_no_number_is_refused_by_what_it_is(text: object) -> None:
+    with pytest.raises(ValueError, match=r"^got the number .*, needed (a text such as|one that there is)") as caught:
+        parsed(text)
+    assert str(caught.value).isprintable()
+
+
+@pytest.mark.parametrize(("text", "number"), [
+    ("3", 3), ("-17/90", Fraction(-17, 90)), ("0x1.8p+3", 12), ("1.5", Fraction(3, 2)), ("-0x1.8p-1", -0.75),
+    ("2e3", 2000), ("-inf", -math.inf)])
+def test_a_number_is_read_exactly(text: str, number: object) -> None:
+    assert parsed(text) == number
+
+
+def test_an_expectation_is_hex_and_keeps_the_sign_of_zero() -> None:
+    numbers = from_hex("expect", "f64", [["-0x0.0p+0", "0X1.8P+1"], ["inf", "nan"]])
+    assert repr(numbers.tolist()) == "[[-0.0, 3.0], [inf, nan]]"
+    with pytest.raises(ValueError, match=r"^got the number '3', needed a hex float"):
+        from_hex("expect", "f64", ["3"])
+
+
+@pytest.mark.parametrize("value", [[["1", "2"], ["3"]], [["1"], "2"], ["1", ["2"]], "1", 5, None, {},
+                                   [[[[[[[[[["1"]]]]]]]]]]])
+def test_an_array_has_rows_of_one_length(value: object) -> None:
+    with pytest.raises(ValueError, match=r"^(the case got x=.*, needed nested lists|got the number)"):
+        array("the case", "x", value)
 
 
 def test_a_case_that_is_not_there_is_named() -> None:

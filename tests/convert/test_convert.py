@@ -26,6 +26,7 @@ from lrp_ref.convert import from_torch
 torch = pytest.importorskip("torch")
 nn = torch.nn
 trained = pytest.importorskip("torch_modules").trained
+prune = pytest.importorskip("torch.nn.utils.prune")
 torch.set_num_threads(1)   # these networks are so small that threads would only wait for each other
 IMAGE, FLAT = (2, 4, 9, 11), (3, 7)
 
@@ -245,3 +246,110 @@ def test_a_network_without_layers_is_refused(modules):
 def test_mixed_number_types_are_refused():
     network = nn.Sequential(nn.Linear(2, 2).double(), nn.Linear(2, 2)).eval()
     assert "several number types (float64 in 0, float32 in 1)" in message(network)
+
+
+# ---- What is not in the weights ----
+
+
+def small():
+    return nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU(), nn.Flatten(), nn.Sequential(nn.Linear(64, 2))).eval()
+
+
+def with_hook(where, register, hook):
+    module = small()
+    getattr(module.get_submodule(where), register)(hook)
+    return module
+
+
+def replaced(where, name, value):
+    module = small()
+    setattr(module.get_submodule(where), name, value)
+    return module
+
+
+def wrapped(where, wrap):
+    module = small()
+    part = module.get_submodule(where)
+    wrap(part)
+    for parameter in module.parameters():   # as training or load_state_dict changes them: .weight is stale
+        parameter.data = 1.5 * parameter.data + 0.125
+    return module
+
+
+PRE, POST = "register_forward_pre_hook", "register_forward_hook"
+HIDDEN = {
+    "input of a layer": (lambda: with_hook("0", PRE, lambda m, i: ((i[0] - 0.5) / 0.25,)),
+                         "got 0, a Conv2d, with the"),
+    "input of the network": (lambda: with_hook("", PRE, lambda m, i: (i[0] / 255,)),
+                             "got the network, a Sequential, w"),
+    "input of a part": (lambda: with_hook("3", PRE, lambda m, i: (2 * i[0],)), "got 3, a Sequential, with the hook"),
+    "output of a layer": (lambda: with_hook("1", POST, lambda m, i, o: o.clamp(max=0.05)), "got 1, a ReLU, with the"),
+    "a hook that only looks": (lambda: with_hook("3.0", POST, lambda m, i, o: None),
+                               "hook <lambda>, which may change"),
+    "forward of a layer": (lambda: replaced("3.0", "forward", lambda x: x[:, :2]),
+                           "3.0, a Linear, whose forward was repl"),
+    "forward of the network": (lambda: replaced("", "forward", lambda x: x),
+                               "the network, a Sequential, whose forward"),
+    "a convolution": (lambda: replaced("0", "_conv_forward", lambda x, w, b: x), "whose _conv_forward was replaced"),
+    "weight_norm": (lambda: wrapped("3.0", nn.utils.weight_norm),
+                    "remove it first, torch.nn.utils.remove_weight_norm("),
+    "spectral_norm": (lambda: wrapped("0", nn.utils.spectral_norm), "first, torch.nn.utils.remove_spectral_norm("),
+    "prune": (lambda: wrapped("0", lambda part: prune.l1_unstructured(part, "weight", 0.5)),
+              "prune.remove(module, na"),
+    "prune, bias": (lambda: wrapped("3.0", lambda part: prune.random_unstructured(part, "bias", 1)),
+                    "utils.prune.remove"),
+    "parametrised": (lambda: wrapped("3.0", nn.utils.parametrizations.weight_norm),
+                     "remove_parametrizations(module, 'w"),
+    "nothing": (lambda: (module := small())[3].add_module("again", None) or module,
+                "got 3.again, a builtins.NoneType, needed one of"),
+    "itself": (lambda: (module := small()).add_module("again", module) or module,
+               "got again, a Sequential that holds it"),
+    "no weight": (lambda: replaced("3.0", "weight", None),
+                  "3.0, a Linear, is not as torch makes it (AttributeError)"),
+    "training a word": (lambda: replaced("1", "training", "no"), "got 1 in training mode"),
+    "sizes of three": (lambda: replaced("0", "stride", (1, 1, 1)),
+                       "the size (1, 1, 1), needed an int, or one for rows"),
+}
+
+
+@pytest.mark.filterwarnings("ignore:.*weight_norm.* is deprecated")
+@pytest.mark.parametrize("case", HIDDEN)
+def test_what_changes_a_modules_numbers_beside_its_weights_is_refused_by_name(case):
+    make, wanted = HIDDEN[case]
+    assert wanted in message(make())
+
+
+@pytest.mark.filterwarnings("ignore:.*weight_norm.* is deprecated")
+@pytest.mark.parametrize(("wrap", "remove"), [
+    (nn.utils.weight_norm, nn.utils.remove_weight_norm), (nn.utils.spectral_norm, nn.utils.remove_spectral_norm),
+    (lambda part: prune.l1_unstructured(part, "weight", 0.5), lambda part: prune.remove(part, "weight")),
+    (nn.utils.parametrizations.weight_norm, lambda part: nn.utils.parametrize.remove_parametrizations(part, "weight")),
+], ids=["weight_norm", "spectral_norm", "prune", "parametrised"])
+def test_the_cure_that_is_named_makes_the_numbers_torchs(wrap, remove):
+    module, x = wrapped("3.0", wrap).double(), images((2, 3, 6, 6), np.float64)
+    wanted = run(module, x)
+    remove(module[3][0])
+    close(from_torch(module)(x), wanted)
+
+
+def test_a_hook_for_all_modules_is_refused():
+    handle = nn.modules.module.register_module_forward_hook(lambda m, i, o: 2 * o)
+    try:
+        assert "got the network, a Sequential, with the hook <lambda>" in message(small())
+    finally:
+        handle.remove()
+    from_torch(small())
+
+
+def test_a_class_with_another_forward_is_refused(monkeypatch):
+    monkeypatch.setattr(nn.ReLU, "forward", lambda self, x: 2 * x)
+    assert "got 1, a ReLU, whose class has another forward than torch's" in message(small())
+
+
+@pytest.mark.parametrize("make", [
+    lambda: nn.AdaptiveAvgPool2d([2, 3]), lambda: nn.MaxPool2d([2, 3], [1, 2], [1, 1], dilation=[1, 1]),
+    lambda: nn.AvgPool2d([2, 2], [1, 2], [1, 0]), lambda: nn.Conv2d(4, 2, [3, 2], [1, 2], [1, 0], [1, 2]),
+    lambda: nn.MaxPool2d((2,), [1]), lambda: nn.AvgPool2d([3], (2,))])
+def test_sizes_may_be_lists_as_files_of_settings_have_them(make):
+    module, x = trained(make()), images(IMAGE, np.float64)
+    close(from_torch(module)(x), run(module, x))

@@ -1,5 +1,6 @@
 """Fisher pipelines of scikit-learn's parts give the numbers that scikit-learn gives."""
 
+import copy
 from dataclasses import replace
 from typing import Any
 
@@ -236,3 +237,23 @@ def test_parts_that_make_no_pipeline_are_refused(changed: dict[str, Any], messag
     parts = {"sift": SIFT, "pca": PROJECTION, "gmm": MIXTURE, "svm": TWO, "regions": REGIONS}
     with refused(message):
         from_sklearn(**{**parts, **changed})
+
+
+ALTERED: dict[str, tuple[int, str, Any]] = {
+    "components a text": (0, "components_", "a"), "components of another shape": (0, "components_", np.zeros(5)),
+    "a mean of another shape": (0, "mean_", np.zeros(4)), "a mean of NaN": (0, "mean_", np.full(128, np.nan)),
+    "no means": (1, "means_", None), "weights of another shape": (1, "weights_", np.ones(3)),
+    "covariances in a list": (1, "covariances_", [[1.0], [2.0, 3.0]]), "coefficients a list": (2, "coef_", [[1.0]]),
+    "an intercept in words": (2, "intercept_", "0.5"), "intercepts of unequal rows": (2, "intercept_", [[1, 2], [3]]),
+    "classes a number": (2, "classes_", 3),
+}
+
+
+@pytest.mark.parametrize("name", ALTERED)
+def test_a_part_that_is_not_as_its_fit_made_it_is_refused_by_what_is_not(name: str) -> None:
+    n, attribute, value = ALTERED[name]
+    parts = [copy.deepcopy(part) for part in (PROJECTION, MIXTURE, TWO)]
+    setattr(parts[n], attribute, value)
+    kind = type(parts[n]).__name__
+    with pytest.raises(ValueError, match=rf"^from_sklearn got a {kind} (whose {attribute} is|that is not as its fit)"):
+        from_sklearn(SIFT, *parts, REGIONS)

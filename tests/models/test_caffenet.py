@@ -124,3 +124,12 @@ def test_images_of_another_size_are_refused_by_the_layer_that_cannot_take_them(
         network: Any, shape: tuple[int, ...], message: str) -> None:
     with refused(message):
         network.shapes(shape)
+
+
+@pytest.mark.parametrize("given", [
+    {"classes": 10**9}, {"classes": 0}, {"classes": "20"}, {"classes": True}, {"weights": 3}, {"weights": [1]},
+    {"weights": {"conv1.weight": None}}, {"weights": {"conv1.weight": [1, 2]}}, {"seed": -1}, {"seed": "a"},
+], ids=str)
+def test_what_caffenet_is_not_made_of_is_refused_before_there_is_room_for_it(given: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match=r"^caffenet got .*, needed "):
+        caffenet(**given)

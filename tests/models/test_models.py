@@ -2,9 +2,11 @@
 
 import json
 import pickle
+import tracemalloc
 import zipfile
 from dataclasses import replace
 from fractions import Fraction
+from io import BytesIO
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +15,7 @@ from models_at_hand import GREY, assert_same_layer, assert_same_network, layers,
 
 from lrp_ref import (
     LRN,
+    AdaptiveAvgPool,
     Conv2D,
     DenseSift,
     FisherVector,
@@ -29,7 +32,7 @@ from lrp_ref import (
     save_model,
 )
 from lrp_ref.layers import LAYERS
-from lrp_ref.layers.fisher.regions import regions_of
+from lrp_ref.layers.fisher.regions import counted_regions, regions_of
 
 
 def model_of(layer, name="layer"):
@@ -224,6 +227,38 @@ def test_a_missing_file_is_named(tmp_path):
     assert "no model file" in refused(tmp_path / "absent.npz", FileNotFoundError)
 
 
+def test_a_missing_file_is_an_oserror_as_open_has_it_and_a_refusal_as_all_others(tmp_path):
+    for kind in (FileNotFoundError, ValueError):
+        with pytest.raises(kind):
+            load_model(tmp_path / "absent.npz")
+
+
+@pytest.mark.parametrize("path", [None, 3, b"a.npz", "a\0.npz", ["a.npz"]], ids=repr)
+def test_what_is_no_path_is_refused_to_read_and_to_write(path):
+    for call in (load_model, lambda path: save_model(example(), path)):
+        with pytest.raises(ValueError, match=r"^got the model file .*, needed the path of an \.npz or \.txt file$"):
+            call(path)
+
+
+def test_a_name_that_no_file_can_have_is_no_file_and_can_be_shown(tmp_path):
+    for name in ("x" * 5000 + ".npz", "\x1b[31m.npz", "\udcff.npz"):
+        with pytest.raises(ValueError, match=r"^no model file .*: give the path") as caught:
+            load_model(name)
+        assert str(caught.value).isprintable() and len(str(caught.value)) <= 500
+
+
+def test_what_is_no_model_is_not_saved(tmp_path):
+    with pytest.raises(ValueError, match=r"^save_model got model=Network.*, needed a Model: a network"):
+        save_model(example().chain, tmp_path / "model.npz")
+
+
+@pytest.mark.parametrize("shape", [None, 3, (), (1,), (1, 1, 5.0, 7), (1, 1, -5, 7), "1157", (True, 1, 5, 7)], ids=repr)
+def test_a_shape_that_is_none_is_refused(shape):
+    for model in (example(), fisher_model(regions="1x2")):
+        with pytest.raises(ValueError, match=r"^network got shape=.*, needed the shape of the input, \(N, C, H, W\)"):
+            model.network(shape)
+
+
 def test_a_folder_is_no_model_file(tmp_path):
     (tmp_path / "folder.npz").mkdir()
     assert "no model file" in refused(tmp_path / "folder.npz", FileNotFoundError)
@@ -338,13 +373,14 @@ CHANGES = {
     "unknown type": (lambda m, a: m["layers"][1].update(type="GELU"),
                      "layer relu1 is a GELU, this program knows Linear, Conv2D,"),
     "one name twice": (lambda m, a: m["layers"][1].update(name="flat"), "two tensors named flat"),
-    "name no text": (lambda m, a: m["layers"][1].update(name=3), "needed pairs of a name and a layer"),
+    "name no text": (lambda m, a: m["layers"][1].update(name=3),
+                     "layer 1 got name=3, needed a name of 1 to 100 letters"),
     "missing weight": (lambda m, a: a.pop("fc.weight"), "layer fc, a Linear, has no weight"),
     "missing bias": (lambda m, a: a.pop("conv1.bias"), "layer conv1, a Conv2D, has no bias"),
     "missing parameter": (lambda m, a: m["layers"][0].pop("groups"), "layer conv1, a Conv2D, has no groups"),
-    "bias both ways": (lambda m, a: m["layers"][0].update(bias=None), "multiple values for keyword argument 'bias'"),
+    "bias both ways": (lambda m, a: m["layers"][0].update(bias=None), "has bias in the manifest and as an array"),
     "extra parameter": (lambda m, a: m["layers"][0].update(padding_mode="reflect"),
-                        "layer conv1: Conv2D.__init__() got an unexpected keyword argument 'padding_mode'"),
+                        "layer conv1: Conv2D has a field 'padding_mode' that this program does not know"),
     "extra array": (lambda m, a: a.update({"fc.scale": numbers(2)}), "no layer has a place for fc.scale"),
     "array of a layer that is not there": (lambda m, a: a.update({"fc2.weight": numbers(2)}), "a place for fc2.weight"),
     "bias of another shape": (lambda m, a: a.update({"fc.bias": numbers(3)}), "got bias of shape (3,), needed (2,)"),
@@ -356,12 +392,42 @@ CHANGES = {
     "stride no number": (lambda m, a: m["layers"][0].update(stride="two"), "got stride='two'"),
     "stride 0": (lambda m, a: m["layers"][0].update(stride=[0, 1]), "got stride=[0, 1]"),
     "unknown colour": (lambda m, a: m["preprocessing"].update(colour="cmyk"), "got colour='cmyk'"),
-    "unknown preprocessing": (lambda m, a: m["preprocessing"].update(crop=3), "unexpected keyword argument 'crop'"),
-    "layers no list": (lambda m, a: m.update(layers=7), "not iterable"),
-    "manifest a list": (lambda m, a: a.update(manifest=text("[3]")), "indices must be"),
-    "manifest no JSON": (lambda m, a: a.update(manifest=text("{")), "Expecting property name"),
-    "manifest no text": (lambda m, a: a.update(manifest=np.array([255, 0], np.uint8)), "can't decode byte 0xff"),
-    "manifest of another kind": (lambda m, a: a.update(manifest=np.array(["{}"])), "invalid literal"),
+    "unknown preprocessing": (lambda m, a: m["preprocessing"].update(crop=3),
+                              "preprocessing has a field 'crop' that this program"),
+    "layers no list": (lambda m, a: m.update(layers=7), "the manifest got layers=7, needed a list"),
+    "manifest a list": (lambda m, a: a.update(manifest=text("[3]")), "the manifest is [3], needed fields"),
+    "manifest no JSON": (lambda m, a: a.update(manifest=text("{")), "the manifest is no JSON: Expecting property name"),
+    "manifest no text": (lambda m, a: a.update(manifest=np.array([255, 0], np.uint8)),
+                         "the manifest is no text in UTF-8"),
+    "manifest of another kind": (lambda m, a: a.update(manifest=np.array(["{}"])),
+                                 "the array manifest has 8 bytes, which are no <U2 numbers of shape (1,)"),
+}
+
+
+CHANGES |= {
+    "ceil a text": (lambda m, a: m["layers"][0].update(type="MaxPool", ceil="no", size=2) or a.pop("conv1.weight"),
+                    "layer conv1: MaxPool got ceil='no', needed true or false"),
+    "groups a truth": (lambda m, a: m["layers"][0].update(groups=True), "got groups=True, needed a whole number"),
+    "stride beyond int64": (lambda m, a: m["layers"][0].update(stride=10**30), "Conv2D got stride=1000000000000000000"),
+    "a number of 401 digits": (lambda m, a: m["layers"][0].update(stride=10**400), "a number of 401 digits, needed at"),
+    "weights in the manifest": (lambda m, a: m["layers"][3].update(weight=[[1.0], [2.0]]) or a.pop("fc.weight"),
+                                "layer fc: Linear got weight[0]=[1.0], needed a whole number"),
+    "classes a text": (lambda m, a: m.update(classes="ab"), "the manifest got classes='ab', needed a list"),
+    "a class no text": (lambda m, a: m.update(classes=["a", None]), "the manifest got classes[1]=None, needed a text"),
+    "provenance no text": (lambda m, a: m.update(provenance=3), "the manifest got provenance=3, needed a text"),
+    "no mean": (lambda m, a: m["preprocessing"].pop("mean"), "preprocessing: 'mean' is missing"),
+    "a mean in words": (lambda m, a: m["preprocessing"].update(mean="0.5"), "got mean='0.5', needed a finite"),
+    "a size too many": (lambda m, a: m["preprocessing"].update(size=[10**5, 10**5]), "of at most 16777216 pixels"),
+    "preprocessing a list": (lambda m, a: m.update(preprocessing=[1]), "preprocessing is [1], needed fields"),
+    "a field too many": (lambda m, a: m.update(Classes=[]), "the manifest has a field 'Classes' that this program does "
+                         "not know: did you mean 'classes'?"),
+    "a name with an escape": (lambda m, a: m["layers"][1].update(name="\x1b[31m"),
+                              "layer 1 got name='\\x1b[31m', needed a name of 1 to 100 letters that can be printed"),
+    "a layer no object": (lambda m, a: m["layers"].insert(0, "ReLU"), "layer 0 is 'ReLU', needed fields"),
+    "brackets": (lambda m, a: a.update(manifest=text("[" * 10**5)), "brackets in brackets, needed at most 32 deep"),
+    "33 brackets": (lambda m, a: m.update(classes=json.loads("[" * 33 + "]" * 33)), "needed at most 32 deep"),
+    "one field twice": (lambda m, a: a.update(manifest=text('{"layers": [], "layers": []}')), "field 'layers' twice"),
+    "a million regions": (lambda m, a: m.update(regions="1000x1000"), "no DenseSift and FisherVector"),
 }
 
 
@@ -469,3 +535,144 @@ def test_a_layer_of_ones_own_is_refused_before_a_file_that_nobody_reads(tmp_path
 def test_an_exact_model_prepares_exact_numbers() -> None:
     model = Model(Network([("fc", Linear(np.array([[2.0], [3.0]])))]).astype(Fraction), ["a"], Preprocessing((1, 2)))
     assert set(map(type, model.prepare(np.array([[0, 255]], np.uint8)).flat)) == {Fraction}
+
+
+def test_what_is_saved_can_be_loaded_or_is_refused_before_a_file_is_there(tmp_path: Path) -> None:
+    for name in ("", "\x1b[2J", "a\0b", "\ud800", "x" * 101):
+        with pytest.raises(ValueError, match="cannot save the model: nobody could load it: layer 0 got name="):
+            save_model(model_of(ReLU(), name), tmp_path / "model.npz")
+    assert not list(tmp_path.iterdir())
+
+
+# ---- Sizes are declared, checked, then allocated ----
+
+
+def bomb(path: Path, members: dict[str, int]) -> None:
+    """Zeros of so many bytes, which a zip file holds in a thousandth of that, behind headers that promise them."""
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as file:
+        for name, count in members.items():
+            with file.open(f"{name}.npy", "w", force_zip64=True) as member:
+                shape = {"descr": "<f8", "fortran_order": False, "shape": (count,)}
+                np.lib.format.write_array_header_1_0(member, shape)
+                for _ in range(8 * count >> 20):
+                    member.write(bytes(1 << 20))
+
+
+@pytest.mark.parametrize(("members", "wanted"), [
+    ({"fc.weight": 1 << 28}, "it has 1 arrays of 2147483776 bytes, needed at most 20000 of 1610612736"),
+    ({"a": 1 << 23, "b": 1 << 23}, "it has no manifest"),
+    ({"manifest": 1 << 23}, "its manifest has 67108864 bytes, needed at most 16777216"),
+])
+def test_a_file_that_unpacks_to_much_is_refused_before_it_is_unpacked(tmp_path: Path, members: dict[str, int],
+                                                                      wanted: str) -> None:
+    bomb(tmp_path / "bomb.npz", members)
+    assert (tmp_path / "bomb.npz").stat().st_size < 3 << 20
+    tracemalloc.start()
+    assert wanted in refused(tmp_path / "bomb.npz")
+    assert tracemalloc.get_traced_memory()[1] < 4 << 20
+    tracemalloc.stop()
+
+
+def test_an_array_that_has_not_what_its_header_says_is_refused_before_there_is_room_for_it(tmp_path: Path) -> None:
+    path = saved(tmp_path)
+    with zipfile.ZipFile(path) as file:
+        members = {name: file.read(name) for name in file.namelist()}
+    head = BytesIO()
+    np.lib.format.write_array_header_1_0(head, {"descr": "<f8", "fortran_order": False, "shape": (10**12,)})
+    with zipfile.ZipFile(path, "w") as file:
+        for name, data in members.items():
+            file.writestr(name, head.getvalue() + bytes(16) if name == "fc.bias.npy" else data)
+    assert "the array fc.bias has 16 bytes, which are no float64 numbers of shape (1000000000000,)" in refused(path)
+
+
+def test_two_arrays_of_one_name_are_refused(tmp_path: Path) -> None:
+    path = saved(tmp_path)
+    with zipfile.ZipFile(path, "a") as file, pytest.warns(UserWarning, match="Duplicate name"):
+        file.writestr("fc.bias.npy", file.read("fc.bias.npy"))
+    assert "two of its arrays have one name" in refused(path)
+
+
+def test_regions_are_counted_and_not_made() -> None:
+    for regions in ("100000x100000", "+".join(["1x1"] * 1025), [(0, 0, 9, 9)] * 1025):
+        with pytest.raises(ValueError, match=r"^regions_of got (\d+ \w+, needed at least one and at most 1024|'1x1)"):
+            fisher_model(regions=regions)
+    assert counted_regions("2x2+3x1+1x1") == 8 and counted_regions("32x32") == 1024
+
+
+def test_an_input_for_which_the_layers_put_out_too_much_is_refused_before_any_work() -> None:
+    model = Model(Network([("a", AdaptiveAvgPool(20_000))]), [], GREY)
+    with pytest.raises(ValueError, match=r"for which layer a and all below have 400000035 numbers per image, needed"):
+        model.network((1, 1, 5, 7))
+    for model in (example(), fisher_model(regions="1x2")):
+        with pytest.raises(ValueError, match=r"for which the input and all below have \d+ numbers per image, needed"):
+            model.network((1, 1, 2**31 - 1, 20))
+    with pytest.raises(ValueError, match=r"for which layer sift and all below have \d+ numbers per image, needed"):
+        fisher_model(regions="1x2").network((1, 1, 6000, 6000))
+
+
+def test_regions_of_very_many_descriptors_are_refused_before_there_is_room_for_them() -> None:
+    with pytest.raises(ValueError, match=r"^regions_of got 100000 descriptors, which make 100000000 numbers of c_rl"):
+        regions_of(np.broadcast_to(np.zeros(2), (100_000, 2)), (5, 7), "40x25")
+
+
+# ---- Names of classes ----
+
+
+@pytest.mark.parametrize(("classes", "wanted"), [
+    (range(3), ("0", "1", "2")), ([3, 5, 8], ["3", "5", "8"]), (np.array([3, 5, 8]), ("3", "5", "8")),
+    ([1.0, "b", np.int64(2)], ["1.0", "b", "2"]), (np.array(["a", "b"]), ("a", "b")), ((), ()),
+], ids=str)
+def test_class_names_are_texts_and_numbers_become_some(tmp_path: Path, classes: object, wanted: object) -> None:
+    model = replace(example(), classes=classes)
+    assert model.classes == wanted and all(type(name) is str for name in model.classes)
+    assert list(load_model(saved(tmp_path, model)).classes) == list(model.classes)
+
+
+def test_a_number_that_is_a_name_is_the_class_of_that_name() -> None:
+    model = replace(example(), classes=[3, 5, 8])
+    assert [model.class_index(name) for name in ("3", "5", "8", "0", 2)] == [0, 1, 2, 0, 2]
+
+
+@pytest.mark.parametrize("classes", ["ab", b"ab", {"a": 1}, {"a", "b"}, 3, None, iter("ab"), np.zeros((2, 2))],
+                         ids=lambda value: type(value).__name__)
+def test_class_names_that_are_no_list_are_refused(classes: object) -> None:
+    with pytest.raises(ValueError, match=r"^Model got classes=.*, needed a list of names"):
+        replace(example(), classes=classes)
+
+
+@pytest.mark.parametrize("name", [None, True, b"a", ["a"], Fraction(1, 2), 1j], ids=str)
+def test_a_class_name_that_is_no_text_is_refused_by_its_place(name: object) -> None:
+    with pytest.raises(ValueError, match=r"^Model got classes\[1\]=.*, needed a text, or a number that becomes one"):
+        replace(example(), classes=["a", name])
+
+
+def test_a_name_of_two_classes_is_refused_with_their_numbers() -> None:
+    model = replace(example(), classes=["crane", "ox", "crane"])
+    with pytest.raises(ValueError, match="got the class 'crane', which is the name of the classes 0, 2: give one of"):
+        model.class_index("crane")
+    assert model.class_index("ox") == 1 and model.class_index(2) == 2 and model.class_index("2") == 2
+
+
+@pytest.mark.parametrize("name", [None, 1.0, ["brick"], True, "9" * 5000, "\x1b[31m", 10**5000], ids=type)
+def test_what_is_no_class_is_refused_in_words_that_can_be_shown(name: object) -> None:
+    with pytest.raises(ValueError, match=r"^(class_index got name=|got the class )") as caught:
+        example().class_index(name)  # type: ignore[arg-type]
+    assert str(caught.value).isprintable() and len(str(caught.value)) <= 500
+
+
+@pytest.mark.parametrize("field", ["chain", "preprocessing", "provenance"])
+@pytest.mark.parametrize("value", [None, 3, [1], ReLU()], ids=str)
+def test_a_model_is_made_of_what_it_says(field: str, value: object) -> None:
+    with pytest.raises(ValueError, match=rf"^Model got {field}=.*, needed a"):
+        replace(example(), **{field: value})
+
+
+@pytest.mark.parametrize("given", [
+    {"size": (True, 5)}, {"size": "5x7"}, {"size": 10**5}, {"size": np.ma.masked_array([5, 7], [1, 0])},
+    {"maximum": True}, {"maximum": "255"}, {"maximum": 10**400}, {"mean": "0.5"}, {"mean": [0.5, "a", 1]},
+    {"mean": [[0.5]]}, {"mean": 1j}, {"std": [None]}, {"std": 10**400}, {"tallest": True}, {"tallest": 10**30},
+    {"colour": ["grey"]}, {"colour": np.array(["grey", "rgb"])}, {"std": 1e-308, "maximum": 255}, {"mean": {}},
+], ids=str)
+def test_preprocessing_of_other_types_is_refused_in_our_words(given: dict[str, object]) -> None:
+    with pytest.raises(ValueError, match=r"^Preprocessing got .*(needed|not finite)"):
+        Preprocessing(**{"size": (5, 7), **given})  # type: ignore[arg-type]

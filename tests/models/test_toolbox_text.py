@@ -1,5 +1,6 @@
 """lrp_toolbox's text format: read in all its forms, refused by line and token where it is broken, written in full."""
 
+import tracemalloc
 import warnings
 
 import numpy as np
@@ -8,6 +9,7 @@ from models_at_hand import GREY, assert_same_network, layers, numbers
 
 from lrp_ref import Conv2D, Flatten, Linear, MaxPool, Model, Network, ReLU, SumPool, Tanh, load_model, save_model
 from lrp_ref.layers import LAYERS
+from lrp_ref.models.toolbox_text import smallest_square
 
 # z[v, o] = x[v] w[0, o] + x[v + 1] w[1, o] + b[o], with w = [[1, 2], [3, 4]], b = [1/2, -1]; at x = 2 1 1:
 # z[0] = 5.5, 7; z[1] = 4.5, 5. lrp_toolbox flattens that to 5.5 7 4.5 5, this project to 5.5 4.5 7 5.
@@ -234,6 +236,67 @@ BROKEN = {
 def test_a_broken_file_is_refused_by_line_and_token(tmp_path, case):
     lines, wanted = BROKEN[case]
     assert wanted in refused(tmp_path, joined(*lines))
+
+
+HUGE = "9" * 5000
+BROKEN_SIZES = {
+    "a size of 5000 digits": ([f"MaxPool {HUGE} 1 1 1"], "line 1: got 'MaxPool 999"),
+    "a size of eleven digits": (["Linear 99999999999 1", "1", "2"], "line 1: got 'Linear 99999999999 1', needed"),
+    "a billion weights": (["Linear 1000000000 2000000000", "1 2", "3"], "line 2: got 2 numbers for the"),
+    "a billion rows": (["Linear 1000000000 2", "1 2", "3 4"], "ends after line 3, needed 2 numbers for row 3 of 10"),
+    "a billion pixels": (["Convolution 1000000 1000000 1000 1000 1 1", "1", "2"], "line 2: got 1 numbers for"),
+    "a long word": (["x" * 10**6], "line 1: got 'xxx"),
+    "a long number": (["Linear 1 1", HUGE, "0"], "line 2: token 1 is 999"),
+    "a long word for a number": (["Linear 1 1", "x" * 10**6, "0"], "line 2: token 1, 'xxx"),
+    "an escape": (["Linear 1 1", "\x1b[31m", "0"], "line 2: token 1, '\\x1b[31m', is no number"),
+}
+
+
+@pytest.mark.parametrize("case", BROKEN_SIZES)
+def test_sizes_and_words_of_any_length_are_refused_in_a_short_line(tmp_path, case):
+    lines, wanted = BROKEN_SIZES[case]
+    tracemalloc.start()
+    message = refused(tmp_path, joined(*lines))
+    assert tracemalloc.get_traced_memory()[1] < 10**7   # the text some times, and no room for what a size promises
+    tracemalloc.stop()
+    assert wanted in message and message.isprintable() and len(message) <= 500
+
+
+def test_a_file_that_is_too_large_is_refused_before_it_is_read(tmp_path):
+    path = tmp_path / "model.txt"
+    with path.open("wb") as file:
+        file.truncate((1 << 27) + 1)
+    with pytest.raises(ValueError, match=r"has 134217729 bytes, needed at most 134217728: save the model as \.npz"):
+        load_model(path)
+
+
+@pytest.mark.parametrize(("layers", "size"), [
+    (["Convolution 3 2 1 1 2 1", "1 1 1 1 1 1", "0"], (3, 3)),
+    (["Convolution 3 3 1 1 2 2", " ".join("1" * 9), "0", "Flatten", "Linear 65025 1", "1 " * 65025, "0"], (511, 511)),
+    (["Convolution 3 3 1 1 2 2", " ".join("1" * 9), "0", "Flatten", "Linear 65536 1", "1 " * 65536, "0"], None),
+    (["Convolution 1 1 1 1 600 600", "1", "0", "MaxPool 2 2 1 1"], None),
+    (["Linear 1 1", "1", "0", "Convolution 1 1 1 1 1 1", "1", "0"], None),
+], ids=["no Linear", "the largest", "larger", "a pooling that never fits", "a convolution of a score"])
+def test_the_smallest_square_is_found_and_no_other(tmp_path, layers, size):
+    assert read(tmp_path, joined(*layers)).preprocessing.size == size
+
+
+def test_the_smallest_square_is_what_trying_all_gives():
+    """Every chain that a Linear ends: the search by halving finds what trying one size after the other finds."""
+    rng = np.random.default_rng(0)
+    for _ in range(60):
+        window, stride, pool = (tuple(map(int, rng.integers(1, 4, 2))) for _ in range(3))
+        inputs = int(rng.integers(1, 40))
+        chain = Network([("c", Conv2D(np.ones((2, 1, *window)), stride=stride)), ("m", MaxPool(pool)), ("f", Flatten()),
+                         ("l", Linear(np.ones((inputs, 1))))])
+
+        def fits(n, chain=chain):
+            try:
+                return bool(chain.shapes((1, 1, n, n)))
+            except ValueError:
+                return False
+
+        assert smallest_square(chain) == next(((n, n) for n in range(1, 513) if fits(n)), None)
 
 
 @pytest.mark.parametrize("content", [PLAIN.encode() + "µ".encode(), PLAIN.encode("utf-16"), b"\xef\xbb\xbfRect\n"],

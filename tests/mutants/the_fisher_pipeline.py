@@ -383,8 +383,7 @@ MUTANTS = [
 
     Mutant("moved_inward_by_the_window",
            "Clipping moves the part of a bin that lies outside: 'of the descriptor's square'.",
-           "command/of_which.py",
-           "inside / constant(sizes * sizes, image)", "inside / constant(16 * sizes * sizes, image)"),
+           "layers/fisher/sift.py", "ones_like) / (sizes * sizes)", "ones_like) / (16 * sizes * sizes)"),
     Mutant("without_contrast_by_any_coordinate",
            "A descriptor without contrast has no coordinate but 0: 'has a coordinate that is 0'.",
            "command/of_which.py", "== 0).all(axis=-1)", "== 0).any(axis=-1)"),

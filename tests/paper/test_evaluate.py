@@ -87,6 +87,15 @@ def test_a_model_that_lacks_a_class_is_refused_by_its_name():
         predictions(Brightness([]), [], ("light", "cat"))
 
 
+def test_a_model_with_two_classes_of_a_name_is_refused():
+    class Twice(Brightness):
+        classes = ("light", "dark", "light")
+
+    with pytest.raises(ValueError, match="the model has several classes named light: give each a name of its own"):
+        predictions(Twice([]), [], ("dark", "light"))
+    assert predictions(Twice([]), [np.zeros((2, 3))], ("dark",)).tolist() == [[0]]
+
+
 def scene(image, *labels):
     masks = np.zeros((len(labels), *image.shape), bool)
     masks[:, 0, 0] = labels

@@ -1,11 +1,17 @@
 """A folder in VOC's layout, made here: what is read from it, and one line for everything that is wrong in it."""
 
+import os
+import re
+from contextlib import nullcontext
+
 import imageio.v3 as iio
 import numpy as np
 import pytest
+from PIL import Image
 
 from lrp_ref.paper.precision import evaluate
 from lrp_ref.paper.voc import read_voc
+from lrp_ref.pictures.photograph import upright, upright_box
 
 rng = np.random.default_rng(0)
 OBJECT = ("<object><name>{}</name><difficult>{}</difficult>"
@@ -164,3 +170,128 @@ def test_a_folder_without_classes_is_refused(voc):
 def test_decimals_are_rounded_as_some_sets_of_this_layout_write_them(voc):
     box(1.2, 1, 6.8, 9)(voc)
     assert read_voc(voc).scenes[3].boxes[0] == ((1, 1, 7, 9),)
+
+
+# --- what the folder says of a photograph, and what the photograph is -----------------------------------------------
+
+
+def turn(voc, orientation, stored=(9, 7)):
+    """The photograph d with an EXIF orientation; its object, white on black, covers rows 2 to 4 and columns 3 to 6."""
+    pixels = np.zeros(stored, np.uint8)
+    pixels[1:4, 2:6] = 255
+    exif = Image.Exif()
+    exif[274] = orientation
+    Image.fromarray(pixels).save(voc / "JPEGImages" / "d.jpg", "PNG", exif=exif)   # the content counts
+    return pixels == 255
+
+
+@pytest.mark.parametrize("size", [(9, 7), (7, 7)])
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_boxes_are_turned_together_with_the_pixels(voc, orientation, size):
+    turn(voc, orientation, size)
+    write_annotation(voc, "d", [("cat", 0, 3, 2, 6, 4)], size)
+    notes = pytest.warns(UserWarning, match=r"EXIF turns d\.jpg \(1 such photographs\)") if orientation > 1 else \
+        nullcontext()
+    with notes:
+        d = read_voc(voc).scenes[3]
+    np.testing.assert_array_equal(d.masks[0], d.image == 1)
+
+
+@pytest.mark.parametrize("orientation", range(5, 9))
+def test_boxes_drawn_on_the_turned_photograph_stay(voc, orientation):
+    seen = upright(turn(voc, orientation), orientation)
+    (top, *_, bottom), (left, *_, right) = (sorted(set(axis)) for axis in np.nonzero(seen))
+    write_annotation(voc, "d", [("cat", 0, left + 1, top + 1, right + 1, bottom + 1)], (7, 9))
+    d = read_voc(voc).scenes[3]
+    np.testing.assert_array_equal(d.masks[0], d.image == 1)
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_a_box_is_turned_as_its_pixels_are(orientation):
+    for box in ((1, 1, 1, 1), (2, 3, 4, 8), (7, 9, 7, 9), (1, 1, 7, 9)):
+        left, top, right, bottom = box
+        mask = np.zeros((9, 7), bool)
+        mask[top - 1:bottom, left - 1:right] = True
+        left, top, right, bottom = upright_box(box, (9, 7), orientation)
+        want = np.zeros_like(upright(mask, orientation))
+        want[top - 1:bottom, left - 1:right] = True
+        np.testing.assert_array_equal(upright(mask, orientation), want)
+
+
+@pytest.mark.parametrize("size", [(7, 9), (10**8, 10**8), (0, 0)])
+def test_a_size_that_is_not_the_photographs_is_refused_before_anything_has_it(voc, size):
+    write_annotation(voc, "c", [], size)
+    said = rf"c\.xml is of a photograph of {size[0]} x {size[1]} pixels \(height x width\), but c\.jpg has 9 x 7"
+    with pytest.raises(ValueError, match=said):
+        read_voc(voc)
+
+
+# --- lists as other programs write them -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+def test_lists_may_begin_with_a_mark_of_their_encoding(voc, encoding):
+    for name in ("test.txt", "cat_test.txt"):
+        file = voc / MAIN / name
+        file.write_bytes(file.read_text().encode(encoding))
+    assert read_voc(voc).names == ["a", "b", "c", "d"]
+
+
+@pytest.mark.parametrize("data, said", [("é\n".encode("latin-1"), "UTF-8 (byte 0 is 0xe9)"),
+                                        (b"\xff\xfea\0\n", "UTF-16 (byte 4 is 0x0a)"),
+                                        (b"a\nb\n\xb0", "UTF-8 (byte 4 is 0xb0)")])
+def test_a_list_that_is_no_text_is_said_with_its_name(voc, data, said):
+    (voc / MAIN / "test.txt").write_bytes(data)
+    with pytest.raises(ValueError, match=re.escape(f"test.txt is no text in {said}: save it in UTF-8")):
+        read_voc(voc)
+
+
+def test_files_that_begin_with_a_dot_are_no_classes(voc):
+    (voc / MAIN / "._cat_test.txt").write_bytes(b"\0\5\x16\7\xb0")
+    assert read_voc(voc).classes == ("cat", "dog")
+
+
+def test_a_photograph_twice_in_a_set_counts_once_and_is_said(voc):
+    (voc / MAIN / "test.txt").write_text("a\nb\nc\nd\nb\nb\n")
+    with pytest.warns(UserWarning, match=r"test\.txt names b more than once \(2 lines too many\)"):
+        assert read_voc(voc).names == ["a", "b", "c", "d"]
+
+
+def test_a_list_that_says_two_things_is_said(voc):
+    (voc / MAIN / "dog_test.txt").write_text("a 1\nb 0\nc -1\nd -1\nb -1\n")
+    with pytest.warns(UserWarning, match=r"dog_test\.txt says 0 and -1 of b \(1 such lines\): the last one counts"):
+        assert read_voc(voc).scenes[1].counted[1]
+
+
+@pytest.mark.parametrize("path", [MAIN + "test.txt", MAIN + "dog_test.txt", "Annotations/c.xml", "JPEGImages/c.jpg"])
+@pytest.mark.parametrize("kind", ["pipe", "device", "folder"])
+def test_only_regular_files_are_opened(voc, path, kind):
+    (voc / path).unlink()
+    make = {"pipe": os.mkfifo, "folder": os.mkdir, "device": lambda path: os.symlink("/dev/zero", path)}[kind]
+    make(voc / path)
+    with pytest.raises(ValueError, match=r"^no (file|annotation|photograph) "):
+        read_voc(voc)
+
+
+def test_a_list_or_an_annotation_without_an_end_is_refused(voc):
+    with (voc / "Annotations" / "c.xml").open("r+b") as file:
+        file.truncate(10**10)   # without blocks on the disk
+    with pytest.raises(ValueError, match=r"c\.xml is longer than 20,000,000 bytes \(MOST_TEXT\)"):
+        read_voc(voc)
+
+
+@pytest.mark.parametrize("text", ["<?xml version='1.0' encoding='none'?><a/>", "<a>\0</a>",
+                                  "<?xml version='1.0' encoding='utf-7'?><a/>",
+                                  "<!DOCTYPE a [<!ENTITY b SYSTEM '/etc/passwd'>]><a>&b;</a>"])
+def test_an_annotation_that_is_no_xml_is_said_with_its_name(voc, text):
+    (voc / "Annotations" / "c.xml").write_text(text)
+    with pytest.raises(ValueError, match=r"c\.xml is no XML: .*: is the file complete\?"):
+        read_voc(voc)
+
+
+@pytest.mark.parametrize("number", ["1" * 400, "-1e9", "1e999", "\x1b[31m" + 300 * "9"])
+def test_numbers_that_no_pixel_has_are_refused_briefly(voc, number):
+    box(1, 1, number, 3)(voc)
+    with pytest.raises(ValueError) as error:
+        read_voc(voc)
+    assert len(str(error.value)) <= 500 and str(error.value).isprintable()

@@ -1,4 +1,5 @@
 import re
+import warnings
 from fractions import Fraction
 from importlib import metadata
 from pathlib import Path
@@ -10,7 +11,18 @@ from PIL import Image, ImageFont
 import lrp_ref.files
 from lrp_ref.pictures.colours import colour, limit_of
 from lrp_ref.pictures.photograph import enlarge
-from lrp_ref.pictures.picture import Panel, Row, _ascii, _ends, alpha, figure, save_heatmap, save_image, wrap
+from lrp_ref.pictures.picture import (
+    Panel,
+    Row,
+    _ascii,
+    _ends,
+    alpha,
+    figure,
+    image_format,
+    save_heatmap,
+    save_image,
+    wrap,
+)
 
 pytestmark = pytest.mark.filterwarnings("error")
 
@@ -39,7 +51,7 @@ def test_imageio_still_requires_pillow():
 def test_only_the_modules_of_pictures_import_pil():
     package = Path(lrp_ref.files.__file__).parent
     importing = [p.name for p in package.rglob("*.py") if re.search(r"^\s*(from|import)\s+PIL\b", p.read_text(), re.M)]
-    assert sorted(importing) == ["picture.py", "plot.py"]
+    assert sorted(importing) == ["picture.py", "plot.py", "stored.py"]
 
 
 # --- one heatmap --------------------------------------------------------------------------------------------------
@@ -65,6 +77,32 @@ def test_a_heatmap_of_fractions_is_saved_like_one_of_floats(tmp_path):
 def test_the_safe_colours_and_a_limit_are_used_when_asked_for(tmp_path):
     save_heatmap(tmp_path / "map.png", MAP, MAP.shape, "safe", limit=0.5)
     np.testing.assert_array_equal(read(tmp_path / "map.png"), colour(MAP, 0.5, "safe"))
+
+
+@pytest.mark.parametrize("name", [f"map{extension}" for extension in sorted(Image.registered_extensions())])
+def test_a_heatmap_is_written_at_the_size_asked_for_or_the_format_is_refused_by_name(tmp_path, name):
+    try:
+        save_heatmap(tmp_path / name, np.random.default_rng(0).normal(size=(30, 50)), (300, 500))
+    except ValueError as error:
+        assert name in str(error) and not list(tmp_path.iterdir())
+        with pytest.raises(ValueError, match=r"use \.png or \.jpg"):   # before any work
+            image_format(name)
+    else:
+        if not name.endswith(".pdf"):   # which is not read back
+            with Image.open(tmp_path / name) as written:
+                assert written.size == (500, 300)
+
+
+@pytest.mark.parametrize("name", ["a.webp", "a.jpg", "a.gif", "a.tga"])
+def test_a_picture_larger_than_its_format_is_refused_by_name(tmp_path, name):
+    with pytest.raises(ValueError, match=rf"cannot write .*{name}: .*"):
+        save_image(tmp_path / name, np.zeros((1, 70_000, 3), np.uint8))
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_heatmap_of_more_pixels_than_a_photograph_has_is_refused_before_it_is_drawn(tmp_path):
+    with pytest.raises(ValueError, match="the enlarged picture is too large: 60000 x 60000 pixels, but at most"):
+        save_heatmap(tmp_path / "a.png", MAP, (60_000, 60_000))
 
 
 @pytest.mark.parametrize("name", ["map.png", "map.bmp", "map.tif", "map.webp", "map.ppm", "MAP.PNG"])
@@ -284,3 +322,17 @@ def test_text_is_broken_between_words_and_cut_with_dots():
     assert wrap("cut-off at R(1)", width, font, 0) == []
     (line,) = wrap("a_name_without_any_space_in_it.png", width, font, 1)
     assert line.startswith("a_na") and line.endswith("...") and font.getlength(line) <= width
+
+
+@pytest.mark.parametrize("extension", sorted(Image.registered_extensions()))
+def test_a_heatmap_is_written_at_the_size_that_is_asked_or_refused_by_its_name(tmp_path, extension):
+    path = tmp_path / f"a{extension}"
+    with warnings.catch_warnings(action="ignore"):   # of formats that Pillow will give up
+        try:
+            save_heatmap(path, np.random.default_rng(0).normal(size=(3, 5)), (30, 50))
+        except ValueError as error:
+            assert path.name in str(error)
+            return
+        if Image.registered_extensions()[extension] in Image.OPEN:   # a PDF is written and not read
+            with Image.open(path) as image:
+                assert image.size == (50, 30)

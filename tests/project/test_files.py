@@ -1,6 +1,10 @@
 import errno
 import os
 import stat
+import subprocess
+import sys
+import time
+from pathlib import Path
 
 import pytest
 
@@ -81,6 +85,14 @@ def test_a_read_only_folder_is_named(tmp_path, monkeypatch):
         writable(tmp_path / "map.png")
 
 
+@pytest.mark.parametrize(("name", "why"), [("a" * 300, "File name too long"), ("a/" * 3000, "File name too long"),
+                                           ("a\0b", "it has the character 0 in it")])
+def test_a_path_that_no_file_can_have_is_refused_in_words(tmp_path, name, why):
+    for path in (f"{tmp_path}/{name}.png", f"{tmp_path}/{name}/x.png"):
+        with pytest.raises(ValueError, match=f"^cannot write .*: {why}: choose another path$"):
+            writable(path)
+
+
 def test_a_folder_is_not_written_over(tmp_path):
     with pytest.raises(ValueError, match="it is a folder: choose another path"):
         writable(tmp_path)
@@ -116,3 +128,31 @@ def test_a_new_file_is_as_readable_as_any_other(tmp_path):
     with writing(tmp_path / "map.txt") as temporary:
         temporary.touch()
     assert (tmp_path / "map.txt").stat().st_mode == (tmp_path / "plain.txt").stat().st_mode
+
+
+WRITER = """
+import sys
+from lrp_ref.files import writing
+for n in range(10**6):
+    with writing(sys.argv[1]) as temporary:
+        with open(temporary, "w") as file:
+            for line in range(2000):
+                file.write(f"{n}\\n")
+    print(n, flush=True)
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no kill -9")
+def test_kill_9_leaves_the_old_file_or_the_new_one_and_never_half_of_one(tmp_path):
+    """At any time of its work; and what is left over says whose it is."""
+    path = tmp_path / "numbers.txt"
+    for kill in range(8):
+        process = subprocess.Popen([sys.executable, "-c", WRITER, str(path)], stdout=subprocess.PIPE,
+                                   env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])})
+        process.stdout.readline()   # one is written
+        time.sleep(0.0037 * kill)
+        process.kill()
+        process.communicate()
+        lines = path.read_text().splitlines()
+        assert len(lines) == 2000 and len({*lines}) == 1
+    assert all(name == path.name or name.startswith(".lrp-ref-") for name in names(tmp_path))

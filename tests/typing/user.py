@@ -61,6 +61,7 @@ from lrp_ref import (
     merge_batchnorm,
     paper_cnn,
     paper_fv,
+    read_photograph,
     receptive_field,
     regions_of,
     save_model,
@@ -178,9 +179,13 @@ def main() -> None:
     assert explained(network, x, target=3).shape == explained(network, x, [0, 2]).shape == (2, 9, 11)
     for rules in presets(network):
         assert explain(network, x, rules).scores.shape == (2, 4)
+    photograph: NDArray[np.uint8] = rng.integers(0, 256, (20, 30, 3), dtype=np.uint8)
     with TemporaryDirectory() as folder:
         model = kept(network, Path(folder))
-    photograph: NDArray[np.uint8] = rng.integers(0, 256, (20, 30, 3), dtype=np.uint8)
+        file = Path(folder) / "photograph.ppm"
+        file.write_bytes(b"P6 30 20 255\n" + photograph.tobytes())
+        light: Floats = read_photograph(file)
+    assert (model.prepare(light) == model.prepare(photograph)).all()
     prepared: NDArray[Any] = model.prepare(photograph)
     assert model.network(prepared.shape)(prepared).shape == (1, 4)
     assert model.class_index("three") == 2

@@ -6,17 +6,22 @@ sums underflow gradually without an error. Where subnormal numbers are flushed t
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from functools import wraps
 from math import floor, inf, log2
-from typing import Any
+from typing import Any, ParamSpec, TypeVar
 
 import numpy as np
 
-from lrp_ref.arrays import Array, Function, negative, ones_like, positive, same, square
+from lrp_ref.arrays import Array, Function, is_number, negative, ones_like, positive, same, square
+from lrp_ref.hints import shown
 from lrp_ref.linear_map import LinearMap
 from lrp_ref.rules import Raised
 
+Made = ParamSpec("Made")
+Value = TypeVar("Value")
 V = 2.0**-53   # unit roundoff of float64, in which bounds are themselves computed
 FORMATS: dict[float, type] = {2.0**-11: np.float16, 2.0**-24: np.float32, V: np.float64}   # by their unit roundoff
 
@@ -28,6 +33,11 @@ class Arithmetic:
     u: float
     eta: float
     largest: float
+
+    @property
+    def least(self) -> float:
+        """The smallest normal number: what is made in roundings and comes out below has lost more than u of itself."""
+        return self.eta / (2 * self.u)
 
     def gamma(self, k: Any) -> Any:
         """gamma_k = k u / (1 - k u): how far k roundings take a product from 1 at most; infinite for k u >= 1."""
@@ -48,9 +58,19 @@ FLOAT32, FLOAT64 = ARITHMETICS[2.0**-24], ARITHMETICS[V]
 
 def arithmetic(u: float) -> Arithmetic:
     """The IEEE format (or bfloat16) of that unit roundoff; another u with float32's range."""
-    if not (isinstance(u, (int, float)) and V <= u < 0.5):
-        raise ValueError(f"got u={u!r}, needed a unit roundoff from 2**-53 (float64) up to below 1/2, such as 2**-24")
+    if not (isinstance(u, (int, float)) and is_number(u, V, below=0.5)):
+        raise ValueError(f"got u={shown(u)}, needed a unit roundoff from 2**-53 (float64) up to below 1/2, such as "
+                         "2**-24")
     return ARITHMETICS.get(u, replace(FLOAT32, u=u))
+
+
+def quiet(made: Callable[Made, Value]) -> Callable[Made, Value]:
+    """The same function; what overflows on the way to its bound makes that infinite, and is no fault to be told of."""
+    @wraps(made)
+    def make(*given: Made.args, **named: Made.kwargs) -> Value:
+        with np.errstate(all="ignore"):
+            return made(*given, **named)
+    return make
 
 
 def upward(x: Any, steps: float) -> Any:
@@ -79,6 +99,19 @@ class Present:
 
     def __call__(self, w: Array) -> Array:
         return np.where((w if self.f is square else self.f(w)) != 0, 1.0, 0.0)
+
+
+@dataclass(frozen=True)
+class Outside:
+    """1 where |f(w)| is above the largest number, or w not 0 and below the least; else 0."""
+
+    f: Function
+    least: float
+    largest: float
+
+    def __call__(self, w: Array) -> Array:
+        f = upward(abs(self.f(w)), 4)   # f takes no more roundings
+        return np.where((f <= self.largest) & ((w == 0) | (abs(w) >= self.least)), 0.0, 1.0)
 
 
 def size(f: Function) -> Function:

@@ -8,7 +8,7 @@ from typing import Self
 import numpy as np
 
 from lrp_ref.arrays import Array
-from lrp_ref.checks.rounding.arithmetic import upward
+from lrp_ref.checks.rounding.arithmetic import Arithmetic, quiet, upward
 from lrp_ref.layers import Layer
 
 
@@ -25,24 +25,37 @@ class Ball:
         return cls(x, x, x)
 
     @classmethod
+    @quiet
     def around(cls, value: Array, radius: Array) -> Self:
-        known = radius == 0
-        return cls(value, np.where(known, value, np.nextafter(value - radius, -np.inf)),
-                   np.where(known, value, np.nextafter(value + radius, np.inf)))
+        """What is not finite is not known: the ball is then the whole line."""
+        radius = np.where(np.isfinite(value + radius), radius, np.inf)
+        known, centre = radius == 0, np.where(np.isfinite(radius), value, 0.0)
+        return cls(value, np.where(known, value, np.nextafter(centre - radius, -np.inf)),
+                   np.where(known, value, np.nextafter(centre + radius, np.inf)))
 
     @property
     def radius(self) -> Array:
         if self.low is self.high:
             return np.zeros_like(self.value)
-        return upward(np.maximum(self.high - self.value, self.value - self.low), 1)
+        infinite = np.isinf(self.low) | np.isinf(self.high)
+        low, value, high = (np.where(infinite, 0.0, x) for x in (self.low, self.value, self.high))
+        return np.where(infinite, np.inf, upward(np.maximum(high - value, value - low), 1))
 
     @property
     def size(self) -> Array:
         return np.maximum(abs(self.low), abs(self.high))
 
 
-def doubts(layer: Layer, x: Ball, ids: Array | None = None) -> Array | bool:
-    """Outputs whose gate or winner x's ball does not decide; units of the same number (twins.py) are equal."""
+def doubts(layer: Layer, x: Ball, to: Arithmetic, ids: Array | None = None) -> Array | bool:
+    """Outputs whose weights are not known: x's ball does not decide the gate or winner, or they left the format.
+
+    ids: units of the same number (twins.py) are equal.
+    """
+    return undecided(layer, x, ids) | layer.vanishing(x.value, to.least, to.largest)
+
+
+def undecided(layer: Layer, x: Ball, ids: Array | None = None) -> Array | bool:
+    """Outputs whose gate or winner x's ball does not decide."""
     if x.low is x.high:
         return False
     ids = np.arange(1, 1 + x.value.size).reshape(x.value.shape) if ids is None else ids

@@ -14,17 +14,17 @@ from typing import Any
 
 import numpy as np
 
-from lrp_ref.arrays import Array, convert_numbers, ones_like, same
+from lrp_ref.arrays import Array, as_array, convert_numbers, ones_like, same
 from lrp_ref.assignment import assign
 from lrp_ref.checks.rounding import twins
-from lrp_ref.checks.rounding.arithmetic import FLOAT64, Arithmetic, upward
+from lrp_ref.checks.rounding.arithmetic import FLOAT64, Arithmetic, quiet, upward
 from lrp_ref.checks.rounding.ball import Ball, doubts
-from lrp_ref.checks.rounding.radius import origin_at, step_radius
+from lrp_ref.checks.rounding.radius import beyond, origin_at, step_radius
 from lrp_ref.checks.rounding.sums import added
 from lrp_ref.layers import Layer
 from lrp_ref.linear_map import Term
-from lrp_ref.network import INPUT, Network
-from lrp_ref.relevance import Relevances, checked, relevances, start
+from lrp_ref.network import INPUT, Network, a_network
+from lrp_ref.relevance import Relevances, checked, every_layer, relevances, start
 from lrp_ref.rules import Rule
 
 
@@ -80,7 +80,7 @@ def bounds(network: Network, x: Array, rules: Mapping[str, Rule] | None = None, 
     Arguments as `explain` takes them, floats; the exact value is what exact arithmetic would give from these very
     weights and this image, for the same class: with target=None the one that `explain` explains.
     """
-    for name, layer in network:
+    for name, layer in a_network(network):
         if not upwards(layer):
             raise ValueError(f"bounds knows no ball for layer {name}, a {type(layer).__name__}: "
                              "use lrp_ref.checks.monte_carlo, or the layers above it, network[i:]")
@@ -91,12 +91,14 @@ def bounds(network: Network, x: Array, rules: Mapping[str, Rule] | None = None, 
         scores = network(x)
         target = scores.argmax(axis=1) if scores.ndim == 2 else None
     network, x = network.astype(np.float64), convert_numbers(x, np.float64)
-    rules = assign(network) if rules is None else rules
+    rules = assign(network) if rules is None else every_layer(network, rules)
     balls, ids = {INPUT: Ball.exact(x)}, {INPUT: twins.equals(x)}
     for name, layer in network:
-        above = balls[name] = raised(name, layer, read(network, name, balls), FLOAT64)
-        ids[name] = twins.known(twins.lifted(layer, network.read(name, ids), above.value.shape), above.low, above.high)
-    target = convert_numbers(target, np.float64) if np.asarray(target).dtype == np.float32 else target
+        ball = balls[name] = raised(name, layer, read(network, name, balls), FLOAT64)
+        ids[name] = twins.known(twins.lifted(layer, network.read(name, ids), ball.value.shape), ball.low, ball.high)
+    target = None if target is None else as_array(target)
+    if target is not None and target.dtype == np.float32:
+        target = convert_numbers(target, np.float64)
     R = start_ball(balls[network.output], target)
     found = relevances(network, {t: ball.value for t, ball in balls.items()}, rules, R.value)
     return downwards(network, balls, ids, rules, R, found)
@@ -122,7 +124,16 @@ def start_ball(scores: Ball, target: Any) -> Ball:
 
 
 def raised(name: str, layer: Layer, x: Ball, to: Arithmetic) -> Ball:
-    """The ball of layer(x)."""
+    """The ball of layer(x); an error where it is not finite."""
+    ball = above(layer, x, to)
+    if not np.isfinite(ball.radius).all():
+        raise ValueError(f"layer {name}: the radius overflows: are its weights too large?")
+    return ball
+
+
+@quiet
+def above(layer: Layer, x: Ball, to: Arithmetic) -> Ball:
+    """The ball of layer(x); the whole line where an evaluation may leave the format."""
     value = layer(x.value)
     k = layer.roundings.output
     if layer.monotone and k is not None:
@@ -130,11 +141,11 @@ def raised(name: str, layer: Layer, x: Ball, to: Arithmetic) -> Ball:
         slack = (to.gamma(k) + FLOAT64.gamma(k)) * ends.size + k * to.eta
         return Ball.around(value, upward(ends.radius + slack, 6)) if k else ends
     a, m = layer.linearize(x.value)
-    sums = added(m, [(Term(x.value, same, m.bias), x)], value, origin_at(layer.roundings, a))
+    terms, origin = [(Term(x.value, same, m.bias), x)], origin_at(layer.roundings, a)
+    sums = added(m, terms, value, origin)
     radius = upward(sums.error(to) + (0 if to is FLOAT64 else sums.error(FLOAT64)), 2)
-    if not np.isfinite(radius).all():
-        raise ValueError(f"layer {name}: the radius overflows: are its weights too large?")
-    ball = Ball.around(value, radius)
+    unknown = beyond(m, terms, sums.size, to, origin) | layer.vanishing(x.value, to.least, to.largest)
+    ball = Ball.around(value, np.where(unknown, np.inf, radius))
     if not m.learned:   # an average of numbers that are not negative is not negative
         safe = layer(np.minimum(x.low, 0)) == 0
         ball = Ball(value, np.where(safe, np.maximum(ball.low, 0), ball.low), ball.high)
@@ -152,14 +163,14 @@ def downwards(network: Network, balls: Mapping[str, Ball], ids: Mapping[str, Arr
             off[name] = upward(off[name] + FLOAT64.gamma(readers[name] - 1) * sizes[name], 2 * readers[name])
         R = R if name == network.output else Ball.around(values[name], off[name])
         x, numbers = read(network, name, balls), network.read(name, ids)
-        doubtful = doubts(layer, x, numbers)
+        doubtful = doubts(layer, x, FLOAT64, numbers)
         if selects(layer):
             undecided[name] = int(np.sum(doubtful))
         a, m = layer.linearize(x.value)
         origin = origin_at(layer.roundings, a)
-        radius, undetermined = step_radius(rules[name], m, x, R, FLOAT64, origin, doubtful)
+        radius, undetermined, outside = step_radius(rules[name], m, x, R, FLOAT64, origin, doubtful)
         if infinite is None and not np.isfinite(radius).all():
-            infinite = cause(name, undetermined, doubtful, radius)
+            infinite = cause(name, undetermined, doubtful, outside, radius)
         shapes = [values[t].shape for t in reads]
         for t, part, message in zip(reads, layer.split(radius, *shapes), found.messages[name]):
             off[t] = off[t] + part if t in off else part
@@ -169,7 +180,7 @@ def downwards(network: Network, balls: Mapping[str, Ball], ids: Mapping[str, Arr
     return Bounds(values, {t: off[t] for t in values}, balls, dict(reversed(undecided.items())), infinite)
 
 
-def cause(name: str, undetermined: Array, doubtful: Array | bool, radius: Array) -> str:
+def cause(name: str, undetermined: Array, doubtful: Array | bool, outside: Array, radius: Array) -> str:
     """Where and why a radius became infinite."""
     if not undetermined.any():
         unit = tuple(map(int, np.argwhere(~np.isfinite(radius))[0]))
@@ -177,6 +188,6 @@ def cause(name: str, undetermined: Array, doubtful: Array | bool, radius: Array)
     unit = tuple(map(int, np.argwhere(undetermined)[0]))
     count = int(undetermined.sum())
     why = ("whose gate or winner the radius does not decide" if np.broadcast_to(doubtful, undetermined.shape)[unit]
-           else "whose denominator may be 0")
+           else "where the numbers overflow" if outside[unit] else "whose denominator may be 0")
     return (f"layer {name}: the radius is infinite below output unit {unit}, {why}"
             + (f" ({count} such units)" if count > 1 else ""))

@@ -6,7 +6,8 @@ Every run is float64 with errors of an evaluation at u put in: a sum of n produc
 
 which is what n - 1 partial sums and n products come to whose roundings are independent and even on -u .. u (a partial
 sum of k has mean square k^2 / n^2 z^2 + k (n - k) / n^2 Q). xi is normal. Quotients, and R itself, are off by u times
-a number even on -1 .. 1. A gate or winner that such errors turn is turned in some of the runs, and its sigma is large.
+a number even on -1 .. 1. A gate or winner that such errors turn is turned in some of the runs, and its sigma is
+large. Where numbers leave the format on the way to a layer's weights (`layer.vanishing`), every sigma is infinite.
 """
 
 from __future__ import annotations
@@ -17,14 +18,14 @@ from typing import Any
 
 import numpy as np
 
-from lrp_ref.arrays import Array, Function, Shape, convert_numbers, ones_like, same
+from lrp_ref.arrays import Array, Function, Shape, as_array, convert_numbers, ones_like, same
 from lrp_ref.assignment import assign
-from lrp_ref.checks.rounding.arithmetic import present
+from lrp_ref.checks.rounding.arithmetic import arithmetic, present
 from lrp_ref.layers import Layer
 from lrp_ref.layers.fisher.vector_map import FisherMap
 from lrp_ref.linear_map import LinearMap
 from lrp_ref.network import INPUT, Network
-from lrp_ref.relevance import checked, handed_down, start, through_network
+from lrp_ref.relevance import checked, every_layer, handed_down, start, through_network
 from lrp_ref.rules import Guard, Rule, Share
 from lrp_ref.step import step
 
@@ -33,16 +34,17 @@ RUNS = 32
 
 @dataclass(frozen=True)
 class Squared:
-    """f(w)^2"""
+    """f(w)^2, f(w) not 0 being at least eta / u: u times that is what a smaller one may be off by."""
 
     f: Function
+    u: float
 
     def __call__(self, w: Array) -> Array:
-        return self.f(w) ** 2
+        return np.maximum(abs(self.f(w)), present(self.f)(w) * arithmetic(self.u).eta / self.u) ** 2
 
 
-def squared(f: Function) -> Function:
-    return f if f is ones_like else Squared(f)
+def squared(f: Function, u: float) -> Function:
+    return f if f is ones_like else Squared(f, u)
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,14 +78,14 @@ class Noisy(LinearMap):
         if f is ones_like and not (a != 1).any():   # a count is exact
             return self.m.apply(a, f)
         there = self.m.apply(np.where(a != 0, 1.0, 0.0), present(f))
-        return self.off(self.m.apply(a, f), self.m.apply(a * a, squared(f)), there)
+        return self.off(self.m.apply(a, f), self.m.apply(a * a, squared(f, self.u)), there)
 
     def transpose(self, s: Array, f: Function, shape: Shape) -> Array:
         if f is ones_like and self.m.gate:   # Pass and its equals: nothing to round
             return self.m.transpose(s, f, shape)
         s = perturbed(s, self.u, self.rng)
         there = self.m.transpose(np.where(s != 0, 1.0, 0.0), present(f), shape)
-        squares = self.m.transpose(s * s, squared(f), shape)
+        squares = self.m.transpose(s * s, squared(f, self.u), shape)
         return perturbed(self.off(self.m.transpose(s, f, shape), squares, there), self.u, self.rng)
 
     def off(self, z: Array, Q: Array, n: Array) -> Array:
@@ -95,8 +97,15 @@ class Noisy(LinearMap):
 
 
 def perturbed(x: Array, u: float, rng: np.random.Generator) -> Array:
-    """x with a relative error, even on -u .. u"""
-    return x * (1 + u * rng.uniform(-1, 1, x.shape))
+    """x with a relative error, even on -u .. u."""
+    return vanishing(x * (1 + u * rng.uniform(-1, 1, x.shape)), u, rng)
+
+
+def vanishing(x: Array, u: float, rng: np.random.Generator) -> Array:
+    """x with an error, even on -eta .. eta, and as a multiple of eta, where it is below the smallest normal number."""
+    to = arithmetic(u)
+    small = (x != 0) & (abs(x) < to.least)
+    return np.where(small, np.rint(x / to.eta + rng.uniform(-1, 1, x.shape)) * to.eta, x) if small.any() else x
 
 
 def noisy_layer(layer: Layer, x: Array, u: float, rng: np.random.Generator) -> Array:
@@ -117,7 +126,7 @@ def noisy_step(rule: Rule, layer: Layer, x: Array, R: Array, u: float, rng: np.r
     for inputs, outputs, piece in m.pieces(a.shape):
         seen = rule.seen(piece, a[inputs])
         below[inputs] += step(AsSeen(rule), Noisy(seen, u, rng), a[inputs], R[outputs])[0]
-    return below
+    return vanishing(below, u, rng)
 
 
 @dataclass(frozen=True)
@@ -163,13 +172,14 @@ def monte_carlo(network: Network, x: Array, rules: Mapping[str, Rule] | None = N
 
     Arguments as `explain` takes them, floats. The class with target=None is that of the run without errors.
     """
-    network, x = network.astype(np.float64), convert_numbers(checked(network, x), np.float64)
-    rules, rng = assign(network) if rules is None else rules, np.random.default_rng(seed)
+    x = convert_numbers(checked(network, x), np.float64)
+    network = network.astype(np.float64)
+    rules, rng = assign(network) if rules is None else every_layer(network, rules), np.random.default_rng(seed)
     clean = network.activations(x)
-    target = clean[network.output].argmax(axis=1) if target is None else np.asarray(target)
+    target = clean[network.output].argmax(axis=1) if target is None else as_array(target)
     target = convert_numbers(target, np.float64) if target.dtype == np.float32 else target
     centre = through_network(network, rules, x, start(clean[network.output], target), clean)
-    squares = {t: np.zeros(R.shape) for t, R in centre.items()}
+    squares, to = {t: np.zeros(R.shape) for t, R in centre.items()}, arithmetic(u)
     with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
         for _ in range(runs):
             xs = {INPUT: x}
@@ -180,5 +190,7 @@ def monte_carlo(network: Network, x: Array, rules: Mapping[str, Rule] | None = N
                     noisy_step(rules[name], layer, a, R, u, rng), None)):
                 pass
             squares = {t: square + (Rs[t] - centre[t]) ** 2 for t, square in squares.items()}
-    return {t: np.nan_to_num(np.sqrt(square / runs), nan=np.inf) for t, square in squares.items()}
+    lost = any(np.any(layer.vanishing(network.read(name, clean), to.least, to.largest)) for name, layer in network)
+    return {t: np.full(square.shape, np.inf) if lost else np.nan_to_num(np.sqrt(square / runs), nan=np.inf)
+            for t, square in squares.items()}
 

@@ -11,6 +11,10 @@ p its part, z_j its sum and Z_j, dz_j and F as in sums.py, d_j = z_j + epsilon s
 
 gamma_5: p = 1 + beta, p R, 1 / d, times 1 / d. A product or quotient that underflows is wrong by eta / 2.
 
+An output is undetermined, too, where an evaluation may leave the format on the way, so that infinities or NaN follow:
+where a sum, an f(w) or the inputs' own sum exceeds the largest number, or a weight that is computed is below the least;
+and with it every output that such an infinity reaches, for a map may multiply it by the zeros of its coverage.
+
 Where dz_j = 0, z_j = 0 is known to be 0, and sign(0) and "0 hands nothing down" can be told. Elsewhere, an output with
 |d_j| <= dd_j is undetermined: every input it reaches has an infinite radius. So is one whose sign chooses between
 shares (Gamma) or the stabiliser's side where |z_j| <= dz_j, and one where a number exceeds the format's largest.
@@ -33,20 +37,24 @@ from typing import Any
 
 import numpy as np
 
-from lrp_ref.arrays import Array, ones_like, same, sign
+from lrp_ref.arrays import Array, Shape, as_numbers, convert_numbers, ones_like, same, sign
+from lrp_ref.assignment import a_rule
 from lrp_ref.checks.rounding.arithmetic import (
     FLOAT64,
     Arithmetic,
+    Outside,
     V,
     arithmetic,
     coverage,
     present,
+    quiet,
     roundings,
     size,
     upward,
 )
 from lrp_ref.checks.rounding.ball import Ball, doubts
 from lrp_ref.checks.rounding.sums import MARGIN, added
+from lrp_ref.hints import shown
 from lrp_ref.layers import Layer
 from lrp_ref.layers.base import Roundings
 from lrp_ref.linear_map import LinearMap, Term
@@ -84,9 +92,10 @@ class Quotients:
     bad: Array
 
 
+@quiet
 def step_radius(rule: Rule, m: LinearMap, a: Ball, R: Ball, to: Arithmetic, origin: Roundings,
-                doubtful: Array | bool = False) -> tuple[Array, Array]:
-    """(B_i, undetermined outputs) of `step` evaluated with that arithmetic at a.value, R.value. See the module.
+                doubtful: Array | bool = False) -> tuple[Array, Array, Array]:
+    """(B_i, undetermined outputs, those of them where numbers may leave the format) of `step` at a.value, R.value.
 
     doubtful: outputs whose weights are not known for certain: gates and winners that a's ball does not decide.
     """
@@ -105,12 +114,14 @@ def step_radius(rule: Rule, m: LinearMap, a: Ball, R: Ball, to: Arithmetic, orig
         z = added(m, [(Term(a.value, same, m.bias), a)], R.value, origin)
         error = z.error(to) + z.error(FLOAT64)
         lost = lost | (abs(z.z) <= error) & (error > 0)
-    zero, undetermined, quotients = np.zeros(R.value.shape), np.zeros(R.value.shape, bool), []
+    zero, undetermined, outside = np.zeros(R.value.shape), np.zeros(R.value.shape, bool), np.zeros(R.value.shape, bool)
+    quotients = []
     for part, terms in shares:
         sums = added(m, terms, R.value, origin, rule)
+        over = beyond(m, terms, sums.size + epsilon, to, origin)
         d = sums.z + addend(rule, sums.z, epsilon)
         here, ours = sums.error(to), sums.error(FLOAT64)
-        bad = ~(sums.size <= to.largest)
+        bad = over
         if epsilon:
             bad = bad | (abs(sums.z) <= here + ours) & (here > 0)
             ours = upward(guard_of(FLOAT64, ours, epsilon, abs(d)), 4)
@@ -119,19 +130,38 @@ def step_radius(rule: Rule, m: LinearMap, a: Ball, R: Ball, to: Arithmetic, orig
         least = (abs(d) - ours) * (1 - 4 * V)
         below = (least - here) * (1 - 4 * V)
         p = abs(np.asarray(part, dtype=float)) + zero
-        bad = lost | (p > 0) & (bad | (below <= 0) & ~dead)
+        bad = lost | over | (p > 0) & (bad | (below <= 0) & ~dead)
         fine = ~bad & ~dead & (p > 0)
         least, below = np.where(fine, least, 1.0), np.where(fine, below, 1.0)
-        with np.errstate(over="ignore", invalid="ignore"):
-            pR = p * R_size
-            dq = p * dR / least + pR * (here / least) / below + to.gamma(5) * pR / below + 2 * to.eta * (1 + 1 / below)
-            q = upward(pR / below + dq, MARGIN)
+        pR = p * R_size
+        dq = p * dR / least + pR * (here / least) / below + to.gamma(5) * pR / below + 2 * to.eta * (1 + 1 / below)
+        q = upward(pR / below + dq, MARGIN)
         much = fine & ~(np.maximum(q, sums.size * pR) <= to.largest)   # R / d, or z R in another order
-        silent = (R_size == 0) & known
+        silent = (R_size == 0) & known & ~over   # 0 over NaN is NaN
         bad, fine = (bad | much) & ~silent, fine & ~much & ~silent
         undetermined |= bad
+        outside |= bad & (over | much)
         quotients.append(Quotients(terms, np.where(fine, dq, 0.0), np.where(fine, q, 0.0), pR + 1 / below, bad))
-    return gathered(m, quotients, a.value, to, origin), undetermined
+    return gathered(m, quotients, a.value, to, origin), undetermined, outside
+
+
+def beyond(m: LinearMap, terms: Sequence[tuple[Term, Ball]], sizes: Array, to: Arithmetic, origin: Roundings) -> Array:
+    """Outputs for which an evaluation may leave the format on the way to z_j, sizes being what z_j comes to at most."""
+    over, shape = ~(sizes <= to.largest), terms[0][1].value.shape
+    for t, a in terms:
+        if not upward(a.size.sum(), a.size.size) <= to.largest:   # an average may be a sum first
+            over = over | ~(upward(m.apply(a.size, ones_like), a.size[0].size) <= to.largest)
+        outside = Outside(t.f, to.least if origin.weight else 0.0, to.largest)
+        if t.f is not ones_like and outside(m.weight).any():
+            over = over | (m.apply(np.ones(shape), outside) > 0)
+    if over.any():
+        over = np.isnan(m.apply(np.where(reached(m, over, shape), np.nan, 0.0), ones_like))
+    return over
+
+
+def reached(m: LinearMap, outputs: Array, shape: Shape) -> Array:
+    """The inputs that these outputs reach; also where a, w or c is 0, if the map multiplies by it: 0 times infinity."""
+    return np.isnan(m.transpose(np.where(outputs, np.nan, 0.0), ones_like, shape))
 
 
 def addend(rule: Rule, z: Array, epsilon: float) -> Array:
@@ -163,15 +193,15 @@ def gathered(m: LinearMap, shares: Sequence[Quotients], a: Array, to: Arithmetic
             infinite |= ~(upward(weighed, MARGIN) <= to.largest)
             hit = m.transpose(np.where(q > 0, 1.0, 0.0), present(t.f), shape)
             count = count + there * (np.ceil(hit / smallest) if smallest else (hit > 0) * float(q[0].size))
-            y = np.where(q > 0, 1 + q + share.unscaled, 0.0)
-            reached = m.transpose(y, present(t.f), shape) / smallest if smallest else np.full(shape, y.sum())
-            underflow = underflow + there * (2 + a_t.size) * reached
-            if share.bad.any():   # also where a, w or c is 0, if the map multiplies by it: 0 times infinity
-                infinite |= np.isnan(m.transpose(np.where(share.bad, np.nan, 0.0), ones_like, shape))
+            y = np.where(q > 0, to.eta + to.eta * q + to.eta * share.unscaled, 0.0)   # their sum may overflow
+            lost = m.transpose(y, present(t.f), shape) / smallest if smallest else np.full(shape, y.sum())
+            underflow = underflow + there * (2 + a_t.size) * lost
+            if share.bad.any():
+                infinite |= reached(m, share.bad, shape)
             most = max(most, roundings(t.f, origin.weight))
-    B = off + to.gamma(count + most + 3) * size_of + to.eta * underflow
-    infinite |= ~(size_of <= to.largest)
-    return np.where(infinite, np.inf, upward(B, count.max(initial=0) + 2 * shares[0].q[0].size + MARGIN))
+    B = upward(off + to.gamma(count + most + 3) * size_of + underflow,
+               count.max(initial=0) + 2 * shares[0].q[0].size + MARGIN)
+    return np.where(infinite | ~(size_of <= to.largest) | np.isnan(B), np.inf, B)   # NaN: infinity times 0
 
 
 # ---- One layer ----
@@ -200,13 +230,18 @@ def one_layer(rule: Rule, layer: Layer, x: Any, R: Any, u: float = 2.0**-24) -> 
 
     x and R are Balls where they are not (then an evaluation is one at their values).
     """
-    layer = layer.astype(np.float64)
-    a_x, R = (v if isinstance(v, Ball) else Ball.exact(np.asarray(v, dtype=np.float64)) for v in (x, R))
+    if not isinstance(layer, Layer):
+        raise ValueError(f"got {shown(layer)}, needed a layer such as Linear(weight)")
+    layer, rule = layer.astype(np.float64), a_rule(rule)
+    a_x, R = (v if isinstance(v, Ball) else Ball.exact(convert_numbers(as_numbers(v, what), np.float64))
+              for v, what in ((x, "x"), (R, "R")))
+    outputs = layer.output_shape(a_x.value.shape)
+    if R.value.shape != outputs or 0 in outputs:
+        raise ValueError(f"got R of shape {R.value.shape}, needed that of the layer's outputs, {outputs}")
     value, _ = through_layer(rule, layer, a_x.value, R.value)
-    origin, doubtful = layer.roundings, doubts(layer, a_x)
     a, m = layer.linearize(a_x.value)
-    ball = a_x if a is a_x.value else Ball.exact(a)
-    both = [step_radius(rule, m, ball, R, to, origin_at(origin, a), doubtful)[0] for to in (FLOAT64, arithmetic(u))]
+    ball, origin = a_x if a is a_x.value else Ball.exact(a), origin_at(layer.roundings, a)
+    both = [step_radius(rule, m, ball, R, to, origin, doubts(layer, a_x, to))[0] for to in (FLOAT64, arithmetic(u))]
     return OneLayer(value, *both)
 
 

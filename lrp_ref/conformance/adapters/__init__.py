@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib
 import shlex
-import sys
 from importlib import import_module
 from pathlib import Path
 from traceback import extract_tb
@@ -12,6 +11,7 @@ from typing import Any
 
 from lrp_ref.conformance.adapter import PARTS, Adapter, one_line
 from lrp_ref.hints import did_you_mean
+from lrp_ref.start import current_folder, search
 
 LIBRARIES = {"zennit": "Zennit", "captum": "Captum"}   # {module here and package there: class}
 FORMS = "zennit, captum, toolbox:PATH, lrp_ref, dialect:NAME, exec:COMMAND, or module:Name of your own"
@@ -79,8 +79,7 @@ def own(module: str, name: str) -> Adapter:
         near = f"did you mean {'.'.join(path.parts).lstrip('.')}:{name}" if not {"/", ".."} & {*path.parts} else \
             f"did you mean {path.name}:{name}, in its folder"
         raise ValueError(f"{asked}, whose first half is a path, needed a module's name as import takes it: {near}?")
-    if (here := str(Path.cwd())) not in sys.path:   # of a command, unlike of `python -m`
-        sys.path.insert(0, here)
+    search(here := current_folder())   # of a command, unlike of `python -m`
     try:
         found: Any = import_module(module)
     except ModuleNotFoundError as error:

@@ -10,12 +10,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
+from stat import S_ISDIR
 
 from lrp_ref.conformance.judge.outcome import RIGHT, STATUSES, Outcome
 from lrp_ref.conformance.vectors.suite import Suite
-from lrp_ref.files import writing
+from lrp_ref.files import read_regular, writing
 from lrp_ref.hints import did_you_mean
 
+LARGEST = 10_000_000   # bytes of a file of expectations: a line for each of 50,000 cases, and the vectors have hundreds
 EXPECTED = tuple(status for status in STATUSES if status not in RIGHT)
 
 
@@ -46,7 +48,9 @@ def read(path: str | PathLike[str]) -> dict[str, Line]:
 
 def content(path: str | PathLike[str]) -> str:
     try:
-        return Path(path).read_text(encoding="utf-8-sig")   # some editors begin a file with a mark
+        if S_ISDIR(Path(path).stat().st_mode):
+            raise IsADirectoryError
+        return read_regular(Path(path), LARGEST).decode("utf-8-sig")   # some editors begin a file with a mark
     except FileNotFoundError:
         why = "there is no such file"
     except IsADirectoryError:

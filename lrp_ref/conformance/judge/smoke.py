@@ -8,16 +8,16 @@ input takes it too). What comes back elsewhere, or does not come back, says that
 from __future__ import annotations
 
 from collections.abc import Mapping
-from math import inf
+from sys import float_info
 from typing import Any
 
 import numpy as np
 
 from lrp_ref.arrays import Array
-from lrp_ref.conformance.adapter import NUMBERS, PARTS, Adapter, Unsupported, happened, roundoff, spaced
+from lrp_ref.conformance.adapter import NUMBERS, PARTS, Adapter, Unsupported, happened, roundoff
 from lrp_ref.conformance.judge.outcome import ask
 from lrp_ref.conventions.table import TABLE
-from lrp_ref.hints import did_you_mean
+from lrp_ref.hints import brief, did_you_mean
 from lrp_ref.layers import Linear
 from lrp_ref.network import Network
 from lrp_ref.rules import AlphaBeta, Epsilon, Gamma, Rule, WSquare, ZPlus
@@ -32,7 +32,7 @@ class Broken(ValueError):
     """The adapter does not do what adapters do, so that nothing is said about the implementation."""
 
     def __init__(self, how: str) -> None:
-        super().__init__(spaced(f"broken adapter: {how}"))
+        super().__init__(brief(f"broken adapter: {how}"))
 
 
 def smoke(adapter: Adapter) -> None:
@@ -47,24 +47,24 @@ def smoke(adapter: Adapter) -> None:
         if answer is None:   # it has none of these rules
             return
         rule, got = answer
-        asked = f"{rule} on a Linear layer that is {what}, with x = 1 and R = {listed(R)}"
+        asked = f"{rule} on a Linear layer that is {what}, with x = 1 and R = {said(R)}"
         if got.shape != R.shape:
             raise Broken(f"{name}: relevance has shape {got.shape}, needed x's {R.shape}: {asked}")
         if not np.isfinite(got).all():
-            raise Broken(f"{name}: relevance is {listed(got)}, needed finite numbers: {asked}")
+            raise Broken(f"{name}: relevance is {said(got)}, needed finite numbers: {asked}")
         if not got.any():
-            raise Broken(f"{name}: all relevance is 0, needed {listed(R[:, list(WAY)])} or so: does what it returns "
+            raise Broken(f"{name}: all relevance is 0, needed {said(R[:, list(WAY)])} or so: does what it returns "
                          f"come from R? {asked}")
         if not along(got, R[:, list(WAY)]):
             order = ", and what came back is in the order of transposed weights" if along(got, R[:, [2, 0, 1]]) else ""
-            raise Broken(f"{name}: relevance is {listed(got)}, needed {listed(R[:, list(WAY)])} or so{order}: {asked}")
-        again = call(adapter, weight, R, rule)
+            raise Broken(f"{name}: relevance is {said(got)}, needed {said(R[:, list(WAY)])} or so{order}: {asked}")
+        again = once_more(adapter, weight, R, rule)
         if not np.array_equal(got, again):
-            raise Broken(f"{name}: two calls gave {listed(got)} and {listed(again)}: seed it, or keep nothing between "
+            raise Broken(f"{name}: two calls gave {said(got)} and {said(again)}: seed it, or keep nothing between "
                          f"calls; {asked}")
-        nothing = call(adapter, weight, 0 * R, rule)
+        nothing = once_more(adapter, weight, 0 * R, rule)
         if nothing.shape != R.shape or nothing.any():
-            raise Broken(f"{name}: relevance is {listed(nothing)} for R = 0, needed 0: does it start from R, or from a "
+            raise Broken(f"{name}: relevance is {said(nothing)} for R = 0, needed 0: does it start from R, or from a "
                          "score of its own?")
 
 
@@ -76,7 +76,7 @@ def check_parts(adapter: Any) -> None:
                      "lrp_ref.conformance.adapter.Adapter")
     try:
         known_format = roundoff(adapter) in NUMBERS
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         known_format = False
     if not known_format:
         raise Broken(f"{adapter.name}: got unit_roundoff {adapter.unit_roundoff!r}, needed 2.0**-53 (float64) or "
@@ -100,7 +100,7 @@ def answers(question: str, answer: Any) -> bool:
     if answer is None:
         return True
     if TABLE[question].number and isinstance(answer, (int, float)) and not isinstance(answer, bool):
-        return 0 <= answer < inf
+        return 0 <= answer <= float_info.max
     return type(answer) in (str, int, float) and answer in TABLE[question].answers
 
 
@@ -112,6 +112,15 @@ def first_answer(adapter: Adapter, weight: Array, R: Array) -> tuple[Rule, Array
         except Unsupported:
             continue
     return None
+
+
+def once_more(adapter: Adapter, weight: Array, R: Array, rule: Rule) -> Array:
+    """As `call`, of a rule that has been answered."""
+    try:
+        return call(adapter, weight, R, rule)
+    except Unsupported as error:
+        raise Broken(f"{adapter.name}: it answered {rule} on a Linear layer and then said that it does not have it "
+                     f"({error.reason}): what it has may not change between calls") from None
 
 
 def call(adapter: Adapter, weight: Array, R: Array, rule: Rule) -> Array:
@@ -139,7 +148,7 @@ def along(got: Array, R: Array) -> bool:
     return bool(ratio.min() > 0 and ratio.max() < 2 * ratio.min())
 
 
-def listed(x: Array) -> str:
+def said(x: Array) -> str:
     return str(x.tolist())
 
 

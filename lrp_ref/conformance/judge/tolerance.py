@@ -158,8 +158,8 @@ def chained(network: Network, rules: Rules, xs: list[Array], R: Array, u: float)
     for (name, layer), x in reversed(list(zip(network, xs))):
         a, m = layer.linearize(x)
         origin = origin_at(layer.roundings, a)
-        own, _ = step_radius(rules[name], m, Ball.exact(a), ours, FLOAT64, origin)
-        rounding, _ = step_radius(rules[name], m, Ball.exact(a), theirs, arithmetic(u), origin)
+        own, *_ = step_radius(rules[name], m, Ball.exact(a), ours, FLOAT64, origin)
+        rounding, *_ = step_radius(rules[name], m, Ball.exact(a), theirs, arithmetic(u), origin)
         value = through_layer(rules[name], layer, x, value)[0]
         ours, theirs = Ball.around(value, own), Ball.around(value, upward(own + rounding, 2))
     return Chained(value, own, rounding)

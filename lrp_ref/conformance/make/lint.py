@@ -16,25 +16,22 @@ from lrp_ref.conformance.make.lint_folder import SCHEMAS, Folder, a, contained, 
 from lrp_ref.conformance.vectors.case import FORMATS, LEVELS
 from lrp_ref.conformance.vectors.suite import FORMAT, SPEC
 from lrp_ref.conventions.table import TABLE
-from lrp_ref.hints import Watch, unwatched
+from lrp_ref.files import read_regular
+from lrp_ref.hints import Watch, brief, unwatched
 
 LARGEST, FEWEST, QUESTIONS, DISAGREEMENTS = 2_000_000, 300, 12, 20
 
 
 def lint(root: Traversable, watch: Watch = unwatched) -> tuple[list[str], int]:
     """Every finding about the vectors in `root`, which holds v1 and the schemas; and how many cases were read."""
-    folder = Folder(root, dict(walked(root / "v1")))
+    unread: list[str] = []
+    folder = Folder(root, dict(walked(root / "v1", unread)))
     if not folder.data:
         raise ValueError(f"got {root}, which has no folder v1 with files: give the folder that lrp-ref vectors export "
                          "made")
-    found = [*readable(folder), *contained(folder), *promised(folder), *in_form(folder), *read_cases(folder, watch),
-             *named(folder), *explained(folder), *enough(folder)]
-    return list(map(printable, found)), len(folder.cases)
-
-
-def printable(finding: str) -> str:
-    """In one line, whatever names hold: half a character cannot be printed."""
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in " ".join(finding.split()))
+    found = [*unread, *readable(folder), *contained(folder), *promised(folder), *in_form(folder),
+             *read_cases(folder, watch), *named(folder), *explained(folder), *enough(folder)]
+    return list(map(brief, found)), len(folder.cases)
 
 
 # ---- Files ----
@@ -73,7 +70,7 @@ def in_form(folder: Folder) -> list[str]:
     validators = {}
     for name in ("cases", *SCHEMAS.values()):
         with tried(f"{name}.schema.json", found):
-            schema = json.loads((folder.root / f"{name}.schema.json").read_text(encoding="utf-8"))
+            schema = json.loads(read_regular(folder.root / f"{name}.schema.json", LARGEST))
             Draft202012Validator.check_schema(schema)
             validators[name] = Draft202012Validator(schema)
     for path, contents in folder.parsed.items():

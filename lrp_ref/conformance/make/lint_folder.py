@@ -8,12 +8,17 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from importlib.resources.abc import Traversable
+from itertools import islice
+from pathlib import Path
 from typing import Any, TypeVar
 
 from lrp_ref.conformance.vectors.case import Case
 from lrp_ref.conformance.vectors.suite import Note, Record
+from lrp_ref.files import read_regular
 
 SCHEMAS = {"manifest.json": "manifest", "records.json": "records", "flags.json": "flags"}   # all others: cases
+ENTRIES = 10_000       # files and folders that are looked at: the vectors have a hundred
+BYTES = 20_000_000     # of all files: ten times what the vectors may have, so that a mistake is told and not read
 T = TypeVar("T")
 
 
@@ -60,13 +65,37 @@ def shortened(message: object) -> str:
     return " ".join(str(message).split())[:200]
 
 
-def walked(folder: Traversable, path: str = "") -> Iterator[tuple[str, bytes]]:
-    """(path, contents) of every file, in the order of their names."""
-    for part in sorted(folder.iterdir(), key=lambda part: part.name) if folder.is_dir() else ():
-        if part.is_dir():
-            yield from walked(part, f"{path}{part.name}/")
+def walked(folder: Traversable, found: list[str] | None = None) -> Iterator[tuple[str, bytes]]:
+    """(path, contents) of every file, in the order of their names; a finding for what is not read.
+
+    That is a pipe, a device, a link to a folder, what is beyond the BYTES of all together, and all that comes after so
+    many ENTRIES.
+    """
+    found, left = [] if found is None else found, BYTES
+    waiting = children("", folder, found)
+    for _ in range(ENTRIES):
+        if not waiting:
+            return
+        path, part = waiting.pop()
+        if part.is_dir() and isinstance(part, Path) and part.is_symlink():
+            found.append(f"{path}: is a link to a folder, which may lead in a circle: needed the folder itself")
+        elif part.is_dir():
+            waiting += children(f"{path}/", part, found)
         else:
-            yield path + part.name, part.read_bytes()
+            data = b""
+            with tried(path, found):
+                data = read_regular(part, left)
+                yield path, data
+            left -= len(data)
+    found.append(f"{path}: after {ENTRIES} files and folders what follows is not looked at: is it the right folder?")
+
+
+def children(path: str, folder: Traversable, found: list[str]) -> list[tuple[str, Traversable]]:
+    """What is in a folder, the last name first; nothing where it is none, or may not be looked into."""
+    parts: list[Traversable] = []
+    with tried(path or "v1", found):
+        parts = list(islice(folder.iterdir(), ENTRIES + 1)) if folder.is_dir() else []
+    return [(path + part.name, part) for part in sorted(parts, key=lambda part: part.name, reverse=True)]
 
 
 def readable(folder: Folder) -> Iterator[str]:

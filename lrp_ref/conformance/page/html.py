@@ -1,4 +1,5 @@
-"""HTML from nested calls: whatever is not Html already is escaped, so that no text of anyone's becomes a tag."""
+"""HTML from nested calls: whatever is not Html already is escaped, so that no text of anyone's becomes a tag, and
+every text can be written."""
 
 from __future__ import annotations
 
@@ -7,6 +8,8 @@ import re
 from collections.abc import Iterable
 from html import escape
 from typing import Any
+
+from lrp_ref.hints import printable
 
 VOID = ("br", "input", "link", "meta")
 
@@ -18,7 +21,7 @@ class Html(str):
 def tag(name: str, /, *children: Any, **attributes: Any) -> Html:
     """`tag("td", 3, class_="n")` is <td class="n">3</td>; None and False are left out, of children and attributes."""
     given = {key.rstrip("_").replace("_", "-"): value for key, value in attributes.items()}
-    written = "".join(f" {key}" if value is True else f' {key}="{escape(str(value))}"'
+    written = "".join(f" {key}" if value is True else f' {key}="{safe(value)}"'
                       for key, value in given.items() if value is not None and value is not False)
     return Html(f"<{name}{written}>" if name in VOID else f"<{name}{written}>{join(*children)}</{name}>")
 
@@ -35,7 +38,11 @@ def inside(child: Any) -> str:
         return child
     if isinstance(child, Iterable) and not isinstance(child, str):
         return join(*child)
-    return escape(str(child))
+    return safe(child)
+
+
+def safe(text: Any) -> str:
+    return escape(printable(str(text)))
 
 
 def table(head: Iterable[Any], *bodies: Any, caption: str, class_: str = "", style: str | None = None) -> Html:

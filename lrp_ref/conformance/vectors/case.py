@@ -12,16 +12,33 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from fractions import Fraction
 from hashlib import sha256
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
 from lrp_ref import rules as canonical
 from lrp_ref.arrays import Array, convert_numbers
 from lrp_ref.checks.numbers.exact import GuardedFraction
+from lrp_ref.hints import shown
 from lrp_ref.layers import LAYERS, Layer
 from lrp_ref.network import Network
+from lrp_ref.outside import (
+    DIGITS,
+    Fields,
+    Read,
+    anything,
+    by_type,
+    called,
+    each,
+    integer,
+    list_of,
+    nested,
+    refused,
+    text,
+)
 from lrp_ref.rules import Rule
+
+T = TypeVar("T")
 
 LEVELS = ("required", "convention", "stress", "negative")
 RULES: dict[str, type[Rule]] = {kind.__name__: kind for kind in (
@@ -30,6 +47,8 @@ RULES: dict[str, type[Rule]] = {kind.__name__: kind for kind in (
 
 LEAST = GuardedFraction(1, 8)   # of the denominators of required cases, so that no tiny stabiliser matters
 MOVED = int(1 / LEAST)          # a stabiliser moves a number by so many times its own size at most
+NUMBER = re.compile(r"[+-]?([0-9]+(/[0-9]+)?|([0-9]+\.?|[0-9]*\.[0-9]+)(e[+-]?[0-9]{1,3})?"
+                    r"|0x[0-9a-f]+\.?[0-9a-f]*(p[+-]?[0-9]{1,5})?)", re.IGNORECASE)
 FORMATS: dict[str, tuple[type, float]] = {"f32": (np.float32, 2.0**-24), "f64": (np.float64, 2.0**-53)}
 
 
@@ -99,13 +118,17 @@ def identity(case: Case) -> str:
 # ---- Numbers ----
 
 
-def parsed(text: str) -> Any:
-    """The exact number of a text: an integer, p/q, a hex float, inf or nan."""
+def parsed(text: Any) -> Any:
+    """The exact number of a text: an integer, p/q, a decimal, a hex float, inf or nan."""
     if text in ("inf", "-inf", "nan"):
         return float(text)
-    if "0x" not in text and re.search(r"[eE][+-]?\d{4}", text):   # 10^999999999 would be worked out
-        raise ValueError(f"got the number {text}, needed one without such an exponent")
-    return GuardedFraction(Fraction(float.fromhex(text)) if "0x" in text else text)
+    if not isinstance(text, str) or len(text) > DIGITS or not NUMBER.fullmatch(text):   # 10^999999999 is worked out
+        raise ValueError(f"got the number {shown(text)}, needed a text such as \"3\", \"-17/90\" or \"0x1.8p+3\", with "
+                         f"at most {DIGITS} letters and three digits of an exponent")
+    try:
+        return GuardedFraction(Fraction(float.fromhex(text)) if "0x" in text.lower() else text)
+    except ArithmeticError:   # a denominator of 0; a hex float beyond float64
+        raise ValueError(f"got the number {shown(text)}, needed one that there is") from None
 
 
 def text_of(number: Any) -> str:
@@ -133,28 +156,27 @@ def written(value: Any) -> Any:
     return value
 
 
-def read(value: Any) -> Any:
-    """What `written` wrote: lists of texts become arrays of guarded Fractions, other lists tuples."""
+def read(what: str, name: str, value: Any) -> Any:
+    """What `written` wrote: a text is a number, lists of texts become arrays of guarded Fractions, others tuples."""
     if isinstance(value, str):
-        try:
-            return parsed(value)
-        except ValueError:
-            return value
-    if not isinstance(value, list):
+        return parsed(value)
+    if isinstance(value, list) and value and isinstance(value[0], (str, list)):
+        return array(what, name, value)
+    if isinstance(value, list):
+        return tuple(list_of(integer())(what, name, value))
+    if isinstance(value, int) and not isinstance(value, bool):
+        return integer()(what, name, value)
+    if value is None or isinstance(value, bool):
         return value
-    return array(value) if isinstance(first(value), str) else tuple(map(read, value))
+    raise refused(what, name, value, "null, a truth value, a size, a number as a text, or lists of these")
 
 
-def array(nested: Any) -> Array:
+def array(what: str, name: str, value: Any) -> Array:
     """Nested lists of texts as an array of guarded Fractions."""
-    texts = np.array(nested)
-    out = np.empty(texts.shape, dtype=object)
-    out.reshape(-1)[:] = [parsed(str(text)) for text in texts.flat]
+    shape, texts = nested(what, name, value)
+    out = np.empty(shape, dtype=object)
+    out.reshape(-1)[:] = [parsed(text) for text in texts]
     return out
-
-
-def first(nested: Any) -> Any:
-    return first(nested[0]) if isinstance(nested, list) and nested else nested
 
 
 def floats(thing: Any) -> Any:
@@ -205,22 +227,51 @@ def parameters(thing: Any) -> dict[str, Any]:
     return {name: written(value) for name, value in values.items()}
 
 
-def read_network(entries: Sequence[Mapping[str, Any]], checked: bool = True) -> tuple[Network, dict[str, Rule]]:
+def read_network(entries: Sequence[Any], checked: bool = True) -> tuple[Network, dict[str, Rule]]:
     """The network and its rules; checked=False: with rules that their constructors have not looked at."""
     layers: list[tuple[str, Layer]] = []
     rules: dict[str, Rule] = {}
-    for entry in entries:
-        own = {key: read(value) for key, value in entry.items() if key not in ("name", "op", "rule")}
-        if entry["op"] == "DenseSift":   # whose geometry is floats
+    for n, entry in enumerate(entries):
+        given = Fields(entry, f"net[{n}]")
+        name, rule = given.take("name", called), given.take("rule", anything)
+        kind = given.take("op", one_of(LAYERS))
+        own = arguments(kind, given)
+        if kind is LAYERS["DenseSift"]:   # whose geometry is floats
             own = {key: nearest(value) for key, value in own.items()}
-        layers.append((entry["name"], LAYERS[entry["op"]](**own)))
-        rules[entry["name"]] = read_rule(entry["rule"], checked)
+        layers.append((name, built(kind, own, given.what)))
+        rules[name] = read_rule(rule, f"net[{n}].rule", checked)
     return Network(layers), rules
 
 
-def read_rule(entry: Mapping[str, Any], checked: bool = True) -> Rule:
-    kind, given = RULES[entry["name"]], {key: read(value) for key, value in entry.items() if key != "name"}
-    return kind(**given) if checked else unchecked(kind, given)
+def read_rule(entry: Any, what: str, checked: bool = True) -> Rule:
+    given = Fields(entry, what)
+    kind = given.take("name", one_of(RULES))
+    own = arguments(kind, given)
+    rule: Rule = built(kind, own, what) if checked else unchecked(kind, own)
+    return rule
+
+
+def one_of(kinds: Mapping[str, T]) -> Read[T]:
+    """A reader of names of kinds."""
+    def reader(what: str, name: str, value: Any) -> T:
+        if not isinstance(value, str) or value not in kinds:
+            raise refused(what, name, value, f"one of {', '.join(kinds)}")
+        return kinds[value]
+    return reader
+
+
+def arguments(kind: Any, given: Fields) -> dict[str, Any]:
+    """All fields of a layer or a rule, and no more."""
+    own = {f.name: given.take(f.name, by_type(f.type, read)) for f in fields(kind)}
+    given.done()
+    return own
+
+
+def built(kind: Any, own: Mapping[str, Any], what: str) -> Any:
+    try:
+        return kind(**own)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"{what}: {error}") from None
 
 
 def to_json(case: Case) -> dict[str, Any]:
@@ -238,19 +289,43 @@ def to_json(case: Case) -> dict[str, Any]:
             "expect": expect, "either": either, "exact_in": list(case.exact_in)}
 
 
-def from_json(entry: Mapping[str, Any], rule: str, topic: str) -> Case:
+def from_json(entry: Any, rule: str, topic: str) -> Case:
     """The case that `to_json` wrote into `rule/topic.json`."""
-    network, rules = read_network(entry["net"], entry["level"] != "negative")
-    expect = entry["expect"]
-    either = [Either(e["convention"], e["value"], from_hex(e["f64"])) for e in entry["either"]]
-    return Case(
-        entry["id"], rule, topic, entry["level"], entry["comment"], entry["section"], network, rules,
-        array(entry["x"]), array(entry["R"]), from_hex(expect["f64"]) if "f64" in expect else None,
-        array(expect["R"]) if "R" in expect else None, expect.get("ledger", {}), expect.get("mod", {}), either,
-        entry["flags"], entry["exact_in"], expect.get("error", ""))
+    given = Fields(entry, "the case")
+    id, level, comment, section = (given.take(name, text) for name in ("id", "level", "comment", "section"))
+    network, rules = read_network(given.take("net", list_of(anything)), level != "negative")
+    x, R = given.take("x", array), given.take("R", array)
+    expect = Fields(given.take("expect", anything), "expect")
+    relevance, exact = expect.take("f64", from_hex, None), expect.take("R", array, None)
+    none: Mapping[str, Any] = {}
+    ledger, modulo = expect.take("ledger", each(each(text)), none), expect.take("mod", each(text), none)
+    error = expect.take("error", text, "")
+    expect.done()
+    either, flags = given.take("either", list_of(read_either)), given.take("flags", list_of(text))
+    exact_in = given.take("exact_in", list_of(text))
+    given.done()
+    return Case(id, rule, topic, level, comment, section, network, rules, x, R, relevance, exact, ledger, modulo,
+                either, flags, exact_in, error)
 
 
-def from_hex(nested: Any) -> Array:
+def read_either(what: str, name: str, value: Any) -> Either:
+    given = Fields(value, name)
+    row = Either(given.take("convention", text), given.take("value", anything), given.take("f64", from_hex))
+    given.done()
+    return row
+
+
+def from_hex(what: str, name: str, value: Any) -> Array:
     """Nested lists of hex texts as float64."""
-    texts = np.array(nested)
-    return np.array([float.fromhex(str(text)) for text in texts.flat], dtype=np.float64).reshape(texts.shape)
+    shape, texts = nested(what, name, value)
+    return np.array([hex_float(text) for text in texts], dtype=np.float64).reshape(shape)
+
+
+def hex_float(text: Any) -> float:
+    """The float64 of a hex text, inf or nan; -0 keeps its sign, which no Fraction has."""
+    number = parsed(text)
+    if isinstance(number, float):
+        return number
+    if "0x" not in text.lower():
+        raise ValueError(f"got the number {shown(text)}, needed a hex float such as \"0x1.8p+3\"")
+    return float.fromhex(text)

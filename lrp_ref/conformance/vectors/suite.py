@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from hashlib import sha256
 from importlib import resources
 from importlib.resources.abc import Traversable
-from typing import Any
+from typing import Any, TypeVar
 
 from lrp_ref.conformance.vectors.case import Case, from_json
+from lrp_ref.hints import quotable, shown
+from lrp_ref.outside import Fields, Read, anything, each, integer, json_value, list_of, text
 
 FORMAT, SPEC = "lrp-vector-v1", "1.0"
+LARGEST = 20_000_000   # bytes of a file; the largest of the vectors has 120,000, and all may have 2 million
+PATH = re.compile(r"\w[\w-]*/\w[\w-]*\.json")
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -60,24 +66,56 @@ class Suite:
 def load(folder: Traversable | None = None) -> Suite:
     """The suite in a folder; an error where a file is not the one that the manifest promises."""
     folder = folder or resources.files("lrp_ref.data_fixtures") / "vectors" / "v1"
-    manifest = contents(folder, "manifest.json")
-    if (manifest["schema"], manifest["spec"]) != (FORMAT, SPEC):
-        raise ValueError(f"the vectors are {manifest['schema']} {manifest['spec']}, this program reads {FORMAT} {SPEC}")
+    manifest = Fields(contents(folder, "manifest.json"), "manifest.json")
+    schema, spec = manifest.take("schema", anything), manifest.take("spec", anything)
+    if (schema, spec) != (FORMAT, SPEC):
+        raise ValueError(f"the vectors are {quotable(schema)} {quotable(spec)}, this program reads {FORMAT} {SPEC}")
+    files, count = manifest.take("files", each(anything)), manifest.take("count", integer())
     cases: list[Case] = []
-    for path, promised in manifest["files"].items():
-        data = (folder / path).read_bytes()
-        if sha256(data).hexdigest() != promised["sha256"]:
+    for path, promised in files.items():
+        if not PATH.fullmatch(path):   # and nothing outside of the folder
+            raise ValueError(f"manifest.json promises {shown(path)}, needed rule/topic.json")
+        data = data_of(folder, path)
+        if sha256(data).hexdigest() != Fields(promised, path).take("sha256", text):
             raise ValueError(f"{path} is not the file that manifest.json promises: regenerate the vectors, or copy "
                              "them again")
         rule, topic = path.removesuffix(".json").split("/")
-        cases += [from_json(entry, rule, topic) for entry in json.loads(data)["cases"]]
-    if len(cases) != manifest["count"]:
-        raise ValueError(f"got {len(cases)} cases, and manifest.json promises {manifest['count']}")
-    records = [Record(**entry) for entry in contents(folder, "records.json")]
-    notes = {flag: Note(**entry) for flag, entry in contents(folder, "flags.json").items()}
-    digest = sha256(json.dumps(manifest["files"], sort_keys=True).encode()).hexdigest()[:12]
-    return Suite(cases, records, notes, manifest["spec"], manifest["count"], digest)
+        entries = Fields(json_value(data, path), path).take("cases", list_of(anything))
+        try:
+            cases += [from_json(entry, rule, topic) for entry in entries]
+        except ValueError as error:
+            raise ValueError(f"{path}: {error}") from None
+    if len(cases) != count:
+        raise ValueError(f"got {len(cases)} cases, and manifest.json promises {count}")
+    records = list_of(lambda what, name, value: record(Record, value, f"records.json{name}"))(
+        "records.json", "", contents(folder, "records.json"))
+    notes = {flag: record(Note, value, f"flags.json: {quotable(flag)}")
+             for flag, value in each(anything)("flags.json", "", contents(folder, "flags.json")).items()}
+    digest = sha256(json.dumps(files, sort_keys=True).encode()).hexdigest()[:12]
+    return Suite(cases, records, notes, spec, count, digest)
+
+
+def record(kind: type[T], entry: Any, what: str) -> T:
+    """A record or a note: its texts, the addresses of its issues, and what libraries answer."""
+    given = Fields(entry, what)
+    readers: dict[str, Read[Any]] = {"issues": list_of(text), "answers": each(text)}
+    own = {f.name: given.take(f.name, readers.get(f.name, text), *([()] if f.name == "issues" else []))
+           for f in fields(kind)}  # type: ignore[arg-type]
+    given.done()
+    return kind(**own)
 
 
 def contents(folder: Traversable, name: str) -> Any:
-    return json.loads((folder / name).read_text(encoding="utf-8"))
+    return json_value(data_of(folder, name), name)
+
+
+def data_of(folder: Traversable, path: str) -> bytes:
+    """What is in a file: a regular one, no larger than LARGEST."""
+    file = folder / path
+    if not file.is_file():
+        raise ValueError(f"the vectors have no file {path}: copy them again")
+    with file.open("rb") as opened:
+        data: bytes = opened.read(LARGEST + 1)
+    if len(data) > LARGEST:
+        raise ValueError(f"{path} has more than {LARGEST} bytes, which no file of the vectors has: copy them again")
+    return data

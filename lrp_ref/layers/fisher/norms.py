@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from lrp_ref.arrays import Array, Shape, divide, ones_like, sqrt, zeros
+from lrp_ref.hints import shown
 from lrp_ref.layers.base import Roundings, parameter, whole
 from lrp_ref.layers.elementwise import Elementwise, Gate
 from lrp_ref.layers.example import Example, fractions
@@ -77,7 +78,7 @@ class L2Norm(Norm):
 
     def __post_init__(self) -> None:
         if not whole(self.parts) or self.parts < 1:
-            raise ValueError(f"L2Norm got parts={self.parts!r}, needed a number of equal slices, at least 1")
+            raise ValueError(f"L2Norm got parts={shown(self.parts)}, needed a number of equal slices, at least 1")
 
     def gate(self, x: Array) -> Array:
         slices = np.reshape(x, (*x.shape[:-1], self.parts, -1))

@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from lrp_ref.arrays import Array, Function, Shape, constant, divide, is_fraction, power, sqrt, zeros
+from lrp_ref.arrays import Array, Function, Shape, constant, divide, is_fraction, is_number, power, sqrt, zeros
+from lrp_ref.hints import shown
 from lrp_ref.layers.base import Layer, Roundings
 from lrp_ref.layers.example import Example
 from lrp_ref.linear_map import LinearMap
@@ -32,8 +33,8 @@ class PMeans(Layer):
         return Example(cls(2), (2, 5), two_with_a_rational_mean_square)
 
     def __post_init__(self) -> None:
-        if isinstance(self.p, (bool, str, np.ndarray)) or not self.p >= 1:
-            raise ValueError(f"PMeans got p={self.p!r}, needed a number from 1 (the mean) to inf (the maximum)")
+        if not is_number(self.p, 1) and not (isinstance(self.p, float) and self.p == inf):
+            raise ValueError(f"PMeans got p={shown(self.p)}, needed a number from 1 (the mean) to inf (the maximum)")
 
     def __call__(self, x: Array) -> Array:
         a, m = self.linearize(x)

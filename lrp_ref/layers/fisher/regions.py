@@ -5,13 +5,18 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 import numpy as np
 
-from lrp_ref.arrays import Array, Shape, ones_like
+from lrp_ref.arrays import Array, Shape, as_numbers, convert_numbers, ones_like
+from lrp_ref.hints import shown
+from lrp_ref.layers.base import whole
 
 PYRAMID = "2x2+3x1+1x1"   # Chatfield et al. 2011: quarters, horizontal bands, the whole image
+CELLS = 1 << 26           # of c_rl at most, 512 MB; a pyramid over 100,000 descriptors has a million
+REGIONS = 1024            # at most; a Fisher vector is as many times longer, and a pyramid has 8
 
 
 def regions_of(centres: Any, shape: Shape, regions: str | Sequence[Sequence[float]] = PYRAMID) -> Array:
@@ -26,25 +31,44 @@ def regions_of(centres: Any, shape: Shape, regions: str | Sequence[Sequence[floa
     A descriptor lies in part p = 1 .. P of an axis of n pixels where p = ceil((x + 1) P / n), that is (p - 1) n <
     (x + 1) P <= p n, as in the reference setup, which counts pixels from 1; so too in a rectangle.
     """
-    points = np.asarray(centres, dtype=np.float64)
-    if points.ndim != 2 or points.shape[1] < 2 or len(shape) < 2:
-        raise ValueError(f"regions_of got centres of shape {points.shape} for an image of shape {shape}, needed "
+    points = convert_numbers(as_numbers(centres, "regions_of"), np.float64)
+    sized = isinstance(shape, (tuple, list)) and len(shape) >= 2 and all(map(whole, shape))
+    if points.ndim != 2 or points.shape[1] < 2 or not sized:
+        raise ValueError(f"regions_of got centres of shape {points.shape} for an image of shape {shown(shape)}, needed "
                          "(L, 2), x and y, and (..., H, W)")
     x, y = points[:, 0] + 1, points[:, 1] + 1
     height, width = shape[-2:]
-    if not isinstance(regions, str):
-        inside = [rectangle(x, y, sides) for sides in rectangles(regions)]
+    if (cells := counted_regions(regions) * len(points)) > CELLS:
+        raise ValueError(f"regions_of got {len(points)} descriptors, which make {cells} numbers of c_rl, needed at "
+                         f"most {CELLS}: use a smaller image or fewer regions")
+    if isinstance(regions, str):
+        inside = [part(x, u, columns, width) & part(y, v, rows, height)
+                  for rows, columns in grids(regions) for u in range(columns) for v in range(rows)]
     else:
-        inside = []
-        for word in regions.split("+"):
-            if not re.fullmatch(r"[1-9]\d*x[1-9]\d*", word.strip()):
-                raise ValueError(f"regions_of got {regions!r}, needed grids such as {PYRAMID!r}, or rectangles")
-            rows, columns = map(int, word.split("x"))
-            inside += [part(x, u, columns, width) & part(y, v, rows, height)
-                       for u in range(columns) for v in range(rows)]
-    if not inside:
-        raise ValueError("regions_of got no rectangles, needed at least one")
+        inside = [rectangle(x, y, sides) for sides in rectangles(regions)]
     return np.stack(inside).astype(np.float64)
+
+
+def counted_regions(regions: str | Sequence[Sequence[float]]) -> int:
+    """How many regions there are, 1 to REGIONS, without an image; an error where they are none."""
+    if isinstance(regions, str):
+        what, count = "regions", sum(rows * columns for rows, columns in grids(regions))
+    else:
+        what, count = "rectangles", len(rectangles(regions))
+    if not 0 < count <= REGIONS:
+        raise ValueError(f"regions_of got {count or 'no'} {what}, needed at least one and at most {REGIONS}")
+    return count
+
+
+def grids(regions: str) -> list[tuple[int, int]]:
+    """Rows and columns of every grid."""
+    found = []
+    for word in regions.split("+", REGIONS):
+        if not re.fullmatch(r"[1-9][0-9]{0,8}x[1-9][0-9]{0,8}", word.strip()):
+            raise ValueError(f"regions_of got {shown(regions)}, needed grids such as {PYRAMID!r}, or rectangles")
+        rows, columns = map(int, word.split("x"))
+        found.append((rows, columns))
+    return found
 
 
 def part(x: Array, p: int, parts: int, n: int) -> Array:
@@ -53,18 +77,21 @@ def part(x: Array, p: int, parts: int, n: int) -> Array:
 
 
 def rectangles(regions: Sequence[Sequence[float]]) -> tuple[tuple[float, ...], ...]:
-    """The sides of every rectangle."""
+    """The sides of every rectangle, top < bottom and left < right; of more than REGIONS one more than these."""
     try:
-        return tuple(tuple(map(float, sides)) for sides in regions)
-    except (TypeError, ValueError):
-        raise ValueError(f"regions_of got {regions!r}, needed grids such as {PYRAMID!r}, or rectangles") from None
+        found = tuple(tuple(map(float, sides)) for sides in islice(regions, REGIONS + 1))
+    except (TypeError, ValueError, OverflowError):
+        raise ValueError(f"regions_of got {shown(regions)}, needed grids such as "
+                         f"{PYRAMID!r}, or rectangles") from None
+    for sides in found:
+        if len(sides) != 4 or not (sides[0] < sides[2] and sides[1] < sides[3]):
+            raise ValueError(f"regions_of got the rectangle ({', '.join(f'{side:g}' for side in sides[:5])}), needed "
+                             "(top, left, bottom, right) in pixels")
+    return found
 
 
 def rectangle(x: Array, y: Array, sides: Sequence[float]) -> Array:
     """Where top < y <= bottom and left < x <= right"""
-    if len(sides) != 4 or not (sides[0] < sides[2] and sides[1] < sides[3]):
-        raise ValueError(f"regions_of got the rectangle ({', '.join(f'{side:g}' for side in sides)}), needed (top, "
-                         "left, bottom, right) in pixels")
     top, left, bottom, right = sides
     return (left < x) & (x <= right) & (top < y) & (y <= bottom)
 

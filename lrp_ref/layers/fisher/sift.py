@@ -7,13 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from math import ceil, gcd, isfinite
+from math import ceil, gcd
 from typing import Any
 
 import numpy as np
 
-from lrp_ref.arrays import Array, Function, Index, Pair, Shape, constant, ones_like, zeros
-from lrp_ref.layers.base import Layer, Roundings, whole
+from lrp_ref.arrays import Array, Function, Index, Pair, Shape, constant, is_number, ones_like, zeros
+from lrp_ref.hints import shown
+from lrp_ref.layers.base import Layer, Roundings, several, whole
 from lrp_ref.layers.example import Example
 from lrp_ref.linear_map import LinearMap
 
@@ -98,22 +99,27 @@ class DenseSift(Layer):
         return Example(cls((2, 1), 3), (1, 7, 8), abs, rational=False)
 
     def __post_init__(self) -> None:
-        sizes = tuple(self.sizes) if isinstance(self.sizes, (tuple, list, np.ndarray)) else (self.sizes,)
+        super().__post_init__()
+        sizes = several(self.sizes)
         if not sizes or not all(whole(s) and s >= 1 for s in sizes):
-            raise ValueError(f"DenseSift got sizes={self.sizes!r}, needed pixels per bin, ints of at least 1: (4, 6)?")
+            raise ValueError(f"DenseSift got sizes={shown(self.sizes)}, needed pixels per bin, ints of at least 1: "
+                             "(4, 6)?")
         object.__setattr__(self, "sizes", tuple(map(int, sizes)))
         if not (whole(self.step) and self.step >= 1):
-            raise ValueError(f"DenseSift got step={self.step!r}, needed an int of at least 1")
+            raise ValueError(f"DenseSift got step={shown(self.step)}, needed an int of at least 1")
         object.__setattr__(self, "step", int(self.step))
         for name, value in (("smoothing", 1 if self.smoothing is None else self.smoothing), ("window", self.window)):
-            if not (is_number(value) and value > 0):
-                raise ValueError(f"DenseSift got {name}={value!r}, needed a positive number")
-        if not (is_number(self.contrast) and self.contrast >= 0):
-            raise ValueError(f"DenseSift got contrast={self.contrast!r}, needed a number of at least 0")
+            if not is_number(value, above=0):
+                raise ValueError(f"DenseSift got {name}={shown(value)}, needed a positive number")
+        if not is_number(self.contrast, 0):
+            raise ValueError(f"DenseSift got contrast={shown(self.contrast)}, needed a number of at least 0")
+        for name in ("smoothing", "window", "contrast"):   # its formulas are floats'
+            value = getattr(self, name)
+            object.__setattr__(self, name, value if value is None or isinstance(value, int) else float(value))
         if self.bounds is not None:
-            bounds = tuple(self.bounds) if isinstance(self.bounds, (tuple, list, np.ndarray)) else ()
+            bounds = several(self.bounds)
             if len(bounds) != 4 or not all(map(whole, bounds)) or min(bounds) < 0:
-                raise ValueError(f"DenseSift got bounds={self.bounds!r}, needed four pixels (x0, y0, x1, y1)")
+                raise ValueError(f"DenseSift got bounds={shown(self.bounds)}, needed four pixels (x0, y0, x1, y1)")
             object.__setattr__(self, "bounds", tuple(map(int, bounds)))
 
     def at(self, shape: Shape) -> tuple[Grid, ...]:
@@ -145,6 +151,16 @@ class DenseSift(Layer):
             parts.append(np.stack(np.broadcast_arrays(x, y[:, None], float(grid.size)), axis=-1).reshape(-1, 3))
         return np.concatenate(parts)
 
+    @property
+    def squares(self) -> tuple[Pair, ...]:
+        return tuple((BINS * s, s) for s in self.sizes)
+
+    def outside(self, x: Array) -> Array | None:
+        """1 - n_j / s^2 for a bin of n_j pixels inside the image"""
+        a, m = self.linearize(ones_like(x[:1]))
+        sizes = constant(self.frames(x.shape)[:, 2, None], x)
+        return constant(1, x) - m.apply(a, ones_like) / (sizes * sizes)
+
     def output_shape(self, shape: Shape) -> Shape:
         return shape[0], sum(map(len, self.at(shape))), LENGTH
 
@@ -154,6 +170,9 @@ class DenseSift(Layer):
     def __call__(self, x: Array) -> Array:
         if x.dtype == object:
             raise ValueError("DenseSift has no exact form: use float64 (its map is exact)")
+        if not abs(x).max() <= float(np.finfo(x.dtype).max) ** 0.5 / 4:   # or the square of a gradient overflows
+            raise ValueError(f"DenseSift got numbers up to {abs(x).max():.3g}, needed grey in [0, 1]: divide them by "
+                             "what white is")
         out, first = np.empty_like(x, shape=self.output_shape(x.shape)), 0
         for grid in self.at(x.shape):
             down, across = (self.filters(grid, axis, x.shape[2 + axis], x) for axis in (0, 1))
@@ -355,6 +374,3 @@ def box(x: Array, size: int) -> Array:
     return x
 
 
-def is_number(value: Any) -> bool:
-    """Whether the value is a finite number, of Python or NumPy."""
-    return isinstance(value, (int, float, np.integer, np.floating)) and not isinstance(value, bool) and isfinite(value)

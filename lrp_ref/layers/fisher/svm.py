@@ -19,7 +19,8 @@ from typing import Any
 
 import numpy as np
 
-from lrp_ref.arrays import Array, Function, Shape, constant, divide, is_fraction, ones_like, zeros
+from lrp_ref.arrays import Array, Function, Shape, constant, divide, is_fraction, is_number, ones_like, zeros
+from lrp_ref.hints import shown
 from lrp_ref.layers.base import Layer, Roundings, parameter
 from lrp_ref.layers.example import Example, fractions, mixed
 from lrp_ref.layers.linear import Linear
@@ -51,6 +52,7 @@ class KernelSVM(Layer):
     roundings = Roundings(unknown="computes its weights from sums that may cancel")
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         kind = type(self).__name__
         shape = parameter(self, "support").shape
         if len(shape) != 2 or 0 in shape:
@@ -302,8 +304,8 @@ def histograms(layer: KernelSVM, x: Array) -> None:
 
 def rate(layer: Any) -> None:
     """An error unless the layer's gamma is a positive number."""
-    if isinstance(layer.gamma, bool) or not 0 < layer.gamma < float("inf"):
-        raise ValueError(f"{type(layer).__name__} got gamma={layer.gamma!r}, needed a positive number")
+    if not is_number(layer.gamma, above=0):
+        raise ValueError(f"{type(layer).__name__} got gamma={shown(layer.gamma)}, needed a positive number")
 
 
 def exp(layer: Layer, x: Array) -> Array:

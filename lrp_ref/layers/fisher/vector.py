@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -9,12 +10,15 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from lrp_ref.arrays import Array, Shape, constant, is_fraction, ones_like, same, sqrt, zeros
+from lrp_ref.arrays import Array, Shape, as_numbers, constant, is_fraction, is_number, ones_like, same, sqrt, zeros
+from lrp_ref.hints import shown
 from lrp_ref.layers.base import Layer, Roundings, parameter
 from lrp_ref.layers.example import Example, fractions, mixed
 from lrp_ref.layers.fisher.regions import Group, grouped
 from lrp_ref.layers.fisher.vector_map import ROWS, FisherMap, powers, slices, views
 from lrp_ref.linear_map import LinearMap
+
+MIXTURE = 0.99, 1.01   # that weights come to in all: fits stop early and files round; counts are off by much more
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,10 +73,17 @@ class FisherVector(Layer):
                 where = tuple(map(int, np.argwhere(values <= 0)[0]))
                 raise ValueError(f"FisherVector got a {name} of {values[where]} at {where}, needed {name}s above 0: "
                                  "leave that Gaussian out, or fit the mixture with fewer")
-        if isinstance(self.threshold, bool) or not 0 <= self.threshold < 1:
-            raise ValueError(f"FisherVector got threshold={self.threshold!r}, needed a number from 0 to below 1")
+        total = float(weights.sum())
+        if not total <= MIXTURE[1]:
+            raise ValueError(f"FisherVector got weights whose sum is {total:.6g}, needed those of a mixture, whose sum "
+                             "is 1: use weights / weights.sum()")
+        if total < MIXTURE[0]:   # as where Gaussians were left out
+            warnings.warn(f"FisherVector got weights whose sum is {total:.6g}, and not 1: are they all of a mixture's?",
+                          UserWarning, stacklevel=4)
+        if not is_number(self.threshold, 0, below=1):
+            raise ValueError(f"FisherVector got threshold={shown(self.threshold)}, needed a number from 0 to below 1")
         if self.regions is not None:
-            object.__setattr__(self, "regions", constant(np.asarray(self.regions), weights))
+            object.__setattr__(self, "regions", constant(as_numbers(self.regions, "FisherVector regions"), weights))
             regions = parameter(self, "regions")
             if regions.ndim != 2 or regions.size == 0 or not ((regions >= 0) & (regions <= 1)).all():
                 raise ValueError(f"FisherVector got regions of shape {regions.shape}, needed (regions, L), the part of "

@@ -2,4 +2,6 @@
 
 from harness import Door
 
-DOORS: tuple[Door, ...] = ()
+from doors import models, numbers, photographs, programs
+
+DOORS: tuple[Door, ...] = (*numbers.DOORS, *photographs.DOORS, *models.DOORS, *programs.DOORS)

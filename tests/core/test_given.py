@@ -1,0 +1,230 @@
+"""What comes in as an array or a number is one, or is refused in words that say what it was: at every door."""
+
+import warnings
+from collections.abc import Callable
+from dataclasses import fields, replace
+from decimal import Decimal
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+import pytest
+from helpers import refused
+
+from lrp_ref import (
+    AvgPool,
+    BatchNorm,
+    Conv2D,
+    DenseSift,
+    Epsilon,
+    FisherVector,
+    Linear,
+    MaxPool,
+    Network,
+    ReLU,
+    ZBox,
+    assign,
+    cutoff,
+    explain,
+    heatmap,
+)
+from lrp_ref.arrays import Array, as_array, is_number, to_number
+from lrp_ref.checks import bounds, one_layer
+from lrp_ref.checks.claims.examples import LAYERS
+from lrp_ref.hints import listed, shown
+from lrp_ref.layers import LRN, AdaptiveAvgPool
+from lrp_ref.testing import assert_ledger, assert_relevance_close
+
+NETWORK, X = Network([("fc", Linear(np.ones((3, 2)))), ("relu", ReLU())]), np.ones((1, 3))
+RULES = assign(NETWORK)
+
+
+class Sparse:
+    def toarray(self) -> Array:
+        return X
+
+
+class Tensor:
+    """A torch tensor of a type that NumPy has not."""
+
+    dtype = "torch.bfloat16"
+
+    def detach(self) -> "Tensor":
+        return self
+
+    def cpu(self) -> "Tensor":
+        return self
+
+    def __array__(self, *_: Any, **__: Any) -> Array:
+        raise TypeError("Got unsupported ScalarType BFloat16")
+
+
+NO_ARRAYS = {   # and the word by which they are refused
+    "masked": (np.ma.masked_array(X, [[0, 1, 0]]), "MaskedArray"),
+    "mask of nothing": (np.ma.masked_array(X, False), "Masked"),
+    "masked in a list": ([np.ma.masked_array(X[0])], "MaskedArray"), "matrix": (np.asmatrix(X), "matrix"),
+    "sparse": (Sparse(), "toarray"), "none": (None, "array"), "bfloat16": (Tensor(), r"bfloat16.*\.float\(\)"),
+    "rows of two lengths": ([[1.0, 2.0], [3.0]], "list"),
+    "explanation": (explain(NETWORK, X), r"Explanation.*\.relevance"),
+    "objects, no numbers": (np.full((1, 3), None), "NoneType.*number|object.*numbers"), "text": ("text", "<U4"),
+    "whole numbers": (np.ones((1, 3), int), "int64"), "a function": (len, "builtin_function"),
+    "network": (NETWORK, "Network"),
+}
+MAY_BE_NONE = ("Linear bias", "Conv2D bias", "GaussianSVM root")
+DOORS: dict[str, Callable[[Any], object]] = {
+    "explain": lambda x: explain(NETWORK, x), "network(x)": NETWORK, "bounds": lambda x: bounds(NETWORK, x),
+    "assert_relevance_close": lambda x: assert_relevance_close(x, NETWORK, X, RULES, u=2.0**-53),
+    "assert_ledger": lambda x: assert_ledger(NETWORK, X, RULES, {"fc": x, "relu": x}, u=2.0**-53),
+    "their activations": lambda x: assert_ledger(NETWORK, X, RULES, {}, u=2.0**-53, activations={"fc": x}),
+}
+for name in ("Linear", "Conv2D", "BatchNorm", "FisherVector", "RegionMean", "IntersectionSVM", "GaussianSVM"):
+    for array in LAYERS[name].layer.arrays():
+        if array != "regions":   # a bool or an int is a number there
+            DOORS[f"{name} {array}"] = lambda x, layer=LAYERS[name].layer, array=array: replace(layer, **{array: x})
+
+
+@pytest.mark.parametrize("door", DOORS)
+@pytest.mark.parametrize("what", NO_ARRAYS)
+def test_what_is_no_array_is_refused_by_its_name_at_every_door(door: str, what: str) -> None:
+    given, word = NO_ARRAYS[what]
+    if given is None and door in MAY_BE_NONE:
+        return
+    with pytest.raises(ValueError, match=word) as caught:
+        DOORS[door](given)
+    assert len(str(caught.value)) <= 500 and "astype(" not in str(caught.value).replace("x.astype(numpy.float64)", "")
+
+
+@pytest.mark.parametrize("given", [[[1, 2]], [[1.0, 2.0]], ((1.0, 2.0),)])
+def test_lists_and_tensors_are_the_arrays_of_their_numbers(given: Any) -> None:
+    assert as_array(given).shape == (1, 2)
+    assert Linear([[1.0, 2.0]]).weight.shape == (1, 2) and heatmap([[[[1, 2]], [[3, 4]]]]).tolist() == [[[4, 6]]]
+
+
+def test_what_is_no_network_is_told_what_to_do() -> None:
+    class Module:
+        state_dict = None
+    module: Any = Module()
+    for call in (lambda: explain(module, X), lambda: assign(module), lambda: bounds(module, X)):
+        with refused("got a Module, needed a Network: use lrp_ref.convert.from_torch"):
+            call()
+    with refused("got a ndarray, needed a Network: use Network([…"):
+        explain(X, X)   # type: ignore[arg-type]
+    with refused("got 5, needed rules of every layer, assign(network)"):
+        explain(NETWORK, X, 5)   # type: ignore[arg-type]
+    with refused("got None, needed rules of every layer, …"):
+        cutoff(None, "fc")   # type: ignore[arg-type]
+
+
+NO_NUMBERS = (None, "1", True, np.nan, np.inf, -np.inf, Fraction(10**400), Decimal("NaN"), Decimal("sNaN"), 10**5000,
+              np.array(1.0), [1.0], (1, 2, 3), 1j, np.longdouble(2), object(), "x" * 2000, "\x1b[2J")
+ALLOWED: dict[str, tuple[Any, ...]] = {"p": (np.inf,), "sizes": ((1, 2, 3),)}
+
+
+@pytest.mark.parametrize("value", NO_NUMBERS, ids=range(len(NO_NUMBERS)))
+def test_every_parameter_of_every_layer_and_rule_is_checked(value: Any) -> None:
+    assert not is_number(value)
+    for example in LAYERS.values():
+        layer = example.layer.astype(np.float64)
+        for field in fields(layer):
+            may_be = getattr(layer, field.name) is None or isinstance(getattr(layer, field.name), np.ndarray)
+            flag = isinstance(field.default, bool) and isinstance(value, bool)
+            allowed = value in ALLOWED.get(field.name, ()) if isinstance(value, (float, tuple)) else (
+                value is None and field.name in ("smoothing", "bounds", "stride"))
+            if not (may_be or flag or allowed):
+                with pytest.raises(ValueError, match=type(layer).__name__) as caught:
+                    replace(layer, **{field.name: value})
+                assert len(str(caught.value)) <= 500 and all(c.isprintable() or c == "\n" for c in str(caught.value))
+    with pytest.raises(ValueError, match=r"^Epsilon got epsilon="):
+        Epsilon(value)
+    with pytest.raises(ValueError, match=r"^ZBox"):
+        ZBox([value, [1.0]], 1)
+
+
+def test_numbers_of_every_kind_are_taken_and_held_or_refused() -> None:
+    assert all(is_number(one) for one in (0, 1.5, Fraction(1, 3), Decimal("0.1"), np.float32(1), np.int8(2), 5e-324))
+    assert is_number(1, 1) and not is_number(1, above=1) and not is_number(1, below=1) and not is_number(0, 1)
+    with refused("got the number 1e+300, which float32 does not hold: …"):
+        to_number(1e300, np.float32)
+    with refused("got the number …, which float64 does not hold: …"):
+        to_number(10**400, np.float64)
+    assert to_number(np.inf, np.float32) == np.inf
+    with refused("got the number type 5, needed numpy.float32, numpy.float64, Fraction or Decimal"):
+        NETWORK.astype(5)   # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("make", [
+    lambda: LRN(10**12 + 1, 1, 1, 1), lambda: MaxPool(10**9), lambda: MaxPool((60000, 60000), pad=59999),
+    lambda: Conv2D(np.ones((1, 1, 1, 1)), pad=60000)(np.ones((1, 1, 2, 2))), lambda: AvgPool(2, stride=10**9),
+    lambda: AdaptiveAvgPool(60000)(np.ones((1, 1, 2, 2))),
+    lambda: LRN(4095, 1, 1, 1, taylor=True)(np.ones((1, 9, 99, 99)))])
+def test_sizes_are_checked_before_anything_is_made(make: Any) -> None:
+    with pytest.raises(ValueError, match="needed at most"):
+        make()
+
+
+def test_a_network_of_many_layers_or_of_strange_names_is_told_in_few_words() -> None:
+    many = Network([(f"layer {n}", ReLU()) for n in range(5000)])
+    for call in (lambda: many["no"], lambda: cutoff(assign(many), "no"), lambda: explain(many, X, {}),
+                 lambda: explain(many, X, dict(reversed(assign(many).items())))):
+        with pytest.raises(ValueError, match=r"in all\)") as caught:
+            call()
+        assert len(str(caught.value)) <= 500
+    for name in ("", "a\x1b", "x" * 101):
+        with refused(f"Network got the name {shown(name)}, needed 1 to 100 printable characters"):
+            Network([(name, ReLU())])
+
+
+def test_what_is_shown_is_short_and_can_be_printed() -> None:
+    assert shown("a\x1b\u202e") == r"'a\x1b\u202e'" and len(shown("x" * 1000)) == 200
+    assert shown("x" * 99, 9) == "'xxxxx..." and shown(10**5000) == "<a int>"
+    assert listed("abc") == "a, b, c" and listed(["x" * 90] * 9) == f"{'x' * 90}, {'x' * 90}, ... (9 in all)"
+
+
+def test_decimals_that_leave_their_range_are_told_with_the_layers_name() -> None:
+    network = Network([("fc", Linear(np.array([[Decimal("1e999999")]])))])
+    with refused("layer fc: its numbers end in Overflow: are they too large?"):
+        explain(network, np.array([[Decimal("1e999999")]]))
+
+
+def test_dense_sift_refuses_numbers_whose_squares_overflow() -> None:
+    with refused("DenseSift got numbers up to 1e+300, needed grey in [0, 1]: divide them by what white is"):
+        DenseSift(2, 3)(np.full((1, 1, 8, 8), 1e300))
+
+
+def test_one_layer_says_what_does_not_fit() -> None:
+    with refused("got R of shape (1, 3), needed that of the layer's outputs, (1, 2)"):
+        one_layer(Epsilon(0), Linear(np.ones((3, 2))), X, X)
+    with refused("got 'no', needed a layer such as Linear(weight)"):
+        one_layer(Epsilon(0), "no", X, X)   # type: ignore[arg-type]
+
+
+# ---- Near misses: a note ----
+
+
+def test_a_box_that_does_not_hold_the_input_is_noted_with_the_layers_name() -> None:
+    network = Network([("fc", Linear(np.array([[1.0], [1.0], [-1.0]]), np.array([10.0])))])
+    x = np.array([[-1.5, 1.0, 0.25]])
+    with pytest.warns(UserWarning, match=r"^layer fc: 1 of 3 inputs, which go from -1.5 to 1, lie outside the box"):
+        explain(network, x, {"fc": ZBox(0, 1)}, 0)
+    with pytest.warns(UserWarning, match="^layer fc: 2 of 3 inputs"):
+        explain(network, x, {"fc": ZBox(np.array([-2.0, 0, 1]), np.array([-1.6, 2, 3]))}, 0)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        explain(network, x, {"fc": ZBox(-1.5, 1)}, 0)
+
+
+def test_weights_of_a_mixture_have_the_sum_1() -> None:
+    means = np.zeros((2, 3))
+    with refused("FisherVector got weights whose sum is 40, needed those of a mixture, whose …"):
+        FisherVector(np.array([10.0, 30.0]), means, means + 1)
+    with pytest.warns(UserWarning, match="whose sum is 0.5, and not 1"):   # as where Gaussians were left out
+        FisherVector(np.array([0.25, 0.25]), means, means + 1)
+    assert FisherVector(np.array([0.25, 0.7501]), means, means + 1).weights.sum() != 1
+
+
+def test_infinite_parameters_of_norms_are_refused() -> None:
+    ones = np.ones(2)
+    with refused("LRN got alpha=inf, k=1, needed alpha >= 0 and k > 0"):
+        LRN(3, np.inf, 1, 1)
+    with refused("BatchNorm got a smallest variance of 1.0 with epsilon=inf, needed …"):
+        BatchNorm(ones, ones, ones, ones, np.inf)
