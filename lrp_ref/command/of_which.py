@@ -35,8 +35,8 @@ def of_which(network: Network, e: Explanation) -> list[Part]:
     parts: list[Part] = []
     for name, layer, (t, *_) in network.nodes:
         if layer.squares:
-            for above in network.nodes:
-                parts += [*without_contrast(name, above.name, e)] if above.reads == (name,) and above.layer.rowwise else []
+            rowwise = [above.name for above in network.nodes if above.reads == (name,) and above.layer.rowwise]
+            parts += [part for above in rowwise for part in without_contrast(name, above, e)]
             parts += [*moved_inward(name, layer, e.activations[t], e)]
     return parts
 

@@ -30,12 +30,12 @@ def hand_made() -> Ledger:
         return Account(*(fractions([row.strip() for row in column.split(",")]) for column in columns))
     upper = account("8 2, 0 4", "5 1, 0 1", "2 0, 0 -1", "1 0, 0 3", "0 1, 0 1")
     lower = account("6 0, 1 0", "2 0, 0 0", "-1 0, 2 0", "3 0, -1 0", "2 0, 0 0")
-    return Ledger(("upper", "lower"), (upper, lower), fractions(["3 -1", "-4 4"]))   # 2 and 0 in all, of what the input has
+    return Ledger(("upper", "lower"), (upper, lower), fractions(["3 -1", "-4 4"]))   # the input's: 2 and 0 in all
 
 
 def test_every_column_has_its_own_array_over_the_outputs() -> None:
     e = explain(NETWORK, X)
-    for name, layer in NETWORK:
+    for name in NETWORK.names:
         shape = e.activations[name].shape
         for column in COLUMNS:
             assert getattr(e.ledger[name], column).shape == shape

@@ -454,8 +454,8 @@ def test_what_does_not_fit_is_said() -> None:
         exact = Network([("fc", linear([1, 2]))]).astype(Fraction)
         assert_relevance_close(right, exact, x, {"fc": Flat()}, R)
     two = Network([("fc", linear([1, 2])), ("relu1", ReLU())])
-    with refused("got relevances of input, needed one of every tensor that a layer reads, 'input' and the layers' outputs "
-                 "by their names: that of fc is missing"):
+    with refused("got relevances of input, needed one of every tensor that a layer reads, 'input' and the layers' "
+                 "outputs by their names: that of fc is missing"):
         assert_relevance_close({"input": right}, two, x, assign(two), R)
     with refused("got the layer name 'fc1', which the network does not have: …"):
         assert_relevance_close({"fc1": right}, two, x, assign(two), R)
