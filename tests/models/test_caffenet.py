@@ -39,7 +39,8 @@ def network() -> Any:
 
 def test_every_layer_has_the_reference_networks_name_and_shape(network: Any) -> None:
     assert list(network.names) == list(SHAPES)
-    assert network.shapes((2, 3, 227, 227))== {"input": (2, 3, 227, 227), **{name: (2, *shape) for name, shape in SHAPES.items()}}
+    shapes = {name: (2, *shape) for name, shape in SHAPES.items()}
+    assert network.shapes((2, 3, 227, 227)) == {"input": (2, 3, 227, 227), **shapes}
 
 
 def test_geometry_is_the_reference_networks(network: Any) -> None:
