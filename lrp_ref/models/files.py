@@ -16,7 +16,7 @@ import numpy as np
 
 from lrp_ref.arrays import Array
 from lrp_ref.hints import quotable, shown
-from lrp_ref.layers import LAYERS, Layer
+from lrp_ref.layers import LAYERS
 from lrp_ref.models.model import Model, Preprocessing
 from lrp_ref.network import Network
 from lrp_ref.outside import (
@@ -35,7 +35,8 @@ from lrp_ref.outside import (
     text,
 )
 
-FORMAT, VERSION = "lrp-ref model", 1
+FORMAT = "lrp-ref model"
+CHAIN, GRAPH = 1, 2   # versions: in a graph every layer says what it reads
 AGAIN = "save the model again with lrp_ref.save_model"
 ARRAYS = 3 << 29      # bytes of all arrays of a model, 1.5 GiB: VGG-16 has 1.1e9 in float64
 MANIFEST = 1 << 24    # bytes of a manifest: 100,000 layers of 160
@@ -115,17 +116,18 @@ def save_model(model: Model, path: str | Path) -> None:
 
 def to_arrays(model: Model) -> dict[str, Array]:
     """What an .npz file holds: `manifest`, JSON as UTF-8 bytes, and every layer's arrays as name.parameter."""
-    layers, arrays = [], {}
-    for name, layer in model.chain:
+    layers, arrays, version = [], {}, CHAIN if model.chain.is_chain else GRAPH
+    for name, layer, reads in model.chain.nodes:
         if LAYERS.get(type(layer).__name__) is not type(layer):
             raise ValueError(f"cannot save layer {quotable(name)}, a {type(layer).__name__}: files know "
                              f"{', '.join(LAYERS)}")
         arrays.update({f"{name}.{key}": value for key, value in layer.arrays().items()})
         values = {f.name: getattr(layer, f.name) for f in fields(layer)}  # type: ignore[arg-type]
         others = {key: value for key, value in values.items() if not isinstance(value, np.ndarray)}
-        layers.append({"name": name, "type": type(layer).__name__, **others})
+        wires = {"reads": list(reads)} if version == GRAPH else {}
+        layers.append({"name": name, "type": type(layer).__name__, **wires, **others})
     p = model.preprocessing
-    manifest = {"format": FORMAT, "version": VERSION, "layers": layers, "classes": list(model.classes),
+    manifest = {"format": FORMAT, "version": version, "layers": layers, "classes": list(model.classes),
                 "preprocessing": {f.name: getattr(p, f.name) for f in fields(p)}, "provenance": model.provenance}
     if model.regions is not None:
         manifest["regions"] = model.regions
@@ -164,9 +166,9 @@ def from_arrays(names: Iterable[str], size: int, array: Callable[[str], Array]) 
     if size > ARRAYS:
         raise ValueError(f"its arrays have {size} bytes, needed at most {ARRAYS}")
     left.remove("manifest")
-    top = manifest_of(array("manifest"))
+    top, version = manifest_of(array("manifest"))
     entries = top.take("layers", list_of(anything))
-    chain = Network(layer_from(n, entry, left, array) for n, entry in enumerate(entries))
+    chain = Network(layer_from(n, entry, version, left, array) for n, entry in enumerate(entries))
     if left:
         raise ValueError(f"no layer has a place for {among(sorted(left))}")
     preprocessing = preprocessing_from(top.take("preprocessing", anything))
@@ -176,16 +178,16 @@ def from_arrays(names: Iterable[str], size: int, array: Callable[[str], Array]) 
     return Model(chain, classes, preprocessing, provenance=provenance, regions=regions)
 
 
-def manifest_of(data: Array) -> Fields:
-    """The fields of a manifest, of this format and version."""
+def manifest_of(data: Array) -> tuple[Fields, int]:
+    """The fields of a manifest of this format, and its version."""
     if data.dtype != np.uint8 or data.ndim != 1:
         raise ValueError(f"its manifest is an array of {data.dtype} with {data.ndim} axes, needed bytes of JSON")
     top = Fields(json_value(data.tobytes(), "the manifest"), "the manifest")
     form, version = top.take("format", anything), top.take("version", anything)
-    if form != FORMAT or version is True or version != VERSION:
+    if form != FORMAT or isinstance(version, bool) or version not in (CHAIN, GRAPH):
         raise ValueError(f"its format is {shown(form)} version {shown(version)}, this program reads {FORMAT!r} version "
-                         f"{VERSION}: is lrp_ref up to date?")
-    return top
+                         f"{CHAIN} and {GRAPH}: is lrp_ref up to date?")
+    return top, int(version)
 
 
 def preprocessing_from(entry: Any) -> Preprocessing:
@@ -198,8 +200,8 @@ def preprocessing_from(entry: Any) -> Preprocessing:
     return Preprocessing(**values)
 
 
-def layer_from(n: int, entry: Any, left: set[str], array: Callable[[str], Array]) -> tuple[str, Layer]:
-    """Name and layer from a line of the manifest and from its arrays, which are taken out of those left."""
+def layer_from(n: int, entry: Any, version: int, left: set[str], array: Callable[[str], Array]) -> tuple[Any, ...]:
+    """Name, layer and in a graph what it reads, from a line of the manifest and its arrays, which leave those left."""
     given = Fields(entry, f"layer {n}")
     name = given.take("name", called)
     given.what = f"layer {name}"
@@ -207,6 +209,7 @@ def layer_from(n: int, entry: Any, left: set[str], array: Callable[[str], Array]
     if kind not in LAYERS:
         raise ValueError(f"layer {name} is a {quotable(kind)}, this program knows {', '.join(LAYERS)}")
     given.what = f"layer {name}: {kind}"
+    reads = (tuple(given.take("reads", list_of(called))),) if version == GRAPH else ()
     own: dict[str, Any] = {}
     for f in fields(LAYERS[kind]):  # type: ignore[arg-type]
         key = f"{name}.{f.name}"
@@ -218,7 +221,7 @@ def layer_from(n: int, entry: Any, left: set[str], array: Callable[[str], Array]
         left.discard(key)
     given.done()
     try:
-        return name, LAYERS[kind](**own)
+        return name, LAYERS[kind](**own), *reads
     except ValueError as error:
         raise ValueError(f"layer {name}: {error}") from None
 

@@ -1,0 +1,315 @@
+"""Networks with branches: relevance by hand, every frontier's ledger, cut-offs, what is refused."""
+
+from fractions import Fraction
+from itertools import combinations
+from typing import Any
+
+import numpy as np
+import pytest
+from helpers import fractions, refused
+
+from lrp_ref import (
+    Add,
+    AlphaBeta,
+    AvgPool,
+    BatchNorm,
+    Concat,
+    Conv2D,
+    Epsilon,
+    Flat,
+    Gamma,
+    Linear,
+    MaxPool,
+    Multiply,
+    Network,
+    ReceptiveField,
+    ReLU,
+    ZPlus,
+    assign,
+    cutoff,
+    explain,
+    merge_batchnorm,
+    receptive_field,
+)
+from lrp_ref.arrays import Array
+from lrp_ref.checks import bounds, monte_carlo
+from lrp_ref.layers.example import mixed
+from lrp_ref.ledger import per_sample
+from lrp_ref.relevance import handed_down, through_layer, through_network
+from lrp_ref.rules import Rule
+
+F = Fraction
+
+
+def by_hand(*text: str) -> Array:
+    return fractions([*text])
+
+
+# ---- By hand ----
+
+
+def test_a_sum_of_two_shares_relevance_by_what_each_contributes() -> None:
+    # a = (3, -2), b = (1, 1): z = (4, -1); R = (4, 2): a gets 3/4 of 4 and 2 of 2, b 1/4 of 4 and -1 of 2
+    network = Network([("add", Add())])
+    x = by_hand("3 -2", "1 1")[None]
+    e = explain(network, x, target=by_hand("4 2"))
+    assert e.relevance.tolist() == [[[3, 4], [1, -2]]]
+
+
+def test_x_and_twice_x_give_back_what_arrived() -> None:
+    # x + 2 x at x = 3, R = 9: 3 to the skip and 6 through the layer, 9 in all; a bare + would give 18
+    network = Network([("twice", Linear(by_hand("2"))), ("add", Add(), ("twice", "input"))])
+    e = explain(network, by_hand("3"), target=by_hand("9"))
+    assert [m.item() for m in e.messages["add"]] == [6, 3] and e.relevance.tolist() == [[9]]
+    assert e.relevances["twice"].tolist() == [[6]] and list(e.relevances) == ["input", "twice", "add"]
+
+
+def test_ten_sums_of_a_tensor_and_itself_do_not_double_relevance() -> None:
+    layers: list[Any] = [("add0", Add(), ("input", "input"))]
+    layers += [(f"add{n}", Add(), (f"add{n - 1}", f"add{n - 1}")) for n in range(1, 10)]
+    e = explain(Network(layers), by_hand("1 -2"), target=by_hand("1 5"))
+    assert e.scores.tolist() == [[1024, -2048]] and e.relevance.tolist() == [[1, 5]]
+
+
+def test_a_sum_of_zero_is_dead_and_a_stabiliser_by_name_takes_it() -> None:
+    network = Network([("minus", Linear(by_hand("-1"))), ("add", Add(), ("minus", "input"))])
+    x, R = by_hand("3"), by_hand("2")
+    dead = explain(network, x, target=R)
+    assert dead.relevance.tolist() == [[0]] and dead.ledger["add"].dead.tolist() == [[2]]
+    e = explain(network, x, assign(network, by_name={"add": Epsilon(F(1, 2))}), R)
+    assert [m.item() for m in e.messages["add"]] == [-12, 12] and e.ledger["add"].stabiliser.tolist() == [[2]]
+    assert e.relevance.tolist() == [[0]]   # minus hands its -12 on
+
+
+def test_coefficients_are_the_weights_of_a_sum() -> None:
+    # 1/2 * 4 - 3 * 1 = -1, R = 6: 1/2 * 4 / -1 * 6 and -3 * 1 / -1 * 6
+    e = explain(Network([("add", Add(by_hand("1/2 -3")[0]))]), by_hand("4", "1")[None], target=by_hand("6"))
+    assert e.scores.tolist() == [[-1]] and e.relevance.tolist() == [[[-12], [18]]]
+
+
+def test_a_product_gives_every_factor_its_share() -> None:
+    # A = (1/4, 3/4) times V = (4, 8): z = (1, 6), R = (1, 6): a half each; or all to V, whose gate A decides
+    x, R = by_hand("1/4 3/4", "4 8")[None], by_hand("1 6")
+    assert explain(Network([("times", Multiply())]), x, target=R).relevance.tolist() == [[[F(1, 2), 3], [F(1, 2), 3]]]
+    gated = Network([("times", Multiply(by_hand("0 1")[0]))])
+    assert explain(gated, x, target=R).relevance.tolist() == [[[0, 0], [1, 6]]]
+
+
+def test_a_gate_per_channel_is_spread_and_its_relevance_summed() -> None:
+    # squeeze and excitation: a gate (1, 2, 1, 1) times an image (1, 2, 1, 3)
+    image = mixed((1, 2, 1, 3), 5)
+    network = Network([("pool", AvgPool((1, 3))), ("times", Multiply(), ("input", "pool"))])
+    e = explain(network, image, target=network(image))
+    to_image, to_gate = e.messages["times"]
+    assert to_image.shape == image.shape and to_gate.shape == (1, 2, 1, 1)
+    assert (to_image * 2 == e.start).all() and (to_gate[..., 0] == e.start.sum(axis=3) / 2).all()
+
+
+def test_channels_beside_each_other_keep_their_relevance() -> None:
+    network = Network([("one", Linear(by_hand("1 2 3"))), ("two", Linear(by_hand("4 -5")), "input"),
+                       ("beside", Concat(), ("two", "one"))])
+    R = by_hand("1 2 3 4 5")
+    e = explain(network, by_hand("2"), target=R)
+    assert e.scores.tolist() == [[8, -10, 2, 4, 6]]
+    assert e.relevances["two"].tolist() == [[1, 2]] and e.relevances["one"].tolist() == [[3, 4, 5]]
+    assert e.relevance.tolist() == [[15]]
+
+
+# ---- Laws, on graphs that are drawn ----
+
+
+def drawn(seed: int) -> Network:
+    """Up to nine layers on images (N, 2, 3, 4), sums and products of earlier ones among them, one output."""
+    rng, layers, made = np.random.default_rng(seed), list[Any](), ["input"]
+    for n in range(rng.integers(4, 8)):
+        reads = rng.choice(made, size=rng.integers(2, 4)).tolist()
+        kind = rng.integers(6)
+        layer = [Conv2D(mixed((2, 2, 1, 3), seed + n), mixed((2,), seed + n + 50), pad=(0, 1)), ReLU(),
+                 Conv2D(mixed((2, 1, 2, 1), seed + n), None, dilation=(2, 1), pad=(1, 0), groups=2), Add(),
+                 Add(mixed((len(reads),), seed + n + 9)), Multiply()][kind]
+        made.append(f"{type(layer).__name__}{n}")
+        layers.append((made[-1], layer, tuple(reads) if layer.joins else reads[0]))
+    read = {t for _, _, reads in layers for t in ([reads] if isinstance(reads, str) else reads)}
+    layers.append(("all", Concat(), tuple(t for t in made if t not in read or t == made[-1])))
+    return Network([*layers, ("fc", Conv2D(mixed((3, 2 * len(layers[-1][2]), 3, 4), seed + 99), mixed((3,), seed)))])
+
+
+SEEDS = range(12)
+RULES: list[Rule] = [Epsilon(0), Epsilon(F(1, 4)), AlphaBeta(2, 1), ZPlus(), Gamma(F(1, 4)), Flat()]
+
+
+def rules_of(network: Network, seed: int) -> Any:
+    rng = np.random.default_rng(seed + 1000)
+    return assign(network, by_name={name: RULES[rng.integers(len(RULES))] for name, layer in network
+                                    if isinstance(layer, (Conv2D, Add))})
+
+
+def lost(e: Any, names: set[str]) -> Array:
+    """What was absorbed at these layers, per sample."""
+    columns = [e.ledger[name].totals()[2:] for name in names]
+    return sum((sum(parts[1:], start=parts[0]) for parts in columns), start=0 * per_sample(e.start))
+
+
+def frontiers(network: Network) -> list[set[str]]:
+    """All sets of layers that are closed upwards: those above a frontier, the output among them."""
+    names = network.names[::-1]
+    found = []
+    for n in range(1, len(names) + 1):
+        for some in combinations(names, n):
+            above = set(some)
+            closed = all(all(name in above for name, reads in network.reads.items() if t in reads) for t in above)
+            found += [above] if closed and network.output in above else []
+    return found
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_what_began_is_at_every_frontier_what_it_has_and_what_was_absorbed_above(seed: int) -> None:
+    network, x = drawn(seed), mixed((2, 2, 3, 4), seed + 7)
+    R = mixed((2, 3, 1, 1), seed + 8)
+    e = explain(network, x, rules_of(network, seed), R)
+    cuts = frontiers(network)
+    for above in cuts:
+        crossing = [(name, k) for name in above for k, t in enumerate(network.reads[name]) if t not in above]
+        there = sum((per_sample(e.messages[name][k]) for name, k in crossing), start=0 * per_sample(R))
+        assert (per_sample(R) == there + lost(e, above)).all(), above
+    assert len(cuts) >= len(network) and {*network.names} in cuts
+    total = e.ledger.total()
+    assert (total["received"] == sum(total[column] for column in ("handed", "bias", "stabiliser", "dead"))).all()
+    assert (total["handed"] == per_sample(e.relevance)).all()
+    received = {name: e.ledger[name].received for name in network.names}
+    assert all((received[name] == e.relevances[name]).all() for name in network.names)
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_a_cut_off_changes_what_a_layer_is_made_of_and_below_it_no_image_matters(seed: int) -> None:
+    network, x = drawn(seed), mixed((1, 2, 3, 4), seed + 7)
+    rules, R = rules_of(network, seed), mixed((1, 3, 1, 1), seed + 8)
+    whole = explain(network, x, rules, R)
+    for below in network.names[1:]:
+        cut = cutoff(rules, below)
+        changed = {name for name in network.names if cut[name] != rules[name]}
+        assert changed <= network.below(below) and list(cut) == list(network.names)
+        assert {name for name in network.names if isinstance(cut[name], Flat)} >= network.below(below)
+        e = explain(network, x, cut, R)
+        beside = [t for t in network.names if t not in network.below(below)]
+        assert all((e.relevances[t] == whole.relevances[t]).all() for t in beside), below
+        other, Rs = network.activations(mixed((1, 2, 3, 4), seed + 77)), {network.output: R}
+
+        def through(name: str, layer: Any, a: Array, R: Array, cut: Any = cut, below: str = below,
+                    other: Any = other) -> tuple[Array, Any]:
+            a = network.read(name, other) if name in network.below(below) else a   # another image under the cut
+            return through_layer(cut[name], layer, a, R)
+
+        for _ in handed_down(network, network.activations(x), Rs, through):
+            pass
+        assert (Rs["input"] == e.relevance).all(), below
+
+
+def test_several_names_cut_every_branch_and_one_below_another_is_refused() -> None:
+    network = Network([("a1", ReLU()), ("a2", ReLU()), ("b1", ReLU(), "input"), ("b2", ReLU()),
+                       ("add", Add(), ("a2", "b2"))])
+    rules = assign(network)
+    assert [name for name, rule in cutoff(rules, "a2").items() if rule == Flat()] == ["a1"]
+    assert [name for name, rule in cutoff(rules, ("a2", "b2")).items() if rule == Flat()] == ["a1", "b1"]
+    assert [name for name, rule in cutoff(rules, "add").items() if rule == Flat()] == ["a1", "a2", "b1", "b2"]
+    with refused("got a2, a1, of which a1 is below another: leave it out"):
+        cutoff(rules, ("a2", "a1"))
+    with refused("cutoff got below='c', …"):
+        cutoff(rules, ("a2", "c"))
+    assert cutoff(cutoff(rules, "a2"), "b2") == cutoff(rules, ("a2", "b2"))   # what it gives knows the graph too
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_the_exact_relevance_lies_within_the_radius_of_every_tensor(seed: int) -> None:
+    network = drawn(seed)
+    if any(isinstance(layer, Multiply) for _, layer in network):
+        with refused("bounds knows no ball for layer …"):
+            bounds(network.astype(np.float64), np.ones((1, 2, 3, 4)))
+        return
+    network = network.astype(np.float64)
+    x = np.random.default_rng(seed).normal(size=(1, 2, 3, 4))
+    R = np.random.default_rng(seed + 1).normal(size=(1, 3, 1, 1))
+    rules = assign(network, {Conv2D: Epsilon(0.25), Add: Epsilon(0.25)})
+    b = bounds(network, x, rules, R)
+    exact = np.vectorize(F, otypes=[object])
+    wanted = through_network(network.astype(F), rules, exact(x), exact(R))
+    for t, radius in b.radii.items():
+        known = np.isfinite(radius)
+        gap = abs(exact(b.relevances[t]) - wanted[t])
+        assert (gap[known] <= exact(radius[known])).all(), t
+    assert list(b.radii) == ["input", *network.names] and np.isfinite([*b.radii.values()][-2]).any()
+    sigma = monte_carlo(network, x, rules, R, u=2.0**-20, runs=8)
+    assert list(sigma) == ["input", *network.names] and sigma["input"].any()
+
+
+# ---- Parts, fields, merging ----
+
+
+def test_a_part_that_one_tensor_enters_is_a_network() -> None:
+    network = Network([("a", ReLU()), ("b", ReLU()), ("add", Add(), ("a", "b")), ("c", ReLU()), ("d", ReLU())])
+    assert network.crossings() == ["a", "add", "c"] and not network.is_chain
+    x = mixed((2, 3), 1)
+    part = network[3:]
+    assert part.names == ("c", "d") and part.is_chain and part.reads["c"] == ("input",)
+    assert (network[1:](network.activations(x)["a"]) == network(x)).all() and network[1:3].names == ("b", "add")
+    with refused("the layers add .. d read a, b from outside, needed one tensor to begin with: one alone crosses "
+                 "after a, add, c"):
+        network[2:]
+
+
+def test_where_branches_meet_a_unit_sees_from_the_first_to_the_last_if_steps_are_equal() -> None:
+    two = [("a", Conv2D(np.ones((1, 1, 3, 3)), pad=1)), ("b", Conv2D(np.ones((1, 1, 1, 5)), pad=(0, 2)), "input")]
+    network = Network([*two, ("add", Add(), ("a", "b")), ("pool", MaxPool(2))])
+    assert receptive_field(network, "add") == ReceptiveField((3, 5), (1, 1), (-1, -2))
+    assert receptive_field(network, "pool") == ReceptiveField((4, 6), (2, 2), (-1, -2))
+    other = Network([("a", MaxPool(2)), ("b", MaxPool(3, 3), "input"), ("add", Add(), ("a", "b")), ("c", ReLU())])
+    assert receptive_field(other, "c") is None and receptive_field(other, "b") == ReceptiveField((3, 3), (3, 3), (0, 0))
+
+
+def test_a_norm_is_merged_where_nobody_else_reads_what_it_norms() -> None:
+    norm = BatchNorm(mixed((2,), 3), np.array([F(3), F(8)]), mixed((2,), 5) + 1, mixed((2,), 6), epsilon=F(1))
+    conv = Conv2D(mixed((2, 2, 1, 1), 7), mixed((2,), 8))
+    network = Network([("conv", conv), ("bn", norm), ("relu", ReLU()), ("add", Add(), ("relu", "input")),
+                       ("out", conv, "add")])
+    merged, x = merge_batchnorm(network), mixed((2, 2, 3, 2), 9)
+    assert merged.names == ("conv", "relu", "add", "out") and merged.reads["add"] == ("relu", "input")
+    assert (merged(x) == network(x)).all()
+    shared = Network([("conv", conv), ("bn", norm), ("add", Add(), ("bn", "conv"))])
+    with refused("merge_batchnorm got bn after conv, which add reads too, as it is without the norm: …"):
+        merge_batchnorm(shared)
+
+
+# ---- What is refused ----
+
+
+@pytest.mark.parametrize(("layers", "text"), [
+    ([("a", ReLU(), "b"), ("b", ReLU(), "a")], "layer a reads b, which is made after it: …; a network has no cycles"),
+    ([("a", ReLU(), "a")], "layer a reads a, which is made by itself: …"),
+    ([("relu", ReLU()), ("b", ReLU(), "rely")], "layer b reads 'rely', which nothing makes: did you mean 'relu'? …"),
+    ([("a", ReLU()), ("b", ReLU(), "input"), ("c", ReLU(), "input")], "nobody reads a, b: a network has one output, …"),
+    ([("input", ReLU())], "Network got two tensors named input: …"),
+    ([("a", ReLU()), ("b", ReLU(), ("a", "input"))], "layer b, a ReLU, got 2 tensors to read (a, input), needed one: …"),
+    ([("a", ReLU(), ())], "Network got …, needed pairs of a name and a layer, or triples …"),
+    ([("a", ReLU(), ("input", 3))], "Network got …, needed pairs of a name and a layer, or triples …"),
+], ids=range(8))
+def test_what_is_no_graph_is_refused(layers: Any, text: str) -> None:
+    with refused(text):
+        Network(layers)
+
+
+def test_tensors_that_do_not_go_together_are_named_with_their_shapes() -> None:
+    pool = [("pool", MaxPool(2))]
+    x = np.ones((2, 3, 4, 4))
+    for layer, needed in ((Add(), "Add got tensors of shapes (2, 3, 2, 2) and (2, 3, 4, 4), needed one shape: …"),
+                          (Concat(), "Concat got tensors of shapes (2, 3, 2, 2) and (2, 3, 4, 4), needed the same …"),
+                          (Multiply(), "Multiply got tensors of shapes (2, 3, 2, 2) and (2, 3, 4, 4), needed one …")):
+        network = Network([*pool, ("meet", layer, ("pool", "input"))])
+        for refuse in (lambda network=network: network(x), lambda network=network: network.shapes(x.shape)):
+            with refused(f"layer meet: {needed}"):
+                refuse()
+    with refused("layer add: Add got 2 tensors and 3 coefficients: give one for each"):
+        Network([("add", Add(np.ones(3)), ("input", "input"))])(x)
+    with refused("layer times: Multiply got 2 tensors and 3 shares: give one for each"):
+        Network([("times", Multiply(np.array([0.5, 0.25, 0.25])), ("input", "input"))])(x)
+    with refused("Multiply got shares …, needed (K,) numbers that sum to 1"):
+        Multiply(np.array([0.5, 0.25]))
