@@ -14,9 +14,11 @@ from lrp_ref.rules import AlphaBeta, Epsilon, Flat, Gamma, Pass, Rule, Winner, Z
 class Rules(dict[str, Rule]):
     """{name: rule} in the network's order, and the tensors that every layer reads, by which a cut-off goes."""
 
+    reads: Mapping[str, Sequence[str]]
+
     def __init__(self, rules: Mapping[str, Rule], reads: Mapping[str, Sequence[str]]) -> None:
         super().__init__(rules)
-        self.reads = reads
+        object.__setattr__(self, "reads", reads)
 
 
 DEFAULTS: Mapping[str, Rule] = {   # what a layer's `hands_down` says

@@ -15,6 +15,7 @@ from lrp_ref.arrays import Array, Pair, Shape, as_array, number_type
 from lrp_ref.hints import Watch, did_you_mean, listed, shown, unwatched
 from lrp_ref.layers import BatchNorm, Layer
 from lrp_ref.layers.base import whole
+from lrp_ref.layers.window import Window
 
 MOST = 10_000   # layers of a network: ten times the deepest there are
 NAME = 100   # characters of a layer's name: a refusal shows it whole
@@ -258,11 +259,16 @@ def receptive_fields(network: Network) -> dict[str, ReceptiveField | None]:
     fields: dict[str, ReceptiveField | None] = {INPUT: ReceptiveField((1, 1), (1, 1), (0, 0))}
     for name, layer, reads in network.nodes:
         field, window = where_they_meet([fields[t] for t in reads]), layer.sees
-        fields[name] = None if field is None or window is None else ReceptiveField(
-            *((pair[0], pair[1]) for pair in zip(*(
-                (size + (k - 1) * step, step * stride, start - pad * step) for size, step, start, k, stride, pad in
-                zip(field.size, field.step, field.start, window.extent, window.stride, window.before)))))
+        fields[name] = None if field is None or window is None else windowed(field, window)
     return fields
+
+
+def windowed(field: ReceptiveField, window: Window) -> ReceptiveField:
+    """What an output of a window over units with that field sees."""
+    rows, columns = ((field.size[axis] + (window.extent[axis] - 1) * field.step[axis],
+                      field.step[axis] * window.stride[axis],
+                      field.start[axis] - window.before[axis] * field.step[axis]) for axis in (0, 1))
+    return ReceptiveField((rows[0], columns[0]), (rows[1], columns[1]), (rows[2], columns[2]))
 
 
 def where_they_meet(fields: Sequence[ReceptiveField | None]) -> ReceptiveField | None:

@@ -119,7 +119,7 @@ class Multiply(Stacked):
     def __post_init__(self) -> None:
         if self.shares is not None:
             parameter(self, "shares")
-            if self.shares.ndim != 1 or abs(self.shares.sum() - 1) > 1e-6:   # of float32 shares, written in decimals
+            if self.shares.ndim != 1 or abs(self.shares.sum() - 1) > 2.0**-20:   # of float32 decimals
                 raise ValueError(f"Multiply got shares {self.shares}, needed (K,) numbers that sum to 1")
 
     @property

@@ -53,8 +53,8 @@ class Task:
         must_be_held(x, u, "x")
         network = network.astype(np.float64)
         x64 = checked(network, x.astype(np.float64))
-        given = {t: as_floats(a, f"the activation of {said(t)}") for t, a in seen.items()}
-        known(network, given)
+        given = {t: as_floats(a, f"the activation of {in_words(t)}") for t, a in seen.items()}
+        all_tensors(network, given)
         if not network.is_chain:
             raise ValueError("lrp_ref.testing takes chains of layers so far, and this network has branches: compare "
                              f"its parts, network[i:j]; one tensor alone crosses after "
@@ -62,7 +62,7 @@ class Task:
         balls, inputs, shapes = Ball.exact(x64), {}, network.shapes(x.shape)
         for name, layer, (t,) in network.nodes:
             if t in given:
-                fits(given[t], shapes[t], f"the activation of {said(t)}", said(t))
+                fits(given[t], shapes[t], f"the activation of {in_words(t)}", in_words(t))
                 balls = Ball.exact(given[t].astype(np.float64))
             inputs[name] = balls
             balls = lifted(name, layer, balls, u)
@@ -80,9 +80,9 @@ class Task:
         (t,) = self.network.reads[name]
         if t not in a_mapping(relevances, "relevances: {\"input\": R_0, layer: relevance of its output}"):
             raise ValueError(f"got relevances of {listed(relevances)}, needed one of every tensor that a layer "
-                             f"reads, {INPUT!r} and the layers' outputs by their names: that of {said(t)} is missing")
-        here = as_floats(relevances[t], f"the relevance of {said(t)}")
-        fits(here, self.inputs[name].value.shape, f"the relevance of {said(t)}", said(t))
+                             f"reads, {INPUT!r} and the layers' outputs by their names: that of {in_words(t)} is missing")
+        here = as_floats(relevances[t], f"the relevance of {in_words(t)}")
+        fits(here, self.inputs[name].value.shape, f"the relevance of {in_words(t)}", in_words(t))
         return here
 
     def above(self, name: str, relevances: Mapping[str, Any]) -> Ball:
@@ -102,7 +102,7 @@ class Task:
     def compare(self, actual: Any) -> Iterator[Compared]:
         """Layer by layer from the score down, or the image's relevance alone."""
         if isinstance(actual, Mapping):
-            known(self.network, actual)
+            all_tensors(self.network, actual)
             for name in reversed(self.network.names):
                 yield self.compare_layer(name, self.given(actual, name), self.above(name, actual))
             return
@@ -150,14 +150,14 @@ class Task:
             f"give {{tensor: its relevance}} to see at which of {', '.join(self.network.names)} it begins")
 
 
-def known(network: Network, tensors: Mapping[str, Any]) -> None:
+def all_tensors(network: Network, tensors: Mapping[str, Any]) -> None:
     """An error unless all are tensors of the network."""
     for t in tensors:
         if t != INPUT:
             network.index(t)
 
 
-def said(t: str) -> str:
+def in_words(t: str) -> str:
     """A tensor's name in a sentence."""
     return "the input" if t == INPUT else t
 

@@ -288,7 +288,8 @@ def test_a_norm_is_merged_where_nobody_else_reads_what_it_norms() -> None:
     ([("relu", ReLU()), ("b", ReLU(), "rely")], "layer b reads 'rely', which nothing makes: did you mean 'relu'? …"),
     ([("a", ReLU()), ("b", ReLU(), "input"), ("c", ReLU(), "input")], "nobody reads a, b: a network has one output, …"),
     ([("input", ReLU())], "Network got two tensors named input: …"),
-    ([("a", ReLU()), ("b", ReLU(), ("a", "input"))], "layer b, a ReLU, got 2 tensors to read (a, input), needed one: …"),
+    ([("a", ReLU()), ("b", ReLU(), ("a", "input"))],
+     "layer b, a ReLU, got 2 tensors to read (a, input), needed one: …"),
     ([("a", ReLU(), ())], "Network got …, needed pairs of a name and a layer, or triples …"),
     ([("a", ReLU(), ("input", 3))], "Network got …, needed pairs of a name and a layer, or triples …"),
 ], ids=range(8))

@@ -148,7 +148,7 @@ MUTANTS = [
            "relevance.py", "Ledger(network.names[::-1], accounts, ", "Ledger(network.names, accounts, "),
     Mutant("total_handed_by_the_top_layer",
            "In total R_L = R_0 + lost: 'handed is what the first account says'.",
-           "ledger.py", "(sums[0][0], sums[-1][1], *lost[2:])", "(sums[0][0], sums[0][1], *lost[2:])"),
+           "ledger.py", "(sums[0][0], per_sample(self.reached), *lost[2:])", "(sums[0][0], sums[0][1], *lost[2:])"),
     Mutant("per_cent_of_net_relevance",
            "The table is in per cent of the sum of |R|: 'of the sum of R'.",
            "ledger.py", "size = float(per_sample(abs(account.received))[sample])",

@@ -244,5 +244,5 @@ def test_the_published_example_runs() -> None:
                    by_name={"fc": Epsilon(0)})
     x = rng.uniform(-3, 1, size=(2, 3, 8, 8))
     e = explain(network, x, cutoff(rules, below="relu1"), target=3)
-    assert e.scores.shape == (2, 5) and e.activations["conv1"].shape == e.relevances["conv1"].shape == x.shape
+    assert e.scores.shape == (2, 5) and e.activations["conv1"].shape == e.relevances["conv1"].shape == (2, 4, 8, 8)
     assert e.relevance.shape == x.shape and "conv1" in str(e.ledger) and heatmap(e.relevance).shape == (2, 8, 8)

@@ -94,7 +94,7 @@ def bounds(network: Network, x: Array, rules: Mapping[str, Rule] | None = None, 
     rules = assign(network) if rules is None else every_layer(network, rules)
     balls, ids = {INPUT: Ball.exact(x)}, {INPUT: twins.equals(x)}
     for name, layer in network:
-        ball = balls[name] = raised(name, layer, read(network, name, balls), FLOAT64)
+        ball = balls[name] = raised(name, layer, taken(network, name, balls), FLOAT64)
         ids[name] = twins.known(twins.lifted(layer, network.read(name, ids), ball.value.shape), ball.low, ball.high)
     target = None if target is None else as_array(target)
     if target is not None and target.dtype == np.float32:
@@ -104,7 +104,7 @@ def bounds(network: Network, x: Array, rules: Mapping[str, Rule] | None = None, 
     return downwards(network, balls, ids, rules, R, found)
 
 
-def read(network: Network, name: str, balls: Mapping[str, Ball]) -> Ball:
+def taken(network: Network, name: str, balls: Mapping[str, Ball]) -> Ball:
     """The ball of what a layer takes."""
     value = network.read(name, {t: ball.value for t, ball in balls.items()})
     if all(balls[t].low is balls[t].high for t in network.reads[name]):
@@ -162,7 +162,7 @@ def downwards(network: Network, balls: Mapping[str, Ball], ids: Mapping[str, Arr
         if readers[name] > 1:
             off[name] = upward(off[name] + FLOAT64.gamma(readers[name] - 1) * sizes[name], 2 * readers[name])
         R = R if name == network.output else Ball.around(values[name], off[name])
-        x, numbers = read(network, name, balls), network.read(name, ids)
+        x, numbers = taken(network, name, balls), network.read(name, ids)
         doubtful = doubts(layer, x, FLOAT64, numbers)
         if selects(layer):
             undecided[name] = int(np.sum(doubtful))
