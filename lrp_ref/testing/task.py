@@ -79,8 +79,8 @@ class Task:
     def given(self, relevances: Mapping[str, Any], name: str) -> Array:
         (t,) = self.network.reads[name]
         if t not in a_mapping(relevances, "relevances: {\"input\": R_0, layer: relevance of its output}"):
-            raise ValueError(f"got relevances of {listed(relevances)}, needed one of every tensor that a layer "
-                             f"reads, {INPUT!r} and the layers' outputs by their names: that of {in_words(t)} is missing")
+            raise ValueError(f"got relevances of {listed(relevances)}, needed one of every tensor that a layer reads, "
+                             f"{INPUT!r} and the layers' outputs by their names: that of {in_words(t)} is missing")
         here = as_floats(relevances[t], f"the relevance of {in_words(t)}")
         fits(here, self.inputs[name].value.shape, f"the relevance of {in_words(t)}", in_words(t))
         return here
