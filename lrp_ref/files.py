@@ -47,6 +47,8 @@ def free(target: Path, path: str | os.PathLike[str]) -> Path:
 def read_regular(path: Traversable, most: int) -> bytes:
     """What is in a regular file; a ValueError for a pipe or a device, which may have no end, and for more bytes."""
     if not path.is_file():
+        if isinstance(path, Path) and not os.path.lexists(path):
+            raise FileNotFoundError(f"got {path}, which does not exist: give the path of a file")
         wrong = "is a folder" if path.is_dir() else "is no regular file, and is not opened"
         raise ValueError(f"got {path}, which {wrong}: give the path of a file")
     with path.open("rb") as file:

@@ -92,6 +92,11 @@ class Layer:
         """Whether weights of the model share relevance out here: a rule for every layer with weights is for this."""
         return self.hands_down == "by contribution" and bool(self.arrays())
 
+    @property
+    def doubt(self) -> str:
+        """What is odd in the layer's parameters, said where it becomes part of a model; "": nothing."""
+        return ""
+
     @classmethod
     def example(cls) -> Example:
         """A small layer of this kind in Fractions, every dimension different, with padding if it has any."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import accumulate
@@ -149,6 +150,9 @@ class Model:
                 raise refused("Model", name, getattr(self, name), f"a {kind.__name__}")
         object.__setattr__(self, "classes", class_names(self.classes))
         object.__setattr__(self, "provenance", text("Model", "provenance", self.provenance))
+        for name, layer in self.chain:
+            if layer.doubt:
+                warnings.warn(f"layer {name}: {layer.doubt}", UserWarning, stacklevel=3)
         kinds = {type(layer) for _, layer in self.chain}
         if self.regions is None:
             return

@@ -91,7 +91,7 @@ WRONG = [
     (X + "--size 3x3", "--size 3x3, which does not fit the model: layer pool1", "larger"),
     (X + "--size 9", "--size 9", "227x227"),
     (X + "--size 0x9", "--size 0x9", "height x width"),
-    (X + "--size 99999x99999", "--size 99999x99999", "does not fit"),
+    (X + "--size 99999x99999", "--size 99999x99999", "at most 16777216 of them"),
     ("evaluate --model model.npz", "left, right, both", "its own classes"),
     ("evaluate --model cnn --model model.npz", "model.npz knows left, right, both", "its own classes"),
     ("evaluate --model cnn --model ./model.npz --model cnn", "--model cnn twice", "every model once"),

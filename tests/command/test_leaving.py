@@ -39,8 +39,14 @@ def empty(tmp_path):
     return tmp_path / "empty"
 
 
+def heard():
+    """Signals as a terminal's programs have them, whatever nohup or a shell's & has made of them for the tests."""
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_DFL)
+
+
 def begun(words, **given):
-    return subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    return subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, preexec_fn=heard,
                             env={**os.environ, "PYTHONPATH": str(ROOT)}, **given)
 
 

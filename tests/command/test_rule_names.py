@@ -109,7 +109,7 @@ def test_first_wins_against_a_preset_and_a_cut_off_wins_against_first():
 def test_the_lowest_layer_with_weights_may_stand_above_others():
     ones = [("one", Linear(np.ones((3, 2)))), ("two", Linear(np.ones((2, 5))))]
     network = Network([("flat", Flatten()), *ones])
-    got = rules_for(Model(network, "abcde", COLOUR), network, "flat", "wsquare")
+    got = rules_for(Model(network, [*"abcde"], COLOUR), network, "flat", "wsquare")
     assert got == {"flat": Pass(), "one": WSquare(), "two": Flat()}
 
 
@@ -128,7 +128,7 @@ def test_one_mean_for_all_channels_makes_a_box_of_numbers():
 def test_bounds_of_a_float32_network_are_what_black_and_white_become():
     preprocessing = Preprocessing((5, 5), "rgb", mean=(0.485, 0.456, 0.406), std=(0.229, 0.224, 0.225))
     network = NETWORK.astype(np.float32)
-    small = Model(network, "abcde", preprocessing)
+    small = Model(network, [*"abcde"], preprocessing)
     x = small.prepare(np.zeros((5, 5, 3)))
     assert (x[0, :, 0, 0] == np.float32(box(small)[0])).all()
     e = explain(network, x, rules_for(small, network, "zplus", "zbox"), 0)
@@ -182,7 +182,7 @@ def test_a_misspelt_cut_off_suggests_the_nearest_layer():
 def test_a_network_without_weights_has_no_first_layer():
     network = Network([("relu", ReLU())])
     with pytest.raises(ValueError, match="no Conv2D and no Linear"):
-        rules_for(Model(network, "a", COLOUR), network, "flat", "zbox")
+        rules_for(Model(network, ["a"], COLOUR), network, "flat", "zbox")
 
 
 def test_the_help_names_every_rule_and_preset():

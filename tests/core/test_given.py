@@ -20,7 +20,9 @@ from lrp_ref import (
     FisherVector,
     Linear,
     MaxPool,
+    Model,
     Network,
+    Preprocessing,
     ReLU,
     ZBox,
     assign,
@@ -175,8 +177,8 @@ def test_a_network_of_many_layers_or_of_strange_names_is_told_in_few_words() -> 
 
 
 def test_what_is_shown_is_short_and_can_be_printed() -> None:
-    assert shown("a\x1b\u202e") == r"'a\x1b\u202e'" and len(shown("x" * 1000)) == 200
-    assert shown("x" * 99, 9) == "'xxxxx..." and shown(10**5000) == "<a int>"
+    assert shown("a\x1b\u202e") == r"'a\x1b\u202e'" and len(shown("x" * 1000)) == 80
+    assert shown("x" * 99, 9) == "'xxxxx..." and shown(10**5000) == "a int that cannot be shown"
     assert listed("abc") == "a, b, c" and listed(["x" * 90] * 9) == f"{'x' * 90}, {'x' * 90}, ... (9 in all)"
 
 
@@ -217,8 +219,9 @@ def test_weights_of_a_mixture_have_the_sum_1() -> None:
     means = np.zeros((2, 3))
     with refused("FisherVector got weights whose sum is 40, needed those of a mixture, whose …"):
         FisherVector(np.array([10.0, 30.0]), means, means + 1)
-    with pytest.warns(UserWarning, match="whose sum is 0.5, and not 1"):   # as where Gaussians were left out
-        FisherVector(np.array([0.25, 0.25]), means, means + 1)
+    half = Network([("fisher", FisherVector(np.array([0.25, 0.25]), means, means + 1))])   # Gaussians were left out
+    with pytest.warns(UserWarning, match="layer fisher: FisherVector got weights whose sum is 0.5, and not 1"):
+        Model(half, (), Preprocessing((1, 1)))
     assert FisherVector(np.array([0.25, 0.7501]), means, means + 1).weights.sum() != 1
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -56,6 +55,12 @@ class FisherVector(Layer):
         mixture = fractions("2/7 5/7"), mixed((2, 3), 63), abs(mixed((2, 3), 64)) + fractions("1/2")
         return Example(cls(*mixture, regions, Fraction(1, 50)), (4, 3), rational=False)
 
+    @property
+    def doubt(self) -> str:
+        total = float(self.weights.sum())
+        odd = total < MIXTURE[0]   # as where Gaussians were left out
+        return f"FisherVector got weights whose sum is {total:.6g}, and not 1: are they all of a mixture's?" * odd
+
     def __post_init__(self) -> None:
         shape = parameter(self, "means").shape
         if len(shape) != 2 or 0 in shape:
@@ -77,9 +82,6 @@ class FisherVector(Layer):
         if not total <= MIXTURE[1]:
             raise ValueError(f"FisherVector got weights whose sum is {total:.6g}, needed those of a mixture, whose sum "
                              "is 1: use weights / weights.sum()")
-        if total < MIXTURE[0]:   # as where Gaussians were left out
-            warnings.warn(f"FisherVector got weights whose sum is {total:.6g}, and not 1: are they all of a mixture's?",
-                          UserWarning, stacklevel=4)
         if not is_number(self.threshold, 0, below=1):
             raise ValueError(f"FisherVector got threshold={shown(self.threshold)}, needed a number from 0 to below 1")
         if self.regions is not None:
