@@ -81,10 +81,10 @@ def ways(shape, number):
     """The candidates: forwards; back to the pixels, the activations there already; and with a cut-off."""
     network, x = fisher_chain(shape, number), image(shape, number)
     rules, xs = paper_fv(network), network.activations(x)
-    short, R = cutoff(rules, "fisher"), start(xs[-1])
+    short, R = cutoff(rules, "fisher"), start(xs[network.output])
     return {"forward": lambda: clock(lambda: len(network.activations(x))),
-            "backward": lambda: clock(lambda: len(relevances(network, xs, rules, R))),
-            "cut off": lambda: clock(lambda: len(relevances(network, xs, short, R)))}
+            "backward": lambda: clock(lambda: len(relevances(network, xs, rules, R).of)),
+            "cut off": lambda: clock(lambda: len(relevances(network, xs, short, R).of))}
 
 
 def explanation(number, rounds):

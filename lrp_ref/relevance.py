@@ -76,8 +76,7 @@ def handed_down(network: Network, xs: Mapping[str, Array], Rs: dict[str, Array],
     takes, and its account.
     """
     for name, layer, reads in reversed(network.nodes):
-        with named(name):
-            below, account = through(name, layer, network.read(name, xs), Rs[name])
+        below, account = through(name, layer, network.read(name, xs), Rs[name])
         messages = layer.split(below, *(xs[t].shape for t in reads))
         for t, message in zip(reads, messages, strict=True):
             Rs[t] = plus(Rs[t], message) if t in Rs else message
@@ -117,8 +116,9 @@ def relevances(network: Network, activations: Mapping[str, Array], rules: Mappin
 
     def through(name: str, layer: Layer, x: Array, R: Array) -> tuple[Array, Account]:
         watch(name)
-        near_misses(name, layer, rules[name], x)
-        return through_layer(rules[name], layer, x, R, activations[name])
+        with named(name):
+            near_misses(name, layer, rules[name], x)
+            return through_layer(rules[name], layer, x, R, activations[name])
 
     for name, below, account, sent in handed_down(network, activations, Rs, through):
         arrays = {id(array): array for array in (below, *account.parts())}   # a layer may hand down what it received

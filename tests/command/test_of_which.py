@@ -108,7 +108,7 @@ def test_a_cnn_has_no_such_parts():
 def test_descriptors_without_contrast_are_looked_for_only_where_outputs_are_descriptors(above, size):
     network = Network([("sift", DenseSift(4, 1)), *above])
     x = np.pad(np.random.default_rng(0).random((2, 1, size, size - 2))[..., 2:], ((0, 0), (0, 0), (0, 0), (2, 2)))
-    e = explain(network, x, None, np.ones(network.shapes(x.shape)[-1]))
+    e = explain(network, x, None, np.ones(network.shapes(x.shape)[network.output]))
     found = {part.layer for part in of_which(network, e)}
     assert "sift" in found and found <= ({"sift", "root"} if above[0][0] == "root" else {"sift"})
 

@@ -167,8 +167,9 @@ def test_every_exact_case_comes_out_of_the_stored_question_again() -> None:
     for case in stored().cases:
         if case.exact is None and not case.modulo:
             continue
-        xs = [case.x, case.R] if case.layers == ("DenseSift",) else case.network.activations(case.x)
-        R_0 = relevances(case.network, xs, case.rules, case.R)[0][0]
+        sift = {"input": case.x, case.network.output: case.R}   # whose descriptors are no fractions
+        xs = sift if case.layers == ("DenseSift",) else case.network.activations(case.x)
+        R_0 = relevances(case.network, xs, case.rules, case.R).of["input"]
         assert case.exact is None or np.array_equal(R_0, case.exact)
         assert not case.modulo or residues(R_0) == case.modulo
 
@@ -339,9 +340,9 @@ def test_what_the_loops_do_not_confirm_is_refused(monkeypatch: pytest.MonkeyPatc
     right = making.relevances
 
     def wrong(network: Network, xs: Any, rules: Any, R_L: Any) -> Any:
-        Rs, ledger = right(network, xs, rules, R_L)
-        Rs[0][..., 0] = 0 * Rs[0][..., 0]
-        return Rs, ledger
+        found = right(network, xs, rules, R_L)
+        found.of["input"][..., 0] = 0 * found.of["input"][..., 0]
+        return found
 
     monkeypatch.setattr(making, "relevances", wrong)
     with refused("d: the definition by loops gives another relevance or ledger"):

@@ -84,7 +84,7 @@ def test_our_own_answers_pass_or_are_undetermined_and_others_never_pass(number: 
                 network = Network([("it", layer), ("relu", ReLU()), ("flat", Flatten())])
                 lowest = rng.choice([rule for rule in RULES.values() if takes(layer.linearize(x)[1], rule)])
                 rules = {"it": lowest, "relu": RULES["Epsilon(1/4)"], "flat": RULES["Pass"]}
-                e = explain(network, x, rules, extreme(number, rng, network.shapes(x.shape)[-1]))
+                e = explain(network, x, rules, extreme(number, rng, network.shapes(x.shape)[network.output]))
             except ValueError:   # what overflows is refused
                 continue
             rest, here = (e.start, U[number]), {"activations": e.activations}
@@ -113,7 +113,7 @@ def test_a_sum_over_samples_may_overflow_where_no_relevance_does() -> None:
     e = explain(network, x, {"relu": Flat()}, R)
     assert_ledger(network, x, {"relu": Flat()}, e.relevances, R, U[f64])
     with pytest.raises(AssertionError, match="the sums may differ"):
-        assert_ledger(network, x, {"relu": Flat()}, {"relu": e.relevance * (1 - 1e-12)}, R, U[f64])
+        assert_ledger(network, x, {"relu": Flat()}, {"input": e.relevance * (1 - 1e-12)}, R, U[f64])
 
 
 @pytest.mark.parametrize(("layer", "rule", "x", "why"), [

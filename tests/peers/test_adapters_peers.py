@@ -150,7 +150,7 @@ def test_an_adapter_gives_what_the_librarys_dialect_does(name, rule):
         by_name["conv2"] = Epsilon(0.25)
     rules = assign(NETWORK, {Conv2D: rule}, by_name=by_name)
     dialect = DIALECTS[name].translate(NETWORK, rules)
-    wanted = relevances(NETWORK, NETWORK.activations(X), dialect, R)[0][0]
+    wanted = relevances(NETWORK, NETWORK.activations(X), dialect, R).of["input"]
     assert distance(find(name).relevance(NETWORK, rules, X, R), wanted) < ROUNDING
 
 
