@@ -1,30 +1,26 @@
 """Networks with branches: relevance by hand, every frontier's ledger, cut-offs, what is refused."""
 
 from fractions import Fraction
-from itertools import combinations
 from typing import Any
 
 import numpy as np
 import pytest
-from helpers import fractions, refused
+from helpers import fractions, law, refused
 
 from lrp_ref import (
     Add,
-    AlphaBeta,
     AvgPool,
     BatchNorm,
     Concat,
     Conv2D,
     Epsilon,
     Flat,
-    Gamma,
     Linear,
     MaxPool,
     Multiply,
     Network,
     ReceptiveField,
     ReLU,
-    ZPlus,
     assign,
     cutoff,
     explain,
@@ -33,10 +29,10 @@ from lrp_ref import (
 )
 from lrp_ref.arrays import Array
 from lrp_ref.checks import bounds, monte_carlo
+from lrp_ref.checks.claims.claim import Case
+from lrp_ref.checks.claims.graphs import GRAPHS, graph
 from lrp_ref.layers.example import mixed
-from lrp_ref.ledger import per_sample
-from lrp_ref.relevance import handed_down, through_layer, through_network
-from lrp_ref.rules import Rule
+from lrp_ref.relevance import through_network
 
 F = Fraction
 
@@ -118,91 +114,14 @@ def test_channels_beside_each_other_keep_their_relevance() -> None:
 # ---- Laws, on graphs that are drawn ----
 
 
-def drawn(seed: int) -> Network:
-    """Up to nine layers on images (N, 2, 3, 4), sums and products of earlier ones among them, one output."""
-    rng, layers, made = np.random.default_rng(seed), list[Any](), ["input"]
-    for n in range(rng.integers(4, 8)):
-        reads = rng.choice(made, size=rng.integers(2, 4)).tolist()
-        kind = rng.integers(6)
-        layer = [Conv2D(mixed((2, 2, 1, 3), seed + n), mixed((2,), seed + n + 50), pad=(0, 1)), ReLU(),
-                 Conv2D(mixed((2, 1, 2, 1), seed + n), None, dilation=(2, 1), pad=(1, 0), groups=2), Add(),
-                 Add(mixed((len(reads),), seed + n + 9)), Multiply()][kind]
-        made.append(f"{type(layer).__name__}{n}")
-        layers.append((made[-1], layer, tuple(reads) if layer.joins else reads[0]))
-    read = {t for _, _, reads in layers for t in ([reads] if isinstance(reads, str) else reads)}
-    layers.append(("all", Concat(), tuple(t for t in made if t not in read or t == made[-1])))
-    return Network([*layers, ("fc", Conv2D(mixed((3, 2 * len(layers[-1][2]), 3, 4), seed + 99), mixed((3,), seed)))])
+@law("graph ledger")
+def test_what_began_is_at_every_frontier_what_it_has_and_what_was_absorbed_above(case: Case) -> None:
+    assert case.found().holds
 
 
-SEEDS = range(12)
-RULES: list[Rule] = [Epsilon(0), Epsilon(F(1, 4)), AlphaBeta(2, 1), ZPlus(), Gamma(F(1, 4)), Flat()]
-
-
-def rules_of(network: Network, seed: int) -> Any:
-    rng = np.random.default_rng(seed + 1000)
-    return assign(network, by_name={name: RULES[rng.integers(len(RULES))] for name, layer in network
-                                    if isinstance(layer, (Conv2D, Add))})
-
-
-def lost(e: Any, names: set[str]) -> Array:
-    """What was absorbed at these layers, per sample."""
-    columns = [e.ledger[name].totals()[2:] for name in names]
-    return sum((sum(parts[1:], start=parts[0]) for parts in columns), start=0 * per_sample(e.start))
-
-
-def frontiers(network: Network) -> list[set[str]]:
-    """All sets of layers that are closed upwards: those above a frontier, the output among them."""
-    names = network.names[::-1]
-    found = []
-    for n in range(1, len(names) + 1):
-        for some in combinations(names, n):
-            above = set(some)
-            closed = all(all(name in above for name, reads in network.reads.items() if t in reads) for t in above)
-            found += [above] if closed and network.output in above else []
-    return found
-
-
-@pytest.mark.parametrize("seed", SEEDS)
-def test_what_began_is_at_every_frontier_what_it_has_and_what_was_absorbed_above(seed: int) -> None:
-    network, x = drawn(seed), mixed((2, 2, 3, 4), seed + 7)
-    R = mixed((2, 3, 1, 1), seed + 8)
-    e = explain(network, x, rules_of(network, seed), R)
-    cuts = frontiers(network)
-    for above in cuts:
-        crossing = [(name, k) for name in above for k, t in enumerate(network.reads[name]) if t not in above]
-        there = sum((per_sample(e.messages[name][k]) for name, k in crossing), start=0 * per_sample(R))
-        assert (per_sample(R) == there + lost(e, above)).all(), above
-    assert len(cuts) >= len(network) and {*network.names} in cuts
-    total = e.ledger.total()
-    assert (total["received"] == sum(total[column] for column in ("handed", "bias", "stabiliser", "dead"))).all()
-    assert (total["handed"] == per_sample(e.relevance)).all()
-    received = {name: e.ledger[name].received for name in network.names}
-    assert all((received[name] == e.relevances[name]).all() for name in network.names)
-
-
-@pytest.mark.parametrize("seed", SEEDS)
-def test_a_cut_off_changes_what_a_layer_is_made_of_and_below_it_no_image_matters(seed: int) -> None:
-    network, x = drawn(seed), mixed((1, 2, 3, 4), seed + 7)
-    rules, R = rules_of(network, seed), mixed((1, 3, 1, 1), seed + 8)
-    whole = explain(network, x, rules, R)
-    for below in network.names[1:]:
-        cut = cutoff(rules, below)
-        changed = {name for name in network.names if cut[name] != rules[name]}
-        assert changed <= network.below(below) and list(cut) == list(network.names)
-        assert {name for name in network.names if isinstance(cut[name], Flat)} >= network.below(below)
-        e = explain(network, x, cut, R)
-        beside = [t for t in network.names if t not in network.below(below)]
-        assert all((e.relevances[t] == whole.relevances[t]).all() for t in beside), below
-        other, Rs = network.activations(mixed((1, 2, 3, 4), seed + 77)), {network.output: R}
-
-        def through(name: str, layer: Any, a: Array, R: Array, cut: Any = cut, below: str = below,
-                    other: Any = other) -> tuple[Array, Any]:
-            a = network.read(name, other) if name in network.below(below) else a   # another image under the cut
-            return through_layer(cut[name], layer, a, R)
-
-        for _ in handed_down(network, network.activations(x), Rs, through):
-            pass
-        assert (Rs["input"] == e.relevance).all(), below
+@law("graph cut-off")
+def test_a_cut_off_changes_what_a_layer_is_made_of_and_below_it_no_image_matters(case: Case) -> None:
+    assert case.found().holds
 
 
 def test_several_names_cut_every_branch_and_one_below_another_is_refused() -> None:
@@ -219,9 +138,9 @@ def test_several_names_cut_every_branch_and_one_below_another_is_refused() -> No
     assert cutoff(cutoff(rules, "a2"), "b2") == cutoff(rules, ("a2", "b2"))   # what it gives knows the graph too
 
 
-@pytest.mark.parametrize("seed", SEEDS)
+@pytest.mark.parametrize("seed", GRAPHS)
 def test_the_exact_relevance_lies_within_the_radius_of_every_tensor(seed: int) -> None:
-    network = drawn(seed)
+    network = graph(seed)
     if any(isinstance(layer, Multiply) for _, layer in network):
         with refused("bounds knows no ball for layer …"):
             bounds(network.astype(np.float64), np.ones((1, 2, 3, 4)))
