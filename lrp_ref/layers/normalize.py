@@ -18,6 +18,8 @@ from lrp_ref.linear_map import LinearMap
 
 CHANNELS = 4096   # of an LRN's window at most, which is worked on channel by channel: layers have hundreds
 
+STEEPEST = 1000   # |beta| of an LRN: networks have less than 1, and a Fraction's power has as many times its digits
+
 
 @dataclass(frozen=True, eq=False)
 class BatchNorm(Elementwise):
@@ -135,8 +137,8 @@ class LRN(Elementwise):
         if not (is_number(self.alpha, 0) and is_number(self.k, above=0)):
             raise ValueError(f"LRN got alpha={shown(self.alpha, SHOWN)}, k={shown(self.k, SHOWN)}, needed alpha >= 0 "
                              "and k > 0")
-        if not is_number(self.beta):
-            raise ValueError(f"LRN got beta={shown(self.beta)}, needed a number")
+        if not is_number(self.beta, -STEEPEST, below=STEEPEST):
+            raise ValueError(f"LRN got beta={shown(self.beta)}, needed a number of less than {STEEPEST}, as 0.75")
 
     def __call__(self, x: Array) -> Array:
         return x * self.gate(x)

@@ -31,7 +31,7 @@ from lrp_ref import (
     heatmap,
 )
 from lrp_ref.arrays import Array, as_array, is_number, to_number
-from lrp_ref.checks import bounds, one_layer
+from lrp_ref.checks import bounds, monte_carlo, one_layer
 from lrp_ref.checks.claims.examples import LAYERS
 from lrp_ref.hints import listed, shown
 from lrp_ref.layers import LRN, AdaptiveAvgPool
@@ -231,3 +231,14 @@ def test_infinite_parameters_of_norms_are_refused() -> None:
         LRN(3, np.inf, 1, 1)
     with refused("BatchNorm got a smallest variance of 1.0 with epsilon=inf, needed …"):
         BatchNorm(ones, ones, ones, ones, np.inf)
+
+
+def test_powers_sizes_and_runs_have_limits() -> None:
+    with refused("LRN got beta=1000000000, needed a number of less than 1000, as 0.75"):
+        LRN(3, 1, 10**9, 1)
+    with refused("DenseSift got sizes=…, needed pixels per bin, at most 64 ints of at least 1: (4, 6)?"):
+        DenseSift(tuple(range(1, 66)), 3)
+    network = Network([("relu", ReLU())])
+    for runs, seed in ((0, 0), (2.5, 0), (10**7, 0), (1, -1), (1, None)):
+        with refused("monte_carlo got runs=…, needed 1 to 1000000 runs and a seed of at least 0, whole numbers"):
+            monte_carlo(network, np.ones((1, 2)), runs=runs, seed=seed)   # type: ignore[arg-type]

@@ -435,7 +435,7 @@ def test_an_image_is_grey(shape: tuple[int, ...]) -> None:
 
 
 BAD: dict[str, tuple[dict[str, Any], str]] = {
-    **{f"sizes {bad}": ({"sizes": bad}, f"sizes={bad!r}, needed pixels per bin, ints of at least 1: (4, 6)?")
+    **{f"sizes {bad}": ({"sizes": bad}, f"sizes={bad!r}, needed pixels per bin, at most 64 ints of at least 1: (4, 6)?")
        for bad in (0, (), (4, 0), 2.5, "4", None, (True, 4))},
     **{f"step {bad}": ({"step": bad}, f"step={bad!r}, needed an int of at least 1")
        for bad in (0, -3, 1.5, None, True)},

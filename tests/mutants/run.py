@@ -32,6 +32,7 @@ from typing import Any
 
 import first_assertion
 import the_fisher_pipeline
+import the_graphs
 import the_layers
 import the_rules
 import the_seams
@@ -41,12 +42,12 @@ from mutant import Edit, Mutant
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
 MUTANTS = [*the_step.MUTANTS, *the_rules.MUTANTS, *the_layers.MUTANTS, *the_fisher_pipeline.MUTANTS,
-           *the_seams.MUTANTS]
+           *the_seams.MUTANTS, *the_graphs.MUTANTS]
 COPIED = ("lrp_ref", "data_fixtures", "tests", "setup.cfg", "pyproject.toml")
 
 # The core: what runs in seconds and looks at numbers. The law over all layers comes last, as it takes longest.
-CORE = ("rules", "relevance", "ledger", "cutoff", "assignment", "arrays", "linear_map", "window", "linear", "conv",
-        "pool", "elementwise", "normalize", "norms", "pmeans", "svm", "regions", "fisher", "fisher_map",
+CORE = ("rules", "relevance", "graphs", "ledger", "cutoff", "assignment", "arrays", "linear_map", "window", "linear",
+        "conv", "pool", "elementwise", "normalize", "norms", "pmeans", "svm", "regions", "fisher", "fisher_map",
         "fisher_pipeline", "sift", "network", "heatmap", "colours", "of_which", "localise", "voc", "evaluate",
         "toolbox_small", "caffenet", "rule_names", "definitions", "definitions_of_rules", "definitions_in_all",
         "against_definitions", "laws")
@@ -57,12 +58,13 @@ SLOW = ("paper/test_evaluate.py::test_the_bundled_models_reach_the_committed_num
 LIKELY = {
     "arrays.py": ("arrays", "rules", "relevance"),
     "linear_map.py": ("linear_map", "rules", "relevance"),
-    "relevance.py": ("relevance", "rules", "ledger"),
+    "relevance.py": ("relevance", "graphs", "rules", "ledger"),
     "step.py": ("rules", "relevance", "ledger"),
     "ledger.py": ("ledger",),
     "rules.py": ("rules", "against_definitions"),
     "assignment.py": ("assignment", "cutoff"),
-    "network.py": ("network", "conv", "normalize"),
+    "network.py": ("network", "graphs", "conv", "normalize"),
+    "layers/merge.py": ("graphs",),
     "heatmap.py": ("heatmap",),
     "pictures/colours.py": ("colours",),
     "paper/precision.py": ("evaluate",),

@@ -21,7 +21,9 @@ import numpy as np
 from lrp_ref.arrays import Array, Function, Shape, as_array, convert_numbers, ones_like, same
 from lrp_ref.assignment import assign
 from lrp_ref.checks.rounding.arithmetic import arithmetic, present
+from lrp_ref.hints import shown
 from lrp_ref.layers import Layer
+from lrp_ref.layers.base import whole
 from lrp_ref.layers.fisher.vector_map import FisherMap
 from lrp_ref.linear_map import LinearMap
 from lrp_ref.network import INPUT, Network
@@ -29,7 +31,7 @@ from lrp_ref.relevance import checked, every_layer, handed_down, start, through_
 from lrp_ref.rules import Guard, Rule, Share
 from lrp_ref.step import step
 
-RUNS = 32
+RUNS, MOST_RUNS = 32, 1_000_000
 
 
 @dataclass(frozen=True)
@@ -172,6 +174,9 @@ def monte_carlo(network: Network, x: Array, rules: Mapping[str, Rule] | None = N
 
     Arguments as `explain` takes them, floats. The class with target=None is that of the run without errors.
     """
+    if not (whole(runs) and 0 < runs <= MOST_RUNS and whole(seed) and seed >= 0):
+        raise ValueError(f"monte_carlo got runs={shown(runs)}, seed={shown(seed)}, needed 1 to {MOST_RUNS} runs and a "
+                         "seed of at least 0, whole numbers")
     x = convert_numbers(checked(network, x), np.float64)
     network = network.astype(np.float64)
     rules, rng = assign(network) if rules is None else every_layer(network, rules), np.random.default_rng(seed)

@@ -18,6 +18,7 @@ from lrp_ref.layers.base import Layer, Roundings, several, whole
 from lrp_ref.layers.example import Example
 from lrp_ref.linear_map import LinearMap
 
+SIZES = 64   # of squares in one image; pyramids of descriptors have five
 BINS, ORIENTATIONS = 4, 8              # along either axis of a descriptor; of the gradient
 LENGTH = BINS * BINS * ORIENTATIONS
 TINY = 2.0 ** -23                      # what VLFeat adds to a norm and to |y|
@@ -101,9 +102,9 @@ class DenseSift(Layer):
     def __post_init__(self) -> None:
         super().__post_init__()
         sizes = several(self.sizes)
-        if not sizes or not all(whole(s) and s >= 1 for s in sizes):
-            raise ValueError(f"DenseSift got sizes={shown(self.sizes)}, needed pixels per bin, ints of at least 1: "
-                             "(4, 6)?")
+        if not 0 < len(sizes) <= SIZES or not all(whole(s) and s >= 1 for s in sizes):
+            raise ValueError(f"DenseSift got sizes={shown(self.sizes)}, needed pixels per bin, at most {SIZES} ints of "
+                             "at least 1: (4, 6)?")
         object.__setattr__(self, "sizes", tuple(map(int, sizes)))
         if not (whole(self.step) and self.step >= 1):
             raise ValueError(f"DenseSift got step={shown(self.step)}, needed an int of at least 1")

@@ -1,0 +1,46 @@
+"""Mutants of networks with branches."""
+
+from __future__ import annotations
+
+from mutant import Mutant
+
+MUTANTS = [
+    Mutant("last_reader_decides",
+           "A tensor has the messages of all that read it: 'relevance comes from the layer above'.",
+           "relevance.py", "plus(Rs[t], message) if t in Rs else message", "message"),
+    Mutant("fan_out_is_shared_evenly",
+           "Messages add: 'a tensor read twice has their mean'.",
+           "relevance.py", "plus(Rs[t], message) if t in Rs else message",
+           "plus(Rs[t], message) / 2 if t in Rs else message"),
+    Mutant("cutoff_follows_the_first_branch",
+           "A cut-off changes all that a layer is made of: 'the layers under it in the list'.",
+           "network.py", "found.update(reads[name])", "found.update(reads[name][:1])"),
+    Mutant("sums_hand_on_what_arrives",
+           "A sum shares R by what each tensor contributes: 'branches are alike'.",
+           "layers/merge.py", "    hands_down = \"by contribution\"\n", "    hands_down = \"evenly\"\n"),
+    Mutant("coefficients_do_not_share",
+           "A sum's coefficients are its weights: 'they scale the output'.",
+           "layers/merge.py", "return x, Across(each[None], zeros((1,), x))",
+           "return x, Across(0 * each[None] + 1, zeros((1,), x))"),
+    Mutant("all_shares_to_the_first_factor",
+           "Every factor has its share of a product: 'the first is the signal'.",
+           "layers/merge.py", "[b * a * share for b, a, share in zip(before, after, shares)]",
+           "[b * a * shares[0] for b, a in zip(before, after)]"),
+    Mutant("product_weight_holds_its_own_factor",
+           "A factor's weight is the product of the others: 'of all'.",
+           "layers/merge.py", "[one, *factors[:-1]]", "[*factors]"),
+    Mutant("spread_factor_keeps_the_first_relevance",
+           "What a spread tensor is handed is summed: 'it has one number'.",
+           "layers/merge.py", "return np.sum(x, axis=axes, keepdims=True) if axes else x",
+           "return x[tuple(slice(0, n) for n in shape)]"),
+    Mutant("channels_taken_apart_by_the_first_size",
+           "Each tensor gets as many channels as it has: 'they are alike'.",
+           "layers/merge.py", "x[:, end - shape[1] : end]", "x[:, end - shape[1] : end - shape[1] + shapes[0][1]]"),
+    Mutant("merged_where_others_read",
+           "A norm is merged only where nobody else reads what it norms: 'it follows a convolution'.",
+           "network.py", "if reader != name]\n        if others:",
+           "if reader != name]\n        if not others and others:"),
+    Mutant("field_of_the_first_branch",
+           "Where branches meet a unit sees from the first start to the last end: 'the field of the branch'.",
+           "network.py", "ends = [max(", "ends = [min("),
+]
