@@ -16,6 +16,8 @@ from models_at_hand import GREY, assert_same_layer, assert_same_network, layers,
 from lrp_ref import (
     LRN,
     AdaptiveAvgPool,
+    Add,
+    Concat,
     Conv2D,
     DenseSift,
     FisherVector,
@@ -28,6 +30,7 @@ from lrp_ref import (
     Preprocessing,
     ReLU,
     SumPool,
+    explain,
     load_model,
     save_model,
 )
@@ -361,8 +364,13 @@ def edited(tmp_path, change):
 
 
 CHANGES = {
-    "version 2": (lambda m, a: m.update(version=2),
-                  "its format is 'lrp-ref model' version 2, this program reads 'lrp-ref model' version 1: is lrp_ref"),
+    "version 3": (lambda m, a: m.update(version=3), "its format is 'lrp-ref model' version 3, this program reads "
+                  "'lrp-ref model' version 1 and 2: is lrp_ref"),
+    "a graph's version without what layers read": (lambda m, a: m.update(version=2), "layer conv1: 'reads' is missing"),
+    "what a chain's layer reads": (lambda m, a: m["layers"][1].update(reads=["conv1"]), "layer relu1: ReLU: "),
+    "a tensor that nothing makes": (
+        lambda m, a: (m.update(version=2), [layer.update(reads=["input"]) for layer in m["layers"]],
+                      m["layers"][1].update(reads=["conv"])), "layer relu1 reads 'conv', which nothing makes"),
     "another format": (lambda m, a: m.update(format="onnx"), "its format is 'onnx' version 1"),
     "no version": (lambda m, a: m.pop("version"), "'version' is missing"),
     "no layers": (lambda m, a: m.pop("layers"), "'layers' is missing"),
@@ -676,3 +684,15 @@ def test_a_model_is_made_of_what_it_says(field: str, value: object) -> None:
 def test_preprocessing_of_other_types_is_refused_in_our_words(given: dict[str, object]) -> None:
     with pytest.raises(ValueError, match=r"^Preprocessing got .*(needed|not finite)"):
         Preprocessing(**{"size": (5, 7), **given})  # type: ignore[arg-type]
+
+
+def test_a_graph_is_saved_with_what_its_layers_read_and_a_chain_as_before(tmp_path: Path) -> None:
+    network = Network([("flat", Flatten()), ("relu", ReLU()), ("add", Add(np.array([1.0, 2.0])), ("relu", "flat")),
+                       ("beside", Concat(), ("add", "relu")), ("fc", Linear(np.arange(8.0).reshape(4, 2)))])
+    model, x = Model(network, ["a", "b"], Preprocessing((1, 2))), np.array([[[[3.0, -1.0]]]])
+    save_model(model, tmp_path / "graph.npz")
+    loaded = load_model(tmp_path / "graph.npz").chain
+    assert loaded.reads == network.reads and (loaded(x) == network(x)).all()
+    assert (explain(loaded, x).relevance == explain(network, x).relevance).all()
+    with np.load(tmp_path / "graph.npz") as file:
+        assert json.loads(file["manifest"].tobytes())["version"] == 2
