@@ -366,8 +366,10 @@ def edited(tmp_path, change):
 CHANGES = {
     "version 3": (lambda m, a: m.update(version=3), "its format is 'lrp-ref model' version 3, this program reads "
                   "'lrp-ref model' version 1 and 2: is lrp_ref"),
-    "a graph's version without what layers read": (lambda m, a: m.update(version=2), "layer conv1: 'reads' is missing"),
-    "what a chain's layer reads": (lambda m, a: m["layers"][1].update(reads=["conv1"]), "layer relu1: ReLU: "),
+    "a graph's version without what layers read": (lambda m, a: m.update(version=2),
+                                                   "layer conv1: Conv2D: 'reads' is missing"),
+    "what a chain's layer reads": (lambda m, a: m["layers"][1].update(reads=["conv1"]),
+                                   "layer relu1: ReLU has a field 'reads' that"),
     "a tensor that nothing makes": (
         lambda m, a: (m.update(version=2), [layer.update(reads=["input"]) for layer in m["layers"]],
                       m["layers"][1].update(reads=["conv"])), "layer relu1 reads 'conv', which nothing makes"),
