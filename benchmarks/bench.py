@@ -48,7 +48,7 @@ def products(network, x, rule, number):
     two backwards (on the image, of both signs, four and four), the two stacked.
     """
     shapes = []
-    for (_, layer), shape in zip(network, network.shapes(x.shape)):
+    for (_, layer), shape in zip(network, network.shapes(x.shape).values()):
         if not isinstance(layer, (Conv2D, Linear)):
             continue
         if isinstance(layer, Conv2D):
