@@ -135,4 +135,6 @@ class Flatten(Elementwise):
         return x, Gate(one, zeros((1,), x), self.output_shape(x.shape))
 
     def output_shape(self, shape: Shape) -> Shape:
+        if not shape:
+            raise ValueError("Flatten got a number without axes, needed a batch (N, ...)")
         return shape[0], prod(shape[1:])

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from lrp_ref.arrays import Array, Function, Shape, constant, ones_like, zeros
+from lrp_ref.hints import shown
 from lrp_ref.layers.base import Layer, Roundings, parameter
 from lrp_ref.layers.elementwise import Elementwise, Gate
 from lrp_ref.layers.example import Example, fractions
@@ -120,7 +121,7 @@ class Multiply(Stacked):
         if self.shares is not None:
             parameter(self, "shares")
             if self.shares.ndim != 1 or abs(self.shares.sum() - 1) > 2.0**-20:   # of float32 decimals
-                raise ValueError(f"Multiply got shares {self.shares}, needed (K,) numbers that sum to 1")
+                raise ValueError(f"Multiply got shares {shown(self.shares)}, needed (K,) numbers that sum to 1")
 
     @property
     def weighted(self) -> bool:

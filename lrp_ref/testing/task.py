@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from lrp_ref.arrays import Array
+from lrp_ref.arrays import Array, as_array
 from lrp_ref.assignment import a_mapping
 from lrp_ref.checks.rounding.arithmetic import arithmetic
 from lrp_ref.checks.rounding.ball import Ball
@@ -67,7 +67,7 @@ class Task:
             inputs[name] = balls
             balls = lifted(name, layer, balls, u)
         target = R
-        if R is not None and np.shape(R) == balls.value.shape:
+        if R is not None and as_array(R).shape == balls.value.shape:
             target = as_floats(R, "R")
             must_be_held(target, u, "R")
             target = target.astype(np.float64)

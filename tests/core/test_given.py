@@ -2,6 +2,7 @@
 
 import warnings
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import fields, replace
 from decimal import Decimal
 from fractions import Fraction
@@ -9,7 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from helpers import refused
+from helpers import fractions, refused
 
 from lrp_ref import (
     AvgPool,
@@ -21,7 +22,9 @@ from lrp_ref import (
     Linear,
     MaxPool,
     Model,
+    Multiply,
     Network,
+    Pass,
     Preprocessing,
     ReLU,
     ZBox,
@@ -242,3 +245,21 @@ def test_powers_sizes_and_runs_have_limits() -> None:
     for runs, seed in ((0, 0), (2.5, 0), (10**7, 0), (1, -1), (1, None)):
         with refused("monte_carlo got runs=…, needed 1 to 1000000 runs and a seed of at least 0, whole numbers"):
             monte_carlo(network, np.ones((1, 2)), runs=runs, seed=seed)   # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("name", LAYERS)
+def test_a_shape_that_a_layer_cannot_take_is_refused_in_our_words(name: str) -> None:
+    for shape in ((), (2,), (2, 3), (2, 3, 4), (0,), (2, 0, 3, 4)):
+        with suppress(ValueError):
+            LAYERS[name].layer.output_shape(shape)
+
+
+def test_numbers_beyond_all_floats_are_told_in_a_line() -> None:
+    huge = fractions([[10**400, 10**400]])[0]
+    with refused("Multiply got shares array([Fraction(1000…, needed (K,) numbers that sum to 1"):
+        Multiply(huge)
+    with refused("FisherVector got weights whose sum is …, needed those of a mixture, whose …"):
+        FisherVector(huge, fractions([[1], [2]]), fractions([[1], [1]]))
+    with refused("…, needed …"):
+        relu = Network([("relu", ReLU())])
+        assert_relevance_close(np.ones((1, 2)), relu, np.ones((1, 2)), {"relu": Pass()}, [[1], [1, 2]])

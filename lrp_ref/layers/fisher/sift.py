@@ -163,7 +163,7 @@ class DenseSift(Layer):
         return constant(1, x) - m.apply(a, ones_like) / (sizes * sizes)
 
     def output_shape(self, shape: Shape) -> Shape:
-        return shape[0], sum(map(len, self.at(shape))), LENGTH
+        return (*shape[:1], sum(map(len, self.at(shape))), LENGTH)
 
     def linearize(self, x: Array) -> tuple[Array, LinearMap]:
         return x, Coverage(self.at(x.shape), zeros((1,), x))

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from lrp_ref.arrays import Array, Shape, as_numbers, constant, is_fraction, is_number, ones_like, same, sqrt, zeros
-from lrp_ref.hints import shown
+from lrp_ref.hints import quotable, shown
 from lrp_ref.layers.base import Layer, Roundings, parameter
 from lrp_ref.layers.example import Example, fractions, mixed
 from lrp_ref.layers.fisher.regions import Group, grouped
@@ -78,10 +78,10 @@ class FisherVector(Layer):
                 where = tuple(map(int, np.argwhere(values <= 0)[0]))
                 raise ValueError(f"FisherVector got a {name} of {values[where]} at {where}, needed {name}s above 0: "
                                  "leave that Gaussian out, or fit the mixture with fewer")
-        total = float(weights.sum())
-        if not total <= MIXTURE[1]:
-            raise ValueError(f"FisherVector got weights whose sum is {total:.6g}, needed those of a mixture, whose sum "
-                             "is 1: use weights / weights.sum()")
+        total = weights.sum()
+        if not total <= constant(MIXTURE[1], weights):
+            raise ValueError(f"FisherVector got weights whose sum is {quotable(total, 12)}, needed those of a mixture, "
+                             "whose sum is 1: use weights / weights.sum()")
         if not is_number(self.threshold, 0, below=1):
             raise ValueError(f"FisherVector got threshold={shown(self.threshold)}, needed a number from 0 to below 1")
         if self.regions is not None:
