@@ -220,7 +220,7 @@ def test_a_box_that_does_not_hold_the_input_is_noted_with_the_layers_name() -> N
 
 def test_weights_of_a_mixture_have_the_sum_1() -> None:
     means = np.zeros((2, 3))
-    with refused("FisherVector got weights whose sum is 40, needed those of a mixture, whose …"):
+    with refused("FisherVector got weights whose sum is 40.0, needed those of a mixture, whose …"):
         FisherVector(np.array([10.0, 30.0]), means, means + 1)
     half = Network([("fisher", FisherVector(np.array([0.25, 0.25]), means, means + 1))])   # Gaussians were left out
     with pytest.warns(UserWarning, match="layer fisher: FisherVector got weights whose sum is 0.5, and not 1"):
