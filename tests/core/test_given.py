@@ -263,3 +263,9 @@ def test_numbers_beyond_all_floats_are_told_in_a_line() -> None:
     with refused("…, needed …"):
         relu = Network([("relu", ReLU())])
         assert_relevance_close(np.ones((1, 2)), relu, np.ones((1, 2)), {"relu": Pass()}, [[1], [1, 2]])
+
+
+@pytest.mark.parametrize("smoothing", [5e-324, Fraction(1, 10**400), 1e-9])
+def test_an_image_is_not_blurred_over_more_than_a_thousand_bins(smoothing: Any) -> None:
+    with refused("DenseSift got smoothing=…, needed a number of at least 0.0009765625"):
+        DenseSift((2, 1), 3, smoothing)

@@ -439,9 +439,9 @@ BAD: dict[str, tuple[dict[str, Any], str]] = {
        for bad in (0, (), (4, 0), 2.5, "4", None, (True, 4))},
     **{f"step {bad}": ({"step": bad}, f"step={bad!r}, needed an int of at least 1")
        for bad in (0, -3, 1.5, None, True)},
-    **{f"smoothing {bad}": ({"smoothing": bad}, f"smoothing={bad!r}, needed a positive number")
+    **{f"smoothing {bad}": ({"smoothing": bad}, f"smoothing={bad!r}, needed a number of at least 0.0009765625")
        for bad in (0, -6, float("nan"), "6", True)},
-    **{f"window {bad}": ({"window": bad}, f"window={bad!r}, needed a positive number")
+    **{f"window {bad}": ({"window": bad}, f"window={bad!r}, needed a number of at least 0.0009765625")
        for bad in (0, None, float("inf"))},
     **{f"contrast {bad}": ({"contrast": bad}, f"contrast={bad!r}, needed a number of at least 0")
        for bad in (-0.1, None, float("nan"))},

@@ -18,6 +18,7 @@ from lrp_ref.layers.base import Layer, Roundings, several, whole
 from lrp_ref.layers.example import Example
 from lrp_ref.linear_map import LinearMap
 
+LEAST = 2.0**-10   # of smoothing and window: an image blurred over a thousand bins is grey
 SIZES = 64   # of squares in one image; pyramids of descriptors have five
 BINS, ORIENTATIONS = 4, 8              # along either axis of a descriptor; of the gradient
 LENGTH = BINS * BINS * ORIENTATIONS
@@ -110,8 +111,8 @@ class DenseSift(Layer):
             raise ValueError(f"DenseSift got step={shown(self.step)}, needed an int of at least 1")
         object.__setattr__(self, "step", int(self.step))
         for name, value in (("smoothing", 1 if self.smoothing is None else self.smoothing), ("window", self.window)):
-            if not is_number(value, above=0):
-                raise ValueError(f"DenseSift got {name}={shown(value)}, needed a positive number")
+            if not is_number(value, LEAST):
+                raise ValueError(f"DenseSift got {name}={shown(value)}, needed a number of at least {LEAST}")
         if not is_number(self.contrast, 0):
             raise ValueError(f"DenseSift got contrast={shown(self.contrast)}, needed a number of at least 0")
         for name in ("smoothing", "window", "contrast"):   # its formulas are floats'
