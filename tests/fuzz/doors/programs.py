@@ -51,7 +51,7 @@ def one_of(rng: Rng, things: Any) -> Any:
 ODD = ["", " ", "-", "--", "---", "-1", "-1.5", "0", "1", "2", "100", "101", "nan", "-nan", "inf", "1e999", "1e-999",
        "9" * 20, "9" * 400, "9" * 5000, "0x10", "1_000", "٣", "1x1", "5x5", "0x0", "-1x3", "1000000x1000000", "3x",
        "²x²", "a" * 300, "a" * 5000, "a/" * 2000, "\udcff", "\x1b[2J", "\n", "a\nb", "\x00", "a\x00b", "~", ".", "..",
-       "/", "/dev/null", "/dev/zero", "/dev/full", "/dev/stdin", "/proc/self/mem", "/root/x.png", "pipe", "pipe.png",
+       "/", "/dev/null", "/dev/zero", "/dev/full", "/dev/stdin", "/proc/self/mem", "/nowhere/x.png", "pipe", "pipe.png",
        "locked", "locked/x.png", "folder", "folder.png", "folder.npz", "folder.html", "photo.png", "photo.png/x.png",
        "model.npz", "model.npz/x.npz", "empty.png", "empty.npz", "text.png", "loop.png", "none.png", "none.npz",
        "none.html", "none.txt", "none", "none/none.png", ".png", ".npz", ".html", "x.PNG", "x.gif", "x.xyz", "x.zip",
