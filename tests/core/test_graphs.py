@@ -233,3 +233,16 @@ def test_tensors_that_do_not_go_together_are_named_with_their_shapes() -> None:
         Network([("times", Multiply(np.array([0.5, 0.25, 0.25])), ("input", "input"))])(x)
     with refused("Multiply got shares …, needed (K,) numbers that sum to 1"):
         Multiply(np.array([0.5, 0.25]))
+
+
+@pytest.mark.parametrize("order", [("exact", "rounded"), ("rounded", "exact")])
+def test_the_radius_of_a_tensor_holds_the_errors_of_all_that_read_it_and_of_their_sum(order: tuple[str, str]) -> None:
+    # one weight: z = w a, R_i = z / z R; two inputs share with weights that round, and with powers of two that do not
+    weights = {"exact": np.array([[1.0], [1.0]]), "rounded": np.array([[0.1], [0.7]])}
+    network = Network([*((name, Linear(weights[name]), "input") for name in order), ("both", Concat(), order)])
+    x, exact = np.array([[1.0, 1.0]]), np.vectorize(F, otypes=[object])
+    for R in (np.array([[2.0, 3.0]]), np.array([[2.0, 2.0**-60]]), np.array([[2.0**-60, 2.0]])):
+        b = bounds(network, x, assign(network), R)
+        wanted = through_network(network.astype(F), assign(network), exact(x), exact(R))["input"]
+        gap = abs(exact(b.relevances["input"]) - wanted)
+        assert (gap <= exact(b.radius)).all() and gap.any() and (b.radius < 1e-13).all()
