@@ -256,3 +256,19 @@ def test_the_radius_of_a_tensor_holds_the_rounding_of_its_readers_sum() -> None:
     b = bounds(network, np.array([[3.0]]), assign(network), R)
     lost = abs(F(float(b.relevances["input"][0, 0])) - sum(map(F, R[0].tolist())))
     assert lost == 60 * F(0.95 * 2.0**-53) and lost <= F(float(b.radius[0, 0])) < 1000 * F(2.0**-53)
+
+
+def test_rules_that_lost_what_reads_what_are_refused_and_not_taken_for_a_chains() -> None:
+    network = Network([("a", ReLU()), ("b", ReLU(), "input"), ("sum", Add(), ("a", "b"))])
+    rules, x = assign(network), np.array([[1.0, 2.0]])
+    assert cutoff(rules, "b")["a"] == rules["a"] and cutoff({**rules}, "b")["a"] == Flat()   # a plain dict is a chain's
+    with refused("got rules by which b, sum reads other layers than in the network, so that a cut-off went another "
+                 "way: make the rules with assign(network, ...), and cut these off"):
+        explain(network, x, cutoff({**rules}, "b"), target=x)
+    explain(network, x, cutoff(rules, "b"), target=x)
+
+
+def test_rules_of_a_network_are_rules_of_its_parts() -> None:
+    network = Network([("a", ReLU()), ("b", ReLU()), ("c", ReLU(), "a"), ("sum", Add(), ("b", "c"))])
+    part, x = network[1:], np.array([[1.0, 2.0]])
+    assert explain(part, x, cutoff(assign(network), "sum"), target=x).relevance.sum() == 3
