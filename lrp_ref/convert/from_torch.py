@@ -55,7 +55,7 @@ def a_module(module: Any) -> None:
     if kind in INSIDE:
         raise ValueError(f"from_torch got a {kind}, a wrapping around another module: give {INSIDE[kind]}")
     refuse("_modules" not in getattr(module, "__dict__", {}), f"from_torch got {shown(module)}, needed a "
-           "torch.nn.Module, such as a torch.nn.Sequential")
+           "torch.nn.Sequential, or any torch.nn.Module with an example")
 
 
 def one_tensor(output: Any, images: int) -> None:

@@ -51,14 +51,14 @@ def linear_sum(parts: tuple[Any, Any], factors: tuple[Any, Any]) -> Tensor:
         x, y = alike(x, y)
         return together(Add() if (c, d) == (1, 1) else Add(np.array([c, d], x.number)), x, y)
     x, y, c, d = (x, y, c, d) if holds_tensor(x) else (y, x, d, c)
-    return x.then(Scale(constant(c, x), d * constant(y, x)))
+    return x.then(Scale(None if c == 1 else constant(c, x), d * constant(y, x)))
 
 
 def mul(x: Any, other: Any) -> Tensor:
     """Of two tensors the gate is the second: the one that is spread, or a sigmoid."""
     if not (holds_tensor(x) and holds_tensor(other)):
         x, other = (x, other) if holds_tensor(x) else (other, x)
-        return x.then(Scale(constant(other, x), constant(0, x)))
+        return x.then(Scale(constant(other, x)))
     spreads = prod(x.shape) < prod(other.shape) if x.shape != other.shape else gate(x) and not gate(other)
     return together(Multiply(), other, x) if spreads else together(Multiply(), x, other)
 
@@ -69,11 +69,11 @@ def gate(x: Tensor) -> bool:
 
 def div(x: Any, other: Any, *, rounding_mode: Any = None) -> Tensor:
     refuse(holds_tensor(other) or rounding_mode is not None, "divides by a tensor of the image, or rounds")
-    return x.then(Scale(1 / constant(other, x), constant(0, x)))
+    return x.then(Scale(1 / constant(other, x)))
 
 
 def neg(x: Tensor) -> Tensor:
-    return x.then(Scale(constant(-1, x), constant(0, x)))
+    return x.then(Scale(constant(-1, x)))
 
 
 def power(x: Tensor, exponent: Any = 2) -> Tensor:
@@ -89,15 +89,13 @@ def matmul(x: Any, other: Any) -> Tensor:
 
 
 def constant(value: Any, x: Tensor) -> Array:
-    """A number, or a tensor that torch spreads over x, as an array of x's axes, alike for every image."""
-    array: Any = own_array(value) if hasattr(value, "detach") else np.asarray(value)
-    array = array.astype(x.number).reshape((1,) * (len(x.shape) - array.ndim) + array.shape)
-    if array.ndim == len(x.shape) and array.shape[0] > 1 and (array == array[:1]).all():
-        array = array[:1]   # made as large as the batch
-    fits = array.ndim == len(x.shape) and all(n in (1, m) for n, m in zip(array.shape, (1, *x.shape[1:])))
-    refuse(not fits, f"a constant of shape {array.shape} with a tensor of shape {x.shape}, needed one that is spread "
+    """A number, or a tensor that torch spreads over x, as an array for one sample."""
+    given: Any = own_array(value) if hasattr(value, "detach") else np.asarray(value)
+    array = given[0] if given.ndim == len(x.shape) and (given == given[:1]).all() else given
+    small = array.ndim < len(x.shape) and all(n in (1, m) for n, m in zip(array.shape[::-1], x.shape[::-1]))
+    refuse(not small, f"a constant of shape {given.shape} with a tensor of shape {x.shape}, needed one that is spread "
            "over it, alike for every image")
-    return np.array(array)
+    return np.array(array, x.number)
 
 
 def alike(x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
