@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import sys
 from collections.abc import Iterator
 from typing import Any
@@ -9,15 +10,15 @@ from typing import Any
 from lrp_ref.convert.refused import refuse
 from lrp_ref.convert.torch_graph import converted
 from lrp_ref.convert.torch_proof import prove
-from lrp_ref.convert.torch_table import INSIDE, TORCH
-from lrp_ref.convert.torch_trace import as_example, called, recorded, torch, traced
-from lrp_ref.hints import did_you_mean, listed, quotable, shown
+from lrp_ref.convert.torch_table import INSIDE, NO_LAYER, TORCH
+from lrp_ref.convert.torch_trace import as_example, called, recorded, torch, traced, type_name
+from lrp_ref.hints import listed, quotable, shown
 from lrp_ref.network import Network
 
 CURES = {f"torch.nn.utils.{module}": f"torch.nn.utils.{cure} does" for module, cure in {
     "weight_norm": "remove_weight_norm(module)", "spectral_norm": "remove_spectral_norm(module)",
     "prune": "prune.remove(module, name)"}.items()}
-GIVE = "give an example beside it, from_torch(module, example), a batch such as the module takes"
+GIVE = ", which may do anything: give an example, from_torch(module, example), a batch such as the module takes"
 
 
 def from_torch(module: Any, example: Any = None) -> Network:
@@ -40,11 +41,11 @@ def from_torch(module: Any, example: Any = None) -> Network:
         known(module, "")
         with traced(module) as trace:
             return converted(trace, None, None)[0]
+    one_input(module)
     x = as_example(module, example)
-    wanted = called(module, x)
-    one_tensor(wanted, len(x))
-    with traced(module) as trace:
-        network, origins = converted(trace, recorded(trace, x), x)
+    one_tensor(called(module, x), len(x))
+    with traced(module, x) as trace:
+        network, origins = converted(trace, recorded(module, trace.graph, x, trace.defaults), x)
         prove(trace, network, origins, x)
     return network
 
@@ -58,13 +59,21 @@ def a_module(module: Any) -> None:
            "torch.nn.Sequential, or any torch.nn.Module with an example")
 
 
+def one_input(module: Any) -> None:
+    """An error where forward cannot be called with one tensor alone."""
+    given = list(inspect.signature(type(module).forward).parameters.values())[1:]
+    needed = [p.name for p in given if p.default is p.empty and p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
+    refuse(len(needed) > 1, f"from_torch got a module that takes {listed(needed)}, needed one that takes one tensor: "
+           "wrap it in one whose forward gives it the others")
+
+
 def one_tensor(output: Any, images: int) -> None:
     """An error unless a module gives one tensor, with the batch's axis first."""
     if not isinstance(output, torch().Tensor):
         names = f" ({listed(output)})" if isinstance(output, dict) else ""
         count = f"{len(output)} of them{names}" if isinstance(output, (tuple, list, dict)) else shown(output)
-        raise ValueError(f"from_torch got a module that gives {count}, needed one tensor: which one is to be explained? "
-                         "Wrap the module in one whose forward returns that alone")
+        raise ValueError(f"from_torch got a module that gives {count}, needed one tensor: which one is to be "
+                         "explained? Wrap the module in one whose forward returns that alone")
     refuse(output.ndim < 2 or len(output) != images, f"from_torch got a module that makes {tuple(output.shape)} of "
            f"{images} images, needed scores (N, ...) with the batch's axis first")
 
@@ -86,15 +95,10 @@ def known(module: Any, name: str) -> None:
         for child, part in module._modules.items():
             known(part, f"{name}.{child}" if name else child)
     elif not name:
-        raise ValueError(f"from_torch got a {quotable(kind)}, needed a torch.nn.Sequential, or {GIVE}")
+        raise ValueError(f"from_torch got a {quotable(kind)}, no torch.nn.Sequential{GIVE}")
     elif kind not in TORCH:
-        cure = did_you_mean(kind, names()) if kind.isidentifier() else f"{GIVE}; without one "
-        raise ValueError(f"from_torch got {quotable(name)}, a {quotable(kind)}, needed one of {cure}{listed(names())}")
-
-
-def names() -> list[str]:
-    """The modules of torch in the table."""
-    return sorted(name for name in TORCH if name[0].isupper())
+        cure = NO_LAYER if kind.isidentifier() else GIVE
+        raise ValueError(f"from_torch got {quotable(name)}, a {quotable(kind)}{cure}")
 
 
 def own_forward(module: Any, name: str) -> None:
@@ -121,10 +125,3 @@ def own_forward(module: Any, name: str) -> None:
                "compute anything: build that module anew")
     ours = type_name(module) in {"Sequential", *TORCH} and not kind.forward.__module__.startswith("torch.")
     refuse(ours, f"{what} whose class has another forward than torch's, which may compute anything")
-
-
-def type_name(module: Any) -> str:
-    """The name of its class; with its module in front where it is not torch's own, which may compute anything."""
-    kind = type(module)
-    own = kind.__module__.startswith("torch.nn.modules.")
-    return kind.__name__ if own else f"{kind.__module__}.{kind.__qualname__}"

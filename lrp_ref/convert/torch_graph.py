@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 
 from lrp_ref.convert.refused import refuse
-from lrp_ref.convert.torch_table import SIZES, TORCH
+from lrp_ref.convert.torch_table import NO_LAYER, TORCH
 from lrp_ref.convert.torch_tensor import Tensor, holds_tensor
-from lrp_ref.convert.torch_trace import Traced, torch
+from lrp_ref.convert.torch_trace import Traced, called_by, sizes_alone, torch, type_name
 from lrp_ref.hints import quotable
 from lrp_ref.layers import Layer
 from lrp_ref.network import INPUT, Network, made_of
@@ -57,28 +57,24 @@ class Built:
         last = self.names[output]
         refuse(last == INPUT, "from_torch got a network without layers")
         needed = made_of({name: reads for name, _, reads in self.layers}, last) | {last}
-        kept = [(name, layer, reads) for name, layer, reads in self.layers if name in needed]
-        refuse(not any(INPUT in reads for _, _, reads in kept), "from_torch got a module whose output is not made of "
-               "its input")
-        return Network(kept)
+        return Network(one for one in self.layers if one[0] in needed)
 
 
 def converted(trace: Traced, values: Values, x: Any) -> tuple[Network, dict[str, tuple[Any, int | None]]]:
     """The network, and what its layers are in the graph. values: what the calls gave at the example x, if there is one.
     """
     built, env = Built(), dict[Any, Any]()
-    inputs = [node for node in trace.graph.nodes if node.op == "placeholder"]
-    refuse(len(inputs) - len(trace.defaults) != 1, f"from_torch got a module that takes {len(inputs)} inputs, needed "
-           "one: wrap it in one whose forward gives it the others")
+    first = next(node for node in trace.graph.nodes if node.op == "placeholder")
     for node in trace.graph.nodes:
         args, kwargs = (import_module("torch.fx").node.map_arg(given, env.__getitem__)
                         for given in (node.args, node.kwargs))
-        if node is inputs[0]:
+        if node is first:
             env[node] = start(x)
             built.place(env[node], INPUT)
         elif node.op == "output":
+            refuse(not isinstance(args[0], Tensor), "from_torch got a module whose output is not made of its input")
             return built.network(args[0]), built.origins
-        elif not holds_tensor(args) and not holds_tensor(kwargs) or sizes_alone(node):
+        elif not holds_tensor([args, kwargs]) or sizes_alone(node):
             env[node] = None if values is None else values[node]
         else:
             env[node] = carried_out(trace, node, args, kwargs, values)
@@ -89,40 +85,23 @@ def converted(trace: Traced, values: Values, x: Any) -> tuple[Network, dict[str,
 
 
 def start(x: Any) -> Tensor:
+    """The network's input."""
     return Tensor(None) if x is None else Tensor(tuple(x.shape), number(x))
 
 
 def number(tensor: Any) -> Any:
     """NumPy's type of a tensor's numbers."""
     names = {str(torch().float32): np.float32, str(torch().float64): np.float64}
-    refuse(str(tensor.dtype) not in names, f"numbers of {tensor.dtype}, needed float32 or float64: use network.float()")
+    refuse(str(tensor.dtype) not in names, f"got numbers of {tensor.dtype}, needed float32 or float64: use "
+           "network.float()")
     return names[str(tensor.dtype)]
-
-
-def sizes_alone(node: Any) -> bool:
-    """Whether a call asks for nothing but sizes: x.size(0), x.shape, torch.zeros_like(x)."""
-    if node.op == "call_function" and called_by(node) == "getattr":
-        return node.args[1] in SIZES
-    return node.op != "call_module" and called_by(node) in SIZES
-
-
-def called_by(node: Any) -> str:
-    """The name of the function or method that is called; with its module in front where it is not torch's."""
-    if node.op == "call_method":
-        return str(node.target)
-    function = node.target
-    home, name = getattr(function, "__module__", None) or "torch", getattr(function, "__name__", str(function))
-    if name == "stochastic_depth" or home.split(".")[0] in ("torch", "_operator", "builtins"):
-        return str(name)
-    return f"{home}.{name}"
 
 
 def kind_of(trace: Traced, node: Any) -> str:
     """By what name a call stands in the table."""
     if node.op != "call_module":
         return called_by(node).rstrip("_")
-    kind = type(trace.module.get_submodule(node.target))
-    return kind.__name__ if kind.__module__.startswith("torch.nn.modules.") else f"{kind.__module__}.{kind.__qualname__}"
+    return type_name(trace.module.get_submodule(node.target))
 
 
 def in_place(trace: Traced, node: Any) -> bool:
@@ -152,8 +131,7 @@ def carried_out(trace: Traced, node: Any, args: Any, kwargs: Any, values: Values
     where = f"{quotable(name)}, a {quotable(kind)}" if part is not None else (
         f"{quotable(kind)} in {quotable(trace.around[node] or 'forward')}")
     if kind not in TORCH:
-        raise ValueError(f"from_torch got {where}, for which there is no layer: it takes the modules and functions that "
-                         "docs/from-torch.md lists")
+        raise ValueError(f"from_torch got {where}{NO_LAYER}")
     make, out = TORCH[kind], None if values is None else shapes(values[node])
     try:
         result = make(*args, **kwargs, **attributes(part, make), **({"out": out} if needs_out(make) else {}))

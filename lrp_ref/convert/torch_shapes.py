@@ -5,6 +5,8 @@ As in `torch_layers`; `out` is the shape of what torch makes, or the list of the
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
 from itertools import accumulate
 from math import prod
 from typing import Any
@@ -51,6 +53,8 @@ def linear_sum(parts: tuple[Any, Any], factors: tuple[Any, Any]) -> Tensor:
         x, y = alike(x, y)
         return together(Add() if (c, d) == (1, 1) else Add(np.array([c, d], x.number)), x, y)
     x, y, c, d = (x, y, c, d) if holds_tensor(x) else (y, x, d, c)
+    if isinstance(y, (int, float)) and y == 0 and c == 1:   # what Python's sum begins with
+        return x
     return x.then(Scale(None if c == 1 else constant(c, x), d * constant(y, x)))
 
 
@@ -128,7 +132,10 @@ def mean(x: Tensor, dim: Any = None, keepdim: Any = False, dtype: Any = None) ->
 
 
 def total(x: Tensor, dim: Any = None, keepdim: Any = False, dtype: Any = None) -> Tensor:
-    return x.then(Sum(summed(x, dim), bool(keepdim)))
+    axes = summed(x, dim)
+    if x.stacked is not None and axes == x.stacked[1:] and not keepdim:
+        return together(Add(), *x.stacked[0])
+    return x.then(Sum(axes, bool(keepdim)))
 
 
 def summed(x: Tensor, dim: Any) -> tuple[int, ...]:
@@ -178,11 +185,11 @@ def attribute(x: Tensor, name: Any) -> Tensor:
 
 
 def cat(tensors: Any, dim: Any = 0, *, axis: Any = None) -> Tensor:
-    refuse(not all(map(holds_tensor, tensors)), "puts constants beside tensors, for which there is no layer")
-    first = tensors[0]
+    first = next(filter(holds_tensor, tensors))
     along = first.axis(dim if axis is None else axis)
+    tensors = framed(tensors, along)
     if len(tensors) == 1:
-        return first
+        return unsuffixed(tensors[0])
     if along == 1:
         return together(Concat(), *tensors)
     order = list(range(len(first.shape)))
@@ -191,13 +198,42 @@ def cat(tensors: Any, dim: Any = 0, *, axis: Any = None) -> Tensor:
     return together(Concat(), *turned, suffix="cat").then(Transpose(tuple(order)))
 
 
+def framed(parts: Any, axis: int) -> list[Tensor]:
+    """The tensors, each in a frame for the constants behind it, the first also for those before it."""
+    tensors, before = list[Tensor](), list[Any]()
+    for n, part in enumerate(parts):
+        if holds_tensor(part):
+            tensors.append(beside(before, part, (), axis, n))
+            before = []
+        elif tensors:
+            tensors[-1] = beside((), tensors[-1], (part,), axis, n)
+        else:
+            before.append(part)
+    return tensors
+
+
+def beside(before: Sequence[Any], x: Tensor, after: Sequence[Any], axis: int, n: int) -> Tensor:
+    """Constants before and after x along an axis: a frame of zeros, and the constants added to it."""
+    if not before and not after:
+        return x
+    shape = x.shape[1:]
+    shapes = [(*shape[: axis - 1], c.shape[axis], *shape[axis:]) for c in (*before, *after)]
+    arrays = [np.broadcast_to(constant(c, replace(x, sizes=(len(c), *own))), own)
+              for c, own in zip((*before, *after), shapes)]
+    sizes = [sum(array.shape[axis - 1] for array in some) for some in (arrays[: len(before)], arrays[len(before) :])]
+    frames = [tuple(size if k == axis - 1 else 0 for k in range(len(shape))) for size in sizes]
+    arrays.insert(len(before), np.zeros(shape, x.number))
+    return x.then(Pad(*frames), f"frame_{n}").then(Scale(None, np.concatenate(arrays, axis - 1)), f"constants_{n}")
+
+
 def stack(tensors: Any, dim: Any = 0) -> Tensor:
     refuse(not all(map(holds_tensor, tensors)), "puts constants beside tensors, for which there is no layer")
     shape = tensors[0].shape
     axis = dim + len(shape) + 1 if dim < 0 else dim
     refuse(axis == 0, "puts a new axis before the batch's own, which has to stay the first")
     wide = Reshape((*shape[1:axis], 1, *shape[axis:]))
-    return cat([x.then(wide, f"part_{n}") for n, x in enumerate(tensors)], axis)
+    beside = cat([x.then(wide, f"part_{n}") for n, x in enumerate(tensors)], axis)
+    return replace(beside, stacked=(tuple(tensors), axis))
 
 
 # ---- Parts ----
@@ -229,20 +265,19 @@ def getitem(x: Any, index: Any, *, out: Any) -> Any:
     taken = sum(one is not None and one is not Ellipsis for one in given)
     where = next((n for n, one in enumerate(given) if one is Ellipsis), len(given))
     full = (*given[:where], *[slice(None)] * (len(x.shape) - taken), *given[where + 1 :])
-    result, axis = x, 0
-    for one in (one for one in full if one is not None):
+    result = x
+    for axis, one in enumerate(one for one in full if one is not None):
         start, stop, step = (one if isinstance(one, slice) else slice(one, one + 1 or None)).indices(x.shape[axis])
         whole = (start, stop, step) == (0, x.shape[axis], 1)
         refuse(axis == 0 and (not whole or not isinstance(one, slice)), "takes some images of the batch, which has "
                "to stay whole")
         result = result if whole else result.then(Slice(axis, start, stop, step), f"axis_{axis}")
-        axis += 1
     return reshape(result, out=out) if result.shape != out else unsuffixed(result)
 
 
 def unsuffixed(x: Tensor) -> Tensor:
     """The last of several layers that a call becomes, which has the call's own name."""
-    return Tensor(x.sizes, x.number, x.layer, x.reads) if x.layer is not None and x.suffix else x
+    return replace(x, suffix="") if x.suffix else x
 
 
 def pad(x: Tensor, pad: Any, mode: Any = "constant", value: Any = None) -> Tensor:
@@ -262,7 +297,7 @@ def constant_pad(x: Tensor, padding: Any, value: Any = 0) -> Tensor:
 
 
 def channel_shuffle(x: Tensor, groups: Any) -> Tensor:
-    n, channels, *image = x.shape
+    _, channels, *image = x.shape
     wide = x.then(Reshape((groups, channels // groups, *image)), "groups")
     turned = wide.then(Transpose((0, 2, 1, *range(3, len(wide.shape)))), "turned")
     return turned.then(Reshape((channels, *image)))
@@ -270,6 +305,6 @@ def channel_shuffle(x: Tensor, groups: Any) -> Tensor:
 
 def pixel_shuffle(x: Tensor, upscale_factor: Any) -> Tensor:
     r = upscale_factor
-    n, channels, rows, columns = x.shape
+    _, channels, rows, columns = x.shape
     wide = x.then(Reshape((channels // r**2, r, r, rows, columns)), "pixels")
     return wide.then(Transpose((0, 1, 4, 2, 5, 3)), "turned").then(Reshape((channels // r**2, rows * r, columns * r)))

@@ -73,8 +73,11 @@ ROWS: tuple[tuple[str, Callable[..., Any]], ...] = (
 TORCH: dict[str, Callable[..., Any]] = {name: make for names, make in ROWS for name in names.split()}
 
 # what depends on the shape of a tensor alone, and is a constant
-SIZES = frozenset("size dim ndimension numel nelement shape ndim dtype device is_cuda zeros_like ones_like full_like "
-                  "new_zeros new_ones new_full get_device is_floating_point".split())
+SIZES = {"size", "dim", "ndimension", "numel", "nelement", "shape", "ndim", "dtype", "device", "is_cuda", "get_device",
+         "is_floating_point", "zeros_like", "ones_like", "full_like", "new_zeros", "new_ones", "new_full"}
+
+NO_LAYER = (", for which there is no layer: explain the part of the network before it or after it (docs/from-torch.md "
+            "lists what there are layers for)")
 
 # modules around the one that is meant
 INSIDE = {"DataParallel": "module.module", "DistributedDataParallel": "module.module",

@@ -13,7 +13,8 @@ from lrp_ref.convert.refused import refuse
 from lrp_ref.hints import shown
 from lrp_ref.layers import Layer
 
-NEEDS = "its sizes depend on the image's: give an example, from_torch(module, example), a batch such as the module takes"
+NEEDS = ("its sizes depend on the image's: give an example, from_torch(module, example), a batch such as the module "
+         "takes")
 
 
 @dataclass(frozen=True, eq=False)
@@ -23,6 +24,7 @@ class Tensor:
     sizes   its shape at the example; None: no example was given
     number  the type of its numbers, likewise
     suffix  what its name has after that of the module or the call which it is a part of
+    stacked the tensors that it has beside each other along a new axis, and that axis
     """
 
     sizes: Shape | None
@@ -30,6 +32,7 @@ class Tensor:
     layer: Layer | None = None
     reads: tuple[Tensor, ...] = ()
     suffix: str = ""
+    stacked: tuple[tuple[Tensor, ...], int] | None = None
 
     @property
     def shape(self) -> Shape:

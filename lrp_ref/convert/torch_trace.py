@@ -18,6 +18,7 @@ from traceback import extract_tb
 from typing import Any
 
 from lrp_ref.convert.refused import refuse
+from lrp_ref.convert.torch_table import SIZES
 from lrp_ref.hints import quotable, shown
 
 
@@ -41,17 +42,11 @@ class Traced:
 
 
 @contextmanager
-def traced(module: Any) -> Iterator[Traced]:
-    """The module's calls. What torch.fx leaves in the module is gone afterwards."""
-    before, tracer = set(vars(module)), paths()
-    buffers = set(module._buffers)
-    defaults = by_default(module)
+def traced(module: Any, x: Any = None) -> Iterator[Traced]:
+    """The module's calls; sizes by which it decides are those at x. What torch.fx leaves in it is gone afterwards."""
+    before, buffers = set(vars(module)), set(module._buffers)
     try:
-        try:
-            graph = tracer.trace(module, concrete_args=defaults or None)
-        except Exception as error:   # whatever a forward does with what is no tensor
-            raise ValueError(untraceable(module, error)) from None
-        yield Traced(module, graph, tracer.around, tuple(defaults.values()))
+        yield graph_of(module, x)
     finally:
         for name in set(vars(module)) - before:
             delattr(module, name)
@@ -59,9 +54,57 @@ def traced(module: Any) -> Iterator[Traced]:
             del module._buffers[name]
 
 
-def paths() -> Any:
-    """A tracer that knows by which path a module is called: one module may be in several places."""
-    class Paths(import_module("torch.fx").Tracer):  # type: ignore[misc]
+def graph_of(module: Any, x: Any) -> Traced:
+    """Buffers as tensors among others, which sizes of the input may spread; if that does not go, as values, by which
+    a forward may decide, as by the shapes of parameters.
+    """
+    defaults, message = by_default(module), ""
+    for buffers in (True, False):
+        tracer = paths(module, x, tuple(defaults.values()), buffers)
+        try:
+            graph = tracer.trace(module, concrete_args=defaults or None)
+        except Exception as error:   # whatever a forward does with what is no tensor
+            message = message or untraceable(module, error)
+        else:
+            return Traced(module, graph, tracer.around, tuple(defaults.values()))
+    raise ValueError(message)
+
+
+def type_name(module: Any) -> str:
+    """The name of its class; with its module in front where it is not torch's own, which may compute anything."""
+    kind = type(module)
+    own = kind.__module__.startswith("torch.nn.modules.")
+    return kind.__name__ if own else f"{kind.__module__}.{kind.__qualname__}"
+
+
+def paths(module: Any, x: Any, defaults: tuple[Any, ...], buffers: bool) -> Any:
+    """A tracer that knows by which path a module is called, as one module may be in several places; and sizes at x."""
+    fx: Any = import_module("torch.fx")
+    methods = module_methods()
+
+    class Sized(fx.Proxy):  # type: ignore[misc]
+        """What stands for a value, and for a size is that number where Python asks for one."""
+
+        def __getattr__(self, name: str) -> Any:
+            if name in ("shape", "ndim"):   # else they are asked for only when something is done with them
+                return self.tracer.create_proxy("call_function", getattr, (self, name), {})
+            return super().__getattr__(name)
+
+        def __index__(self) -> int:
+            return int(self.tracer.value(self.node))
+
+        def __int__(self) -> int:
+            return int(self.tracer.value(self.node))
+
+        def __float__(self) -> float:
+            return float(self.tracer.value(self.node))
+
+        def __len__(self) -> int:
+            return len(self.tracer.known(self.node))
+
+    class Paths(fx.Tracer):  # type: ignore[misc]
+        proxy_buffer_attributes = buffers
+
         def trace(self, root: Any, concrete_args: Any = None) -> Any:
             self.stack, self.around = [("", root, Counter[Any]())], dict[Any, str]()
             return super().trace(root, concrete_args)
@@ -82,7 +125,76 @@ def paths() -> Any:
             self.around[node] = self.stack[-1][0]
             return node
 
-    return Paths(param_shapes_constant=True)
+        def proxy(self, node: Any) -> Any:
+            return Sized(node, self)
+
+        def to_bool(self, obj: Any) -> bool:
+            return bool(self.value(obj.node))
+
+        def iter(self, obj: Any) -> Any:
+            parts = self.known(obj.node)
+            return iter([obj[n] for n in range(len(parts))]) if isinstance(parts, (tuple, list)) else super().iter(obj)
+
+        def value(self, node: Any) -> Any:
+            """What a call gives that asks for nothing but sizes."""
+            refuse(not of_sizes(node), "the image decides, which is another one every time")
+            return self.known(node)
+
+        def known(self, node: Any) -> Any:
+            """What a call gives at the example."""
+            refuse(x is None, "sizes decide: give an example")
+            with calling(*methods):
+                return recorded(module, self.graph, x, defaults)[node]
+
+    return Paths(param_shapes_constant=not buffers)
+
+
+def module_methods() -> tuple[Any, Any]:
+    """Two methods of all modules, which torch.fx replaces while it traces."""
+    kind = vars(torch().nn.Module)
+    return kind["__call__"], kind["__getattr__"]
+
+
+@contextmanager
+def calling(call: Any, attribute: Any) -> Iterator[None]:
+    """Modules as they are when nobody traces, so that the calls so far can be carried out."""
+    kind, replaced = torch().nn.Module, module_methods()
+    kind.__call__, kind.__getattr__ = call, attribute
+    try:
+        yield
+    finally:
+        kind.__call__, kind.__getattr__ = replaced
+
+
+def of_sizes(node: Any) -> bool:
+    """Whether a value is made of sizes and constants alone."""
+    asked, seen = [node], {node}
+    while asked:
+        one = asked.pop()
+        if one.op == "placeholder":
+            return False
+        new = [] if sizes_alone(one) else [before for before in one.all_input_nodes if before not in seen]
+        asked += new
+        seen.update(new)
+    return True
+
+
+def sizes_alone(node: Any) -> bool:
+    """Whether a call asks for nothing but sizes: x.size(0), x.shape, torch.zeros_like(x)."""
+    if node.op == "call_function" and called_by(node) == "getattr":
+        return node.args[1] in SIZES
+    return node.op != "call_module" and called_by(node) in SIZES
+
+
+def called_by(node: Any) -> str:
+    """The name of the function or method that is called; with its module in front where it is not torch's."""
+    if node.op == "call_method":
+        return str(node.target)
+    function = node.target
+    home, name = getattr(function, "__module__", None) or "torch", getattr(function, "__name__", str(function))
+    if name == "stochastic_depth" or home.split(".")[0] in ("torch", "_operator", "builtins"):
+        return str(name)
+    return f"{home}.{name}"
 
 
 def by_default(module: Any) -> dict[str, Any]:
@@ -101,14 +213,14 @@ def untraceable(module: Any, error: Exception) -> str:
         line = getline(frames[-1].filename, frames[-1].lineno or 0).strip()
         where = f"line {frames[-1].lineno} of {Path(frames[-1].filename).name}, {quotable(line, 120)}"
     return (f"from_torch got a {quotable(type(module).__name__)} that torch.fx cannot trace: {where}: "
-            f"{quotable(str(error).splitlines()[0] if str(error) else type(error).__name__, 100)}. Decide by plain "
-            "attributes and not by the image, and write sizes out as numbers")
+            f"{quotable(str(error).splitlines()[0] if str(error) else type(error).__name__, 100)}. Decide by "
+            "attributes or sizes, which stay, and compute with torch's functions alone")
 
 
-def recorded(trace: Traced, x: Any) -> dict[Any, Any]:
-    """{node: what its call gives on x}, before anything changes that in place."""
+def recorded(module: Any, graph: Any, x: Any, defaults: tuple[Any, ...]) -> dict[Any, Any]:
+    """{node: what its call gives on x}, before anything changes that in place; of a graph, or the beginning of one."""
     values: dict[Any, Any] = {}
-    fx = import_module("torch.fx")
+    fx: Any = import_module("torch.fx")
 
     class Recorder(fx.Interpreter):  # type: ignore[misc]
         def run_node(self, n: Any) -> Any:
@@ -117,7 +229,7 @@ def recorded(trace: Traced, x: Any) -> dict[Any, Any]:
             return result
 
     with torch().no_grad():
-        Recorder(trace.module, graph=trace.graph).run(x, *trace.defaults, enable_io_processing=False)
+        Recorder(module, graph=graph).run(kept(x), *defaults, enable_io_processing=False)
     return values
 
 
@@ -146,7 +258,10 @@ def as_example(module: Any, example: Any) -> Any:
                          "torch.zeros(1, 3, 224, 224)?") from None
     refuse(x.ndim < 2 or x.numel() == 0, f"from_torch got an example of shape {tuple(x.shape)}, needed a batch, "
            "(N, C, H, W) or (N, ...)")
-    own = next((t for t in (*module.parameters(), *module.buffers()) if t.is_floating_point()), None)
-    if own is not None:
-        return x.to(own.device, own.dtype)
+    for name, own in (*module.named_parameters(), *module.named_buffers()):
+        if own.is_floating_point():
+            refuse(own.dtype not in (torch().float32, torch().float64) or own.device.type == "meta",
+                   f"from_torch got {quotable(name)} of {own.dtype} on {own.device}, needed float32 or float64 "
+                   "numbers: use network.float()")
+            return x.to(own.device, own.dtype)
     return x if x.is_floating_point() else x.double()
