@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from lrp_ref.convert.refused import refuse
-from lrp_ref.convert.torch_table import NO_LAYER, TORCH
+from lrp_ref.convert.torch_table import CALLED, NO_LAYER, TORCH
 from lrp_ref.convert.torch_tensor import Tensor, holds_tensor
 from lrp_ref.convert.torch_trace import Traced, called_by, sizes_alone, torch, type_name
 from lrp_ref.hints import quotable
@@ -119,7 +119,7 @@ def base_name(trace: Traced, node: Any) -> str:
     path = trace.around[node]
     if node.op == "call_module":
         return path
-    called = getattr(TORCH[kind_of(trace, node)], "__name__", "call")
+    called = CALLED[kind_of(trace, node)]
     return f"{path}.{called}" if path else called
 
 

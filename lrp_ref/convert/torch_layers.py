@@ -139,7 +139,6 @@ def in_a_row(two: Callable[..., Tensor], sizes: str) -> Callable[..., Tensor]:
         named = Tensor(made.sizes, made.number, made.layer, made.reads)
         return named.then(Reshape((-1, made.shape[-1])), "as_row")
 
-    one.__name__ = two.__name__.replace("2d", "1d")
     one.takes = sizes.split()   # type: ignore[attr-defined]
     return one
 
@@ -195,7 +194,6 @@ def plain(kind: type[Layer]) -> Callable[..., Tensor]:
     def function(x: Tensor, inplace: Any = False) -> Tensor:
         return x.then(kind())
 
-    function.__name__ = kind.__name__.lower()
     return function
 
 

@@ -8,7 +8,8 @@ from typing import Any
 from lrp_ref.convert import torch_layers as layer
 from lrp_ref.convert import torch_shapes as shape
 
-# names of modules, of functions and of methods without a last "_", which only says that it is done in place
+# names of modules, then of functions and methods, without a last "_", which only says that it is done in place; by the
+# first of those a layer is named that is no module
 ROWS: tuple[tuple[str, Callable[..., Any]], ...] = (
     ("Linear linear", layer.linear),
     ("Conv2d conv2d", layer.conv2d),
@@ -54,7 +55,7 @@ ROWS: tuple[tuple[str, Callable[..., Any]], ...] = (
     ("mean", shape.mean),
     ("sum", shape.total),
     ("Flatten flatten", shape.flatten),
-    ("Unflatten view reshape view_as reshape_as squeeze unsqueeze unflatten ravel", shape.reshape),
+    ("Unflatten reshape view view_as reshape_as squeeze unsqueeze unflatten ravel", shape.reshape),
     ("transpose swapaxes swapdims", shape.transpose),
     ("permute", shape.permute),
     ("getattr", shape.attribute),
@@ -71,6 +72,7 @@ ROWS: tuple[tuple[str, Callable[..., Any]], ...] = (
 )
 
 TORCH: dict[str, Callable[..., Any]] = {name: make for names, make in ROWS for name in names.split()}
+CALLED = {name: next(filter(str.islower, names.split()), name) for names, _ in ROWS for name in names.split()}
 
 # what depends on the shape of a tensor alone, and is a constant
 SIZES = {"size", "dim", "ndimension", "numel", "nelement", "shape", "ndim", "dtype", "device", "is_cuda", "get_device",
