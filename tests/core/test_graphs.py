@@ -10,7 +10,6 @@ from helpers import fractions, law, refused
 from lrp_ref import (
     Add,
     AvgPool,
-    BatchNorm,
     Concat,
     Conv2D,
     Epsilon,
@@ -24,7 +23,6 @@ from lrp_ref import (
     assign,
     cutoff,
     explain,
-    merge_batchnorm,
     receptive_field,
 )
 from lrp_ref.arrays import Array
@@ -185,19 +183,6 @@ def test_where_branches_meet_a_unit_sees_from_the_first_to_the_last_if_steps_are
     assert receptive_field(other, "c") is None and receptive_field(other, "b") == ReceptiveField((3, 3), (3, 3), (0, 0))
 
 
-def test_a_norm_is_merged_where_nobody_else_reads_what_it_norms() -> None:
-    norm = BatchNorm(mixed((2,), 3), np.array([F(3), F(8)]), mixed((2,), 5) + 1, mixed((2,), 6), epsilon=F(1))
-    conv = Conv2D(mixed((2, 2, 1, 1), 7), mixed((2,), 8))
-    network = Network([("conv", conv), ("bn", norm), ("relu", ReLU()), ("add", Add(), ("relu", "input")),
-                       ("out", conv, "add")])
-    merged, x = merge_batchnorm(network), mixed((2, 2, 3, 2), 9)
-    assert merged.names == ("conv", "relu", "add", "out") and merged.reads["add"] == ("relu", "input")
-    assert (merged(x) == network(x)).all()
-    shared = Network([("conv", conv), ("bn", norm), ("add", Add(), ("bn", "conv"))])
-    with refused("merge_batchnorm got bn after conv, which add reads too, as it is without the norm: …"):
-        merge_batchnorm(shared)
-
-
 # ---- What is refused ----
 
 
@@ -256,3 +241,19 @@ def test_the_radius_of_a_tensor_holds_the_rounding_of_its_readers_sum() -> None:
     b = bounds(network, np.array([[3.0]]), assign(network), R)
     lost = abs(F(float(b.relevances["input"][0, 0])) - sum(map(F, R[0].tolist())))
     assert lost == 60 * F(0.95 * 2.0**-53) and lost <= F(float(b.radius[0, 0])) < 1000 * F(2.0**-53)
+
+
+def test_rules_that_lost_what_reads_what_are_refused_and_not_taken_for_a_chains() -> None:
+    network = Network([("a", ReLU()), ("b", ReLU(), "input"), ("sum", Add(), ("a", "b"))])
+    rules, x = assign(network), np.array([[1.0, 2.0]])
+    assert cutoff(rules, "b")["a"] == rules["a"] and cutoff({**rules}, "b")["a"] == Flat()   # a plain dict is a chain's
+    with refused("got rules by which b, sum reads other layers than in the network, so that a cut-off went another "
+                 "way: make the rules with assign(network, ...), and cut these off"):
+        explain(network, x, cutoff({**rules}, "b"), target=x)
+    explain(network, x, cutoff(rules, "b"), target=x)
+
+
+def test_rules_of_a_network_are_rules_of_its_parts() -> None:
+    network = Network([("a", ReLU()), ("b", ReLU()), ("c", ReLU(), "a"), ("sum", Add(), ("b", "c"))])
+    part, x = network[1:], np.array([[1.0, 2.0]])
+    assert explain(part, x, cutoff(assign(network), "sum"), target=x).relevance.sum() == 3
