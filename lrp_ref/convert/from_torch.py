@@ -9,9 +9,9 @@ from typing import Any
 
 from lrp_ref.convert.refused import refuse
 from lrp_ref.convert.torch_graph import converted
-from lrp_ref.convert.torch_proof import prove
+from lrp_ref.convert.torch_proof import prove, ran
 from lrp_ref.convert.torch_table import INSIDE, NO_LAYER, TORCH
-from lrp_ref.convert.torch_trace import as_example, called, recorded, torch, traced, type_name
+from lrp_ref.convert.torch_trace import as_example, called, torch, traced, type_name
 from lrp_ref.hints import listed, quotable, shown
 from lrp_ref.network import Network
 
@@ -45,8 +45,9 @@ def from_torch(module: Any, example: Any = None) -> Network:
     x = as_example(module, example)
     one_tensor(called(module, x), len(x))
     with traced(module, x) as trace:
-        network, origins = converted(trace, recorded(module, trace.graph, x, trace.defaults), x)
-        prove(trace, network, origins, x)
+        torchs = ran(trace, x, "the example")
+        network, origins = converted(trace, torchs.values, x)
+        prove(trace, network, origins, torchs)
     return network
 
 

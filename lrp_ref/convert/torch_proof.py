@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -18,45 +19,60 @@ WHOLE = ("though each of its parts agrees: is there a hook, a replaced method, a
 PART = "is one of its inputs changed in place, or does a hook or a replaced method change it?"
 
 
-def prove(trace: Traced, network: Network, origins: Mapping[str, Any], x: Any) -> None:
-    """An error that names the first layer that differs from torch, on x or on random inputs.
+@dataclass(frozen=True)
+class Ran:
+    """What torch makes of an input: the module, and each call of its graph; these are {} where they cannot be asked."""
+
+    what: str
+    x: Any
+    wanted: Any
+    values: Mapping[Any, Any]
+
+
+def ran(trace: Traced, x: Any, what: str) -> Ran:
+    """Module and calls on x; an error where the module does not take it."""
+    wanted = called(trace.module, x)
+    try:
+        return Ran(what, x, wanted, recorded(trace.module, trace.graph, x, trace.defaults))
+    except Exception:   # calls that were traced with the example's number of images written out
+        return Ran(what, x, wanted, {})
+
+
+def prove(trace: Traced, network: Network, origins: Mapping[str, Any], example: Ran) -> None:
+    """An error that names the first layer that differs from torch, on the example or on a random batch.
 
     origins  {layer: (node, position)}: what it is in the graph of torch.fx; position is None or that in a tuple
-    The second random batch has an image more than the example, if the module takes that: the batch's axis is free.
+    The random batch has an image more than the example, if the module takes that, so that the batch's axis is free.
     """
-    agree(trace, network, origins, x, "the example")
-    rng = np.random.default_rng(0)
-    for more in (0, 1):
-        drawn = rng.normal(size=(len(x) + more, *x.shape[1:]))
-        noise = torch().from_numpy(drawn).to(x.device, x.dtype)
+    agree(network, origins, example)
+    rng, x = np.random.default_rng(0), example.x
+    for images in (len(x) + 1, len(x)):
+        drawn = rng.normal(size=(images, *x.shape[1:]))
         try:
-            with torch().no_grad():
-                trace.module(noise.clone())
-        except Exception:   # a module may take nothing but batches of one size, or check what is in them
+            noise = ran(trace, torch().from_numpy(drawn).to(x.device, x.dtype),
+                        f"random numbers of shape {drawn.shape}")
+        except ValueError:   # a module may take nothing but batches of one size, or check what is in them
             continue
-        agree(trace, network, origins, noise, f"random numbers of shape {tuple(noise.shape)}")
+        agree(network, origins, noise)
+        return
 
 
-def agree(trace: Traced, network: Network, origins: Mapping[str, Any], x: Any, what: str) -> None:
+def agree(network: Network, origins: Mapping[str, Any], torchs: Ran) -> None:
     """An error unless every layer gives torch's numbers on torch's own inputs, and the network the module's."""
-    wanted, inputs = called(trace.module, x), own(x)
-    try:
-        values = recorded(trace.module, trace.graph, x, trace.defaults)
-    except Exception:   # calls that were traced with the example's number of images written out
-        values, origins = {}, {}
+    inputs = own(torchs.x)
     xs = {INPUT: inputs}
     with np.errstate(all="ignore"):
         for name, layer, reads in network.nodes:
             try:
                 xs[name] = layer(layer.join(*(xs[t] for t in reads)))
             except ValueError as error:
-                raise ValueError(f"from_torch: {quotable(name)} does not work on {what}: {error}") from None
-            if name in origins:
+                raise ValueError(f"from_torch: {quotable(name)} does not work on {torchs.what}: {error}") from None
+            if name in origins and torchs.values:
                 node, position = origins[name]
-                value = values[node] if position is None else values[node][position]
-                xs[name] = same(xs[name], own(value), f"{quotable(name)}, a {type(layer).__name__},", what, PART)
-        del values, xs
-        same(network(inputs), own(wanted), "the network", what, WHOLE)
+                value = torchs.values[node] if position is None else torchs.values[node][position]
+                xs[name] = same(xs[name], own(value), f"{quotable(name)}, a {type(layer).__name__},", torchs.what, PART)
+        xs.clear()
+        same(network(inputs), own(torchs.wanted), "the network", torchs.what, WHOLE)
 
 
 def own(tensor: Any) -> Array:
@@ -74,10 +90,8 @@ def same(got: Array, wanted: Array, who: str, what: str, cure: str) -> Array:
         raise ValueError(f"from_torch: {who} gives {got.dtype} of shape {got.shape} on {what}, and torch "
                          f"{wanted.dtype} of shape {wanted.shape}: {cure}")
     finite = np.isfinite(wanted)
-    largest = float(np.abs(wanted[finite]).max(initial=0))
-    off = np.abs(got[finite] - wanted[finite])
-    off = float(np.where(np.isnan(off), np.inf, off).max(initial=0))
-    if off > np.sqrt(np.finfo(wanted.dtype).eps) * largest or not (np.isfinite(got) == finite).all():
+    off, largest = (float(np.max(abs(size), where=finite, initial=0)) for size in (got - wanted, wanted))
+    if not (off <= np.sqrt(np.finfo(wanted.dtype).eps) * largest and (np.isfinite(got) == finite).all()):
         raise ValueError(f"from_torch: {who} gives other numbers than torch on {what}, by {off:.3g} where the largest "
                          f"is {largest:.3g}: {cure}")
     return wanted

@@ -258,7 +258,7 @@ REFUSED = {
     "another number type": (lambda: with_call(lambda x: x.float().double()), "float in forward: makes float32 of fl"),
     "a quotient": (lambda: with_call(lambda x: x / x.mean((2, 3), True)), "truediv in forward: divides by a tensor"),
     "an index array": (lambda: with_call(lambda x: x[:, [0, 2, 1, 3]]), "an index that is no number and no slice"),
-    "mirrored padding": (lambda: with_call(lambda x: nn.functional.pad(x, (1, 1, 2, 1), "reflect")), "mode='reflect', n"),
+    "mirrored padding": (lambda: with_call(lambda x: nn.functional.pad(x, (1, 1, 2, 1), "reflect")), "mode='reflect',"),
     "nothing left": (nn.Identity, "got a network without layers"),
     "no input": (lambda: with_call(torch.zeros_like), "whose output is not made of its input"),
     "itself": (lambda: holds_itself(), "got again, a torch_networks.ResNet that holds itself"),
