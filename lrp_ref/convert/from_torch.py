@@ -43,9 +43,10 @@ def from_torch(module: Any, example: Any = None) -> Network:
             return converted(trace, None, None)[0]
     one_input(module)
     x = as_example(module, example)
-    one_tensor(called(module, x), len(x))
+    wanted = called(module, x)
+    one_tensor(wanted, len(x))
     with traced(module, x) as trace:
-        torchs = ran(trace, x, "the example")
+        torchs = ran(trace, x, wanted, "the example")
         network, origins = converted(trace, torchs.values, x)
         prove(trace, network, origins, torchs)
     return network

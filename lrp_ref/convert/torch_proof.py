@@ -29,9 +29,8 @@ class Ran:
     values: Mapping[Any, Any]
 
 
-def ran(trace: Traced, x: Any, what: str) -> Ran:
-    """Module and calls on x; an error where the module does not take it."""
-    wanted = called(trace.module, x)
+def ran(trace: Traced, x: Any, wanted: Any, what: str) -> Ran:
+    """The calls on x, of which the module makes `wanted`."""
     try:
         return Ran(what, x, wanted, recorded(trace.module, trace.graph, x, trace.defaults))
     except Exception:   # calls that were traced with the example's number of images written out
@@ -49,11 +48,11 @@ def prove(trace: Traced, network: Network, origins: Mapping[str, Any], example: 
     for images in (len(x) + 1, len(x)):
         drawn = rng.normal(size=(images, *x.shape[1:]))
         try:
-            noise = ran(trace, torch().from_numpy(drawn).to(x.device, x.dtype),
-                        f"random numbers of shape {drawn.shape}")
+            noise = torch().from_numpy(drawn).to(x.device, x.dtype)
+            wanted = called(trace.module, noise)
         except ValueError:   # a module may take nothing but batches of one size, or check what is in them
             continue
-        agree(network, origins, noise)
+        agree(network, origins, ran(trace, noise, wanted, f"random numbers of shape {drawn.shape}"))
         return
 
 
