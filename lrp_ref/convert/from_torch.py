@@ -11,7 +11,7 @@ from lrp_ref.convert.refused import refuse
 from lrp_ref.convert.torch_graph import converted
 from lrp_ref.convert.torch_proof import prove, ran
 from lrp_ref.convert.torch_table import INSIDE, NO_LAYER, TORCH
-from lrp_ref.convert.torch_trace import as_example, called, torch, traced, type_name
+from lrp_ref.convert.torch_trace import as_example, given_by, torch, traced, type_name
 from lrp_ref.hints import listed, quotable, shown
 from lrp_ref.network import Network
 
@@ -33,17 +33,17 @@ def from_torch(module: Any, example: Any = None) -> Network:
     float64.
     """
     a_module(module)
-    for name, part in parts(module, "", ()):
+    for name, part in modules_in(module, "", ()):
         refuse(getattr(part, "training", False) is not False,
                f"from_torch got {quotable(name or 'the network')} in training mode: call network.eval() first")
         own_forward(part, name or "the network")
     if example is None:
-        known(module, "")
+        hides_nothing(module, "")
         with traced(module) as trace:
             return converted(trace, None, None)[0]
     one_input(module)
     x = as_example(module, example)
-    wanted = called(module, x)
+    wanted = given_by(module, x)
     one_tensor(wanted, len(x))
     with traced(module, x) as trace:
         torchs = ran(trace, x, wanted, "the example")
@@ -80,22 +80,22 @@ def one_tensor(output: Any, images: int) -> None:
            f"{images} images, needed scores (N, ...) with the batch's axis first")
 
 
-def parts(module: Any, name: str, around: tuple[Any, ...]) -> Iterator[tuple[str, Any]]:
+def modules_in(module: Any, name: str, around: tuple[Any, ...]) -> Iterator[tuple[str, Any]]:
     """The module and all that it is made of, with torch's names; a module that is there twice comes twice."""
     refuse(any(module is one for one in around), f"from_torch got {quotable(name)}, a {type_name(module)} that holds "
            "itself")
     yield name, module
     for child, part in getattr(module, "_modules", {}).items():
         if part is not None or type_name(module) == "Sequential":
-            yield from parts(part, f"{name}.{child}" if name else child, (*around, module))
+            yield from modules_in(part, f"{name}.{child}" if name else child, (*around, module))
 
 
-def known(module: Any, name: str) -> None:
+def hides_nothing(module: Any, name: str) -> None:
     """An error unless it is a Sequential, nested or not, of modules in the table, of which nothing is hidden."""
     kind = type_name(module)
     if kind == "Sequential":
         for child, part in module._modules.items():
-            known(part, f"{name}.{child}" if name else child)
+            hides_nothing(part, f"{name}.{child}" if name else child)
     elif not name:
         raise ValueError(f"from_torch got a {quotable(kind)}, no torch.nn.Sequential{GIVE}")
     elif kind not in TORCH:

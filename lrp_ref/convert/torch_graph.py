@@ -80,16 +80,17 @@ def converted(trace: Traced, values: Values, x: Any) -> tuple[Network, dict[str,
             env[node] = carried_out(trace, node, args, kwargs, values)
             built.settle(env[node], base_name(trace, node), node)
             if in_place(trace, node):
-                env[node.args[0]] = env[node]
+                before = env[node.args[0]]
+                env.update({one: env[node] for one, value in env.items() if value is before})
     raise ValueError("from_torch got a graph without an output")
 
 
 def start(x: Any) -> Tensor:
     """The network's input."""
-    return Tensor(None) if x is None else Tensor(tuple(x.shape), number(x))
+    return Tensor(None) if x is None else Tensor(tuple(x.shape), number_of(x))
 
 
-def number(tensor: Any) -> Any:
+def number_of(tensor: Any) -> Any:
     """NumPy's type of a tensor's numbers."""
     names = {str(torch().float32): np.float32, str(torch().float64): np.float64}
     refuse(str(tensor.dtype) not in names, f"got numbers of {tensor.dtype}, needed float32 or float64: use "
@@ -136,7 +137,7 @@ def carried_out(trace: Traced, node: Any, args: Any, kwargs: Any, values: Values
     try:
         result = make(*args, **kwargs, **attributes(part, make), **({"out": out} if needs_out(make) else {}))
         if values is not None and isinstance(result, Tensor):
-            made = number(values[node])
+            made = number_of(values[node])
             refuse(made is not result.number, f"makes {made.__name__} of {result.number.__name__}, needed one number "
                    "type throughout")
         return result

@@ -81,14 +81,14 @@ def batch_norm(x: Tensor, running_mean: Any, running_var: Any, weight: Any = Non
 # ---- Windows ----
 
 
-def max_pool2d(x: Tensor, kernel_size: Any, stride: Any = None, padding: Any = 0, dilation: Any = 1,
+def max_pool(x: Tensor, kernel_size: Any, stride: Any = None, padding: Any = 0, dilation: Any = 1,
                ceil_mode: Any = False, return_indices: Any = False) -> Tensor:
     refuse(both(dilation) != (1, 1), "dilation, which MaxPool does not have")
     refuse(return_indices, "return_indices=True, needed False")
     return x.then(MaxPool(both(kernel_size), stride_of(stride), both(padding), ceil_mode))
 
 
-def avg_pool2d(x: Tensor, kernel_size: Any, stride: Any = None, padding: Any = 0, ceil_mode: Any = False,
+def avg_pool(x: Tensor, kernel_size: Any, stride: Any = None, padding: Any = 0, ceil_mode: Any = False,
                count_include_pad: Any = True, divisor_override: Any = None) -> Tensor:
     refuse(divisor_override is not None, "divisor_override, needed None")
     return x.then(AvgPool(both(kernel_size), stride_of(stride), both(padding), ceil_mode, count_include_pad))
@@ -144,8 +144,8 @@ def in_a_row(two: Callable[..., Tensor], sizes: str) -> Callable[..., Tensor]:
 
 
 conv1d = in_a_row(conv2d, "weight bias stride padding dilation groups padding_mode")
-max_pool1d = in_a_row(max_pool2d, "kernel_size stride padding dilation ceil_mode return_indices")
-avg_pool1d = in_a_row(avg_pool2d, "kernel_size stride padding ceil_mode count_include_pad")
+max_pool1d = in_a_row(max_pool, "kernel_size stride padding dilation ceil_mode return_indices")
+avg_pool1d = in_a_row(avg_pool, "kernel_size stride padding ceil_mode count_include_pad")
 adaptive_avg_pool1d = in_a_row(adaptive_avg_pool2d, "output_size")
 
 
@@ -189,7 +189,7 @@ def gelu(x: Tensor, approximate: Any = "none") -> Tensor:
     return x.then(GELU(approximate == "tanh"))
 
 
-def plain(kind: type[Layer]) -> Callable[..., Tensor]:
+def bare(kind: type[Layer]) -> Callable[..., Tensor]:
     """A function without parameters."""
     def function(x: Tensor, inplace: Any = False) -> Tensor:
         return x.then(kind())
@@ -197,10 +197,10 @@ def plain(kind: type[Layer]) -> Callable[..., Tensor]:
     return function
 
 
-silu, sigmoid, tanh, hardswish, hardsigmoid = map(plain, (SiLU, Sigmoid, Tanh, Hardswish, Hardsigmoid))
+silu, sigmoid, tanh, hardswish, hardsigmoid = map(bare, (SiLU, Sigmoid, Tanh, Hardswish, Hardsigmoid))
 
 
-def local_response_norm(x: Tensor, size: Any, alpha: Any = 1e-4, beta: Any = 0.75, k: Any = 1.0) -> Tensor:
+def lrn(x: Tensor, size: Any, alpha: Any = 1e-4, beta: Any = 0.75, k: Any = 1.0) -> Tensor:
     return x.then(LRN(size, alpha, beta, k))
 
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from lrp_ref.arrays import Array
 from lrp_ref.convert.torch_tensor import own_array
-from lrp_ref.convert.torch_trace import Traced, called, recorded, torch
+from lrp_ref.convert.torch_trace import Traced, given_by, recorded, torch
 from lrp_ref.hints import quotable
 from lrp_ref.network import INPUT, Network
 
@@ -43,20 +43,20 @@ def prove(trace: Traced, network: Network, origins: Mapping[str, Any], example: 
     origins  {layer: (node, position)}: what it is in the graph of torch.fx; position is None or that in a tuple
     The random batch has an image more than the example, if the module takes that, so that the batch's axis is free.
     """
-    agree(network, origins, example)
+    must_agree(network, origins, example)
     rng, x = np.random.default_rng(0), example.x
     for images in (len(x) + 1, len(x)):
         drawn = rng.normal(size=(images, *x.shape[1:]))
         try:
             noise = torch().from_numpy(drawn).to(x.device, x.dtype)
-            wanted = called(trace.module, noise)
+            wanted = given_by(trace.module, noise)
         except ValueError:   # a module may take nothing but batches of one size, or check what is in them
             continue
-        agree(network, origins, ran(trace, noise, wanted, f"random numbers of shape {drawn.shape}"))
+        must_agree(network, origins, ran(trace, noise, wanted, f"random numbers of shape {drawn.shape}"))
         return
 
 
-def agree(network: Network, origins: Mapping[str, Any], torchs: Ran) -> None:
+def must_agree(network: Network, origins: Mapping[str, Any], torchs: Ran) -> None:
     """An error unless every layer gives torch's numbers on torch's own inputs, and the network the module's."""
     inputs = own(torchs.x)
     xs = {INPUT: inputs}
@@ -69,9 +69,10 @@ def agree(network: Network, origins: Mapping[str, Any], torchs: Ran) -> None:
             if name in origins and torchs.values:
                 node, position = origins[name]
                 value = torchs.values[node] if position is None else torchs.values[node][position]
-                xs[name] = same(xs[name], own(value), f"{quotable(name)}, a {type(layer).__name__},", torchs.what, PART)
+                who = f"{quotable(name)}, a {type(layer).__name__},"
+                xs[name] = held_to(xs[name], own(value), who, torchs.what, PART)
         xs.clear()
-        same(network(inputs), own(torchs.wanted), "the network", torchs.what, WHOLE)
+        held_to(network(inputs), own(torchs.wanted), "the network", torchs.what, WHOLE)
 
 
 def own(tensor: Any) -> Array:
@@ -79,7 +80,7 @@ def own(tensor: Any) -> Array:
     return array
 
 
-def same(got: Array, wanted: Array, who: str, what: str, cure: str) -> Array:
+def held_to(got: Array, wanted: Array, who: str, what: str, cure: str) -> Array:
     """Torch's numbers; an error where ours are others.
 
     Rounding is a part of the type's eps for each of some thousand additions, far below the root of eps: half of the

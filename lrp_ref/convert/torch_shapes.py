@@ -80,7 +80,7 @@ def neg(x: Tensor) -> Tensor:
     return x.then(Scale(constant(-1, x)))
 
 
-def power(x: Tensor, exponent: Any = 2) -> Tensor:
+def squared(x: Tensor, exponent: Any = 2) -> Tensor:
     refuse(exponent != 2, f"the power {shown(exponent)}, needed 2")
     return together(Multiply(), x, x)
 
@@ -108,10 +108,10 @@ def alike(x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
         shape = np.broadcast_shapes(x.shape, y.shape)
     except ValueError:
         raise ValueError(f"puts together tensors of shapes {x.shape} and {y.shape}") from None
-    return spread(x, shape), spread(y, shape)
+    return repeated(x, shape), repeated(y, shape)
 
 
-def spread(x: Tensor, shape: Shape) -> Tensor:
+def repeated(x: Tensor, shape: Shape) -> Tensor:
     """x with its pixels repeated, where there is one row or one column of them."""
     if x.shape == tuple(shape):
         return x
@@ -121,7 +121,7 @@ def spread(x: Tensor, shape: Shape) -> Tensor:
 
 
 def expand(x: Tensor, *sizes: Any, out: Any) -> Tensor:
-    return spread(x, out)
+    return repeated(x, out)
 
 
 # ---- Axes summed ----
@@ -131,7 +131,7 @@ def mean(x: Tensor, dim: Any = None, keepdim: Any = False, dtype: Any = None) ->
     return x.then(Mean(summed(x, dim), bool(keepdim)))
 
 
-def total(x: Tensor, dim: Any = None, keepdim: Any = False, dtype: Any = None) -> Tensor:
+def summed_up(x: Tensor, dim: Any = None, keepdim: Any = False, dtype: Any = None) -> Tensor:
     axes = summed(x, dim)
     if x.stacked is not None and axes == x.stacked[1:] and not keepdim:
         return together(Add(), *x.stacked[0])

@@ -238,7 +238,7 @@ def kept(value: Any) -> Any:
     return value.detach().clone() if isinstance(value, torch().Tensor) else value
 
 
-def called(module: Any, x: Any) -> Any:
+def given_by(module: Any, x: Any) -> Any:
     """module(x), or an error where the module does not take it."""
     try:
         with torch().no_grad():

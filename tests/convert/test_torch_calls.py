@@ -105,6 +105,8 @@ CALLS = {
     "max_pool2d, its own stride": (lambda m, x: F.max_pool2d(x, (2, 3)), IMAGE, [MaxPool]),
     "max_pool1d": (lambda m, x: F.max_pool1d(x, 3, 2, 1), ROW, [Reshape, MaxPool, Reshape]),
     "avg_pool2d": (lambda m, x: F.avg_pool2d(x, 3, 2, 1, count_include_pad=False), IMAGE, [AvgPool]),
+    "avg_pool2d of all": (lambda m, x: F.avg_pool2d(x, x.shape[2:]), IMAGE, [AvgPool]),
+    "avg_pool2d of all rows": (lambda m, x: F.avg_pool2d(x, (x.size(2), 1)), IMAGE, [AvgPool]),
     "avg_pool1d": (lambda m, x: F.avg_pool1d(x, 2), ROW, [Reshape, AvgPool, Reshape]),
     "adaptive_avg_pool2d": (lambda m, x: F.adaptive_avg_pool2d(x, (2, None)), IMAGE, [AdaptiveAvgPool]),
     "adaptive_avg_pool1d": (lambda m, x: F.adaptive_avg_pool1d(x, 3), ROW, [Reshape, AdaptiveAvgPool, Reshape]),
@@ -289,6 +291,18 @@ def test_a_change_in_place_is_seen_by_those_who_read_later():
         network = from_torch(module, x)
         assert network.reads["add"] == reads
         close(network(x.numpy()), run(module, x))
+
+
+def test_what_dropout_hands_on_is_the_same_tensor():
+    def function(m, x):
+        y = x.tanh()
+        z = F.dropout(y, training=False)
+        return z.relu_() + y
+
+    module, x = Calls(function).eval(), drawn(*IMAGE)
+    network = from_torch(module, x)
+    assert network.reads["add"] == ("relu", "relu")
+    close(network(x.numpy()), run(module, x))
 
 
 def test_the_gate_of_a_product_is_its_second_factor():

@@ -2,8 +2,22 @@
 
 import numpy as np
 import pytest
+from models_at_hand import GREY, assert_same_network
 
-from lrp_ref import Add, Concat, Conv2D, Multiply, assign, epsilon_plus, explain, merge_batchnorm, receptive_field
+from lrp_ref import (
+    Add,
+    Concat,
+    Conv2D,
+    Model,
+    Multiply,
+    assign,
+    epsilon_plus,
+    explain,
+    load_model,
+    merge_batchnorm,
+    receptive_field,
+    save_model,
+)
 from lrp_ref.convert import from_torch
 from lrp_ref.layers import ReLU, Slice
 
@@ -51,6 +65,13 @@ def test_its_relevance_is_accounted_for(name):
     # a rounding of float64, 2^-53, for each of some hundred additions, of which the terms are these relevances
     assert abs(total["received"][0] - parts) <= 1000 * 2.0**-53 * size
     assert np.abs(e.relevance).max() > 0
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_it_comes_back_from_its_file(tmp_path, name):
+    ours = from_torch(network(name), images(*SHAPE))
+    save_model(Model(ours, [], GREY), tmp_path / "model.npz")
+    assert_same_network(load_model(tmp_path / "model.npz").chain, ours)
 
 
 # Where branches meet: the layers that read more than one tensor, and which.

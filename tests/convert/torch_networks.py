@@ -143,11 +143,11 @@ def mobilenet_v3(plus=Plus, eps=1e-5, times=Times):
 class Grown(nn.Module):
     """All that there is, and a few channels more."""
 
-    def __init__(self, inputs, wide, growth):
+    def __init__(self, inputs, wide, growth, eps):
         super().__init__()
         self.norm1, self.relu1 = nn.BatchNorm2d(inputs), nn.ReLU(inplace=True)
         self.conv1 = nn.Conv2d(inputs, wide, 1, bias=False)
-        self.norm2, self.relu2 = nn.BatchNorm2d(wide), nn.ReLU(inplace=True)
+        self.norm2, self.relu2 = nn.BatchNorm2d(wide, eps), nn.ReLU(inplace=True)
         self.conv2 = nn.Conv2d(wide, growth, 3, padding=1, bias=False)
 
     def forward(self, features):
@@ -156,10 +156,11 @@ class Grown(nn.Module):
 
 
 class DenseNet(nn.Module):
-    def __init__(self):
+    def __init__(self, eps):
         super().__init__()
         self.conv0 = nn.Conv2d(3, 4, 3, 2, 1, bias=False)
-        self.block = nn.ModuleDict({"layer1": Grown(4, 6, 2), "layer2": Grown(6, 5, 2), "layer3": Grown(8, 7, 2)})
+        self.block = nn.ModuleDict({"layer1": Grown(4, 6, 2, eps), "layer2": Grown(6, 5, 2, eps),
+                                    "layer3": Grown(8, 7, 2, eps)})
         self.transition = nn.Sequential(nn.BatchNorm2d(10), nn.ReLU(), nn.Conv2d(10, 5, 1), nn.AvgPool2d(2, 2))
         self.norm, self.relu = nn.BatchNorm2d(5), nn.ReLU()
         self.avgpool, self.classifier = nn.AdaptiveAvgPool2d((1, 1)), nn.Linear(5, 4)
@@ -173,7 +174,7 @@ class DenseNet(nn.Module):
 
 
 def densenet(plus=Plus, eps=1e-5):
-    return DenseNet()
+    return DenseNet(eps)
 
 
 # ---- Ma et al. 2018 ----
