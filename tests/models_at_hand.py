@@ -7,8 +7,8 @@ import numpy as np
 
 from lrp_ref import Preprocessing
 from lrp_ref.layers import LAYERS as KINDS
+from lrp_ref.layers import Flatten, ReLU, Tanh
 from lrp_ref.layers.conv import Conv2D
-from lrp_ref.layers.elementwise import Flatten, ReLU, Tanh
 from lrp_ref.layers.fisher.norms import L2Norm, RegionMean, SignedSqrt
 from lrp_ref.layers.fisher.pmeans import PMeans
 from lrp_ref.layers.fisher.sift import DenseSift

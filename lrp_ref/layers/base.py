@@ -221,6 +221,29 @@ def pair(value: Any, kind: str, name: str, least: int) -> Pair:
     return int(numbers[0]), int(numbers[1])
 
 
+Sides = Pair | tuple[Pair, Pair]
+
+
+def sides(value: Any, kind: str) -> Sides:
+    """A padding: an int, (rows, columns), or ((above, below), (left, right)) where the sides differ."""
+    both = several(value)
+    if len(both) != 2 or not any(isinstance(side, (tuple, list, np.ndarray)) for side in both):
+        return pair(value, kind, "pad", 0)
+    try:
+        rows, columns = (pair(side, kind, "pad", 0) for side in both)
+    except ValueError:
+        raise ValueError(f"{kind} got pad={shown(value)}, needed an int, (rows, columns), or ((above, below), (left, "
+                         f"right)), all from 0 to {PIXELS}") from None
+    same = rows[0] == rows[1] and columns[0] == columns[1]
+    return (rows[0], columns[0]) if same else (rows, columns)
+
+
+def ends(pad: Sides) -> tuple[Pair, Pair]:
+    """Before and after: above and left, below and right."""
+    (top, bottom), (left, right) = ((side, side) if isinstance(side, int) else side for side in pad)
+    return (top, left), (bottom, right)
+
+
 def must_fit(kind: str, inputs: Shape, outputs: Shape) -> None:
     """An error where the outputs are too many numbers to begin with."""
     if prod(outputs) > max(NUMBERS, 16 * prod(inputs)):

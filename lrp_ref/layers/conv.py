@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -15,10 +15,12 @@ from lrp_ref.layers.base import (
     Drawn,
     Layer,
     Roundings,
+    ends,
     must_fit,
     normalised_bias,
     pair,
     parameter,
+    sides,
     whole,
     windowed,
 )
@@ -35,8 +37,9 @@ PACKED = 4        # or so many times as many as there are weights, which every p
 class Conv2D(Layer):
     """z[n, o, v, h] = sum_c,t,u x[n, c, v s + t d - p, h s + u d - p] w[o, c, t, u] + b[o] (Eq. 2).
 
-    x (N, C, H, W), weight (O, C / groups, kh, kw), bias (O,). Cross-correlation with stride s, dilation d and a
-    padding p of zeros; output channels of group g see the input channels of group g.
+    x (N, C, H, W), weight (O, C / groups, kh, kw), bias (O,), or (O, V, H) for one bias per position, as batch norm
+    before a padding leaves it. Cross-correlation with stride s, dilation d and a padding p of zeros: an int, (rows,
+    columns), or ((above, below), (left, right)); output channels of group g see the input channels of group g.
     """
 
     weight: Any
@@ -48,8 +51,11 @@ class Conv2D(Layer):
 
     hands_down = "by contribution"
     affine = True
-    alike = "in a channel"
     roundings = Roundings()
+
+    @property
+    def alike(self) -> Literal["in a channel"] | None:   # type: ignore[override]
+        return None if self.bias is not None and self.bias.ndim == 3 else "in a channel"
 
     @classmethod
     def example(cls) -> Example:
@@ -60,15 +66,19 @@ class Conv2D(Layer):
         if weight.ndim != 4 or weight.size == 0:
             raise ValueError(f"Conv2D got a weight of shape {weight.shape}, needed (O, C / groups, kh, kw)")
         if self.bias is not None:
-            parameter(self, "bias", weight.shape[:1])
-        for name, least in (("stride", 1), ("pad", 0), ("dilation", 1)):
-            object.__setattr__(self, name, pair(getattr(self, name), "Conv2D", name, least))
+            bias = parameter(self, "bias")
+            if bias.shape[:1] != weight.shape[:1] or bias.ndim not in (1, 3):
+                raise ValueError(f"Conv2D got bias of shape {bias.shape}, needed {weight.shape[:1]}, or one for "
+                                 f"every position, ({len(weight)}, rows, columns)")
+        object.__setattr__(self, "pad", sides(self.pad, "Conv2D"))
+        for name in ("stride", "dilation"):
+            object.__setattr__(self, name, pair(getattr(self, name), "Conv2D", name, 1))
         if not whole(self.groups) or self.groups < 1 or weight.shape[0] % self.groups:
             raise ValueError(f"Conv2D got groups={shown(self.groups)}, which does not divide {weight.shape[0]} outputs")
 
     @property
     def window(self) -> Window:
-        return Window(self.weight.shape[2:], self.stride, self.pad, self.pad, self.dilation)
+        return Window(self.weight.shape[2:], self.stride, *ends(self.pad), self.dilation)
 
     @property
     def sees(self) -> Window | None:
@@ -79,7 +89,8 @@ class Conv2D(Layer):
 
     def linearize(self, x: Array) -> tuple[Array, LinearMap]:
         self.output_shape(x.shape)
-        bias = zeros((1, 1, 1), self.weight) if self.bias is None else self.bias[:, None, None]
+        bias = zeros((1, 1, 1), self.weight) if self.bias is None else self.bias
+        bias = bias[:, None, None] if bias.ndim == 1 else bias
         return x, Convolution(self.weight, bias, self.window, self.groups)
 
     def output_shape(self, shape: Shape) -> Shape:
@@ -90,10 +101,14 @@ class Conv2D(Layer):
                              f"groups={self.groups} needs {channels} channels: {cure}")
         rows, columns = windowed(self, self.window, shape)
         must_fit("Conv2D", shape, (shape[0], outputs, rows, columns))
+        if self.bias is not None and self.bias.ndim == 3 and self.bias.shape[1:] != (rows, columns):
+            raise ValueError(f"Conv2D got an input of shape {shape}, which has {rows} x {columns} outputs, but its "
+                             f"bias is for {self.bias.shape[1]} x {self.bias.shape[2]}: use images of one size")
         return shape[0], outputs, rows, columns
 
     def normalised(self, mean: Array, gain: Array, shift: Array) -> Layer | None:
-        bias = normalised_bias(self.bias, mean, gain, shift, len(self.weight))
+        columns = (...,) if self.bias is None or self.bias.ndim == 1 else (..., None, None)
+        bias = normalised_bias(self.bias, mean[columns], gain[columns], shift[columns], len(self.weight))
         return replace(self, weight=self.weight * gain[:, None, None, None], bias=bias)
 
     def smaller(self, shape: Shape, drawn: Drawn) -> Layer | None:
@@ -106,7 +121,9 @@ class Conv2D(Layer):
 
 @dataclass(frozen=True, eq=False)
 class Convolution(LinearMap):
-    """c_ij = 1 where input i is in output j's window and group. weight (O, C / groups, kh, kw), bias (O, 1, 1).
+    """c_ij = 1 where input i is in output j's window and group. weight (O, C / groups, kh, kw).
+
+    bias (O, 1, 1), or (O, V, U) for one per position.
 
     Gather the windows once, then one product with the weights of all functions stacked; backwards one product with the
     same stack, then fold the windows back.
@@ -174,6 +191,7 @@ class Convolution(LinearMap):
             for first in range(0, rows, step):
                 last = min(first + step, rows)
                 reach, window = self.window.strip(first, last, shape[2]) if strips else (everything, self.window)
-                piece = Convolution(self.weight, self.bias, window, self.groups, stacks)
+                bias = self.bias if self.bias.shape[1] == 1 else self.bias[:, first:last]
+                piece = Convolution(self.weight, bias, window, self.groups, stacks)
                 image = slice(n, n + 1)
                 yield (image, everything, reach), (image, everything, slice(first, last)), piece

@@ -92,29 +92,6 @@ class ReLU(Elementwise):
 
 
 @dataclass(frozen=True, eq=False)
-class Tanh(Elementwise):
-    """z = tanh a = g a, the gate g being tanh(a) / a, and 1 at a = 0."""
-
-    monotone = True
-    alike = "everywhere"
-    roundings = Roundings(5, output=4)
-
-    @classmethod
-    def example(cls) -> Example:
-        return Example(cls(), (2, 3, 4), rational=False)
-
-    def __call__(self, x: Array) -> Array:
-        if x.dtype == object:
-            raise ValueError("Tanh has no exact form: use float64, or take its map in floats and convert that")
-        return np.tanh(x)
-
-    def linearize(self, x: Array) -> tuple[Array, LinearMap]:
-        rest = x == 0
-        one = constant(1, x)
-        return x, Gate(np.where(rest, one, self(x) / np.where(rest, one, x)), zeros((1,), x), x.shape)
-
-
-@dataclass(frozen=True, eq=False)
 class Flatten(Elementwise):
     """z = a in the shape (N, C H W), in the order channel, row, column."""
 

@@ -96,6 +96,56 @@ class BatchNorm(Elementwise):
 
 
 @dataclass(frozen=True, eq=False)
+class Scale(Elementwise):
+    """z = scale a + shift: constants by which a model multiplies, or that it adds, such as the embedding of positions.
+
+    scale and shift broadcast against one sample, x[0], without making it larger. None: 1, and 0.
+    """
+
+    scale: Any = None
+    shift: Any = None
+
+    affine = True
+    rowwise = False
+    roundings = Roundings()
+
+    @classmethod
+    def example(cls) -> Example:
+        return Example(cls(fractions("-1 0 3/2 1/4"), fractions("1/2 -2 0 3, 1 1 -1/4 0")), (3, 2, 4))
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        for name in ("scale", "shift"):
+            if getattr(self, name) is not None:
+                parameter(self, name)
+
+    def output_shape(self, shape: Shape) -> Shape:
+        for name in ("scale", "shift"):
+            value = getattr(self, name)
+            if value is not None and not fits(value.shape, shape[1:]):
+                raise ValueError(f"Scale got an input of shape {shape} and a {name} of shape {value.shape}, needed one "
+                                 f"that broadcasts to {shape[1:]}")
+        return shape
+
+    def __call__(self, x: Array) -> Array:
+        return self.linearize(x)[1](x)
+
+    def linearize(self, x: Array) -> tuple[Array, LinearMap]:
+        self.output_shape(x.shape)
+        one = zeros((1,), x) + constant(1, x)
+        return x, Gate(one if self.scale is None else self.scale, zeros((1,), x) if self.shift is None else self.shift,
+                       x.shape, learned=True)
+
+    def smaller(self, shape: Shape, drawn: Drawn) -> Layer | None:
+        return Scale(drawn.array(*shape[1:]), drawn.array(*shape[1:]))
+
+
+def fits(shape: Shape, sample: Shape) -> bool:
+    """Whether an array of that shape broadcasts to the sample's."""
+    return len(shape) <= len(sample) and all(n in (1, m) for n, m in zip(shape[::-1], sample[::-1]))
+
+
+@dataclass(frozen=True, eq=False)
 class LRN(Elementwise):
     """z_i = x_i s_i^-beta, s_i = k + alpha / size * sum over the `size` channels around i of x_j^2 (as Caffe).
 

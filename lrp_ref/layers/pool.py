@@ -11,7 +11,7 @@ import numpy as np
 
 from lrp_ref.arrays import Array, Function, Shape, constant, is_number, ones_like, thin, times, zeros
 from lrp_ref.hints import shown
-from lrp_ref.layers.base import WINDOWS, Drawn, Layer, Roundings, must_fit, pair, windowed
+from lrp_ref.layers.base import WINDOWS, Drawn, Layer, Roundings, ends, must_fit, pair, sides, windowed
 from lrp_ref.layers.example import Example
 from lrp_ref.layers.window import Window
 from lrp_ref.linear_map import LinearMap
@@ -63,14 +63,14 @@ class PaddedPool(Pool):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        object.__setattr__(self, "pad", pair(self.pad, type(self).__name__, "pad", 0))
-        if any(p >= k for p, k in zip(self.pad, self.size)):
+        object.__setattr__(self, "pad", sides(self.pad, type(self).__name__))
+        if any(p >= k for side in ends(self.pad) for p, k in zip(side, self.size)):
             raise ValueError(f"{type(self).__name__} got pad={self.pad} for a window of {self.size}, needed less "
                              "than the window, or the first would hold nothing but padding")
 
     @property
     def window(self) -> Window:
-        return Window(self.size, self.stride, self.pad, self.pad, ceil=self.ceil)
+        return Window(self.size, self.stride, *ends(self.pad), ceil=self.ceil)
 
     def smaller(self, shape: Shape, drawn: Drawn) -> Layer | None:
         size = drawn.one_of(*WINDOWS)
@@ -148,11 +148,11 @@ class AvgPool(PaddedPool):
 
     def linearize(self, x: Array) -> tuple[Array, LinearMap]:
         outputs = self.output_shape(x.shape)[2:]
-        (height, width), (top, left) = x.shape[2:], self.pad
+        (height, width), ((top, left), (bottom, right)) = x.shape[2:], ends(self.pad)
         counted = self.window.spread(ones_like(x[:1, :1]))
         if self.count_pad:
             counted = zeros((1, 1, *self.window.padded((height, width))), x)
-            counted[..., : height + 2 * top, : width + 2 * left] = constant(1, x)
+            counted[..., : top + height + bottom, : left + width + right] = constant(1, x)
         n = sum(self.window.taps(counted, outputs))
         return x, Pooling([constant(1, x) / n] * (self.size[0] * self.size[1]), zeros((1,), x), self.window)
 

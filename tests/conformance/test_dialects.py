@@ -44,7 +44,7 @@ from lrp_ref.conformance.vectors.case import Case
 from lrp_ref.conventions.changes import kind
 from lrp_ref.conventions.maps import NoRule
 from lrp_ref.conventions.table import TABLE, But, number, spoken
-from lrp_ref.layers.elementwise import Tanh
+from lrp_ref.layers import Tanh
 from lrp_ref.relevance import through_network
 from lrp_ref.rules import Rule
 from lrp_ref.step import step

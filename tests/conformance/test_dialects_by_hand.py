@@ -12,8 +12,8 @@ import pytest
 from lrp_ref import Network
 from lrp_ref.arrays import Array
 from lrp_ref.conformance.dialects import DIALECTS
+from lrp_ref.layers import Flatten, ReLU, Tanh
 from lrp_ref.layers.conv import Conv2D
-from lrp_ref.layers.elementwise import Flatten, ReLU, Tanh
 from lrp_ref.layers.linear import Linear
 from lrp_ref.layers.normalize import LRN, BatchNorm
 from lrp_ref.layers.pool import AvgPool, MaxPool

@@ -184,7 +184,7 @@ def test_a_weight_has_four_axes(shape: tuple[int, ...]) -> None:
 
 
 def test_a_bias_has_one_number_for_each_output_channel() -> None:
-    with refused("Conv2D got bias of shape (1,), needed (8,)"):
+    with refused("Conv2D got bias of shape (1,), needed (8,), or one for every position, (8, rows, columns)"):
         Conv2D(np.ones((8, 3, 3, 3)), np.ones(1))
 
 
