@@ -85,7 +85,9 @@ def channels(model: Model) -> int:
     return first.weight.shape[1] * first.groups if first else model.preprocessing.channels
 
 
-def knows(name: str, model: Model) -> list[str]:
-    """The line that says of a bundled model what it cannot do."""
-    known = ", ".join(model.classes)
-    return [f"(the bundled model {name} knows {known} and nothing else)"] if name in BUNDLED else []
+def knows(name: str, model: Model, chosen: bool = True) -> list[str]:
+    """The line that says of a bundled model what it cannot do; and how to get another, where nobody chose this one."""
+    if name not in BUNDLED:
+        return []
+    cure = "" if chosen else f"; for any photograph: {INSTALL}"
+    return [f"(the bundled model {name} knows {', '.join(model.classes)} and nothing else{cure})"]

@@ -71,6 +71,14 @@ class Preprocessing:
     def channels(self) -> int:
         return 1 if self.colour == "grey" else 3
 
+    @property
+    def box(self) -> tuple[Any, Any]:
+        """What black and white become, the bounds of a ZBox: numbers, or tuples with one per channel."""
+        mean, std = np.array(self.mean), np.array(self.std)
+        low, high = (bound.item() if bound.size == 1 else tuple(bound.tolist())
+                     for bound in ((0 - mean) / std, (self.maximum - mean) / std))
+        return low, high
+
     def part_of(self, photograph: Pair) -> tuple[slice, slice]:
         """The rows and columns of a photograph of that height and width that are seen."""
         if self.crop is None or self.size is None:
