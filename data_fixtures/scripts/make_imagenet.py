@@ -1,4 +1,4 @@
-"""Write what `lrp-ref` shows of the ImageNet network: three photographs of scikit-image's, and the names of its classes.
+"""Write what is shown of the ImageNet network: three photographs of scikit-image's, and the names of its classes.
 
     python data_fixtures/scripts/make_imagenet.py        (needs scikit-image and timm; timm's text files alone are read)
 """

@@ -15,7 +15,6 @@ from lrp_ref.models.bundled import BUNDLED, IMAGENET, find_model, learned_number
 from lrp_ref.models.imagenet import weights_file
 from lrp_ref.models.model import Model
 
-
 SHOWN = 100   # names that a list shows
 
 

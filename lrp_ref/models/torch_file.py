@@ -1,8 +1,8 @@
 """Tensors from a file that torch.save wrote before version 1.6, without torch: a few pickles, then raw numbers.
 
-The pickles are, in order: a magic number, the format's version, facts of the machine, {name: tensor} and the keys of the
-storages; then come the storages in the order of their keys, each as its count and its numbers. A pickle can name any
-function of Python's: here an OrderedDict, torch's own way of writing a tensor and its storages exist, and nothing else.
+The pickles are a magic number, the format's version, facts of the machine, {name: tensor} and the keys of the storages;
+then come the storages in the order of their keys, each as its count and its numbers. A pickle can name any function of
+Python's: here an OrderedDict, torch's own way of writing a tensor and its storages exist, and nothing else.
 """
 
 from __future__ import annotations
@@ -75,8 +75,8 @@ class Unpickler(pickle.Unpickler):
 
     def persistent_load(self, pid: Any) -> Storage:
         match pid:
-            case ("storage", str(dtype), str(key), str(), int(count), None) if dtype in STORAGES.values() and count >= 0:
-                return Storage(key, dtype, count)
+            case ("storage", str(dtype), str(key), str(), int(n), None) if n >= 0 and dtype in STORAGES.values():
+                return Storage(key, dtype, n)
         raise ValueError(f"it has {shown(pid)}, needed a storage")
 
 

@@ -21,7 +21,7 @@ from lrp_ref import (
     paper_cnn,
 )
 from lrp_ref.paper import figures
-from lrp_ref.paper.figures import Subject, paper_figure, pixel_cutoff, pool_cutoff, thumbnail
+from lrp_ref.paper.figures import Subject, higher_cutoff, paper_figure, pixel_cutoff, thumbnail
 from lrp_ref.pictures.picture import WIDEST
 
 rng = np.random.default_rng(0)
@@ -61,8 +61,8 @@ def wanted(pixels, rules, target=None):
 
 
 def test_the_cut_offs_are_below_the_layers_above_the_lowest_convolution_and_the_second_pooling():
-    assert (pixel_cutoff(NETWORK), pool_cutoff(NETWORK)) == ("relu1", "relu2")
-    assert (pixel_cutoff(NETWORK[3:]), pool_cutoff(NETWORK[3:])) == ("pool2", "relu2")   # the only ones
+    assert (pixel_cutoff(NETWORK), higher_cutoff(NETWORK)) == ("relu1", "relu2")
+    assert (pixel_cutoff(NETWORK[3:]), higher_cutoff(NETWORK[3:])) == ("pool2", "relu2")   # the only ones
 
 
 @pytest.mark.parametrize(("names", "words"), [
@@ -72,7 +72,7 @@ def test_the_cut_offs_are_below_the_layers_above_the_lowest_convolution_and_the_
 def test_a_network_without_such_a_layer_is_refused_with_the_cure(names, words):
     network = Network([(name, NETWORK[name]) for name in names])
     with pytest.raises(ValueError, match=words):
-        (pixel_cutoff(network), pool_cutoff(network))
+        (pixel_cutoff(network), higher_cutoff(network))
 
 
 # ---- What the panels hold ----

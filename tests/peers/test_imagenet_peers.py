@@ -1,4 +1,4 @@
-"""The network imagenet beside PyTorch and zennit: the same tensors, the same scores, the same relevance of a photograph.
+"""The network imagenet beside PyTorch and zennit: the same tensors, scores and relevance of a photograph.
 
 zennit wants modules. Here they are made of our network node by node, sums too, which zennit knows nothing of; that the
 scores are those of the package that the weights were made for is tested apart.
