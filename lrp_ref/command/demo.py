@@ -14,7 +14,7 @@ from lrp_ref.command.report import scores_text
 from lrp_ref.hints import Watch
 from lrp_ref.models.bundled import BUNDLED, IMAGENET, load_model
 from lrp_ref.models.imagenet import INSTALL, weights_file
-from lrp_ref.paper.photographs import bundled_photographs, photographs_figure
+from lrp_ref.paper.photographs import whole_photographs, photographs_figure
 from lrp_ref.pictures.picture import image_format, save_image
 
 NOT_THERE = f"(for photographs and the 1,000 classes of ImageNet: {INSTALL})"
@@ -32,7 +32,7 @@ def demo_command(options: Namespace, watch: Watch) -> str:
 def the_photographs(output: str, watch: Watch) -> str:
     """Three photographs by the network that knows ImageNet: the scores of each, and their figure."""
     model, told = load_model(IMAGENET), []
-    for name, pixels in bundled_photographs().items():
+    for name, pixels in whole_photographs().items():
         x = model.prepare(pixels)
         scores = model.network(x.shape)(x)[0]
         told.append(f"{name}: {by(pixels.shape[:2])} pixels (height x width), the middle "

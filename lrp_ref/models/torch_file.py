@@ -9,10 +9,9 @@ from __future__ import annotations
 
 import pickle
 from collections import OrderedDict
-from dataclasses import dataclass
 from io import BytesIO
 from math import prod
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -25,17 +24,15 @@ TENSORS = 10_000   # of a file: ResNet-1001 has 5,000
 AXES = 8
 
 
-@dataclass(frozen=True)
-class Storage:
+class Storage(NamedTuple):
     """Numbers that tensors are views of, before they are read."""
 
     key: str
     dtype: str
-    count: int
+    size: int
 
 
-@dataclass(frozen=True)
-class View:
+class View(NamedTuple):
     """A tensor: number i, j, .. is at offset + i strides[0] + j strides[1] + .. of its storage."""
 
     storage: Storage
@@ -54,15 +51,18 @@ class View:
 def rebuilt(storage: Any, offset: Any, shape: Any, strides: Any, *rest: Any) -> View:
     """What stands in a pickle in the place of torch._utils._rebuild_tensor_v2."""
     sizes = (offset, *shape, *strides)
-    if not isinstance(storage, Storage) or not all(type(n) is int and 0 <= n <= storage.count for n in sizes):
+    if not isinstance(storage, Storage) or not all(type(n) is int and 0 <= n <= storage.size for n in sizes):
         raise ValueError(f"a tensor has the shape {shown(shape)} and the strides {shown(strides)}")
-    if len(shape) != len(strides) or len(shape) > AXES or prod(shape) > storage.count:
+    if len(shape) != len(strides) or len(shape) > AXES or prod(shape) > storage.size:
         raise ValueError(f"a tensor has the shape {shown(shape)} and the strides {shown(strides)}")
     return View(storage, offset, tuple(shape), tuple(strides))
 
 
-class Unpickler(pickle.Unpickler):
-    """Of all that a pickle can ask for, what is written here."""
+class Unpickler(pickle._Unpickler):
+    """Of all that a pickle can ask for, what is written here.
+
+    Python's own one, in Python: the one in C makes room for as many objects as a file says that it has.
+    """
 
     def find_class(self, module: str, name: str) -> Any:
         if (module, name) == ("collections", "OrderedDict"):
@@ -112,8 +112,8 @@ def numbers_of(file: BytesIO, known: dict[str, Storage], key: Any) -> Array:
     """The next storage: its count in 8 bytes, then its numbers."""
     storage = known[key]
     count, dtype = int.from_bytes(file.read(8), "little"), np.dtype(storage.dtype)
-    if count != storage.count:
-        raise ValueError(f"a storage has {count} numbers, needed {storage.count}")
+    if count != storage.size:
+        raise ValueError(f"a storage has {count} numbers, needed {storage.size}")
     raw = file.read(count * dtype.itemsize)
     if len(raw) < count * dtype.itemsize:
         raise ValueError(f"it ends after {len(raw)} of {count * dtype.itemsize} bytes of a storage")

@@ -19,7 +19,7 @@ CUTOFFS = ("_blocks.3._expand_conv", "_blocks.5._expand_conv")
 PERCENTILE = 99.5   # of |R| in the strongest colour: of alpha-beta the largest few are all that could be seen
 
 
-def bundled_photographs() -> dict[str, Array]:
+def whole_photographs() -> dict[str, Array]:
     """{name: (H, W) or (H, W, 3)} of the photographs in data_fixtures/imagenet."""
     folder, found = resources.files("lrp_ref.data_fixtures") / "imagenet", {}
     for name in PHOTOGRAPHS:
@@ -35,4 +35,4 @@ def photographs_figure(model: Model, watch: Watch = unwatched) -> Figure:
 
     subjects = {"paper's rule: alpha-beta(2, 1)": Subject(model, paper_cnn, below=CUTOFFS),
                 "legible: gamma 1/4, z-box": Subject(model, legible, below=CUTOFFS)}
-    return paper_figure(subjects, bundled_photographs(), watch=watch, percentile=PERCENTILE)
+    return paper_figure(subjects, whole_photographs(), watch=watch, percentile=PERCENTILE)
