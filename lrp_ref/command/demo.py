@@ -14,7 +14,7 @@ from lrp_ref.command.report import scores_text
 from lrp_ref.hints import Watch
 from lrp_ref.models.bundled import BUNDLED, IMAGENET, load_model
 from lrp_ref.models.imagenet import INSTALL, weights_file
-from lrp_ref.paper.photographs import whole_photographs, photographs_figure
+from lrp_ref.paper.photographs import photographs_figure, whole_photographs
 from lrp_ref.pictures.picture import image_format, save_image
 
 NOT_THERE = f"(for photographs and the 1,000 classes of ImageNet: {INSTALL})"

@@ -26,13 +26,13 @@ def models_command(options: Namespace, watch: Watch) -> str:
                               "provenance": m.provenance}
                        for name, m in models.items()})
     lines = [f"{name}: {len(m.chain)} layers, {learned_numbers(m)} parameters, input {size_text(m)} "
-             f"{m.preprocessing.colour}\n  knows {known(m.classes)}\n"
+             f"{m.preprocessing.colour}\n  knows {classes_text(m.classes)}\n"
              + fill(m.provenance, report.WIDTH, initial_indent="  ", subsequent_indent="  ")
              for name, m in models.items()]
-    return "\n".join([*lines, "", fill(KNOWS, report.WIDTH)])
+    return "\n".join([*lines, "", fill(KNOWS, report.WIDTH, break_on_hyphens=False)])
 
 
-def known(classes: Sequence[str]) -> str:
+def classes_text(classes: Sequence[str]) -> str:
     """The names of a few classes, or of many their number and the first."""
     return ", ".join(classes) if len(classes) <= SHOWN else f"{len(classes):,} classes: {', '.join(classes[:3])}, ..."
 

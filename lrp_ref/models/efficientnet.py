@@ -78,7 +78,7 @@ class Building:
                     clipped: str = "") -> None:
         """Convolution without a bias, BatchNorm, and ReLU6 where `clipped` names it."""
         weight = self.take(f"{name}.weight", (outputs, self.channels // groups, kernel, kernel))
-        pad = same(self.size, kernel, stride)
+        pad = same_padding(self.size, kernel, stride)
         self.layer(name, Conv2D(weight, None, stride, (pad, pad), 1, groups))
         scale, shift, mean, variance = (self.take(f"{norm}.{one}", (outputs,))
                                         for one in ("weight", "bias", "running_mean", "running_var"))
@@ -89,7 +89,7 @@ class Building:
             self.layer(clipped, Clip(0, 6))
 
 
-def same(size: int, kernel: int, stride: int) -> Pair:
+def same_padding(size: int, kernel: int, stride: int) -> Pair:
     """Rows of padding above and below, so that there is an output for every `stride` rows."""
     rows = max(0, (-(-size // stride) - 1) * stride + kernel - size)
     return rows // 2, rows - rows // 2
