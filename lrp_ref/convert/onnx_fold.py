@@ -1,0 +1,134 @@
+"""What a node makes of constants: worked out by onnx's own reference, within a budget of memory."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from math import prod
+from typing import Any
+
+import numpy as np
+
+from lrp_ref.arrays import Array
+from lrp_ref.convert.onnx_read import imported, inside_file
+from lrp_ref.convert.refused import refuse
+
+BUDGET = 3 << 29   # bytes of all constants that nodes make, 1.5 GiB: the weights of VGG-19 have 0.6 GB
+Sizes = Callable[[Sequence[Array]], int]   # how many numbers a node makes of these constants, at most
+
+
+def together(given: Sequence[Array]) -> int:
+    return sum(array.size for array in given)
+
+
+def spread(given: Sequence[Array]) -> int:
+    return prod(np.broadcast_shapes(*(array.shape for array in given)))
+
+
+def asked(given: Sequence[Array]) -> int:
+    """Of a shape as last constant."""
+    return product_of(given[-1])
+
+
+def product_of(sizes: Array) -> int:
+    return prod(max(0, int(n)) for n in sizes.ravel()[:16])
+
+
+def gathered(given: Sequence[Array]) -> int:
+    data, indices = given
+    return indices.size * prod(sorted(data.shape)[1:]) if data.ndim else indices.size
+
+
+def ranged(given: Sequence[Array]) -> int:
+    start, limit, step = (float(one) for one in given)
+    return int(abs((limit - start) / step)) + 1 if step else 0
+
+
+# The operators whose constants are worked out, and how many numbers they make at most.
+FOLDED: dict[str, Sizes] = {
+    **dict.fromkeys(("Cast", "Concat", "Slice", "Squeeze", "Unsqueeze", "Reshape", "Transpose", "Identity", "Flatten",
+                     "Split", "Neg", "Abs", "Sqrt", "Floor", "Ceil", "Round", "Exp", "Log", "Reciprocal", "Not",
+                     "ReduceProd", "ReduceSum", "ReduceMean", "ReduceMax", "ReduceMin", "Dropout",
+                     "CastLike", "Sign", "Relu", "Sigmoid", "Tanh"),
+                    together),
+    **dict.fromkeys(("Add", "Sub", "Mul", "Div", "Pow", "Mod", "Min", "Max", "Sum", "Equal", "Less", "Greater", "And",
+                     "Or", "Where", "LessOrEqual", "GreaterOrEqual"), spread),
+    **dict.fromkeys(("Shape", "Size"), lambda given: 64),
+    "ConstantOfShape": asked,
+    "Expand": lambda given: product_of(np.array(np.broadcast_shapes(given[0].shape, tuple(map(int, given[1]))))),
+    "Tile": lambda given: given[0].size * product_of(given[1]),
+    "Gather": gathered,
+    "Range": ranged,
+}
+
+
+def numbers_of(tensor: Any) -> Array:
+    """A tensor of the file as an array of numbers."""
+    inside_file(tensor)
+    count = prod(tensor.dims)
+    refuse(min(tensor.dims, default=1) < 0 or count > BUDGET, f"has a tensor of shape {list(tensor.dims)[:8]}")
+    try:
+        array = np.asarray(imported().numpy_helper.to_array(tensor))
+    except Exception as error:   # of wrong sizes a ValueError, of unknown types TypeError or KeyError
+        raise ValueError(f"has a tensor whose numbers do not fit its type and shape ({type(error).__name__})") from None
+    return numeric(array)
+
+
+def numeric(array: Any) -> Array:
+    """The array, or an error where its entries are no numbers that NumPy has."""
+    known = isinstance(array, (np.ndarray, np.generic)) and array.dtype.kind in "biuf"
+    refuse(not known, f"makes {getattr(array, 'dtype', type(array).__name__)}, needed numbers that NumPy has")
+    return np.asarray(array)
+
+
+def worked_out(proto: Any, given: Sequence[Array], opset: int) -> list[Array]:
+    """The outputs of a node of FOLDED whose inputs are all constants."""
+    sizes = FOLDED[proto.op_type]
+    try:
+        count = sizes(given)
+    except (ValueError, TypeError, IndexError, OverflowError):
+        raise ValueError("its constants do not go together") from None
+    size = 8 * count
+    refuse(size > BUDGET, f"makes a constant of {count:,} numbers, needed less than {BUDGET // 8:,}")
+    return [numeric(array) for array in evaluated(proto, dict(zip([n for n in proto.input if n], given)), opset)]
+
+
+def evaluated(proto: Any, given: Mapping[str, Array], opset: int) -> list[Any]:
+    """The outputs of a node by onnx.reference."""
+    onnx = imported()
+    info = onnx.helper.make_tensor_value_info
+    outputs = [name for name in proto.output if name]
+    graph = onnx.helper.make_graph([proto], "node", [info(name, 1, None) for name in given],
+                                   [info(name, 1, None) for name in outputs])
+    model = onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", opset)])
+    try:
+        with np.errstate(all="ignore"):
+            return list(onnx.reference.ReferenceEvaluator(model, new_ops=corrected()).run(outputs, dict(given)))
+    except MemoryError:
+        raise
+    except Exception as error:   # an attribute or an input may be anything
+        raise ValueError(f"cannot be worked out by onnx.reference ({type(error).__name__})") from None
+
+
+def corrected() -> list[Any]:
+    """Operators that onnx.reference 1.23 computes otherwise than ONNX defines them, or not at all."""
+    from onnx.reference.op_run import OpRun
+
+    class LRN(OpRun):   # type: ignore[misc]
+        """y_c = x_c / (bias + alpha / size sum over channels around c of x^2)^beta; theirs loops over the batch."""
+
+        def _run(self, x: Array, alpha: float, beta: float, bias: float, size: int) -> tuple[Array]:
+            squares = np.zeros_like(x)
+            for c in range(x.shape[1]):
+                around = slice(max(0, c - (size - 1) // 2), c + size // 2 + 1)
+                squares[:, c] = np.sum(x[:, around] ** 2, axis=1)
+            return (x / (bias + alpha / size * squares) ** beta,)
+
+    class Upsample(OpRun):   # type: ignore[misc]
+        """Every index i of the output is i // factor of the input, for whole factors."""
+
+        def _run(self, x: Array, scales: Array, mode: str = "nearest") -> tuple[Array]:
+            for axis, factor in enumerate(scales):
+                x = x[(slice(None),) * axis + (np.floor(np.arange(int(x.shape[axis] * factor)) / factor).astype(int),)]
+            return (x,)
+
+    return [LRN, Upsample]
