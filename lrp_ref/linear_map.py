@@ -39,7 +39,7 @@ class LinearMap:
     weight     the weights w, in whatever layout the map has
     bias       b, shaped to broadcast against z
     learned    False where the weights are the image's and not the model's: winners, gates
-    gate       True where every output has one input of its own
+    gate       True where every output has one input of its own, or none
     coverages  the numbers c_ij > 0 that there are; none: they are not known
     weightless True where there is nothing but a coverage, and no function of weights but 1 to ask for
     known      an output of the map that is there already, see `recalling`

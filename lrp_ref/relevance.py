@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
 from lrp_ref.arrays import Array, Index, added_at, as_array, finite, not_finite, nothing, number_type, plus, zeros
-from lrp_ref.assignment import a_mapping, a_rule, assign
+from lrp_ref.assignment import Rules, a_mapping, a_rule, assign
 from lrp_ref.hints import LISTED, SHOWN, Watch, listed, shown, unwatched
 from lrp_ref.layers import Layer
 from lrp_ref.ledger import Account, Ledger
@@ -57,30 +57,23 @@ def shifted(place: Index, first: int, samples: int) -> Index:
     return (slice(first + start, first + stop), *place[1:])
 
 
-class Handed(NamedTuple):
-    """What a layer hands down: the relevance of all that it takes, its account, and the message to each tensor."""
-
-    name: str
-    below: Array
-    account: Any
-    messages: tuple[Array, ...]
+Through = Callable[[str, Layer, Array, Array], Array]
+Messages = dict[str, tuple[Array, ...]]
 
 
-Through = Callable[[str, Layer, Array, Array], tuple[Array, Any]]
+def handed_down(network: Network, xs: Mapping[str, Array], R: Array, through: Through
+                ) -> tuple[dict[str, Array], Messages]:
+    """R_t = sum over the layers that read t of the message of each: {tensor: R_t} from R_L = R, and all messages.
 
-
-def handed_down(network: Network, xs: Mapping[str, Array], Rs: dict[str, Array], through: Through) -> Iterator[Handed]:
-    """R_t = sum over the layers that read t of the message of each: every layer in turn, downwards, into Rs.
-
-    Rs: {tensor: R}, at first that of the output alone. through(name, layer, x, R): what the layer hands to all that it
-    takes, and its account.
+    through(name, layer, x, R): what the layer hands to all that it takes. Messages: {layer: one per tensor it reads}.
     """
+    Rs, messages = {network.output: R}, Messages()
     for name, layer, reads in reversed(network.nodes):
-        below, account = through(name, layer, network.read(name, xs), Rs[name])
-        messages = layer.split(below, *(xs[t].shape for t in reads))
-        for t, message in zip(reads, messages, strict=True):
+        below = through(name, layer, network.read(name, xs), Rs[name])
+        messages[name] = layer.split(below, *(xs[t].shape for t in reads))
+        for t, message in zip(reads, messages[name], strict=True):
             Rs[t] = plus(Rs[t], message) if t in Rs else message
-        yield Handed(name, below, account, messages)
+    return {t: Rs[t] for t in (INPUT, *network.names)}, {name: messages[name] for name in network.names}
 
 
 def through_network(network: Network, rules: Mapping[str, Rule], x: Array, R: Array,
@@ -89,11 +82,9 @@ def through_network(network: Network, rules: Mapping[str, Rule], x: Array, R: Ar
 
     activations: what `network.activations(x)` gives, where it is there already.
     """
-    Rs, xs = {network.output: R}, network.activations(x) if activations is None else activations
+    xs = network.activations(x) if activations is None else activations
     with np.errstate(over="ignore", invalid="ignore"):   # where messages meet
-        for _ in handed_down(network, xs, Rs, lambda name, *task: through_layer(rules[name], *task)):
-            pass
-    return {t: Rs[t] for t in (INPUT, *network.names)}
+        return handed_down(network, xs, R, lambda name, *task: through_layer(rules[name], *task)[0])[0]
 
 
 @dataclass(frozen=True, eq=False)
@@ -112,31 +103,33 @@ def relevances(network: Network, activations: Mapping[str, Array], rules: Mappin
     if [name for name in rules if name in network.places] != list(network.names):
         raise ValueError(f"got rules in the order {listed(rules)}, needed the network's, lowest first, by which "
                          "cutoff goes: make them with assign(network, ...)")
-    Rs, accounts, messages = {network.output: R}, [], {}
+    accounts = []
 
-    def through(name: str, layer: Layer, x: Array, R: Array) -> tuple[Array, Account]:
+    def through(name: str, layer: Layer, x: Array, R: Array) -> Array:
         watch(name)
         with named(name):
             near_misses(name, layer, rules[name], x)
-            return through_layer(rules[name], layer, x, R, activations[name])
-
-    for name, below, account, sent in handed_down(network, activations, Rs, through):
+            below, account = through_layer(rules[name], layer, x, R, activations[name])
         arrays = {id(array): array for array in (below, *account.parts())}   # a layer may hand down what it received
         if not all(map(finite, arrays.values())):
             raise ValueError(overflow(name, account, below))
         accounts.append(account)
-        messages[name] = sent
+        return below
+
+    Rs, messages = handed_down(network, activations, R, through)
     if not finite(Rs[INPUT]):
         raise ValueError(f"relevance overflows at input unit {not_finite(Rs[INPUT])}, where messages meet that are "
                          "finite each: give the layers that read the input a stabiliser, Epsilon(1e-6)")
-    order = (INPUT, *network.names)
-    return Relevances({t: Rs[t] for t in order}, {t: messages[t] for t in network.names},
-                      Ledger(network.names[::-1], accounts, Rs[INPUT]))
+    return Relevances(Rs, messages, Ledger(network.names[::-1], accounts, Rs[INPUT]))
 
 
 def every_layer(network: Network, rules: Mapping[str, Rule], how: str = "assign") -> Mapping[str, Rule]:
     """The rules, or an error where a layer has none."""
     a_mapping(rules, "rules of every layer, assign(network)")
+    others = [name for name in network.names if isinstance(rules, Rules) and not follows(rules.reads, network, name)]
+    if others:
+        raise ValueError(f"got rules by which {listed(others)} reads other layers than in the network, so that a "
+                         f"cut-off went another way: make the rules with {how}(network, ...), and cut these off")
     missing = [name for name in network.names if name not in rules]
     if missing:
         raise ValueError(f"got no rule for {listed(missing)}: make the rules with {how}(network, ...)")
@@ -144,6 +137,13 @@ def every_layer(network: Network, rules: Mapping[str, Rule], how: str = "assign"
         with named(name):
             a_rule(rules[name])
     return rules
+
+
+def follows(reads: Mapping[str, Sequence[str]], network: Network, name: str) -> bool:
+    """Whether a layer reads there what it reads in the network, or in the network that this is a part of."""
+    own, there = network.reads[name], reads.get(name, ())
+    return len(own) == len(there) and all(t == u or (t == INPUT and u not in network.places)
+                                           for t, u in zip(own, there))
 
 
 def near_misses(name: str, layer: Layer, rule: Rule, x: Array) -> None:

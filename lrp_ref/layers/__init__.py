@@ -36,8 +36,9 @@ from lrp_ref.layers.reduce import Mean, Sum
 from lrp_ref.layers.shape import Pad, Reshape, Slice, Transpose, Upsample
 
 LAYERS: dict[str, type[Layer]] = {
-    "Linear": Linear, "Conv2D": Conv2D, "ConvTranspose2D": ConvTranspose2D, "MaxPool": MaxPool, "AvgPool": AvgPool,
-    "SumPool": SumPool, "AdaptiveAvgPool": AdaptiveAvgPool, "Sum": Sum, "Mean": Mean, "Upsample": Upsample,
+    "Linear": Linear, "Conv2D": Conv2D, "MaxPool": MaxPool, "AvgPool": AvgPool, "SumPool": SumPool,
+    "AdaptiveAvgPool": AdaptiveAvgPool, "Sum": Sum, "Mean": Mean, "Upsample": Upsample,
+    "ConvTranspose2D": ConvTranspose2D,
     "ReLU": ReLU, "Clip": Clip, "LeakyReLU": LeakyReLU, "ELU": ELU, "SiLU": SiLU, "GELU": GELU,
     "Hardswish": Hardswish, "Hardsigmoid": Hardsigmoid, "Sigmoid": Sigmoid, "Tanh": Tanh,
     "Flatten": Flatten, "Reshape": Reshape, "Transpose": Transpose, "Slice": Slice, "Pad": Pad,

@@ -14,6 +14,7 @@ import numpy as np
 from lrp_ref.arrays import Array, Pair, Shape, convert_numbers
 from lrp_ref.hints import did_you_mean, quotable, shown
 from lrp_ref.layers import DenseSift, FisherVector
+from lrp_ref.layers.base import whole
 from lrp_ref.layers.fisher.regions import counted_regions, rectangles, regions_of
 from lrp_ref.network import Network, Node
 from lrp_ref.outside import AXES, MOST, among, as_float, counted, integer, or_none, real, refused, text
@@ -76,7 +77,7 @@ class Preprocessing:
 def image_size(what: str, name: str, value: Any) -> Pair:
     """Height and width: one int for both, or a pair, and not more pixels than PIXELS."""
     sides = entries_of(value) or (value, value)
-    if len(sides) != 2 or not all(is_whole(side) and side >= 1 for side in sides) or prod(map(int, sides)) > PIXELS:
+    if len(sides) != 2 or not all(whole(side) and side >= 1 for side in sides) or prod(map(int, sides)) > PIXELS:
         raise refused(what, name, value, "an int or a pair of ints of at least 1, height and width, of at most "
                       f"{PIXELS} pixels")
     return int(sides[0]), int(sides[1])
@@ -86,10 +87,6 @@ def entries_of(value: Any) -> tuple[Any, ...]:
     """The numbers of a list, a tuple or an array with one axis; of anything else none."""
     array = isinstance(value, np.ndarray) and not isinstance(value, np.ma.MaskedArray) and value.ndim == 1
     return tuple(value) if array or isinstance(value, (tuple, list)) else ()
-
-
-def is_whole(value: Any) -> bool:
-    return isinstance(value, (int, np.integer)) and not isinstance(value, bool)
 
 
 def by_channel(what: str, name: str, value: Any, channels: int) -> tuple[float, ...]:
@@ -183,7 +180,7 @@ class Model:
         A FisherVector with regions gets the descriptors of this image size that lie in each.
         """
         known = isinstance(shape, (tuple, list)) and 2 <= len(shape) <= AXES
-        if not known or not all(is_whole(n) and 0 <= n <= MOST for n in shape):
+        if not known or not all(whole(n) and 0 <= n <= MOST for n in shape):
             raise refused("network", "shape", shape, "the shape of the input, (N, C, H, W)")
         network, shape = self.chain, tuple(map(int, shape))
         if self.regions is not None:
@@ -203,7 +200,7 @@ class Model:
     def class_index(self, name: str | int) -> int:
         """The position of a class given by its name or its number."""
         names = list(self.classes)
-        if not isinstance(name, str) and not is_whole(name):
+        if not isinstance(name, str) and not whole(name):
             raise refused("class_index", "name", name, "the name of a class or its number")
         places = [n for n, one in enumerate(names) if one == name]
         if len(places) > 1:

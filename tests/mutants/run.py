@@ -65,6 +65,7 @@ LIKELY = {
     "assignment.py": ("assignment", "cutoff"),
     "network.py": ("network", "graphs", "conv", "normalize"),
     "layers/merge.py": ("graphs",),
+    "checks/rounding/bounds.py": ("graphs",),
     "heatmap.py": ("heatmap",),
     "pictures/colours.py": ("colours",),
     "paper/precision.py": ("evaluate",),

@@ -43,4 +43,10 @@ MUTANTS = [
     Mutant("field_of_the_first_branch",
            "Where branches meet a unit sees from the first start to the last end: 'the field of the branch'.",
            "network.py", "ends = [max(", "ends = [min("),
+    Mutant("radius_of_the_last_reader",
+           "A tensor's radius is the sum of its messages' radii: 'that of the last'.",
+           "checks/rounding/bounds.py", "off[t] = off[t] + part if t in off else part", "off[t] = part"),
+    Mutant("readers_sum_without_rounding",
+           "K readers' sum is rounded K - 1 times: 'messages add exactly'.",
+           "checks/rounding/bounds.py", "    if readers > 1:\n", "    if readers > 99:\n"),
 ]

@@ -142,7 +142,7 @@ def test_convolution_groups_read_their_own_channels_only() -> None:
 def test_windows_begin_where_caffe_begins_them(
     n: int, size: int, stride: int, pad: int, ceil: bool, begins: list[int]
 ) -> None:
-    assert starts(n, size, stride, pad, ceil) == begins
+    assert starts(n, size, stride, (pad, pad), ceil) == begins
 
 
 def test_tied_winners_share_evenly_and_losers_have_weight_zero() -> None:

@@ -13,22 +13,31 @@ import numpy as np
 
 from lrp_ref.arrays import Array, convert_numbers, number_type, ones_like
 from lrp_ref.checks.numbers.exact import GuardedFraction, exact_map, guarded
-from lrp_ref.layers import LAYERS as KINDS
 from lrp_ref.layers import (
+    GELU,
     LRN,
     AvgPool,
     BatchNorm,
+    Clip,
     Conv2D,
+    ConvTranspose2D,
     Flatten,
     L2Norm,
     Layer,
+    LeakyReLU,
     Linear,
     MaxPool,
+    Mean,
     PMeans,
     ReLU,
+    Reshape,
+    Scale,
     SignedSqrt,
+    Slice,
     SpreadLinear,
+    Sum,
 )
+from lrp_ref.layers import LAYERS as KINDS
 from lrp_ref.layers.example import Example as Plain
 from lrp_ref.layers.example import mixed as fractions_of_both_signs
 from lrp_ref.layers.example import whole_numbers
@@ -104,6 +113,22 @@ def cancelling(x: Array) -> Array:
 MORE = {   # what another bias, padding, or power may do
     "Linear on rows, no bias": Example(Linear(mixed((4, 2), 3)), (3, 4)),
     "Conv2D, no bias": Example(Conv2D(mixed((3, 2, 3, 2), 6), pad=1), (2, 3, 4)),
+    "Conv2D, sides and a bias per position": Example(
+        Conv2D(mixed((2, 1, 3, 2), 8), mixed((2, 3, 2), 7), (2, 3), ((0, 2), (1, 0))), (1, 5, 4)),
+    "ConvTranspose2D, groups": Example(
+        ConvTranspose2D(mixed((4, 1, 2, 3), 19), None, (1, 2), (1, 0), (2, 1), groups=2), (4, 3, 2)),
+    "MaxPool, sides": Example(MaxPool((3, 2), 2, ((0, 2), (1, 0)), ceil=True), (2, 4, 3), coarse),
+    "AvgPool, sides": Example(AvgPool((3, 2), (2, 1), ((0, 2), (1, 0))), (2, 4, 3)),
+    "Clip, a floor above 0": Example(Clip(F(1, 2)), (2, 3, 4)),
+    "Clip, nothing": Example(Clip(), (2, 3)),
+    "LeakyReLU, one slope": Example(LeakyReLU(F(1, 4)), (2, 3, 4)),
+    "GELU, tanh": Example(GELU(tanh=True), (2, 3, 4), rational=False),
+    "Slice, backwards": Example(Slice(1, 3, None, -2), (5, 2, 3)),
+    "Reshape, back to an image": Example(Reshape((2, 3, -1)), (12,)),
+    "Scale, one number": Example(Scale(guarded(["-3/2"])), (2, 3)),
+    "Scale, shift of rows": Example(Scale(None, mixed((3, 1), 31)), (2, 3, 4)),
+    "Sum, kept": Example(Sum(2, keep=True), (2, 3, 4)),
+    "Mean over rows": Example(Mean(1), (5, 3)),
     "MaxPool, ceil": Example(MaxPool(2, (3, 2), (0, 1), ceil=True), (2, 4, 3), coarse),
     "AvgPool inside, ceil": Example(AvgPool((2, 3), 2, (1, 1), ceil=True, count_pad=False), (2, 4, 3)),
     "AvgPool, ceil": Example(AvgPool((3, 2), (2, 3), (1, 1), ceil=True), (2, 4, 5)),

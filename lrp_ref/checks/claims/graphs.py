@@ -103,15 +103,12 @@ def is_a_walk_below(seed: int) -> Found:
         beside = [name for name in network.names if name not in made_of]
         holds = holds and all(cut[name] == (Flat() if name in made_of else rules[name]) for name in network.names)
         holds = holds and all(equal(e.relevances[name], whole.relevances[name]) for name in beside)
-        Rs = {network.output: whole.start}
 
         def through(name: str, layer: Layer, a: Array, R: Array, made_of: set[str] = made_of,
-                    cut: assignment.Rules = cut) -> tuple[Array, Any]:
-            return through_layer(cut[name], layer, network.read(name, other) if name in made_of else a, R)
+                    cut: assignment.Rules = cut) -> Array:
+            return through_layer(cut[name], layer, network.read(name, other) if name in made_of else a, R)[0]
 
-        for _ in handed_down(network, x, Rs, through):
-            pass
-        holds = holds and equal(Rs[INPUT], e.relevance)
+        holds = holds and equal(handed_down(network, x, whole.start, through)[0][INPUT], e.relevance)
         found.append(e.relevance)
     return Found(holds, tuple(found))
 

@@ -11,19 +11,17 @@ A layer at an image is a `Map`, z_j = sum_i c_ij a_i w_ij + b_j. A rule turns a 
 relevance R of its outputs into a `Step`: the messages R_i<-j, their sums R_i, and what became of each R_j.
 """
 
+from lrp_ref.checks.definitions.activations import relu, tanh
 from lrp_ref.checks.definitions.layers import (
     adaptive_avg_pool,
     avg_pool,
     batch_norm,
     conv2d,
-    flatten,
     linear,
     lrn,
     max_pool,
-    relu,
     starts,
     sum_pool,
-    tanh,
 )
 from lrp_ref.checks.definitions.otherwise import (
     descend,
@@ -46,6 +44,7 @@ from lrp_ref.checks.definitions.rules import (
     z_box,
     z_plus,
 )
+from lrp_ref.checks.definitions.shapes import flatten
 from lrp_ref.checks.definitions.units import (
     Connections,
     Map,

@@ -4,7 +4,7 @@ import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from lrp_ref.checks.definitions import fisher, sift
+from lrp_ref.checks.definitions import activations, fisher, shapes, sift
 from lrp_ref.checks.definitions.units import (
     Connections,
     Map,
@@ -36,31 +36,38 @@ def spread_linear(a: Units, weight: Sequence[Sequence[Number]], bias: Sequence[N
     return affine(dict.fromkeys(a, 1), connections, dict.fromkeys(connections, 0), learned=False)
 
 
-def starts(n: int, size: int, stride: int, pad: int, ceil: bool = False) -> list[int]:
-    """Where the floor((n + 2 pad - size) / stride) + 1 windows along an axis of n pixels begin, from -pad on.
+def starts(n: int, size: int, stride: int, pad: Pair, ceil: bool = False) -> list[int]:
+    """Where the floor((n + pad - size) / stride) + 1 windows along an axis of n pixels begin, from -pad[0] on.
 
     With `ceil` (Caffe) the quotient is rounded up, so that the last window may hang over the end of the
     padding; a window that would begin behind the last pixel is dropped.
     """
-    room = n + 2 * pad - size
+    room = n + pad[0] + pad[1] - size
     count = (-(-room // stride) if ceil else room // stride) + 1
-    begins = [t * stride - pad for t in range(count)]
+    begins = [t * stride - pad[0] for t in range(count)]
     return [begin for begin in begins if begin < n] if ceil else begins
 
 
-def corners(a: Units, size: Pair, stride: Pair, pad: Pair, ceil: bool = False) -> dict[Pair, Pair]:
+def frame(pad: Any) -> tuple[Pair, Pair]:
+    """((above, below), (left, right)) of a padding that may be one number for rows and one for columns."""
+    rows, columns = (side if isinstance(side, tuple) else (side, side) for side in pad)
+    return rows, columns
+
+
+def corners(a: Units, size: Pair, stride: Pair, pad: Any, ceil: bool = False) -> dict[Pair, Pair]:
     """The pixel (top, left) at which the window of each output pixel (y, x) begins."""
     _, height, width = shape(a)
-    tops = starts(height, size[0], stride[0], pad[0], ceil)
-    lefts = starts(width, size[1], stride[1], pad[1], ceil)
+    rows, columns = frame(pad)
+    tops = starts(height, size[0], stride[0], rows, ceil)
+    lefts = starts(width, size[1], stride[1], columns, ceil)
     return {(y, x): (top, left) for y, top in enumerate(tops) for x, left in enumerate(lefts)}
 
 
 def conv2d(
-    a: Units, weight: Any, bias: Sequence[Number] | None,
-    stride: Pair = (1, 1), pad: Pair = (0, 0), dilation: Pair = (1, 1), groups: int = 1,
+    a: Units, weight: Any, bias: Any,
+    stride: Pair = (1, 1), pad: Any = (0, 0), dilation: Pair = (1, 1), groups: int = 1,
 ) -> Map:  # fmt: skip
-    """z_oyx = sum_cvu a[first + c, top + v dilation, left + u dilation] weight[o][c][v][u] + bias[o].
+    """z_oyx = sum_cvu a[first + c, top + v dilation, left + u dilation] weight[o][c][v][u] + bias[o], or bias[o][y][x].
 
     `first` is the first input channel of the group to which the output channel o belongs.
     """
@@ -75,10 +82,38 @@ def conv2d(
                 i = (first + c, top + v * dilation[0], left + u * dilation[1])
                 if i in a:
                     connections[o, y, x].append((i, 1, w))
+    own: Units = dict.fromkeys(connections, 0)
+    for o, y, x in connections:
+        if bias:
+            own[o, y, x] = bias[o][y][x] if isinstance(bias[o], list) else bias[o]
+    return affine(a, connections, own, learned=True)
+
+
+def conv_transpose2d(
+    a: Units, weight: Any, bias: Sequence[Number] | None, stride: Pair, pad: Any, dilation: Pair, groups: int,
+    output_pad: Pair,
+) -> Map:  # fmt: skip
+    """z_oyx = sum of a_cij weight[c][o'][v][u] + bias[o] where y = i stride + v dilation - above, x alike.
+
+    Channel c gives to the outputs o = o' + those of the groups before its own.
+    """
+    _, high, wide = shape(a)
+    (above, below), (left, right) = frame(pad)
+    parts, kh, kw = shape(units(weight[0]))
+    height = (high - 1) * stride[0] + dilation[0] * (kh - 1) + 1 - above - below + output_pad[0]
+    width = (wide - 1) * stride[1] + dilation[1] * (kw - 1) + 1 - left - right + output_pad[1]
+    connections: Connections = {(o, y, x): [] for o in range(parts * groups) for y in range(height)
+                                for x in range(width)}
+    for c, i, j in sorted(a):
+        first = c // (len(weight) // groups) * parts
+        for (o, v, u), w in units(weight[c]).items():
+            at = (first + o, i * stride[0] + v * dilation[0] - above, j * stride[1] + u * dilation[1] - left)
+            if at in connections:
+                connections[at].append(((c, i, j), 1, w))
     return affine(a, connections, {j: bias[j[0]] if bias else 0 for j in connections}, learned=True)
 
 
-def windows(a: Units, size: Pair, stride: Pair, pad: Pair, ceil: bool) -> dict[Unit, list[Unit]]:
+def windows(a: Units, size: Pair, stride: Pair, pad: Any, ceil: bool) -> dict[Unit, list[Unit]]:
     """The pixels of the image in the window of each output unit of a pooling layer (pad < size)."""
     inside: dict[Unit, list[Unit]] = {}
     for c in range(shape(a)[0]):
@@ -88,7 +123,7 @@ def windows(a: Units, size: Pair, stride: Pair, pad: Pair, ceil: bool) -> dict[U
     return inside
 
 
-def max_pool(a: Units, size: Pair, stride: Pair, pad: Pair = (0, 0), ceil: bool = False) -> Map:
+def max_pool(a: Units, size: Pair, stride: Pair, pad: Any = (0, 0), ceil: bool = False) -> Map:
     """x_j = max of a_i over the window; w_ij = 1 / (number of winners) for the winners, 0 for the others."""
     inside = windows(a, size, stride, pad, ceil)
     connections, output = {}, {}
@@ -100,17 +135,18 @@ def max_pool(a: Units, size: Pair, stride: Pair, pad: Pair = (0, 0), ceil: bool 
     return Map(connections, dict.fromkeys(inside, 0), output, learned=False)
 
 
-def avg_pool(a: Units, size: Pair, stride: Pair, pad: Pair = (0, 0), ceil: bool = False, count_pad: bool = True) -> Map:
+def avg_pool(a: Units, size: Pair, stride: Pair, pad: Any = (0, 0), ceil: bool = False, count_pad: bool = True) -> Map:
     """x_j = sum of a_i over the window / number of pixels in it.
 
     With `count_pad` the padding counts, but never what hangs over its end; without, only the image counts.
     """
     _, height, width = shape(a)
     inside = windows(a, size, stride, pad, ceil)
+    tall, wide = frame(pad)
     connections, output = {}, {}
     for j in inside:
-        rows = min(size[0], height + 2 * pad[0] - j[1] * stride[0])
-        columns = min(size[1], width + 2 * pad[1] - j[2] * stride[1])
+        rows = min(size[0], height + sum(tall) - j[1] * stride[0])
+        columns = min(size[1], width + sum(wide) - j[2] * stride[1])
         number = rows * columns if count_pad else len(inside[j])
         connections[j] = [(i, 1, divide(0 * a[i] + 1, number)) for i in inside[j]]
         output[j] = divide(sum(a[i] for i in inside[j]), number)
@@ -138,23 +174,6 @@ def adaptive_avg_pool(a: Units, size: Pair) -> Map:
                           if v * height < (y + 1) * size[0] and y * size[0] < (v + 1) * height
                           and u * width < (x + 1) * size[1] and x * size[1] < (u + 1) * width]
                 connections[c, v, u] = [(i, 1, divide(0 * a[i] + 1, len(inside))) for i in inside]
-    return affine(a, connections, dict.fromkeys(connections, 0), learned=False)
-
-
-def relu(a: Units) -> Map:
-    """x_i = max(a_i, 0): the gate is 1 where a_i > 0, else 0."""
-    return gate({i: 1 if a[i] > 0 else 0 for i in a}, {i: max(a[i], 0 * a[i]) for i in a})
-
-
-def tanh(a: Units) -> Map:
-    """x_i = tanh a_i (floats): the gate is tanh(a_i) / a_i, and 1 at 0."""
-    output = {i: math.tanh(a[i]) for i in a}
-    return gate({i: output[i] / a[i] if a[i] != 0 else 1 for i in a}, output)
-
-
-def flatten(a: Units) -> Map:
-    """x_n = a_cyx, where n counts along x first, then y, then c."""
-    connections = {j: [(i, 1, 1)] for j, i in zip(units([*a]), sorted(a), strict=True)}
     return affine(a, connections, dict.fromkeys(connections, 0), learned=False)
 
 
@@ -233,7 +252,12 @@ LAYERS: dict[str, Callable[..., Map]] = {   # by its name; called with the input
     "Linear": linear, "SpreadLinear": spread_linear, "Conv2D": conv2d,
     "MaxPool": max_pool, "AvgPool": avg_pool, "SumPool": sum_pool, "AdaptiveAvgPool": adaptive_avg_pool,
     "Add": add, "Multiply": multiply, "Concat": concat,
-    "ReLU": relu, "Flatten": flatten, "BatchNorm": batch_norm_of_variances, "LRN": lrn,
+    "ReLU": activations.relu, "Clip": activations.clip, "LeakyReLU": activations.leaky_relu,
+    "Hardswish": activations.hardswish, "Hardsigmoid": activations.hardsigmoid,
+    "Flatten": shapes.flatten, "Reshape": shapes.reshape, "Transpose": shapes.transpose, "Slice": shapes.part,
+    "Pad": shapes.pad, "Upsample": shapes.upsample, "Sum": shapes.sums, "Mean": shapes.means, "Scale": shapes.scale,
+    "ConvTranspose2D": conv_transpose2d,
+    "BatchNorm": batch_norm_of_variances, "LRN": lrn,
     "SignedSqrt": fisher.signed_sqrt, "L2Norm": fisher.l2_norm, "RegionMean": fisher.region_mean,
     "PMeans": fisher.rational_p_means,
     "IntersectionSVM": fisher.additive_map(fisher.intersection), "ChiSquareSVM": fisher.additive_map(fisher.chi_square),

@@ -159,9 +159,7 @@ def downwards(network: Network, balls: Mapping[str, Ball], ids: Mapping[str, Arr
     off, sizes = {network.output: R.radius}, dict[str, Array]()
     readers = Counter(t for reads in network.reads.values() for t in reads)
     for name, layer, reads in reversed(network.nodes):
-        if readers[name] > 1:
-            off[name] = upward(off[name] + FLOAT64.gamma(readers[name] - 1) * sizes[name], 2 * readers[name])
-        R = R if name == network.output else Ball.around(values[name], off[name])
+        R = R if name == network.output else Ball.around(values[name], added_up(readers[name], off, sizes, name))
         x, numbers = taken(network, name, balls), network.read(name, ids)
         doubtful = doubts(layer, x, FLOAT64, numbers)
         if selects(layer):
@@ -175,9 +173,15 @@ def downwards(network: Network, balls: Mapping[str, Ball], ids: Mapping[str, Arr
         for t, part, message in zip(reads, layer.split(radius, *shapes), found.messages[name]):
             off[t] = off[t] + part if t in off else part
             sizes[t] = sizes[t] + abs(message) if t in sizes else abs(message)
-    if readers[INPUT] > 1:
-        off[INPUT] = upward(off[INPUT] + FLOAT64.gamma(readers[INPUT] - 1) * sizes[INPUT], 2 * readers[INPUT])
+    added_up(readers[INPUT], off, sizes, INPUT)
     return Bounds(values, {t: off[t] for t in values}, balls, dict(reversed(undecided.items())), infinite)
+
+
+def added_up(readers: int, off: dict[str, Array], sizes: Mapping[str, Array], name: str) -> Array:
+    """The radius of a tensor's relevance: of its readers' messages, and gamma_(K-1) sum |messages| of their sum."""
+    if readers > 1:
+        off[name] = upward(off[name] + FLOAT64.gamma(readers - 1) * sizes[name], 2 * readers)
+    return off[name]
 
 
 def cause(name: str, undetermined: Array, doubtful: Array | bool, outside: Array, radius: Array) -> str:

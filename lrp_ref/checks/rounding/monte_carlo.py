@@ -190,10 +190,8 @@ def monte_carlo(network: Network, x: Array, rules: Mapping[str, Rule] | None = N
             xs = {INPUT: x}
             for name, layer in network:
                 xs[name] = noisy_layer(layer, network.read(name, xs), u, rng)
-            Rs = {network.output: start(xs[network.output], target)}
-            for _ in handed_down(network, xs, Rs, lambda name, layer, a, R: (
-                    noisy_step(rules[name], layer, a, R, u, rng), None)):
-                pass
+            Rs, _ = handed_down(network, xs, start(xs[network.output], target), lambda name, layer, a, R: (
+                noisy_step(rules[name], layer, a, R, u, rng)))
             squares = {t: square + (Rs[t] - centre[t]) ** 2 for t, square in squares.items()}
     lost = any(np.any(layer.vanishing(network.read(name, clean), to.least, to.largest)) for name, layer in network)
     return {t: np.full(square.shape, np.inf) if lost else np.nan_to_num(np.sqrt(square / runs), nan=np.inf)

@@ -105,15 +105,12 @@ def noisy_run(network: Network, rules: Rules, x: Array, R: Array, u: float, rng:
     for name, layer in network:
         off[name] = shaken(layer, COMPUTED * u, rng) if computes(layer) else layer
         xs[name] = noisy_layer(off[name], network.read(name, xs), u, rng)
-    Rs = {network.output: R}
 
-    def through(name: str, layer: Layer, a: Array, R: Array) -> tuple[Array, None]:
+    def through(name: str, layer: Layer, a: Array, R: Array) -> Array:
         a = perturbed(a, COMPUTED * u, rng) if computes(layer) else a
-        return noisy_step(rules[name], off[name], a, R, u, rng), None
+        return noisy_step(rules[name], off[name], a, R, u, rng)
 
-    for _ in handed_down(network, xs, Rs, through):
-        pass
-    return Rs[INPUT]
+    return handed_down(network, xs, R, through)[0][INPUT]
 
 
 def computes(layer: Layer) -> bool:
