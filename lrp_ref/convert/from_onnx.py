@@ -19,6 +19,7 @@ from lrp_ref.convert.onnx_rows import QUANTISED, ROWS
 from lrp_ref.convert.onnx_values import Known, Tensor
 from lrp_ref.convert.refused import refuse
 from lrp_ref.hints import listed, quotable, shown
+from lrp_ref.layers import Flatten, Layer
 from lrp_ref.network import INPUT, MOST, Network
 
 TRIED = (2, 3)   # numbers of images, where the file leaves them open
@@ -34,7 +35,7 @@ def from_onnx(path: Any, *, output: str | None = None, shape: Sequence[int] | No
     shape   that of one image, (C, H, W), where the file leaves it open; axis 0 is the batch, of any size
 
     Dropout, Identity and casts vanish, constants are worked out, activations written out in several nodes become one
-    layer. Layers have the names of nodes, or of what these make. What cannot be converted is refused by its node.
+    layer, and scores (N, classes, 1, 1) are flattened. Layers have the names of nodes, or of what these make. What cannot be converted is refused by its node.
     Notes come as warnings: a Softmax left out, float16 widened to float32.
     """
     return converted(read_onnx(path), output, shape)
@@ -61,6 +62,8 @@ def converted(model: Any, output: str | None = None, shape: Sequence[int] | None
         prove(live, values, fusions, layers, source.name)
     except ValueError as error:
         raise ValueError(f"from_onnx got a model of which {error}") from None
+    if len(result.shape) > 1 and set(result.shape[1:]) == {1}:   # (N, classes, 1, 1)
+        result = layers.add("flatten", Flatten(), [result.name])
     return network_of(layers, result.name)
 
 
@@ -138,7 +141,8 @@ def described(source: Any, shape: Sequence[int] | None) -> tuple[tuple[int, ...]
         refuse(not axes or None in known[1:], f"from_onnx got a model whose input {quotable(source.name)} is "
                f"{quotable(described_axes(axes))}: say how large one image is, shape=(C, H, W)")
         sample = tuple(int(n) for n in known[1:] if n is not None)
-    refuse(min(sample, default=1) < 1 or len(sample) > 8, f"from_onnx got an input of shape {quotable(known)}")
+    refuse(min(sample, default=1) < 1 or len(sample) > 8, f"from_onnx got an input of shape "
+           f"{quotable(described_axes(axes))}, needed at most 9 axes, all of at least 1")
     n = known[0] if known else None
     return (TRIED if n is None else (int(n),)), sample, NUMBERS[kind]
 
@@ -185,6 +189,8 @@ def constants_of(proto: Any, given: list[Any], layers: Layers) -> list[Known] | 
         return [Known((constant_in(proto),) * len(layers.batches))]
     if proto.op_type in ("Shape", "Size") and isinstance(given[0], Tensor):
         given = [Known(tuple(np.broadcast_to(np.int8(0), (n, *given[0].shape)) for n in layers.batches))]
+    if proto.op_type == "CastLike" and isinstance(given[0], Known) and isinstance(given[1], Tensor):
+        return [Known(tuple(value.astype(layers.number) for value in given[0].values))]
     if any(isinstance(one, (Tensor, str)) for one in given) or proto.op_type not in FOLDED:
         return None
     present = [one for one in given if one is not None]
@@ -260,4 +266,10 @@ def network_of(layers: Layers, top: str) -> Network:
             found.add(name)
             left += layers.nodes[name][1]
     refuse(len(found) > MOST, f"from_onnx got a model of {len(found):,} layers, needed at most {MOST:,}")
-    return Network((name, layer, reads) for name, (layer, reads) in layers.nodes.items() if name in found)
+    return Network((name, of_type(layer, layers.number), reads) for name, (layer, reads) in layers.nodes.items()
+                   if name in found)
+
+
+def of_type(layer: Layer, number: type) -> Layer:
+    """The layer, its arrays rounded to the network's number type where they are not of it."""
+    return layer if all(array.dtype == number for array in layer.arrays().values()) else layer.astype(number)

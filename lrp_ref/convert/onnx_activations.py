@@ -76,7 +76,7 @@ def hard_sigmoid(node: Node) -> Tensor:
     alpha, beta, x = node.real("alpha", 0.2), node.real("beta", 0.5), node.tensor()
     if beta == 0.5 and alpha > 0:
         return node.add(Hardsigmoid(1 / alpha), x)
-    scale, shift = (np.full(1, number, node.layers.number) for number in (alpha, beta))
+    scale, shift = (node.number(one, x) for one in (alpha, beta))
     return node.add(Clip(0, 1), node.add(Scale(scale, shift), x, part="scaled"))
 
 

@@ -36,14 +36,15 @@ def added(node: Node) -> Tensor:
     count = len(node.inputs) if node.op == "Mean" else 1
     shape = node.tensor(tensors[0]).shape
     shifts = [weights[k] * for_one(node, k, shape) for k in constants(node)]
-    shift = sum(shifts[1:], shifts[0]) / count if shifts else None
+    shift = sum(one.astype(np.float64) for one in shifts) / count if len(shifts) > 1 or count > 1 else None
+    shift = shifts[0] if len(shifts) == 1 and count == 1 else shift if shifts else None
     if len(tensors) == 1:
         (k,) = tensors
-        scale = None if weights[k] == count else np.full(1, weights[k] / count, node.layers.number)
+        scale = None if weights[k] == count else node.number(weights[k] / count, node.tensor(k))
         bias = None if shift is None or scale is not None else per_output(node, k, shift)
         whole = node.absorbed(k, bias) if bias is not None else None
         return whole or node.add(Scale(scale, shift), node.tensor(k))
-    each = np.array([weights[k] / count for k in tensors], node.layers.number)
+    each = np.array([weights[k] / count for k in tensors])
     total = node.add(Add(None if (each == 1).all() else each), *(node.tensor(k) for k in tensors))
     return total if shift is None else node.add(Scale(None, shift), total, part="constant")
 
@@ -78,16 +79,18 @@ def divided(node: Node) -> Tensor:
     x = node.tensor(0)
     by = for_one(node, 1, x.shape)
     refuse(bool((by == 0).any()), "divides by 0")
-    return node.add(Scale(1 / by), x)
+    return node.add(Scale(1 / by.astype(np.float64)), x)
 
 
 def negated(node: Node) -> Tensor:
-    return node.add(Scale(np.full(1, -1, node.layers.number)), node.tensor())
+    return node.add(Scale(node.number(-1, node.tensor())), node.tensor())
 
 
 def bounded(node: Node) -> Tensor:
     """Max and Min of a tensor and one number: Clip."""
     tensors, numbers = node.tensors(), constants(node)
+    if len(node.inputs) == 1:
+        return node.tensor()
     refuse(len(tensors) != 1 or len(numbers) != 1, "compares tensors with each other, which no layer here does")
     value = node.needed(numbers[0], "bound")
     refuse(value.size != 1 or value.ndim > len(tensors[0].shape) + 1, f"its bound has the shape {value.shape}, needed "
@@ -109,8 +112,8 @@ def gemm(node: Node) -> Tensor:
         refuse(np.broadcast_shapes(bias.shape, (1, weight.shape[1])) != (1, weight.shape[1]), f"its C has the shape "
                f"{bias.shape}, needed one number per output, {weight.shape[1]}")
         bias = np.array(np.broadcast_to(bias.reshape(-1), weight.shape[1:]))
-        bias = bias if beta == 1 else bias * bias.dtype.type(beta)
-    weight = np.ascontiguousarray(weight if alpha == 1 else weight * weight.dtype.type(alpha))
+        bias = bias if beta == 1 else bias * np.float64(beta)
+    weight = np.ascontiguousarray(weight if alpha == 1 else weight * np.float64(alpha))
     return node.add(Linear(weight, bias), x)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from math import prod
 from typing import Any
 
@@ -10,6 +10,7 @@ import numpy as np
 
 from lrp_ref.arrays import Array
 from lrp_ref.convert.onnx_read import imported, inside_file
+from lrp_ref.convert.onnx_reference import evaluated
 from lrp_ref.convert.refused import refuse
 
 BUDGET = 3 << 29   # bytes of all constants that nodes make, 1.5 GiB: the weights of VGG-19 have 0.6 GB
@@ -90,45 +91,3 @@ def worked_out(proto: Any, given: Sequence[Array], opset: int) -> list[Array]:
     size = 8 * count
     refuse(size > BUDGET, f"makes a constant of {count:,} numbers, needed less than {BUDGET // 8:,}")
     return [numeric(array) for array in evaluated(proto, dict(zip([n for n in proto.input if n], given)), opset)]
-
-
-def evaluated(proto: Any, given: Mapping[str, Array], opset: int) -> list[Any]:
-    """The outputs of a node by onnx.reference."""
-    onnx = imported()
-    info = onnx.helper.make_tensor_value_info
-    outputs = [name for name in proto.output if name]
-    graph = onnx.helper.make_graph([proto], "node", [info(name, 1, None) for name in given],
-                                   [info(name, 1, None) for name in outputs])
-    model = onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", opset)])
-    try:
-        with np.errstate(all="ignore"):
-            return list(onnx.reference.ReferenceEvaluator(model, new_ops=corrected()).run(outputs, dict(given)))
-    except MemoryError:
-        raise
-    except Exception as error:   # an attribute or an input may be anything
-        raise ValueError(f"cannot be worked out by onnx.reference ({type(error).__name__})") from None
-
-
-def corrected() -> list[Any]:
-    """Operators that onnx.reference 1.23 computes otherwise than ONNX defines them, or not at all."""
-    from onnx.reference.op_run import OpRun
-
-    class LRN(OpRun):   # type: ignore[misc]
-        """y_c = x_c / (bias + alpha / size sum over channels around c of x^2)^beta; theirs loops over the batch."""
-
-        def _run(self, x: Array, alpha: float, beta: float, bias: float, size: int) -> tuple[Array]:
-            squares = np.zeros_like(x)
-            for c in range(x.shape[1]):
-                around = slice(max(0, c - (size - 1) // 2), c + size // 2 + 1)
-                squares[:, c] = np.sum(x[:, around] ** 2, axis=1)
-            return (x / (bias + alpha / size * squares) ** beta,)
-
-    class Upsample(OpRun):   # type: ignore[misc]
-        """Every index i of the output is i // factor of the input, for whole factors."""
-
-        def _run(self, x: Array, scales: Array, mode: str = "nearest") -> tuple[Array]:
-            for axis, factor in enumerate(scales):
-                x = x[(slice(None),) * axis + (np.floor(np.arange(int(x.shape[axis] * factor)) / factor).astype(int),)]
-            return (x,)
-
-    return [LRN, Upsample]

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from lrp_ref.arrays import Array
-from lrp_ref.convert.onnx_fold import evaluated
+from lrp_ref.convert.onnx_reference import evaluated
 from lrp_ref.convert.onnx_values import Known
 from lrp_ref.layers import GELU, Hardswish, Layer, SiLU
 

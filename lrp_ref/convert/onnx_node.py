@@ -27,7 +27,7 @@ class Layers:
 
     opset: int
     batches: tuple[int, ...]   # the numbers of images that are tried: one where the file allows one alone
-    number: type
+    number: type               # of the network; what is worked out of its weights is float64 until the proof
     nodes: dict[str, tuple[Layer, tuple[str, ...]]] = field(default_factory=dict)
     shapes: dict[str, Shape] = field(default_factory=dict)
     origin: dict[str, str] = field(default_factory=dict)   # {layer: the ONNX tensor that it makes}
@@ -101,6 +101,10 @@ class Node:
         refuse(value.dtype.kind not in "f", f"its {what} is of {value.dtype}, needed floats")
         return value.astype(self.layers.number)
 
+    def number(self, value: float, x: Tensor) -> Array:
+        """A number as the array that Scale takes for x; in float64, as all that is worked out, until the proof."""
+        return np.full((1,) * len(x.shape), value, np.float64)
+
     def needed(self, k: int, what: str) -> Array:
         value = self.constant(k, what)
         if value is None:
@@ -140,9 +144,10 @@ class Node:
         return default if value is None else int(value)
 
     def real(self, name: str, default: float) -> float:
+        """The attribute, or the default as float32, the type of all real attributes."""
         value = self.attribute(name)
         refuse(value is not None and not isinstance(value, (int, float)), f"{name}={shown(value)}, needed a number")
-        return default if value is None else float(value)
+        return float(np.float32(default) if value is None else value)
 
     def text(self, name: str, default: str) -> str:
         value = self.attribute(name)

@@ -1,0 +1,102 @@
+"""What a node computes by onnx.reference, with its operators put right where they depart from ONNX's definition."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cache
+from typing import Any
+
+import numpy as np
+
+from lrp_ref.arrays import Array
+from lrp_ref.convert.onnx_read import imported
+
+
+def evaluated(proto: Any, given: Mapping[str, Array], opset: int) -> list[Any]:
+    """The outputs of a node for its inputs by their names."""
+    onnx = imported()
+    info = onnx.helper.make_tensor_value_info
+    outputs = [name for name in proto.output if name]
+    graph = onnx.helper.make_graph([proto], "node", [info(name, 1, None) for name in given],
+                                   [info(name, 1, None) for name in outputs])
+    model = onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", opset)])
+    try:
+        with np.errstate(all="ignore"):
+            return list(onnx.reference.ReferenceEvaluator(model, new_ops=[*corrected()]).run(outputs, dict(given)))
+    except MemoryError:
+        raise
+    except Exception as error:   # an attribute or an input may be anything
+        raise ValueError(f"cannot be worked out by onnx.reference ({type(error).__name__})") from None
+
+
+@cache
+def corrected() -> tuple[Any, ...]:
+    """Operators that onnx.reference 1.23 computes otherwise than they are defined, not at all, or number by number."""
+    imported()
+    from onnx.reference.op_run import OpRun
+
+    class LRN(OpRun):   # type: ignore[misc]
+        """x_c / (bias + alpha / size sum over the channels around c of x^2)^beta. Theirs loops over the batch."""
+
+        def _run(self, x: Array, alpha: float, beta: float, bias: float, size: int) -> tuple[Array]:
+            squares = np.zeros_like(x)
+            for c in range(x.shape[1]):
+                around = slice(max(0, c - (size - 1) // 2), c + size // 2 + 1)
+                squares[:, c] = np.sum(x[:, around] ** 2, axis=1)
+            return (x / (bias + alpha / size * squares) ** beta,)
+
+    class BatchNormalization(OpRun):   # type: ignore[misc]
+        """By given statistics. Theirs takes the batch's own before operator set 14, where there is a momentum."""
+
+        def _run(self, x: Array, scale: Array, shift: Array, mean: Array, variance: Array, epsilon: float,
+                 **training: Any) -> tuple[Array]:
+            scale, shift, mean, variance = (np.reshape(one, (-1, *(1,) * (x.ndim - 2)))
+                                            for one in (scale, shift, mean, variance))
+            return ((x - mean) / np.sqrt(variance + epsilon) * scale + shift,)
+
+    class Upsample(OpRun):   # type: ignore[misc]
+        """The nearest number below: index i of the input is floor(i / scale). Theirs has none."""
+
+        def _run(self, x: Array, scales: Array, mode: str) -> tuple[Array]:
+            for axis, scale in enumerate(scales):
+                x = np.take(x, np.floor(np.arange(int(x.shape[axis] * scale)) / scale).astype(int), axis)
+            return (x,)
+
+    class Resize(OpRun):   # type: ignore[misc]
+        """The nearest number, axis by axis. Theirs works out one number after the other, for minutes."""
+
+        def _run(self, x: Array, *given: Array, axes: Any = None, coordinate_transformation_mode: str = "half_pixel",
+                 nearest_mode: str = "round_prefer_floor", **others: Any) -> tuple[Array]:
+            scales = given[0] if len(given) == 1 else given[1] if len(given) > 1 else None
+            sizes = given[2] if len(given) > 2 else None
+            for k, axis in enumerate(range(x.ndim) if axes is None else axes):
+                n = x.shape[axis]
+                scale = float(sizes[k]) / n if sizes is not None else float(scales[k])   # type: ignore[index]
+                count = int(sizes[k]) if sizes is not None else int(n * scale)
+                at = coordinates(np.arange(count), n, count, scale, coordinate_transformation_mode)
+                x = np.take(x, np.clip(neighbours(at, nearest_mode), 0, n - 1).astype(int), axis)
+            return (x,)
+
+    return LRN, BatchNormalization, Upsample, Resize
+
+
+def coordinates(i: Array, n: int, count: int, scale: float, mode: str) -> Array:
+    """Where index i of `count` outputs lies among n inputs, as Resize defines it."""
+    match mode:
+        case "asymmetric":
+            return i / scale
+        case "align_corners":
+            return i * (n - 1) / max(count - 1, 1)
+        case "pytorch_half_pixel" if count == 1:
+            return 0.0 * i
+        case "half_pixel" | "pytorch_half_pixel" | "half_pixel_symmetric":   # alike where count = n scale
+            return (i + 0.5) / scale - 0.5
+        case _:
+            raise ValueError(mode)
+
+
+def neighbours(at: Array, mode: str) -> Array:
+    """The nearest whole number."""
+    ways = {"floor": np.floor, "ceil": np.ceil, "round_prefer_floor": lambda x: np.ceil(x - 0.5),
+            "round_prefer_ceil": lambda x: np.floor(x + 0.5)}
+    return np.asarray(ways[mode](at))
