@@ -13,7 +13,7 @@ import numpy as np
 
 from lrp_ref.arrays import Array, Pair, Shape, as_array, number_type
 from lrp_ref.hints import Watch, did_you_mean, listed, shown, unwatched
-from lrp_ref.layers import BatchNorm, Layer
+from lrp_ref.layers import Layer
 from lrp_ref.layers.base import whole
 from lrp_ref.layers.window import Window
 
@@ -279,39 +279,6 @@ def where_they_meet(fields: Sequence[ReceptiveField | None]) -> ReceptiveField |
     starts = [min(field.start[axis] for field in there) for axis in (0, 1)]
     ends = [max(field.start[axis] + field.size[axis] for field in there) for axis in (0, 1)]
     return ReceptiveField((ends[0] - starts[0], ends[1] - starts[1]), there[0].step, (starts[0], starts[1]))
-
-
-def merge_batchnorm(network: Network) -> Network:
-    """w' = w g, b' = (b - mean) g + shift, g = scale / sqrt(variance + epsilon): the same function without BatchNorm.
-
-    Every BatchNorm must directly follow a layer that it can be folded into (`layer.normalised`), a Linear on (N, I) or
-    a Conv2D, whose output nobody else reads. (A Linear on (N, L, D) has its outputs on the last axis and BatchNorm its
-    channels on the second: that pair is not to be merged.)
-    """
-    readers: dict[str, list[str]] = {t: [] for t in (INPUT, *a_network(network).names)}
-    for one in network.nodes:
-        for t in one.reads:
-            readers[t].append(one.name)
-    kept: dict[str, Node] = {}
-    now = {INPUT: INPUT}   # under which name each tensor of the network is made
-    for name, layer, reads in network.nodes:
-        if not isinstance(layer, BatchNorm):
-            kept[name], now[name] = Node(name, layer, tuple(now[t] for t in reads)), name
-            continue
-        before = kept.get(now[reads[0]])
-        what = "the input" if before is None else before.name
-        others = [reader for reader in readers[reads[0]] if reader != name]
-        if others:
-            raise ValueError(f"merge_batchnorm got {name} after {what}, which {listed(others)} reads too, as it is "
-                             "without the norm: that pair is not to be merged")
-        try:
-            both = before and before.layer.normalised(layer.mean, layer.factor(), layer.shift)
-        except ValueError as error:
-            raise ValueError(f"merge_batchnorm got {name} after {what}: {error}") from None
-        if before is None or both is None:
-            raise ValueError(f"merge_batchnorm got {name} after {what}, needed a Linear or Conv2D directly before it")
-        kept[what], now[name] = before._replace(layer=both), what
-    return Network(kept.values())
 
 
 @contextmanager

@@ -129,6 +129,13 @@ class Layer:
         """(layer(x) - mean) gain + shift, each (outputs,), as one layer of this kind; None: there is none."""
         return None
 
+    def scaled(self, gain: Array, shift: Array, shape: Shape | None) -> Layer | None:
+        """layer(x gain + shift), each (channels,) of x, as one layer of this kind; None: there is none.
+
+        shape: that of x, where the sum depends on it; None: not known.
+        """
+        return None
+
     def smaller(self, shape: Shape, drawn: Drawn) -> Layer | None:
         """A small layer of this kind for inputs of that shape; None: none is drawn.
 
@@ -197,6 +204,12 @@ def normalised_bias(bias: Array | None, mean: Array, gain: Array, shift: Array, 
     if len(mean) != outputs:
         raise ValueError(f"numbers for {len(mean)} channels, but there are {outputs} outputs")
     return ((0 * mean if bias is None else bias) - mean) * gain + shift
+
+
+def same_channels(gain: Array, inputs: int) -> None:
+    """An error unless there is one number for each channel that a layer takes."""
+    if len(gain) != inputs:
+        raise ValueError(f"numbers for {len(gain)} channels, but the layer above takes {inputs}")
 
 
 def whole(value: Any) -> bool:

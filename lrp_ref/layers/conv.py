@@ -20,6 +20,7 @@ from lrp_ref.layers.base import (
     normalised_bias,
     pair,
     parameter,
+    same_channels,
     sides,
     whole,
     windowed,
@@ -110,6 +111,19 @@ class Conv2D(Layer):
         columns = (...,) if self.bias is None or self.bias.ndim == 1 else (..., None, None)
         bias = normalised_bias(self.bias, mean[columns], gain[columns], shift[columns], len(self.weight))
         return replace(self, weight=self.weight * gain[:, None, None, None], bias=bias)
+
+    def scaled(self, gain: Array, shift: Array, shape: Shape | None) -> Layer | None:
+        """z = sum w (g a + s) + b: the padding is not shifted, so that a sum over w s is another at the border."""
+        same_channels(gain, self.weight.shape[1] * self.groups)
+        padded = any(map(any, ends(self.pad)))
+        if padded and shape is None:
+            raise ValueError("what the norm adds is another number beside the padding: give the shape of the input, "
+                             "merge_batchnorm(network, x.shape)")
+        image = (1, len(gain), *(shape[2:] if padded and shape else self.window.extent))
+        moved = self(zeros(image, shift) + shift[:, None, None])[0]
+        per_channel = np.repeat(np.reshape(gain, (self.groups, 1, -1)), len(self.weight) // self.groups, axis=1)
+        weight = self.weight * np.reshape(per_channel, (*self.weight.shape[:2], 1, 1))
+        return replace(self, weight=weight, bias=moved if padded else moved[:, 0, 0])
 
     def smaller(self, shape: Shape, drawn: Drawn) -> Layer | None:
         groups = shape[1] if self.groups > 1 else 1

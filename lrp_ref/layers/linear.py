@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from lrp_ref.arrays import Array, Function, Shape, negative, positive, same, zeros
-from lrp_ref.layers.base import Drawn, Layer, Roundings, normalised_bias, parameter
+from lrp_ref.layers.base import Drawn, Layer, Roundings, normalised_bias, parameter, same_channels
 from lrp_ref.layers.example import Example, fractions, mixed
 from lrp_ref.linear_map import LinearMap
 
@@ -61,6 +61,12 @@ class Linear(Layer):
         """On (N, I). (On (N, L, I) the outputs are the last axis, and a BatchNorm's channels the second.)"""
         bias = normalised_bias(self.bias, mean, gain, shift, self.weight.shape[1])
         return replace(self, weight=self.weight * gain, bias=bias)
+
+    def scaled(self, gain: Array, shift: Array, shape: Shape | None) -> Layer | None:
+        """On (N, I), likewise."""
+        same_channels(gain, len(self.weight))
+        moved = shift @ self.weight
+        return replace(self, weight=self.weight * gain[:, None], bias=moved if self.bias is None else self.bias + moved)
 
     def smaller(self, shape: Shape, drawn: Drawn) -> Layer | None:
         return replace(self, weight=drawn.array(shape[-1], drawn.outputs), bias=drawn.bias(drawn.outputs))

@@ -10,7 +10,6 @@ from helpers import fractions, law, refused
 from lrp_ref import (
     Add,
     AvgPool,
-    BatchNorm,
     Concat,
     Conv2D,
     Epsilon,
@@ -24,7 +23,6 @@ from lrp_ref import (
     assign,
     cutoff,
     explain,
-    merge_batchnorm,
     receptive_field,
 )
 from lrp_ref.arrays import Array
@@ -183,19 +181,6 @@ def test_where_branches_meet_a_unit_sees_from_the_first_to_the_last_if_steps_are
     assert receptive_field(network, "pool") == ReceptiveField((4, 6), (2, 2), (-1, -2))
     other = Network([("a", MaxPool(2)), ("b", MaxPool(3, 3), "input"), ("add", Add(), ("a", "b")), ("c", ReLU())])
     assert receptive_field(other, "c") is None and receptive_field(other, "b") == ReceptiveField((3, 3), (3, 3), (0, 0))
-
-
-def test_a_norm_is_merged_where_nobody_else_reads_what_it_norms() -> None:
-    norm = BatchNorm(mixed((2,), 3), np.array([F(3), F(8)]), mixed((2,), 5) + 1, mixed((2,), 6), epsilon=F(1))
-    conv = Conv2D(mixed((2, 2, 1, 1), 7), mixed((2,), 8))
-    network = Network([("conv", conv), ("bn", norm), ("relu", ReLU()), ("add", Add(), ("relu", "input")),
-                       ("out", conv, "add")])
-    merged, x = merge_batchnorm(network), mixed((2, 2, 3, 2), 9)
-    assert merged.names == ("conv", "relu", "add", "out") and merged.reads["add"] == ("relu", "input")
-    assert (merged(x) == network(x)).all()
-    shared = Network([("conv", conv), ("bn", norm), ("add", Add(), ("bn", "conv"))])
-    with refused("merge_batchnorm got bn after conv, which add reads too, as it is without the norm: …"):
-        merge_batchnorm(shared)
 
 
 # ---- What is refused ----

@@ -24,6 +24,7 @@ from lrp_ref.checks.claims.examples import (
     takes,
 )
 from lrp_ref.checks.claims.laws import COLUMNS, closes
+from lrp_ref.checks.numbers.decimals import DECIMALS
 from lrp_ref.layers import Layer
 from lrp_ref.layers.elementwise import Gate
 from lrp_ref.linear_map import LinearMap, Term
@@ -179,7 +180,8 @@ def rules_with(parameter: Callable[[Any], Any]) -> list[Rule]:
 in_number_types = pytest.mark.parametrize(("example", "number"), [
     pytest.param(example, number, id=f"{name}-{number.__name__}") for name, example in WEIGHTED.items()
     for number in NUMBERS
-    if name in RATIONAL or number in (np.float32, np.float64) or (number is Decimal and name != "Tanh")])
+    if name in RATIONAL or number in (np.float32, np.float64)
+    or (number is Decimal and type(LAYERS[name].layer) not in DECIMALS)])
 
 
 @in_number_types

@@ -1,4 +1,4 @@
-"""A network is a chain of named layers; receptive fields follow its connections; batch norm folds away."""
+"""A network is a chain of named layers; receptive fields follow its connections."""
 
 from decimal import Decimal
 from typing import Any
@@ -13,7 +13,6 @@ from lrp_ref import (
     LRN,
     AdaptiveAvgPool,
     AvgPool,
-    BatchNorm,
     Conv2D,
     DenseSift,
     Epsilon,
@@ -31,7 +30,6 @@ from lrp_ref import (
     SumPool,
     Tanh,
     explain,
-    merge_batchnorm,
     receptive_field,
 )
 from lrp_ref.checks.claims.claim import Case
@@ -259,46 +257,3 @@ def clipped(network: Network, image: tuple[int, int], unit: tuple[int, int], axi
             if low < 0 or high >= n:
                 return True
     return False
-
-
-# ---- merge_batchnorm ----
-
-BN = BatchNorm(fractions("1 -1/2 3"), fractions("4 9/4 1/9"), fractions("-1 3/2 2"), fractions("1/4 -2 1"), epsilon=0)
-CONV = Network([("conv", Conv2D(mixed((3, 2, 2, 1), 3), None, (1, 2), (1, 0))), ("bn", BN), ("relu", ReLU())])
-
-@law("batch norm")
-def test_merged_batch_norm_is_the_same(case: Case) -> None:
-    assert case.found().holds
-
-
-def test_several_batch_norms_fold_one_after_another() -> None:
-    network = Network([*CONV[:2], ("bn2", BN), ("conv2", Conv2D(mixed((3, 3, 1, 1), 6))), ("bn3", BN)])
-    merged = merge_batchnorm(network)
-    assert merged.names == ("conv", "conv2")
-    x = mixed((1, 2, 3, 4), 7)
-    assert (merged(x) == network(x)).all()
-
-
-def test_merging_leaves_the_network_and_a_network_without_batch_norm_alone() -> None:
-    before = CONV["conv"].arrays()["weight"].copy()
-    merge_batchnorm(CONV)
-    assert CONV["conv"].arrays().keys() == {"weight"} and (CONV["conv"].arrays()["weight"] == before).all()
-    assert merge_batchnorm(NETWORK).layers == NETWORK.layers
-
-
-@pytest.mark.parametrize(("layers", "below"), [
-    ([("bn", BN)], "the input"), ([("relu", ReLU()), ("bn", BN)], "relu"),
-    ([("fc", Linear(mixed((3, 3), 1))), ("relu", ReLU()), ("bn", BN)], "relu"),
-])
-def test_a_batch_norm_must_follow_a_linear_or_convolution_directly(layers: Any, below: str) -> None:
-    with refused(f"merge_batchnorm got bn after {below}, needed a Linear or Conv2D directly "
-                 "before it"):
-        merge_batchnorm(Network(layers))
-
-
-
-def test_merging_asks_for_as_many_channels_as_outputs() -> None:
-    one = np.array([2.0])
-    network = Network([("conv", Conv2D(np.ones((5, 1, 1, 1)))), ("norm", BatchNorm(one, one, one, one))])
-    with pytest.raises(ValueError, match="got norm after conv: numbers for 1 channels, but there are 5 outputs"):
-        merge_batchnorm(network)

@@ -11,7 +11,7 @@ import check_platforms
 import numpy as np
 import pytest
 
-from lrp_ref import AlphaBeta, Epsilon, Flat, Gamma, MaxPool, ZPlus, assignment, network, rules
+from lrp_ref import AlphaBeta, Epsilon, Flat, Gamma, MaxPool, ZPlus, assignment, merging, network, rules
 from lrp_ref.arrays import Array, constant, negative, ones_like, positive, same, zeros
 from lrp_ref.checks.claims import cutoffs, selfcheck
 from lrp_ref.checks.claims.claim import PROVED, WITHIN, Case, Claim, Found, digest
@@ -176,7 +176,7 @@ def scalar_sign(minus: int, zero: int) -> Callable[[Array], Array]:
 
 
 PLAIN_MAX, PLAIN_ALPHA, PLAIN_CUTOFF, PLAIN_MERGE = (MaxPool.linearize, AlphaBeta.shares, assignment.cutoff,
-                                                     network.merge_batchnorm)
+                                                     merging.merge_batchnorm)
 PLAIN_SLOPE = svm.GaussianSVM.gradient
 PLAIN_OF, PLAIN_BOX, PLAIN_PART = fisher.Posteriors.of, sift.box, regions.part
 
@@ -219,7 +219,7 @@ WRONG: list[tuple[str, Patch, tuple[str, ...], tuple[str, ...]]] = [
         layer, x) / constant(2, x)), ("roots and powers",), ("layers",)),
     ("the boundary layer cut off too", patched(assignment, "cutoff", inclusive), ("cut-off",),
      ("cut-off (a)", "rules")),
-    ("batch norm merged without its shift", patched(network, "merge_batchnorm", without_shift), ("batch norm",),
+    ("batch norm merged without its shift", patched(merging, "merge_batchnorm", without_shift), ("batch norm",),
      ("layers",)),
     ("posteriors of squared variances", patched(fisher.Posteriors, "of", staticmethod(
         lambda layer, x: PLAIN_OF(replace(layer, variances=layer.variances * layer.variances), x))), ("Fisher chain",),

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from lrp_ref import assignment, network
+from lrp_ref import assignment, merging
 from lrp_ref.arrays import Array, divide
 from lrp_ref.checks import definitions as loops
 from lrp_ref.checks.claims.by_loops import defined, defined_fisher, defined_step, input_of, read_off, units
@@ -275,14 +275,14 @@ MERGES = {
 
 def merged_function(name: str, seed: int) -> Found:
     chain, shape = MERGES[name]
-    x, merged = mixed(shape, seed + 8), network.merge_batchnorm(chain)
+    x, merged = mixed(shape, seed + 8), merging.merge_batchnorm(chain)
     does_something = not equal(chain(x), chain[:1](x))
     return Found(equal(merged(x), chain(x)) and merged.names == chain.names[:1] and does_something, (merged(x),))
 
 
 def merged_relevance(name: str, seed: int) -> Found:
     chain, shape = MERGES[name]
-    x, merged = mixed(shape, seed + 8), network.merge_batchnorm(chain)
+    x, merged = mixed(shape, seed + 8), merging.merge_batchnorm(chain)
     _, lower, upper = chain.activations(x).values()
     R = relevance_for(upper, seed + 9) * ((lower != 0) & (upper != 0))
     below = chain.names[0]
@@ -297,7 +297,7 @@ def merged_above_a_zero() -> Found:
     chain = Network([("fc", Linear(guarded([["1"], ["-1"]]))), ("bn", bn)])
     x, R = guarded([["3", "3"]]), guarded([["4"]])   # fc gives 3 - 3 = 0, bn (0 - 1) + 5 = 4
     both = explain(chain, x, {"fc": Epsilon(0), "bn": Epsilon(0)}, R).relevance
-    once = explain(network.merge_batchnorm(chain), x, {"fc": Epsilon(0)}, R).relevance
+    once = explain(merging.merge_batchnorm(chain), x, {"fc": Epsilon(0)}, R).relevance
     return Found(both.tolist() == [[0, 0]] and once.tolist() == [[3, -3]], (both, once),
                  "where the lower output is 0: both 0 0, merged 3 -3")
 

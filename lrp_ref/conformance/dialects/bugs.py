@@ -9,7 +9,8 @@ from lrp_ref.arrays import Array, constant, negative, ones_like, positive, sign
 from lrp_ref.conventions.changes import FORMS
 from lrp_ref.layers import BatchNorm, Layer
 from lrp_ref.linear_map import LinearMap, Term
-from lrp_ref.network import Network, merge_batchnorm
+from lrp_ref.merging import merge_batchnorm
+from lrp_ref.network import Network
 from lrp_ref.rules import Rule, Share
 
 
@@ -83,7 +84,7 @@ def merged_by_zennit(network: Network) -> Network:
     folded = merge_batchnorm(network)
 
     def left(name: str, layer: Layer) -> Layer:
-        if not isinstance(layer, BatchNorm):
+        if not isinstance(layer, BatchNorm) or name in folded.places:
             return folded[name]
         one, nothing = ones_like(layer.mean), 0 * layer.mean
         return BatchNorm(nothing, one.copy(), one.copy(), nothing, layer.epsilon)

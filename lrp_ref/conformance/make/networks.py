@@ -38,7 +38,8 @@ from lrp_ref.layers import (
     SumPool,
     Tanh,
 )
-from lrp_ref.network import Network, merge_batchnorm
+from lrp_ref.merging import merge_batchnorm
+from lrp_ref.network import Network
 from lrp_ref.rules import AlphaBeta, Epsilon, Flat, Gamma, WSquare, ZPlus
 
 EPSILON = F(1, 4)
