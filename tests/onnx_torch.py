@@ -4,6 +4,7 @@ import numpy as np
 import torch
 from onnx import helper
 from torch import nn
+from torch.nn import functional as F
 from zennit.layer import Sum
 
 
@@ -14,6 +15,18 @@ class Scale(nn.Module):
 
     def forward(self, x):
         return x * self.scale + self.shift
+
+
+class Average(nn.Module):
+    """The average of what a window holds of the image, whose padding has two sides."""
+
+    def __init__(self, size, strides, pads):
+        super().__init__()
+        self.size, self.strides, self.pads = size, strides, pads
+
+    def forward(self, x):
+        total, n = (F.avg_pool2d(F.pad(y, self.pads), self.size, self.strides) for y in (x, torch.ones_like(x)))
+        return total / n
 
 
 class Graph(nn.Module):
@@ -119,5 +132,7 @@ def pooling(op, given):
     if op == "MaxPool":
         made = nn.MaxPool2d(size, strides, inside)
         return made if same else nn.Sequential(nn.ConstantPad2d((left, right, top, bottom), -torch.inf), made)
-    assert same
+    if not same:
+        assert not given.get("count_include_pad", 0)
+        return Average(size, strides, (left, right, top, bottom))
     return nn.AvgPool2d(size, strides, inside, count_include_pad=bool(given.get("count_include_pad", 0)))

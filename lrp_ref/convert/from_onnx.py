@@ -35,14 +35,15 @@ def from_onnx(path: Any, *, output: str | None = None, shape: Sequence[int] | No
     shape   that of one image, (C, H, W), where the file leaves it open; axis 0 is the batch, of any size
 
     Dropout, Identity and casts vanish, constants are worked out, activations written out in several nodes become one
-    layer, and scores (N, classes, 1, 1) are flattened. Layers have the names of nodes, or of what these make. What cannot be converted is refused by its node.
+    layer, and scores (N, classes, 1, 1) are flattened. Layers have the names of nodes, or of what these make. What
+    cannot be converted is refused by its node.
     Notes come as warnings: a Softmax left out, float16 widened to float32.
     """
-    return converted(read_onnx(path), output, shape)
+    return converted(read_onnx(path), output, shape)[0]
 
 
-def converted(model: Any, output: str | None = None, shape: Sequence[int] | None = None) -> Network:
-    """The network of a ModelProto; `from_onnx` says the rest."""
+def converted(model: Any, output: str | None = None, shape: Sequence[int] | None = None) -> tuple[Network, Shape]:
+    """The network of a ModelProto, and the shape of one image; `from_onnx` says the rest."""
     opset = operator_set(model)
     check_graph(model)
     graph = model.graph
@@ -55,8 +56,8 @@ def converted(model: Any, output: str | None = None, shape: Sequence[int] | None
     result = values[top]
     if isinstance(result, str):
         raise ValueError(result)
-    refuse(not isinstance(result, Tensor) or result.name == INPUT, f"from_onnx got a model whose output {quotable(top)} "
-           "is its input or a constant: there is no layer")
+    refuse(not isinstance(result, Tensor) or result.name == INPUT, f"from_onnx got a model whose output "
+           f"{quotable(top)} is its input or a constant: there is no layer")
     live = alive(protos, values, fusions, top)
     try:
         prove(live, values, fusions, layers, source.name)
@@ -64,7 +65,7 @@ def converted(model: Any, output: str | None = None, shape: Sequence[int] | None
         raise ValueError(f"from_onnx got a model of which {error}") from None
     if len(result.shape) > 1 and set(result.shape[1:]) == {1}:   # (N, classes, 1, 1)
         result = layers.add("flatten", Flatten(), [result.name])
-    return network_of(layers, result.name)
+    return network_of(layers, result.name), sample
 
 
 def chosen(graph: Any, output: str | None) -> str:

@@ -22,6 +22,7 @@ from lrp_ref.layers import (
 )
 
 FLOATS = {1: "float32", 10: "float16", 11: "float64"}   # TensorProto's numbers of the types that a network has
+FAR = float(np.finfo(np.float32).max) * (1 - 1e-6)
 
 
 def relu(node: Node) -> Tensor:
@@ -47,8 +48,8 @@ def clip(node: Node) -> Tensor:
         value = node.constant(k, name)
         refuse(value is not None and value.size != 1, f"its {name} is no single number")
         bound = node.attribute(name) if node.opset < 11 else None if value is None else value.item()
-        unlimited = bound is None or abs(bound) > np.finfo(np.float32).max * (1 - 1e-6)   # what exporters write for none
-        bounds.append(None if unlimited else float(bound))
+        # the largest float32 is what exporters write for none
+        bounds.append(None if bound is None or abs(bound) > FAR else float(bound))
     return node.tensor() if bounds == [None, None] else node.add(Clip(*bounds), node.tensor())
 
 
@@ -62,8 +63,8 @@ def prelu(node: Node) -> Tensor:
     if slope.size == 1 and slope.ndim <= len(x.shape):
         return node.add(LeakyReLU(slope.item()), x)
     full = np.reshape(slope, (1,) * (len(x.shape) - slope.ndim) + slope.shape)
-    refuse(full.shape != (*x.shape[:1], *(1,) * (len(x.shape) - 1)), f"its slope has the shape {slope.shape}, needed one "
-           "number, or one per channel")
+    refuse(full.shape != (*x.shape[:1], *(1,) * (len(x.shape) - 1)), f"its slope has the shape {slope.shape}, needed "
+           "one number, or one per channel")
     return node.add(LeakyReLU(np.ascontiguousarray(full.reshape(-1))), x)
 
 

@@ -36,8 +36,7 @@ def added(node: Node) -> Tensor:
     count = len(node.inputs) if node.op == "Mean" else 1
     shape = node.tensor(tensors[0]).shape
     shifts = [weights[k] * for_one(node, k, shape) for k in constants(node)]
-    shift = sum(one.astype(np.float64) for one in shifts) / count if len(shifts) > 1 or count > 1 else None
-    shift = shifts[0] if len(shifts) == 1 and count == 1 else shift if shifts else None
+    shift = total_of(shifts, count) if shifts else None
     if len(tensors) == 1:
         (k,) = tensors
         scale = None if weights[k] == count else node.number(weights[k] / count, node.tensor(k))
@@ -47,6 +46,16 @@ def added(node: Node) -> Tensor:
     each = np.array([weights[k] / count for k in tensors])
     total = node.add(Add(None if (each == 1).all() else each), *(node.tensor(k) for k in tensors))
     return total if shift is None else node.add(Scale(None, shift), total, part="constant")
+
+
+def total_of(shifts: list[Array], count: int) -> Array:
+    """Their sum over count; in float64 unless it is one of them as it stands."""
+    if len(shifts) == 1 and count == 1:
+        return shifts[0]
+    first, *rest = (one.astype(np.float64) for one in shifts)
+    for one in rest:
+        first = first + one
+    return np.asarray(first / count)
 
 
 def per_output(node: Node, k: int, shift: Array) -> Array | None:

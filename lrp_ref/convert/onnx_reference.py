@@ -35,7 +35,7 @@ def corrected() -> tuple[Any, ...]:
     imported()
     from onnx.reference.op_run import OpRun
 
-    class LRN(OpRun):   # type: ignore[misc]
+    class LRN(OpRun):
         """x_c / (bias + alpha / size sum over the channels around c of x^2)^beta. Theirs loops over the batch."""
 
         def _run(self, x: Array, alpha: float, beta: float, bias: float, size: int) -> tuple[Array]:
@@ -45,7 +45,7 @@ def corrected() -> tuple[Any, ...]:
                 squares[:, c] = np.sum(x[:, around] ** 2, axis=1)
             return (x / (bias + alpha / size * squares) ** beta,)
 
-    class BatchNormalization(OpRun):   # type: ignore[misc]
+    class BatchNormalization(OpRun):
         """By given statistics. Theirs takes the batch's own before operator set 14, where there is a momentum."""
 
         def _run(self, x: Array, scale: Array, shift: Array, mean: Array, variance: Array, epsilon: float,
@@ -54,7 +54,7 @@ def corrected() -> tuple[Any, ...]:
                                             for one in (scale, shift, mean, variance))
             return ((x - mean) / np.sqrt(variance + epsilon) * scale + shift,)
 
-    class Upsample(OpRun):   # type: ignore[misc]
+    class Upsample(OpRun):
         """The nearest number below: index i of the input is floor(i / scale). Theirs has none."""
 
         def _run(self, x: Array, scales: Array, mode: str) -> tuple[Array]:
@@ -62,7 +62,7 @@ def corrected() -> tuple[Any, ...]:
                 x = np.take(x, np.floor(np.arange(int(x.shape[axis] * scale)) / scale).astype(int), axis)
             return (x,)
 
-    class Resize(OpRun):   # type: ignore[misc]
+    class Resize(OpRun):
         """The nearest number, axis by axis. Theirs works out one number after the other, for minutes."""
 
         def _run(self, x: Array, *given: Array, axes: Any = None, coordinate_transformation_mode: str = "half_pixel",
@@ -97,6 +97,14 @@ def coordinates(i: Array, n: int, count: int, scale: float, mode: str) -> Array:
 
 def neighbours(at: Array, mode: str) -> Array:
     """The nearest whole number."""
-    ways = {"floor": np.floor, "ceil": np.ceil, "round_prefer_floor": lambda x: np.ceil(x - 0.5),
-            "round_prefer_ceil": lambda x: np.floor(x + 0.5)}
-    return np.asarray(ways[mode](at))
+    match mode:
+        case "floor":
+            return np.asarray(np.floor(at))
+        case "ceil":
+            return np.asarray(np.ceil(at))
+        case "round_prefer_floor":
+            return np.asarray(np.ceil(at - 0.5))
+        case "round_prefer_ceil":
+            return np.asarray(np.floor(at + 0.5))
+        case _:
+            raise ValueError(mode)

@@ -58,7 +58,7 @@ def tried(case: Any, op: str, form: Any) -> Outcome:
         model, x = form(case)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            network = converted(model, output=case.model.graph.output[0].name)
+            network, _ = converted(model, output=case.model.graph.output[0].name)
     except ValueError as error:
         said = str(error)
         one_line = len(said) <= 500 and "\n" not in said and said.startswith(("from_onnx", FORM))
