@@ -183,11 +183,13 @@ def worked_conventions() -> Iterator[Case]:
 # ---- Choices ----
 
 DEFAULTS: dict[Rule, tuple[str, ...]] = {
-    Epsilon(0): ("Linear", "Conv2D", "AvgPool", "AdaptiveAvgPool", "SumPool", "PMeans", "FisherVector",
-                 "SpreadLinear", "IntersectionSVM", "ChiSquareSVM", "NegativeChiSquareSVM", "GaussianSVM",
-                 "ExponentialChiSquareSVM"),
-    Winner(): ("MaxPool",), Flat(): ("DenseSift",),
-    Pass(): ("ReLU", "Tanh", "Flatten", "BatchNorm", "LRN", "SignedSqrt", "L2Norm", "RegionMean"),
+    Epsilon(0): ("Linear", "Conv2D", "ConvTranspose2D", "AvgPool", "AdaptiveAvgPool", "SumPool", "Sum", "Mean", "Add",
+                 "Multiply", "PMeans", "FisherVector", "SpreadLinear", "IntersectionSVM", "ChiSquareSVM",
+                 "NegativeChiSquareSVM", "GaussianSVM", "ExponentialChiSquareSVM"),
+    Winner(): ("MaxPool",), Flat(): ("DenseSift", "Upsample"),
+    Pass(): ("ReLU", "Clip", "LeakyReLU", "ELU", "SiLU", "GELU", "Hardswish", "Hardsigmoid", "Sigmoid", "Tanh",
+             "Flatten", "Reshape", "Transpose", "Slice", "Pad", "Concat", "BatchNorm", "Scale", "LRN", "SignedSqrt",
+             "L2Norm", "RegionMean"),
 }
 CHAIN = small_network()
 SMALL = Epsilon(1e-6)

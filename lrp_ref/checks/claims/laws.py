@@ -273,11 +273,21 @@ MERGES = {
 }
 
 
-def merged_function(name: str, seed: int) -> Found:
-    chain, shape = MERGES[name]
-    x, merged = mixed(shape, seed + 8), merging.merge_batchnorm(chain)
-    does_something = not equal(chain(x), chain[:1](x))
-    return Found(equal(merged(x), chain(x)) and merged.names == chain.names[:1] and does_something, (merged(x),))
+UPWARDS: dict[str, tuple[Network, tuple[int, ...]]] = {   # norms below the layer that they are merged into
+    "Linear": (Network([("bn", NORM), ("fc", Linear(mixed((3, 2), 1), mixed((2,), 2)))]), (2, 3)),
+    "Conv2D with sides": (Network([("bn", NORM), ("conv", Conv2D(mixed((2, 3, 2, 3), 3), mixed((2,), 4), (2, 1),
+                                                                 ((1, 0), (0, 2))))]), (2, 3, 4, 5)),
+    "Conv2D in groups": (Network([("bn", NORM), ("conv", Conv2D(mixed((6, 1, 1, 2), 5), None, groups=3))]),
+                         (2, 3, 2, 4)),
+}
+
+
+def merged_function(name: str, seed: int, upwards: bool = False) -> Found:
+    chain, shape = (UPWARDS if upwards else MERGES)[name]
+    x, merged = mixed(shape, seed + 8), merging.merge_batchnorm(chain, shape)
+    does_something = not equal(chain(x), chain[1:](x) if upwards else chain[:1](x))
+    kept = chain.names[1:] if upwards else chain.names[:1]
+    return Found(equal(merged(x), chain(x)) and merged.names == kept and does_something, (merged(x),))
 
 
 def merged_relevance(name: str, seed: int) -> Found:
@@ -306,6 +316,10 @@ def merged_batch_norm() -> Iterator[Case]:
     for seed in SEEDS:
         for name in MERGES:
             yield Case(f"the same function, {name}", partial(merged_function, name, seed), seed > 0)
+        for name in UPWARDS:
+            yield Case(f"the same function, into the {name} above", partial(merged_function, name, seed, True),
+                       seed > 0)
+        for name in MERGES:
             yield Case(f"the same relevance, another than Pass, {name}", partial(merged_relevance, name, seed),
                        seed > 0)
     yield Case("where the lower output is 0 they differ", merged_above_a_zero)
