@@ -39,15 +39,21 @@ class Graph(nn.Module):
                           for name, array in arrays.items()}
         self.parts = nn.ModuleDict()
         for node in self.nodes:
-            made = {"Unsqueeze": self.constant}.get(node.op_type, self.part)(node, attributes(node))
+            if all(name in self.constants for name in node.input):
+                self.constant(node, attributes(node))
+                continue
+            made = self.part(node, attributes(node))
             if made is not None:
                 self.parts[key(node)] = made
         self.double().eval()
 
     def constant(self, node, given):
+        """Unsqueeze of a scale, or Reshape of a matrix."""
         value = self.constants[node.input[0]]
-        for axis in given["axes"]:
+        for axis in given.get("axes", ()):
             value = value.unsqueeze(axis)
+        if node.op_type == "Reshape":
+            value = value.reshape(self.constants[node.input[1]].tolist())
         self.constants[node.output[0]] = value
 
     def part(self, node, given):
@@ -88,9 +94,9 @@ class Graph(nn.Module):
         made = {self.source: x}
         for node in self.nodes:
             given = [made.get(name, self.constants.get(name)) for name in node.input]
+            if node.output[0] in self.constants:
+                continue
             match node.op_type:
-                case "Unsqueeze":
-                    continue
                 case "Dropout":
                     out = given[0]
                 case "Reshape":

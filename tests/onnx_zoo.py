@@ -47,7 +47,7 @@ def drawn(name, seed=0):
 
 
 def numbers(rng, op, k, shape):
-    if op in ("Conv", "Gemm") and k == 1:
+    if (op in ("Conv", "Gemm") and k == 1) or op == "Reshape":
         return rng.normal(0, (2 / np.prod(shape[1:])) ** 0.5, shape)   # Gemm's are (outputs, inputs) here
     if (op, k) == ("BatchNormalization", 4):
         return rng.uniform(0.5, 1.5, shape)

@@ -115,8 +115,9 @@ def needed(graph: Any, top: str) -> tuple[list[Any], Any]:
                 raise ValueError(f"from_onnx got a graph in which nothing makes {shown(name)} before "
                                  f"{quotable(graph.node[n].name or n)} reads it: export the model again")
         there.update(graph.node[n].output)
-    refuse(len(used) != 1, f"from_onnx got a model of which {quotable(top)} is made of {len(used)} inputs"
-           f"{', ' + listed(used) if used else ''}, needed one: fix the others as constants when it is exported, or "
+    refuse(not used, f"from_onnx got a model of which {quotable(top)} is made of no input: it is a constant")
+    refuse(len(used) != 1, f"from_onnx got a model of which {quotable(top)} is made of {len(used)} inputs, "
+           f"{listed(used)}, needed one: fix the others as constants when it is exported, or "
            "choose another tensor with output='NAME'")
     return [graph.node[n] for n in sorted(found)], inputs[next(iter(used))]
 
@@ -169,11 +170,10 @@ def filled(graph: Any, protos: list[Any], layers: Layers, values: dict[str, Any]
                 if name in weights and name not in values:
                     values[name] = Known((numbers_of(weights[name]),) * len(layers.batches))
             given = [values[name] if name else None for name in proto.input]
-            constant = constants_of(proto, given, layers)
+            constant = constants_of(proto, given, layers, BUDGET - budget)
             if constant is not None:
                 made: list[Any] = list(constant)
                 budget += sum(array.nbytes for one in constant for array in {id(v): v for v in one.values}.values())
-                refuse(budget > BUDGET, f"the constants up to here have more than {BUDGET:,} bytes")
             else:
                 made = layered(proto, given, layers, readers, values, fusions, makers, protos)
         except ValueError as error:
@@ -182,7 +182,7 @@ def filled(graph: Any, protos: list[Any], layers: Layers, values: dict[str, Any]
     return fusions
 
 
-def constants_of(proto: Any, given: list[Any], layers: Layers) -> list[Known] | None:
+def constants_of(proto: Any, given: list[Any], layers: Layers, left: int) -> list[Known] | None:
     """What a node makes of constants, or of the shape of a tensor; None: it works on tensors."""
     if proto.domain not in ("", "ai.onnx"):
         return None
@@ -196,9 +196,9 @@ def constants_of(proto: Any, given: list[Any], layers: Layers) -> list[Known] | 
         return None
     present = [one for one in given if one is not None]
     if all(len({id(v) for v in one.values}) == 1 for one in present):   # the same for every number of images
-        once = worked_out(proto, [one.values[0] for one in present], layers.opset)
+        once = worked_out(proto, [one.values[0] for one in present], layers.opset, left)
         return [Known((array,) * len(layers.batches)) for array in once]
-    each = [worked_out(proto, [one.values[k] for one in present], layers.opset) for k in range(len(layers.batches))]
+    each = [worked_out(proto, [one.values[k] for one in present], layers.opset, left) for k in range(len(layers.batches))]
     return [Known(tuple(arrays)) for arrays in zip(*each)]
 
 

@@ -81,13 +81,13 @@ def numeric(array: Any) -> Array:
     return np.asarray(array)
 
 
-def worked_out(proto: Any, given: Sequence[Array], opset: int) -> list[Array]:
-    """The outputs of a node of FOLDED whose inputs are all constants."""
+def worked_out(proto: Any, given: Sequence[Array], opset: int, left: int) -> list[Array]:
+    """The outputs of a node of FOLDED whose inputs are all constants; `left` is what the budget has left, in bytes."""
     sizes = FOLDED[proto.op_type]
     try:
         count = sizes(given)
     except (ValueError, TypeError, IndexError, OverflowError):
         raise ValueError("its constants do not go together") from None
-    size = 8 * count
-    refuse(size > BUDGET, f"makes a constant of {count:,} numbers, needed less than {BUDGET // 8:,}")
+    refuse(4 * count > left, f"makes a constant of {count:,} numbers, and all have {BUDGET - left:,} bytes already, "
+           f"needed at most {BUDGET:,}")
     return [numeric(array) for array in evaluated(proto, dict(zip([n for n in proto.input if n], given)), opset)]

@@ -14,7 +14,7 @@ from lrp_ref.outside import LETTERS
 
 BYTES = 3 << 29       # of a file, 1.5 GiB, as of other model files: protobuf itself ends at 2 GiB
 STRUCTURE = 1 << 25   # bytes besides the numbers of tensors, 32 MiB: exporters write some kilobytes per node
-PARTS = 2_000_000     # fields of these: a node and its inputs are ten, networks have some thousand nodes
+PARTS = 1_000_000     # fields of these: a node with its inputs and attributes has thirty, a network some thousand nodes
 OLDEST = 9            # operator set: of December 2018, before which BatchNormalization and Upsample meant other things
 AGAIN = "export the model again"
 
@@ -103,6 +103,8 @@ def fields_of(data: bytes, begin: int, end: int) -> Iterator[tuple[int, int, int
 
 def varint(data: bytes, at: int, end: int) -> tuple[int, int]:
     """A number of seven bits per byte, and where the next field begins."""
+    if at < end and data[at] < 128:   # Same result without these two lines; most are of one byte.
+        return data[at], at + 1
     value = 0
     for n in range(min(10, end - at)):
         byte = data[at + n]
@@ -131,6 +133,10 @@ def check_graph(model: Any) -> None:
            f"{quotable(model.functions[0].name) if model.functions else ''}): "
            "onnx.inliner.inline_local_functions(model) puts nodes in their place")
     refuse(bool(graph.sparse_initializer), "from_onnx got sparse weights, needed dense ones")
+    texts = [text for node in graph.node for text in (node.name, node.op_type, node.domain, *node.input, *node.output,
+                                                      *(one.name for one in node.attribute))]
+    texts += [one.name for part in (graph.initializer, graph.input, graph.output) for one in part]
+    refuse(any(not isinstance(text, str) for text in texts), f"from_onnx got names that are no text in UTF-8: {AGAIN}")
     for tensor in graph.initializer:
         inside_file(tensor)
     made = Counter(name for node in graph.node for name in node.output if name)

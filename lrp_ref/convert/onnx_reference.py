@@ -34,6 +34,7 @@ def corrected() -> tuple[Any, ...]:
     """Operators that onnx.reference 1.23 computes otherwise than they are defined, not at all, or number by number."""
     imported()
     from onnx.reference.op_run import OpRun
+    from onnx.reference.ops import op_conv_transpose, op_max_pool
 
     class LRN(OpRun):
         """x_c / (bias + alpha / size sum over the channels around c of x^2)^beta. Theirs loops over the batch."""
@@ -43,7 +44,7 @@ def corrected() -> tuple[Any, ...]:
             for c in range(x.shape[1]):
                 around = slice(max(0, c - (size - 1) // 2), c + size // 2 + 1)
                 squares[:, c] = np.sum(x[:, around] ** 2, axis=1)
-            return (x / (bias + alpha / size * squares) ** beta,)
+            return (x / (float(bias) + float(alpha) / size * squares) ** float(beta),)
 
     class BatchNormalization(OpRun):
         """By given statistics. Theirs takes the batch's own before operator set 14, where there is a momentum."""
@@ -52,7 +53,7 @@ def corrected() -> tuple[Any, ...]:
                  **training: Any) -> tuple[Array]:
             scale, shift, mean, variance = (np.reshape(one, (-1, *(1,) * (x.ndim - 2)))
                                             for one in (scale, shift, mean, variance))
-            return ((x - mean) / np.sqrt(variance + epsilon) * scale + shift,)
+            return ((x - mean) / np.sqrt(variance + float(epsilon)) * scale + shift,)
 
     class Upsample(OpRun):
         """The nearest number below: index i of the input is floor(i / scale). Theirs has none."""
@@ -77,7 +78,36 @@ def corrected() -> tuple[Any, ...]:
                 x = np.take(x, np.clip(neighbours(at, nearest_mode), 0, n - 1).astype(int), axis)
             return (x,)
 
-    return LRN, BatchNormalization, Upsample, Resize
+    class MaxPool(op_max_pool.MaxPool):
+        """Theirs rounds the number of outputs down for SAME_LOWER."""
+
+        def _run(self, x: Array, auto_pad: str = "NOTSET", **given: Any) -> Any:
+            if auto_pad == "SAME_LOWER":
+                size, strides = given["kernel_shape"], given.get("strides") or [1] * (x.ndim - 2)
+                total = [max((-(-n // s) - 1) * s + k - n, 0) for n, k, s in zip(x.shape[2:], size, strides)]
+                auto_pad, given["pads"] = "NOTSET", [p - p // 2 for p in total] + [p // 2 for p in total]
+            return super()._run(x, auto_pad=auto_pad, **given)
+
+    class ConvTranspose(op_conv_transpose.ConvTranspose):
+        """Theirs fails on groups of several outputs, and takes output_shape without the padding that it asks for."""
+
+        def _run(self, x: Array, w: Array, b: Array | None = None, group: int = 1, output_shape: Any = None,
+                 auto_pad: str = "NOTSET", **given: Any) -> tuple[Array]:
+            if output_shape is not None:
+                axes = range(x.ndim - 2)
+                strides, dilations = (given.get(name) or [1] * len(axes) for name in ("strides", "dilations"))
+                more = given.get("output_padding") or [0] * len(axes)
+                total = [strides[k] * (x.shape[k + 2] - 1) + more[k] + (w.shape[k + 2] - 1) * dilations[k] + 1
+                         - output_shape[k] for k in axes]
+                small, large = ([p // 2 for p in total], [p - p // 2 for p in total])
+                given["pads"] = small + large if auto_pad == "SAME_UPPER" else large + small
+                auto_pad = "NOTSET"
+            parts = [super(ConvTranspose, self)._run(*one, None, group=1, auto_pad=auto_pad, **given)[0]
+                     for one in zip(np.split(x, group, axis=1), np.split(w, group, axis=0))]
+            y = np.concatenate(parts, axis=1)
+            return (y if b is None else y + np.reshape(b, (-1, *(1,) * (x.ndim - 2))),)
+
+    return LRN, BatchNormalization, Upsample, Resize, MaxPool, ConvTranspose
 
 
 def coordinates(i: Array, n: int, count: int, scale: float, mode: str) -> Array:
