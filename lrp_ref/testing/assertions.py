@@ -12,7 +12,7 @@ arithmetic (checks.monte_carlo). Arrays may be NumPy's, torch tensors, or anythi
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -25,9 +25,11 @@ from lrp_ref.ledger import per_sample
 from lrp_ref.network import Network
 from lrp_ref.relevance import through_layer
 from lrp_ref.rules import Flat, Rule, WSquare
-from lrp_ref.testing.compared import SIGMAS, Compared, Report, distance
+from lrp_ref.testing.compared import SIGMAS, Compared, Report, distance, in_words
 from lrp_ref.testing.given import as_floats
-from lrp_ref.testing.task import Rules, Task
+from lrp_ref.testing.task import Rules, Task, together, total_of
+
+Hint = Callable[[Sequence[str]], str]   # of the layers whose relevance is wrong, none being the whole network
 
 
 def assert_relevance_close(actual: Any, network: Network, x: Any, rules: Rules, R: Any = None, u: float = 2.0**-24, *,
@@ -45,7 +47,7 @@ def assert_relevance_close(actual: Any, network: Network, x: Any, rules: Rules, 
     Exact relevance is that of exact arithmetic on the weights of `network` and on x as they are given.
     """
     task = Task.of(network, x, rules, R, u, activations)
-    return judged(task.compare(actual), undetermined, task, lambda layer: task.hint(layer, actual))
+    return judged(task.compare(actual), undetermined, task, lambda layers: task.hint(layers, actual))
 
 
 def assert_cutoff(actual: Any, network: Network, x: Any, rules: Rules, below: str, R: Any = None,
@@ -56,33 +58,38 @@ def assert_cutoff(actual: Any, network: Network, x: Any, rules: Rules, below: st
     filler  WSquare() instead of Flat(); the rest as in `assert_relevance_close`.
     """
     task = Task.of(network, x, cutoff(rules, below, filler), R, u, activations)
-    return judged(task.compare(actual), undetermined, task, lambda layer: (
-        cut_elsewhere(task, rules, below, filler, layer, actual) or task.hint(layer, actual)))
+    return judged(task.compare(actual), undetermined, task, lambda layers: (
+        cut_elsewhere(task, rules, below, filler, layers, actual) or task.hint(layers, actual)))
 
 
 def assert_ledger(network: Network, x: Any, rules: Rules, relevances: Mapping[str, Any], R: Any = None,
                   u: float = 2.0**-24, *, activations: Mapping[str, Any] | None = None) -> None:
     """sum_i R_i = sum_j handed_j at every layer, per sample: what arrives less bias, stabiliser and dead goes on.
 
+    Where several layers read a tensor, for these together: what they hand down is what all their tensors receive.
+
     relevances  {"input": R_0, layer: relevance of its output, ..}; the sums may differ by sum_i B_i
     """
     task = Task.of(network, x, rules, R, u, activations)
-    for name in reversed(network.names):
-        above, here = task.above(name, relevances), task.given(relevances, name)
-        one = task.compare_layer(name, here, above)
-        _, account = through_layer(rules[name], task.layer(name), task.inputs[name].value, above.value)
+    for layers, tensors in together(network):
+        ones = [task.compare_tensor(t, relevances) for t in tensors]
+        accounts = [through_layer(rules[name], task.layer(name), task.taken(name).value,
+                                  task.above(name, relevances).value)[1] for name in layers]
         with np.errstate(all="ignore"):   # sums may overflow where no number does; those of differences do not
-            arrived, handed, bias, stabiliser, dead = account.totals()
-            got, error = per_sample(here.astype(np.float64)), abs(per_sample(here - one.value))
+            arrived, handed, bias, stabiliser, dead = map(total_of, zip(*(one.totals() for one in accounts)))
+            got = total_of([per_sample(one.actual.astype(np.float64)) for one in ones])
+            error = abs(total_of([per_sample(one.actual - one.value) for one in ones]))
             more = got - handed
-            slack = upward(per_sample(one.radius), 2 * here[0].size)
-        known, finite = np.isfinite(slack), np.isfinite(here).all(axis=tuple(range(1, here.ndim)))
+            numbers = sum(one.value[0].size for one in ones)
+            slack = upward(total_of([per_sample(one.radius) for one in ones]), 2 * numbers)
+        known = np.isfinite(slack)
+        finite = np.all([np.isfinite(one.actual).all(axis=tuple(range(1, one.actual.ndim))) for one in ones], axis=0)
         off = ~finite | known & ~(error <= slack)
         if off.any() or not known.all():
             n = int(np.argmax(off if off.any() else ~known))
             lost = {"the bias's share": bias, "the stabiliser's share": stabiliser, "what is dead": dead}
             raise AssertionError(
-                f"layer {name}: sample {n} hands down {got[n]:.9g} of {arrived[n]:.9g}, and the ledger says "
+                f"{in_words(layers)}: sample {n} hands down {got[n]:.9g} of {arrived[n]:.9g}, and the ledger says "
                 f"{handed[n]:.9g} (bias {bias[n]:.6g}, stabiliser {stabiliser[n]:.6g}, dead {dead[n]:.6g}); "
                 + (f"the sums may differ by {slack[n]:.2g}{handed_too(more, lost, slack, n)}" if off.any()
                    else "undetermined: the bound is infinite"))
@@ -98,7 +105,7 @@ def handed_too(more: Array, lost: Mapping[str, Array], slack: Array, n: int) -> 
     return ""
 
 
-def judged(compared: Iterable[Compared], allowed: int, task: Task, looks_like: Callable[[str | None], str]) -> Report:
+def judged(compared: Iterable[Compared], allowed: int, task: Task, looks_like: Hint) -> Report:
     """Every layer judged before the one below it is compared, whose relevance comes from it."""
     seen = []
     for c in compared:
@@ -107,15 +114,16 @@ def judged(compared: Iterable[Compared], allowed: int, task: Task, looks_like: C
     return Report(seen)
 
 
-def judge(c: Compared, allowed: int, task: Task, looks_like: Callable[[str | None], str]) -> None:
+def judge(c: Compared, allowed: int, task: Task, looks_like: Hint) -> None:
     """An AssertionError where elements fail, or more are undetermined than may be."""
     failed = c.failed
     if failed.any():
         score = np.where(failed, c.excess, -1.0)
         worst = tuple(map(int, np.unravel_index(int(score.argmax()), score.shape)))
-        hint = looks_like(c.layer)
-        first = " is the first to diverge" if c.layer is not None and len(task.network) > 1 else ""
-        bound = f"{SIGMAS} sigma" if c.layer is None else "bound"
+        hint = looks_like(c.layers)
+        some = " is" if len(c.layers) == 1 else " are"
+        first = f"{some} the first to diverge" if c.layers and len(task.network) > 1 else ""
+        bound = "bound" if c.layers else f"{SIGMAS} sigma"
         raise AssertionError(
             f"{c.what}{first}: {int(failed.sum())} of {failed.size} relevances are off; worst at {worst}: got "
             f"{c.actual[worst]:.9g}, needed {c.value[worst]:.9g}, error over {bound} {c.excess[worst]:.2g}"
@@ -129,8 +137,8 @@ def judge(c: Compared, allowed: int, task: Task, looks_like: Callable[[str | Non
             f"conditioned, or allow undetermined={int(open_.sum())}")
 
 
-def cut_elsewhere(task: Task, rules: Rules, below: str, filler: Rule | None, layer: str | None,
-                  actual: Any) -> str:
+def cut_elsewhere(task: Task, rules: Rules, below: str, filler: Rule | None,
+                  layers: Sequence[str], actual: Any) -> str:
     """Whether the relevance is that of another cut-off."""
     names = list(rules)
     at = names.index(below)
@@ -145,11 +153,13 @@ def cut_elsewhere(task: Task, rules: Rules, below: str, filler: Rule | None, lay
     other_one = Flat() if isinstance(filler, WSquare) else WSquare()
     others.append((f"the filler were {other_one}", cutoff(rules, below, other_one)))
     for sentence, other in others:
-        if layer is not None and isinstance(actual, Mapping):
-            if other[layer] == task.rules[layer]:
+        if layers and isinstance(actual, Mapping):
+            changed = [layer for layer in layers if other[layer] != task.rules[layer]]
+            if len(changed) != 1:
                 continue
-            got, R = task.given(actual, layer), task.above(layer, actual).value
-            alone = through_layer(other[layer], task.layer(layer), task.inputs[layer].value, R)[0]
+            layer = changed[0]
+            got, R = task.alone(layer, actual), task.above(layer, actual).value
+            alone = through_layer(other[layer], task.layer(layer), task.taken(layer).value, R)[0]
         else:
             got = as_floats(actual, "the relevance")
             alone = task.relevance(other)

@@ -18,12 +18,12 @@ VERDICTS = ("exact", "pass", "loose", "fail", "undetermined")
 class Compared:
     """One array of relevance against its value: element by element, how far off and how far it may be.
 
-    layer   whose inputs' relevance it is; None where it is the image's, handed down through several layers
+    layers  those that handed it down, one but where several read a tensor; none: it is the image's, through all layers
     radius  a bound (one layer), or 6 sigma (several): |actual - value| <= radius
     exact   how far the float64 value may be from the exact one; None where that is not known
     """
 
-    layer: str | None
+    layers: tuple[str, ...]
     actual: Array
     value: Array
     radius: Array
@@ -32,7 +32,9 @@ class Compared:
 
     @property
     def what(self) -> str:
-        return "the relevance of the image" if self.layer is None else f"layer {self.layer}"
+        if not self.layers:
+            return "the relevance of the image"
+        return in_words(self.layers)
 
     @property
     def error(self) -> Array:
@@ -67,6 +69,11 @@ class Compared:
         kinds = np.select([self.failed, self.undetermined, rounded, pass_], ["fail", "undetermined", "exact", "pass"],
                           "loose")
         return Counter({str(kind): int(n) for kind, n in zip(*np.unique(kinds, return_counts=True))})
+
+
+def in_words(layers: Sequence[str]) -> str:
+    """Layers as the beginning of a sentence."""
+    return f"layer{'s' * (len(layers) > 1)} {' and '.join(layers)}"
 
 
 @dataclass(frozen=True, eq=False)

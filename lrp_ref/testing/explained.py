@@ -11,10 +11,12 @@ import numpy as np
 from lrp_ref.arrays import Array, same
 from lrp_ref.checks.rounding.arithmetic import FLOAT32
 from lrp_ref.checks.rounding.ball import Ball
+from lrp_ref.checks.rounding.bounds import taken
 from lrp_ref.checks.rounding.radius import one_layer
 from lrp_ref.layers import Layer
 from lrp_ref.linear_map import LinearMap
-from lrp_ref.network import Network
+from lrp_ref.network import INPUT, Network
+from lrp_ref.relevance import handed_down
 from lrp_ref.rules import Flat, Rule, WSquare
 from lrp_ref.step import step
 from lrp_ref.testing.compared import distance
@@ -26,15 +28,16 @@ from lrp_ref.testing.looks_like import Likeness, likenesses, pairs
 class Answer:
     """What was given as the relevance of a network's input, and what it should have been made of.
 
-    rules, inputs  {layer: its rule, the ball of its input}
-    R              the relevance of the network's outputs
-    u              unit roundoff of the implementation
+    rules  {layer: its rule}
+    balls  {tensor: its ball}
+    R      the relevance of the network's outputs
+    u      unit roundoff of the implementation
     """
 
     got: Array
     network: Network
     rules: Mapping[str, Rule]
-    inputs: Mapping[str, Ball]
+    balls: Mapping[str, Ball]
     R: Array
     u: float
 
@@ -60,14 +63,12 @@ class Answer:
 
     def through(self, below: Callable[[str, Array], Array]) -> Array:
         """The relevance of the input, by some way to hand relevance down a layer."""
-        R = self.R
-        for name in reversed(self.network.names):
-            R = below(name, R)
-        return R
+        xs = {t: ball.value for t, ball in self.balls.items()}
+        return handed_down(self.network, xs, self.R, lambda name, layer, x, R: below(name, R))[0][INPUT]
 
     def at(self, name: str) -> tuple[Array, LinearMap]:
         """The layer's map at its input."""
-        return self.network[name].linearize(self.inputs[name].value)
+        return self.network[name].linearize(taken(self.network, name, self.balls).value)
 
     def asked(self, name: str) -> tuple[Rule, Layer, LinearMap, Array]:
         """What likenesses are asked of."""
@@ -93,7 +94,7 @@ class Answer:
         [(name, layer)] = self.network
         if self.u >= FLOAT32.u or layer.roundings.unknown:   # without a bound nothing is allowed
             return None
-        one = one_layer(self.rules[name], layer, self.inputs[name], self.R, FLOAT32.u)
+        one = one_layer(self.rules[name], layer, taken(self.network, name, self.balls), self.R, FLOAT32.u)
         near = 2.0**-28 <= off(self.got, one.value) <= 2.0**-12 and bool(
             (abs(self.got - one.value) <= one.radius).all())
         return IN_FLOAT32 if near else None
@@ -106,7 +107,7 @@ class Answer:
             a, m = self.at(name)
             return m.transpose(R + np.zeros(m(a).shape), same, a.shape)
 
-        wanted = self.through(gradient) * self.inputs[self.network.names[0]].value
+        wanted = self.through(gradient) * self.balls[INPUT].value
         near = off(self.got, wanted) <= min(self.u**0.5, off(self.got, right) / 2)
         return likeness("relevance were the gradient times the input" if near else "")
 

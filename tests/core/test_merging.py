@@ -64,7 +64,7 @@ def test_a_norm_is_merged_where_nobody_else_reads_what_it_norms() -> None:
     assert merged.names == ("conv", "relu", "add", "out") and merged.reads["add"] == ("relu", "input")
     assert (merged(x) == network(x)).all()
     shared = Network([("conv", conv), ("bn", norm), ("add", Add(), ("bn", "conv"))])
-    with pytest.warns(UserWarning, match="^merge_batchnorm leaves bn after conv: "):
+    with pytest.warns(UserWarning, match=r"^merge_batchnorm leaves bn after conv: "):
         assert merge_batchnorm(shared).names == shared.names
 
 
@@ -115,7 +115,7 @@ def test_a_norm_is_merged_into_the_linear_layer_that_reads_it() -> None:
 
 def test_a_norm_that_two_read_is_not_merged_into_one_of_them() -> None:
     network = Network([("relu", ReLU()), ("bn", BN), ("fc", Linear(mixed((3, 3), 3))), ("add", Add(), ("fc", "bn"))])
-    with pytest.warns(UserWarning, match="^merge_batchnorm leaves bn after relu"):
+    with pytest.warns(UserWarning, match=r"^merge_batchnorm leaves bn after relu"):
         assert merge_batchnorm(network).names == network.names
 
 

@@ -56,7 +56,7 @@ X = np.array([[1.0, -2, 3, 1], [2, 1, -1, 0]]).reshape(1, 1, 2, 4)[..., [0, 1, 2
 
 
 def looks(got: Array, network: Network = NETWORK, rules: dict[str, Rule] = RULES) -> str:
-    return Task.of(network, X, rules, network(X), 2.0**-53, None).hint(None, got)
+    return Task.of(network, X, rules, network(X), 2.0**-53, None).hint((), got)
 
 
 def test_the_gradient_times_the_input_is_known_through_several_layers() -> None:

@@ -170,7 +170,7 @@ def judged(answer: Array, want: Sequence[Expected], u: float) -> Verdict:
     """The best status that any right answer gives it: the canonical one's where it fails them all."""
     found = [(status(answer, one, u), one) for one in want]
     best, one = min(found, key=lambda pair: STATUSES.index(pair[0]))
-    compared = Compared(None, answer, one.value, one.radius, None, one.sigma)
+    compared = Compared((), answer, one.value, one.radius, None, one.sigma)
     return Verdict(best, compared, one.convention if best != "failed" else None)
 
 
