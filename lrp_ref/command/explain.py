@@ -19,7 +19,7 @@ from lrp_ref.command.rule_names import rules_for
 from lrp_ref.command.which_model import ready_model
 from lrp_ref.heatmap import heatmap
 from lrp_ref.hints import Watch
-from lrp_ref.models.bundled import BUNDLED, knows
+from lrp_ref.models.bundled import BUNDLED, knows, ready
 from lrp_ref.network import Network
 from lrp_ref.paper.figures import Subject, one_figure, paper_figure
 from lrp_ref.pictures.colours import limit_of
@@ -98,7 +98,7 @@ def figure_command(options: Namespace, watch: Watch) -> str:
 
 def subject(kind: str, name: str, options: Namespace, below: str | None) -> Subject:
     """The model for the figure's rows and how it is explained; an error, before the work, where something is wrong."""
-    model = ready_model(name, options, options.size if kind == "cnn" else None)
+    model = ready_model(name, options, options.size) if kind == "cnn" else ready(name)
     if is_fisher(model.chain) != (kind == "fv"):
         other = "--fv" if kind == "cnn" else "--cnn"
         raise ValueError(f"got --{kind} {name}, which is a model of the other kind: write {other} {name}")

@@ -252,7 +252,7 @@ def test_the_batch_is_free(batch):
 def test_a_shape_for_one_number_of_images_is_refused_where_the_file_leaves_it_open():
     nodes = [node("Reshape", "x s")]
     assert kinds(converted(model(nodes, (1, 4, 3), {"s": ints(1, 12)}))[0]) == [Flatten]
-    with pytest.raises(ValueError, match="node y, Reshape: its shape .* does not hold|moves the batch"):
+    with pytest.raises(ValueError, match=r"node y, Reshape: its shape .* does not hold|moves the batch"):
         converted(model(nodes, ("N", 4, 3), {"s": ints(1, 12)}))
     with pytest.raises(ValueError, match="node y, Reshape: moves the batch"):
         converted(model(nodes, ("N", 4, 3), {"s": ints(-1, 6)}))
