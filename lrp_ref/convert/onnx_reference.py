@@ -11,11 +11,18 @@ import numpy as np
 from lrp_ref.arrays import Array
 from lrp_ref.convert.onnx_read import imported
 
+FIRST = ("MaxPool", "BatchNormalization")   # of whose outputs the first is made, the only one that networks read
+
 
 def evaluated(proto: Any, given: Mapping[str, Array], opset: int) -> list[Any]:
     """The outputs of a node for its inputs by their names."""
     onnx = imported()
     info = onnx.helper.make_tensor_value_info
+    if proto.op_type in FIRST and len(proto.output) > 1:
+        kept = onnx.NodeProto()
+        kept.CopyFrom(proto)
+        del kept.output[1:]
+        proto = kept
     outputs = [name for name in proto.output if name]
     graph = onnx.helper.make_graph([proto], "node", [info(name, 1, None) for name in given],
                                    [info(name, 1, None) for name in outputs])
