@@ -7,6 +7,7 @@ import shlex
 import shutil
 from collections.abc import Iterator
 from contextlib import redirect_stderr, redirect_stdout, suppress
+from dataclasses import replace
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,8 @@ import pytest
 
 import lrp_ref
 from lrp_ref.command.cli import main
-from lrp_ref.convert import from_onnx, from_sklearn
+from lrp_ref.convert import from_onnx, from_sklearn, from_torch
+from lrp_ref.convert.torch_table import TORCH
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
@@ -76,6 +78,7 @@ def test_only_the_last_digit_of_a_long_decimal_may_differ_by_one(want: str, got:
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder with the files that the pages speak of: the bundled scene, and a model of one's own."""
     shutil.copy(FIXTURES / "scenes" / "scene.png", tmp_path / "scene.png")
+    shutil.copy(FIXTURES / "imagenet" / "chelsea.jpg", tmp_path / "chelsea.jpg")
     shutil.copy(FIXTURES / "cnn.npz", tmp_path / "model.npz")
     shutil.copy(FIXTURES / "fv.npz", tmp_path / "fv.npz")
     monkeypatch.chdir(tmp_path)
@@ -107,9 +110,23 @@ def run_examples(path: Path) -> dict[str, Any]:
     return test.globs
 
 
-@page
+WITH_TORCH = DOCS / "from-torch.md"
+
+
+@pytest.mark.parametrize("page", [path for path in PAGES if path != WITH_TORCH], ids=lambda path: path.stem)
 def test_the_examples_of_a_page_print_what_it_shows(page: Path, folder: Path) -> None:
     run_examples(page)
+
+
+def test_the_examples_with_torch_print_what_their_page_shows() -> None:
+    pytest.importorskip("torch")
+    run_examples(WITH_TORCH)
+
+
+def test_the_page_on_torch_names_all_that_is_taken() -> None:
+    text = WITH_TORCH.read_text(encoding="utf-8")
+    vague = {"getattr", "getitem", "Softmax2d", "LogSoftmax", "softmax", "log_softmax"}   # .mT, slices, refused
+    assert [name for name in TORCH if f"`{name}`" not in text and "dropout" not in name and name not in vague] == []
 
 
 def commands(text: str) -> Iterator[tuple[str, str]]:
@@ -201,6 +218,7 @@ def test_every_public_name_stands_on_the_page_of_the_public_surface_with_its_sig
     text = (DOCS / "api.md").read_text(encoding="utf-8")
     written = {name: name + signature(getattr(lrp_ref, name)) if callable(getattr(lrp_ref, name)) else name
                for name in lrp_ref.__all__}
+    written["from_torch"] = "lrp_ref.convert.from_torch" + signature(from_torch)
     written["from_sklearn"] = "lrp_ref.convert.from_sklearn" + signature(from_sklearn)
     written["from_onnx"] = "lrp_ref.convert.from_onnx" + signature(from_onnx)
     assert {name: shown for name, shown in written.items() if f"`{shown}`" not in text} == {}
@@ -218,16 +236,27 @@ def data_areas_differ_by(path: Path, drawn: Any) -> float:
 STALE = 1.0
 
 
-def test_figure_1_is_the_demos() -> None:
+def test_figure_1_is_the_demos(tmp_path: Path) -> None:
+    """Its file is a JPEG, so that what is drawn here becomes one too."""
+    from lrp_ref import load_model
+    from lrp_ref.paper.photographs import photographs_figure
+    from lrp_ref.pictures.picture import save_image
+
+    drawn = photographs_figure(load_model("imagenet"))
+    save_image(tmp_path / "drawn.jpg", drawn.pixels)
+    assert data_areas_differ_by(DOCS / "figure1.jpg", replace(drawn, pixels=iio.imread(tmp_path / "drawn.jpg"))) < STALE
+
+
+def test_the_figure_of_the_scene_is_the_demos() -> None:
     from lrp_ref import load_model
     from lrp_ref.assignment import paper_rules
     from lrp_ref.paper.figures import Subject, paper_figure
 
     scene = {"scene.png": iio.imread(FIXTURES / "scenes" / "scene.png") / 255}
-    models = {name: load_model(FIXTURES / f"{name}.npz") for name in ("cnn", "fv")}
+    models = {name: load_model(name) for name in ("cnn", "fv")}
     drawn = paper_figure({name: Subject(model, paper_rules, model.class_index("cat"))
                           for name, model in models.items()}, scene)
-    assert data_areas_differ_by(DOCS / "figure1.png", drawn) < STALE
+    assert data_areas_differ_by(DOCS / "figure1_scene.png", drawn) < STALE
 
 
 def test_the_picture_of_the_cut_offs_is_the_one_that_its_page_draws(folder: Path) -> None:
