@@ -24,7 +24,7 @@ def model_of(name: str, options: Namespace, size: str | None) -> Model:
         model = model if asked in (None, model.preprocessing.size) else model.at_size(asked)
     else:
         model = find_model(name, size)
-    return told(model, options)
+    return with_options(model, options)
 
 
 def ready_model(name: str, options: Namespace, size: str | None) -> Model:
@@ -32,7 +32,7 @@ def ready_model(name: str, options: Namespace, size: str | None) -> Model:
     return naming(model_of(name, options, size), size)
 
 
-def told(model: Model, options: Namespace) -> Model:
+def with_options(model: Model, options: Namespace) -> Model:
     """The model with what the options say in place of what its file says, or does not."""
     said = {"colour": options.colour, "maximum": options.maximum, "mean": numbers("--mean", options.mean),
             "std": numbers("--std", options.std)}

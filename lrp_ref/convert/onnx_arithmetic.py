@@ -29,7 +29,7 @@ def constants(node: Node) -> list[int]:
     return [k for k, value in enumerate(node.inputs) if value is not None and not isinstance(value, Tensor)]
 
 
-def added(node: Node) -> Tensor:
+def sum_of_inputs(node: Node) -> Tensor:
     """Add, Sum, Sub, Mean: Add() of tensors, with coefficients where they are not 1; constants are a bias or Scale."""
     tensors = [k for k, value in enumerate(node.inputs) if isinstance(value, Tensor)]
     weights = [-1 if node.op == "Sub" and k == 1 else 1 for k in range(len(node.inputs))]
@@ -95,7 +95,7 @@ def negated(node: Node) -> Tensor:
     return node.add(Scale(node.number(-1, node.tensor())), node.tensor())
 
 
-def bounded(node: Node) -> Tensor:
+def bounded_by_number(node: Node) -> Tensor:
     """Max and Min of a tensor and one number: Clip."""
     tensors, numbers = node.tensors(), constants(node)
     if len(node.inputs) == 1:

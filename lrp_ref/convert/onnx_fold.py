@@ -17,15 +17,15 @@ BUDGET = 3 << 29   # bytes of all constants that nodes make, 1.5 GiB: the weight
 Sizes = Callable[[Sequence[Array]], int]   # how many numbers a node makes of these constants, at most
 
 
-def together(given: Sequence[Array]) -> int:
+def as_many_as_given(given: Sequence[Array]) -> int:
     return sum(array.size for array in given)
 
 
-def spread(given: Sequence[Array]) -> int:
+def as_many_as_broadcast(given: Sequence[Array]) -> int:
     return prod(np.broadcast_shapes(*(array.shape for array in given)))
 
 
-def asked(given: Sequence[Array]) -> int:
+def as_many_as_shape_says(given: Sequence[Array]) -> int:
     """Of a shape as last constant."""
     return product_of(given[-1])
 
@@ -34,12 +34,12 @@ def product_of(sizes: Array) -> int:
     return prod(max(0, int(n)) for n in sizes.ravel()[:16])
 
 
-def gathered(given: Sequence[Array]) -> int:
+def as_many_as_indices_take(given: Sequence[Array]) -> int:
     data, indices = given
     return indices.size * prod(sorted(data.shape)[1:]) if data.ndim else indices.size
 
 
-def ranged(given: Sequence[Array]) -> int:
+def as_many_as_steps(given: Sequence[Array]) -> int:
     start, limit, step = (float(one) for one in given)
     return int(abs((limit - start) / step)) + 1 if step else 0
 
@@ -50,15 +50,15 @@ FOLDED: dict[str, Sizes] = {
                      "Split", "Neg", "Abs", "Sqrt", "Floor", "Ceil", "Round", "Exp", "Log", "Reciprocal", "Not",
                      "ReduceProd", "ReduceSum", "ReduceMean", "ReduceMax", "ReduceMin", "Dropout",
                      "CastLike", "Sign", "Relu", "Sigmoid", "Tanh"),
-                    together),
+                    as_many_as_given),
     **dict.fromkeys(("Add", "Sub", "Mul", "Div", "Pow", "Mod", "Min", "Max", "Sum", "Equal", "Less", "Greater", "And",
-                     "Or", "Where", "LessOrEqual", "GreaterOrEqual"), spread),
+                     "Or", "Where", "LessOrEqual", "GreaterOrEqual"), as_many_as_broadcast),
     **dict.fromkeys(("Shape", "Size"), lambda given: 64),
-    "ConstantOfShape": asked,
+    "ConstantOfShape": as_many_as_shape_says,
     "Expand": lambda given: product_of(np.array(np.broadcast_shapes(given[0].shape, tuple(map(int, given[1]))))),
     "Tile": lambda given: given[0].size * product_of(given[1]),
-    "Gather": gathered,
-    "Range": ranged,
+    "Gather": as_many_as_indices_take,
+    "Range": as_many_as_steps,
 }
 
 

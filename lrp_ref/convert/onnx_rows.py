@@ -13,8 +13,8 @@ from lrp_ref.convert.onnx_activations import (
     gelu,
     hard_sigmoid,
     hard_swish,
-    identity,
     leaky_relu,
+    passed_on,
     prelu,
     relu,
     sigmoid,
@@ -22,9 +22,8 @@ from lrp_ref.convert.onnx_activations import (
     tanh,
 )
 from lrp_ref.convert.onnx_arithmetic import (
-    added,
     batch_norm,
-    bounded,
+    bounded_by_number,
     concat,
     divided,
     gemm,
@@ -32,6 +31,7 @@ from lrp_ref.convert.onnx_arithmetic import (
     matmul,
     multiplied,
     negated,
+    sum_of_inputs,
 )
 from lrp_ref.convert.onnx_node import Node
 from lrp_ref.convert.onnx_shapes import (
@@ -55,13 +55,13 @@ ROWS: dict[str, Callable[[Node], Any]] = {   # a Tensor, or for several outputs 
     "BatchNormalization": batch_norm, "LRN": lrn,
     "Relu": relu, "Clip": clip, "LeakyRelu": leaky_relu, "PRelu": prelu, "Elu": elu, "Sigmoid": sigmoid, "Tanh": tanh,
     "HardSigmoid": hard_sigmoid, "HardSwish": hard_swish, "Gelu": gelu, "Swish": swish,
-    "Add": added, "Sum": added, "Sub": added, "Mean": added, "Mul": multiplied, "Div": divided, "Neg": negated,
-    "Max": bounded, "Min": bounded, "Concat": concat,
+    "Add": sum_of_inputs, "Sum": sum_of_inputs, "Sub": sum_of_inputs, "Mean": sum_of_inputs, "Mul": multiplied, "Div": divided, "Neg": negated,
+    "Max": bounded_by_number, "Min": bounded_by_number, "Concat": concat,
     "MaxPool": max_pool, "AveragePool": average_pool, "GlobalAveragePool": global_average, "GlobalMaxPool": global_max,
     "ReduceMean": reduced, "ReduceSum": reduced,
     "Flatten": flatten, "Reshape": reshape, "Transpose": transpose, "Squeeze": squeeze, "Unsqueeze": unsqueeze,
     "Slice": sliced, "Gather": gather, "Split": split, "Pad": pad, "Resize": resize, "Upsample": resize,
     "DepthToSpace": blocks, "SpaceToDepth": blocks,
-    "Identity": identity, "Dropout": dropout, "Cast": cast, "CastLike": cast,
+    "Identity": passed_on, "Dropout": dropout, "Cast": cast, "CastLike": cast,
 }
 QUANTISED = ("Quant", "QLinear", "Integer")   # what the names of quantised operators have in them
