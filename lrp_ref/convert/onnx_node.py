@@ -18,6 +18,8 @@ from lrp_ref.layers import Conv2D, ConvTranspose2D, Layer, Linear
 from lrp_ref.models.model import NUMBERS
 from lrp_ref.network import INPUT, NAME
 
+PROVED = 1 << 24      # numbers of all layers for all images, where the file says how many these are: a second's work
+FEW = 3               # images are never too many
 LONGEST = NAME - 20   # letters of a name that a node has, so that what is put to it fits
 
 
@@ -41,6 +43,8 @@ class Layers:
         self.nodes[name], self.shapes[name] = (layer, tuple(reads)), tuple(shape[1:])
         count = sum(map(prod, self.shapes.values()))
         refuse(count > NUMBERS, f"it and all below make {count:,} numbers per image, needed at most {NUMBERS:,}")
+        refuse(n > FEW and n * count > PROVED, f"it and all below make {n * count:,} numbers for the batch of {n:,} that "
+               f"the file is made for, needed at most {PROVED:,}: export it for one image, or for any number")
         return Tensor(name, self.shapes[name])
 
     def free(self, name: str) -> str:

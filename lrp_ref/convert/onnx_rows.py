@@ -55,7 +55,7 @@ ROWS: dict[str, Callable[[Node], Any]] = {   # a Tensor, or for several outputs 
     "BatchNormalization": batch_norm, "LRN": lrn,
     "Relu": relu, "Clip": clip, "LeakyRelu": leaky_relu, "PRelu": prelu, "Elu": elu, "Sigmoid": sigmoid, "Tanh": tanh,
     "HardSigmoid": hard_sigmoid, "HardSwish": hard_swish, "Gelu": gelu, "Swish": swish,
-    "Add": sum_of_inputs, "Sum": sum_of_inputs, "Sub": sum_of_inputs, "Mean": sum_of_inputs, "Mul": multiplied, "Div": divided, "Neg": negated,
+    **dict.fromkeys(("Add", "Sum", "Sub", "Mean"), sum_of_inputs), "Mul": multiplied, "Div": divided, "Neg": negated,
     "Max": bounded_by_number, "Min": bounded_by_number, "Concat": concat,
     "MaxPool": max_pool, "AveragePool": average_pool, "GlobalAveragePool": global_average, "GlobalMaxPool": global_max,
     "ReduceMean": reduced, "ReduceSum": reduced,
