@@ -1,78 +1,106 @@
-"""torch.nn.Sequential to Network. torch is imported by whoever hands its network over, not here."""
+"""A torch.nn.Module to Network. torch is imported by whoever hands its module over, not here."""
 
 from __future__ import annotations
 
+import inspect
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
-import numpy as np
-
-from lrp_ref.arrays import Array
 from lrp_ref.convert.refused import refuse
-from lrp_ref.hints import quotable, shown
-from lrp_ref.layers import (
-    LRN,
-    AdaptiveAvgPool,
-    AvgPool,
-    BatchNorm,
-    Conv2D,
-    Flatten,
-    Layer,
-    Linear,
-    MaxPool,
-    ReLU,
-    Tanh,
-)
+from lrp_ref.convert.torch_graph import converted
+from lrp_ref.convert.torch_proof import prove, ran
+from lrp_ref.convert.torch_table import INSIDE, NO_LAYER, TORCH
+from lrp_ref.convert.torch_trace import as_example, given_by, torch, traced, type_name
+from lrp_ref.hints import listed, quotable, shown
 from lrp_ref.network import Network
 
 CURES = {f"torch.nn.utils.{module}": f"torch.nn.utils.{cure} does" for module, cure in {
     "weight_norm": "remove_weight_norm(module)", "spectral_norm": "remove_spectral_norm(module)",
     "prune": "prune.remove(module, name)"}.items()}
+GIVE = ", which may do anything: give an example, from_torch(module, example), a batch such as the module takes"
 
 
-def from_torch(module: Any) -> Network:
-    """A torch.nn.Sequential, nested or not, in evaluation mode, as a Network with torch's own layer names.
+def from_torch(module: Any, example: Any = None) -> Network:
+    """A torch.nn.Module in evaluation mode as a Network that gives the same numbers, with torch's own layer names.
 
-    Dropout and Identity vanish. Functional calls and branches cannot be seen in a Sequential, so any other container
-    is refused, and so is any module that is not in the table below. Weights keep float32 or float64.
+    module   any that torch.fx can trace: branches, functional calls, modules of your own. Dropout and Identity vanish
+    example  a batch (N, ...) such as it takes, of torch or NumPy. On it, and on random batches of its size, the network
+             is shown to give torch's numbers, layer by layer; else the first layer that differs is named. A Sequential
+             of torch's own modules, nested or not, hides nothing and needs none
+
+    What is not in the table TORCH (`lrp_ref/convert/torch_table.py`) is refused by name. Weights keep float32 or
+    float64.
     """
-    layers = []
-    for name, part in leaves(module, "", ()):
-        kind = type_name(part)
-        if getattr(part, "training", False) is not False:
-            raise ValueError(f"from_torch got {quotable(name)} in training mode: call network.eval() first")
-        if kind not in TORCH:
-            raise ValueError(f"from_torch got {quotable(name)}, a {kind}, needed one of {', '.join(sorted(TORCH))}")
-        try:
-            layer = TORCH[kind](part)
-        except ValueError as error:
-            raise ValueError(f"from_torch: {quotable(name)}, a {kind}: {error}") from None
-        except Exception as error:   # its attributes are whatever somebody made them
-            raise ValueError(f"from_torch: {quotable(name)}, a {kind}, is not as torch makes it "
-                             f"({type(error).__name__}): build that module anew") from None
-        if layer is not None:
-            layers.append((name, layer))
-    if not layers:
-        raise ValueError("from_torch got a network without layers")
-    return Network(layers)
+    a_module(module)
+    for name, part in modules_in(module, "", ()):
+        refuse(getattr(part, "training", False) is not False,
+               f"from_torch got {quotable(name or 'the network')} in training mode: call network.eval() first")
+        own_forward(part, name or "the network")
+    if example is None:
+        hides_nothing(module, "")
+        with traced(module) as trace:
+            return converted(trace, None, None)[0]
+    one_input(module)
+    x = as_example(module, example)
+    wanted = given_by(module, x)
+    one_tensor(wanted, len(x))
+    with traced(module, x) as trace:
+        torchs = ran(trace, x, wanted, "the example")
+        network, origins = converted(trace, torchs.values, x)
+        prove(trace, network, origins, torchs)
+    return network
 
 
-def leaves(module: Any, name: str, around: tuple[Any, ...]) -> Iterator[tuple[str, Any]]:
-    """The modules of nested Sequentials in the order they run, with torch's names; a module used twice comes twice.
+def a_module(module: Any) -> None:
+    """An error unless it is a module that torch.fx could trace."""
+    kind = type(module).__name__
+    if kind in INSIDE:
+        raise ValueError(f"from_torch got a {kind}, a wrapping around another module: give {INSIDE[kind]}")
+    refuse("_modules" not in getattr(module, "__dict__", {}), f"from_torch got {shown(module)}, needed a "
+           "torch.nn.Sequential, or any torch.nn.Module with an example")
 
-    around: the Sequentials that this module is in.
-    """
-    refuse(any(module is one for one in around), f"from_torch got {quotable(name)}, a Sequential that holds itself")
-    own_forward(module, name or "the network")
-    if type_name(module) != "Sequential":
-        if not name:
-            raise ValueError(f"from_torch got a {type_name(module)}, needed a torch.nn.Sequential: put the parts "
-                             "in one, in the order in which they run")
-        yield name, module
-        return
-    for child, part in module._modules.items():
-        yield from leaves(part, f"{name}.{child}" if name else child, (*around, module))
+
+def one_input(module: Any) -> None:
+    """An error where forward cannot be called with one tensor alone."""
+    given = list(inspect.signature(type(module).forward).parameters.values())[1:]
+    needed = [p.name for p in given if p.default is p.empty and p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
+    refuse(len(needed) > 1, f"from_torch got a module that takes {listed(needed)}, needed one that takes one tensor: "
+           "wrap it in one whose forward gives it the others")
+
+
+def one_tensor(output: Any, images: int) -> None:
+    """An error unless a module gives one tensor, with the batch's axis first."""
+    if not isinstance(output, torch().Tensor):
+        names = f" ({listed(output)})" if isinstance(output, dict) else ""
+        count = f"{len(output)} of them{names}" if isinstance(output, (tuple, list, dict)) else shown(output)
+        raise ValueError(f"from_torch got a module that gives {count}, needed one tensor: which one is to be "
+                         "explained? Wrap the module in one whose forward returns that alone")
+    refuse(output.ndim < 2 or len(output) != images, f"from_torch got a module that makes {tuple(output.shape)} of "
+           f"{images} images, needed scores (N, ...) with the batch's axis first")
+
+
+def modules_in(module: Any, name: str, around: tuple[Any, ...]) -> Iterator[tuple[str, Any]]:
+    """The module and all that it is made of, with torch's names; a module that is there twice comes twice."""
+    refuse(any(module is one for one in around), f"from_torch got {quotable(name)}, a {type_name(module)} that holds "
+           "itself")
+    yield name, module
+    for child, part in getattr(module, "_modules", {}).items():
+        if part is not None or type_name(module) == "Sequential":
+            yield from modules_in(part, f"{name}.{child}" if name else child, (*around, module))
+
+
+def hides_nothing(module: Any, name: str) -> None:
+    """An error unless it is a Sequential, nested or not, of modules in the table, of which nothing is hidden."""
+    kind = type_name(module)
+    if kind == "Sequential":
+        for child, part in module._modules.items():
+            hides_nothing(part, f"{name}.{child}" if name else child)
+    elif not name:
+        raise ValueError(f"from_torch got a {quotable(kind)}, no torch.nn.Sequential{GIVE}")
+    elif kind not in TORCH:
+        cure = NO_LAYER if kind.isidentifier() else GIVE
+        raise ValueError(f"from_torch got {quotable(name)}, a {quotable(kind)}{cure}")
 
 
 def own_forward(module: Any, name: str) -> None:
@@ -99,89 +127,3 @@ def own_forward(module: Any, name: str) -> None:
                "compute anything: build that module anew")
     ours = type_name(module) in {"Sequential", *TORCH} and not kind.forward.__module__.startswith("torch.")
     refuse(ours, f"{what} whose class has another forward than torch's, which may compute anything")
-
-
-def type_name(module: Any) -> str:
-    """The name of its class; with its module in front where it is not torch's own, which may compute anything."""
-    kind = type(module)
-    own = kind.__module__.startswith("torch.nn.modules.")
-    return kind.__name__ if own else f"{kind.__module__}.{kind.__qualname__}"
-
-
-def own_array(tensor: Any) -> Array | None:
-    """A tensor's values as an array of its own, which training the network further does not touch; or None."""
-    if tensor is None:
-        return None
-    try:
-        return np.array(tensor.detach().cpu().numpy())
-    except (TypeError, NotImplementedError, RuntimeError):   # bfloat16, which NumPy does not have; the meta device
-        raise ValueError(f"got weights of {tensor.dtype} on {tensor.device}, needed float32 or float64 numbers: "
-                         "use network.float()") from None
-
-
-def conv2d(part: Any) -> Layer:
-    refuse(part.padding_mode != "zeros", f"padding_mode={shown(part.padding_mode)}, needed 'zeros'")
-    pad = part.padding
-    if isinstance(pad, str):
-        refuse(pad not in ("same", "valid"), f"padding={shown(pad)}, needed numbers, 'same' or 'valid'")
-        extents = [(k - 1) * d for k, d in zip(part.kernel_size, part.dilation)]
-        refuse(pad == "same" and any(e % 2 for e in extents), "padding='same' with an even window pads one side more")
-        pad = tuple(e // 2 for e in extents) if pad == "same" else 0
-    return Conv2D(own_array(part.weight), own_array(part.bias), both(part.stride), both(pad), both(part.dilation),
-                  part.groups)
-
-
-def both(size: Any) -> tuple[Any, ...]:
-    """Torch's sizes, a number or a tuple or list of one or two, as rows and columns."""
-    sides = tuple(size) if isinstance(size, (tuple, list)) else (size,)
-    known = len(sides) in (1, 2) and all(side is None or isinstance(side, (int, np.integer)) for side in sides)
-    refuse(not known, f"the size {shown(size)}, needed an int, or one for rows and one for columns")
-    return sides * 2 if len(sides) == 1 else sides
-
-
-def linear(part: Any) -> Layer:
-    weight: Any = own_array(part.weight)
-    return Linear(np.ascontiguousarray(weight.T), own_array(part.bias))
-
-
-def max_pool(part: Any) -> Layer:
-    refuse(both(part.dilation) != (1, 1), "dilation, which MaxPool does not have")
-    refuse(part.return_indices, "return_indices=True, needed False")
-    return MaxPool(both(part.kernel_size), both(part.stride), both(part.padding), part.ceil_mode)
-
-
-def avg_pool(part: Any) -> Layer:
-    refuse(part.divisor_override is not None, "divisor_override, needed None")
-    return AvgPool(both(part.kernel_size), both(part.stride), both(part.padding), part.ceil_mode,
-                   part.count_include_pad)
-
-
-def adaptive_avg_pool(part: Any) -> Layer:
-    size = both(part.output_size)
-    refuse(None in size, "output_size with None, needed numbers")
-    return AdaptiveAvgPool(size)
-
-
-def batch_norm(part: Any) -> Layer:
-    refuse(part.running_mean is None, "no running statistics, needed track_running_stats=True")
-    mean, variance = own_array(part.running_mean), own_array(part.running_var)
-    ones = np.ones_like(mean)
-    scale, shift = (ones, 0 * ones) if part.weight is None else (own_array(part.weight), own_array(part.bias))
-    return BatchNorm(mean, variance, scale, shift, part.eps)
-
-
-def lrn(part: Any) -> Layer:
-    return LRN(part.size, part.alpha, part.beta, part.k)
-
-
-def flatten(part: Any) -> Layer:
-    refuse((part.start_dim, part.end_dim) != (1, -1), "start_dim and end_dim other than 1 and -1")
-    return Flatten()
-
-
-TORCH: dict[str, Callable[[Any], Layer | None]] = {
-    "Conv2d": conv2d, "Linear": linear, "MaxPool2d": max_pool, "AvgPool2d": avg_pool,
-    "AdaptiveAvgPool2d": adaptive_avg_pool, "BatchNorm1d": batch_norm, "BatchNorm2d": batch_norm,
-    "LocalResponseNorm": lrn, "Flatten": flatten, "ReLU": lambda part: ReLU(), "Tanh": lambda part: Tanh(),
-    "Dropout": lambda part: None, "Dropout2d": lambda part: None, "Identity": lambda part: None,
-}

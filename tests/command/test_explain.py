@@ -123,14 +123,14 @@ def test_output_is_the_heatmap_of_the_part_that_the_model_sees(done, folder):
     crops = replace(MODEL, preprocessing=replace(RGB, crop=0.75))
     save_model(crops, "crops.npz")
     out = done("explain", "photo.png", "--model", "crops.npz", "--output", "heat.png")
-    assert out.startswith("photo.png: 21 x 30 pixels (height x width), the middle 15 x 14 of them, seen by the model as "
-                          "11 x 10 rgb\n")
+    assert out.startswith("photo.png: 21 x 30 pixels (height x width), the middle 15 x 14 of them, seen by the model "
+                          "as 11 x 10 rgb\n")
     values = heatmap(explain(NETWORK, crops.prepare(PIXELS), paper_cnn(NETWORK)).relevance)[0]
     assert (iio.imread("heat.png") == Panel(relevance=values).pixels((15, 14), "paper")).all()
 
 
 def test_where_no_model_is_named_imagenet_explains_by_its_own_rules(done):
-    iio.imwrite("large.png", np.kron(PIXELS, np.ones((12, 12, 1), np.uint8)))
+    iio.imwrite("large.png", np.kron(PIXELS, np.ones((13, 13, 1), np.uint8)))
     facts = parsed(done("explain", "large.png", "--json"))
     assert facts["model"] == "imagenet" and len(facts["scores"]) == 1000
     assert (facts["rules"]["_conv_stem"], facts["rules"]["_conv_head"]) == (

@@ -18,7 +18,8 @@ import pytest
 
 import lrp_ref
 from lrp_ref.command.cli import main
-from lrp_ref.convert import from_sklearn
+from lrp_ref.convert import from_sklearn, from_torch
+from lrp_ref.convert.torch_table import TORCH
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
@@ -109,9 +110,23 @@ def run_examples(path: Path) -> dict[str, Any]:
     return test.globs
 
 
-@page
+WITH_TORCH = DOCS / "from-torch.md"
+
+
+@pytest.mark.parametrize("page", [path for path in PAGES if path != WITH_TORCH], ids=lambda path: path.stem)
 def test_the_examples_of_a_page_print_what_it_shows(page: Path, folder: Path) -> None:
     run_examples(page)
+
+
+def test_the_examples_with_torch_print_what_their_page_shows() -> None:
+    pytest.importorskip("torch")
+    run_examples(WITH_TORCH)
+
+
+def test_the_page_on_torch_names_all_that_is_taken() -> None:
+    text = WITH_TORCH.read_text(encoding="utf-8")
+    vague = {"getattr", "getitem", "Softmax2d", "LogSoftmax", "softmax", "log_softmax"}   # .mT, slices, refused
+    assert [name for name in TORCH if f"`{name}`" not in text and "dropout" not in name and name not in vague] == []
 
 
 def commands(text: str) -> Iterator[tuple[str, str]]:
@@ -203,6 +218,7 @@ def test_every_public_name_stands_on_the_page_of_the_public_surface_with_its_sig
     text = (DOCS / "api.md").read_text(encoding="utf-8")
     written = {name: name + signature(getattr(lrp_ref, name)) if callable(getattr(lrp_ref, name)) else name
                for name in lrp_ref.__all__}
+    written["from_torch"] = "lrp_ref.convert.from_torch" + signature(from_torch)
     written["from_sklearn"] = "lrp_ref.convert.from_sklearn" + signature(from_sklearn)
     assert {name: shown for name, shown in written.items() if f"`{shown}`" not in text} == {}
 

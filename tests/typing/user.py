@@ -156,8 +156,8 @@ def kept(network: Network, folder: Path) -> Model:
 
 
 def converted(module: Any) -> Network:
-    """A torch.nn.Sequential in evaluation mode."""
-    return from_torch(module)
+    """A torch.nn.Module in evaluation mode, and a batch such as it takes."""
+    return from_torch(module, np.zeros((1, 3, 32, 32)))
 
 
 def pipeline(pca: Any, gmm: Any, svm: Any) -> Model:

@@ -370,15 +370,17 @@ def torch_modules(rng: Rng) -> Attempt:
         lambda: nn.Conv2d(2, 2, 3, padding=1), lambda: nn.ReLU(), lambda: nn.BatchNorm2d(2), lambda: nn.Tanh(),
         lambda: nn.MaxPool2d([1, 2], [1, 1]), lambda: nn.AvgPool2d(2, 1), lambda: nn.AdaptiveAvgPool2d([3, 4]),
         lambda: nn.LocalResponseNorm(3), lambda: nn.Dropout(), lambda: nn.Identity(), lambda: nn.GELU(),
+        lambda: nn.CELU(),
         lambda: nn.Conv2d(2, 2, [3, 3], [1, 1], [1, 1], [1, 1]), lambda: nn.Sequential(nn.ReLU(), nn.Identity()))
     module = nn.Sequential(*(one_of(rng, makers)() for _ in range(int(rng.integers(1, 5))))).eval()
     at = one_of(rng, list(module.modules()))
     what = one_of(rng, sorted(CHANGES))
     CHANGES[what](at, rng)
+    given = bool(rng.integers(2))
 
     def call() -> None:
         x = torch.randn(1, 2, 6, 7)
-        network = from_torch(module)
+        network = from_torch(module, x if given else None)
         try:
             with torch.no_grad():
                 want = module(x).numpy()
@@ -388,7 +390,7 @@ def torch_modules(rng: Rng) -> Attempt:
         # float32, at most a few hundred products in a sum
         assert got.shape == want.shape and np.allclose(got, want, rtol=1e-3, atol=1e-4), f"other numbers than {module}"
 
-    return Attempt(f"{what} at {type(at).__name__}", call)
+    return Attempt(f"{what} at {type(at).__name__}{', an example' if given else ''}", call)
 
 
 def hidden(name: str, value: Any) -> Callable[[Any, Rng], object]:

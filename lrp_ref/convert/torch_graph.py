@@ -1,0 +1,169 @@
+"""torch.fx's graph to Network, one call after another."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from importlib import import_module
+from typing import Any
+
+import numpy as np
+
+from lrp_ref.convert.refused import refuse
+from lrp_ref.convert.torch_table import CALLED, NO_LAYER, TORCH
+from lrp_ref.convert.torch_tensor import Tensor, holds_tensor
+from lrp_ref.convert.torch_trace import Traced, called_by, sizes_alone, torch, type_name
+from lrp_ref.hints import quotable
+from lrp_ref.layers import Layer
+from lrp_ref.network import INPUT, Network, made_of
+
+Values = Mapping[Any, Any] | None
+
+
+@dataclass(frozen=True)
+class Built:
+    """Layers that have their names already.
+
+    origins  {layer: (node, position)}: which value of the graph it makes
+    """
+
+    names: dict[Tensor, str] = field(default_factory=dict)
+    layers: list[tuple[str, Layer, tuple[str, ...]]] = field(default_factory=list)
+    origins: dict[str, tuple[Any, int | None]] = field(default_factory=dict)
+
+    def place(self, tensor: Tensor, base: str) -> str:
+        """The name of a tensor; its layer, and those before it, are put at the end of the network if they are new."""
+        if tensor not in self.names:
+            reads = tuple(self.place(one, base) for one in tensor.reads)
+            stem = f"{base}.{tensor.suffix}" if tensor.suffix else base
+            name = next(one for one in (stem, *(f"{stem}_{n}" for n in range(1, len(self.names) + 2)))
+                        if one not in self.names.values())
+            self.names[tensor] = name
+            if tensor.layer is not None:
+                self.layers.append((name, tensor.layer, reads))
+        return self.names[tensor]
+
+    def settle(self, value: Any, base: str, node: Any) -> None:
+        """What a call gives is put into the network: a tensor, or a tuple of them."""
+        several = isinstance(value, (tuple, list))
+        for position, one in enumerate(value if several else [value]):
+            if isinstance(one, Tensor) and one not in self.names:
+                name = self.place(one, f"{base}.{position}" if several else base)
+                self.origins[name] = (node, position if several else None)
+
+    def network(self, output: Tensor) -> Network:
+        """All that the output is made of."""
+        last = self.names[output]
+        refuse(last == INPUT, "from_torch got a network without layers")
+        needed = made_of({name: reads for name, _, reads in self.layers}, last) | {last}
+        return Network(one for one in self.layers if one[0] in needed)
+
+
+def converted(trace: Traced, values: Values, x: Any) -> tuple[Network, dict[str, tuple[Any, int | None]]]:
+    """The network, and what its layers are in the graph. values: what the calls gave at the example x, if there is one.
+    """
+    built, env = Built(), dict[Any, Any]()
+    first = next(node for node in trace.graph.nodes if node.op == "placeholder")
+    for node in trace.graph.nodes:
+        args, kwargs = (import_module("torch.fx").node.map_arg(given, env.__getitem__)
+                        for given in (node.args, node.kwargs))
+        if node is first:
+            env[node] = start(x)
+            built.place(env[node], INPUT)
+        elif node.op == "output":
+            refuse(not isinstance(args[0], Tensor), "from_torch got a module whose output is not made of its input")
+            return built.network(args[0]), built.origins
+        elif not holds_tensor([args, kwargs]) or sizes_alone(node):
+            env[node] = None if values is None else values[node]
+        else:
+            env[node] = carried_out(trace, node, args, kwargs, values)
+            built.settle(env[node], base_name(trace, node), node)
+            if in_place(trace, node):
+                before = env[node.args[0]]
+                env.update({one: env[node] for one, value in env.items() if value is before})
+    raise ValueError("from_torch got a graph without an output")
+
+
+def start(x: Any) -> Tensor:
+    """The network's input."""
+    return Tensor(None) if x is None else Tensor(tuple(x.shape), number_of(x))
+
+
+def number_of(tensor: Any) -> Any:
+    """NumPy's type of a tensor's numbers."""
+    names = {str(torch().float32): np.float32, str(torch().float64): np.float64}
+    refuse(str(tensor.dtype) not in names, f"got numbers of {tensor.dtype}, needed float32 or float64: use "
+           "network.float()")
+    return names[str(tensor.dtype)]
+
+
+def kind_of(trace: Traced, node: Any) -> str:
+    """By what name a call stands in the table."""
+    if node.op != "call_module":
+        return called_by(node).rstrip("_")
+    return type_name(trace.module.get_submodule(node.target))
+
+
+def in_place(trace: Traced, node: Any) -> bool:
+    """Whether a call changes its first argument, so that whoever reads that later reads what the call gives."""
+    if not node.args or not hasattr(node.args[0], "op"):
+        return False
+    if node.op == "call_module":
+        return getattr(trace.module.get_submodule(node.target), "inplace", False) is True
+    name = called_by(node)
+    return name.endswith("_") or name in ("iadd", "isub", "imul", "itruediv") or node.kwargs.get("inplace") is True
+
+
+def base_name(trace: Traced, node: Any) -> str:
+    """torch's own name of a module; of another call the path of the module that makes it, and what is called."""
+    path = trace.around[node]
+    if node.op == "call_module":
+        return path
+    called = CALLED[kind_of(trace, node)]
+    return f"{path}.{called}" if path else called
+
+
+def carried_out(trace: Traced, node: Any, args: Any, kwargs: Any, values: Values) -> Any:
+    """What a call makes of its tensors, by its row in the table."""
+    kind = kind_of(trace, node)
+    name = trace.around[node] if node.op == "call_module" else node.name
+    part = trace.module.get_submodule(node.target) if node.op == "call_module" else None
+    where = f"{quotable(name)}, a {quotable(kind)}" if part is not None else (
+        f"{quotable(kind)} in {quotable(trace.around[node] or 'forward')}")
+    if kind not in TORCH:
+        raise ValueError(f"from_torch got {where}{NO_LAYER}")
+    make, out = TORCH[kind], None if values is None else shapes(values[node])
+    try:
+        result = make(*args, **kwargs, **attributes(part, make), **({"out": out} if needs_out(make) else {}))
+        if values is not None and isinstance(result, Tensor):
+            made = number_of(values[node])
+            refuse(made is not result.number, f"makes {made.__name__} of {result.number.__name__}, needed one number "
+                   "type throughout")
+        return result
+    except ValueError as error:
+        raise ValueError(f"from_torch: {where}: {error}") from None
+    except Exception as error:   # its attributes are whatever somebody made them
+        raise ValueError(f"from_torch: {where}, is not as torch makes it "
+                         f"({type(error).__name__}): build that module anew") from None
+
+
+def attributes(part: Any, make: Callable[..., Any]) -> dict[str, Any]:
+    """A module's own arguments: its attributes by the names of the function's parameters."""
+    if part is None:
+        return {}
+    names = getattr(make, "takes", None) or [
+        p.name for p in list(inspect.signature(make).parameters.values())[1:] if p.kind is p.POSITIONAL_OR_KEYWORD]
+    return {name: getattr(part, name) for name in names if hasattr(part, name)}
+
+
+def needs_out(make: Callable[..., Any]) -> bool:
+    parameters = {} if hasattr(make, "takes") else inspect.signature(make).parameters
+    return "out" in parameters
+
+
+def shapes(value: Any) -> Any:
+    """The shape of a tensor, or of each in a tuple."""
+    if isinstance(value, (tuple, list)):
+        return [shapes(one) for one in value]
+    return tuple(value.shape) if hasattr(value, "shape") else None

@@ -1,0 +1,97 @@
+"""Whether a network gives torch's numbers, layer by layer and as a whole."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from lrp_ref.arrays import Array
+from lrp_ref.convert.torch_tensor import own_array
+from lrp_ref.convert.torch_trace import Traced, given_by, recorded, torch
+from lrp_ref.hints import quotable
+from lrp_ref.network import INPUT, Network
+
+WHOLE = ("though each of its parts agrees: is there a hook, a replaced method, a part of a tensor that is changed in "
+         "place, or something random? Take it out")
+PART = "is one of its inputs changed in place, or does a hook or a replaced method change it?"
+
+
+@dataclass(frozen=True)
+class Ran:
+    """What torch makes of an input: the module, and each call of its graph; these are {} where they cannot be asked."""
+
+    what: str
+    x: Any
+    wanted: Any
+    values: Mapping[Any, Any]
+
+
+def ran(trace: Traced, x: Any, wanted: Any, what: str) -> Ran:
+    """The calls on x, of which the module makes `wanted`."""
+    try:
+        return Ran(what, x, wanted, recorded(trace.module, trace.graph, x, trace.defaults))
+    except Exception:   # calls that were traced with the example's number of images written out
+        return Ran(what, x, wanted, {})
+
+
+def prove(trace: Traced, network: Network, origins: Mapping[str, Any], example: Ran) -> None:
+    """An error that names the first layer that differs from torch, on the example or on a random batch.
+
+    origins  {layer: (node, position)}: what it is in the graph of torch.fx; position is None or that in a tuple
+    The random batch has an image more than the example, if the module takes that, so that the batch's axis is free.
+    """
+    must_agree(network, origins, example)
+    rng, x = np.random.default_rng(0), example.x
+    for images in (len(x) + 1, len(x)):
+        drawn = rng.normal(size=(images, *x.shape[1:]))
+        try:
+            noise = torch().from_numpy(drawn).to(x.device, x.dtype)
+            wanted = given_by(trace.module, noise)
+        except ValueError:   # a module may take nothing but batches of one size, or check what is in them
+            continue
+        must_agree(network, origins, ran(trace, noise, wanted, f"random numbers of shape {drawn.shape}"))
+        return
+
+
+def must_agree(network: Network, origins: Mapping[str, Any], torchs: Ran) -> None:
+    """An error unless every layer gives torch's numbers on torch's own inputs, and the network the module's."""
+    inputs = own(torchs.x)
+    xs = {INPUT: inputs}
+    with np.errstate(all="ignore"):
+        for name, layer, reads in network.nodes:
+            try:
+                xs[name] = layer(layer.join(*(xs[t] for t in reads)))
+            except ValueError as error:
+                raise ValueError(f"from_torch: {quotable(name)} does not work on {torchs.what}: {error}") from None
+            if name in origins and torchs.values:
+                node, position = origins[name]
+                value = torchs.values[node] if position is None else torchs.values[node][position]
+                who = f"{quotable(name)}, a {type(layer).__name__},"
+                xs[name] = held_to(xs[name], own(value), who, torchs.what, PART)
+        xs.clear()
+        held_to(network(inputs), own(torchs.wanted), "the network", torchs.what, WHOLE)
+
+
+def own(tensor: Any) -> Array:
+    array: Any = own_array(tensor)
+    return array
+
+
+def held_to(got: Array, wanted: Array, who: str, what: str, cure: str) -> Array:
+    """Torch's numbers; an error where ours are others.
+
+    Rounding is a part of the type's eps for each of some thousand additions, far below the root of eps: half of the
+    digits. A mistake is above that, in the one layer where it is: each is compared on torch's own inputs.
+    """
+    if got.shape != wanted.shape or got.dtype != wanted.dtype:
+        raise ValueError(f"from_torch: {who} gives {got.dtype} of shape {got.shape} on {what}, and torch "
+                         f"{wanted.dtype} of shape {wanted.shape}: {cure}")
+    finite = np.isfinite(wanted)
+    off, largest = (float(np.max(abs(size), where=finite, initial=0)) for size in (got - wanted, wanted))
+    if not (off <= np.sqrt(np.finfo(wanted.dtype).eps) * largest and (np.isfinite(got) == finite).all()):
+        raise ValueError(f"from_torch: {who} gives other numbers than torch on {what}, by {off:.3g} where the largest "
+                         f"is {largest:.3g}: {cure}")
+    return wanted

@@ -1,0 +1,310 @@
+"""What torch's sums, products and changes of shape are here, by the shapes that they have at the example.
+
+As in `torch_layers`; `out` is the shape of what torch makes, or the list of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from itertools import accumulate
+from math import prod
+from typing import Any
+
+import numpy as np
+
+from lrp_ref.arrays import Array, Shape
+from lrp_ref.convert.refused import refuse
+from lrp_ref.convert.torch_tensor import NEEDS, Tensor, dims, holds_tensor, own_array, together
+from lrp_ref.hints import shown
+from lrp_ref.layers import (
+    Add,
+    Concat,
+    Flatten,
+    Hardsigmoid,
+    Linear,
+    Mean,
+    Multiply,
+    Pad,
+    Reshape,
+    Scale,
+    Sigmoid,
+    Slice,
+    Sum,
+    Transpose,
+    Upsample,
+)
+
+# ---- Sums and products ----
+
+
+def add(x: Any, other: Any, *, alpha: Any = 1) -> Tensor:
+    return linear_sum((x, other), (1, alpha))
+
+
+def sub(x: Any, other: Any, *, alpha: Any = 1) -> Tensor:
+    return linear_sum((x, other), (1, -alpha))
+
+
+def linear_sum(parts: tuple[Any, Any], factors: tuple[Any, Any]) -> Tensor:
+    """factors[0] parts[0] + factors[1] parts[1], one of which may be a constant."""
+    (x, y), (c, d) = parts, factors
+    if holds_tensor(x) and holds_tensor(y):
+        x, y = alike(x, y)
+        return together(Add() if (c, d) == (1, 1) else Add(np.array([c, d], x.number)), x, y)
+    x, y, c, d = (x, y, c, d) if holds_tensor(x) else (y, x, d, c)
+    if isinstance(y, (int, float)) and y == 0 and c == 1:   # what Python's sum begins with
+        return x
+    return x.then(Scale(None if c == 1 else constant(c, x), d * constant(y, x)))
+
+
+def mul(x: Any, other: Any) -> Tensor:
+    """Of two tensors the gate is the second: the one that is spread, or a sigmoid."""
+    if not (holds_tensor(x) and holds_tensor(other)):
+        x, other = (x, other) if holds_tensor(x) else (other, x)
+        return x.then(Scale(constant(other, x)))
+    spreads = prod(x.shape) < prod(other.shape) if x.shape != other.shape else gate(x) and not gate(other)
+    return together(Multiply(), other, x) if spreads else together(Multiply(), x, other)
+
+
+def gate(x: Tensor) -> bool:
+    return isinstance(x.layer, (Sigmoid, Hardsigmoid))
+
+
+def div(x: Any, other: Any, *, rounding_mode: Any = None) -> Tensor:
+    refuse(holds_tensor(other) or rounding_mode is not None, "divides by a tensor of the image, or rounds")
+    return x.then(Scale(1 / constant(other, x)))
+
+
+def neg(x: Tensor) -> Tensor:
+    return x.then(Scale(constant(-1, x)))
+
+
+def squared(x: Tensor, exponent: Any = 2) -> Tensor:
+    refuse(exponent != 2, f"the power {shown(exponent)}, needed 2")
+    return together(Multiply(), x, x)
+
+
+def matmul(x: Any, other: Any) -> Tensor:
+    fine = holds_tensor(x) and not holds_tensor(other) and other.ndim == 2
+    refuse(not fine, "a product of matrices that are both made of the image, or whose first is a constant: needed "
+           "x @ weight, with weight (inputs, outputs)")
+    return x.then(Linear(own_array(other)))
+
+
+def constant(value: Any, x: Tensor) -> Array:
+    """A number, or a tensor that torch spreads over x, as an array for one sample."""
+    given: Any = own_array(value) if hasattr(value, "detach") else np.asarray(value)
+    array = given[0] if given.ndim == len(x.shape) and (given == given[:1]).all() else given
+    small = array.ndim < len(x.shape) and all(n in (1, m) for n, m in zip(array.shape[::-1], x.shape[::-1]))
+    refuse(not small, f"a constant of shape {given.shape} with a tensor of shape {x.shape}, needed one that is spread "
+           "over it, alike for every image")
+    return np.array(array, x.number)
+
+
+def alike(x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
+    """Both spread to one shape."""
+    try:
+        shape = np.broadcast_shapes(x.shape, y.shape)
+    except ValueError:
+        raise ValueError(f"puts together tensors of shapes {x.shape} and {y.shape}") from None
+    return repeated(x, shape), repeated(y, shape)
+
+
+def repeated(x: Tensor, shape: Shape) -> Tensor:
+    """x with its pixels repeated, where there is one row or one column of them."""
+    if x.shape == tuple(shape):
+        return x
+    known = len(x.shape) == len(shape) == 4 and x.shape[:2] == tuple(shape[:2])
+    refuse(not known, f"spreads a tensor of shape {x.shape} to {tuple(shape)}, and only rows and columns are repeated")
+    return x.then(Upsample((shape[2] // x.shape[2], shape[3] // x.shape[3])), "spread")
+
+
+def expand(x: Tensor, *sizes: Any, out: Any) -> Tensor:
+    return repeated(x, out)
+
+
+# ---- Axes summed ----
+
+
+def mean(x: Tensor, dim: Any = None, keepdim: Any = False, dtype: Any = None) -> Tensor:
+    return x.then(Mean(summed(x, dim), bool(keepdim)))
+
+
+def summed_up(x: Tensor, dim: Any = None, keepdim: Any = False, dtype: Any = None) -> Tensor:
+    axes = summed(x, dim)
+    if x.stacked is not None and axes == x.stacked[1:] and not keepdim:
+        return together(Add(), *x.stacked[0])
+    return x.then(Sum(axes, bool(keepdim)))
+
+
+def summed(x: Tensor, dim: Any) -> tuple[int, ...]:
+    refuse(dim is None, "sums over the whole batch: name the axes, dim=(2, 3)")
+    return tuple(sorted(x.axis(n) for n in dims((dim,))))
+
+
+# ---- Other shapes ----
+
+
+def flatten(x: Tensor, start_dim: Any = 0, end_dim: Any = -1, *, out: Any) -> Tensor:
+    if out is None:
+        refuse((start_dim, end_dim) != (1, -1), f"start_dim and end_dim other than 1 and -1; {NEEDS}")
+        return x.then(Flatten())
+    return reshape(x, out=out)
+
+
+def reshape(x: Tensor, *sizes: Any, out: Any, **named: Any) -> Tensor:
+    """view, reshape, squeeze, unsqueeze and unflatten: the numbers in their order, the batch's axis as it is."""
+    if out is None:
+        raise ValueError(NEEDS)
+    if out == x.shape:
+        return x
+    refuse(not out or out[0] != x.shape[0], f"makes {out} of a tensor of shape {x.shape}, and the batch's own axis, "
+           "the first, has to stay as it is: begin with x.shape[0], or give an example of several images")
+    return x.then(Flatten() if len(out) == 2 else Reshape(tuple(out[1:])))
+
+
+def transpose(x: Tensor, dim0: Any, dim1: Any) -> Tensor:
+    a, b = x.axis(dim0), x.axis(dim1)
+    axes = list(range(len(x.shape)))
+    axes[a], axes[b] = b, a
+    return permute(x, axes)
+
+
+def permute(x: Tensor, *axes: Any, **named: Any) -> Tensor:
+    given = dims(axes or (named["dims"],))
+    order = tuple(n + len(x.shape) if n < 0 else n for n in given)
+    refuse(order[0] != 0, f"puts the axes in the order {order}, and the batch's own axis, the first, has to stay the "
+           "first")
+    return x if order == tuple(range(len(order))) else x.then(Transpose(order))
+
+
+def attribute(x: Tensor, name: Any) -> Tensor:
+    refuse(name != "mT", f"asks for {shown(name)}, needed sizes or .mT")
+    return transpose(x, -2, -1)
+
+
+def cat(tensors: Any, dim: Any = 0, *, axis: Any = None) -> Tensor:
+    first = next(filter(holds_tensor, tensors))
+    along = first.axis(dim if axis is None else axis)
+    tensors = framed(tensors, along)
+    if len(tensors) == 1:
+        return unsuffixed(tensors[0])
+    if along == 1:
+        return together(Concat(), *tensors)
+    order = list(range(len(first.shape)))
+    order[1], order[along] = along, 1
+    turned = [x.then(Transpose(tuple(order)), f"turned_{n}") for n, x in enumerate(tensors)]
+    return together(Concat(), *turned, suffix="cat").then(Transpose(tuple(order)))
+
+
+def framed(parts: Any, axis: int) -> list[Tensor]:
+    """The tensors, each in a frame for the constants behind it, the first also for those before it."""
+    tensors, before = list[Tensor](), list[Any]()
+    for n, part in enumerate(parts):
+        if holds_tensor(part):
+            tensors.append(beside(before, part, (), axis, n))
+            before = []
+        elif tensors:
+            tensors[-1] = beside((), tensors[-1], (part,), axis, n)
+        else:
+            before.append(part)
+    return tensors
+
+
+def beside(before: Sequence[Any], x: Tensor, after: Sequence[Any], axis: int, n: int) -> Tensor:
+    """Constants before and after x along an axis: a frame of zeros, and the constants added to it."""
+    if not before and not after:
+        return x
+    shape = x.shape[1:]
+    shapes = [(*shape[: axis - 1], c.shape[axis], *shape[axis:]) for c in (*before, *after)]
+    arrays = [np.broadcast_to(constant(c, replace(x, sizes=(len(c), *own))), own)
+              for c, own in zip((*before, *after), shapes)]
+    sizes = [sum(array.shape[axis - 1] for array in some) for some in (arrays[: len(before)], arrays[len(before) :])]
+    frames = [tuple(size if k == axis - 1 else 0 for k in range(len(shape))) for size in sizes]
+    arrays.insert(len(before), np.zeros(shape, x.number))
+    return x.then(Pad(*frames), f"frame_{n}").then(Scale(None, np.concatenate(arrays, axis - 1)), f"constants_{n}")
+
+
+def stack(tensors: Any, dim: Any = 0) -> Tensor:
+    refuse(not all(map(holds_tensor, tensors)), "puts constants beside tensors, for which there is no layer")
+    shape = tensors[0].shape
+    axis = dim + len(shape) + 1 if dim < 0 else dim
+    refuse(axis == 0, "puts a new axis before the batch's own, which has to stay the first")
+    wide = Reshape((*shape[1:axis], 1, *shape[axis:]))
+    beside = cat([x.then(wide, f"part_{n}") for n, x in enumerate(tensors)], axis)
+    return replace(beside, stacked=(tuple(tensors), axis))
+
+
+# ---- Parts ----
+
+
+def chunk(x: Tensor, chunks: Any, dim: Any = 0, *, out: Any) -> tuple[Tensor, ...]:
+    axis = x.axis(dim)
+    ends = list(accumulate(shape[axis] for shape in out))
+    return tuple(x.then(Slice(axis, end - shape[axis], end)) for end, shape in zip(ends, out))
+
+
+def split(x: Tensor, split_size_or_sections: Any = None, dim: Any = 0, *, split_size: Any = None,
+          out: Any) -> tuple[Tensor, ...]:
+    return chunk(x, split_size_or_sections, dim, out=out)
+
+
+def unbind(x: Tensor, dim: Any = 0, *, out: Any) -> tuple[Tensor, ...]:
+    axis = x.axis(dim)
+    return tuple(reshape(x.then(Slice(axis, n, n + 1), "part"), out=shape) for n, shape in enumerate(out))
+
+
+def getitem(x: Any, index: Any, *, out: Any) -> Any:
+    """x[k] of a list; x[:, a:b, ..., k, None] of a tensor."""
+    if not isinstance(x, Tensor):
+        return x[index]
+    given = index if isinstance(index, tuple) else (index,)
+    known = all(one is None or one is Ellipsis or isinstance(one, (int, slice)) for one in given)
+    refuse(not known, "an index that is no number and no slice")
+    taken = sum(one is not None and one is not Ellipsis for one in given)
+    where = next((n for n, one in enumerate(given) if one is Ellipsis), len(given))
+    full = (*given[:where], *[slice(None)] * (len(x.shape) - taken), *given[where + 1 :])
+    result = x
+    for axis, one in enumerate(one for one in full if one is not None):
+        start, stop, step = (one if isinstance(one, slice) else slice(one, one + 1 or None)).indices(x.shape[axis])
+        whole = (start, stop, step) == (0, x.shape[axis], 1)
+        refuse(axis == 0 and (not whole or not isinstance(one, slice)), "takes some images of the batch, which has "
+               "to stay whole")
+        result = result if whole else result.then(Slice(axis, start, stop, step), f"axis_{axis}")
+    return reshape(result, out=out) if result.shape != out else unsuffixed(result)
+
+
+def unsuffixed(x: Tensor) -> Tensor:
+    """The last of several layers that a call becomes, which has the call's own name."""
+    return replace(x, suffix="") if x.suffix else x
+
+
+def pad(x: Tensor, pad: Any, mode: Any = "constant", value: Any = None) -> Tensor:
+    """Torch's padding: before and after the last axis, then those of the one before it, and so on."""
+    refuse(mode != "constant", f"mode={shown(mode)}, needed 'constant'")
+    pairs = list(zip(pad[::2], pad[1::2]))[::-1]
+    refuse(any(n < 0 for two in pairs for n in two), f"a padding {shown(pad)}, needed at least 0: x[:, :, 1:-1] crops")
+    every = [(0, 0)] * (len(x.shape) - 1 - len(pairs)) + pairs
+    refuse(len(every) >= len(x.shape), "a padding of the batch")
+    before, after = (tuple(two[n] for two in every) for n in (0, 1))
+    return x.then(Pad(before, after, value or 0))
+
+
+def constant_pad(x: Tensor, padding: Any, value: Any = 0) -> Tensor:
+    """The modules."""
+    return pad(x, padding, "constant", value)
+
+
+def channel_shuffle(x: Tensor, groups: Any) -> Tensor:
+    _, channels, *image = x.shape
+    wide = x.then(Reshape((groups, channels // groups, *image)), "groups")
+    turned = wide.then(Transpose((0, 2, 1, *range(3, len(wide.shape)))), "turned")
+    return turned.then(Reshape((channels, *image)))
+
+
+def pixel_shuffle(x: Tensor, upscale_factor: Any) -> Tensor:
+    r = upscale_factor
+    _, channels, rows, columns = x.shape
+    wide = x.then(Reshape((channels // r**2, r, r, rows, columns)), "pixels")
+    return wide.then(Transpose((0, 1, 4, 2, 5, 3)), "turned").then(Reshape((channels // r**2, rows * r, columns * r)))

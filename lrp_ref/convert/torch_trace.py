@@ -1,0 +1,267 @@
+"""What a module does, call by call, as torch.fx sees it, and what every call gives on an input.
+
+torch is imported by whoever hands the module over: here it is what `sys.modules` has.
+"""
+
+from __future__ import annotations
+
+import inspect
+import sys
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib import import_module
+from linecache import getline
+from pathlib import Path
+from traceback import extract_tb
+from typing import Any
+
+from lrp_ref.convert.refused import refuse
+from lrp_ref.convert.torch_table import SIZES
+from lrp_ref.hints import quotable, shown
+
+
+def torch() -> Any:
+    """torch, which whoever made a module has imported."""
+    return sys.modules["torch"]
+
+
+@dataclass(frozen=True)
+class Traced:
+    """A module's calls in their order: torch.fx's graph.
+
+    around    {node: the path of the module in whose forward the call stands; of a module's call its own path}
+    defaults  the arguments of forward after the first, as they are by default
+    """
+
+    module: Any
+    graph: Any
+    around: dict[Any, str]
+    defaults: tuple[Any, ...]
+
+
+@contextmanager
+def traced(module: Any, x: Any = None) -> Iterator[Traced]:
+    """The module's calls; sizes by which it decides are those at x. What torch.fx leaves in it is gone afterwards."""
+    before, buffers = set(vars(module)), set(module._buffers)
+    try:
+        yield graph_of(module, x)
+    finally:
+        for name in set(vars(module)) - before:
+            delattr(module, name)
+        for name in set(module._buffers) - buffers:
+            del module._buffers[name]
+
+
+def graph_of(module: Any, x: Any) -> Traced:
+    """Buffers as tensors among others, which sizes of the input may spread; if that does not go, as values, by which
+    a forward may decide, as by the shapes of parameters.
+    """
+    defaults, message = by_default(module), ""
+    for buffers in (True, False):
+        tracer = paths(module, x, tuple(defaults.values()), buffers)
+        try:
+            graph = tracer.trace(module, concrete_args=defaults or None)
+        except Exception as error:   # whatever a forward does with what is no tensor
+            message = message or untraceable(module, error)
+        else:
+            return Traced(module, graph, tracer.around, tuple(defaults.values()))
+    raise ValueError(message)
+
+
+def type_name(module: Any) -> str:
+    """The name of its class; with its module in front where it is not torch's own, which may compute anything."""
+    kind = type(module)
+    own = kind.__module__.startswith("torch.nn.modules.")
+    return kind.__name__ if own else f"{kind.__module__}.{kind.__qualname__}"
+
+
+def paths(module: Any, x: Any, defaults: tuple[Any, ...], buffers: bool) -> Any:
+    """A tracer that knows by which path a module is called, as one module may be in several places; and sizes at x."""
+    fx: Any = import_module("torch.fx")
+    methods = module_methods()
+
+    class Sized(fx.Proxy):  # type: ignore[misc]
+        """What stands for a value, and for a size is that number where Python asks for one."""
+
+        def __getattr__(self, name: str) -> Any:
+            if name in ("shape", "ndim"):   # else they are asked for only when something is done with them
+                return self.tracer.create_proxy("call_function", getattr, (self, name), {})
+            return super().__getattr__(name)
+
+        def __index__(self) -> int:
+            return int(self.tracer.value(self.node))
+
+        def __int__(self) -> int:
+            return int(self.tracer.value(self.node))
+
+        def __float__(self) -> float:
+            return float(self.tracer.value(self.node))
+
+        def __len__(self) -> int:
+            return len(self.tracer.known(self.node))
+
+    class Paths(fx.Tracer):  # type: ignore[misc]
+        proxy_buffer_attributes = buffers
+
+        def trace(self, root: Any, concrete_args: Any = None) -> Any:
+            self.stack, self.around = [("", root, Counter[Any]())], dict[Any, str]()
+            return super().trace(root, concrete_args)
+
+        def call_module(self, m: Any, forward: Any, args: Any, kwargs: Any) -> Any:
+            path, parent, calls = self.stack[-1]
+            own = [name for name, child in parent._modules.items() if child is m]
+            called = f"{path}.{own[calls[m] % len(own)]}".strip(".") if own else self.path_of_module(m)
+            calls[m] += 1
+            self.stack.append((called, m, Counter()))
+            try:
+                return super().call_module(m, forward, args, kwargs)
+            finally:
+                self.stack.pop()
+
+        def create_node(self, *args: Any, **kwargs: Any) -> Any:
+            node = super().create_node(*args, **kwargs)
+            self.around[node] = self.stack[-1][0]
+            return node
+
+        def proxy(self, node: Any) -> Any:
+            return Sized(node, self)
+
+        def to_bool(self, obj: Any) -> bool:
+            return bool(self.value(obj.node))
+
+        def iter(self, obj: Any) -> Any:
+            parts = self.known(obj.node)
+            return iter([obj[n] for n in range(len(parts))]) if isinstance(parts, (tuple, list)) else super().iter(obj)
+
+        def value(self, node: Any) -> Any:
+            """What a call gives that asks for nothing but sizes."""
+            refuse(not of_sizes(node), "the image decides, which is another one every time")
+            return self.known(node)
+
+        def known(self, node: Any) -> Any:
+            """What a call gives at the example."""
+            refuse(x is None, "sizes decide: give an example")
+            with calling(*methods):
+                return recorded(module, self.graph, x, defaults)[node]
+
+    return Paths(param_shapes_constant=not buffers)
+
+
+def module_methods() -> tuple[Any, Any]:
+    """Two methods of all modules, which torch.fx replaces while it traces."""
+    kind = vars(torch().nn.Module)
+    return kind["__call__"], kind["__getattr__"]
+
+
+@contextmanager
+def calling(call: Any, attribute: Any) -> Iterator[None]:
+    """Modules as they are when nobody traces, so that the calls so far can be carried out."""
+    kind, replaced = torch().nn.Module, module_methods()
+    kind.__call__, kind.__getattr__ = call, attribute
+    try:
+        yield
+    finally:
+        kind.__call__, kind.__getattr__ = replaced
+
+
+def of_sizes(node: Any) -> bool:
+    """Whether a value is made of sizes and constants alone."""
+    asked, seen = [node], {node}
+    while asked:
+        one = asked.pop()
+        if one.op == "placeholder":
+            return False
+        new = [] if sizes_alone(one) else [before for before in one.all_input_nodes if before not in seen]
+        asked += new
+        seen.update(new)
+    return True
+
+
+def sizes_alone(node: Any) -> bool:
+    """Whether a call asks for nothing but sizes: x.size(0), x.shape, torch.zeros_like(x)."""
+    if node.op == "call_function" and called_by(node) == "getattr":
+        return node.args[1] in SIZES
+    return node.op != "call_module" and called_by(node) in SIZES
+
+
+def called_by(node: Any) -> str:
+    """The name of the function or method that is called; with its module in front where it is not torch's."""
+    if node.op == "call_method":
+        return str(node.target)
+    function = node.target
+    home, name = getattr(function, "__module__", None) or "torch", getattr(function, "__name__", str(function))
+    if name == "stochastic_depth" or home.split(".")[0] in ("torch", "_operator", "builtins"):
+        return str(name)
+    return f"{home}.{name}"
+
+
+def by_default(module: Any) -> dict[str, Any]:
+    """{name: value} of the arguments that forward may be called without, but for its first."""
+    given = list(inspect.signature(type(module).forward).parameters.values())[2:]
+    return {p.name: p.default for p in given if p.default is not p.empty}
+
+
+def untraceable(module: Any, error: Exception) -> str:
+    """Which line of a forward torch.fx does not get through."""
+    home = str(Path(torch().__file__).parent)
+    frames = [frame for frame in extract_tb(error.__traceback__)
+              if not frame.filename.startswith((home, str(Path(__file__).parent), "<"))]
+    where = "its forward"
+    if frames:
+        line = getline(frames[-1].filename, frames[-1].lineno or 0).strip()
+        where = f"line {frames[-1].lineno} of {Path(frames[-1].filename).name}, {quotable(line, 120)}"
+    return (f"from_torch got a {quotable(type(module).__name__)} that torch.fx cannot trace: {where}: "
+            f"{quotable(str(error).splitlines()[0] if str(error) else type(error).__name__, 100)}. Decide by "
+            "attributes or sizes, which stay, and compute with torch's functions alone")
+
+
+def recorded(module: Any, graph: Any, x: Any, defaults: tuple[Any, ...]) -> dict[Any, Any]:
+    """{node: what its call gives on x}, before anything changes that in place; of a graph, or the beginning of one."""
+    values: dict[Any, Any] = {}
+    fx: Any = import_module("torch.fx")
+
+    class Recorder(fx.Interpreter):  # type: ignore[misc]
+        def run_node(self, n: Any) -> Any:
+            result = super().run_node(n)
+            values[n] = fx.node.map_aggregate(result, kept)
+            return result
+
+    with torch().no_grad():
+        Recorder(module, graph=graph).run(kept(x), *defaults, enable_io_processing=False)
+    return values
+
+
+def kept(value: Any) -> Any:
+    """A tensor as it is now."""
+    return value.detach().clone() if isinstance(value, torch().Tensor) else value
+
+
+def given_by(module: Any, x: Any) -> Any:
+    """module(x), or an error where the module does not take it."""
+    try:
+        with torch().no_grad():
+            return kept(module(kept(x)))
+    except Exception as error:   # of a forward, whatever it is
+        line = quotable((str(error).splitlines() or [type(error).__name__])[0], 200)
+        raise ValueError(f"from_torch: the {quotable(type(module).__name__)} does not take the example of shape "
+                         f"{tuple(x.shape)}: {line}") from None
+
+
+def as_example(module: Any, example: Any) -> Any:
+    """The example as a tensor of the module's own number type, where the module is."""
+    try:
+        x = torch().as_tensor(example)
+    except Exception:   # of what it does not know
+        raise ValueError(f"from_torch got the example {shown(example)}, needed a batch such as the module takes: "
+                         "torch.zeros(1, 3, 224, 224)?") from None
+    refuse(x.ndim < 2 or x.numel() == 0, f"from_torch got an example of shape {tuple(x.shape)}, needed a batch, "
+           "(N, C, H, W) or (N, ...)")
+    for name, own in (*module.named_parameters(), *module.named_buffers()):
+        if own.is_floating_point():
+            refuse(own.dtype not in (torch().float32, torch().float64) or own.device.type == "meta",
+                   f"from_torch got {quotable(name)} of {own.dtype} on {own.device}, needed float32 or float64 "
+                   "numbers: use network.float()")
+            return x.to(own.device, own.dtype)
+    return x if x.is_floating_point() else x.double()
