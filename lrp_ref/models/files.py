@@ -227,7 +227,7 @@ def layer_from(n: int, entry: Any, version: int, left: set[str], array: Callable
 
 
 def simple(what: str, name: str, value: Any) -> Any:
-    """What else a layer's field may be: nothing, a number, or a list of whole numbers or pairs; its arrays are no JSON."""
+    """What else a layer's field may be: nothing, a number, or a list of whole numbers or pairs; no array is JSON."""
     if value is None or value == inf:   # PMeans(inf) is the maximum
         return value
     if isinstance(value, list):
