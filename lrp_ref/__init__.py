@@ -22,7 +22,8 @@ from lrp_ref.layers import LAYERS
 from lrp_ref.layers.fisher.regions import regions_of
 from lrp_ref.merging import merge_batchnorm
 from lrp_ref.models.architectures import caffenet
-from lrp_ref.models.files import load_model, save_model
+from lrp_ref.models.bundled import load_model
+from lrp_ref.models.files import save_model
 from lrp_ref.models.model import Model, Preprocessing
 from lrp_ref.network import Network, ReceptiveField, receptive_field
 from lrp_ref.pictures.photograph import read_photograph

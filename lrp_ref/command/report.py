@@ -17,6 +17,7 @@ from lrp_ref.network import Network
 from lrp_ref.relevance import Explanation
 
 WIDTH, MOST, LONGEST = 100, 10, 60   # columns, scores, letters of a class name
+MANY, TOP = 100, 5   # of so many scores the highest are shown
 
 
 def text(model: Model, network: Network, e: Explanation, index: int, rules: Rules) -> str:
@@ -28,9 +29,9 @@ def text(model: Model, network: Network, e: Explanation, index: int, rules: Rule
 
 
 def scores_text(model: Model, scores: Array, index: int) -> str:
-    """The scores, highest first, at most ten; the explained one is among them and marked."""
-    order = sorted(range(len(scores)), key=lambda n: -scores[n])
-    shown = order[:MOST] if index in order[:MOST] else [*order[:MOST - 1], index]
+    """The scores, highest first, at most ten, or five of hundreds; the explained one is among them and marked."""
+    order, most = sorted(range(len(scores)), key=lambda n: -scores[n]), TOP if len(scores) >= MANY else MOST
+    shown = order[:most] if index in order[:most] else [*order[:most - 1], index]
     names = [quotable(name, LONGEST) for name in model.classes]
     width, number = max(len(names[n]) for n in shown), "10.4f" if 0.01 <= abs(scores).max() < 1e6 else "11.4e"
     mark = {index: "   <- explained"}

@@ -5,9 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import fields
 from difflib import get_close_matches
-from typing import Any
-
-import numpy as np
 
 from lrp_ref.assignment import (
     Rules,
@@ -20,6 +17,7 @@ from lrp_ref.assignment import (
     epsilon_plus_flat,
     paper_rules,
 )
+from lrp_ref.models.bundled import IMAGENET
 from lrp_ref.models.model import Model
 from lrp_ref.network import Network
 from lrp_ref.rules import RULES as KINDS
@@ -41,11 +39,12 @@ PRESETS: dict[str, Callable[[Network, Model], Rules]] = {
     "epsilon_plus_flat": lambda network, model: epsilon_plus_flat(network),
     "epsilon_alpha2_beta1": lambda network, model: epsilon_alpha2_beta1(network),
     "epsilon_alpha2_beta1_flat": lambda network, model: epsilon_alpha2_beta1_flat(network),
-    "epsilon_gamma_box": lambda network, model: epsilon_gamma_box(network, *box(model)),
+    "epsilon_gamma_box": lambda network, model: epsilon_gamma_box(network, *model.preprocessing.box),
 }
+LEGIBLE = "epsilon_gamma_box"   # under alpha-beta the maps of a network so deep are grain
 WRITTEN = ", ".join(text for _, text in RULES.values())
-RULE_HELP = (f"a preset: {', '.join(PRESETS)} (default: paper); or one rule for every layer with weights: "
-             + WRITTEN)
+RULE_HELP = (f"a preset: {', '.join(PRESETS)} (default: paper; of imagenet {LEGIBLE}); or one rule for every layer "
+             f"with weights: {WRITTEN}")
 
 
 def rules_for(model: Model, network: Network, text: str = "paper", first: str | None = None,
@@ -67,12 +66,17 @@ def rules_for(model: Model, network: Network, text: str = "paper", first: str | 
     return rules if below is None else cutoff(rules, below)
 
 
+def usual_rule(model: str) -> str:
+    """The preset where no rule is given, by the model's name: the paper's; of imagenet one whose maps show objects."""
+    return LEGIBLE if model == IMAGENET else "paper"
+
+
 def first_rule(text: str, model: Model) -> Rule:
     """`zbox` (bounds from the model's preprocessing), `zbox:low,high`, `wsquare`, `flat`, or any other."""
     name, _, given = plain_name(text).partition(":")
     if name != "zbox":
         return one_rule(text, ["zbox", *RULES], f"zbox, zbox:LOW,HIGH, {WRITTEN}")
-    bounds = numbers_in(text, given) if given else box(model)
+    bounds = numbers_in(text, given) if given else model.preprocessing.box
     if len(bounds) != 2:
         raise ValueError(f"got the rule {text!r} with {len(bounds)} numbers: write zbox, or zbox:LOW,HIGH")
     return ZBox(*bounds)
@@ -107,10 +111,3 @@ def numbers_in(text: str, given: str) -> list[float]:
                          "alphabeta:2,1") from None
 
 
-def box(model: Model) -> tuple[Any, Any]:
-    """What black and white become in the model's preprocessing: numbers, or tuples with one per channel."""
-    p = model.preprocessing
-    mean, std = np.array(p.mean), np.array(p.std)
-    low, high = (bound.item() if bound.size == 1 else tuple(bound.tolist())
-                 for bound in ((0 - mean) / std, (p.maximum - mean) / std))
-    return low, high

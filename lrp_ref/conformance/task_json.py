@@ -22,15 +22,17 @@ NUMBER = re.compile(r"[+-]?(0x([0-9a-f]+\.?[0-9a-f]*|\.[0-9a-f]+)(p[+-]?[0-9]{1,
                     re.ASCII | re.IGNORECASE)   # an exponent of more digits is worked out for long, and none
 # A text that is never closed goes to the end: there is one way to match, however a line is quoted.
 NO_BRACKET = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*(?:"|\\?\Z)|[^][{}"]+', re.DOTALL)
-SIZES = {"size", "stride", "pad", "dilation", "groups", "parts", "sizes", "step", "bounds"}   # ints; all else is hex
+SIZES = {"size", "stride", "pad", "dilation", "groups", "parts", "sizes", "step", "bounds", "output_pad", "factor",
+         "shape", "axes", "axis", "start", "stop", "before", "after"}   # ints; all else is hex
 LONGEST = 200   # letters of an answer in an error
 DEPTH = 32      # of brackets in one another: arrays of NumPy 1 have no more axes
 
 
 def task_json(network: Network, rules: Mapping[str, Rule], x: Array, R: Array) -> dict[str, Any]:
-    """A task: the layers, lowest first, each with its rule, then x and R."""
-    net = [{"name": name, "op": type(layer).__name__, **parameters(layer),
-            "rule": {"name": type(rules[name]).__name__, **parameters(rules[name])}} for name, layer in network]
+    """A task: the layers, lowest first, each with its rule, then x and R; in a graph with what each reads."""
+    net = [{"name": name, "op": type(layer).__name__, **({} if network.is_chain else {"reads": list(reads)}),
+            **parameters(layer), "rule": {"name": type(rules[name]).__name__, **parameters(rules[name])}}
+           for name, layer, reads in network.nodes]
     return {"net": net, "x": hexed(x), "R": hexed(R)}
 
 

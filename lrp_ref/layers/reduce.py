@@ -10,7 +10,7 @@ import numpy as np
 
 from lrp_ref.arrays import Array, Function, Shape, constant, times, zeros
 from lrp_ref.hints import shown
-from lrp_ref.layers.base import Drawn, Layer, Roundings, several, whole
+from lrp_ref.layers.base import Layer, Roundings, several, whole
 from lrp_ref.layers.example import Example
 from lrp_ref.linear_map import LinearMap
 
@@ -44,9 +44,6 @@ class Sum(Layer):
                              f"{self.axes[-1]} axes")
         kept = [1 if k in self.axes else n for k, n in enumerate(shape)]
         return tuple(n for k, n in enumerate(kept) if self.keep or k not in self.axes)
-
-    def smaller(self, shape: Shape, drawn: Drawn) -> Layer | None:
-        return None
 
     def weight(self, shape: Shape, x: Array) -> Any:
         """1"""

@@ -32,9 +32,6 @@ class Moving(Elementwise):
     def sees(self) -> Window | None:   # type: ignore[override]
         return None
 
-    def smaller(self, shape: Shape, drawn: Drawn) -> Layer | None:
-        return None
-
 
 @dataclass(frozen=True, eq=False)
 class Moved(LinearMap):

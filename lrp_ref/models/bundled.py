@@ -8,23 +8,39 @@ from pathlib import Path
 
 from lrp_ref.hints import quotable, shown
 from lrp_ref.layers import Conv2D
-from lrp_ref.models.files import load_model
+from lrp_ref.models.files import read_model
+from lrp_ref.models.imagenet import INSTALL, imagenet_model, weights_file
 from lrp_ref.models.model import PIXELS, Model
 from lrp_ref.outside import counted
 
-BUNDLED = ("cnn", "fv")
+BUNDLED = ("cnn", "fv")   # which come along, and know textures
+IMAGENET = "imagenet"     # whose weights are another package
+NAMES = (*BUNDLED, IMAGENET)
+
+
+def usual_model() -> str:
+    """The model that explains where none is named: the one for any photograph, if its weights are installed."""
+    return IMAGENET if weights_file() else BUNDLED[0]
+
+
+def load_model(path: str | Path) -> Model:
+    """A model by its name, cnn, fv or imagenet; or from its file, .npz (this project's) or .txt (lrp_toolbox's).
+
+    Nothing is unpickled from these files. The weights of imagenet come from a package: see `imagenet_model`.
+    """
+    if isinstance(path, str) and path == IMAGENET:
+        return imagenet_model()
+    if isinstance(path, str) and path in BUNDLED:
+        with resources.as_file(resources.files("lrp_ref.data_fixtures") / f"{path}.npz") as file:
+            return read_model(file)
+    return read_model(path)
 
 
 def find_model(name: str, size: str | None = None) -> Model:
-    """A bundled model by its name, or one from a file; for inputs of another size, 227x227 say, if given."""
-    if name in BUNDLED:
-        with resources.as_file(resources.files("lrp_ref.data_fixtures") / f"{name}.npz") as path:
-            model = load_model(path)
-    elif isinstance(name, str) and not Path(name).suffix and not os.path.exists(name):   # which no byte 0 ends
-        known = ", ".join(BUNDLED)
-        raise ValueError(f"got the model {shown(name)}, needed {known}, or the path of a model file")
-    else:
-        model = load_model(name)
+    """A model as `load_model` takes it; for inputs of another size, 227x227 say, if given."""
+    if name not in NAMES and not Path(name).suffix and not os.path.exists(name):   # which no byte 0 ends
+        raise ValueError(f"got the model {shown(name)}, needed {', '.join(NAMES)}, or the path of a model file")
+    model = load_model(name)
     if size is None:
         return model
     height, width = (counted(side) for side in size.lower().partition("x")[::2])
@@ -69,7 +85,9 @@ def channels(model: Model) -> int:
     return first.weight.shape[1] * first.groups if first else model.preprocessing.channels
 
 
-def knows(name: str, model: Model) -> list[str]:
-    """The line that says of a bundled model what it cannot do."""
-    known = ", ".join(model.classes)
-    return [f"(the bundled model {name} knows {known} and nothing else)"] if name in BUNDLED else []
+def knows(name: str, model: Model, chosen: bool = True) -> list[str]:
+    """The line that says of a bundled model what it cannot do; and how to get another, where nobody chose this one."""
+    if name not in BUNDLED:
+        return []
+    cure = "" if chosen else f"; for any photograph: {INSTALL}"
+    return [f"(the bundled model {name} knows {', '.join(model.classes)} and nothing else{cure})"]

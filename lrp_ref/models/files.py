@@ -49,7 +49,7 @@ class Missing(FileNotFoundError, ValueError):
     """There is no such file: an OSError as open() has, and a ValueError as all refusals are."""
 
 
-def load_model(path: str | Path) -> Model:
+def read_model(path: str | Path) -> Model:
     """A model from its file: .npz (this project's), or .txt (lrp_toolbox's). Nothing is unpickled."""
     path = path_of(path)
     try:
@@ -193,7 +193,7 @@ def manifest_of(data: Array) -> tuple[Fields, int]:
 def preprocessing_from(entry: Any) -> Preprocessing:
     """Preprocessing from the manifest, which says all of it: with a default in place of a mean scores are wrong."""
     given = Fields(entry, "preprocessing")
-    older: dict[str, Any] = {"tallest": None}   # which files have not that were made before there was that field
+    older: dict[str, Any] = {"tallest": None, "crop": None}   # which files have not that are older than these fields
     values = {f.name: given.take(f.name, anything, *([older[f.name]] if f.name in older else []))
               for f in fields(Preprocessing)}
     given.done()

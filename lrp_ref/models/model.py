@@ -5,8 +5,9 @@ from __future__ import annotations
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from fractions import Fraction
 from itertools import accumulate
-from math import prod
+from math import floor, prod
 from typing import Any
 
 import numpy as np
@@ -26,12 +27,16 @@ NUMBERS = 1 << 28         # of all layers for one image, 2 GB in float64; VGG-16
 class Preprocessing:
     """x = (maximum * pixels - mean) / std, pixels in [0, 1], at the size the network wants.
 
+    The whole photograph is squeezed to that size, unless `crop` says which part of it is seen.
+
     size     (H, W); None: each photograph's own, if `tallest` says how large it may be
     colour   grey, rgb or bgr: the order of the channels
     maximum  what white is before the mean is taken: 1, or 255
     mean     one number, or one per channel
     std      likewise
     tallest  where size is None, the most rows: a taller photograph is made so tall, in its own proportions
+    crop     what is seen is the middle of the photograph, in the proportions of size: this part of the largest such
+             rectangle's sides, 224/256 say; None: all of the photograph
     """
 
     size: Pair | None
@@ -40,6 +45,7 @@ class Preprocessing:
     mean: tuple[float, ...] = (0.0,)
     std: tuple[float, ...] = (1.0,)
     tallest: int | None = None
+    crop: float | None = None
 
     def __post_init__(self) -> None:
         kind = "Preprocessing"
@@ -52,6 +58,10 @@ class Preprocessing:
         object.__setattr__(self, "maximum", real(kind, "maximum", self.maximum))
         if not (min(self.std) > 0 and self.maximum > 0):
             raise ValueError(f"Preprocessing got std={self.std} and maximum={self.maximum}, needed positive numbers")
+        if self.crop is not None:
+            object.__setattr__(self, "crop", real(kind, "crop", self.crop))
+            if self.size is None or not 0 < self.crop <= 1:
+                raise refused(kind, "crop", self.crop, "a number above 0 and at most 1, and a size to crop for")
         extremes = [(end - m) / s for m, s in zip(np.resize(self.mean, 3).tolist(), np.resize(self.std, 3).tolist())
                     for end in (0.0, self.maximum)]
         if not np.isfinite(extremes).all():
@@ -61,6 +71,24 @@ class Preprocessing:
     @property
     def channels(self) -> int:
         return 1 if self.colour == "grey" else 3
+
+    @property
+    def box(self) -> tuple[Any, Any]:
+        """What black and white become, the bounds of a ZBox: numbers, or tuples with one per channel."""
+        mean, std = np.array(self.mean), np.array(self.std)
+        low, high = (bound.item() if bound.size == 1 else tuple(bound.tolist())
+                     for bound in ((0 - mean) / std, (self.maximum - mean) / std))
+        return low, high
+
+    def part_of(self, photograph: Pair) -> tuple[slice, slice]:
+        """The rows and columns of a photograph of that height and width that are seen."""
+        if self.crop is None or self.size is None:
+            return slice(0, photograph[0]), slice(0, photograph[1])
+        fits = min(Fraction(there, wanted) for there, wanted in zip(photograph, self.size))
+        sides = [max(1, floor(Fraction(self.crop) * fits * wanted)) for wanted in self.size]
+        firsts = [(there - side + 1) // 2 for there, side in zip(photograph, sides)]
+        rows, columns = (slice(first, first + side) for first, side in zip(firsts, sides))
+        return rows, columns
 
     def size_of(self, photograph: Pair) -> Pair:
         """Height and width at which a photograph of that height and width goes into the network."""
@@ -161,18 +189,28 @@ class Model:
         counted_regions(self.regions)   # an error where they are none
 
     def prepare(self, photograph: Any) -> Array:
-        """(1, C, H, W): the photograph at the network's size (the whole of it, squeezed to a fixed one), normalised.
+        """(1, C, H, W): what is `seen` of the photograph, squeezed to the network's size if that is fixed, normalised.
 
         photograph: (H, W) or (H, W, 3), uint8, uint16, bool, or floats in [0, 1]; what `read_photograph` gives of a
         file; or an image of Pillow's in any mode, which gives the same as its file.
         """
         from lrp_ref.pictures.photograph import resize, to_channels, to_pixels
 
-        pixels = to_pixels(photograph)
-        pixels = resize(pixels, self.preprocessing.size_of(pixels.shape[:2]))
+        pixels = self.seen(to_pixels(photograph))
+        size = self.preprocessing.size_of(pixels.shape[:2])
+        if self.preprocessing.crop is not None and any(n < wanted for n, wanted in zip(pixels.shape, size)):
+            warnings.warn(f"the model sees {pixels.shape[0]} x {pixels.shape[1]} pixels of the photograph (height x "
+                          f"width), enlarged to {size[0]} x {size[1]}: a larger photograph shows it more",
+                          UserWarning, stacklevel=2)
+        pixels = resize(pixels, size)
         x = self.preprocessing.maximum * to_channels(pixels, self.preprocessing.colour)
         mean, std = (np.array(v)[:, None, None] for v in (self.preprocessing.mean, self.preprocessing.std))
         return convert_numbers(((x - mean) / std)[None], self.chain.number or np.float64)
+
+    def seen(self, pixels: Array) -> Array:
+        """The part of pixels (H, W) or (H, W, 3) that the model sees: what heatmaps are drawn over."""
+        rows, columns = self.preprocessing.part_of((pixels.shape[0], pixels.shape[1]))
+        return pixels[rows, columns]
 
     def network(self, shape: Shape) -> Network:
         """The network for inputs of that shape; for a CNN the same one for all shapes that it can take.

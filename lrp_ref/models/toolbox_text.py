@@ -111,7 +111,7 @@ def read_text(path: Path) -> Model:
                 raise ValueError(f"{name} line {line}: got a SoftMax before other layers, which LRP has no rule for")
             dropped = ", its final SoftMax dropped"
             warnings.warn(f"{quotable(path.name)}: the final SoftMax was dropped, relevance starts at the score",
-                          stacklevel=3)
+                          stacklevel=4)
             break
         try:
             layer = read_layer(word, sizes, lines)

@@ -28,20 +28,20 @@ class Subject:
 
     rules   the rules of its network, without a cut-off
     target  a class index, or None for each photograph's top score
-    below   the higher cut-off; None: the layer above the second pooling, and none in a Fisher network
+    below   the higher cut-off, or several; None: `higher_cutoff`, and none in a Fisher network
     """
 
     model: Model
     rules: Callable[[Network], Rules]
     target: int | None = None
-    below: str | None = None
+    below: str | Sequence[str] | None = None
 
     def cutoffs(self) -> list[str]:
-        """The layers below which relevance is spread evenly: at R(1), and at the higher cut-off if there is one."""
+        """The layers below which relevance is spread evenly: at R(1), and at the higher cut-offs if there are any."""
         low, high = pixel_cutoff(self.model.chain), self.below
-        if high is None and not is_fisher(self.model.chain):
-            high = pool_cutoff(self.model.chain)
-        return [low] if high is None else [low, high]
+        if high is None:
+            high = () if is_fisher(self.model.chain) else higher_cutoff(self.model.chain)
+        return [low, *((high,) if isinstance(high, str) else high)]
 
 
 def pixel_cutoff(network: Network) -> str:
@@ -49,17 +49,32 @@ def pixel_cutoff(network: Network) -> str:
     for name, layer in network:
         if isinstance(layer, FisherVector):
             return name
-    return above(network, Conv2D, 1, "convolution", "explain the photographs one by one, without a figure")
+    return above(network, convolution, 1, "convolution", "explain the photographs one by one, without a figure")
 
 
-def pool_cutoff(network: Network) -> str:
-    """The layer above the second pooling (or the only one): R spreads below over what that pooling sees."""
-    return above(network, Pool, 2, "pooling", "name the layer of the higher cut-off, --cutoff LAYER")
+def higher_cutoff(network: Network) -> str:
+    """The layer above the second pooling (or the only one): R spreads below over what that pooling sees.
+
+    In a network without pooling the layers that make images smaller are convolutions: the third of them, the lowest
+    being one that R(1) is about.
+    """
+    cure = "name the layer of the higher cut-off, --cutoff LAYER"
+    if any(isinstance(layer, Pool) for _, layer in network):
+        return above(network, lambda layer: isinstance(layer, Pool), 2, "pooling", cure)
+    return above(network, strided, 3, "pooling", cure)
 
 
-def above(network: Network, kind: type[Layer], count: int, what: str, cure: str) -> str:
-    """The name of the layer above the `count`th layer of a kind, or above the last where there are fewer."""
-    found = [n for n, (_, layer) in enumerate(network) if isinstance(layer, kind)][:count]
+def convolution(layer: Layer) -> bool:
+    return isinstance(layer, Conv2D)
+
+
+def strided(layer: Layer) -> bool:
+    return isinstance(layer, Conv2D) and max(layer.stride) > 1
+
+
+def above(network: Network, wanted: Callable[[Layer], bool], count: int, what: str, cure: str) -> str:
+    """The name of the layer above the `count`th of those that are wanted, or above the last where there are fewer."""
+    found = [n for n, (_, layer) in enumerate(network) if wanted(layer)][:count]
     if not found or found[-1] + 1 == len(network):
         raise ValueError(f"got a network without a {what} that has a layer above it, needed one to "
                          f"cut off there: {cure}")
@@ -68,27 +83,32 @@ def above(network: Network, kind: type[Layer], count: int, what: str, cure: str)
 
 def paper_figure(subjects: Mapping[str, Subject], photographs: Mapping[str, Any] | Iterable[tuple[str, Any]],
                  colours: str = "paper", watch: Watch = unwatched, percentile: float = 100) -> Figure:
-    """A row per photograph and model: input; heatmap; with cut-off at R(1); that one as alpha; a higher cut-off.
+    """A row per photograph and model: input; heatmap; with cut-off at R(1); that one as alpha; higher cut-offs.
+
+    Of a photograph a model's rows show the part that it sees.
+
 
     photographs  {label: (H, W) or (H, W, 3) in [0, 1]} or such pairs; only what a panel shows is kept of them
     percentile   of |relevance|, shown in each heatmap's strongest colour; every heatmap has a scale of its own
     """
     pairs = photographs.items() if isinstance(photographs, Mapping) else photographs
-    seen = [(label, {name: subject.model.prepare(pixels) for name, subject in subjects.items()}, thumbnail(pixels))
-            for label, pixels in pairs]
+    seen = [(label, {name: (subject.model.prepare(pixels), thumbnail(subject.model.seen(pixels)))
+                     for name, subject in subjects.items()}) for label, pixels in pairs]
     one_figure(len(seen), len(subjects))
     cutoffs = {name: subject.cutoffs() for name, subject in subjects.items()}
-    rows = []
-    for n, (label, inputs, shown) in enumerate(seen, 1):
+    most, rows = max(map(len, cutoffs.values())), []
+    for n, (label, inputs) in enumerate(seen, 1):
         for name, subject in subjects.items():
             one_of = f"{n} of {len(seen)}, {label}: " + (f"{name}: " if len(subjects) > 1 else "")
-            caption, maps = explained_subject(subject, inputs[name], cutoffs[name], prefixed(watch, one_of))
+            x, shown = inputs[name]
+            caption, maps = explained_subject(subject, x, cutoffs[name], prefixed(watch, one_of))
             drawn: list[Panel | None] = [*panels(shown, maps, percentile)]
-            drawn += [None] * (1 + max(map(len, cutoffs.values())) - len(maps))
-            rows.append(Row(f"{label}\n{name + ', ' if len(subjects) > 1 else ''}{caption}", drawn))
-    below = [", ".join(dict.fromkeys(names[n] for names in cutoffs.values() if n < len(names))) for n in (0, 1)]
-    titles = ["input", "no cut-off", f"cut-off at R(1), below {below[0]}", "input with that heatmap as alpha"]
-    return figure(titles + ([f"cut-off below {below[1]}"] if below[1] else []), rows, colours)
+            drawn += [None] * (1 + most - len(maps))
+            rows.append(Row("\n".join([label, *([name] if len(subjects) > 1 else []), caption]), drawn))
+    low, *high = (", ".join(dict.fromkeys(names[n] for names in cutoffs.values() if n < len(names)))
+                  for n in range(most))
+    titles = ["input", "no cut-off", f"cut-off at R(1), below {low}", "input with that heatmap as alpha"]
+    return figure(titles + [f"cut-off below {names}" for names in high], rows, colours)
 
 
 def explained_subject(subject: Subject, x: Array, cutoffs: Sequence[str], watch: Watch

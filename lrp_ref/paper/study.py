@@ -156,4 +156,4 @@ def explanations_asked(model: Model, collection: Collection, name: str,
         x, masks = model.prepare(seen.image), seen.masks
         for c in np.flatnonzero(seen.labels).tolist():
             watch(f"{name}: explaining {collection.classes[c]}, scene {n} of {len(collection.explain)}")
-            yield scene, c, x, resize(masks[c].astype(float), x.shape[2:])
+            yield scene, c, x, resize(model.seen(masks[c]).astype(float), x.shape[2:])

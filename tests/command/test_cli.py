@@ -74,7 +74,7 @@ WRONG = [
     ("figure photo.png missing.png", "missing.png", "does not exist"),
     ("figure" + 101 * " missing.png", "101 photographs", "1 to 50"),
     # the model
-    ("explain photo.png --model ccn", "'ccn'", "fv, or the path of a model file"),
+    ("explain photo.png --model ccn", "'ccn'", "cnn, fv, imagenet, or the path of a model file"),
     ("explain photo.png --model missing.npz", "missing.npz", "give the path"),
     ("explain photo.png --model huge.npz", "huge.npz", "give the path"),
     ("explain photo.png --model photo.png", "photo.png", "needed .npz"),
@@ -347,7 +347,7 @@ def test_a_real_terminal_sees_progress_while_the_pipe_gets_json():
 def test_a_closed_pipe_ends_in_silence_with_the_files_written(folder):
     reader, writer = os.pipe()
     os.close(reader)
-    result = subprocess.run([*LRP_REF, "explain", "photo.png", "--output", "heat.png"],
+    result = subprocess.run([*LRP_REF, "explain", "photo.png", "--model", "cnn", "--output", "heat.png"],
                             stdout=writer, stderr=subprocess.PIPE, check=False)
     os.close(writer)
     assert (result.returncode, result.stderr) == (0, b"")

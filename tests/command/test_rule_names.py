@@ -32,7 +32,7 @@ from lrp_ref import (
     explain,
     paper_cnn,
 )
-from lrp_ref.command.rule_names import PRESETS, RULE_HELP, RULES, box, rules_for
+from lrp_ref.command.rule_names import PRESETS, RULE_HELP, RULES, rules_for
 
 rng = np.random.default_rng(0)
 NETWORK = Network([("conv", Conv2D(rng.normal(size=(4, 3, 2, 3)))), ("relu", ReLU()),
@@ -115,14 +115,14 @@ def test_the_lowest_layer_with_weights_may_stand_above_others():
 
 def test_the_box_holds_black_and_white_exactly():
     black, white = (model().prepare(np.full((5, 5, 3), light)) for light in (0.0, 1.0))
-    assert box(model()) == (LOW, HIGH)
+    assert model().preprocessing.box == (LOW, HIGH)
     assert (black[0, :, 0, 0] == LOW).all() and (white[0, :, 0, 0] == HIGH).all()
 
 
 def test_one_mean_for_all_channels_makes_a_box_of_numbers():
     # (0 - 0.5) / 0.25 = -2; (1 - 0.5) / 0.25 = 2. And 0 - 0 is 0, not -0.
-    assert box(model(Preprocessing(None, "bgr", mean=0.5, std=0.25))) == (-2.0, 2.0)
-    assert repr(box(model(Preprocessing(None, "grey")))) == "(0.0, 1.0)"
+    assert model(Preprocessing(None, "bgr", mean=0.5, std=0.25)).preprocessing.box == (-2.0, 2.0)
+    assert repr(model(Preprocessing(None, "grey")).preprocessing.box) == "(0.0, 1.0)"
 
 
 def test_bounds_of_a_float32_network_are_what_black_and_white_become():
@@ -130,7 +130,7 @@ def test_bounds_of_a_float32_network_are_what_black_and_white_become():
     network = NETWORK.astype(np.float32)
     small = Model(network, [*"abcde"], preprocessing)
     x = small.prepare(np.zeros((5, 5, 3)))
-    assert (x[0, :, 0, 0] == np.float32(box(small)[0])).all()
+    assert (x[0, :, 0, 0] == np.float32(small.preprocessing.box[0])).all()
     e = explain(network, x, rules_for(small, network, "zplus", "zbox"), 0)
     assert e.relevance.dtype == np.float32
 

@@ -3,6 +3,7 @@
 import json
 import pickle
 import tracemalloc
+import warnings
 import zipfile
 from dataclasses import replace
 from fractions import Fraction
@@ -402,8 +403,8 @@ CHANGES = {
     "stride no number": (lambda m, a: m["layers"][0].update(stride="two"), "got stride='two'"),
     "stride 0": (lambda m, a: m["layers"][0].update(stride=[0, 1]), "got stride=[0, 1]"),
     "unknown colour": (lambda m, a: m["preprocessing"].update(colour="cmyk"), "got colour='cmyk'"),
-    "unknown preprocessing": (lambda m, a: m["preprocessing"].update(crop=3),
-                              "preprocessing has a field 'crop' that this program"),
+    "unknown preprocessing": (lambda m, a: m["preprocessing"].update(zoom=3),
+                              "preprocessing has a field 'zoom' that this program"),
     "layers no list": (lambda m, a: m.update(layers=7), "the manifest got layers=7, needed a list"),
     "manifest a list": (lambda m, a: a.update(manifest=text("[3]")), "the manifest is [3], needed fields"),
     "manifest no JSON": (lambda m, a: a.update(manifest=text("{")), "the manifest is no JSON: Expecting property name"),
@@ -698,3 +699,68 @@ def test_a_graph_is_saved_with_what_its_layers_read_and_a_chain_as_before(tmp_pa
     assert (explain(loaded, x).relevance == explain(network, x).relevance).all()
     with np.load(tmp_path / "graph.npz") as file:
         assert json.loads(file["manifest"].tobytes())["version"] == 2
+
+
+# ---- The part of a photograph that is seen ----
+
+
+@pytest.mark.parametrize(("size", "crop", "photograph", "rows", "columns"), [
+    # 7/8 of 300 is 262.5; (300 - 262 + 1) // 2 = 19, (451 - 262 + 1) // 2 = 95
+    ((224, 224), 0.875, (300, 451), (19, 281), (95, 357)),
+    ((224, 224), 0.875, (451, 300), (95, 357), (19, 281)),
+    ((224, 224), 1, (5, 7), (0, 5), (1, 6)),
+    ((10, 30), 1, (100, 120), (30, 70), (0, 120)),      # three times as wide as high: 40 rows of 120
+    ((10, 30), 0.5, (100, 120), (40, 60), (30, 90)),    # and half of both
+    ((30, 10), 0.5, (7, 100), (2, 5), (50, 51)),        # 3.5 x 7/6: one column
+    ((9, 9), 1e-9, (50, 40), (25, 26), (20, 21)),       # a pixel at least
+    ((9, 9), None, (50, 40), (0, 50), (0, 40)), (None, None, (50, 40), (0, 50), (0, 40)),
+])
+def test_a_crop_is_the_middle_in_the_proportions_of_the_size(size, crop, photograph, rows, columns):
+    part = Preprocessing(size, tallest=60, crop=crop).part_of(photograph)
+    assert part == (slice(*rows), slice(*columns))
+
+
+def cropping(crop=0.5):
+    return replace(example(), preprocessing=Preprocessing((4, 6), crop=crop))
+
+
+def test_what_is_prepared_is_the_part_that_is_seen():
+    pixels = np.random.default_rng(3).random((31, 44))
+    model = cropping()
+    seen = model.seen(pixels)
+    assert seen.shape == (14, 22) and seen.tolist() == pixels[9:23, 11:33].tolist()   # 44 / 6 * 4 = 29.3 rows; half
+    whole = replace(model, preprocessing=Preprocessing((4, 6)))
+    assert model.prepare(pixels).tolist() == whole.prepare(seen).tolist() != whole.prepare(pixels).tolist()
+    assert whole.seen(pixels).tolist() == pixels.tolist()
+    colours = np.stack([pixels] * 3, axis=2)
+    assert model.seen(colours).tolist() == colours[9:23, 11:33].tolist()
+
+
+def test_a_part_with_fewer_pixels_than_the_input_is_enlarged_with_a_note():
+    with pytest.warns(UserWarning, match=r"sees 3 x 5 pixels .* enlarged to 4 x 6") as notes:
+        assert cropping().prepare(np.zeros((8, 10))).shape == (1, 1, 4, 6)
+    assert notes[0].filename == __file__
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        cropping().prepare(np.zeros((8, 12)))   # 4 x 6 as it is: no note
+
+
+def test_a_crop_is_kept_in_a_file_and_files_without_one_see_all(tmp_path):
+    assert load_model(saved(tmp_path, cropping())).preprocessing == Preprocessing((4, 6), crop=0.5)
+    older = edited(tmp_path, lambda m, a: m["preprocessing"].pop("crop"))
+    assert load_model(older).preprocessing.crop is None
+
+
+@pytest.mark.parametrize(("size", "crop"), [((4, 6), 0), ((4, 6), 1.01), ((4, 6), -1), ((4, 6), "all"), (None, 0.5),
+                                            ((4, 6), float("nan"))])
+def test_a_crop_that_is_none_is_refused(size, crop):
+    with pytest.raises(ValueError, match="crop"):
+        Preprocessing(size, crop=crop)
+
+
+def test_models_that_have_names_are_loaded_by_them_and_only_names_are():
+    for name in ("cnn", "fv"):
+        by_file = load_model(Path(__file__).parents[2] / "data_fixtures" / f"{name}.npz")
+        assert_same_network(load_model(name).chain, by_file.chain)
+    with pytest.raises(ValueError, match="no model file cnn"):
+        load_model(Path("cnn"))

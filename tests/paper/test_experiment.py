@@ -159,6 +159,14 @@ def test_a_class_whose_score_is_not_positive_is_counted_and_left_out_of_every_me
     assert all(np.isnan(values[0]).all() and not np.isnan(values[1]).any() for values in s.measures.values())
 
 
+def test_regions_are_those_of_the_part_that_a_model_sees():
+    """Half of 22 x 20: rows 6 to 16, columns 5 to 14, at the network's own size."""
+    model = Model(CNN, MODEL.classes, Preprocessing((11, 10), "rgb", mean=0.5, std=0.25, crop=0.5))
+    s = study(model, collection(known(BOX, OTHER)))
+    # Of rows 3 to 14 nine, of columns 0 to 6 two; of row 10 columns 9 to 14.
+    assert s.areas * 110 == pytest.approx([9 * 2, 6], rel=1e-14, abs=0)     # a mean of 110 numbers
+
+
 def test_only_the_images_to_explain_are_looked_at_and_there_may_be_none():
     scenes = known(BOX, None), known(BOX, OTHER)
     assert study(MODEL, collection(*scenes, explain=[1])).scenes.tolist() == [1, 1]

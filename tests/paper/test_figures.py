@@ -21,7 +21,7 @@ from lrp_ref import (
     paper_cnn,
 )
 from lrp_ref.paper import figures
-from lrp_ref.paper.figures import Subject, paper_figure, pixel_cutoff, pool_cutoff, thumbnail
+from lrp_ref.paper.figures import Subject, higher_cutoff, paper_figure, pixel_cutoff, thumbnail
 from lrp_ref.pictures.picture import WIDEST
 
 rng = np.random.default_rng(0)
@@ -61,8 +61,8 @@ def wanted(pixels, rules, target=None):
 
 
 def test_the_cut_offs_are_below_the_layers_above_the_lowest_convolution_and_the_second_pooling():
-    assert (pixel_cutoff(NETWORK), pool_cutoff(NETWORK)) == ("relu1", "relu2")
-    assert (pixel_cutoff(NETWORK[3:]), pool_cutoff(NETWORK[3:])) == ("pool2", "relu2")   # the only ones
+    assert (pixel_cutoff(NETWORK), higher_cutoff(NETWORK)) == ("relu1", "relu2")
+    assert (pixel_cutoff(NETWORK[3:]), higher_cutoff(NETWORK[3:])) == ("pool2", "relu2")   # the only ones
 
 
 @pytest.mark.parametrize(("names", "words"), [
@@ -72,7 +72,15 @@ def test_the_cut_offs_are_below_the_layers_above_the_lowest_convolution_and_the_
 def test_a_network_without_such_a_layer_is_refused_with_the_cure(names, words):
     network = Network([(name, NETWORK[name]) for name in names])
     with pytest.raises(ValueError, match=words):
-        (pixel_cutoff(network), pool_cutoff(network))
+        (pixel_cutoff(network), higher_cutoff(network))
+
+
+def test_without_pooling_the_higher_cut_off_is_above_the_third_convolution_with_a_stride():
+    def conv(stride):
+        return Conv2D(np.ones((1, 1, 1, 1)), stride=stride)
+
+    strided = Network([("a", conv(2)), ("b", conv(1)), ("c", conv((1, 2))), ("d", conv(3)), ("e", ReLU()), ("f", ReLU())])
+    assert (pixel_cutoff(strided), higher_cutoff(strided)) == ("b", "e")
 
 
 # ---- What the panels hold ----
@@ -101,6 +109,29 @@ def test_the_higher_cut_off_can_be_chosen_by_name(drawn):
     assert (row.panels[-1].relevance == wanted(pixels, cutoff(paper_cnn(NETWORK), "pool1"))).all()
     with pytest.raises(ValueError, match="did you mean 'pool1'"):
         paper_figure(asked(below="pol1"), {"a.png": pixels})
+
+
+def test_there_can_be_several_higher_cut_offs_or_none(drawn):
+    pixels = photograph()
+    paper_figure(asked(below=("pool1", "conv2")), {"a.png": pixels})
+    paper_figure(asked(below=()), {"a.png": pixels})
+    (several, (row,), _), (none, (short,), _) = drawn
+    assert several[4:] == ["cut-off below pool1", "cut-off below conv2"] and none == several[:4]
+    assert len(row.panels) == 6 and len(short.panels) == 4
+    assert (row.panels[5].relevance == wanted(pixels, cutoff(paper_cnn(NETWORK), "conv2"))).all()
+
+
+def test_a_model_that_crops_is_shown_what_it_sees_and_rows_of_several_models_name_them(drawn):
+    pixels = photograph()
+    crops = Model(NETWORK, MODEL.classes, Preprocessing((11, 10), "rgb", mean=0.5, std=0.25, crop=0.75))
+    paper_figure({"all": asked()["cnn"], "middle": Subject(crops, paper_cnn)}, {"a.png": pixels})
+    (_, (whole, middle), _), = drawn
+    assert (whole.panels[0].photograph == pixels).all()
+    assert middle.panels[0].photograph.tolist() == middle.panels[3].photograph.tolist() == crops.seen(pixels).tolist()
+    assert crops.seen(pixels).shape == (15, 14, 3)   # 21 rows, 21 / 11 * 10 = 19.09 columns; three quarters
+    assert [row.label.splitlines()[:2] for row in (whole, middle)] == [["a.png", "all"], ["a.png", "middle"]]
+    assert (middle.panels[1].relevance == heatmap(explain(NETWORK, crops.prepare(pixels),
+                                                          paper_cnn(NETWORK)).relevance)[0]).all()
 
 
 def test_without_a_target_every_photograph_has_its_own_top_score(drawn):

@@ -13,9 +13,11 @@ from helpers import distance
 from lrp_ref import (
     LRN,
     AdaptiveAvgPool,
+    Add,
     AlphaBeta,
     AvgPool,
     BatchNorm,
+    Concat,
     Conv2D,
     Epsilon,
     Flat,
@@ -116,10 +118,39 @@ def test_layers_in_torch_are_in_their_order_with_weights_of_their_own():
     (LRN(3, 1, 1, 1, taylor=True), IMAGES, r"it: torch has no local response norm with the map LRN\(taylor=True\)"),
     (MaxPool(3, 1, 2), IMAGES, r"it: torch's pooling takes no padding \(2, 2\) of more than half its window \(3, 3\)"),
     (AvgPool((4, 3), 1, (2, 2)), IMAGES, r"it: torch's pooling takes no padding"),
+    (AvgPool(3, 1, ((0, 1), (1, 1))), IMAGES, "it: a module of torch pads both sides alike, and not by "),
+    (Conv2D(np.ones((2, 3, 1, 1)), None, 1, ((0, 1), (0, 0))), IMAGES, "it: a module of torch pads both sides alike"),
+    (Conv2D(np.ones((2, 3, 1, 1)), np.ones((2, 7, 8))), IMAGES, "it: torch has no bias per position"),
 ], ids=lambda value: type(value).__name__ if not isinstance(value, (str, tuple)) else "")
 def test_what_torch_has_not_is_unsupported_by_name(layer, shape, wanted):
     with pytest.raises(Unsupported, match=f"^{wanted}"):
         to_torch(Network([("it", layer)]), shape)
+
+
+# ---- Networks with branches ----
+
+
+def branched():
+    """A residual block with a weighted sum, whose input and output are laid beside each other."""
+    return Network([
+        ("conv1", Conv2D(halves(4, 3, 3, 2), halves(4), (2, 1), (1, 0))), ("relu1", ReLU()),
+        ("conv2", Conv2D(halves(4, 4, 1, 3), halves(4), 1, (0, 1))),
+        ("add", Add(np.array([1.0, -0.5, 2.0])), ("conv2", "relu1", "conv2")), ("relu2", ReLU()),
+        ("cat", Concat(), ("relu1", "relu2")), ("flat", Flatten()), ("fc", Linear(halves(200, 4), halves(4)))])
+
+
+def test_a_network_with_branches_in_torch_computes_what_ours_does():
+    network, x = branched(), halves(2, 3, 9, 7)[:, :, :, :6]
+    module = to_torch(network, x.shape)
+    assert len(list(module)) == len(network) and not module.training
+    assert (module(torch.from_numpy(x)).detach().numpy() == network(x)).all()   # halves are summed exactly
+
+
+def test_zennit_hands_down_a_network_with_branches_as_its_dialect_does():
+    network, x, R = branched(), halves(2, 3, 9, 7)[:, :, :, :6], halves(2, 4)
+    rules = assign(network, {Conv2D: ZPlus(), Linear: Epsilon(0.25)}, by_name={"add": Epsilon(1e-6)})
+    wanted = relevances(network, network.activations(x), DIALECTS["zennit"].translate(network, rules), R).of["input"]
+    assert distance(find("zennit").relevance(network, rules, x, R), wanted) < ROUNDING
 
 
 # ---- Their own numbers ----

@@ -75,8 +75,8 @@ def test_a_forgotten_reader_is_named_by_all_that_read_the_tensor() -> None:
 def test_of_several_readers_the_one_that_explains_it_is_named() -> None:
     e, other = explain(NETWORK, X, RULES, R), explain(NETWORK, X, {**RULES, "conv2": Epsilon(0)}, R)
     wrong = {**e.relevances, "relu1": e.messages["add"][1] + other.messages["conv2"][0]}
-    with pytest.raises(AssertionError, match=r"^layers conv2 and add are the first to diverge: .*; at conv2 it looks as "
-                                             "if the rule were Epsilon"):
+    with pytest.raises(AssertionError, match=r"^layers conv2 and add are the first to diverge: .*; at conv2 it looks "
+                                             "as if the rule were Epsilon"):
         assert_relevance_close(wrong, NETWORK, X, RULES, R, u=2.0**-53, undetermined=9)
 
 

@@ -13,7 +13,7 @@ from captum.attr._utils import lrp_rules as theirs
 from lrp_ref.arrays import Array
 from lrp_ref.conformance.adapter import Unsupported
 from lrp_ref.conformance.adapters.to_torch import one_thread, to_torch
-from lrp_ref.layers import Flatten, Layer, MaxPool, ReLU, Tanh
+from lrp_ref.layers import Concat, Flatten, Layer, MaxPool, ReLU, Tanh
 from lrp_ref.network import Network
 from lrp_ref.rules import AlphaBeta, Epsilon, Gamma, Pass, Rule, Winner, ZPlus
 
@@ -26,15 +26,17 @@ class Captum:
 
     @one_thread
     def relevance(self, network: Network, rules: Mapping[str, Rule], x: Array, R: Array) -> Any:
-        parts, given = list(to_torch(network, x.shape)), torch.from_numpy(R.copy())
+        whole, given = to_torch(network, x.shape), torch.from_numpy(R.copy())
+        parts = list(whole)
         for part, (name, layer) in zip(parts, network):
             if (rule := their(rules[name], layer)) is not None:
                 part.rule = rule
-        model = torch.nn.ModuleList(part for part in parts if not isinstance(part, torch.nn.Flatten))
+        unseen = torch.nn.Flatten, torch.nn.Identity   # called but not in the model: captum refuses such modules
+        model = torch.nn.ModuleList(part for part in parts if not isinstance(part, unseen))
+
         def score(x: Any) -> Any:
             """1 with the gradient R: captum begins with the gradient of a score and ends by multiplying by it."""
-            for part in parts:   # a Flatten is called but not in the model, for captum refuses modules of that kind
-                x = part(x)
+            x = whole(x)
             zero = (x - x.detach()).flatten(1)
             return torch.stack([r.dot(z) for r, z in zip(given.flatten(1), zero, strict=True)]) + 1
         model.forward = score
@@ -44,7 +46,7 @@ class Captum:
 def their(rule: Rule, layer: Layer) -> Any:
     """captum's rule of that name; None for what it gives a module by itself."""
     match rule, layer:
-        case (Winner(), MaxPool()) | (Pass(), ReLU() | Tanh() | Flatten()):
+        case (Winner(), MaxPool()) | (Pass(), ReLU() | Tanh() | Flatten() | Concat()):
             return None
         case Pass(), _:
             return theirs.IdentityRule()

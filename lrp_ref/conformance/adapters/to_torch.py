@@ -5,7 +5,7 @@ torch is imported here, and this module only by those adapters.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from functools import wraps
 from typing import Any
 
@@ -17,8 +17,10 @@ from lrp_ref.conformance.adapter import Unsupported
 from lrp_ref.layers import (
     LRN,
     AdaptiveAvgPool,
+    Add,
     AvgPool,
     BatchNorm,
+    Concat,
     Conv2D,
     Flatten,
     Layer,
@@ -28,16 +30,54 @@ from lrp_ref.layers import (
     SumPool,
     Tanh,
 )
-from lrp_ref.network import Network
+from lrp_ref.network import INPUT, Network
 
 
 def to_torch(network: Network, shape: Shape) -> Any:
-    """A Sequential in evaluation mode, one module per layer in their order, for inputs of this shape.
+    """A module in evaluation mode whose children are one module per layer, in their order, for inputs of this shape.
 
-    Weights are copies and keep float32 or float64. Raises Unsupported, by the layer's name, for what torch.nn has not.
+    A Sequential, or where there are branches a module that hands every layer what it reads. Weights are copies and keep
+    float32 or float64. Raises Unsupported, by the layer's name, for what torch.nn has not.
     """
-    return nn.Sequential(*(module_of(name, layer, above) for (name, layer), above
-                           in zip(network, network.shapes(shape).values()))).eval()
+    shapes = network.shapes(shape)
+    parts = [module_of(name, layer, layer.joined(*(shapes[t] for t in reads))) for name, layer, reads in network.nodes]
+    return (nn.Sequential(*parts) if network.is_chain else Branched(network, parts)).eval()
+
+
+class Branched(nn.Module):  # type: ignore[misc]
+    """Modules of which each takes what the network's layer reads: several tensors joined into one, as it joins them."""
+
+    def __init__(self, network: Network, parts: Sequence[Any]) -> None:
+        super().__init__()
+        self.parts, self.nodes, self.output = nn.ModuleList(parts), network.nodes, network.output
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(self.parts)
+
+    def forward(self, x: Any) -> Any:
+        xs = {INPUT: x}
+        for (name, layer, reads), part in zip(self.nodes, self.parts):
+            xs[name] = part(joined(layer, [xs[t] for t in reads]))
+        return xs[self.output]
+
+
+def joined(layer: Layer, tensors: Sequence[Any]) -> Any:
+    """What `layer.join` makes of arrays."""
+    if len(tensors) == 1:
+        return tensors[0]
+    return torch.cat(tensors, 1) if isinstance(layer, Concat) else torch.stack(torch.broadcast_tensors(*tensors), 1)
+
+
+class Summed(nn.Module):  # type: ignore[misc]
+    """sum_k c_k x_k along the second axis."""
+
+    def __init__(self, coefficients: Array | None) -> None:
+        super().__init__()
+        self.coefficients = None if coefficients is None else torch.from_numpy(coefficients.copy())
+
+    def forward(self, x: Any) -> Any:
+        c = self.coefficients
+        return torch.sum(x if c is None else x * c.reshape(1, -1, *(1,) * (x.dim() - 2)), 1)
 
 
 def module_of(name: str, layer: Layer, shape: Shape) -> Any:
@@ -86,7 +126,15 @@ def linear(layer: Any, shape: Shape) -> Any:
                        weight=layer.weight.T, bias=layer.bias)
 
 
+def one_sided(layer: Any) -> None:
+    if not all(isinstance(side, int) for side in layer.pad):
+        raise Unsupported(f"a module of torch pads both sides alike, and not by {layer.pad}")
+
+
 def conv2d(layer: Any, shape: Shape) -> Any:
+    one_sided(layer)
+    if layer.bias is not None and layer.bias.ndim > 1:
+        raise Unsupported("torch has no bias per position")
     outputs, per_group, *size = layer.weight.shape
     module = nn.Conv2d(per_group * layer.groups, outputs, size, layer.stride, layer.pad, layer.dilation, layer.groups,
                        layer.bias is not None)
@@ -94,6 +142,7 @@ def conv2d(layer: Any, shape: Shape) -> Any:
 
 
 def half_window(layer: Any) -> None:
+    one_sided(layer)
     if any(2 * p > k for p, k in zip(layer.pad, layer.size)):
         raise Unsupported(f"torch's pooling takes no padding {layer.pad} of more than half its window {layer.size}")
 
@@ -122,7 +171,8 @@ def lrn(layer: Any, shape: Shape) -> Any:
 
 MODULES: dict[type[Layer], Callable[[Any, Shape], Any]] = {
     AdaptiveAvgPool: lambda layer, shape: nn.AdaptiveAvgPool2d(layer.size), AvgPool: avg_pool, BatchNorm: batch_norm,
-    Conv2D: conv2d, Flatten: lambda layer, shape: nn.Flatten(), Linear: linear, LRN: lrn, MaxPool: max_pool,
+    Add: lambda layer, shape: Summed(layer.coefficients), Concat: lambda layer, shape: nn.Identity(), Conv2D: conv2d,
+    Flatten: lambda layer, shape: nn.Flatten(), Linear: linear, LRN: lrn, MaxPool: max_pool,
     ReLU: lambda layer, shape: nn.ReLU(), Tanh: lambda layer, shape: nn.Tanh(),
     SumPool: lambda layer, shape: SummingPool(layer.size, layer.stride, float(layer.scale)),
 }

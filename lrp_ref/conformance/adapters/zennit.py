@@ -13,7 +13,7 @@ from zennit import rules as theirs
 from lrp_ref.arrays import Array
 from lrp_ref.conformance.adapter import Unsupported
 from lrp_ref.conformance.adapters.to_torch import one_thread, to_torch
-from lrp_ref.layers import Flatten, Layer, MaxPool
+from lrp_ref.layers import Add, Concat, Flatten, Layer, MaxPool
 from lrp_ref.network import Network
 from lrp_ref.rules import AlphaBeta, Epsilon, Flat, Gamma, Pass, Rule, Winner, WSquare, ZBox, ZPlus
 
@@ -40,7 +40,9 @@ def their(rule: Rule, layer: Layer, x: Array) -> Any:
         case Winner() if isinstance(layer, MaxPool):
             return None
         case Pass():
-            return None if isinstance(layer, Flatten) else theirs.Pass()
+            return None if isinstance(layer, Flatten | Concat) else theirs.Pass()
+        case Epsilon() if isinstance(layer, Add):
+            return theirs.Norm(float(rule.epsilon) or 1e-6)   # as its composites do, which know no epsilon there
         case Epsilon():
             return theirs.Epsilon(float(rule.epsilon))
         case AlphaBeta():

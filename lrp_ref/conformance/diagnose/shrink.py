@@ -19,7 +19,7 @@ import numpy as np
 from lrp_ref.arrays import Array
 from lrp_ref.conformance.diagnose.bisect import Agrees, Relevance, Rules
 from lrp_ref.layers import Layer, Linear
-from lrp_ref.network import Network
+from lrp_ref.network import INPUT, Network
 from lrp_ref.relevance import through_network
 from lrp_ref.rules import Rule, ZBox
 
@@ -55,8 +55,9 @@ class Question:
     def text(self) -> str:
         """Rule, x, weights, R."""
         parts = [f"x={unbatched(self.x)}"]
-        for name, layer in self.network:
-            parts += [rule_text(self.rules[name]), layer_text(layer)]
+        for name, layer, reads in self.network.nodes:
+            wires = "" if self.network.is_chain else f"{name} of {' and '.join(reads)}: "
+            parts += [wires + rule_text(self.rules[name]), layer_text(layer)]
         if len(self.network) == 1:   # rule, x, weights
             parts[:2] = parts[1::-1]
         parts.append(f"R={unbatched(self.R)}")
@@ -186,20 +187,20 @@ def a_question(draw: Draw, st: Any, network: Network, rules: Rules, number: Any,
     """A small network of the same kinds on an input of one of the shapes; None where its shapes do not fit."""
     drawn = Drawn(draw, st, number, size)
     x = drawn.array(*drawn.one_of(*shapes))
-    shape = x.shape
-    layers: list[tuple[str, Layer]] = []
+    shapes_of, layers = {INPUT: x.shape}, list[tuple[str, Layer, tuple[str, ...]]]()
     try:
-        for name, layer in network:
+        for name, layer, reads in network.nodes:
+            shape = layer.joined(*(shapes_of[t] for t in reads))
             small = layer.smaller(shape, drawn)
             if small is None:
                 return None
-            layers.append((name, small))
-            shape = small.output_shape(shape)
-        chain = Network(layers)
-        R = drawn.array(*shape) if draw(st.booleans()) else chain(x)
+            layers.append((name, small, reads))
+            shapes_of[name] = small.output_shape(shape)
+        drawn_network = Network(layers)
+        R = drawn.array(*shapes_of[network.output]) if draw(st.booleans()) else drawn_network(x)
     except ValueError:
         return None
-    return Question(chain, {name: scalar(rules[name]) for name in chain.names}, x, R)
+    return Question(drawn_network, {name: scalar(rules[name]) for name in network.names}, x, R)
 
 
 def scalar(rule: Rule) -> Rule:

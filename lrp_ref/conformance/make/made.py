@@ -94,11 +94,12 @@ def made(slug: str, rule: str, topic: str, network: Network, rules: Rules, x: Ar
     rules = assign(network, by_name=dict(rules))
     case = Case("", rule, topic, level, comment, section, network, rules, x, R, flags=tuple(flags))
     if level == "required":
-        floating = [convert_numbers(x, np.float64)]
+        floating = {INPUT: convert_numbers(x, np.float64)}
         for name, layer in network:
-            if not conditioned(rules[name], layer, floating[-1], least):
+            a = network.read(name, floating)
+            if not conditioned(rules[name], layer, a, least):
                 raise ValueError(f"{slug}, {name}: got a denominator below {least}: choose other numbers or level")
-            floating.append(in_floats(layer)(floating[-1]))
+            floating[name] = in_floats(layer)(a)
     answer = answered(network, rules, x, R, irrational)
     if not irrational and not agree(answer, case):
         raise ValueError(f"{slug}: the definition by loops gives another relevance or ledger")
@@ -182,17 +183,20 @@ def agree(answer: Answer, case: Case) -> bool:
     shapes = case.network.shapes(case.x.shape)
     sums = {name: dict.fromkeys(COLUMNS, F(0)) for name in case.network.names}
     for n, x in enumerate(case.x):
-        inputs, maps, R = [x], [], case.R[n]
+        xs, maps, R = {INPUT: x}, {}, {case.network.output: case.R[n]}
         for name, layer in case.network:
-            shape = shapes[name]
-            maps.append(defined(layer, inputs[-1]))
-            inputs.append(arrayed(maps[-1].output, shape[1:]))
-        for (name, layer), m, a in reversed(list(zip(case.network, maps, inputs))):
-            step = defined_step(case.rules[name], m, input_of(layer, a), R)
+            maps[name] = defined(layer, case.network.read(name, {t: a[None] for t, a in xs.items()})[0])
+            xs[name] = arrayed(maps[name].output, shapes[name][1:])
+        for name, layer, reads in reversed(case.network.nodes):
+            a = case.network.read(name, {t: xs[t][None] for t in reads})[0]
+            step = defined_step(case.rules[name], maps[name], input_of(layer, a), R[name])
             for column in COLUMNS:
-                sums[name][column] += sum(units(R).values() if column == "received" else getattr(step, column).values())
-            R = arrayed(step.relevance, a.shape)
-        if not np.array_equal(R, answer.relevance[n]):
+                sums[name][column] += sum(
+                    units(R[name]).values() if column == "received" else getattr(step, column).values())
+            messages = layer.split(arrayed(step.relevance, a.shape)[None], *((1, *xs[t].shape) for t in reads))
+            for t, message in zip(reads, messages):
+                R[t] = message[0] if t not in R else R[t] + message[0]
+        if not np.array_equal(R[INPUT], answer.relevance[n]):
             return False
     return sums == answer.totals
 

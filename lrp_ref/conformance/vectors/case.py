@@ -20,7 +20,7 @@ from lrp_ref import rules as canonical
 from lrp_ref.arrays import Array, convert_numbers
 from lrp_ref.checks.numbers.exact import GuardedFraction
 from lrp_ref.hints import shown
-from lrp_ref.layers import LAYERS, Layer
+from lrp_ref.layers import LAYERS
 from lrp_ref.network import Network
 from lrp_ref.outside import (
     DIGITS,
@@ -160,6 +160,8 @@ def read(what: str, name: str, value: Any) -> Any:
     """What `written` wrote: a text is a number, lists of texts become arrays of guarded Fractions, others tuples."""
     if isinstance(value, str):
         return parsed(value)
+    if isinstance(value, list) and value and all(isinstance(side, list) and pair_of_ints(side) for side in value):
+        return tuple(map(tuple, value))   # a padding whose sides differ
     if isinstance(value, list) and value and isinstance(value[0], (str, list)):
         return array(what, name, value)
     if isinstance(value, list):
@@ -169,6 +171,10 @@ def read(what: str, name: str, value: Any) -> Any:
     if value is None or isinstance(value, bool):
         return value
     raise refused(what, name, value, "null, a truth value, a size, a number as a text, or lists of these")
+
+
+def pair_of_ints(side: Sequence[Any]) -> bool:
+    return len(side) == 2 and all(isinstance(n, int) and not isinstance(n, bool) for n in side)
 
 
 def array(what: str, name: str, value: Any) -> Array:
@@ -211,8 +217,9 @@ def nearest(value: Any) -> Any:
 
 
 def written_network(case: Case) -> list[dict[str, Any]]:
-    return [{"name": name, "op": type(layer).__name__, **parameters(layer), "rule": written_rule(case.rules[name])}
-            for name, layer in case.network]
+    """Every layer and its rule; in a graph with what it reads, in a chain as it always was, for ids are made of it."""
+    return [{"name": name, "op": type(layer).__name__, **({} if case.network.is_chain else {"reads": list(reads)}),
+             **parameters(layer), "rule": written_rule(case.rules[name])} for name, layer, reads in case.network.nodes]
 
 
 def written_rule(rule: Rule) -> dict[str, Any]:
@@ -229,16 +236,16 @@ def parameters(thing: Any) -> dict[str, Any]:
 
 def read_network(entries: Sequence[Any], checked: bool = True) -> tuple[Network, dict[str, Rule]]:
     """The network and its rules; checked=False: with rules that their constructors have not looked at."""
-    layers: list[tuple[str, Layer]] = []
+    layers: list[tuple[Any, ...]] = []
     rules: dict[str, Rule] = {}
     for n, entry in enumerate(entries):
         given = Fields(entry, f"net[{n}]")
         name, rule = given.take("name", called), given.take("rule", anything)
-        kind = given.take("op", one_of(LAYERS))
+        kind, reads = given.take("op", one_of(LAYERS)), given.take("reads", list_of(called), None)
         own = arguments(kind, given)
         if kind is LAYERS["DenseSift"]:   # whose geometry is floats
             own = {key: nearest(value) for key, value in own.items()}
-        layers.append((name, built(kind, own, given.what)))
+        layers.append((name, built(kind, own, given.what), *([tuple(reads)] if reads is not None else [])))
         rules[name] = read_rule(rule, f"net[{n}].rule", checked)
     return Network(layers), rules
 
