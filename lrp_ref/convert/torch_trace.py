@@ -94,6 +94,7 @@ def paths(module: Any, x: Any, defaults: tuple[Any, ...]) -> Any:
 
         def trace(self, root: Any, concrete_args: Any = None) -> Any:
             self.stack, self.around = [("", root, Counter[Any]())], dict[Any, str]()
+            self.values = dict[Any, Any]()
             return super().trace(root, concrete_args)
 
         def call_module(self, m: Any, forward: Any, args: Any, kwargs: Any) -> Any:
@@ -131,7 +132,8 @@ def paths(module: Any, x: Any, defaults: tuple[Any, ...]) -> Any:
             """What a call gives at the example."""
             refuse(x is None, "sizes decide: give an example")
             with calling(*methods):
-                return recorded(module, self.graph, x, defaults)[node]
+                self.values |= recorded(module, self.graph, x, defaults, self.values)
+            return self.values[node]
 
     return Paths()
 
@@ -204,8 +206,11 @@ def untraceable(module: Any, error: Exception) -> str:
             "attributes or sizes, which stay, and compute with torch's functions alone")
 
 
-def recorded(module: Any, graph: Any, x: Any, defaults: tuple[Any, ...]) -> dict[Any, Any]:
-    """{node: what its call gives on x}, before anything changes that in place; of a graph, or the beginning of one."""
+def recorded(module: Any, graph: Any, x: Any, defaults: tuple[Any, ...], known: Any = None) -> dict[Any, Any]:
+    """{node: what its call gives on x}, before anything changes that in place; of a graph, or the beginning of one.
+
+    known: what some calls have given already, which are not carried out again.
+    """
     values: dict[Any, Any] = {}
     fx: Any = import_module("torch.fx")
 
@@ -216,7 +221,8 @@ def recorded(module: Any, graph: Any, x: Any, defaults: tuple[Any, ...]) -> dict
             return result
 
     with torch().no_grad():
-        Recorder(module, graph=graph).run(kept(x), *defaults, enable_io_processing=False)
+        Recorder(module, graph=graph).run(kept(x), *defaults, initial_env=dict(known or {}),
+                                             enable_io_processing=False)
     return values
 
 
