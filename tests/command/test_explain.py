@@ -123,8 +123,8 @@ def test_output_is_the_heatmap_of_the_part_that_the_model_sees(done, folder):
     crops = replace(MODEL, preprocessing=replace(RGB, crop=0.75))
     save_model(crops, "crops.npz")
     out = done("explain", "photo.png", "--model", "crops.npz", "--output", "heat.png")
-    assert out.startswith("photo.png: 21 x 30 pixels (height x width), the middle 15 x 14 of them, seen by the model as "
-                          "11 x 10 rgb\n")
+    assert out.startswith("photo.png: 21 x 30 pixels (height x width), the middle 15 x 14 of them, seen by the model "
+                          "as 11 x 10 rgb\n")
     values = heatmap(explain(NETWORK, crops.prepare(PIXELS), paper_cnn(NETWORK)).relevance)[0]
     assert (iio.imread("heat.png") == Panel(relevance=values).pixels((15, 14), "paper")).all()
 

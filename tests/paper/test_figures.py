@@ -79,7 +79,8 @@ def test_without_pooling_the_higher_cut_off_is_above_the_third_convolution_with_
     def conv(stride):
         return Conv2D(np.ones((1, 1, 1, 1)), stride=stride)
 
-    strided = Network([("a", conv(2)), ("b", conv(1)), ("c", conv((1, 2))), ("d", conv(3)), ("e", ReLU()), ("f", ReLU())])
+    strided = Network([
+        ("a", conv(2)), ("b", conv(1)), ("c", conv((1, 2))), ("d", conv(3)), ("e", ReLU()), ("f", ReLU())])
     assert (pixel_cutoff(strided), higher_cutoff(strided)) == ("b", "e")
 
 

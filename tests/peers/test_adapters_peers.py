@@ -11,27 +11,37 @@ import pytest
 from helpers import distance
 
 from lrp_ref import (
+    ELU,
+    GELU,
     LRN,
     AdaptiveAvgPool,
     Add,
     AlphaBeta,
     AvgPool,
     BatchNorm,
+    Clip,
     Concat,
     Conv2D,
+    ConvTranspose2D,
     Epsilon,
     Flat,
     Flatten,
     Gamma,
+    Hardsigmoid,
+    Hardswish,
     L2Norm,
+    LeakyReLU,
     Linear,
     MaxPool,
     Network,
     Pass,
     ReLU,
+    Sigmoid,
     SignedSqrt,
+    SiLU,
     SumPool,
     Tanh,
+    Upsample,
     Winner,
     WSquare,
     ZBox,
@@ -53,6 +63,7 @@ torch.set_num_threads(1)
 # Rounding, as a part of the largest relevance: 1e-16 for each of a hundred additions, one layer after the other.
 ROUNDING = 1e-14
 RNG = np.random.default_rng(0)
+WHOLE = np.random.default_rng(1).integers(-2, 3, (5, 3, 2, 3)).astype(float)
 
 
 def halves(*shape):
@@ -84,6 +95,14 @@ LAYERS = {
     "BatchNorm on vectors": (lambda: BatchNorm(halves(5), abs(halves(5)), halves(5), halves(5), 0.25), VECTORS),
     "BatchNorm on rows": (lambda: BatchNorm(halves(6), abs(halves(6)), halves(6), halves(6), 0.25), ROWS),
     "LRN": (lambda: LRN(3, 0.5, 0.75, 2), IMAGES),
+    "Conv2D, sides": (lambda: Conv2D(WHOLE[:4], None, 2, ((0, 2), (1, 0))), IMAGES),
+    "Conv2D transposed": (
+        lambda: ConvTranspose2D(WHOLE[:3], WHOLE[0, 0, 0], (2, 1), (1, 0), (1, 2), 1, (1, 0)), IMAGES),
+    "Clip": (lambda: Clip(-1, 2), IMAGES), "LeakyReLU": (lambda: LeakyReLU(0.25), IMAGES),
+    "LeakyReLU of channels": (lambda: LeakyReLU(WHOLE[0, 0, 0]), IMAGES), "ELU": (lambda: ELU(0.5), IMAGES),
+    "SiLU": (SiLU, IMAGES), "GELU": (GELU, IMAGES), "GELU, tanh": (lambda: GELU(tanh=True), IMAGES),
+    "Hardswish": (Hardswish, IMAGES), "Hardsigmoid": (Hardsigmoid, IMAGES), "Sigmoid": (Sigmoid, IMAGES),
+    "Upsample": (lambda: Upsample((2, 3)), IMAGES),
 }
 
 
@@ -118,8 +137,10 @@ def test_layers_in_torch_are_in_their_order_with_weights_of_their_own():
     (LRN(3, 1, 1, 1, taylor=True), IMAGES, r"it: torch has no local response norm with the map LRN\(taylor=True\)"),
     (MaxPool(3, 1, 2), IMAGES, r"it: torch's pooling takes no padding \(2, 2\) of more than half its window \(3, 3\)"),
     (AvgPool((4, 3), 1, (2, 2)), IMAGES, r"it: torch's pooling takes no padding"),
-    (AvgPool(3, 1, ((0, 1), (1, 1))), IMAGES, "it: a module of torch pads both sides alike, and not by "),
-    (Conv2D(np.ones((2, 3, 1, 1)), None, 1, ((0, 1), (0, 0))), IMAGES, "it: a module of torch pads both sides alike"),
+    (AvgPool(3, 1, ((0, 1), (1, 1))), IMAGES, "it: torch's pooling pads both sides alike, and not by "),
+    (ConvTranspose2D(np.ones((3, 2, 1, 1)), pad=((0, 1), 0)), IMAGES, "it: torch's transposed convolution pads both"),
+    (Clip(0), IMAGES, "it: torch has no module that clips one side alone"),
+    (Hardsigmoid(5), IMAGES, "it: torch's hard sigmoid has the width 6, and not 5"),
     (Conv2D(np.ones((2, 3, 1, 1)), np.ones((2, 7, 8))), IMAGES, "it: torch has no bias per position"),
 ], ids=lambda value: type(value).__name__ if not isinstance(value, (str, tuple)) else "")
 def test_what_torch_has_not_is_unsupported_by_name(layer, shape, wanted):

@@ -9,26 +9,37 @@ from collections.abc import Callable, Iterator, Sequence
 from functools import wraps
 from typing import Any
 
+import numpy as np
 import torch
 from torch import nn
 
 from lrp_ref.arrays import Array, Shape
 from lrp_ref.conformance.adapter import Unsupported
 from lrp_ref.layers import (
+    ELU,
+    GELU,
     LRN,
     AdaptiveAvgPool,
     Add,
     AvgPool,
     BatchNorm,
+    Clip,
     Concat,
     Conv2D,
+    ConvTranspose2D,
     Flatten,
+    Hardsigmoid,
+    Hardswish,
     Layer,
+    LeakyReLU,
     Linear,
     MaxPool,
     ReLU,
+    Sigmoid,
+    SiLU,
     SumPool,
     Tanh,
+    Upsample,
 )
 from lrp_ref.network import INPUT, Network
 
@@ -126,23 +137,64 @@ def linear(layer: Any, shape: Shape) -> Any:
                        weight=layer.weight.T, bias=layer.bias)
 
 
-def one_sided(layer: Any) -> None:
-    if not all(isinstance(side, int) for side in layer.pad):
-        raise Unsupported(f"a module of torch pads both sides alike, and not by {layer.pad}")
+class SidedConv(nn.Conv2d):  # type: ignore[misc]
+    """A convolution that pads above and below, left and right by numbers of their own."""
+
+    sides = (0, 0, 0, 0)
+
+    def forward(self, x: Any) -> Any:
+        return super().forward(nn.functional.pad(x, self.sides))
 
 
 def conv2d(layer: Any, shape: Shape) -> Any:
-    one_sided(layer)
     if layer.bias is not None and layer.bias.ndim > 1:
         raise Unsupported("torch has no bias per position")
     outputs, per_group, *size = layer.weight.shape
-    module = nn.Conv2d(per_group * layer.groups, outputs, size, layer.stride, layer.pad, layer.dilation, layer.groups,
-                       layer.bias is not None)
+    sizes = per_group * layer.groups, outputs, size, layer.stride
+    others = layer.dilation, layer.groups, layer.bias is not None
+    if one_sided(layer):
+        module = nn.Conv2d(*sizes, layer.pad, *others)
+    else:
+        module = SidedConv(*sizes, 0, *others)
+        (top, bottom), (left, right) = ((side, side) if isinstance(side, int) else side for side in layer.pad)
+        module.sides = (left, right, top, bottom)
     return with_values(module, weight=layer.weight, bias=layer.bias)
 
 
+def one_sided(layer: Any) -> bool:
+    return all(isinstance(side, int) for side in layer.pad)
+
+
+def conv_transpose2d(layer: Any, shape: Shape) -> Any:
+    if not one_sided(layer):
+        raise Unsupported(f"torch's transposed convolution pads both sides alike, and not by {layer.pad}")
+    inputs, per_group, *size = layer.weight.shape
+    module = nn.ConvTranspose2d(inputs, per_group * layer.groups, size, layer.stride, layer.pad, layer.output_pad,
+                                layer.groups, layer.bias is not None, layer.dilation)
+    return with_values(module, weight=layer.weight, bias=layer.bias)
+
+
+def clip(layer: Any, shape: Shape) -> Any:
+    if None in (layer.low, layer.high):
+        raise Unsupported("torch has no module that clips one side alone")
+    return nn.Hardtanh(float(layer.low), float(layer.high))
+
+
+def leaky_relu(layer: Any, shape: Shape) -> Any:
+    if isinstance(layer.slope, np.ndarray):
+        return with_values(nn.PReLU(len(layer.slope)), weight=layer.slope)
+    return nn.LeakyReLU(float(layer.slope))
+
+
+def hardsigmoid(layer: Any, shape: Shape) -> Any:
+    if layer.width != 6:
+        raise Unsupported(f"torch's hard sigmoid has the width 6, and not {layer.width}")
+    return nn.Hardsigmoid()
+
+
 def half_window(layer: Any) -> None:
-    one_sided(layer)
+    if not one_sided(layer):
+        raise Unsupported(f"torch's pooling pads both sides alike, and not by {layer.pad}")
     if any(2 * p > k for p, k in zip(layer.pad, layer.size)):
         raise Unsupported(f"torch's pooling takes no padding {layer.pad} of more than half its window {layer.size}")
 
@@ -172,6 +224,11 @@ def lrn(layer: Any, shape: Shape) -> Any:
 MODULES: dict[type[Layer], Callable[[Any, Shape], Any]] = {
     AdaptiveAvgPool: lambda layer, shape: nn.AdaptiveAvgPool2d(layer.size), AvgPool: avg_pool, BatchNorm: batch_norm,
     Add: lambda layer, shape: Summed(layer.coefficients), Concat: lambda layer, shape: nn.Identity(), Conv2D: conv2d,
+    ConvTranspose2D: conv_transpose2d, Clip: clip, LeakyReLU: leaky_relu, Hardsigmoid: hardsigmoid,
+    ELU: lambda layer, shape: nn.ELU(float(layer.alpha)), Hardswish: lambda layer, shape: nn.Hardswish(),
+    SiLU: lambda layer, shape: nn.SiLU(), Sigmoid: lambda layer, shape: nn.Sigmoid(),
+    GELU: lambda layer, shape: nn.GELU(approximate="tanh" if layer.tanh else "none"),
+    Upsample: lambda layer, shape: nn.Upsample(scale_factor=layer.factor),
     Flatten: lambda layer, shape: nn.Flatten(), Linear: linear, LRN: lrn, MaxPool: max_pool,
     ReLU: lambda layer, shape: nn.ReLU(), Tanh: lambda layer, shape: nn.Tanh(),
     SumPool: lambda layer, shape: SummingPool(layer.size, layer.stride, float(layer.scale)),

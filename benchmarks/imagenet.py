@@ -1,0 +1,131 @@
+"""EfficientNet-Lite0 at 224 x 224, lrp_ref beside zennit: `make bench` prints a table, writes out/bench.json.
+
+Seconds are medians of several rounds in which both are timed once; memory is the most that Python and NumPy allocated
+while explaining, over what all activations take.
+"""
+
+import argparse
+import sys
+import tracemalloc
+
+from timing import (  # first: it sets the number of threads
+    CORES,
+    alternate,
+    clock,
+    head,
+    introduce,
+    line,
+    medians,
+    now,
+    ratio,
+    write,
+)
+
+# isort: split
+import numpy as np
+
+from lrp_ref import AlphaBeta, Clip, Conv2D, Epsilon, Gamma, Linear, ZPlus, assign, explain, load_model
+from lrp_ref.relevance import through_layer
+
+RULES = {"alpha-beta": AlphaBeta(2, 1), "gamma": Gamma(0.25), "z+": ZPlus(), "epsilon": Epsilon(1e-6)}
+GOALS = {"alpha-beta": 2.2, "gamma": 2.2, "z+": 1.6, "epsilon": 1.4}   # zennit / ours, at least
+MEMORY, DEPTHWISE = 2.5, 0.25                                          # at most
+WIDTHS = 10, 6, 6, 22, 24, 24, 11
+
+
+def hooked(module, network, rules, x):
+    """zennit's rules hung on the modules, as its adapter does."""
+    from lrp_ref.conformance.adapters.zennit import their
+
+    return [hook.register(part) for part, (name, layer) in zip(module, network)
+            if (hook := their(rules[name], layer, x)) is not None]
+
+
+def zennit(module, network, rules, x, R):
+    """Seconds for zennit's explanation of the same network, and its relevance."""
+    import torch
+
+    image = torch.from_numpy(x).requires_grad_()
+    begin = now()
+    handles = hooked(module, network, rules, x)
+    relevance, = torch.autograd.grad(module(image), image, torch.from_numpy(R))
+    seconds = now() - begin
+    for handle in handles:
+        handle.remove()
+    return seconds, relevance.numpy()
+
+
+def allocated(call):
+    """Bytes that a call had at once at most."""
+    tracemalloc.start()
+    call()
+    most = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    return most
+
+
+def depthwise(network, x, rules, R):
+    """What part of the seconds of all layers, up and down, goes to convolutions of one channel each."""
+    e, seconds = explain(network, x, rules, R), {}
+    for name, layer, _ in network.nodes:
+        a = network.read(name, e.activations)
+        up, z = clock(lambda layer=layer, a=a: layer(a))
+        down, _ = clock(lambda name=name, layer=layer, a=a, z=z: through_layer(
+            rules[name], layer, a, e.relevances[name], z))
+        seconds[name] = up + down
+    own = sum(s for name, s in seconds.items() if getattr(network[name], "groups", 1) > 1)
+    return own / sum(seconds.values())
+
+
+def row(network, module, x, name, rounds):
+    rule = RULES[name]
+    rules = assign(network, {Conv2D: rule, Linear: rule}, by_name={
+        name: Epsilon(1e-6) for name, layer, reads in network.nodes if len(reads) > 1})
+    R = np.where(network(x) == network(x).max(), network(x), 0)
+    seconds, results = alternate({"ours": lambda: clock(lambda: explain(network, x, rules, R).relevance),
+                                  "zennit": lambda: zennit(module, network, rules, x, R)}, rounds)
+    kept = sum(a.nbytes for a in network.activations(x).values())
+    gap = abs(results["ours"] - results["zennit"]).max() / abs(results["zennit"]).max()
+    return {"rule": name, **medians(seconds), "zennit/ours": ratio(seconds, "zennit", "ours"),
+            "memory": allocated(lambda: explain(network, x, rules, R)) / kept,
+            "depthwise": depthwise(network, x, rules, R), "gap": float(gap)}
+
+
+def show(one):
+    line((one["rule"], f"{one['ours']:.2f}", f"{one['zennit']:.2f}",
+          f"{one['zennit/ours']:.2f} (at least {GOALS[one['rule']]})", f"{one['memory']:.2f} (at most {MEMORY})",
+          f"{one['depthwise']:.2f} (at most {DEPTHWISE})", f"{one['gap']:.0e}"), WIDTHS)
+
+
+def main(arguments=None):
+    options = argparse.ArgumentParser(description=__doc__)
+    options.add_argument("--rounds", type=int, default=5)
+    options.add_argument("--rules", nargs="*", default=list(RULES), choices=RULES)
+    options.add_argument("--output", default="out/bench.json")
+    given = options.parse_args(arguments)
+    try:
+        network = load_model("imagenet").chain
+    except ValueError as error:
+        sys.exit(f"{error}")
+    import torch
+
+    from lrp_ref.conformance.adapters.to_torch import to_torch
+
+    torch.set_num_threads(int(CORES))
+    introduce()
+    x = np.random.default_rng(1).uniform(-1, 1, (1, 3, 224, 224))
+    network.activations(x)
+    module = to_torch(network, x.shape)
+    count = sum(isinstance(layer, (Conv2D, Linear, Clip)) for _, layer in network)
+    print(f"\nEfficientNet-Lite0 in float64, {len(network)} layers ({count} with weights or clipping), forward and "
+          "relevance to the pixels, ledger included:\n")
+    head(("rule", "ours s", "zennit", "zennit/ours", "memory/activations", "depthwise", "differs by"), WIDTHS)
+    rows = []
+    for name in given.rules:
+        rows.append(row(network, module, x, name, given.rounds))
+        show(rows[-1])
+    write(given.output, efficientnet_lite0=rows)
+
+
+if __name__ == "__main__":
+    main()
