@@ -63,6 +63,8 @@ def read_model(path: str | Path) -> Model:
         from lrp_ref.models.toolbox_text import read_text
 
         return read_text(path)
+    if path.suffix == ".onnx":
+        raise ValueError(f"got the model file {quotable(path.name)}: lrp_ref.convert.from_onnx reads its network")
     if path.suffix != ".npz":
         raise ValueError(f"got the model file {quotable(path.name)}, needed .npz (lrp_ref) or .txt (lrp_toolbox)")
     if not is_zipfile(path):
