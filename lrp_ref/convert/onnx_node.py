@@ -33,6 +33,7 @@ class Layers:
     nodes: dict[str, tuple[Layer, tuple[str, ...]]] = field(default_factory=dict)
     shapes: dict[str, Shape] = field(default_factory=dict)
     origin: dict[str, str] = field(default_factory=dict)   # {layer: the ONNX tensor that it makes}
+    numbers: int = 0                                       # that all layers make for one image
     gone: set[str] = field(default_factory=set)            # ONNX tensors that no layer makes: without the bias
 
     def add(self, name: str, layer: Layer, reads: Sequence[str]) -> Tensor:
@@ -41,10 +42,11 @@ class Layers:
         name = self.free(name)
         shape = layer.output_shape(layer.joined(*((n, *self.shapes[t]) for t in reads)))
         self.nodes[name], self.shapes[name] = (layer, tuple(reads)), tuple(shape[1:])
-        count = sum(map(prod, self.shapes.values()))
+        self.numbers += prod(shape[1:])
+        count = self.numbers
         refuse(count > NUMBERS, f"it and all below make {count:,} numbers per image, needed at most {NUMBERS:,}")
-        refuse(n > FEW and n * count > PROVED, f"it and all below make {n * count:,} numbers for the batch of {n:,} that "
-               f"the file is made for, needed at most {PROVED:,}: export it for one image, or for any number")
+        refuse(n > FEW and n * count > PROVED, f"it and all below make {n * count:,} numbers for the batch of {n:,} "
+               f"that the file is made for, needed at most {PROVED:,}: export it for one image, or for any number")
         return Tensor(name, self.shapes[name])
 
     def free(self, name: str) -> str:

@@ -99,7 +99,7 @@ def constant(value: Any, x: Tensor) -> Array:
     small = array.ndim < len(x.shape) and all(n in (1, m) for n, m in zip(array.shape[::-1], x.shape[::-1]))
     refuse(not small, f"a constant of shape {given.shape} with a tensor of shape {x.shape}, needed one that is spread "
            "over it, alike for every image")
-    return np.array(array, x.number)
+    return np.asarray(array, x.number)
 
 
 def alike(x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:

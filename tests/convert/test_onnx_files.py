@@ -1,6 +1,7 @@
 """ONNX files that are cut off, changed, far too large or no files at all: refused within limits of time and memory."""
 
 import sys
+import time
 import tracemalloc
 
 import numpy as np
@@ -8,6 +9,7 @@ import pytest
 from onnx_said import said
 
 from lrp_ref.convert import from_onnx, onnx_fold, onnx_read
+from lrp_ref.convert.from_onnx import converted
 
 onnx = pytest.importorskip("onnx")
 graphs = pytest.importorskip("onnx_graphs")
@@ -143,3 +145,11 @@ def test_without_the_package_it_is_said_how_to_get_it(monkeypatch, whole):
     monkeypatch.setitem(sys.modules, "onnx", None)
     with pytest.raises(ValueError, match=r"needs the package onnx: pip install 'lrp-ref\[onnx\]'"):
         from_onnx(whole)
+
+
+def test_a_deep_network_is_read_in_time():
+    """A work that grew with the square of the layers would take minutes."""
+    nodes = [node("Relu", "x", "t0"), *(node("Neg", f"t{n}", f"t{n + 1}") for n in range(3000)), node("Relu", "t3000")]
+    began = time.perf_counter()
+    assert len(converted(model(nodes, FLAT))[0]) == 3002
+    assert time.perf_counter() - began < 60   # some ten seconds, mostly of making 3,000 evaluators

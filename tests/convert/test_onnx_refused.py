@@ -176,6 +176,13 @@ def test_a_graph_that_is_out_of_order_or_goes_in_a_circle_is_refused():
     assert "nothing makes 'gone'" in said(model([node("Add", "x gone")], FLAT))
 
 
+def test_a_batch_that_the_file_fixes_has_a_limit():
+    made = model([node("Relu", "x")], (1 << 20, 5, 5))
+    assert "for the batch of 1,048,576 that the file is made for" in said(made)
+    made = model([node("Relu", "x")], (3, 1 << 20, 300))
+    assert "node y, Relu: it and all below make 314,572,800 numbers per image" in said(made)
+
+
 def test_what_passes_its_input_on_has_no_layer():
     assert "there is no layer" in said(model([node("Identity", "x", "i"), node("Dropout", "i")], FLAT))
 

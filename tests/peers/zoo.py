@@ -42,8 +42,8 @@ PRESETS = {"paper": paper_cnn, "epsilon_plus": epsilon_plus, "epsilon_plus_flat"
            "epsilon_gamma_box": lambda network: epsilon_gamma_box(network, -5.0, 5.0)}
 # Of the scores. float32 has 24 bits: a sum of 10,000 products of one sign, made in blocks, is off by some 1e-6.
 SINGLE = 1e-5
-# Of the largest of the ledger's four parts. Rounding: 1e-16 for each of a thousand sums one after the other, over denominators that
-# are a few thousand times smaller than their terms.
+# Of the largest of the ledger's four parts. Rounding: 1e-16 for each of a thousand sums one after the other, over
+# denominators that are a few thousand times smaller than their terms.
 CLOSES = 1e-9
 # Of the largest relevance: rounding once more; DenseNet's batch norms before its convolutions leave sums that cancel.
 AGREES = 1e-9
