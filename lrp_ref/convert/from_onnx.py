@@ -130,7 +130,7 @@ def described(source: Any, shape: Sequence[int] | None) -> tuple[tuple[int, ...]
     if kind == 10:
         warnings.warn("the model's float16 numbers are widened to float32", UserWarning, stacklevel=4)
     axes = list(source.type.tensor_type.shape.dim)
-    known = [one.dim_value if one.HasField("dim_value") else None for one in axes]
+    known = [one.dim_value if one.dim_value > 0 else None for one in axes]   # some write 0 or -1 for an open size
     if shape is not None:
         fine = isinstance(shape, (tuple, list)) and all(isinstance(n, int) and n > 0 for n in shape)
         refuse(not fine, f"from_onnx got shape={shown(shape)}, needed the sizes of one image, (C, H, W)")
@@ -143,8 +143,7 @@ def described(source: Any, shape: Sequence[int] | None) -> tuple[tuple[int, ...]
         refuse(not axes or None in known[1:], f"from_onnx got a model whose input {quotable(source.name)} is "
                f"{quotable(described_axes(axes))}: say how large one image is, shape=(C, H, W)")
         sample = tuple(int(n) for n in known[1:] if n is not None)
-    refuse(min(sample, default=1) < 1 or len(sample) > 8, f"from_onnx got an input of shape "
-           f"{quotable(described_axes(axes))}, needed at most 9 axes, all of at least 1")
+    refuse(len(sample) > 8, f"from_onnx got an input of shape {quotable(described_axes(axes))}, needed at most 9 axes")
     n = known[0] if known else None
     return (TRIED if n is None else (int(n),)), sample, NUMBERS[kind]
 

@@ -44,7 +44,7 @@ def flattened(batch):
     return model(nodes, (batch, 4, 7, 6), constants)
 
 
-@pytest.mark.parametrize("batch", ["N", None, 1, 3])
+@pytest.mark.parametrize("batch", ["N", None, 0, -1, 1, 3])
 def test_the_batch_is_free(batch):
     network, _ = converted(flattened(batch))
     assert kinds(network) == [ReLU, Flatten, Linear]
