@@ -102,8 +102,8 @@ def parser() -> argparse.ArgumentParser:
     new.add_argument("scenes", nargs="?", metavar="SCENES",
                      help="a folder in the layout of VOC 2007 (default: scenes cut from the bundled photographs)")
     new.add_argument("--model", action="append", metavar="cnn|fv|FILE",
-                     help="a bundled model, or an .npz or lrp_toolbox .txt file; may be given several times (default: "
-                     "every bundled model)")
+                     help="a bundled model, or an .npz, .onnx or lrp_toolbox .txt file; may be given several times "
+                     "(default: every bundled model)")
     size(new)
     new.add_argument("--count", type=integer, default=300, metavar="N",
                      help="how many scenes are made, or photographs of a folder explained (default: 300)")
@@ -170,8 +170,8 @@ def parser() -> argparse.ArgumentParser:
 def which(new: argparse.ArgumentParser) -> None:
     """Options that say which model."""
     new.add_argument("--model", metavar="imagenet|cnn|fv|FILE",
-                     help="a model by its name, or an .npz or lrp_toolbox .txt file (default: imagenet where its "
-                     "weights are installed, else cnn)")
+                     help="a model by its name, or an .npz, .onnx or lrp_toolbox .txt file (default: imagenet where "
+                     "its weights are installed, else cnn)")
     size(new)
 
 
@@ -197,6 +197,12 @@ def reported(new: argparse.ArgumentParser) -> None:
 
 def size(new: argparse.ArgumentParser) -> None:
     new.add_argument("--size", metavar="HxW", help="input height and width, where the model file lacks them")
+    new.add_argument("--mean", metavar="M", help="what is subtracted from pixels, one number or one per channel: "
+                     "0.485,0.456,0.406; this and the next four for files that do not say it, such as .onnx")
+    new.add_argument("--std", metavar="S", help="what the difference is divided by, likewise")
+    new.add_argument("--colour", choices=("grey", "rgb", "bgr"), help="the order of the channels")
+    new.add_argument("--maximum", type=decimal, metavar="W", help="what white is before the mean is taken: 1 or 255")
+    new.add_argument("--classes", metavar="FILE", help="a text file of class names, one per line")
 
 
 def json(new: argparse.ArgumentParser) -> None:
