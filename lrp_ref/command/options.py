@@ -142,8 +142,8 @@ def parser() -> argparse.ArgumentParser:
     new.add_argument("--write-expect", metavar="FILE",
                      help="write these lines for what does not pass now into a new file, to begin with")
     new.add_argument("--record", metavar="FILE.json",
-                     help="write every answer into a new file, .json or .json.gz, which recorded:FILE reads: to compare "
-                     "with it where the implementation is not installed")
+                     help="write every answer into a new file, .json or .json.gz, which recorded:FILE reads: to "
+                     "compare with it where the implementation is not installed")
     reported(new)
 
     new = command("compare", "Hold several implementations of LRP to the vectors, side by side. Rules by layers, "
