@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -202,3 +203,19 @@ def test_every_file_of_this_project_is_of_these_vectors_and_has_its_row_in_the_r
     counts = [str(kinds.count(kind)) for kind in ("answered", "unsupported", "raised")]
     assert row.split(" | ")[3:6] == counts and row.endswith("| BSD-3-Clause, as the project |")
     assert one.unit_roundoff in (2.0**-53, 2.0**-24)
+
+
+def test_the_page_in_the_documentation_is_of_these_files() -> None:
+    """`make compare-all` takes minutes: what is compared is whose answers it shows, how many, and to which vectors."""
+    text = (FOLDER.parents[1] / "docs" / "compare.html").read_text(encoding="utf-8")
+    document = tree(text.partition('<section id="matrix">')[0] + "</main></body></html>")
+    recorded = re.findall(r"[\w.]+\.json(?:\.gz)?", (FOLDER.parents[1] / "Makefile").read_text(encoding="utf-8"))
+    rows = document.all("div", "overview")[0].all("tbody")[0].all("tr")
+    assert len(rows) == len(recorded) == 11 and f"{vectors().count} cases, specification" in document.text
+    for row, name in zip(rows, recorded):
+        one = read(str(FOLDER / name))
+        counts = [int(cell.text) for cell in row.all("td")[:5]]
+        assert row.all("th")[0].text == f"{one.name} {one.version}" and sum(counts) == len(one.answers)
+        lacks = sum("unsupported" in answer for answer in one.answers.values())
+        assert counts[4] == lacks or (one.unit_roundoff == 2.0**-24 and counts[4] > lacks)   # which holds fewer numbers
+        assert one.digest in document.text

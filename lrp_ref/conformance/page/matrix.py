@@ -43,21 +43,23 @@ def body(facts: Facts, rule: str, layers: list[str]) -> Html:
     """A rule's line of required cases, and a line for every layer."""
     formula = tag("span", FORMULAS[rule], class_="formula") if rule in FORMULAS else None
     first = tag("tr", tag("th", tag("span", rule, class_="rule"), formula, scope="rowgroup"),
-                [required(subject, rule) for subject in facts.subjects], class_="head")
+                [required(subject, rule, facts.many) for subject in facts.subjects], class_="head")
     return tag("tbody", first, [
         tag("tr", tag("th", "whole network" if layer == "network" else layer, scope="row"),
             [count_cell(subject, Place(rule, layer), facts.many) for subject in facts.subjects])
         for layer in layers], id=slug("rule", rule))
 
 
-def required(subject: Subject, rule: str) -> Html:
+def required(subject: Subject, rule: str, narrow: bool) -> Html:
     """Whether all required cases of a rule passed; of how many that it supports."""
     counts = Counter(outcome.status for outcome in subject.outcomes.values()
                      if outcome.case.rule == rule and outcome.case.level == "required")
     is_, total = state(counts), sum(counts.values()) - counts["unsupported"]
     words = {"passed": f"all {total}", "none": "none", "unsupported": "unsupported"}
-    text = [words.get(is_, f"{counts['passed']}/{total}"), tag("span", " required", class_="word")]
-    return tag("td", badge(is_, text[:1] if is_ == "unsupported" else text), class_=is_)
+    text = words.get(is_, f"{counts['passed']}/{total}")
+    more = tag("span", " required", class_="word") if is_ != "unsupported" else None
+    shown = tag("span", text, class_="word") if narrow and is_ == "unsupported" else text
+    return tag("td", badge(is_, [shown, more]), class_=is_)
 
 
 def other(status: str, count: int, narrow: bool) -> Any:
@@ -75,7 +77,8 @@ def count_cell(subject: Subject, place: Place, narrow: bool) -> Html:
                  href="#" + slug("cases", *place))
     others = [tag("span", other(status, row.counts[status], narrow), class_=status)
               for status in reversed(STATUSES[1:]) if row.counts[status]]
-    return tag("td", number, tag("span", others, class_="others") if others else None,
+    hidden = " word" if narrow and is_ == "unsupported" else ""   # which the cell says already
+    return tag("td", number, tag("span", others, class_=f"others{hidden}") if others else None,
                class_=is_, id=slug("cell", *place, subject.key))
 
 
