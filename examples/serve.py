@@ -10,8 +10,8 @@
 
 `net` is a list of layers, the lowest first, each a dict with its fields, its kind as "op" and its rule:
 {"name": "fc", "op": "Linear", "weight": [[1.0], [-1.5]], "bias": None, "rule": {"name": "Epsilon", "epsilon": 0.25}}.
-Numbers are floats and arrays nested lists; `--arrays numpy:array` or `torch:tensor` makes every array one of these. The
-answer may be nested lists, or anything with `tolist`; what the implementation does not have is `raise Unsupported(why)`;
+Numbers are floats and arrays nested lists; `--arrays numpy:array` or `torch:tensor` makes every array one of these.
+The answer may be nested lists, or anything with `tolist`; what the implementation lacks is `raise Unsupported(why)`;
 what is printed goes to stderr.
 """
 
@@ -73,7 +73,7 @@ def answer(relevance, case, array):
     except Exception as error:
         if type(error).__name__ == "Unsupported":   # by its name: this file is the program and a module too
             return {"skipped": {"reason": str(error), "url": getattr(error, "url", "")}}
-        return {"errored": {"message": "{}: {}".format(type(error).__name__, error)}}
+        return {"errored": {"message": f"{type(error).__name__}: {error}"}}
 
 
 def serve(relevance, name="mine", version="1", unit_roundoff=2.0**-53, conventions=None, array=list):

@@ -21,7 +21,7 @@ def relevance(net, x, R):
     bias = numbers(layer["bias"]) if layer["bias"] else [0.0] * len(columns)
     if len(x) != len(R) or any(len(r) != len(weight) for r in x) or any(len(r) != len(columns) for r in R):
         raise ValueError("x or R does not fit the weights")
-    if not all(map(math.isfinite, [epsilon, *sum(x, []), *sum(R, [])])) or epsilon < 0:
+    if not all(map(math.isfinite, [epsilon, *flat(x), *flat(R)])) or epsilon < 0:
         raise ValueError("needed finite numbers, and an epsilon of at least 0")
     return [one_sample(x_n, R_n, columns, bias, rule, epsilon) for x_n, R_n in zip(x, R)]
 

@@ -20,6 +20,7 @@ from lrp_ref.conformance.judge.run import Answers, Run, run, selected
 from lrp_ref.conformance.page import page
 from lrp_ref.conformance.report import text as report_text
 from lrp_ref.conformance.report.as_json import as_json
+from lrp_ref.conformance.report.badge import badge
 from lrp_ref.conformance.report.case import case_text
 from lrp_ref.conformance.report.facts import Comparison, Report, comparison, report
 from lrp_ref.conformance.vectors.suite import Suite, load
@@ -38,6 +39,7 @@ def conform_command(options: Namespace, watch: Watch) -> str:
     new("--record", options.record)
     if options.record:
         record.recordable(options.record)
+    badged(options)
     watch("reading the vectors")
     suite = load()
     asked = selected(suite, options.case, options.rule, options.layer, options.level)
@@ -61,6 +63,10 @@ def conform_command(options: Namespace, watch: Watch) -> str:
         with losing_nothing(text):
             count = record.write(options.record, outcome)
         text = f"{text}\n\n{report_text.plural(count, 'answer')} written to {options.record}"
+    if options.badge:
+        with losing_nothing(text), writing(options.badge) as temporary:
+            temporary.write_text(badge(found), encoding="utf-8")
+        text = f"{text}\n\nbadge written to {options.badge}"
     if expected is None:
         return ended(options, found, text, bool(outcome.failed))
     return ended(options, replace(found, unexpected=expectations.differences(outcome.outcomes, expected, suite)), text)
@@ -144,6 +150,16 @@ def new(option: str, path: str | None) -> None:
     be all that there is of a library."""
     if path and writable(path).exists():
         raise ValueError(f"got {option} {path}, which is there already: give the name of a new file")
+
+
+def badged(options: Namespace) -> None:
+    """An error unless a badge can be written, if one is wanted: it speaks of all cases."""
+    spare("--badge", options.badge)
+    if options.badge and Path(options.badge).suffix != ".svg":
+        raise ValueError(f"got --badge {options.badge}, needed a name that ends in .svg")
+    some = [f"--{name}" for name in ("case", "rule", "layer", "level") if getattr(options, name)]
+    if options.badge and some:
+        raise ValueError(f"got --badge with {some[0]}, which leaves cases out: a badge speaks of all of them")
 
 
 def of_these(one: Adapter, suite: Suite) -> None:

@@ -144,6 +144,8 @@ def parser() -> argparse.ArgumentParser:
     new.add_argument("--record", metavar="FILE.json",
                      help="write every answer into a new file, .json or .json.gz, which recorded:FILE reads: to "
                      "compare with it where the implementation is not installed")
+    new.add_argument("--badge", metavar="FILE.svg",
+                     help="write a badge: how many of the supported cases pass, of which vectors, and what departs")
     reported(new)
 
     new = command("compare", "Hold several implementations of LRP to the vectors, side by side. Rules by layers, "

@@ -18,7 +18,8 @@ def overview(facts: Facts) -> Html:
             tag("th", "right, of what it supports", scope="col")]
     return tag("div", table(head, tag("tbody", [line(subject) for subject in facts.subjects]),
                             caption=f"{facts.suite.count} cases for each: how many are what", class_="overview"),
-               tag("p", "; ".join(f"{name}: {about}" for name, about in COLUMNS.items()), ". Shares do not rank libraries: "
+               tag("p", "; ".join(f"{name}: {about}" for name, about in COLUMNS.items()),
+                   ". Shares do not rank libraries: "
                    "who supports more is asked more.", class_="quiet"))
 
 
