@@ -23,6 +23,7 @@ from lrp_ref.conformance.report.as_json import as_json
 from lrp_ref.conformance.report.badge import badge
 from lrp_ref.conformance.report.case import case_text
 from lrp_ref.conformance.report.facts import Comparison, Report, comparison, report
+from lrp_ref.conformance.report.issue import issue
 from lrp_ref.conformance.vectors.suite import Suite, load
 from lrp_ref.files import writable, writing
 from lrp_ref.hints import Watch
@@ -40,6 +41,7 @@ def conform_command(options: Namespace, watch: Watch) -> str:
     if options.record:
         record.recordable(options.record)
     badged(options)
+    alone(options)
     watch("reading the vectors")
     suite = load()
     asked = selected(suite, options.case, options.rule, options.layer, options.level)
@@ -52,6 +54,8 @@ def conform_command(options: Namespace, watch: Watch) -> str:
             supporting(outcome)
         found = report(outcome, watch)
     text = report_text.text(found)
+    if options.issue is not None:
+        return issue(found, options.issue)
     if options.case:
         text = "\n\n".join([*report_text.causes(found), *map(case_text, outcome.outcomes)])
     if options.write_expect:
@@ -150,6 +154,15 @@ def new(option: str, path: str | None) -> None:
     be all that there is of a library."""
     if path and writable(path).exists():
         raise ValueError(f"got {option} {path}, which is there already: give the name of a new file")
+
+
+def alone(options: Namespace) -> None:
+    """An error where a text for maintainers is wanted and something else is."""
+    names = ("expect", "write_expect", "record", "badge", "report", "json")
+    others = [f"--{name.replace('_', '-')}" for name in names if getattr(options, name)]
+    if options.issue is not None and others:
+        raise ValueError(f"got --issue with {others[0]}: it prints a text and writes nothing: run the command once for "
+                         "each")
 
 
 def badged(options: Namespace) -> None:

@@ -144,6 +144,9 @@ def parser() -> argparse.ArgumentParser:
     new.add_argument("--record", metavar="FILE.json",
                      help="write every answer into a new file, .json or .json.gz, which recorded:FILE reads: to "
                      "compare with it where the implementation is not installed")
+    new.add_argument("--issue", type=integer, metavar="N",
+                     help="print, instead of the report, a text for the library's maintainers on cause N of it: what "
+                     "was expected by which equation, what came, ten lines that repeat it, versions")
     new.add_argument("--badge", metavar="FILE.svg",
                      help="write a badge: how many of the supported cases pass, of which vectors, and what departs")
     reported(new)
