@@ -1,11 +1,11 @@
-# make demo | test | compare-all | release | fuzz | docs | mutants | mutation | peers | bench: each makes the environment it needs, from nothing but Python 3.11 or newer.
+# make demo | test | compare-all | release | fuzz | docs | mutants | mutation | peers | zoo | bench: each makes the environment it needs, from nothing but Python 3.11 or newer.
 PYTHON ?= python3
 VENV ?= .venv
 PEERS ?= .venv-peers
 MUTATION ?= .venv-mutation
 BIN = $(VENV)/bin
 
-.PHONY: demo test compare-all release fuzz docs mutants mutation peers bench clean
+.PHONY: demo test compare-all release fuzz docs mutants mutation peers zoo bench clean
 
 demo: $(VENV)/.installed
 	mkdir -p out
@@ -74,8 +74,13 @@ $(PEERS)/.installed: setup.cfg Makefile
 	$(PEERS)/bin/python -c "import zennit.composites, captum.attr"
 	touch $@
 
+# The nine graphs of ONNX's model zoo, each under every preset and beside zennit: six minutes.
+zoo: peers
+	$(PEERS)/bin/python tests/peers/zoo.py $(ZOO)
+
 bench: peers
 	$(PEERS)/bin/python benchmarks/bench.py
+	$(PEERS)/bin/python benchmarks/imagenet.py
 	$(PEERS)/bin/python benchmarks/fisher.py
 
 clean:

@@ -254,7 +254,7 @@ LAYERS: dict[str, Callable[..., Map]] = {   # by its name; called with the input
     "Add": add, "Multiply": multiply, "Concat": concat,
     "ReLU": activations.relu, "Clip": activations.clip, "LeakyReLU": activations.leaky_relu,
     "Hardswish": activations.hardswish, "Hardsigmoid": activations.hardsigmoid,
-    "Flatten": shapes.flatten, "Reshape": shapes.reshape, "Transpose": shapes.transpose, "Slice": shapes.part,
+    "Flatten": shapes.flatten, "Reshape": shapes.reshape, "Transpose": shapes.transpose, "Slice": shapes.slice_of,
     "Pad": shapes.pad, "Upsample": shapes.upsample, "Sum": shapes.sums, "Mean": shapes.means, "Scale": shapes.scale,
     "ConvTranspose2D": conv_transpose2d,
     "BatchNorm": batch_norm_of_variances, "LRN": lrn,
