@@ -16,8 +16,8 @@ KNOWS = """The model imagenet knows the 1,000 classes of ImageNet, in any photog
 The bundled models, a CNN and a Fisher-vector pipeline, know six textures (brick, grass, gravel, cat, text, stars), seen
 in grey at 128 x 128; their scores on other photographs mean nothing. Or bring your own model (--model FILE; see
 lrp_ref.save_model, lrp_ref.convert.from_torch and from_sklearn)."""
-ADAPTERS = """zennit, captum, toolbox:FOLDER, package.module:Name, exec:COMMAND, lrp_ref, or dialect:NAME (lrp_ref and
-dialects also with :float32 at the end)"""
+ADAPTERS = """zennit, captum, toolbox:FOLDER, package.module:Name, exec:COMMAND, recorded:FILE, lrp_ref, or
+dialect:NAME (lrp_ref and dialects also with :float32 at the end)"""
 
 
 class Parser(argparse.ArgumentParser):
@@ -141,6 +141,14 @@ def parser() -> argparse.ArgumentParser:
                      "expected, with 1 where anything is not, or a line is stale")
     new.add_argument("--write-expect", metavar="FILE",
                      help="write these lines for what does not pass now into a new file, to begin with")
+    new.add_argument("--record", metavar="FILE.json",
+                     help="write every answer into a new file, .json or .json.gz, which recorded:FILE reads: to "
+                     "compare with it where the implementation is not installed")
+    new.add_argument("--issue", type=integer, metavar="N",
+                     help="print, instead of the report, a text for the library's maintainers on cause N of it: what "
+                     "was expected by which equation, what came, ten lines that repeat it, versions")
+    new.add_argument("--badge", metavar="FILE.svg",
+                     help="write a badge: how many of the supported cases pass, of which vectors, and what departs")
     reported(new)
 
     new = command("compare", "Hold several implementations of LRP to the vectors, side by side. Rules by layers, "

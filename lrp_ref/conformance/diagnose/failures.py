@@ -10,6 +10,7 @@ import numpy as np
 
 from lrp_ref.arrays import Array
 from lrp_ref.conformance.adapter import NUMBERS, roundoff
+from lrp_ref.conformance.adapters.recorded import Recorded
 from lrp_ref.conformance.diagnose.bisect import Rules, first_divergence
 from lrp_ref.conformance.diagnose.detect import MEASURED, Finding, agree
 from lrp_ref.conformance.diagnose.known import Known, known
@@ -73,7 +74,7 @@ def failures(run: Run, findings: Sequence[Finding], watch: Watch = unwatched) ->
     for outcome in run.failed:
         watch(f"{run.adapter.name}: looking into {outcome.case.id}")
         one = failure(renamed(outcome, run, stabilisers), run)
-        if outcome.compared is not None and one.cause not in shrunk and len(shrunk) < SHRUNK:
+        if can_ask(run) and outcome.compared is not None and one.cause not in shrunk and len(shrunk) < SHRUNK:
             shrunk.add(one.cause)
             watch(f"{run.adapter.name}: shrinking {outcome.case.id}")
             one = replace(one, counterexample=counterexample(one, run))
@@ -88,7 +89,7 @@ def failure(outcome: Outcome, run: Run) -> Failure:
     name = first_layer(outcome, run)
     first = None if name is None else First(name, outcome.case.rules[name])
     found = known(outcome.case, outcome.answer, run.suite.notes, roundoff(run.adapter), outcome.convention,
-                  lambda: asking(run)(*task(outcome, run)))
+                  (lambda: asking(run)(*task(outcome, run))) if can_ask(run) else None)
     return Failure(outcome, cause(outcome, first, found), command, first, found)
 
 
@@ -128,6 +129,11 @@ def renamed(outcome: Outcome, run: Run, stabilisers: Sequence[Mapping[str, Any]]
 # ---- Asking again ----
 
 
+def can_ask(run: Run) -> bool:
+    """Whether there is somebody who answers more than the cases: of recorded answers there is not."""
+    return not isinstance(run.adapter, Recorded)
+
+
 def asking(run: Run) -> Callable[..., Array]:
     return lambda network, rules, x, R: ask(run.adapter, network, dict(rules), x, R)
 
@@ -149,6 +155,8 @@ def first_layer(outcome: Outcome, run: Run) -> str | None:
     case = outcome.case
     if len(case.network) == 1:
         return case.network.names[0]
+    if not can_ask(run):
+        return None
     with np.errstate(all="ignore"):
         network, rules, x, R = task(outcome, run)
         return first_divergence(asking(run), network, rules, x, R, agrees_with(run)).layer

@@ -8,7 +8,7 @@ from textwrap import fill, wrap
 from lrp_ref.conformance.diagnose.failures import Cause, Failure
 from lrp_ref.conformance.judge.outcome import RIGHT, STATUSES
 from lrp_ref.conformance.judge.run import Row
-from lrp_ref.conformance.report.facts import Comparison, Disagreement, Reply, Report, in_words
+from lrp_ref.conformance.report.facts import Comparison, Disagreement, Reply, Report, commented, in_words
 from lrp_ref.conformance.vectors.suite import Suite
 from lrp_ref.conventions.table import TABLE, phrase
 
@@ -140,7 +140,7 @@ def plural(count: int, what: str) -> str:
 def entries(failure: Failure) -> Iterator[tuple[str, str]]:
     """(what, text) of a failure."""
     outcome = failure.outcome
-    yield "case", f"{outcome.case.id} ({outcome.case.level}): {outcome.case.comment}"
+    yield "case", f"{outcome.case.id} ({outcome.case.level}): {commented(outcome.case)}"
     if failure.first:
         yield "first wrong", f"layer {failure.first.layer}, {in_words(failure.first.rule)}"
     if worst := outcome.worst:
