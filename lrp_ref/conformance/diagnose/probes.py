@@ -137,28 +137,22 @@ def linears(rng: Any) -> Iterator[tuple[Layer, Array]]:
         yield Linear(w, b if n % 8 else None), x
 
 
+CONVOLUTIONS: tuple[Any, ...] = (   # kernel, image, input and output channels, what is not the default
+    ((2, 2), (2, 3), 2, 2, {}), ((2, 3), (3, 3), 1, 2, {}), ((3, 2), (3, 2), 2, 1, {"pad": (1, 0)}),
+    ((2, 2), (2, 2), 1, 1, {"pad": 1}), ((2, 2), (4, 4), 1, 1, {"stride": 2}), ((2, 3), (4, 3), 1, 2, {"stride": (2, 1)}),
+    ((3, 2), (3, 5), 2, 1, {"stride": (1, 2)}), ((2, 2), (3, 4), 1, 2, {"dilation": 2}),
+    ((2, 2), (3, 3), 2, 1, {"dilation": (2, 1)}), ((2, 2), (2, 4), 1, 2, {"dilation": (1, 2)}),
+    ((2, 2), (2, 3), 2, 4, {"groups": 2}), ((1, 2), (1, 3), 4, 2, {"groups": 2}), ((2, 1), (3, 2), 1, 2, {}),
+    ((3, 3), (2, 2), 2, 2, {"pad": 1, "groups": 2}), ((3, 3), (3, 3), 1, 1, {"pad": 1}),
+    ((1, 1), (2, 2), 2, 2, {}), ((3, 3), (4, 4), 1, 1, {"pad": 1, "stride": 2}), ((2, 2), (3, 3), 2, 1, {}))
+
+
 def convolutions(rng: Any) -> Iterator[tuple[Layer, Array]]:
-    plain = {"stride": 1, "pad": 0, "dilation": 1, "groups": 1}
-    fields = [{}, {"pad": 1}, {"stride": 2}, {"dilation": 2}, {"groups": 2}, {"stride": (2, 1), "pad": (1, 0)}, {},
-              {"groups": 2, "pad": 1}, {"dilation": (1, 2)}, {"pad": 1}, {}, {"stride": (1, 2)}]
-    for n, changed in enumerate(fields):
-        how = {**plain, **changed}
-        channels, outputs = (2, 4) if how["groups"] == 2 else ((1, 2), (2, 1), (2, 2))[n % 3]
-        kernel = (2, 2) if n % 2 else (2, 3)
-        size = [k + (2 if how["dilation"] != 1 else 0) + (n % 3 != 2) * (how["pad"] == 0) for k in kernel]
-        if how["stride"] != 1:
-            size = [3, 4]
-        if how["groups"] == 2:
-            size = [2, 2] if n % 2 else [2, 3]
-        if how["pad"] == 1:
-            size = [2, 1]
-            kernel = (3, 2) if how["groups"] == 1 else (3, 3)
-        w = whole(rng, 5, outputs, channels // how["groups"], *kernel)
+    for n, (kernel, size, channels, outputs, how) in enumerate(CONVOLUTIONS):
+        w = whole(rng, 5, outputs, channels // how.get("groups", 1), *kernel)
         x = whole(rng, 6, 1 + n % 2, channels, *size)
-        b = whole(rng, 7, outputs) if n % 3 != 1 or how["groups"] == 2 else None
-        if n % 4 == 1:
-            x = abs(x)
-        yield Conv2D(w, b, **how), x
+        b = None if n % 4 == 1 else whole(rng, 7, outputs)
+        yield Conv2D(w, b, **how), abs(x) if n % 4 == 2 else x
 
 
 def poolings(kind: Any) -> Callable[[Any], Iterator[tuple[Layer, Array]]]:

@@ -33,15 +33,25 @@ def contributions(rule: Rule, p: Pairs, share: Share) -> Named:
     basic: Named = {}
     for (of_a, f), (of_w, g) in product(OF_A.items(), OF_W.items()):
         name = " ".join(filter(None, (of_a, of_w))) or "1"
+        name = "|a w|" if name == "|a| |w|" else name
         basic[name] = f(p.a) * np.where(p.covered, g(p.w), 0.0)
     zw = p.products
-    basic |= {"(a w)+": up(zw), "(a w)-": low(zw), "|a w|": abs(zw)}
+    basic |= {"(a w)+": up(zw), "(a w)-": low(zw)}
     found |= basic
+    if share.kind != "all":
+        by_sign = up if share.kind == "positive" else low
+        found["a w, split by the sign of w"] = p.a * np.where(p.covered, by_sign(p.w), 0.0)
+        found["a+ w, split by the sign of w"] = up(p.a) * np.where(p.covered, by_sign(p.w), 0.0)
+        found["a w, split by the sign of a"] = by_sign(p.a) * np.where(p.covered, p.w, 0.0)
     if isinstance(rule, Gamma):
         g = float(rule.gamma)
+        side = 1 if share.kind == "positive" else -1
+        found["a w + gamma |a w| (minus where z < 0)"] = zw + side * g * basic["|a w|"]
+        for more in ("a w+", "a+ w+", "(a w)+", "|a| w+", "w+"):
+            mirrored = basic[more if side > 0 else more.replace("+", "-") if "a+" not in more else "a+ w-"]
+            found[f"a w + gamma {more} ({'a+ w-' if 'a+' in more else more.replace('+', '-')} where z < 0)"] = zw + g * mirrored
         for more in ("|a w|", "a w+", "a+ w+", "(a w)+", "(a w)-", "a w-", "|a| w+", "w+", "|w|", "a w^2"):
             found[f"a w + gamma {more}"] = zw + g * basic[more]
-        found["a w - gamma |a w|"] = zw - g * basic["|a w|"]
         found["gamma a w + (a w)+"] = g * zw + basic["(a w)+"]
         found["a w + gamma a w w+"] = zw + g * zw * up(p.w)
         found["a w + gamma^2 (a w)+"] = zw + g * g * basic["(a w)+"]
@@ -102,18 +112,19 @@ def biases(rule: Rule, p: Pairs, share: Share, s: Array) -> Named:
     width = p.outputs[1] if len(p.outputs) == 4 else p.outputs[-1]
     first = {int(channel): n for n, channel in reversed(list(enumerate(p.channel.reshape(-1))))}
     def taken(name: str, of: Array) -> None:
-        wanted = b[..., [first[int(k)] for k in of.reshape(-1)]]
-        found[name] = wanted
-        found[f"{name}, positive part"], found[f"{name}, negative part"] = up(wanted), low(wanted)
+        found[name] = as_taken(rule, share, b[..., [first[int(k)] for k in of.reshape(-1)]])
 
     each = width // p.groups
     taken("the bias of the first output", 0 * p.channel)
-    taken("the bias of the output in the first group", p.channel % max(each, 1))
+    taken("the bias of the same output in the first group", p.channel % max(each, 1))
     taken("the bias of the last output", 0 * p.channel + width - 1)
     taken("the bias of the outputs in reverse order", width - 1 - p.channel)
     taken("the bias of the next output", (p.channel + 1) % width)
-    found["the mean of the biases"] = b.mean(2, keepdims=True) + 0 * b
-    found["the sum of the biases"] = b.sum(2, keepdims=True) + 0 * b
+    found["the mean of the biases"] = as_taken(rule, share, b.mean(2, keepdims=True) + 0 * b)
+    found["the sum of the biases"] = as_taken(rule, share, b.sum(2, keepdims=True) + 0 * b)
+    n = np.maximum(p.covered.sum(1, keepdims=True), 1)
+    found["the bias over the number of inputs"] = share.bias / n
+    found["twice the bias"] = 2 * share.bias + 0 * b
     if isinstance(rule, Gamma):
         g = float(rule.gamma)
         found |= {"(1 + gamma) b": (1 + g) * b, "gamma b+": g * up(b), "b + gamma b+": b + g * up(b),
@@ -121,6 +132,15 @@ def biases(rule: Rule, p: Pairs, share: Share, s: Array) -> Named:
     if isinstance(rule, AlphaBeta):
         found |= {"alpha b": float(rule.alpha) * b}
     return found
+
+
+def as_taken(rule: Rule, share: Share, b: Array) -> Any:
+    """A bias as the rule puts it beside that kind of share."""
+    if isinstance(rule, Gamma):
+        return b + float(rule.gamma) * (up(b) if share.kind == "positive" else low(b))
+    if share.kind == "all":
+        return b if isinstance(rule, Epsilon) else 0 * b
+    return up(b) if share.kind == "positive" else low(b)
 
 
 def over(quantity: Any) -> Iterator[tuple[str, Any]]:

@@ -1,0 +1,195 @@
+"""All experiments on one implementation, within a budget, and the departures that explain its answers."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+
+from lrp_ref.conformance.diagnose.coverage import recovered
+from lrp_ref.conformance.diagnose.detect import MEASURED, Finding
+from lrp_ref.conformance.diagnose.explain import Bundle, Cases, Explained, explain
+from lrp_ref.conformance.diagnose.formula import Formula
+from lrp_ref.conformance.diagnose.model import Departure, Place, conventions, place_of, split
+from lrp_ref.conformance.diagnose.pairs import TooLarge
+from lrp_ref.conformance.diagnose.probes import Asker, Probe, Spent, probes
+from lrp_ref.conformance.diagnose.recover import formulas, tables
+from lrp_ref.conformance.diagnose.relevance import ends, meetings
+from lrp_ref.conformance.dialects import CANONICAL, DIALECTS
+from lrp_ref.conformance.judge.run import Run
+from lrp_ref.conventions.table import TABLE
+from lrp_ref.hints import Watch, unwatched
+from lrp_ref.layers import Layer
+from lrp_ref.rules import Rule
+
+NOT_OF_RULES = ("start", "default_epsilon")   # questions that no change of a rule answers
+GIVEN = 6   # layers of the cases that a place is asked about, beside those made for it
+
+
+@dataclass(frozen=True, eq=False)
+class Place_:
+    """What was told of one rule on one kind of layer.
+
+    formulas  {kind of share: all that fit}; maps and meetings likewise
+    right     nothing departs there
+    """
+
+    place: Place
+    probes: Sequence[Probe]
+    formulas: Mapping[str, Sequence[Formula]] = field(default_factory=dict)
+    maps: Sequence[Any] = ()
+    meetings: Sequence[str] = ()
+    right: bool = False
+
+
+@dataclass(frozen=True, eq=False)
+class Study:
+    """What came of all experiments.
+
+    unasked  places that the budget did not reach
+    """
+
+    explained: Explained
+    places: Sequence[Place_]
+    unasked: Sequence[Place]
+    questions: int
+    ends: Sequence[tuple[str, str]] = ()
+
+
+def study(run: Run, findings: Sequence[Finding], watch: Watch = unwatched, asker: Asker | None = None) -> Study:
+    """Conventions first; what they leave unexplained is asked about, place by place."""
+    asker = asker or Asker(run.adapter)
+    declared = {name: value for name, value in run.adapter.conventions.items() if value is not None}
+    cases = Cases(run, declared)
+    bundles = known(run, findings)
+    found = explain(cases, bundles)
+    if not found.left:
+        return Study(found, (), (), asker.asked)
+    watch(f"{run.adapter.name}: experiments")
+    places, unasked, at_ends = [], list[Place](), list[tuple[str, str]]()
+    try:
+        _, at_ends = ends(asker)
+        bundles += [(Departure(where, words),) for where, words in at_ends]   # type: ignore[arg-type]
+    except Spent:
+        pass
+    if at_ends:
+        found = explain(cases, bundles)
+    if found.left:
+        for place in suspects(cases, found):
+            try:
+                places.append(looked_into(asker, cases, place, declared))
+            except Spent:
+                unasked.append(place)
+        bundles += departures(places)
+        found = explain(cases, bundles)
+    return Study(found, places, unasked, asker.asked, at_ends)
+
+
+def known(run: Run, findings: Sequence[Finding]) -> list[Bundle]:
+    """What detection found, one by one and together, and the row of the adapter's own library."""
+    row = {f.question: f.value for f in findings if f.value is not None and f.question not in NOT_OF_RULES
+           and f.value != getattr(CANONICAL, f.question) and f.value != run.adapter.conventions.get(f.question)}
+    every = conventions(row)
+    found = [*((one,) for one in every), *([every] if len(every) > 1 else [])]
+    steady = tuple(one for one in every if one.what.question not in MEASURED)
+    if 1 < len(steady) < len(every):
+        found.append(steady)
+    names = run.adapter.name.lower(), run.command.lower()
+    for name, dialect in DIALECTS.items():
+        if any(name in text or dialect.name.lower() in text for text in names):
+            own = {q: a for q, a in dialect.row.items() if q not in NOT_OF_RULES and a is not None}
+            found.append(conventions(own))
+    return found
+
+
+def suspects(cases: Cases, found: Explained) -> list[Place]:
+    """Rules and layers of failures, those of one layer with the most that is not explained first."""
+    count: Counter[Place] = Counter()
+    left = {one.case.id for one in found.left}
+    for one in cases.failed:
+        weight = (1000 if one.case.id in left else 1) if len(one.case.network) == 1 else 0
+        for name, layer in one.case.network:
+            if weight or one.case.id in left:
+                count[place_of(one.case.rules[name], layer)] += weight
+    return [place for place, n in count.most_common() if n]+ [place for place, n in count.items() if not n]
+
+
+def given(cases: Cases, place: Place) -> Iterator[tuple[Rule, Layer, Any]]:
+    """Layers of the cases of one layer, the failed ones first."""
+    here = [one for one in cases.answered if len(one.case.network) == 1
+            and place_of(next(iter(one.case.rules.values())), one.case.network[0:][one.case.network.names[0]]) == place]
+    some = sorted(here, key=lambda one: one.status != "failed")
+    for one in [one for one in some if one.case.level != "stress"][:GIVEN]:
+        network, rules, x, _ = cases.tasks[one.case.id]
+        (name, layer), = network
+        yield rules[name], layer, x
+
+
+def looked_into(asker: Asker, cases: Cases, place: Place, declared: Mapping[str, Any]) -> Place_:
+    """Formula, map, and how messages meet, of one rule on one kind of layer."""
+    found = list(probes(asker, *place, given(cases, place)))
+    if not found:
+        return Place_(place, found)
+    with np.errstate(all="ignore"):
+        told = by_share(found, declared, asker.tolerance)
+        wrong = told is not None
+        maps = recovered(found, asker.tolerance, declared) if wrong and (not told or not all(told.values())) else []
+        plain, words = meetings(asker, found)
+    return Place_(place, found, told or {}, maps, () if plain else words, not wrong and plain)
+
+
+def by_share(found: Sequence[Probe], declared: Mapping[str, Any], tolerance: float) -> dict[str, list[Formula]] | None:
+    """{kind of share: its formulas} of the shares that depart; None where no message departs."""
+    from lrp_ref.conformance.diagnose.recover import near
+
+    told, wrong = {}, off_coverage(found)
+    for kind, t in tables(found, declared).items():
+        if not near(t.M, t.own, tolerance).all():
+            wrong = True
+            told[kind] = formulas(t, kind, tolerance)
+    return told if wrong else None
+
+
+def off_coverage(found: Sequence[Probe]) -> bool:
+    """Whether an input gets anything of an output that it does not reach."""
+    return any((probe.M[~(probe.pairs.covered & np.ones_like(probe.M, dtype=bool))] != 0).any() for probe in found)
+
+
+# ---- From places to departures ----
+
+
+def departures(places: Sequence[Place_]) -> list[Bundle]:
+    """Bundles of departures, each of which holds at as many places as it can: one fault, one departure."""
+    found: list[Bundle] = []
+    open_ = {(one.place, kind): list(fits) for one in places for kind, fits in one.formulas.items()
+             if fits and not one.maps}
+    while open_:
+        covers: dict[Formula, set[Any]] = {}
+        for where, fits in open_.items():
+            for one in fits:
+                covers.setdefault(replace(one, only=""), set()).add(where)
+        best = max(covers, key=lambda one: (len(covers[one]) - 0.6 * one.cost, -one.cost))
+        where = covers[best]
+        shares = {kind for _, kind in where}
+        only = "" if all({k for p, k in where if p == place} == {k for one in places if one.place == place
+                                                                  for k in one.formulas} for place, _ in where) else next(
+            iter(shares)) if len(shares) == 1 else ""
+        found.append(tuple(split(replace(best, only=only), {place for place, _ in where})))
+        open_ = {key: fits for key, fits in open_.items() if key not in where}
+    for slot in ("maps", "meetings"):
+        rest = {one.place: list(getattr(one, slot)) for one in places if getattr(one, slot)}
+        while rest:
+            names: dict[Any, set[Place]] = {}
+            for place, options in rest.items():
+                for option in options:
+                    names.setdefault(option, set()).add(place)
+            most = max(names, key=lambda option: len(names[option]))
+            found.append((Departure("map" if slot == "maps" else "meeting", most, frozenset(names[most])),))
+            rest = {place: options for place, options in rest.items() if place not in names[most]}
+    return found
+
+
+__all__ = ["TABLE", "Study", "TooLarge", "study"]
