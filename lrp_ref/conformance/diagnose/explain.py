@@ -15,7 +15,7 @@ import numpy as np
 
 from lrp_ref.arrays import Array
 from lrp_ref.conformance.adapter import roundoff
-from lrp_ref.conformance.diagnose.model import Departure, Model, place_of
+from lrp_ref.conformance.diagnose.model import Departure, Model
 from lrp_ref.conformance.judge.outcome import Outcome
 from lrp_ref.conformance.judge.run import Run
 from lrp_ref.testing.compared import distance
@@ -64,7 +64,7 @@ class Cases:
     def gives(self, bundle: Bundle, one: Outcome) -> bool:
         """Whether an implementation with these departures gives this answer."""
         network, rules, x, R = self.tasks[one.case.id]
-        here = tuple(d for d in bundle if any(d.touches(place_of(rules[name], layer)) for name, layer in network))
+        here = tuple(d for d in bundle if any(d.touches(rules[name], layer) for name, layer in network))
         if not here:
             return one.status != "failed"
         key = frozenset(here), one.case.id
@@ -137,8 +137,7 @@ def accounted(cases: Cases, chosen: Bundle) -> Explained:
     against: dict[Departure, list[str]] = {one: [] for one in chosen}
     for outcome in cases.answered:
         network, rules, _, _ = cases.tasks[outcome.case.id]
-        places = [place_of(rules[name], layer) for name, layer in network]
-        here = [d for d in chosen if any(d.touches(place) for place in places)]
+        here = [d for d in chosen if any(d.touches(rules[name], layer) for name, layer in network)]
         for one in here:
             if outcome.case.id in told:
                 if len(here) == 1 or not cases.gives(tuple(d for d in chosen if d != one), outcome):

@@ -48,7 +48,9 @@ class Factor:
     def of(self, quantities: Mapping[str, Any]) -> Any:
         one = np.ones((1, 1, 1))
         top, bottom = (quantities[name] if name else one for name in (self.top, self.bottom))
-        return self.const * divided(top + 0 * bottom, top + bottom if self.shared else bottom)
+        if self.shared:   # of what has nothing beside it the part is the whole
+            return self.const * np.where(bottom + 0 * top == 0, 1.0, divided(top + 0 * bottom, top + bottom))
+        return self.const * divided(top + 0 * bottom, bottom)
 
 
 ONE = Factor()

@@ -15,7 +15,7 @@ from lrp_ref.conformance.diagnose.pairs import Pairs, TooLarge, pairs, shares
 from lrp_ref.conformance.diagnose.quantities import OWN, facts
 from lrp_ref.conformance.diagnose.relevance import changes, together
 from lrp_ref.conformance.judge.tolerance import Convention
-from lrp_ref.conventions.table import spoken
+from lrp_ref.conventions.table import TABLE, spoken
 from lrp_ref.layers import Layer
 from lrp_ref.network import INPUT, Network
 from lrp_ref.relevance import handed_down, through_layer
@@ -26,7 +26,7 @@ Kind = Literal["convention", "formula", "map", "meeting", "start", "between", "e
 SYMBOLS = {"start": "z", "between": "a", "end": "the input"}
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Departure:
     """One thing that an implementation does otherwise.
 
@@ -38,12 +38,24 @@ class Departure:
     what: Any
     places: frozenset[Place] = frozenset()
 
-    def touches(self, place: Place) -> bool:
-        return not self.places or place in self.places
+    def touches(self, rule: Rule, layer: Any) -> bool:
+        """Whether it may change what such a layer hands down."""
+        if self.kind == "convention":
+            try:
+                return TABLE[self.what.question].applied(self.what.value, rule, layer) is not rule
+            except ValueError:   # it has no such rule
+                return False
+        return not self.places or place_of(rule, layer) in self.places
 
     @property
     def key(self) -> Any:
-        return self.kind, self.what
+        return self.kind, repr(self.what), self.places
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Departure) and self.key == other.key
+
+    def __hash__(self) -> int:
+        return hash(self.key)
 
 
 def place_of(rule: Rule, layer: Any) -> Place:
@@ -93,7 +105,7 @@ class Model:
         return {**own, **{d.what.question: d.what.value for d in self.departures if d.kind == "convention"}}
 
     def touches(self, network: Network, rules: Mapping[str, Rule]) -> bool:
-        return any(d.touches(place_of(rules[name], layer)) for d in self.departures for name, layer in network)
+        return any(d.touches(rules[name], layer) for d in self.departures for name, layer in network)
 
     def answer(self, network: Network, rules: Mapping[str, Rule], x: Array, R: Array) -> Array:
         """R_0"""

@@ -93,6 +93,7 @@ def sums(rule: Rule, p: Pairs, share: Share, c: Array) -> Named:
             "the sum of the positive contributions": up(p.products).sum(1, keepdims=True),
             "the sum over the window with the padding": s + of_padding(rule, p, share),
             "the sum over the outputs of the input": c.sum(2, keepdims=True),
+            "the sum over the output channels": over_channels(p, c),
             "the sum over all inputs and outputs": c.sum((1, 2), keepdims=True),
             "the sum over the samples of the batch": s.sum(0, keepdims=True) + 0 * s,
             "the sum of the first sample": s[:1] + 0 * s,
@@ -101,6 +102,16 @@ def sums(rule: Rule, p: Pairs, share: Share, c: Array) -> Named:
             "the largest absolute contribution": abs(c).max(1, keepdims=True),
             "the number of inputs": (p.covered * 1.0).sum(1, keepdims=True),
             "1": np.ones_like(s)}
+
+
+def over_channels(p: Pairs, c: Array) -> Array:
+    """Contributions of an input summed over the outputs of its group at the same position; without positions over all."""
+    channels = p.outputs[1] if len(p.outputs) == 4 else p.outputs[-1]
+    if len(p.outputs) == 4:
+        apart = c.reshape(*c.shape[:2], p.groups, channels // p.groups, -1)
+        return np.broadcast_to(apart.sum(3, keepdims=True), apart.shape).reshape(c.shape)
+    apart = c.reshape(*c.shape[:2], -1, channels)
+    return np.broadcast_to(apart.sum(3, keepdims=True), apart.shape).reshape(c.shape)
 
 
 def biases(rule: Rule, p: Pairs, share: Share, s: Array) -> Named:

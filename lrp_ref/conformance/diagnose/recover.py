@@ -105,15 +105,40 @@ def formulas(t: Table, kind: str, tolerance: float) -> list[Formula]:
     if not wrong.any():
         return []
     found: list[Formula] = []
+    enough, alive = 0, (t.M != 0) | (t.own != 0)
     for region in regions(t, wrong):
+        if enough and (region.pairs & alive).sum() > enough:
+            break
         fits = [replace(one, where=region.where, only="" if kind == "all" else kind)
                 for one in fitting(t, region.pairs, tolerance)]
-        found += fits
-        if fits and len(found) >= KEPT:
-            break
+        found += fits[:KEPT]
         if any(one.cost <= 2 for one in fits):
-            break
-    return sorted(found, key=lambda one: one.cost)[:KEPT]
+            enough = int((region.pairs & alive).sum())
+            if not region.where:
+                break
+    return fewest(sorted(found, key=lambda one: one.cost))[:KEPT]
+
+
+def holds(t: Table, one: Formula, tolerance: float) -> bool:
+    """Whether it gives all pairs, those outside of its condition as the canonical rule does."""
+    here = np.ones(len(t.M), bool)
+    for words in one.where:
+        if words not in t["fact"]:
+            return False
+        here &= t["fact"][words] > 0
+    known = {"numerator": one.numerator, "bias": one.bias, "guard": one.guard}
+    if any(name not in t[slot] for slot, name in known.items() if name not in MEASURED):
+        if "epsilon" not in one.guard or one.numerator not in t["numerator"] or one.bias not in t["bias"]:
+            return False
+        one = replace(one, guard=OWN)   # of a rule without epsilon
+    if any(name and name not in t["factor"] for name in (one.factor.top, one.factor.bottom)) or (
+            one.total not in (OWN, "own sum") and one.total not in t["total"]):
+        return False
+    rows = np.flatnonzero(here)
+    got = t.own.copy()
+    with np.errstate(all="ignore"):
+        got[rows] = value(t, one.plain, rows)
+    return bool(near(got, t.M, tolerance).all())
 
 
 def regions(t: Table, wrong: Array) -> Iterator[Region]:
@@ -121,7 +146,8 @@ def regions(t: Table, wrong: Array) -> Iterator[Region]:
     yield Region((), np.ones_like(wrong))
     holding = {name: values > 0 for name, values in t["fact"].items() if (wrong <= (values > 0)).all()
                and not (values > 0).all()}
-    ranked = sorted(holding, key=lambda name: int(holding[name].sum()))[:REGIONS]
+    alive = (t.M != 0) | (t.own != 0)
+    ranked = sorted(holding, key=lambda name: int((holding[name] & alive).sum()))[:REGIONS]
     for name in ranked:
         yield Region((name,), holding[name])
     best = min((holding[name].sum() for name in ranked), default=0)
@@ -140,7 +166,18 @@ def fitting(t: Table, here: Array, tolerance: float) -> list[Formula]:
         return [Formula(factor=Factor(0.0))] if (t.M[rows] == 0).all() else []
     screen = known[np.random.default_rng(3).permutation(len(known))[:SCREEN]]
     found = {one: None for one in [*by_factor(t, screen, known), *by_slots(t, screen), *by_number(t, screen, known)]}
-    return [one for one in sorted(found, key=lambda one: one.cost) if fits(t, one, rows, tolerance)][:KEPT]
+    return fewest([one for one in sorted(found, key=lambda one: one.cost) if fits(t, one, rows, tolerance)])[:KEPT]
+
+
+def fewest(found: Sequence[Formula]) -> list[Formula]:
+    """Those of which no part alone does as well under the same condition."""
+    kept: list[tuple[Formula, set[Any]]] = []
+    for one in found:
+        slots = {(name, getattr(one, name)) for name in ("numerator", "total", "bias", "guard", "part", "factor")
+                 if getattr(one, name) not in (OWN, ONE)}
+        if not any(slots > fewer and one.where == other.where for other, fewer in kept):
+            kept.append((one, slots))
+    return [one for one, _ in kept]
 
 
 def fits(t: Table, one: Formula, rows: Array, tolerance: float) -> bool:

@@ -16,7 +16,7 @@ from lrp_ref.conformance.diagnose.formula import Formula
 from lrp_ref.conformance.diagnose.model import Departure, Place, conventions, place_of, split
 from lrp_ref.conformance.diagnose.pairs import TooLarge
 from lrp_ref.conformance.diagnose.probes import Asker, Probe, Spent, probes
-from lrp_ref.conformance.diagnose.recover import formulas, tables
+from lrp_ref.conformance.diagnose.recover import Table, formulas, holds, near, tables
 from lrp_ref.conformance.diagnose.relevance import ends, meetings
 from lrp_ref.conformance.dialects import CANONICAL, DIALECTS
 from lrp_ref.conformance.judge.run import Run
@@ -26,6 +26,7 @@ from lrp_ref.layers import Layer
 from lrp_ref.rules import Rule
 
 NOT_OF_RULES = ("start", "default_epsilon")   # questions that no change of a rule answers
+CANDIDATES = 16   # formulas of a place that are tried at the others
 GIVEN = 6   # layers of the cases that a place is asked about, beside those made for it
 
 
@@ -33,6 +34,7 @@ GIVEN = 6   # layers of the cases that a place is asked about, beside those made
 class Place_:
     """What was told of one rule on one kind of layer.
 
+    tables    {kind of share: its pairs}
     formulas  {kind of share: all that fit}; maps and meetings likewise
     right     nothing departs there
     """
@@ -43,6 +45,7 @@ class Place_:
     maps: Sequence[Any] = ()
     meetings: Sequence[str] = ()
     right: bool = False
+    tables: Mapping[str, Table] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,7 +86,7 @@ def study(run: Run, findings: Sequence[Finding], watch: Watch = unwatched, asker
                 places.append(looked_into(asker, cases, place, declared))
             except Spent:
                 unasked.append(place)
-        bundles += departures(places)
+        bundles += departures(places, asker.tolerance)
         found = explain(cases, bundles)
     return Study(found, places, unasked, asker.asked, at_ends)
 
@@ -134,19 +137,18 @@ def looked_into(asker: Asker, cases: Cases, place: Place, declared: Mapping[str,
     if not found:
         return Place_(place, found)
     with np.errstate(all="ignore"):
-        told = by_share(found, declared, asker.tolerance)
+        columns = tables(found, declared)
+        told = by_share(found, columns, asker.tolerance)
         wrong = told is not None
         maps = recovered(found, asker.tolerance, declared) if wrong and (not told or not all(told.values())) else []
         plain, words = meetings(asker, found)
-    return Place_(place, found, told or {}, maps, () if plain else words, not wrong and plain)
+    return Place_(place, found, told or {}, maps, () if plain else words, not wrong and plain, columns)
 
 
-def by_share(found: Sequence[Probe], declared: Mapping[str, Any], tolerance: float) -> dict[str, list[Formula]] | None:
+def by_share(found: Sequence[Probe], columns: Mapping[str, Table], tolerance: float) -> dict[str, list[Formula]] | None:
     """{kind of share: its formulas} of the shares that depart; None where no message departs."""
-    from lrp_ref.conformance.diagnose.recover import near
-
     told, wrong = {}, off_coverage(found)
-    for kind, t in tables(found, declared).items():
+    for kind, t in columns.items():
         if not near(t.M, t.own, tolerance).all():
             wrong = True
             told[kind] = formulas(t, kind, tolerance)
@@ -161,24 +163,26 @@ def off_coverage(found: Sequence[Probe]) -> bool:
 # ---- From places to departures ----
 
 
-def departures(places: Sequence[Place_]) -> list[Bundle]:
+def departures(places: Sequence[Place_], tolerance: float) -> list[Bundle]:
     """Bundles of departures, each of which holds at as many places as it can: one fault, one departure."""
     found: list[Bundle] = []
-    open_ = {(one.place, kind): list(fits) for one in places for kind, fits in one.formulas.items()
-             if fits and not one.maps}
-    while open_:
-        covers: dict[Formula, set[Any]] = {}
-        for where, fits in open_.items():
-            for one in fits:
-                covers.setdefault(replace(one, only=""), set()).add(where)
-        best = max(covers, key=lambda one: (len(covers[one]) - 0.6 * one.cost, -one.cost))
-        where = covers[best]
-        shares = {kind for _, kind in where}
-        only = "" if all({k for p, k in where if p == place} == {k for one in places if one.place == place
-                                                                  for k in one.formulas} for place, _ in where) else next(
-            iter(shares)) if len(shares) == 1 else ""
-        found.append(tuple(split(replace(best, only=only), {place for place, _ in where})))
-        open_ = {key: fits for key, fits in open_.items() if key not in where}
+    columns = {(one.place, kind): one.tables[kind] for one in places if not one.maps for kind in one.formulas}
+    candidates = {replace(fit, only="") for one in places if not one.maps for fits in one.formulas.values()
+                  for fit in fits[:CANDIDATES]}
+    covers = {one: {where for where, t in columns.items() if holds(t, one, tolerance)} for one in candidates}
+    left = set(columns)
+    while left:
+        useful = [one for one in covers if covers[one] & left]
+        if not useful:
+            break
+        best = max(useful, key=lambda one: (len(covers[one] & left) - 0.6 * one.cost, -one.cost, -rank(one)))
+        here = covers[best] & left
+        for only in sorted({only_of(place, here, columns) for place, _ in here}):
+            at = {place for place, _ in here if only_of(place, here, columns) == only}
+            found.append(tuple(split(replace(best, only=only), at)))
+        left -= here
+    if len(found) > 1:
+        found.append(tuple(dict.fromkeys(one for bundle in found for one in bundle)))
     for slot in ("maps", "meetings"):
         rest = {one.place: list(getattr(one, slot)) for one in places if getattr(one, slot)}
         while rest:
@@ -190,6 +194,18 @@ def departures(places: Sequence[Place_]) -> list[Bundle]:
             found.append((Departure("map" if slot == "maps" else "meeting", most, frozenset(names[most])),))
             rest = {place: options for place, options in rest.items() if place not in names[most]}
     return found
+
+
+def only_of(place: Place, here: set[Any], columns: Mapping[Any, Table]) -> str:
+    """The kind of share that a formula is about at a place; "" where it is about all that depart."""
+    kinds = {kind for p, kind in here if p == place}
+    return "" if kinds == {kind for p, kind in columns if p == place} else min(kinds)
+
+
+def rank(one: Formula) -> int:
+    """What is said later of two that explain as much: the odder factor."""
+    return (one.factor != Formula().factor) + sum(name in ("the weight", "|weight|", "the sum of |w|", "the inputs that are not 0", "|input|", "|sum|")
+               for name in (one.factor.top, one.factor.bottom))
 
 
 __all__ = ["TABLE", "Study", "TooLarge", "study"]
