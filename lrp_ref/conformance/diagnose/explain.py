@@ -48,6 +48,7 @@ class Cases:
     seconds: float = 15.0
     begin: float = field(default_factory=perf_counter)
     known: dict[Any, bool] = field(default_factory=dict)
+    met: dict[Any, bool] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.u = roundoff(self.run.adapter)
@@ -63,14 +64,20 @@ class Cases:
 
     def gives(self, bundle: Bundle, one: Outcome) -> bool:
         """Whether an implementation with these departures gives this answer."""
-        network, rules, x, R = self.tasks[one.case.id]
-        here = tuple(d for d in bundle if any(d.touches(rules[name], layer) for name, layer in network))
+        here = tuple(d for d in bundle if self.touched(d, one))
         if not here:
             return one.status != "failed"
         key = frozenset(here), one.case.id
         if key not in self.known:
             self.known[key] = self.same(self.model.of(*here), one)
         return self.known[key]
+
+    def touched(self, departure: Departure, one: Outcome) -> bool:
+        key = departure, one.case.id
+        if key not in self.met:
+            network, rules, _, _ = self.tasks[one.case.id]
+            self.met[key] = any(departure.touches(rules[name], layer) for name, layer in network)
+        return self.met[key]
 
     def same(self, model: Model, one: Outcome) -> bool:
         try:
@@ -108,6 +115,7 @@ def single(outcomes: Iterable[Outcome]) -> list[Outcome]:
 
 def explain(cases: Cases, bundles: Sequence[Bundle]) -> Explained:
     """The best set of bundles, found one by one, and what each of its departures accounts for."""
+    cases.begin = perf_counter()
     alone = single(cases.answered) or cases.answered
     chosen: Bundle = ()
     best = cases.score((), alone)
@@ -136,13 +144,12 @@ def accounted(cases: Cases, chosen: Bundle) -> Explained:
     counts: dict[Departure, list[str]] = {one: [] for one in chosen}
     against: dict[Departure, list[str]] = {one: [] for one in chosen}
     for outcome in cases.answered:
-        network, rules, _, _ = cases.tasks[outcome.case.id]
-        here = [d for d in chosen if any(d.touches(rules[name], layer) for name, layer in network)]
+        here = [d for d in chosen if cases.touched(d, outcome)]
         for one in here:
             if outcome.case.id in told:
                 if len(here) == 1 or not cases.gives(tuple(d for d in chosen if d != one), outcome):
                     counts[one].append(outcome.case.id)
-            elif not cases.gives(chosen, outcome) and len(network) == 1:
+            elif not cases.gives(chosen, outcome) and len(outcome.case.network) == 1:
                 against[one].append(outcome.case.id)
     left = [one for one in cases.failed if one.case.id not in told]
     return Explained(chosen, counts, told, left, against)

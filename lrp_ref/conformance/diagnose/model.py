@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any, Literal
 
 import numpy as np
@@ -47,15 +48,19 @@ class Departure:
                 return False
         return not self.places or place_of(rule, layer) in self.places
 
-    @property
+    @cached_property
     def key(self) -> Any:
         return self.kind, repr(self.what), self.places
+
+    @cached_property
+    def digest(self) -> int:
+        return hash(self.key)
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Departure) and self.key == other.key
 
     def __hash__(self) -> int:
-        return hash(self.key)
+        return self.digest
 
 
 def place_of(rule: Rule, layer: Any) -> Place:

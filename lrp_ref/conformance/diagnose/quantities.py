@@ -93,7 +93,7 @@ def sums(rule: Rule, p: Pairs, share: Share, c: Array) -> Named:
             "the sum of the positive contributions": up(p.products).sum(1, keepdims=True),
             "the sum over the window with the padding": s + of_padding(rule, p, share),
             "the sum over the outputs of the input": c.sum(2, keepdims=True),
-            "the sum over the output channels": over_channels(p, c),
+            "the sum over the outputs of the input at one position": over_channels(p, c),
             "the sum over all inputs and outputs": c.sum((1, 2), keepdims=True),
             "the sum over the samples of the batch": s.sum(0, keepdims=True) + 0 * s,
             "the sum of the first sample": s[:1] + 0 * s,

@@ -96,15 +96,15 @@ def known(run: Run, findings: Sequence[Finding]) -> list[Bundle]:
     row = {f.question: f.value for f in findings if f.value is not None and f.question not in NOT_OF_RULES
            and f.value != getattr(CANONICAL, f.question) and f.value != run.adapter.conventions.get(f.question)}
     every = conventions(row)
-    found = [*((one,) for one in every), *([every] if len(every) > 1 else [])]
+    found: list[Bundle] = []
+    for name, dialect in DIALECTS.items():   # the adapter's own library first
+        if any(name in text or dialect.name.lower() in text for text in (run.adapter.name.lower(), run.command.lower())):
+            own = {q: a for q, a in dialect.row.items() if q not in NOT_OF_RULES and a is not None}
+            found.append(conventions(own))
+    found += [*([every] if len(every) > 1 else []), *((one,) for one in every)]
     steady = tuple(one for one in every if one.what.question not in MEASURED)
     if 1 < len(steady) < len(every):
         found.append(steady)
-    names = run.adapter.name.lower(), run.command.lower()
-    for name, dialect in DIALECTS.items():
-        if any(name in text or dialect.name.lower() in text for text in names):
-            own = {q: a for q, a in dialect.row.items() if q not in NOT_OF_RULES and a is not None}
-            found.append(conventions(own))
     return found
 
 
@@ -175,7 +175,7 @@ def departures(places: Sequence[Place_], tolerance: float) -> list[Bundle]:
         useful = [one for one in covers if covers[one] & left]
         if not useful:
             break
-        best = max(useful, key=lambda one: (len(covers[one] & left) - 0.6 * one.cost, -one.cost, -rank(one)))
+        best = max(useful, key=lambda one: (len(covers[one] & left) - 0.25 * one.cost, -one.cost, -rank(one)))
         here = covers[best] & left
         for only in sorted({only_of(place, here, columns) for place, _ in here}):
             at = {place for place, _ in here if only_of(place, here, columns) == only}
