@@ -72,9 +72,9 @@ class Diagnosis:
     denied: frozenset[str] = frozenset()
     questions: int = 0
 
-    @property
-    def failures(self) -> int:
-        return len(self.causes) + len(self.left)
+    def of(self, id: str) -> Told | None:
+        """What a failure is told under."""
+        return next((one for one in self.told if one.departure == self.causes.get(id)), None)
 
 
 NOTHING = Diagnosis()
@@ -106,12 +106,13 @@ def told(run: Run, found: Study, cases: Cases, findings: Sequence[Finding], aske
     for n, one in enumerate(by_count):
         watch(f"{run.adapter.name}: smallest example of {n + 1} of {len(by_count)} departures")
         example = smallest(asker, cases, one, by_count, probes) if n < EXAMPLES else None
-        ids = [id for id, departure in causes.items() if departure == one]
+        own = {id for id, departure in causes.items() if departure == one} | set(explained.counts[one])
+        ids = [each.case.id for each in run.failed if each.case.id in own]
         sentences.append(Told(one, words.heading(one), ids, len(explained.against[one]),
                               sides(one, explained.departures), example))
     left = [one for one in explained.left if one.case.id not in causes]
     split = separate(left, [one for one in run.outcomes if one.status in RIGHT and one.case.level != "negative"])
-    return Diagnosis([one for one in sentences if one.ids or explained.counts[one.departure]], causes,
+    return Diagnosis([one for one in sentences if one.ids], causes,
                      [one.case.id for one in left], sentence(split) if split else "", found.unasked,
                      denied(cases, found, findings), found.questions)
 

@@ -25,7 +25,7 @@ def heading(one: Departure) -> str:
     """A sentence without its full stop: where it holds, and what happens there."""
     if one.kind == "convention":
         return stated(*one.what)
-    at = under(one)
+    at = under(one) if one.places else ""
     match one.kind:
         case "start":
             return f"relevance starts from {of_relevance('R', one.what)} and not from R itself"
@@ -154,6 +154,7 @@ def theirs(one: Formula, rule: str) -> str:
     bias = "" if one.bias == "0" else one.bias if one.bias != OWN else BIAS.get(rule, "")
     guard = ("epsilon sign z" if rule == "Epsilon" else "") if one.guard == OWN else (
         f"{one.scale:g} {one.guard.removeprefix('a number ')}" if one.guard in MEASURED else "" if one.guard == "0" else one.guard)
+    guard = "" if rule != "Epsilon" and "epsilon" in guard else guard
     d = " + ".join(filter(None, (total, "" if bias == "nothing" else bias, guard)))
     part = {OWN: "alpha or -beta times " if rule == "AlphaBeta" else "", "1": ""}.get(one.part, f"{one.part} ")
     times = "" if one.factor == ONE else f" times {factor_text(one.factor)}" if not one.factor.shared else (
