@@ -11,6 +11,7 @@ import numpy as np
 
 from lrp_ref.arrays import Array
 from lrp_ref.conformance.diagnose.coverage import Map, alternatives, used
+from lrp_ref.conformance.diagnose.instead import Instead
 from lrp_ref.conformance.diagnose.formula import ONE, Formula, predicted
 from lrp_ref.conformance.diagnose.pairs import Pairs, TooLarge, pairs, shares
 from lrp_ref.conformance.diagnose.quantities import OWN, facts
@@ -70,7 +71,7 @@ def place_of(rule: Rule, layer: Any) -> Place:
 def split(formula: Formula, places: Iterable[Place]) -> list[Departure]:
     """A formula as departures of one slot each; a factor, and what it goes with, stays whole."""
     here = frozenset(places)
-    if formula.factor != ONE:
+    if formula.factor != ONE or "bias" in formula.numerator:
         return [Departure("formula", formula, here)]
     own = Formula(where=formula.where, only=formula.only)
     parts = [replace(own, numerator=formula.numerator, total=formula.total, part=formula.part),
@@ -153,7 +154,10 @@ class Model:
         if maps:
             made = dict(alternatives(p))
             for one in maps:
-                other = used(made[one.name], one.way, rule, p, self.declared) if one.name in made else None
+                if isinstance(one, Instead):
+                    other = one.messages(rule, p, self.declared)
+                else:
+                    other = used(made[one.name], one.way, rule, p, self.declared) if one.name in made else None
                 M = M if other is None else other
         for where in dict.fromkeys(one.where for one in formulas if one.where):
             some = [one.plain for one in formulas if one.where in ((), where)]

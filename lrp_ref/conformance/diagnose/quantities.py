@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from lrp_ref.arrays import Array
-from lrp_ref.conformance.diagnose.pairs import Pairs, Share, divided, low, sign, up
+from lrp_ref.conformance.diagnose.pairs import LEARNED, Pairs, Share, divided, low, sign, up
 from lrp_ref.rules import AlphaBeta, Epsilon, Gamma, Rule, ZBox
 
 Named = dict[str, Any]
@@ -43,6 +43,10 @@ def contributions(rule: Rule, p: Pairs, share: Share) -> Named:
         found["a w, split by the sign of w"] = p.a * np.where(p.covered, by_sign(p.w), 0.0)
         found["a+ w, split by the sign of w"] = up(p.a) * np.where(p.covered, by_sign(p.w), 0.0)
         found["a w, split by the sign of a"] = by_sign(p.a) * np.where(p.covered, p.w, 0.0)
+    if isinstance(rule, LEARNED):
+        n, size = np.maximum(p.covered.sum(1, keepdims=True), 1), abs(share.c).sum(1, keepdims=True)
+        found["its contribution and an equal part of the bias"] = share.c + p.covered * share.bias / n
+        found["its contribution and its part of the bias by magnitude"] = share.c + share.bias * divided(abs(share.c), size)
     if isinstance(rule, Gamma):
         g = float(rule.gamma)
         side = 1 if share.kind == "positive" else -1
@@ -275,7 +279,7 @@ def facts(rule: Rule, p: Pairs, share: Share) -> Named:
         "there is more than one input": every + p.covered.sum(1, keepdims=True) > 1,
         "winners tie": (abs(p.w) > 0).sum(1, keepdims=True) > 1,
         "some input is negative": (p.a < 0).any(1, keepdims=True) | (every > 0),
-        "the maximum is negative": z < 0, "z is the largest output": z == z.max(2, keepdims=True),
+        "z is the largest output": z == z.max(2, keepdims=True),
         "z is not the largest output": z < z.max(2, keepdims=True)}
     for words, truth in of_fields(layer).items():
         found[words] = every + truth > 0

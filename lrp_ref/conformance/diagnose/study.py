@@ -13,6 +13,7 @@ from lrp_ref.conformance.diagnose.coverage import recovered
 from lrp_ref.conformance.diagnose.detect import MEASURED, Finding
 from lrp_ref.conformance.diagnose.explain import Bundle, Cases, Explained, explain
 from lrp_ref.conformance.diagnose.formula import Formula
+from lrp_ref.conformance.diagnose.instead import recovered as of_rules
 from lrp_ref.conformance.diagnose.model import Departure, Place, conventions, place_of, split
 from lrp_ref.conformance.diagnose.pairs import TooLarge
 from lrp_ref.conformance.diagnose.probes import Asker, Probe, Spent, probes
@@ -20,9 +21,11 @@ from lrp_ref.conformance.diagnose.recover import Table, formulas, holds, near, t
 from lrp_ref.conformance.diagnose.relevance import ends, meetings
 from lrp_ref.conformance.dialects import CANONICAL, DIALECTS
 from lrp_ref.conformance.judge.run import Run
-from lrp_ref.conventions.table import TABLE
+from lrp_ref.conformance.judge.tolerance import Convention
+from lrp_ref.conventions.table import TABLE, spoken
 from lrp_ref.hints import Watch, unwatched
 from lrp_ref.layers import Layer
+from lrp_ref.relevance import through_layer
 from lrp_ref.rules import Rule
 
 NOT_OF_RULES = ("start", "default_epsilon")   # questions that no change of a rule answers
@@ -46,6 +49,7 @@ class Place_:
     meetings: Sequence[str] = ()
     right: bool = False
     tables: Mapping[str, Table] = field(default_factory=dict)
+    rows: Sequence[Convention] = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -140,9 +144,12 @@ def looked_into(asker: Asker, cases: Cases, place: Place, declared: Mapping[str,
         columns = tables(found, declared)
         told = by_share(found, columns, asker.tolerance)
         wrong = told is not None
-        maps = recovered(found, asker.tolerance, declared) if wrong and (not told or not all(told.values())) else []
+        maps: list[Any] = []
+        if wrong and (not told or not all(told.values())):
+            maps = [*recovered(found, asker.tolerance, declared), *of_rules(found, asker.tolerance, declared)]
+        asked = [] if maps or not wrong or (told and all(told.values())) else table_rows(found, asker.tolerance, declared)
         plain, words = meetings(asker, found)
-    return Place_(place, found, told or {}, maps, () if plain else words, not wrong and plain, columns)
+    return Place_(place, found, told or {}, maps, () if plain else words, not wrong and plain, columns, asked)
 
 
 def by_share(found: Sequence[Probe], columns: Mapping[str, Table], tolerance: float) -> dict[str, list[Formula]] | None:
@@ -153,6 +160,32 @@ def by_share(found: Sequence[Probe], columns: Mapping[str, Table], tolerance: fl
             wrong = True
             told[kind] = formulas(t, kind, tolerance)
     return told if wrong else None
+
+
+def table_rows(found: Sequence[Probe], tolerance: float, declared: Mapping[str, Any]) -> list[Convention]:
+    """The answers of the table of conventions with which every probe's messages are told."""
+    kept = []
+    for name, question in TABLE.items():
+        for value in question.answers:
+            if value != question.canonical and all(says({name: value}, probe, tolerance) for probe in found):
+                kept.append(Convention(name, value))
+    return kept
+
+
+def says(row: Mapping[str, Any], probe: Probe, tolerance: float) -> bool:
+    """Whether a row's library hands down these messages, output by output."""
+    p = probe.pairs
+    try:
+        rule = spoken(row, probe.rule, p.layer)
+        for j in range(p.b.size):
+            R = np.zeros((len(p.x), p.b.size))
+            R[:, j] = 1
+            M = through_layer(rule, p.layer, p.x, R.reshape(p.outputs))[0].reshape(len(p.x), -1)
+            if not near(M, probe.M[..., j], tolerance).all():
+                return False
+    except ValueError:   # it has no such rule
+        return False
+    return True
 
 
 def off_coverage(found: Sequence[Probe]) -> bool:
@@ -183,6 +216,7 @@ def departures(places: Sequence[Place_], tolerance: float) -> list[Bundle]:
         left -= here
     if len(found) > 1:
         found.append(tuple(dict.fromkeys(one for bundle in found for one in bundle)))
+    found += [(Departure("convention", one),) for one in dict.fromkeys(row for place in places for row in place.rows)]
     for slot in ("maps", "meetings"):
         rest = {one.place: list(getattr(one, slot)) for one in places if getattr(one, slot)}
         while rest:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from lrp_ref.conformance.diagnose.coverage import Map
+from lrp_ref.conformance.diagnose.instead import Instead
 from lrp_ref.conformance.diagnose.formula import MEASURED, ONE, Factor, Formula
 from lrp_ref.conformance.diagnose.model import Departure
 from lrp_ref.conformance.diagnose.quantities import OWN
@@ -32,9 +33,13 @@ def heading(one: Departure) -> str:
         case "between":
             return f"between two layers relevance goes on {changed(one.what)}"
         case "end":
-            return f"the relevance that is returned is R_0 {changed(one.what)} once more"
+            again = " once more" if one.what.startswith("times") else ""
+            return f"the relevance that is returned is R_0 {changed(one.what)}{again}"
         case "meeting":
             return f"{at}: {met(one)}"
+        case "map" if isinstance(one.what, Instead):
+            what = one.what.name
+            return f"{at}: as if {what.replace(' = ', ' were ')}" if " = " in what else f"{at}: as if the rule were {what}"
         case "map":
             return f"{at}: {of_map(one.what)}"
     where = f"where {' and '.join(one.what.where)}, " if one.what.where else ""
@@ -94,7 +99,7 @@ def of_formula(one: Departure) -> str:
     if f.total not in (OWN, "own sum"):
         lost = ", which takes a share that is lost" if "padding" in f.total else ""
         parts.append(f"the denominator is {f.total}{lost}, in place of the sum over the inputs of the output")
-    if f.bias != OWN:
+    if f.bias != OWN and "bias" not in f.numerator:
         parts.append(of_bias(f.bias, rules))
     if f.guard != OWN:
         parts.append(of_guard(f))
