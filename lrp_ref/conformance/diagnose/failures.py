@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from time import perf_counter
 from typing import Any
 
 import numpy as np
@@ -12,15 +13,16 @@ from lrp_ref.arrays import Array
 from lrp_ref.conformance.adapter import NUMBERS, roundoff
 from lrp_ref.conformance.adapters.recorded import Recorded
 from lrp_ref.conformance.diagnose.bisect import Rules, first_divergence
-from lrp_ref.conformance.diagnose.detect import MEASURED, Finding, agree
-from lrp_ref.conformance.diagnose.known import Known, known
+from lrp_ref.conformance.diagnose.detect import MEASURED, Finding, agree, dialects
+from lrp_ref.conformance.diagnose.diagnosis import NOTHING as UNDIAGNOSED
+from lrp_ref.conformance.diagnose.diagnosis import Diagnosis, diagnose
+from lrp_ref.conformance.diagnose.known import Known, issues, otherwise
 from lrp_ref.conformance.diagnose.shrink import Counterexample, shrink
-from lrp_ref.conformance.dialects import CANONICAL
-from lrp_ref.conformance.judge.expected import expected, right_at
-from lrp_ref.conformance.judge.outcome import REFUSE, Outcome, ask, judged, status
-from lrp_ref.conformance.judge.run import Run, place
-from lrp_ref.conformance.judge.tolerance import Convention
-from lrp_ref.conventions.table import stated
+from lrp_ref.conformance.dialects import DIALECTS
+from lrp_ref.conformance.judge.expected import right_at
+from lrp_ref.conformance.judge.outcome import REFUSE, Outcome, ask, status
+from lrp_ref.conformance.judge.run import Run
+from lrp_ref.conventions.table import TABLE, stated
 from lrp_ref.hints import Watch, unwatched
 from lrp_ref.network import Network
 from lrp_ref.rules import Rule
@@ -29,7 +31,8 @@ from lrp_ref.testing.compared import distance
 SHRUNK = 10   # causes of which a smallest counterexample is looked for: each takes a second or two
 VISIBLE = 2.0**-10   # of the largest relevance: more than any library's stabiliser makes of whole numbers
 NOTHING = Known()   # is known
-UNEXPLAINED = "no convention explains it"
+UNEXPLAINED = "not explained"
+SECONDS = 20.0   # for first layers and shrinking
 
 
 @dataclass(frozen=True)
@@ -66,35 +69,73 @@ class Failure:
     counterexample: Counterexample | None = None
 
 
-def failures(run: Run, findings: Sequence[Finding], watch: Watch = unwatched) -> list[Failure]:
+def failures(run: Run, findings: Sequence[Finding], watch: Watch = unwatched,
+             diagnosis: Diagnosis | None = None) -> list[Failure]:
     """One for every failed case; of each cause the first has the counterexample."""
-    stabilisers = unstated(run, findings)
+    diagnosis = diagnose(run, findings, watch) if diagnosis is None else diagnosis
     found: list[Failure] = []
     shrunk: set[Cause] = set()
+    begin = perf_counter()
     for outcome in run.failed:
         watch(f"{run.adapter.name}: looking into {outcome.case.id}")
-        one = failure(renamed(outcome, run, stabilisers), run)
-        if can_ask(run) and outcome.compared is not None and one.cause not in shrunk and len(shrunk) < SHRUNK:
+        one = failure(named(outcome, findings, diagnosis), run, diagnosis, perf_counter() - begin < SECONDS)
+        if outcome.compared is not None and one.cause not in shrunk and len(shrunk) < SHRUNK:
             shrunk.add(one.cause)
-            watch(f"{run.adapter.name}: shrinking {outcome.case.id}")
-            one = replace(one, counterexample=counterexample(one, run))
+            told = diagnosis.of(outcome.case.id)
+            small = told.example if told else None
+            if small is None and can_ask(run) and perf_counter() - begin < SECONDS:
+                watch(f"{run.adapter.name}: shrinking {outcome.case.id}")
+                small = counterexample(one, run)
+            one = replace(one, counterexample=small)
         found.append(one)
     return found
 
 
-def failure(outcome: Outcome, run: Run) -> Failure:
+def failure(outcome: Outcome, run: Run, diagnosis: Diagnosis, bisect: bool = True) -> Failure:
+    """Told under a departure, or by an error, or not explained; bisect: whether there is time to find a first layer."""
     command = f"lrp-ref conform {run.command} --case {outcome.case.id}"
     if outcome.compared is None or outcome.answer is None:
         return Failure(outcome, cause(outcome), command)
-    name = first_layer(outcome, run)
+    name = first_layer(outcome, run) if bisect or len(outcome.case.network) == 1 else None
     first = None if name is None else First(name, outcome.case.rules[name])
-    found = known(outcome.case, outcome.answer, run.suite.notes, roundoff(run.adapter), outcome.convention,
-                  (lambda: asking(run)(*task(outcome, run))) if can_ask(run) else None)
-    return Failure(outcome, cause(outcome, first, found), command, first, found)
+    kept = otherwise(lambda: asking(run)(*task(outcome, run)), outcome.answer, roundoff(run.adapter)) if can_ask(
+        run) else ""
+    found = Known(kept)
+    if not found.kept and outcome.convention is not None:
+        names = [one for one in dialects(*outcome.convention) if own_library(one, run)]
+        flags = [TABLE[outcome.convention.question].answer(outcome.convention.value).disagreement,
+                 outcome.convention.question.upper()]
+        found = Known(convention=outcome.convention, names=dialects(*outcome.convention),
+                      issues=issues(flags, run.suite.notes, names) if names else ())
+    return Failure(outcome, cause(outcome, first, found, diagnosis), command, first, found)
 
 
-def cause(outcome: Outcome, first: First | None = None, known: Known = NOTHING) -> Cause:
-    """What failures have in common: the convention, what it looks like, the error, or else rule and layer."""
+def own_library(name: str, run: Run) -> bool:
+    """Whether the adapter is one to that dialect's library."""
+    texts = run.adapter.name.lower(), run.command.lower()
+    return any(name in text or DIALECTS[name].name.lower() in text for text in texts)
+
+
+def named(outcome: Outcome, findings: Sequence[Finding], diagnosis: Diagnosis) -> Outcome:
+    """The outcome with the convention that it is told under; one that other cases deny is not named."""
+    told = diagnosis.of(outcome.case.id)
+    if told is not None:
+        departure = told.departure
+        return replace(outcome, convention=departure.what if departure.kind == "convention" else None)
+    if outcome.convention is None:
+        return outcome
+    values = {f.question: f.value for f in findings if f.question not in diagnosis.denied}
+    kept = agree(values.get(outcome.convention.question), outcome.convention.value)
+    return outcome if kept else replace(outcome, convention=None)
+
+
+def cause(outcome: Outcome, first: First | None = None, known: Known = NOTHING,
+          diagnosis: Diagnosis = UNDIAGNOSED) -> Cause:
+    """What failures have in common: a departure, a convention, the error, or that nothing explains them."""
+    if known.kept:
+        return Cause(known.cause)
+    if told := diagnosis.of(outcome.case.id):
+        return Cause(told.sentence)
     if outcome.convention is not None:
         return Cause(stated(*outcome.convention))
     if known.cause:
@@ -103,27 +144,7 @@ def cause(outcome: Outcome, first: First | None = None, known: Known = NOTHING) 
         return Cause(REFUSE)
     if outcome.compared is None:
         return Cause(outcome.reason)
-    where = place(outcome.case)
-    return Cause(f"{UNEXPLAINED}: {type(first.rule).__name__ if first else where.rule} on {where.layer}", False)
-
-
-def unstated(run: Run, findings: Sequence[Finding]) -> list[dict[str, Any]]:
-    """The stabilisers that the numbers show and that the adapter does not declare: each alone, then together."""
-    found = {f.question: f.value for f in findings if f.question in MEASURED
-             and not (f.value in (None, getattr(CANONICAL, f.question))
-                      or agree(f.value, run.adapter.conventions.get(f.question)))}
-    return [*({question: value} for question, value in found.items()), *([found] if len(found) > 1 else [])]
-
-
-def renamed(outcome: Outcome, run: Run, stabilisers: Sequence[Mapping[str, Any]]) -> Outcome:
-    """The outcome with the stabiliser that explains it, if one does and nothing else did."""
-    if outcome.convention is None and outcome.compared is not None and outcome.answer is not None:
-        u, declared = roundoff(run.adapter), run.adapter.conventions
-        for more in stabilisers:
-            want = expected(outcome.case, u, {**declared, **more})
-            if judged(outcome.answer, want, u).status != "failed":
-                return replace(outcome, convention=Convention(*next(iter(more.items()))))
-    return outcome
+    return Cause(f"{UNEXPLAINED}{': ' if diagnosis.common else ''}{diagnosis.common}", False)
 
 
 # ---- Asking again ----

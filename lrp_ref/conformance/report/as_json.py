@@ -10,6 +10,7 @@ import numpy as np
 
 from lrp_ref.arrays import Array
 from lrp_ref.conformance.adapter import roundoff
+from lrp_ref.conformance.diagnose.diagnosis import facts as diagnosis_facts
 from lrp_ref.conformance.diagnose.failures import Failure
 from lrp_ref.conformance.judge.outcome import Outcome, Worst
 from lrp_ref.conformance.judge.run import Row, place
@@ -32,7 +33,7 @@ def of_report(one: Report) -> Json:
                     "conventions": dict(run.adapter.conventions), "command": run.command},
         "vectors": of_suite(one.suite), "seconds": round(run.seconds, 3), "counts": dict(run.counts()),
         "matrix": list(map(of_row, run.matrix())), "conventions": list(map(of_reply, one.replies)),
-        "contradicted": list(one.contradicted), "failures": list(map(of_failure, one.failures)),
+        "contradicted": list(one.contradicted), "diagnosis": diagnosis_facts(one.diagnosis), "failures": list(map(of_failure, one.failures)),
         "outcomes": list(map(of_outcome, run.outcomes)),
         "records": [{**asdict(record), "issues": list(record.issues)} for record in one.suite.records]}
 

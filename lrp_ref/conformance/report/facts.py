@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from lrp_ref.conformance.adapter import NUMBERS, roundoff, spaced
 from lrp_ref.conformance.diagnose.detect import contradicted, detect
+from lrp_ref.conformance.diagnose.diagnosis import NOTHING, Diagnosis, diagnose
 from lrp_ref.conformance.diagnose.failures import Failure, failures
 from lrp_ref.conformance.dialects import CANONICAL
 from lrp_ref.conformance.judge.outcome import Outcome
@@ -53,6 +54,7 @@ class Report:
 
     contradicted  a sentence for every convention that is declared and that the numbers deny
     unexpected    what is not as the expectations say; None without expectations
+    diagnosis     what experiments told of the failures
     """
 
     run: Run
@@ -60,6 +62,7 @@ class Report:
     contradicted: Sequence[str]
     failures: Sequence[Failure]
     unexpected: Sequence[str] | None = None
+    diagnosis: Diagnosis = NOTHING
 
     @property
     def suite(self) -> Suite:
@@ -122,9 +125,12 @@ def report(run: Run, watch: Watch = unwatched) -> Report:
     watch(f"{adapter.name}: telling its conventions")
     with np.errstate(all="ignore"):
         findings = detect(answered, run.suite)
+    diagnosis = diagnose(run, findings, watch)
+    findings = [replace(f, value=None, known=[]) if f.question in diagnosis.denied else f for f in findings]
     replies = [Reply(f.question, TABLE[f.question].title, f.value, getattr(CANONICAL, f.question),
                       f.question in adapter.conventions, f.known, f.evidence) for f in findings]
-    return Report(run, replies, contradicted(findings, adapter.conventions), failures(run, findings, watch))
+    return Report(run, replies, contradicted(findings, adapter.conventions), failures(run, findings, watch, diagnosis),
+                  None, diagnosis)
 
 
 def comparison(reports: Sequence[Report]) -> Comparison:

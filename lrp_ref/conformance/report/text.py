@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from textwrap import fill, wrap
 
+from lrp_ref.conformance.diagnose.diagnosis import Told
 from lrp_ref.conformance.diagnose.failures import Cause, Failure
-from lrp_ref.conformance.judge.outcome import RIGHT, STATUSES
+from lrp_ref.conformance.judge.outcome import REFUSE, RIGHT, STATUSES
 from lrp_ref.conformance.judge.run import Row
 from lrp_ref.conformance.report.facts import Comparison, Disagreement, Reply, Report, commented, in_words
+from lrp_ref.conformance.report.told import sides, summary
 from lrp_ref.conformance.vectors.suite import Suite
 from lrp_ref.conventions.table import TABLE, phrase
 
@@ -24,7 +26,7 @@ Counts = Mapping[str, int]   # {status: how many cases}
 def text(report: Report) -> str:
     """Table, conventions, and each cause of failures with one case in full."""
     counts = report.run.counts()
-    parts = [f"{title(report)}, {on(report.suite)}", "\n".join(table(report)), *conventions(report),
+    parts = [f"{title(report)}, {on(report.suite)}", *summary(report), "\n".join(table(report)), *conventions(report),
              *unsupported(report), *undetermined(report), *causes(report)]
     total = ", ".join(f"{counts[status]} {status}" for status in STATUSES)
     return "\n\n".join([*parts, f"{total}, of {report.suite.count}, in {report.run.seconds:.0f} s"])
@@ -125,11 +127,24 @@ def causes(report: Report) -> Iterator[str]:
     groups: dict[Cause, list[Failure]] = {}
     for failure in report.failures:
         groups.setdefault(failure.cause, []).append(failure)
+    for cause, told in by_departure(report).items():   # a case of two departures is told under both
+        groups.setdefault(cause, told)
     if groups:
         yield f"{plural(len(report.failures), 'case')} failed, for {plural(len(groups), 'cause')}"
-    for n, (cause, group) in enumerate(sorted(groups.items(), key=lambda pair: -len(pair[1])), 1):
-        head = fill(f"{n}. {plural(len(group), 'case')}: {cause.text}", WIDTH, subsequent_indent="   ")
-        yield "\n".join([head, *indented(entries(group[0])), *indented(others(group[1:]))])
+    departures = {Cause(one.sentence): one for one in report.diagnosis.told}
+    refused_last = sorted(groups.items(), key=lambda pair: (pair[0].text == REFUSE, -len(pair[1])))
+    for n, (cause, group) in enumerate(refused_last, 1):
+        here = departures.get(cause)
+        count = len(here.ids) if here else len(group)
+        head = fill(f"{n}. {plural(count, 'case')}: {cause.text}", WIDTH, subsequent_indent="   ")
+        yield "\n".join([head, *indented(sides(here) if here else iter(())), *indented(entries(group[0], here)),
+                         *indented(others(group[1:]))])
+
+
+def by_departure(report: Report) -> dict[Cause, list[Failure]]:
+    """The failures of every departure, also of those that another cause tells."""
+    by_id = {failure.outcome.case.id: failure for failure in report.failures}
+    return {Cause(one.sentence): [by_id[id] for id in one.ids if id in by_id] for one in report.diagnosis.told if one.ids}
 
 
 def plural(count: int, what: str) -> str:
@@ -137,7 +152,7 @@ def plural(count: int, what: str) -> str:
     return f"{count} {what}{'' if count == 1 else 's'}"
 
 
-def entries(failure: Failure) -> Iterator[tuple[str, str]]:
+def entries(failure: Failure, told: Told | None = None) -> Iterator[tuple[str, str]]:
     """(what, text) of a failure."""
     outcome = failure.outcome
     yield "case", f"{outcome.case.id} ({outcome.case.level}): {commented(outcome.case)}"
@@ -150,7 +165,7 @@ def entries(failure: Failure) -> Iterator[tuple[str, str]]:
         yield "reason", outcome.reason
     if failure.known.also:
         yield "also", failure.known.also
-    if small := failure.counterexample:
+    if small := (told and told.example) or failure.counterexample:
         yield "smallest", f"{small.text} -> {small.got}, expected {small.expected}"
     yield "repeat", failure.command
     for issue in failure.known.issues:

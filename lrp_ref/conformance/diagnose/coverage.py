@@ -1,0 +1,279 @@
+"""Other maps than a layer's own: where its windows are put back, which weights come back, who wins.
+
+Generated from the fields of a window (stride, dilation, padding, kernel, groups) and from what a maximum can mean. In
+one of three ways an implementation can use such a map: "throughout" for numerators and denominators, "back" for
+numerators alone, "put" to put what the right inputs should get into other places.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from lrp_ref.arrays import Array
+from lrp_ref.conformance.diagnose.pairs import Pairs, TooLarge, divided, pairs, shares
+from lrp_ref.layers import Conv2D
+from lrp_ref.layers.pool import Pool
+from lrp_ref.rules import Rule
+
+WAYS = ("throughout", "back", "put")
+
+
+@dataclass(frozen=True)
+class Map:
+    """An alternative of a layer's map, by its name in `alternatives`, and the way in which it is used."""
+
+    name: str
+    way: str
+
+    def messages(self, rule: Rule, p: Pairs, declared: Mapping[str, Any]) -> Array | None:
+        """M_ij; None where the layer has no such alternative, or where it is the layer's own map."""
+        made = dict(alternatives(p)).get(self.name)
+        return None if made is None else used(made, self.way, rule, p, declared)
+
+
+@dataclass(frozen=True, eq=False)
+class Other:
+    """A map beside a layer's own: pairs whose columns belong to outputs (at), or a permutation of inputs per output.
+
+    put    (I, J): in which input's place what input i should get of output j is put; -1 for nowhere
+    """
+
+    make: Callable[[], Pairs] | None = None
+    at: Array | None = None
+    put: Array | None = None
+
+    @cached_property
+    def pairs(self) -> Pairs | None:
+        return self.make() if self.make else None
+
+
+def used(other: Other, way: str, rule: Rule, p: Pairs, declared: Mapping[str, Any]) -> Array | None:
+    own = shares(rule, p, declared)
+    if way == "put":
+        if other.put is None:
+            return None
+        return moved(sum_of([share.messages + np.zeros_like(p.w) for share in own]), other.put)
+    if other.pairs is None:
+        return None
+    if way == "throughout":
+        return None if other.at is not None else sum_of([s.messages for s in shares(rule, other.pairs, declared)])
+    theirs = []
+    for there, here in zip(shares(rule, other.pairs, declared), own):
+        c = there.c if other.at is None else gathered(there.c, other.at, p.b.size)
+        theirs.append(divided(here.part * here.on * c, here.d))
+    return sum_of(theirs)
+
+
+def sum_of(parts: list[Array]) -> Array:
+    total: Array = sum(parts[1:], start=parts[0])
+    return total
+
+
+def moved(M: Array, put: Array) -> Array:
+    """M with every column's numbers in other rows, summed."""
+    found = np.zeros_like(M)
+    inputs, outputs = np.nonzero(put >= 0)
+    np.add.at(found, (slice(None), put[inputs, outputs], outputs), M[:, inputs, outputs])
+    return found
+
+
+def gathered(c: Array, at: Array, outputs: int) -> Array:
+    """The columns of c that belong to one output, summed."""
+    found = np.zeros((*c.shape[:2], outputs))
+    np.add.at(found, (slice(None), slice(None), at), c)
+    return found
+
+
+# ---- What there is ----
+
+
+def alternatives(p: Pairs) -> Iterator[tuple[str, Other]]:
+    """Every alternative of a layer at an input, by the words that say what is done."""
+    if isinstance(p.layer, (Conv2D, Pool)):
+        yield from of_windows(p)
+    if isinstance(p.layer, Pool):
+        yield from of_pooling(p)
+    if isinstance(p.layer, Conv2D):
+        yield from of_kernel(p)
+    if not isinstance(p.layer, (Conv2D, Pool)) and p.covered.sum(1).max() == 1:
+        yield "its slope is 1 everywhere", Other(lambda: weighted(p, p.covered * 1.0))
+        yield "it passes where the input is not 0", Other(lambda: weighted(p, p.covered * (p.a != 0)))
+        yield "it passes where the input is at least 0", Other(lambda: weighted(p, p.covered * (p.a >= 0)))
+        yield "it passes where the input is positive", Other(lambda: weighted(p, p.covered * (p.a > 0)))
+    if hasattr(p.layer, "weight") and np.ndim(p.layer.weight) == 2 and p.layer.weight.shape[0] == p.layer.weight.shape[1]:
+        yield "the weights are transposed", Other(lambda: pairs(replace(p.layer, weight=p.layer.weight.T), p.x))  # type: ignore[type-var]
+
+
+def weighted(p: Pairs, w: Array) -> Pairs:
+    return replace(p, w=np.where(p.covered, w, 0.0))
+
+
+def of_windows(p: Pairs) -> Iterator[tuple[str, Other]]:
+    """Windows that lie elsewhere: what the kernel's taps hand back is put into other rows and columns."""
+    window = p.layer.window if isinstance(p.layer, (Conv2D, Pool)) else None
+    assert window is not None
+    (sh, sw), (dh, dw), (top, left), (h, w) = window.stride, window.dilation, window.before, window.size
+    own = (sh, sw), (dh, dw), (top, left)
+    moves: dict[str, Any] = {
+        "as if the kernel were not dilated": (own[0], (1, 1), own[2]),
+        "as if the stride were 1": ((1, 1), *own[1:]),
+        "as if there were no padding": (*own[:2], (0, 0)),
+        "with the strides of rows and columns exchanged": ((sw, sh), *own[1:]),
+        "with the dilations of rows and columns exchanged": (own[0], (dw, dh), own[2]),
+        "with the paddings of rows and columns exchanged": (*own[:2], (left, top)),
+        "as if the stride were the window": ((h, w), *own[1:]),
+        "as if the stride were that of the rows": ((sh, sh), *own[1:]),
+        "as if the dilation were that of the rows": (own[0], (dh, dh), own[2]),
+        "as if the padding were that of the rows": (*own[:2], (top, top)),
+        "as if the padding were 1": (*own[:2], (1, 1)),
+        "as if the dilation were the stride": (own[0], own[0], own[2])}
+    for words, (y, x) in {"a row too low": (-1, 0), "a row too high": (1, 0), "a column too far right": (0, -1),
+                          "a column too far left": (0, 1), "a row and a column too low": (-1, -1),
+                          "a row and a column too high": (1, 1)}.items():
+        moves[words] = (*own[:2], (top + y, left + x))
+    for words, there in moves.items():
+        if there != own:
+            yield words, placed(p, taps(p, *own), taps(p, *there))
+    flips: dict[str, Any] = {"with the kernel's rows and columns reversed": (-1, -1),
+                             "with the kernel's rows reversed": (-1, 1), "with the kernel's columns reversed": (1, -1)}
+    here = taps(p, *own)
+    for words, (rows, columns) in flips.items():
+        yield words, placed(p, here, tuple(t.reshape(h, w, -1)[::rows, ::columns].reshape(h * w, -1) for t in here))
+    if h == w and h > 1:
+        yield "with the kernel transposed", placed(p, here, tuple(
+            t.reshape(h, w, -1).swapaxes(0, 1).reshape(h * w, -1) for t in here))
+    if window.stride != (1, 1) and not window.ceil:
+        yield "repeated stride times, as by nearest upsampling, by the layer without its stride", upsampled(p)
+
+
+def taps(p: Pairs, stride: Any, dilation: Any, before: Any) -> tuple[Array, Array]:
+    """Rows and columns of every tap (kh kw) of every window (V U)."""
+    (h, w), (rows, columns) = p.layer.window.size, p.outputs[2:]   # type: ignore[attr-defined]
+    t, u, v, q = np.ix_(np.arange(h), np.arange(w), np.arange(rows), np.arange(columns))
+    y, x = v * stride[0] + t * dilation[0] - before[0], q * stride[1] + u * dilation[1] - before[1]
+    shape = (h, w, rows, columns)
+    return (np.broadcast_to(y, shape).reshape(h * w, -1), np.broadcast_to(x, shape).reshape(h * w, -1))
+
+
+def placed(p: Pairs, here: tuple[Array, ...], there: tuple[Array, ...]) -> Other:
+    """The map whose taps lie `there` in place of `here`."""
+    _, channels, height, width = p.x.shape
+    _, outputs, rows, columns = p.outputs
+    put = np.full((channels, height * width, outputs, rows * columns), -1)
+    q = np.broadcast_to(np.arange(rows * columns), here[0].shape)
+    inside = [(y >= 0) & (y < height) & (x >= 0) & (x < width) for y, x in (here, there)]
+    good = inside[0] & inside[1]
+    source, target = (here[0] * width + here[1])[good], (there[0] * width + there[1])[good]
+    for c in range(channels):
+        put[c, source, :, q[good]] = c * height * width + target[:, None]
+    put = put.reshape(channels * height * width, -1)
+    put = np.where(p.covered[0], put, -1)
+
+    def make() -> Pairs:
+        w = moved(p.w, put)
+        return replace(p, w=w, covered=moved(p.covered * 1.0, put) != 0)
+    return Other(make, None, put)
+
+
+def upsampled(p: Pairs) -> Other:
+    """Every output stands for as many windows of the layer without stride as its stride covers."""
+    stride, (_, outputs, rows, columns) = p.layer.window.stride, p.outputs   # type: ignore[attr-defined]
+    dense = replace(p.layer, stride=(1, 1))   # type: ignore[type-var]
+    _, _, down, across = dense.output_shape(p.x.shape)
+    y = np.minimum(np.arange(down) // stride[0], rows - 1)[:, None]
+    one = (y * columns + np.minimum(np.arange(across) // stride[1], columns - 1)).reshape(-1)
+    at = (np.arange(outputs)[:, None] * rows * columns + one).reshape(-1)
+    return Other(lambda: pairs(dense, p.x), at)
+
+
+def of_pooling(p: Pairs) -> Iterator[tuple[str, Other]]:
+    """Who wins, and what an average counts."""
+    wins, inside = p.w != 0, p.covered
+    size = float(np.prod(p.layer.size))   # type: ignore[attr-defined]
+    a = np.where(inside, p.a, -np.inf)
+    first = wins & (np.cumsum(wins, axis=1) == 1)
+    last = wins & (np.cumsum(wins[:, ::-1], axis=1)[:, ::-1] == 1)
+    absolute = np.where(inside, abs(p.a), -1.0)
+    e = np.exp(a - a.max(1, keepdims=True))
+    count = np.maximum(inside.sum(1, keepdims=True), 1)
+    for words, w in {
+            "the first of tied winners takes all": first, "the last of tied winners takes all": last,
+            "every tied winner takes all": wins, "the window shares evenly, as in an average pooling": inside / count,
+            "the window's size divides, padding included": inside / size, "every input has the weight 1": inside * 1.0,
+            "the largest |a| wins": absolute == absolute.max(1, keepdims=True), "the smallest input wins":
+            inside & (np.where(inside, p.a, np.inf) == np.where(inside, p.a, np.inf).min(1, keepdims=True)),
+            "the inputs share by their softmax": e / e.sum(1, keepdims=True),
+            "the largest input takes all, as in a max-pooling": inside & (a == a.max(1, keepdims=True)),
+            "the first input of the window takes all": inside & (np.cumsum(inside, axis=1) == 1),
+            "the last input of the window takes all": inside & (np.cumsum(inside[:, ::-1], axis=1)[:, ::-1] == 1)}.items():
+        yield words, Other(lambda w=w: weighted(p, w * 1.0 + np.zeros_like(p.a)))   # type: ignore[misc]
+
+
+def of_kernel(p: Pairs) -> Iterator[tuple[str, Other]]:
+    """Weights of other channels and groups."""
+    w, groups = p.layer.weight, p.groups   # type: ignore[attr-defined]
+
+    def other(weight: Array) -> Other:
+        return Other(lambda: pairs(replace(p.layer, weight=weight), p.x))   # type: ignore[type-var]
+
+    if groups > 1:
+        each = len(w) // groups
+        yield "with the weights of the first group in every group", other(np.concatenate([w[:each]] * groups))
+        yield "with the groups in reverse order", other(np.concatenate(np.split(w, groups)[::-1]))
+        yield "as if there were no groups: every input channel gets all", ungrouped(p)
+        turned = np.arange(len(w)).reshape(groups, each).T.reshape(-1)
+        yield "with the output channels of groups interleaved", other(w[turned])
+    if w.shape[1] > 1:
+        yield "with the input channels in reverse order", other(w[:, ::-1])
+    if len(w) > 1:
+        yield "with the output channels in reverse order", other(w[::-1])
+    yield "with the kernel's rows and columns reversed in the weights", other(w[:, :, ::-1, ::-1])
+    if w.shape[2] == w.shape[3]:
+        yield "with the kernel transposed in the weights", other(w.swapaxes(2, 3))
+
+
+def ungrouped(p: Pairs) -> Other:
+    def make() -> Pairs:
+        w, groups = p.layer.weight, p.groups   # type: ignore[attr-defined]
+        try:
+            return pairs(replace(p.layer, weight=np.tile(w, (1, groups, 1, 1)), groups=1), p.x)   # type: ignore[type-var]
+        except ValueError as error:
+            raise TooLarge(str(error)) from None
+    return Other(make)
+
+
+def recovered(found: Any, tolerance: float, declared: Mapping[str, Any]) -> list[Map]:
+    """The maps with which every probe's messages are told, to rounding."""
+    names: dict[str, None] = {}
+    for probe in found:
+        names |= dict.fromkeys(name for name, _ in alternatives(probe.pairs))
+    left = [Map(name, way) for name in names for way in WAYS]
+    for probe in sorted(found, key=lambda probe: right(probe, tolerance, declared)):
+        own = sum_of([s.messages + np.zeros_like(probe.pairs.w) for s in shares(probe.rule, probe.pairs, declared)])
+        made = dict(alternatives(probe.pairs))
+        kept = []
+        for one in left:
+            M = used(made[one.name], one.way, probe.rule, probe.pairs, declared) if one.name in made else own
+            if M is None:
+                M = own
+            if M.shape == probe.M.shape and alike(M, probe.M, tolerance):
+                kept.append(one)
+        left = kept
+        if not left:
+            break
+    return left
+
+
+def right(probe: Any, tolerance: float, declared: Mapping[str, Any]) -> bool:
+    own = sum_of([s.messages + np.zeros_like(probe.pairs.w) for s in shares(probe.rule, probe.pairs, declared)])
+    return alike(own, probe.M, tolerance)
+
+
+def alike(got: Array, wanted: Array, tolerance: float) -> bool:
+    with np.errstate(invalid="ignore"):
+        return bool((abs(got - wanted) <= tolerance * np.maximum(1e-3 + abs(wanted), abs(got))).all())

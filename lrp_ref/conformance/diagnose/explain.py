@@ -1,0 +1,155 @@
+"""The smallest set of departures that gives every answer: what failed, and what passed as well.
+
+A departure is kept if, together with the others, it gives answers that would not be given without it, and takes none
+away. What an implementation answered where it was right counts as much as where it was wrong.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+
+from lrp_ref.arrays import Array
+from lrp_ref.conformance.adapter import roundoff
+from lrp_ref.conformance.diagnose.model import Departure, Model
+from lrp_ref.conformance.judge.outcome import Outcome
+from lrp_ref.conformance.judge.run import Run
+from lrp_ref.testing.compared import distance
+
+Bundle = tuple[Departure, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Explained:
+    """What departures account for.
+
+    counts   {departure: ids of failures that are not told without it}
+    told     ids of failures that all together tell
+    against  {departure: ids of cases of its rules and layers that it does not tell}
+    """
+
+    departures: Bundle
+    counts: Mapping[Departure, Sequence[str]]
+    told: frozenset[str]
+    left: Sequence[Outcome]
+    against: Mapping[Departure, Sequence[str]]
+
+
+@dataclass(eq=False)
+class Cases:
+    """The cases that were answered with numbers, and which of them a set of departures gives."""
+
+    run: Run
+    declared: Mapping[str, Any]
+    seconds: float = 15.0
+    begin: float = field(default_factory=perf_counter)
+    known: dict[Any, bool] = field(default_factory=dict)
+    met: dict[Any, bool] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.u = roundoff(self.run.adapter)
+        self.answered = [one for one in self.run.outcomes
+                         if one.answer is not None and one.compared is not None and one.case.level != "negative"
+                         and one.answer.shape == one.case.x.shape]
+        self.tasks = {one.case.id: one.case.task() for one in self.answered}
+        self.model = Model((), self.declared)
+
+    @property
+    def failed(self) -> list[Outcome]:
+        return [one for one in self.answered if one.status == "failed"]
+
+    def gives(self, bundle: Bundle, one: Outcome) -> bool:
+        """Whether an implementation with these departures gives this answer."""
+        here = tuple(d for d in bundle if self.touched(d, one))
+        if not here:
+            return one.status != "failed"
+        key = frozenset(here), one.case.id
+        if key not in self.known:
+            self.known[key] = self.same(self.model.of(*here), one)
+        return self.known[key]
+
+    def touched(self, departure: Departure, one: Outcome) -> bool:
+        key = departure, one.case.id
+        if key not in self.met:
+            network, rules, _, _ = self.tasks[one.case.id]
+            self.met[key] = any(departure.touches(rules[name], layer) for name, layer in network)
+        return self.met[key]
+
+    def same(self, model: Model, one: Outcome) -> bool:
+        try:
+            wanted = model.answer(*self.tasks[one.case.id])
+        except (ValueError, KeyError, ArithmeticError):   # too large to write out, or no such layer
+            return one.status != "failed"
+        assert one.answer is not None
+        if one.status != "failed" and one.case.relevance is not None and alike(wanted, one.case.relevance, self.u):
+            return True
+        return alike(one.answer, wanted, self.u)
+
+    @property
+    def late(self) -> bool:
+        return perf_counter() - self.begin > self.seconds
+
+    def score(self, bundle: Bundle, some: Sequence[Outcome]) -> int:
+        """How many failures are told, less twice the others that are not."""
+        return sum((1 if one.status == "failed" else 0) if self.gives(bundle, one) else
+                   (0 if one.status == "failed" else -2) for one in some)
+
+
+def alike(got: Array, wanted: Array, u: float) -> bool:
+    """The same to half of u's digits; what is not finite in the same places."""
+    if got.shape != wanted.shape or not (np.isfinite(got) == np.isfinite(wanted)).all():
+        return False
+    here = np.isfinite(wanted)
+    if not here.any():
+        return True
+    return distance(got[here], wanted[here], u) <= u**0.5
+
+
+def single(outcomes: Iterable[Outcome]) -> list[Outcome]:
+    return [one for one in outcomes if len(one.case.network) == 1]
+
+
+def explain(cases: Cases, bundles: Sequence[Bundle]) -> Explained:
+    """The best set of bundles, found one by one, and what each of its departures accounts for."""
+    cases.begin = perf_counter()
+    alone = single(cases.answered) or cases.answered
+    chosen: Bundle = ()
+    best = cases.score((), alone)
+    for _ in range(12):
+        gains = []
+        for bundle in bundles:
+            joint = (*chosen, *(d for d in bundle if d not in chosen))
+            if joint == chosen or cases.late:
+                continue
+            gains.append((cases.score(joint, alone), -len(joint), joint))
+        if not gains:
+            break
+        score, _, joint = max(gains, key=lambda gain: gain[:2])
+        if score <= best:
+            break
+        best, chosen = score, joint
+    for one in sorted(chosen, key=lambda d: (d.kind != "convention", len(d.places))):   # what nothing depends on goes
+        rest = tuple(d for d in chosen if d != one)
+        if cases.score(rest, alone) >= best:
+            chosen, best = rest, cases.score(rest, alone)
+    return accounted(cases, chosen)
+
+
+def accounted(cases: Cases, chosen: Bundle) -> Explained:
+    told = frozenset(one.case.id for one in cases.failed if cases.gives(chosen, one))
+    counts: dict[Departure, list[str]] = {one: [] for one in chosen}
+    against: dict[Departure, list[str]] = {one: [] for one in chosen}
+    for outcome in cases.answered:
+        here = [d for d in chosen if cases.touched(d, outcome)]
+        for one in here:
+            if outcome.case.id in told:
+                if len(here) == 1 or not cases.gives(tuple(d for d in chosen if d != one), outcome):
+                    counts[one].append(outcome.case.id)
+            elif not cases.gives(chosen, outcome) and len(outcome.case.network) == 1:
+                against[one].append(outcome.case.id)
+    left = [one for one in cases.failed if one.case.id not in told]
+    return Explained(chosen, counts, told, left, against)

@@ -1,0 +1,188 @@
+"""An implementation as its departures from the canonical rules: what it would answer to any question."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import Any, Literal
+
+import numpy as np
+
+from lrp_ref.arrays import Array
+from lrp_ref.conformance.diagnose.coverage import Map, alternatives, used
+from lrp_ref.conformance.diagnose.instead import Instead
+from lrp_ref.conformance.diagnose.formula import ONE, Formula, predicted
+from lrp_ref.conformance.diagnose.pairs import Pairs, TooLarge, pairs, shares
+from lrp_ref.conformance.diagnose.quantities import OWN, facts
+from lrp_ref.conformance.diagnose.relevance import changes, together
+from lrp_ref.conformance.judge.tolerance import Convention
+from lrp_ref.conventions.table import TABLE, spoken
+from lrp_ref.layers import Layer
+from lrp_ref.network import INPUT, Network
+from lrp_ref.relevance import handed_down, through_layer
+from lrp_ref.rules import Rule
+
+Place = tuple[str, str]   # a rule's and a layer's kind
+Kind = Literal["convention", "formula", "map", "meeting", "start", "between", "end"]
+SYMBOLS = {"start": "z", "between": "a", "end": "the input"}
+
+
+@dataclass(frozen=True, eq=False)
+class Departure:
+    """One thing that an implementation does otherwise.
+
+    what    a Convention, a Formula of one slot, a Map, or the words of a change of relevance
+    places  rules and layers where it does; none: wherever relevance is handed down
+    """
+
+    kind: Kind
+    what: Any
+    places: frozenset[Place] = frozenset()
+
+    def touches(self, rule: Rule, layer: Any) -> bool:
+        """Whether it may change what such a layer hands down."""
+        if self.kind == "convention":
+            try:
+                return TABLE[self.what.question].applied(self.what.value, rule, layer) is not rule
+            except ValueError:   # it has no such rule
+                return False
+        return not self.places or place_of(rule, layer) in self.places
+
+    @cached_property
+    def key(self) -> Any:
+        return self.kind, repr(self.what), self.places
+
+    @cached_property
+    def digest(self) -> int:
+        return hash(self.key)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Departure) and self.key == other.key
+
+    def __hash__(self) -> int:
+        return self.digest
+
+
+def place_of(rule: Rule, layer: Any) -> Place:
+    return type(rule).__name__, type(layer).__name__
+
+
+def split(formula: Formula, places: Iterable[Place]) -> list[Departure]:
+    """A formula as departures of one slot each; a factor, and what it goes with, stays whole."""
+    here = frozenset(places)
+    if formula.factor != ONE or "bias" in formula.numerator:
+        return [Departure("formula", formula, here)]
+    own = Formula(where=formula.where, only=formula.only)
+    parts = [replace(own, numerator=formula.numerator, total=formula.total, part=formula.part),
+             replace(own, bias=formula.bias), replace(own, guard=formula.guard, scale=formula.scale)]
+    return [Departure("formula", part, here) for part in parts if part != own]
+
+
+def joined(formulas: Iterable[Formula]) -> Formula:
+    """One formula with the slots of all."""
+    found = Formula()
+    for one in formulas:
+        new = {name: getattr(one, name) for name in ("numerator", "total", "bias", "guard", "part")
+               if getattr(one, name) != OWN}
+        if one.factor != ONE:
+            new["factor"] = one.factor   # type: ignore[assignment]
+        if one.scale != 1:
+            new["scale"] = one.scale   # type: ignore[assignment]
+        found = replace(found, **new)   # type: ignore[arg-type]
+    return found
+
+
+@dataclass(eq=False)
+class Model:
+    """Departures together, on top of declared stabilisers."""
+
+    departures: tuple[Departure, ...]
+    declared: Mapping[str, Any] = field(default_factory=dict)
+    written: dict[Any, Pairs] = field(default_factory=dict)
+
+    def of(self, *departures: Departure) -> Model:
+        """Another, that knows the pairs which this one has worked out."""
+        return Model(departures, self.declared, self.written)
+
+    @property
+    def row(self) -> dict[str, Any]:
+        own = {name: value for name, value in self.declared.items() if name in ("stabiliser", "zero_rule") and value}
+        return {**own, **{d.what.question: d.what.value for d in self.departures if d.kind == "convention"}}
+
+    def touches(self, network: Network, rules: Mapping[str, Rule]) -> bool:
+        return any(d.touches(rules[name], layer) for d in self.departures for name, layer in network)
+
+    def answer(self, network: Network, rules: Mapping[str, Rule], x: Array, R: Array) -> Array:
+        """R_0"""
+        xs = network.activations(x)
+        R = self.changed("start", R, xs[network.output])
+        top = network.output
+
+        def through(name: str, layer: Layer, a: Array, R: Array) -> Array:
+            return self.step(rules[name], layer, a, R if name == top else self.changed("between", R, xs[name]))
+
+        with np.errstate(all="ignore"):
+            found = handed_down(network, xs, R, through)[0][INPUT]
+            return self.changed("end", found, x)
+
+    def changed(self, where: str, R: Array, numbers: Array) -> Array:
+        for one in self.departures:
+            if one.kind == where:
+                R = changes(SYMBOLS[where])[one.what](R, numbers)
+        return R
+
+    def step(self, rule: Rule, layer: Layer, x: Array, R: Array) -> Array:
+        """R_i of a layer's inputs."""
+        place = place_of(rule, layer)
+        here = [one for one in self.departures if one.places and place in one.places and one.kind != "convention"]
+        if not here:
+            return through_layer(spoken(self.row, rule, layer), layer, x, R)[0]
+        p = self.pairs(layer, x)
+        M = self.messages(rule, p, here)
+        flat = R.reshape(len(x), -1)
+        for one in here:
+            if one.kind == "meeting":
+                return dict(together(M, flat))[one.what].reshape(x.shape)
+        found: Array = (M * flat[:, None]).sum(2).reshape(x.shape)
+        return found
+
+    def messages(self, rule: Rule, p: Pairs, here: list[Departure]) -> Array:
+        formulas = [one.what for one in here if one.kind == "formula"]
+        maps = [one.what for one in here if one.kind == "map"]
+        M = predicted(joined(one for one in formulas if not one.where), rule, p, self.declared)
+        if maps:
+            made = dict(alternatives(p))
+            for one in maps:
+                if isinstance(one, Instead):
+                    other = one.messages(rule, p, self.declared)
+                else:
+                    other = used(made[one.name], one.way, rule, p, self.declared) if one.name in made else None
+                M = M if other is None else other
+        for where in dict.fromkeys(one.where for one in formulas if one.where):
+            some = [one.plain for one in formulas if one.where in ((), where)]
+            theirs = predicted(joined(some), rule, p, self.declared)
+            holds = np.zeros_like(M)
+            for share in shares(rule, p, self.declared):
+                known = facts(rule, p, share)
+                now = np.ones_like(M, dtype=bool)
+                for words in where:
+                    now = now & known.get(words, False)
+                only = [one.only for one in formulas if one.where == where]
+                holds = holds + (now & (share.on != 0) & (share.c != 0 if len(shares(rule, p)) > 1 else True)
+                                 & (only[0] in ("", share.kind)))
+            M = np.where(holds > 0, theirs, M)
+        return M
+
+    def pairs(self, layer: Layer, x: Array) -> Pairs:
+        key = id(layer), x.shape, x.tobytes()
+        if key not in self.written:
+            self.written[key] = pairs(layer, x)
+        return self.written[key]
+
+
+def conventions(row: Mapping[str, Any]) -> tuple[Departure, ...]:
+    return tuple(Departure("convention", Convention(name, value)) for name, value in row.items())
+
+
+__all__ = ["Departure", "Map", "Model", "Place", "TooLarge", "conventions", "joined", "place_of", "split"]

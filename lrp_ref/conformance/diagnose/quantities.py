@@ -1,0 +1,323 @@
+"""What a formula of LRP may be made of, pair by pair: contributions, sums, biases, stabilisers, factors, conditions.
+
+Generated from a few functions of inputs and weights and from what one can sum, average or take the largest over; each
+has the words by which a report names it. Nothing here is known of any implementation.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from itertools import product
+from typing import Any
+
+import numpy as np
+
+from lrp_ref.arrays import Array
+from lrp_ref.conformance.diagnose.pairs import LEARNED, Pairs, Share, divided, low, sign, up
+from lrp_ref.rules import AlphaBeta, Epsilon, Gamma, Rule, ZBox
+
+Named = dict[str, Any]
+OWN = "own"   # of every slot: what the rule has there
+OF_A: dict[str, Callable[[Any], Any]] = {"a": lambda a: a, "": np.ones_like, "|a|": abs, "a+": up, "a-": low,
+                                         "a^2": np.square}
+OF_W: dict[str, Callable[[Any], Any]] = {"w": lambda w: w, "": np.ones_like, "|w|": abs, "w+": up, "w-": low,
+                                         "w^2": np.square}
+
+
+# ---- Contributions ----
+
+
+def contributions(rule: Rule, p: Pairs, share: Share) -> Named:
+    """What an input may contribute: OWN, then products of functions of a and w, and what parameters make of them."""
+    found: Named = {OWN: share.c}
+    basic: Named = {}
+    for (of_a, f), (of_w, g) in product(OF_A.items(), OF_W.items()):
+        name = " ".join(filter(None, (of_a, of_w))) or "1"
+        name = "|a w|" if name == "|a| |w|" else name
+        basic[name] = f(p.a) * np.where(p.covered, g(p.w), 0.0)
+    zw = p.products
+    basic |= {"(a w)+": up(zw), "(a w)-": low(zw)}
+    found |= basic
+    if share.kind != "all":
+        by_sign = up if share.kind == "positive" else low
+        found["a w, split by the sign of w"] = p.a * np.where(p.covered, by_sign(p.w), 0.0)
+        found["a+ w, split by the sign of w"] = up(p.a) * np.where(p.covered, by_sign(p.w), 0.0)
+        found["a w, split by the sign of a"] = by_sign(p.a) * np.where(p.covered, p.w, 0.0)
+    if isinstance(rule, LEARNED):
+        n, size = np.maximum(p.covered.sum(1, keepdims=True), 1), abs(share.c).sum(1, keepdims=True)
+        found["its contribution and an equal part of the bias"] = share.c + p.covered * share.bias / n
+        found["its contribution and its part of the bias by magnitude"] = share.c + share.bias * divided(abs(share.c), size)
+    if isinstance(rule, Gamma):
+        g = float(rule.gamma)
+        side = 1 if share.kind == "positive" else -1
+        found["a w + gamma |a w| (minus where z < 0)"] = zw + side * g * basic["|a w|"]
+        for more in ("a w+", "a+ w+", "(a w)+", "|a| w+", "w+"):
+            mirrored = basic[more if side > 0 else more.replace("+", "-") if "a+" not in more else "a+ w-"]
+            found[f"a w + gamma {more} ({'a+ w-' if 'a+' in more else more.replace('+', '-')} where z < 0)"] = zw + g * mirrored
+        for more in ("|a w|", "a w+", "a+ w+", "(a w)+", "(a w)-", "a w-", "|a| w+", "w+", "|w|", "a w^2"):
+            found[f"a w + gamma {more}"] = zw + g * basic[more]
+        found["gamma a w + (a w)+"] = g * zw + basic["(a w)+"]
+        found["a w + gamma a w w+"] = zw + g * zw * up(p.w)
+        found["a w + gamma^2 (a w)+"] = zw + g * g * basic["(a w)+"]
+    if isinstance(rule, ZBox):
+        least, most = (p.of_channels(bound) for bound in (rule.low, rule.high))
+        w, wp, wn = np.where(p.covered, p.w, 0.0), up(p.w), low(p.w)
+        found |= {"a w - high w+ - low w-": zw - most * wp - least * wn, "a w - low w+": zw - least * wp,
+                  "a w - high w-": zw - most * wn, "a w - low w": zw - least * w, "a w - high w": zw - most * w,
+                  "a w - (low + high) w / 2": zw - (least + most) * w / 2, "|a w - low w+ - high w-|": abs(share.c),
+                  "a w + low w+ + high w-": zw + least * wp + most * wn}
+        for k, bound in (("lowest", np.min(rule.low)), ("first", np.ravel(rule.low)[0])):
+            top = np.max(rule.high) if k == "lowest" else np.ravel(rule.high)[0]
+            found[f"a w - low w+ - high w- with the {k} channel's bounds"] = zw - bound * wp - top * wn
+    return found
+
+
+def of_padding(rule: Rule, p: Pairs, share: Share) -> Any:
+    """The sum of what inputs of 0 would contribute from a window's padding, (1, 1, J)."""
+    match type(rule).__name__:
+        case "ZBox":
+            return p.beyond(low, -np.asarray(rule.high, float)) + p.beyond(up, -np.asarray(rule.low, float))  # type: ignore[attr-defined]
+        case "Flat" | "Pass":
+            return p.beyond(np.ones_like)
+        case "WSquare":
+            return p.beyond(np.square if p.learned else np.ones_like)
+    return np.zeros((1, 1, p.b.size))
+
+
+# ---- Denominators: the sum, the bias, the stabiliser ----
+
+
+def sums(rule: Rule, p: Pairs, share: Share, c: Array) -> Named:
+    """What the contributions c may be divided by in place of their own sum."""
+    s = c.sum(1, keepdims=True)
+    zw = p.products.sum(1, keepdims=True)
+    return {OWN: s, "the sum of all its contributions": zw,
+            "the sum of the absolute contributions": abs(c).sum(1, keepdims=True),
+            "the sum of all absolute contributions": abs(p.products).sum(1, keepdims=True),
+            "the sum of the positive contributions": up(p.products).sum(1, keepdims=True),
+            "the sum over the window with the padding": s + of_padding(rule, p, share),
+            "the sum over the outputs of the input": c.sum(2, keepdims=True),
+            "the sum over the outputs of the input at one position": over_channels(p, c),
+            "the sum over all inputs and outputs": c.sum((1, 2), keepdims=True),
+            "the sum over the samples of the batch": s.sum(0, keepdims=True) + 0 * s,
+            "the sum of the first sample": s[:1] + 0 * s,
+            "the largest sum among the outputs": s.max(2, keepdims=True) + 0 * s,
+            "the largest contribution": c.max(1, keepdims=True),
+            "the largest absolute contribution": abs(c).max(1, keepdims=True),
+            "the number of inputs": (p.covered * 1.0).sum(1, keepdims=True),
+            "1": np.ones_like(s)}
+
+
+def over_channels(p: Pairs, c: Array) -> Array:
+    """Contributions of an input summed over the outputs of its group at the same position; without positions over all."""
+    channels = p.outputs[1] if len(p.outputs) == 4 else p.outputs[-1]
+    if len(p.outputs) == 4:
+        apart = c.reshape(*c.shape[:2], p.groups, channels // p.groups, -1)
+        return np.broadcast_to(apart.sum(3, keepdims=True), apart.shape).reshape(c.shape)
+    apart = c.reshape(*c.shape[:2], -1, channels)
+    return np.broadcast_to(apart.sum(3, keepdims=True), apart.shape).reshape(c.shape)
+
+
+def biases(rule: Rule, p: Pairs, share: Share, s: Array) -> Named:
+    """What may stand for the bias."""
+    b = p.b
+    found: Named = {OWN: share.bias + 0 * b, "0": 0 * b, "b": b, "b+": up(b), "b-": low(b), "|b|": abs(b),
+                    "|b| sign(sum)": abs(b) * sign(s), "-|b| sign(sum)": -abs(b) * sign(s), "-b": -b, "b^2": b * b,
+                    "2 b": 2 * b}
+    width = p.outputs[1] if len(p.outputs) == 4 else p.outputs[-1]
+    first = {int(channel): n for n, channel in reversed(list(enumerate(p.channel.reshape(-1))))}
+    def taken(name: str, of: Array) -> None:
+        found[name] = as_taken(rule, share, b[..., [first[int(k)] for k in of.reshape(-1)]])
+
+    each = width // p.groups
+    taken("the bias of the first output", 0 * p.channel)
+    taken("the bias of the same output in the first group", p.channel % max(each, 1))
+    taken("the bias of the last output", 0 * p.channel + width - 1)
+    taken("the bias of the outputs in reverse order", width - 1 - p.channel)
+    taken("the bias of the next output", (p.channel + 1) % width)
+    found["the mean of the biases"] = as_taken(rule, share, b.mean(2, keepdims=True) + 0 * b)
+    found["the sum of the biases"] = as_taken(rule, share, b.sum(2, keepdims=True) + 0 * b)
+    n = np.maximum(p.covered.sum(1, keepdims=True), 1)
+    found["the bias over the number of inputs"] = share.bias / n
+    found["twice the bias"] = 2 * share.bias + 0 * b
+    if isinstance(rule, Gamma):
+        g = float(rule.gamma)
+        found |= {"(1 + gamma) b": (1 + g) * b, "gamma b+": g * up(b), "b + gamma b+": b + g * up(b),
+                  "b + gamma |b|": b + g * abs(b), "gamma b": g * b, "b+ + gamma b+": (1 + g) * up(b)}
+    if isinstance(rule, AlphaBeta):
+        found |= {"alpha b": float(rule.alpha) * b}
+    return found
+
+
+def as_taken(rule: Rule, share: Share, b: Array) -> Any:
+    """A bias as the rule puts it beside that kind of share."""
+    if isinstance(rule, Gamma):
+        return b + float(rule.gamma) * (up(b) if share.kind == "positive" else low(b))
+    if share.kind == "all":
+        return b if isinstance(rule, Epsilon) else 0 * b
+    return up(b) if share.kind == "positive" else low(b)
+
+
+def over(quantity: Any) -> Iterator[tuple[str, Any]]:
+    """A number per output, made of all outputs of the sample or of all samples."""
+    keep = quantity + np.zeros((1, 1, 1))
+    yield "the mean of {} over the outputs", keep.mean(2, keepdims=True) + 0 * keep
+    yield "the largest {} among the outputs", keep.max(2, keepdims=True) + 0 * keep
+    yield "the root mean square of {} over the outputs", np.sqrt((keep ** 2).mean(2, keepdims=True)) + 0 * keep
+    yield "the sum of {} over the outputs", keep.sum(2, keepdims=True) + 0 * keep
+    yield "the standard deviation of {} over the outputs", keep.std(2, keepdims=True) + 0 * keep
+    yield "the median of {} over the outputs", np.median(keep, axis=2, keepdims=True) + 0 * keep
+    yield "the smallest {} among the outputs", keep.min(2, keepdims=True) + 0 * keep
+    yield "the mean of {} over all samples and outputs", keep.mean() + 0 * keep
+    yield "the largest {} of all samples and outputs", keep.max() + 0 * keep
+    yield "the mean of {} over the samples", keep.mean(0, keepdims=True) + 0 * keep
+
+
+def guards(rule: Rule, p: Pairs, share: Share, s: Array) -> Named:
+    """What may stand for the stabiliser; of Epsilon made of epsilon and what can be told of z."""
+    none = np.zeros((1, 1, p.b.size))
+    found: Named = {OWN: share.guard + none, "0": none}
+    if not isinstance(rule, Epsilon):
+        return found
+    e, z = float(rule.epsilon), p.z
+    found |= {"epsilon without a sign": e + none, "-epsilon sign(z)": -e * sign(z),
+              "epsilon sign(z) with sign(0) = -1": e * np.where(z > 0, 1.0, -1.0),
+              "epsilon sign(z) with sign(0) = 0": e * np.sign(z), "epsilon z": e * z, "epsilon sign(sum)": e * sign(s),
+              "epsilon^2 sign(z)": e * e * sign(z), "sqrt(epsilon) sign(z)": np.sqrt(e) * sign(z),
+              "2 epsilon sign(z)": 2 * e * sign(z), "epsilon / 2 sign(z)": e / 2 * sign(z),
+              "|z| raised to epsilon": sign(z) * np.maximum(abs(z), e) - z,
+              "|z| raised to epsilon where it is below": np.where(abs(z) < e, sign(z) * e - z, 0.0),
+              "epsilon times the number of inputs": e * sign(z) * p.covered.sum(1, keepdims=True),
+              "epsilon over the number of inputs": e * sign(z) / np.maximum(p.covered.sum(1, keepdims=True), 1),
+              "epsilon times the number of outputs": e * sign(z) * p.b.size,
+              "sqrt(z^2 + epsilon^2)": sign(z) * np.sqrt(z * z + e * e) - z,
+              "sqrt(z^2 + epsilon)": sign(z) * np.sqrt(z * z + e) - z,
+              "epsilon times |b|": e * sign(z) * abs(p.b), "epsilon times the sum of |a w|": e * sign(z) * abs(
+                  p.products).sum(1, keepdims=True)}
+    for words, value in over(abs(z)):
+        found[f"epsilon times {words.format('|z|')}"] = e * sign(z) * value
+    for words, value in over(abs(s)):
+        found[f"epsilon times {words.format('|z without its bias|')}"] = e * sign(z) * value
+    for words, value in over(abs(p.a).swapaxes(1, 2)):
+        if value.shape[2] == p.a.shape[1]:
+            found[f"epsilon times {words.format('|a|').replace('outputs', 'inputs')}"] = e * sign(z) * value[..., :1]
+    return found
+
+
+# ---- Factors: of a whole message ----
+
+
+def factors(rule: Rule, p: Pairs, share: Share) -> Named:
+    """Numbers by which a message may be multiplied or divided, alone or as a ratio of two."""
+    s, b, c, z = share.s, p.b, share.c, p.z
+    n = p.covered.sum(1, keepdims=True) * 1.0
+    every = np.zeros((1, 1, p.b.size))
+    found: Named = {
+        "|sum|": abs(s), "|b|": abs(b), "z": z, "|z|": abs(z), "sum": s, "the rule's |bias|": abs(share.bias + every),
+        "the sum of the absolute contributions": abs(c).sum(1, keepdims=True),
+        "the sum of all |a w|": abs(p.products).sum(1, keepdims=True), "z+": up(p.products).sum(1, keepdims=True) + up(b),
+        "|z-|": abs(low(p.products).sum(1, keepdims=True) + low(b)), "the denominator": share.d,
+        "the positive contributions": up(p.products).sum(1, keepdims=True),
+        "the size of the negative contributions": abs(low(p.products).sum(1, keepdims=True)),
+        "the input": p.a, "|input|": abs(p.a), "the weight": p.w, "|weight|": abs(p.w),
+        "the number of inputs": n, "the number of outputs": every + p.b.size, "the size of the batch": every + len(p.a),
+        "the number of outputs that the input reaches": (p.covered * 1.0).sum(2, keepdims=True),
+        "the input squared": p.a ** 2, "the softmax of z": softmax(z), "sigmoid(z)": 1 / (1 + np.exp(-np.clip(z, -50, 50))),
+        "the inputs that are not 0": ((p.a != 0) & p.covered).sum(1, keepdims=True) * 1.0,
+        "the sum of |w|": abs(p.w).sum(1, keepdims=True), "the sum of w^2": (p.w ** 2).sum(1, keepdims=True)}
+    if len(p.outputs) == 4:
+        found |= {"the number of channels": every + p.outputs[1],
+                  "the number of positions": every + p.outputs[2] * p.outputs[3]}
+    for name in ("size", "stride", "dilation"):
+        if hasattr(p.layer, name):
+            found[f"the layer's {'window size' if name == 'size' else name}"] = every + float(np.prod(getattr(p.layer, name)))
+    if hasattr(p.layer, "groups"):
+        found["the number of groups"] = every + p.groups
+    if hasattr(p.layer, "weight") and np.ndim(p.layer.weight) == 4:
+        found["the layer's window size"] = every + float(np.prod(p.layer.weight.shape[2:]))
+    for name, value in vars(rule).items():
+        if np.ndim(value) == 0:
+            found |= {name: every + float(value), f"1 + {name}": every + 1 + float(value),
+                      f"1 - {name}": every + 1 - float(value)}
+    for words, value in over(abs(z)):
+        found[words.format("|z|")] = value
+    return found
+
+
+def softmax(z: Array) -> Array:
+    e = np.exp(z - z.max(2, keepdims=True))
+    total: Array = e / e.sum(2, keepdims=True)
+    return total
+
+
+# ---- Conditions ----
+
+
+def facts(rule: Rule, p: Pairs, share: Share) -> Named:
+    """What can be true of a pair, of its output, of the layer: {words after "where": truth}."""
+    z, b, every = p.z, p.b, np.zeros((1, 1, p.b.size))
+    plus, minus = up(p.products).sum(1, keepdims=True) + up(b), low(p.products).sum(1, keepdims=True) + low(b)
+    layer = p.layer
+    found: Named = {
+        "there is a bias": b != 0, "the bias is positive": b > 0, "the bias is negative": b < 0,
+        "z is positive": z > 0, "z is negative": z < 0, "z is 0": z == 0, "z is not 0": z != 0,
+        "there is no negative contribution": minus == 0, "there is no positive contribution": plus == 0,
+        "contributions have one sign only": (minus == 0) | (plus == 0),
+        "contributions have both signs": (minus != 0) & (plus != 0),
+        "the sum without the bias is negative": share.s < 0, "bias and sum have different signs": share.s * b < 0,
+        "|z| is below 1": abs(z) < 1, "|z| is below epsilon": abs(z) < getattr(rule, "epsilon", 0),
+        "the input is negative": p.a < 0, "the input is positive": p.a > 0, "the input is 0": p.a == 0,
+        "the weight is negative": p.w < 0, "the weight is positive": p.w > 0, "the weight is 0": p.covered & (p.w == 0),
+        "the contribution is negative": p.products < 0, "the contribution is positive": p.products > 0,
+        "the contribution has not the sign of z": p.products * z < 0,
+        "the window reaches into the padding": of_window(p),
+        "the output is not in the first group": p.channel >= p.channel.max() // p.groups + 1 if p.groups > 1 else every > 0,
+        "there are groups": every + p.groups > 1, "the output is not the first": p.channel > 0,
+        "the sample is not the first": (np.arange(len(p.a)) > 0).reshape(-1, 1, 1) | (every > 0),
+        "there is more than one sample": every + len(p.a) > 1, "there is one sample": every + len(p.a) == 1,
+        "there is more than one output": every + p.b.size > 1, "there is one output": every + p.b.size == 1,
+        "there is more than one input": every + p.covered.sum(1, keepdims=True) > 1,
+        "winners tie": (abs(p.w) > 0).sum(1, keepdims=True) > 1,
+        "some input is negative": (p.a < 0).any(1, keepdims=True) | (every > 0),
+        "z is the largest output": z == z.max(2, keepdims=True),
+        "z is not the largest output": z < z.max(2, keepdims=True)}
+    for words, truth in of_fields(layer).items():
+        found[words] = every + truth > 0
+    for name, value in vars(rule).items():
+        if np.ndim(value) == 0:
+            found |= {f"{name} is 0": every + (value == 0) > 0, f"{name} is not 0": every + (value != 0) > 0}
+        else:
+            found["there are bounds for every channel"] = every == 0
+    return found
+
+
+def of_window(p: Pairs) -> Any:
+    if not hasattr(p.layer, "pad"):
+        return np.zeros((1, 1, p.b.size)) > 0
+    return abs(p.beyond(np.ones_like)) > 0
+
+
+def of_fields(layer: Any) -> dict[str, bool]:
+    """What is special about a layer: its fields, as the words of a condition."""
+    found: dict[str, bool] = {}
+    weight = getattr(layer, "weight", None)
+    size = getattr(layer, "size", None) or (weight.shape[2:] if np.ndim(weight) == 4 else None)
+    if hasattr(layer, "stride"):
+        found["the stride is not 1"] = tuple(layer.stride) != (1, 1)
+        if size is not None:
+            found["windows overlap"] = any(k > s for k, s in zip(size, layer.stride))
+            found["windows do not overlap"] = not found["windows overlap"]
+            found["the window is not square"] = size[0] != size[1]
+            found["the window has an even size"] = any(k % 2 == 0 for k in size)
+    if hasattr(layer, "dilation"):
+        found["the kernel is dilated"] = tuple(layer.dilation) != (1, 1)
+    if hasattr(layer, "pad"):
+        found["there is a padding"] = bool(np.any(layer.pad))
+    for name in ("ceil", "count_pad"):
+        if hasattr(layer, name):
+            found[f"{name} is set"] = bool(getattr(layer, name))
+    return found
+
+
+def ratio(part: Any, whole: Any) -> Array:
+    return divided(part, whole)

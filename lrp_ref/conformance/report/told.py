@@ -1,0 +1,68 @@
+"""What experiments told, as a report begins with it: at most five sentences, then formulas side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from textwrap import fill
+
+import numpy as np
+
+from lrp_ref.arrays import Array
+from lrp_ref.conformance.diagnose.diagnosis import Told
+from lrp_ref.conformance.report.facts import Report
+
+WIDTH, SENTENCES = 120, 5
+
+
+def summary(report: Report) -> Iterator[str]:
+    """What the implementation computes where it departs, how many failures that is, and how many are left."""
+    found, total = report.diagnosis, len(report.failures)
+    if not found.told and not found.left:
+        return
+    some = [f"{one.sentence[:1].upper()}{one.sentence[1:]}: {len(one.ids)} of {total} failures." for one in found.told]
+    if len(some) > SENTENCES - 1:
+        rest = found.told[SENTENCES - 2:]
+        ids = {id for one in rest for id in one.ids}
+        some[SENTENCES - 2:] = [f"{len(rest)} more departures, told below: {len(ids)} of {total} failures."]
+    last = []
+    if found.left:
+        last.append(f"{len(found.left)} failures with numbers are not explained"
+                    f"{'; ' if found.common else ''}{found.common}")
+    if errors := total - len(found.causes) - len(found.left):
+        last.append(f"{errors} are errors, or answers to what must be refused")
+    if found.unasked:
+        last.append(f"the budget did not reach {', '.join(' on '.join(place) for place in found.unasked)}")
+    if last:
+        sentence = "; ".join(last)
+        some.append(f"{sentence[:1].upper()}{sentence[1:]}.")
+    yield "\n".join(fill(one, WIDTH, break_long_words=False, break_on_hyphens=False, subsequent_indent="   ")
+                    for one in some)
+
+
+def sides(one: Told) -> Iterator[tuple[str, str]]:
+    """Formulas side by side; of windows that are put elsewhere two grids."""
+    seen = set()
+    for side in one.sides:
+        if (side.theirs, side.regime) in seen:
+            continue
+        seen.add((side.theirs, side.regime))
+        yield "theirs", f"{side.rule}: {side.theirs}"
+        yield "ours", f"{side.rule}: {side.ours}"
+        if side.regime != "everywhere":
+            yield "where", side.regime
+    if one.against:
+        yield "against", f"{one.against} cases of these rules and layers that it does not give"
+    if one.departure.kind in ("map", "meeting") and one.example is not None and one.example.x.ndim == 4:
+        example = one.example
+        for what, text in (("theirs", example.got), ("ours", example.expected)):
+            yield f"grid {what}", grid(numbers(text).reshape(example.x.shape))
+
+
+def numbers(text: str) -> Array:
+    return np.array([float(word) for word in text.replace("[", " ").replace("]", " ").replace(",", " ").split()])
+
+
+def grid(R: Array) -> str:
+    """Which inputs of the first sample and channel that get anything get any: # and . by rows."""
+    channel = next((image for sample in R for image in sample if image.any()), R[0, 0])
+    return " / ".join("".join("#" if value else "." for value in row) for row in channel)
