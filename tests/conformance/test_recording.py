@@ -167,6 +167,8 @@ def changed(**entry: Any) -> str:
      "…got values='1 numbers', needed 2, as the shape [2] says"),
     (changed(answers={"a": {"shape": [1], "values": ["1"]}}), "…got values[0]='1', needed a number, or one of nan, …"),
     (changed(answers={"a": {"shape": [1]}}), "…'values' is missing"),
+    (changed(answers={"a": {"shape": [0, 10**7, 10**7, 10**7], "values": []}}), "…got values='0 numbers', needed 0, …"),
+    (changed(answers={"a": {"shape": [1] * 33, "values": [1]}}), "…got shape=[1, …, needed a list of at most 32"),
     (changed(answers={"a": {"raised": 1}}), "…got raised=1, needed a text"),
 ])
 def test_a_file_that_is_none_is_refused_in_words(text: str, message: str, tmp_path: Path) -> None:

@@ -29,6 +29,7 @@ from lrp_ref.outside import Fields, anything, as_float, called, each, integer, j
 
 SCHEMA = "lrp-answers-v1"
 LARGEST = 20_000_000   # bytes; the answers to all cases have 250,000
+AXES = 32              # of an answer: arrays of NumPy 1 have no more
 NAMED = ("nan", "inf", "-inf")
 ALONE = "only cases were recorded, and nobody is here to ask anything else"
 
@@ -129,9 +130,9 @@ def entry(what: str, value: Any) -> Mapping[str, Any]:
             found = {kind: given.take(kind, text), "url": given.take("url", text, "")}
             given.done()
             return found
-    shape, values = given.take("shape", list_of(integer())), given.take("values", list_of(number_or_name))
+    shape, values = given.take("shape", list_of(integer(most=LARGEST), AXES)), given.take("values", list_of(number_or_name))
     given.done()
-    if prod(shape) != len(values):
+    if prod(shape) != len(values) or prod(n or 1 for n in shape) > LARGEST:   # of 0 numbers too
         raise refused(what, "values", f"{len(values)} numbers", f"{prod(shape)}, as the shape {shape} says")
     return {"shape": shape, "values": values}
 

@@ -62,6 +62,7 @@ ODD = ["", " ", "-", "--", "---", "-1", "-1.5", "0", "1", "2", "100", "101", "na
        "dialect:", "dialect:zennit", "dialect:zenit", "exec:", "exec:none", "exec:'", "exec:true",
        "exec:cat photo.png", "exec:\x00", "exec:\udcff", "json:Name", "json:loads", "html:", ":Name", ".:.", "a.b:c",
        "folder:x", "zennit", "captum", "toolbox:", "toolbox:.", "toolbox:none", "toolbox:pipe", "toolbox:\x00",
+       "recorded:", "recorded:none", "recorded:photo.png", "recorded:pipe", "recorded:folder", "recorded:/dev/zero",
        "os:getcwd", "sys:stdin", "\udcff:x", "\x00:x", "required", "Epsilon", "Linear", "plain-000000", "train",
        "ignore", "lint", "export", "regenerate"]
 PLACES = {   # {command: (what it takes besides options, its options); None for those without a value}
@@ -79,7 +80,8 @@ PLACES = {   # {command: (what it takes besides options, its options); None for 
         "--plot": "out.png", "--save": "out.npz", "--json": None}),
     "conform": (["lrp_ref"], {
         "--case": "flat-relu", "--rule": "Flat", "--layer": "ReLU", "--level": "stress",
-        "--expect": "none.txt", "--write-expect": "new.txt", "--report": "out.html", "--json": None}),
+        "--expect": "none.txt", "--write-expect": "new.txt", "--report": "out.html", "--json": None,
+        "--record": "new.json", "--badge": "out.svg", "--issue": "1"}),
     "compare": (["none", "none"], {"--expect": "folder", "--report": "out.html", "--json": None}),
     "vectors": (["export"], {"--check": None, "--output": "new"}),
 }
