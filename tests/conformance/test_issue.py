@@ -12,12 +12,14 @@ import pytest
 import small_suite
 from helpers import refused
 from recorded import suite as vectors
-from small_suite import Partial, SquaredBias
+from small_suite import Partial, SquaredBias, Stabilised
 
 from lrp_ref.command import conform as command
 from lrp_ref.command.cli import main
+from lrp_ref.conformance.adapters.ours import ours
 from lrp_ref.conformance.adapters.recorded import read
 from lrp_ref.conformance.judge.run import run, selected
+from lrp_ref.conformance.report import text as report_text
 from lrp_ref.conformance.report.facts import Report, report
 from lrp_ref.conformance.report.issue import issue
 from lrp_ref.conformance.report.snippet import listed_numbers, snippet
@@ -65,6 +67,16 @@ def test_a_cause_that_there_is_not_is_refused() -> None:
         issue(found(SquaredBias()), 2)
     with refused("got --issue 1, but no case failed: …"):
         issue(found(small_suite.Right()), 1)
+
+
+def test_the_numbers_are_those_of_the_causes_in_the_report() -> None:
+    for adapter in (Partial(), Stabilised(), ours("dialect:zennit")):
+        one = found(adapter)
+        _, *told = report_text.causes(one)
+        for n, block in enumerate(told, 1):
+            heading = " ".join(block.split("\n   case ")[0].split()).partition(": ")[2]
+            title = issue(one, n).splitlines()[0].partition(": ")[2]
+            assert heading.startswith(" ".join(title.split())), (n, heading, title)
 
 
 def test_the_command_prints_it(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:

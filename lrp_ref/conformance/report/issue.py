@@ -8,10 +8,10 @@ from textwrap import fill
 import numpy as np
 
 from lrp_ref.arrays import Array
-from lrp_ref.conformance.diagnose.failures import Cause, Failure
+from lrp_ref.conformance.diagnose.failures import Failure
 from lrp_ref.conformance.report.facts import Report, commented, in_words
 from lrp_ref.conformance.report.snippet import listed_numbers, snippet
-from lrp_ref.conformance.report.text import named_cases
+from lrp_ref.conformance.report.text import by_cause, named_cases
 from lrp_ref.conformance.vectors.case import RULES, Case
 from lrp_ref.version import __version__
 
@@ -37,22 +37,14 @@ LEVELS = {   # how sure it is that somebody is wrong
 }
 
 
-def groups(failures: Sequence[Failure]) -> list[list[Failure]]:
-    """The failures of each cause, in the order and with the numbers of the report."""
-    found: dict[Cause, list[Failure]] = {}
-    for failure in failures:
-        found.setdefault(failure.cause, []).append(failure)
-    return sorted(found.values(), key=len, reverse=True)
-
-
 def issue(report: Report, number: int) -> str:
     """The text for the cause of that number; an error where there are fewer."""
-    found = groups(report.failures)
+    found = by_cause(report)
     if not 1 <= number <= len(found):
         have = f"needed 1 to {len(found)}" if found else "but no case failed"
         raise ValueError(f"got --issue {number}, {have}: the number is that of a cause in the report")
-    here = found[number - 1]
-    return issue_text(report, smallest(here), here, here[0].cause.text)
+    cause, here = found[number - 1]
+    return issue_text(report, smallest(here), here, cause.text)
 
 
 def smallest(failures: Sequence[Failure]) -> Failure:

@@ -124,21 +124,26 @@ def undetermined(report: Report) -> Iterator[str]:
 
 def causes(report: Report) -> Iterator[str]:
     """The failures by what they have in common, the largest group first, each with its first case in full."""
-    groups: dict[Cause, list[Failure]] = {}
-    for failure in report.failures:
-        groups.setdefault(failure.cause, []).append(failure)
-    for cause, told in by_departure(report).items():   # a case of two departures is told under both
-        groups.setdefault(cause, told)
+    groups = by_cause(report)
     if groups:
         yield f"{plural(len(report.failures), 'case')} failed, for {plural(len(groups), 'cause')}"
     departures = {Cause(one.sentence): one for one in report.diagnosis.told}
-    refused_last = sorted(groups.items(), key=lambda pair: (pair[0].text == REFUSE, -len(pair[1])))
-    for n, (cause, group) in enumerate(refused_last, 1):
+    for n, (cause, group) in enumerate(groups, 1):
         here = departures.get(cause)
         count = len(here.ids) if here else len(group)
         head = fill(f"{n}. {plural(count, 'case')}: {cause.text}", WIDTH, subsequent_indent="   ")
         yield "\n".join([head, *indented(sides(here) if here else iter(())), *indented(entries(group[0], here)),
                          *indented(others(group[1:]))])
+
+
+def by_cause(report: Report) -> list[tuple[Cause, list[Failure]]]:
+    """The failures of every cause, the largest group first, and what must be refused last: as they are numbered."""
+    groups: dict[Cause, list[Failure]] = {}
+    for failure in report.failures:
+        groups.setdefault(failure.cause, []).append(failure)
+    for cause, told in by_departure(report).items():   # a case of two departures is told under both
+        groups.setdefault(cause, told)
+    return sorted(groups.items(), key=lambda pair: (pair[0].text == REFUSE, -len(pair[1])))
 
 
 def by_departure(report: Report) -> dict[Cause, list[Failure]]:
