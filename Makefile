@@ -5,7 +5,7 @@ PEERS ?= .venv-peers
 MUTATION ?= .venv-mutation
 BIN = $(VENV)/bin
 
-.PHONY: demo test fuzz docs mutants mutation peers zoo bench clean compare-all release
+.PHONY: demo test compare-all release fuzz docs mutants mutation peers zoo bench clean
 
 demo: $(VENV)/.installed
 	mkdir -p out

@@ -40,7 +40,8 @@ def test_a_text_says_what_was_expected_by_which_formula_what_came_how_to_repeat_
     [case] = [case for case in SUITE.cases if case.id.startswith("squared-")]
     told = SquaredBias().relevance(*case.task())
     for part in ("# squared_bias 1.2: bias in w-square: squared into the denominator", "WSquare()", "(Eq. 1)",
-                 "R_i = sum_j w_ij^2 / sum_i w_ij^2 R_j", f"**Expected** (Eq. 1): `{listed_numbers(case.relevance, 12)}`",
+                 "R_i = sum_j w_ij^2 / sum_i w_ij^2 R_j",
+                 f"**Expected** (Eq. 1): `{listed_numbers(case.relevance, 12)}`",
                  f"**What comes**: `{listed_numbers(told, 12)}`", "vectors 1.0, digest 0123456789ab",
                  "in float64 by lrp_ref",
                  f"`lrp-ref conform my:Adapter --case {case.id}`", "another answer may be meant"):
@@ -73,8 +74,8 @@ def test_the_command_prints_it(monkeypatch: pytest.MonkeyPatch, capsys: pytest.C
     assert main(["conform", "small_suite:SquaredBias", "--issue", "7"]) == 2
     capsys.readouterr()
     assert main(["conform", "small_suite:SquaredBias", "--issue", "1", "--json"]) == 2
-    assert capsys.readouterr().err == ("lrp-ref: error: got --issue with --json: it prints a text and writes nothing: run "
-                                       "the command once for each\n")
+    assert capsys.readouterr().err == ("lrp-ref: error: got --issue with --json: it prints a text and writes nothing: "
+                                       "run the command once for each\n")
 
 
 def test_numbers_that_stand_ready_for_a_call_are_those_of_the_case() -> None:

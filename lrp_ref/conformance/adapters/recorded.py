@@ -91,7 +91,7 @@ def read(path: str) -> Recorded:
         raise ValueError(f"{quotable(what)} is {quotable(schema)}, this program reads {SCHEMA}")
     name, version = given.take("library", called), given.take("version", called)
     none: Mapping[str, Any] = {}
-    unit, declared = given.take("unit_roundoff", positive, 2.0**-53), given.take("declared", each(anything), none)
+    unit, declared = given.take("unit_roundoff", small_number, 2.0**-53), given.take("declared", each(anything), none)
     spec, digest = given.take("spec", called, SPEC), given.take("digest", text, "")
     for about in ("dialect", "provenance"):
         given.take(about, text, "")
@@ -114,7 +114,7 @@ def unzipped(data: bytes, what: str) -> bytes:
     return data
 
 
-def positive(what: str, name: str, value: Any) -> float:
+def small_number(what: str, name: str, value: Any) -> float:
     number = as_float(value)
     if number is None or not 0 < number < 1:
         raise refused(what, name, value, "2^-53 or 2^-24 as a number")
@@ -129,14 +129,14 @@ def entry(what: str, value: Any) -> Mapping[str, Any]:
             found = {kind: given.take(kind, text), "url": given.take("url", text, "")}
             given.done()
             return found
-    shape, values = given.take("shape", list_of(integer())), given.take("values", list_of(number))
+    shape, values = given.take("shape", list_of(integer())), given.take("values", list_of(number_or_name))
     given.done()
     if prod(shape) != len(values):
         raise refused(what, "values", f"{len(values)} numbers", f"{prod(shape)}, as the shape {shape} says")
     return {"shape": shape, "values": values}
 
 
-def number(what: str, name: str, value: Any) -> float:
+def number_or_name(what: str, name: str, value: Any) -> float:
     if isinstance(value, str) and value in NAMED:
         return float(value)
     if (found := as_float(value)) is None:

@@ -22,7 +22,8 @@ from lrp_ref.conformance.dialects import DIALECTS
 from lrp_ref.conformance.judge.expected import right_at
 from lrp_ref.conformance.judge.outcome import REFUSE, Outcome, ask, status
 from lrp_ref.conformance.judge.run import Run
-from lrp_ref.conventions.table import TABLE, stated
+from lrp_ref.conformance.judge.tolerance import Convention
+from lrp_ref.conventions.table import TABLE, But, stated
 from lrp_ref.hints import Watch, unwatched
 from lrp_ref.network import Network
 from lrp_ref.rules import Rule
@@ -121,12 +122,17 @@ def named(outcome: Outcome, findings: Sequence[Finding], diagnosis: Diagnosis) -
     told = diagnosis.of(outcome.case.id)
     if told is not None:
         departure = told.departure
-        return replace(outcome, convention=departure.what if departure.kind == "convention" else None)
+        return replace(outcome, convention=mostly(departure.what) if departure.kind == "convention" else None)
     if outcome.convention is None:
         return outcome
     values = {f.question: f.value for f in findings if f.question not in diagnosis.denied}
     kept = agree(values.get(outcome.convention.question), outcome.convention.value)
     return outcome if kept else replace(outcome, convention=None)
+
+
+def mostly(what: Convention) -> Convention:
+    """Without the exceptions that a dialect's row makes of some rules and layers."""
+    return Convention(what.question, what.value.mostly) if isinstance(what.value, But) else what
 
 
 def cause(outcome: Outcome, first: First | None = None, known: Known = NOTHING,

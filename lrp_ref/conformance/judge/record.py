@@ -53,7 +53,7 @@ def file_bytes(head: Mapping[str, Any], answers: Mapping[str, Mapping[str, Any]]
 def entry(one: Outcome) -> dict[str, Any]:
     """Numbers, why it is unsupported, or an error: what is not counted as raised, a program did that went astray."""
     if one.answer is not None:
-        return numbers(one.answer)
+        return answer_json(one.answer)
     if one.status == "unsupported":
         return {"unsupported": one.reason, **({"url": one.url} if one.url else {})}
     if one.status == "failed" and not one.reason.startswith(RAISED):
@@ -61,10 +61,10 @@ def entry(one: Outcome) -> dict[str, Any]:
     return {"raised": shortened(one.reason.removeprefix(REFUSED).removeprefix(RAISED))}
 
 
-def numbers(answer: Array) -> dict[str, Any]:
-    return {"shape": list(answer.shape), "values": [written(float(value)) for value in answer.flat]}
+def answer_json(answer: Array) -> dict[str, Any]:
+    return {"shape": list(answer.shape), "values": [number_or_name(float(value)) for value in answer.flat]}
 
 
-def written(value: float) -> float | str:
+def number_or_name(value: float) -> float | str:
     """A number that JSON has, or its name."""
     return value if isfinite(value) else str(value)

@@ -27,22 +27,22 @@ def lines(case: Case) -> Iterator[str]:
         yield f"{name}: {type(layer).__name__}, {in_words(case.rules[name])}"
         for parameter, value in parameters(layer).items():
             if value is not None:
-                yield f"  {parameter} = {written(getattr(layer, parameter), value)}"
-    yield f"x = {numbers(case.x)}"
-    yield f"R = {numbers(case.R)}"
+                yield f"  {parameter} = {parameter_words(getattr(layer, parameter), value)}"
+    yield f"x = {array_words(case.x)}"
+    yield f"R = {array_words(case.R)}"
     if case.relevance is None:
         yield f"must be refused: {case.error}"
     else:
         exact = case.exact is not None and max(len(str(n)) for n in case.exact.flat) <= LONG
-        yield f"expected = {numbers(case.exact if exact else case.relevance)}"
+        yield f"expected = {array_words(case.exact if exact else case.relevance)}"
 
 
-def written(value: Any, text: Any) -> str:
+def parameter_words(value: Any, text: Any) -> str:
     """A parameter: an array by its numbers, all else as its case's file has it."""
-    return numbers(value) if isinstance(value, np.ndarray) else value_text(text)
+    return array_words(value) if isinstance(value, np.ndarray) else value_text(text)
 
 
-def numbers(x: Any) -> str:
+def array_words(x: Any) -> str:
     if np.size(x) <= MOST:
         return array_text(x)
     first = ", ".join(array_text(n) for n in np.asarray(x).flat[:MOST // 2])

@@ -24,18 +24,18 @@ def badge(report: Report) -> str:
 
 
 def passes_all(report: Report) -> bool:
-    passed, supported = numbers(report)
+    passed, supported = passed_of(report)
     return passed == supported > 0
 
 
-def numbers(report: Report) -> tuple[int, int]:
+def passed_of(report: Report) -> tuple[int, int]:
     """(passed, tightly or loosely; supported): what rounding leaves undetermined is supported, and not passed."""
     counts = report.run.counts()
     return sum(counts[status] for status in RIGHT), report.suite.count - counts["unsupported"]
 
 
 def count(report: Report) -> str:
-    passed, supported = numbers(report)
+    passed, supported = passed_of(report)
     return f"{passed} of {supported} supported cases passed"
 
 

@@ -23,13 +23,13 @@ def snippet(library: str, version: str, case: Case, answer: Array | None) -> str
     if len(case.network) == 1:
         [(name, layer)] = case.task()[0]
         rule = rules[name]
-        lines = known(library, case, layer, rule)
+        lines = library_lines(library, case, layer, rule)
         if lines:
             return "\n".join(lines)
     return "\n".join(numbers_only(library, version, case, answer))
 
 
-def known(library: str, case: Case, layer: Layer, rule: Rule) -> list[str]:
+def library_lines(library: str, case: Case, layer: Layer, rule: Rule) -> list[str]:
     """The lines, if there are any for that library, layer and rule."""
     call: list[str] | None = None
     if library in TORCH and (module := torch_module(layer)):
