@@ -117,8 +117,8 @@ def explain(cases: Cases, bundles: Sequence[Bundle]) -> Explained:
     """The best set of bundles, found one by one, and what each of its departures accounts for."""
     cases.begin = perf_counter()
     alone = single(cases.answered) or cases.answered
-    chosen: Bundle = ()
-    best = cases.score((), alone)
+    chosen = between(cases, bundles)
+    best = cases.score(chosen, alone)
     for _ in range(12):
         gains = []
         for bundle in bundles:
@@ -132,11 +132,20 @@ def explain(cases: Cases, bundles: Sequence[Bundle]) -> Explained:
         if score <= best:
             break
         best, chosen = score, joint
-    for one in sorted(chosen, key=lambda d: (d.kind != "convention", len(d.places))):   # what nothing depends on goes
+    for one in sorted((d for d in chosen if d.kind != "between"), key=lambda d: (d.kind != "convention", len(d.places))):   # what nothing depends on goes
         rest = tuple(d for d in chosen if d != one)
         if cases.score(rest, alone) >= best:
             chosen, best = rest, cases.score(rest, alone)
     return accounted(cases, chosen)
+
+
+def between(cases: Cases, bundles: Sequence[Bundle]) -> Bundle:
+    """The change between two layers that explains most networks, if one explains any: cases of one layer show none."""
+    networks = [one for one in cases.answered if len(one.case.network) > 1]
+    scores = [(cases.score(bundle, networks), n) for n, bundle in enumerate(bundles)
+              if any(one.kind == "between" for one in bundle)]
+    score, n = max(scores, key=lambda pair: (pair[0], -pair[1]), default=(0, 0))
+    return bundles[n] if scores and score > cases.score((), networks) else ()
 
 
 def accounted(cases: Cases, chosen: Bundle) -> Explained:

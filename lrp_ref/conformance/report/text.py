@@ -135,9 +135,8 @@ def causes(report: Report) -> Iterator[str]:
     refused_last = sorted(groups.items(), key=lambda pair: (pair[0].text == REFUSE, -len(pair[1])))
     for n, (cause, group) in enumerate(refused_last, 1):
         here = departures.get(cause)
-        count = len(here.ids) if here else len(group)
-        head = fill(f"{n}. {plural(count, 'case')}: {cause.text}", WIDTH, subsequent_indent="   ")
-        yield "\n".join([head, *indented(sides(here) if here else iter(())), *indented(entries(group[0], here)),
+        head = fill(f"{n}. {plural(len(group), 'case')}: {cause.text}", WIDTH, subsequent_indent="   ")
+        yield "\n".join([head, *indented(entries(group[0], here)), *indented(sides(here) if here else iter(())),
                          *indented(others(group[1:]))])
 
 
