@@ -14,6 +14,7 @@ from lrp_ref.command.failed import Failed, losing_nothing
 from lrp_ref.command.outputs import dumped, spare
 from lrp_ref.conformance.adapter import Adapter
 from lrp_ref.conformance.adapters import adapter
+from lrp_ref.conformance.diagnose.every import formulas
 from lrp_ref.conformance.judge import expectations
 from lrp_ref.conformance.judge.run import Answers, Run, run, selected
 from lrp_ref.conformance.page import page
@@ -21,6 +22,7 @@ from lrp_ref.conformance.report import text as report_text
 from lrp_ref.conformance.report.as_json import as_json
 from lrp_ref.conformance.report.case import case_text
 from lrp_ref.conformance.report.facts import Comparison, Report, comparison, report
+from lrp_ref.conformance.report.told import formulas_text
 from lrp_ref.conformance.vectors.suite import load
 from lrp_ref.files import writable, writing
 from lrp_ref.hints import Watch
@@ -44,7 +46,8 @@ def conform_command(options: Namespace, watch: Watch) -> str:
         if not (options.case or options.expect):
             supporting(outcome)
         found = report(outcome, watch)
-    text = report_text.text(found)
+        recovered = formulas(outcome, watch) if options.formulas else []
+    text = "\n\n".join([report_text.text(found), *formulas_text(recovered)])
     if options.case:
         text = "\n\n".join([*report_text.causes(found), *map(case_text, outcome.outcomes)])
     if options.write_expect:

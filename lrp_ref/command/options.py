@@ -141,6 +141,8 @@ def parser() -> argparse.ArgumentParser:
                      "expected, with 1 where anything is not, or a line is stale")
     new.add_argument("--write-expect", metavar="FILE",
                      help="write these lines for what does not pass now into a new file, to begin with")
+    new.add_argument("--formulas", action="store_true",
+                     help="print the formula of every rule on every layer that it has, as its answers show it")
     reported(new)
 
     new = command("compare", "Hold several implementations of LRP to the vectors, side by side. Rules by layers, "

@@ -1,4 +1,4 @@
-"""Planted faults are named by experiment: each with one departure, the right words, and an example that shows it alone."""
+"""Planted faults are named by experiment: each by one departure, in the right words, with an example that shows it."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from lrp_ref.conformance.diagnose.model import Departure, Model
 from lrp_ref.conformance.diagnose.pairs import TooLarge, pairs, shares
 from lrp_ref.conformance.diagnose.probes import Asker, Spent, probes
 from lrp_ref.conformance.diagnose.recover import formulas, tables
-from lrp_ref.conformance.diagnose.separate import separate, sentence
+from lrp_ref.conformance.diagnose.separate import sentence, separate
 from lrp_ref.conformance.judge.run import Answers, run
 from lrp_ref.conformance.report.told import grid, summary
 from lrp_ref.conformance.vectors.suite import Suite, load

@@ -15,7 +15,7 @@ from lrp_ref.conformance.diagnose.explain import Cases
 from lrp_ref.conformance.diagnose.formula import Formula
 from lrp_ref.conformance.diagnose.model import Departure, Place, conventions, joined
 from lrp_ref.conformance.diagnose.probes import Asker
-from lrp_ref.conformance.diagnose.separate import separate, sentence
+from lrp_ref.conformance.diagnose.separate import sentence, separate
 from lrp_ref.conformance.diagnose.shrink import Counterexample
 from lrp_ref.conformance.diagnose.study import Study, study
 from lrp_ref.conformance.dialects import CANONICAL

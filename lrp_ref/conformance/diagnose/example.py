@@ -88,9 +88,11 @@ def tasks(cases: Cases, departure: Departure, probes: Iterable[Any]) -> Iterator
     """Tiny fully connected layers, the probes one output at a time, and failed cases of one layer."""
     rng = np.random.default_rng(1)
     told = [one for one in cases.failed if one.case.layers == ("Linear",) and cases.touched(departure, one)]
-    rules = {rule for rule, layer in departure.places if layer == "Linear"} or (
-        {type(rule).__name__ for one in told for rule in one.case.rules.values()} if departure.kind == "convention" else set()) or (
-        {"Epsilon"} if departure.kind in ("start", "between", "end") else set())
+    rules = {rule for rule, layer in departure.places if layer == "Linear"}
+    if departure.kind == "convention":
+        rules = {type(rule).__name__ for one in told for rule in one.case.rules.values()}
+    elif departure.kind in ("start", "between", "end"):
+        rules = {"Epsilon"}
     for rule in sorted(rules):
         for inputs, outputs, samples in ((1, 1, 1), (2, 1, 1), (1, 2, 1), (2, 2, 1), (3, 1, 1), (1, 1, 2)):
             for _ in range(DRAWS):
@@ -100,7 +102,8 @@ def tasks(cases: Cases, departure: Departure, probes: Iterable[Any]) -> Iterator
                 layers = [("layer", Linear(w, b))]
                 if departure.kind == "between":
                     layers.append(("second", Linear(rng.integers(1, 4, (outputs, outputs)) * 1.0)))
-                yield Network(layers), {name: one for name, _ in layers}, x, rng.integers(1, 4, (samples, outputs)) * 1.0
+                R = rng.integers(1, 4, (samples, outputs)) * 1.0
+                yield Network(layers), {name: one for name, _ in layers}, x, R
     for probe in probes:
         p = probe.pairs
         if place_of(probe.rule, p.layer) not in departure.places:
@@ -113,7 +116,7 @@ def tasks(cases: Cases, departure: Departure, probes: Iterable[Any]) -> Iterator
                 yield network, {"layer": probe.rule}, p.x[n:n + 1], R
         if len(p.x) > 1:
             yield network, {"layer": probe.rule}, p.x, np.ones(p.outputs)
-    for one in cases.failed:
-        if len(one.case.network) == 1 and cases.touched(departure, one):
-            network, given, x, R = cases.tasks[one.case.id]
+    for failed in cases.failed:
+        if len(failed.case.network) == 1 and cases.touched(departure, failed):
+            network, given, x, R = cases.tasks[failed.case.id]
             yield network, dict(given), x, R

@@ -132,7 +132,8 @@ def explain(cases: Cases, bundles: Sequence[Bundle]) -> Explained:
         if score <= best:
             break
         best, chosen = score, joint
-    for one in sorted((d for d in chosen if d.kind != "between"), key=lambda d: (d.kind != "convention", len(d.places))):   # what nothing depends on goes
+    of_layers = [one for one in chosen if one.kind != "between"]
+    for one in sorted(of_layers, key=lambda d: (d.kind != "convention", len(d.places))):   # what nothing needs goes
         rest = tuple(d for d in chosen if d != one)
         if cases.score(rest, alone) >= best:
             chosen, best = rest, cases.score(rest, alone)

@@ -143,7 +143,7 @@ def causes(report: Report) -> Iterator[str]:
 def by_departure(report: Report) -> dict[Cause, list[Failure]]:
     """The failures of every departure, also of those that another cause tells."""
     by_id = {failure.outcome.case.id: failure for failure in report.failures}
-    return {Cause(one.sentence): [by_id[id] for id in one.ids if id in by_id] for one in report.diagnosis.told if one.ids}
+    return {Cause(one.sentence): [by_id[id] for id in one.ids if id in by_id] for one in report.diagnosis.told}
 
 
 def plural(count: int, what: str) -> str:
