@@ -30,6 +30,6 @@ def test_a_stranger_is_named(n: int) -> None:
     adapter = module.STRANGERS[n]()
     found = report(run(adapter, load(), answers=ANSWERS))
     text = "\n".join(failure.cause.text for failure in found.failures if failure.outcome.compared is not None)
-    text += "\n".join(one.sentence for one in found.diagnosis.told)
+    text += "\n" + "\n".join(one.sentence for one in found.diagnosis.told)
     assert module.judged(text, adapter.truth) == ("yes", [])
     assert not found.diagnosis.left and all(one.example for one in found.diagnosis.told)
