@@ -15,6 +15,7 @@ from lrp_ref.command.outputs import dumped, spare
 from lrp_ref.conformance.adapter import Adapter
 from lrp_ref.conformance.adapters import adapter
 from lrp_ref.conformance.adapters.recorded import Recorded
+from lrp_ref.conformance.diagnose.every import formulas
 from lrp_ref.conformance.judge import expectations, record
 from lrp_ref.conformance.judge.run import Answers, Run, run, selected
 from lrp_ref.conformance.page import page
@@ -24,6 +25,7 @@ from lrp_ref.conformance.report.badge import badge
 from lrp_ref.conformance.report.case import case_text
 from lrp_ref.conformance.report.facts import Comparison, Report, comparison, report
 from lrp_ref.conformance.report.issue import issue
+from lrp_ref.conformance.report.told import formulas_text
 from lrp_ref.conformance.vectors.suite import Suite, load
 from lrp_ref.files import writable, writing
 from lrp_ref.hints import Watch
@@ -53,9 +55,10 @@ def conform_command(options: Namespace, watch: Watch) -> str:
         if not (options.case or options.expect):
             supporting(outcome)
         found = report(outcome, watch)
-    text = report_text.text(found)
+        recovered = formulas(outcome, watch) if options.formulas else []
     if options.issue is not None:
         return issue(found, options.issue)
+    text = "\n\n".join([report_text.text(found), *formulas_text(recovered)])
     if options.case:
         text = "\n\n".join([*report_text.causes(found), *map(case_text, outcome.outcomes)])
     if options.write_expect:

@@ -149,6 +149,8 @@ def parser() -> argparse.ArgumentParser:
                      "was expected by which equation, what came, ten lines that repeat it, versions")
     new.add_argument("--badge", metavar="FILE.svg",
                      help="write a badge: how many of the supported cases pass, of which vectors, and what departs")
+    new.add_argument("--formulas", action="store_true",
+                     help="print the formula of every rule on every layer that it has, as its answers show it")
     reported(new)
 
     new = command("compare", "Hold several implementations of LRP to the vectors, side by side. Rules by layers, "

@@ -27,6 +27,7 @@ class Right:
     conventions: Mapping[str, Any] = {}
     words: tuple[tuple[str, ...], ...] = ()
     never: tuple[str, ...] = ()
+    rules: tuple[str, ...] = ()   # of the cases it is asked in a test; none: all
 
     def __init_subclass__(cls) -> None:
         cls.name = cls.__name__
@@ -78,6 +79,7 @@ class HalfTheBias(Right):
 
     words = (("bias",), ("twice", "2 b"))
     never = ("stabiliser", "padding")
+    rules = ("ZPlus",)
 
     def share(self, rule: Rule, p: Pairs, share: Share) -> Share:
         return replace(share, bias=2 * share.bias) if isinstance(rule, (AlphaBeta, ZPlus)) else share
@@ -88,6 +90,7 @@ class LargestZ(Right):
 
     words = (("largest",), ("|z|",), ("epsilon",))
     never = ("bias", "mean")
+    rules = ("Epsilon",)
 
     def share(self, rule: Rule, p: Pairs, share: Share) -> Share:
         if not isinstance(rule, Epsilon):
@@ -100,6 +103,7 @@ class NoPositiveZ(Right):
 
     words = (("z is negative",), ("nothing is handed down",))
     never = ("bias", "stabiliser")
+    rules = ("Epsilon",)
 
     def messages(self, rule: Rule, p: Pairs, share: Share) -> Array:
         M = super().messages(rule, p, share)
@@ -111,6 +115,7 @@ class FlippedKernel(Right):
 
     words = (("reversed",), ("rows",))
     never = ("bias", "stride", "dilat")
+    rules = ("Epsilon", "Flat")
 
     def step(self, rule: Rule, layer: Layer, x: Array, R: Array) -> Array:
         if not isinstance(layer, Conv2D):
@@ -129,6 +134,7 @@ class SwappedBox(Right):
 
     words = (("high w+", "high and low"), ("zbox",))
     never = ("bias", "padding", "stabiliser")
+    rules = ("ZBox",)
 
     def share(self, rule: Rule, p: Pairs, share: Share) -> Share:
         if not isinstance(rule, ZBox):
@@ -178,6 +184,7 @@ class AbsoluteWeights(Right):
 
     words = (("|w|",),)
     never = ("bias", "padding", "stabiliser")
+    rules = ("WSquare",)
 
     def share(self, rule: Rule, p: Pairs, share: Share) -> Share:
         return replace(share, c=abs(p.w)) if isinstance(rule, WSquare) and p.learned else share
@@ -188,6 +195,7 @@ class GammaOfTheInputs(Right):
 
     words = (("gamma^2",),)
     never = ("stabiliser", "padding")
+    rules = ("Gamma",)
 
     def share(self, rule: Rule, p: Pairs, share: Share) -> Share:
         if not isinstance(rule, Gamma):
@@ -201,6 +209,7 @@ class ARowTooLow(Right):
 
     words = (("padding",),)
     never = ("bias", "dilat", "stabiliser")
+    rules = ("Epsilon", "Flat")
 
     def step(self, rule: Rule, layer: Layer, x: Array, R: Array) -> Array:
         if not isinstance(layer, Conv2D) or not np.any(layer.pad):
@@ -219,6 +228,7 @@ class LargestMessage(Right):
 
     words = (("largest message",),)
     never = ("bias", "stabiliser")
+    rules = ("Epsilon", "Winner")
 
     def met(self, C: Array) -> Array:
         found: Array = np.take_along_axis(C, abs(C).argmax(2)[:, :, None], 2)[..., 0]
@@ -230,6 +240,7 @@ class SmallNumber(Right):
 
     words = (("stabiliser",), ("0.0001", "1e-04", "1e-4"))
     never = ("bias is", "padding")
+    rules = ("ZPlus", "WSquare")
 
     def share(self, rule: Rule, p: Pairs, share: Share) -> Share:
         if isinstance(rule, Epsilon) or type(rule).__name__ in ("Pass", "Winner"):
@@ -242,6 +253,7 @@ class BiasInEqualParts(Right):
 
     words = (("bias",),)
     never = ("padding", "stabiliser")
+    rules = ("Epsilon",)
 
     def share(self, rule: Rule, p: Pairs, share: Share) -> Share:
         if not isinstance(rule, Epsilon):

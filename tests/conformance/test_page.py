@@ -392,7 +392,7 @@ def test_a_card_names_the_causes_with_most_cases_and_always_what_nothing_explain
     card, = tree(page(one(*(outcome(n, "failed") for n in range(14)), failures=failures))).all("article", "card")
     causes = [(li.all("a")[0].text, li.all("span")[0].text) for li in card.all("ol")[0].all("li")]
     assert causes[0] == ("Error 9", "3") and len(causes) == 8
-    assert causes[-1] == ("Not explained", "2")
+    assert causes[-1] == ("Not explained", "2")   # whatever their rules
     assert "3 more of other causes" in card.text
 
 

@@ -78,14 +78,16 @@ def moved(M: Array, put: Array) -> Array:
     """M with every column's numbers in other rows, summed."""
     found = np.zeros_like(M)
     inputs, outputs = np.nonzero(put >= 0)
-    np.add.at(found, (slice(None), put[inputs, outputs], outputs), M[:, inputs, outputs])
+    where: Any = (slice(None), put[inputs, outputs], outputs)
+    np.add.at(found, where, M[:, inputs, outputs])
     return found
 
 
 def gathered(c: Array, at: Array, outputs: int) -> Array:
     """The columns of c that belong to one output, summed."""
     found = np.zeros((*c.shape[:2], outputs))
-    np.add.at(found, (slice(None), slice(None), at), c)
+    where: Any = (slice(None), slice(None), at)
+    np.add.at(found, where, c)
     return found
 
 
@@ -105,8 +107,9 @@ def alternatives(p: Pairs) -> Iterator[tuple[str, Other]]:
         yield "it passes where the input is not 0", Other(lambda: weighted(p, p.covered * (p.a != 0)))
         yield "it passes where the input is at least 0", Other(lambda: weighted(p, p.covered * (p.a >= 0)))
         yield "it passes where the input is positive", Other(lambda: weighted(p, p.covered * (p.a > 0)))
-    if hasattr(p.layer, "weight") and np.ndim(p.layer.weight) == 2 and p.layer.weight.shape[0] == p.layer.weight.shape[1]:
-        yield "the weights are transposed", Other(lambda: pairs(replace(p.layer, weight=p.layer.weight.T), p.x))  # type: ignore[type-var]
+    weight: Any = getattr(p.layer, "weight", None)
+    if np.ndim(weight) == 2 and weight.shape[0] == weight.shape[1]:
+        yield "the weights are transposed", Other(lambda: pairs(replace(p.layer, weight=weight.T), p.x))  # type: ignore[type-var]
 
 
 def weighted(p: Pairs, w: Array) -> Pairs:
@@ -210,7 +213,8 @@ def of_pooling(p: Pairs) -> Iterator[tuple[str, Other]]:
             "the inputs share by their softmax": e / e.sum(1, keepdims=True),
             "the largest input takes all, as in a max-pooling": inside & (a == a.max(1, keepdims=True)),
             "the first input of the window takes all": inside & (np.cumsum(inside, axis=1) == 1),
-            "the last input of the window takes all": inside & (np.cumsum(inside[:, ::-1], axis=1)[:, ::-1] == 1)}.items():
+            "the last input of the window takes all": inside & (np.cumsum(inside[:, ::-1], axis=1)[:, ::-1] == 1)
+    }.items():
         yield words, Other(lambda w=w: weighted(p, w * 1.0 + np.zeros_like(p.a)))   # type: ignore[misc]
 
 

@@ -15,7 +15,7 @@ from lrp_ref.conformance.diagnose.explain import Cases
 from lrp_ref.conformance.diagnose.formula import Formula
 from lrp_ref.conformance.diagnose.model import Departure, Place, conventions, joined
 from lrp_ref.conformance.diagnose.probes import Asker
-from lrp_ref.conformance.diagnose.separate import separate, sentence
+from lrp_ref.conformance.diagnose.separate import sentence, separate
 from lrp_ref.conformance.diagnose.shrink import Counterexample
 from lrp_ref.conformance.diagnose.study import Study, study
 from lrp_ref.conformance.dialects import CANONICAL
@@ -95,12 +95,12 @@ def told(run: Run, found: Study, cases: Cases, findings: Sequence[Finding], aske
     explained = found.explained
     by_count = sorted(explained.departures, key=lambda one: -len(explained.counts[one]))
     causes: dict[str, Departure] = {}
-    for one in by_count:
+    for one in sorted(by_count, key=small):   # what shows most first
         for id in explained.counts[one]:
             causes.setdefault(id, one)
     for id in explained.told - causes.keys():   # by several of which any would do
         outcome = next(each for each in cases.failed if each.case.id == id)
-        causes[id] = next(one for one in by_count if cases.touched(one, outcome))
+        causes[id] = next(one for one in sorted(by_count, key=small) if cases.touched(one, outcome))
     probes = [probe for place in found.places for probe in place.probes]
     sentences = []
     for n, one in enumerate(by_count):
@@ -115,6 +115,11 @@ def told(run: Run, found: Study, cases: Cases, findings: Sequence[Finding], aske
     return Diagnosis([one for one in sentences if one.ids], causes,
                      [one.case.id for one in left], sentence(split) if split else "", found.unasked,
                      denied(cases, found, findings), found.questions)
+
+
+def small(one: Departure) -> bool:
+    """Whether it is a stabiliser, beside which another departure shows more."""
+    return one.kind == "convention" and one.what.question in MEASURED
 
 
 def sides(one: Departure, every: Sequence[Departure]) -> list[Side]:

@@ -8,7 +8,9 @@ from typing import Any
 import numpy as np
 
 from lrp_ref.arrays import Array
+from lrp_ref.conformance.diagnose.detect import MEASURED
 from lrp_ref.conformance.diagnose.explain import Cases, alike
+from lrp_ref.conformance.diagnose.formula import MEASURED as NUMBERS
 from lrp_ref.conformance.diagnose.model import Departure, Model, place_of
 from lrp_ref.conformance.diagnose.probes import PARAMETERS, Asker, Spent
 from lrp_ref.conformance.diagnose.shrink import Counterexample, result
@@ -26,13 +28,13 @@ def smallest(asker: Asker, cases: Cases, departure: Departure, others: Iterable[
     """The smallest of small layers, probes and cases; None where the budget ends or none shows it alone."""
     alone, nothing = cases.model.of(departure), cases.model.of()
     beside = [one for one in others if one != departure]
-    asked = 0
+    asked, least = 0, 1e-8 if hidden(departure) else 1e-3
     for network, rules, x, R in sorted(tasks(cases, departure, probes), key=size):
         if any(one.touches(rules[name], layer) for one in beside for name, layer in network) and not isolated(
                 cases.model, departure, beside, (network, rules, x, R)):
             continue
         want, right = answer(alone, network, rules, x, R), answer(nothing, network, rules, x, R)
-        if want is None or right is None or near(want, right) or asked >= TRIED:
+        if want is None or right is None or near(want, right, least) or asked >= TRIED:
             continue
         try:
             got = asker(network, rules, x, R)
@@ -61,12 +63,18 @@ def answer(model: Model, network: Network, rules: Any, x: Array, R: Array) -> Ar
     return found
 
 
-def near(one: Array, other: Array) -> bool:
-    """Too near to be seen by somebody who reads nine digits."""
+def hidden(one: Departure) -> bool:
+    """Whether nothing but a small number may show it: a stabiliser."""
+    measured = one.kind == "convention" and one.what.question in MEASURED
+    return measured or (one.kind == "formula" and one.what.guard in NUMBERS)
+
+
+def near(one: Array, other: Array, least: float = 1e-8) -> bool:
+    """Too near to be told apart: by default by somebody who reads nine digits."""
     good = np.isfinite(one) & np.isfinite(other)
     if (np.isfinite(one) != np.isfinite(other)).any():
         return False
-    return bool((abs(one - other)[good] <= 1e-8 * np.maximum(abs(other)[good], 1e-3)).all())
+    return bool((abs(one - other)[good] <= least * np.maximum(abs(other)[good], 1e-3)).all())
 
 
 def size(task: Task) -> tuple[int, float]:
@@ -79,8 +87,12 @@ def size(task: Task) -> tuple[int, float]:
 def tasks(cases: Cases, departure: Departure, probes: Iterable[Any]) -> Iterator[Task]:
     """Tiny fully connected layers, the probes one output at a time, and failed cases of one layer."""
     rng = np.random.default_rng(1)
-    rules = {rule for rule, layer in departure.places if layer == "Linear"} or (
-        {"Epsilon"} if departure.kind in ("start", "between", "end") else set())
+    told = [one for one in cases.failed if one.case.layers == ("Linear",) and cases.touched(departure, one)]
+    rules = {rule for rule, layer in departure.places if layer == "Linear"}
+    if departure.kind == "convention":
+        rules = {type(rule).__name__ for one in told for rule in one.case.rules.values()}
+    elif departure.kind in ("start", "between", "end"):
+        rules = {"Epsilon"}
     for rule in sorted(rules):
         for inputs, outputs, samples in ((1, 1, 1), (2, 1, 1), (1, 2, 1), (2, 2, 1), (3, 1, 1), (1, 1, 2)):
             for _ in range(DRAWS):
@@ -90,7 +102,8 @@ def tasks(cases: Cases, departure: Departure, probes: Iterable[Any]) -> Iterator
                 layers = [("layer", Linear(w, b))]
                 if departure.kind == "between":
                     layers.append(("second", Linear(rng.integers(1, 4, (outputs, outputs)) * 1.0)))
-                yield Network(layers), {name: one for name, _ in layers}, x, rng.integers(1, 4, (samples, outputs)) * 1.0
+                R = rng.integers(1, 4, (samples, outputs)) * 1.0
+                yield Network(layers), {name: one for name, _ in layers}, x, R
     for probe in probes:
         p = probe.pairs
         if place_of(probe.rule, p.layer) not in departure.places:
@@ -103,7 +116,7 @@ def tasks(cases: Cases, departure: Departure, probes: Iterable[Any]) -> Iterator
                 yield network, {"layer": probe.rule}, p.x[n:n + 1], R
         if len(p.x) > 1:
             yield network, {"layer": probe.rule}, p.x, np.ones(p.outputs)
-    for one in cases.failed:
-        if len(one.case.network) == 1 and cases.touched(departure, one):
-            network, given, x, R = cases.tasks[one.case.id]
+    for failed in cases.failed:
+        if len(failed.case.network) == 1 and cases.touched(departure, failed):
+            network, given, x, R = cases.tasks[failed.case.id]
             yield network, dict(given), x, R

@@ -117,26 +117,44 @@ def explain(cases: Cases, bundles: Sequence[Bundle]) -> Explained:
     """The best set of bundles, found one by one, and what each of its departures accounts for."""
     cases.begin = perf_counter()
     alone = single(cases.answered) or cases.answered
-    chosen: Bundle = ()
-    best = cases.score((), alone)
+    chosen = grown(cases, bundles, between(cases, bundles), alone)
+    best = cases.score(chosen, alone)
+    of_layers = [one for one in chosen if one.kind != "between"]
+    for one in sorted(of_layers, key=lambda d: (d.kind != "convention", len(d.places))):   # what nothing needs goes
+        rest = tuple(d for d in chosen if d != one)
+        if cases.score(rest, alone) >= best:
+            chosen, best = rest, cases.score(rest, alone)
+    networks = [one for one in cases.answered if one not in alone]
+    if any(one.status == "failed" and not cases.gives(chosen, one) for one in networks):   # what no layer alone showed
+        chosen = grown(cases, bundles, chosen, networks)
+    return accounted(cases, chosen)
+
+
+def grown(cases: Cases, bundles: Sequence[Bundle], chosen: Bundle, some: Sequence[Outcome]) -> Bundle:
+    """With the bundles added, one by one, that tell most of these cases."""
+    best = cases.score(chosen, some)
     for _ in range(12):
         gains = []
         for bundle in bundles:
             joint = (*chosen, *(d for d in bundle if d not in chosen))
-            if joint == chosen or cases.late:
-                continue
-            gains.append((cases.score(joint, alone), -len(joint), joint))
+            if joint != chosen and not cases.late:
+                gains.append((cases.score(joint, some), -len(joint), joint))
         if not gains:
             break
         score, _, joint = max(gains, key=lambda gain: gain[:2])
         if score <= best:
             break
         best, chosen = score, joint
-    for one in sorted(chosen, key=lambda d: (d.kind != "convention", len(d.places))):   # what nothing depends on goes
-        rest = tuple(d for d in chosen if d != one)
-        if cases.score(rest, alone) >= best:
-            chosen, best = rest, cases.score(rest, alone)
-    return accounted(cases, chosen)
+    return chosen
+
+
+def between(cases: Cases, bundles: Sequence[Bundle]) -> Bundle:
+    """The change between two layers that explains most networks, if one explains any: cases of one layer show none."""
+    networks = [one for one in cases.answered if len(one.case.network) > 1]
+    scores = [(cases.score(bundle, networks), n) for n, bundle in enumerate(bundles)
+              if any(one.kind == "between" for one in bundle)]
+    score, n = max(scores, key=lambda pair: (pair[0], -pair[1]), default=(0, 0))
+    return bundles[n] if scores and score > cases.score((), networks) else ()
 
 
 def accounted(cases: Cases, chosen: Bundle) -> Explained:

@@ -150,6 +150,8 @@ def cause(outcome: Outcome, first: First | None = None, known: Known = NOTHING,
         return Cause(REFUSE)
     if outcome.compared is None:
         return Cause(outcome.reason)
+    if outcome.answer is not None and not np.isfinite(outcome.answer).all():
+        return Cause(f"{UNEXPLAINED}: numbers that are not finite", False)
     return Cause(f"{UNEXPLAINED}{': ' if diagnosis.common else ''}{diagnosis.common}", False)
 
 

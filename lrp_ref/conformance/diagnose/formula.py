@@ -14,13 +14,13 @@ from typing import Any
 import numpy as np
 
 from lrp_ref.arrays import Array
+from lrp_ref.conformance.diagnose.conditions import facts
 from lrp_ref.conformance.diagnose.pairs import Pairs, Share, divided, shares, sign
 from lrp_ref.conformance.diagnose.quantities import (
     OWN,
     biases,
     contributions,
     factors,
-    facts,
     guards,
     sums,
 )
@@ -111,7 +111,8 @@ class Formula:
         return found + np.zeros_like(p.w)
 
 
-MEASURED = ("a number with the sign of the denominator", "a number without a sign", "a number where the denominator is 0")
+MEASURED = ("a number with the sign of the denominator", "a number without a sign",
+            "a number where the denominator is 0")
 
 
 def measured(name: str, d: Any) -> Any:

@@ -37,8 +37,9 @@ class Instead:
         parameter = {Epsilon: "epsilon", Gamma: "gamma", AlphaBeta: "beta"}.get(type(rule))
         if parameter is None or not self.name.startswith(f"{parameter} = "):
             return None
-        value = CHANGES[self.name.removeprefix(f"{parameter} = ").replace(parameter, "{}")](float(getattr(rule, parameter)))
-        return AlphaBeta(1 + value, value) if isinstance(rule, AlphaBeta) else type(rule)(value)
+        change = CHANGES[self.name.removeprefix(f"{parameter} = ").replace(parameter, "{}")]
+        value = change(float(getattr(rule, parameter)))
+        return AlphaBeta(1 + value, value) if isinstance(rule, AlphaBeta) else type(rule)(value)   # type: ignore[call-arg]
 
     def messages(self, rule: Rule, p: Pairs, declared: Mapping[str, Any]) -> Array | None:
         other = self.rule(rule)

@@ -10,11 +10,12 @@ from typing import Any, Literal
 import numpy as np
 
 from lrp_ref.arrays import Array
+from lrp_ref.conformance.diagnose.conditions import facts
 from lrp_ref.conformance.diagnose.coverage import Map, alternatives, used
-from lrp_ref.conformance.diagnose.instead import Instead
 from lrp_ref.conformance.diagnose.formula import ONE, Formula, predicted
+from lrp_ref.conformance.diagnose.instead import Instead
 from lrp_ref.conformance.diagnose.pairs import Pairs, TooLarge, pairs, shares
-from lrp_ref.conformance.diagnose.quantities import OWN, facts
+from lrp_ref.conformance.diagnose.quantities import OWN
 from lrp_ref.conformance.diagnose.relevance import changes, together
 from lrp_ref.conformance.judge.tolerance import Convention
 from lrp_ref.conventions.table import TABLE, spoken
@@ -83,13 +84,13 @@ def joined(formulas: Iterable[Formula]) -> Formula:
     """One formula with the slots of all."""
     found = Formula()
     for one in formulas:
-        new = {name: getattr(one, name) for name in ("numerator", "total", "bias", "guard", "part")
+        new: dict[str, Any] = {name: getattr(one, name) for name in ("numerator", "total", "bias", "guard", "part")
                if getattr(one, name) != OWN}
         if one.factor != ONE:
-            new["factor"] = one.factor   # type: ignore[assignment]
+            new["factor"] = one.factor
         if one.scale != 1:
-            new["scale"] = one.scale   # type: ignore[assignment]
-        found = replace(found, **new)   # type: ignore[arg-type]
+            new["scale"] = one.scale
+        found = replace(found, **new)
     return found
 
 

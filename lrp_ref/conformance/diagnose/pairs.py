@@ -109,7 +109,7 @@ def pairs(layer: Layer, x: Array) -> Pairs:
         return found.reshape(len(x), outputs, inputs).swapaxes(1, 2)
 
     covered = dense(ones_like) != 0
-    bias = np.broadcast_to(np.asarray(m.bias, dtype=np.float64), z.shape)[:1] if np.ndim(m.bias) else np.zeros(z.shape)[:1]
+    bias = np.broadcast_to(np.asarray(m.bias, dtype=np.float64), z.shape)[:1]
     return Pairs(layer, x, a.reshape(len(x), inputs, 1), np.where(covered, dense(same), 0.0), covered,
                  bias.reshape(1, 1, -1), bool(m.learned), z.shape)
 
@@ -167,8 +167,7 @@ def shares(rule: Rule, p: Pairs, declared: Mapping[str, Any] | None = None) -> l
     """The shares of a canonical rule; declared: the stabiliser and zero rule that an implementation says it has."""
     zw, b, one = p.products, p.b, np.ones((1, 1, 1))
     more = (declared or {}).get("stabiliser", 0)
-    guard = more * sign if isinstance(more, str) else more
-    own = 0.0 if isinstance(guard, str) else guard
+    own = 0.0 if isinstance(more, str) else float(more)
     match rule:
         case Epsilon():
             return [Share("all", 1, one, zw, b, float(rule.epsilon) * sign(p.z))]

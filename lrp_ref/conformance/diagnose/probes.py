@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from time import perf_counter
 from typing import Any
@@ -41,7 +41,8 @@ class Asker:
 
     @property
     def spent(self) -> bool:
-        return isinstance(self.adapter, Recorded) or self.asked >= self.questions or perf_counter() - self.begin >= self.seconds
+        return (isinstance(self.adapter, Recorded) or self.asked >= self.questions
+                or perf_counter() - self.begin >= self.seconds)
 
     @property
     def number(self) -> Any:
@@ -80,7 +81,7 @@ class Probe:
 
 
 def probes(asker: Asker, rule: str, kind: str, given: Iterable[tuple[Rule, Layer, Array]] = ()) -> Iterator[Probe]:
-    """Of a rule on a kind of layer: layers made for it, and layers that are given; what it does not have is left out."""
+    """Of a rule on a kind of layer: layers made for it, and given ones; what it does not have is left out."""
     for one, layer, x in [*made(rule, kind), *given]:
         try:
             p = pairs(layer, x)
@@ -109,7 +110,7 @@ def messages(asker: Asker, rule: Rule, p: Pairs) -> Array | None:
 def made(rule: str, kind: str) -> list[tuple[Rule, Layer, Array]]:
     """Layers of that kind, in general position, with all that distinguishes regimes."""
     rng = np.random.default_rng(7)
-    rules = PARAMETERS[rule] if rule in PARAMETERS else ()
+    rules = PARAMETERS.get(rule, ())
     maker = MAKERS.get(kind)
     if maker is None:
         return []
@@ -140,7 +141,8 @@ def linears(rng: Any) -> Iterator[tuple[Layer, Array]]:
 
 CONVOLUTIONS: tuple[Any, ...] = (   # kernel, image, input and output channels, what is not the default
     ((2, 2), (2, 3), 2, 2, {}), ((2, 3), (3, 3), 1, 2, {}), ((3, 2), (3, 2), 2, 1, {"pad": (1, 0)}),
-    ((2, 2), (2, 2), 1, 1, {"pad": 1}), ((2, 2), (4, 4), 1, 1, {"stride": 2}), ((2, 3), (4, 3), 1, 2, {"stride": (2, 1)}),
+    ((2, 2), (2, 2), 1, 1, {"pad": 1}), ((2, 2), (4, 4), 1, 1, {"stride": 2}),
+    ((2, 3), (4, 3), 1, 2, {"stride": (2, 1)}),
     ((3, 2), (3, 5), 2, 1, {"stride": (1, 2)}), ((2, 2), (3, 4), 1, 2, {"dilation": 2}),
     ((2, 2), (3, 3), 2, 1, {"dilation": (2, 1)}), ((2, 2), (2, 4), 1, 2, {"dilation": (1, 2)}),
     ((2, 2), (2, 3), 2, 4, {"groups": 2}), ((1, 2), (1, 3), 4, 2, {"groups": 2}), ((2, 1), (3, 2), 1, 2, {}),
@@ -181,6 +183,3 @@ MAKERS: dict[str, Callable[[Any], Iterator[tuple[Layer, Array]]]] = {
     "Linear": linears, "Conv2D": convolutions, "MaxPool": poolings(MaxPool), "AvgPool": poolings(AvgPool),
     "ReLU": elementwise(ReLU), "Flatten": elementwise(Flatten)}
 
-
-def concatenated(found: Sequence[Array]) -> Array:
-    return np.concatenate(found) if found else np.zeros(0)

@@ -14,7 +14,7 @@ import numpy as np
 
 from lrp_ref.arrays import Array
 from lrp_ref.conformance.diagnose.pairs import LEARNED, Pairs, Share, divided, low, sign, up
-from lrp_ref.rules import AlphaBeta, Epsilon, Gamma, Rule, ZBox
+from lrp_ref.rules import AlphaBeta, Epsilon, Flat, Gamma, Pass, Rule, WSquare, ZBox
 
 Named = dict[str, Any]
 OWN = "own"   # of every slot: what the rule has there
@@ -46,19 +46,21 @@ def contributions(rule: Rule, p: Pairs, share: Share) -> Named:
     if isinstance(rule, LEARNED):
         n, size = np.maximum(p.covered.sum(1, keepdims=True), 1), abs(share.c).sum(1, keepdims=True)
         found["its contribution and an equal part of the bias"] = share.c + p.covered * share.bias / n
-        found["its contribution and its part of the bias by magnitude"] = share.c + share.bias * divided(abs(share.c), size)
+        found["its contribution and its part of the bias by magnitude"] = share.c + share.bias * divided(
+            abs(share.c), size)
     if isinstance(rule, Gamma):
-        g = float(rule.gamma)
+        gamma = float(rule.gamma)
         side = 1 if share.kind == "positive" else -1
-        found["a w + gamma |a w| (minus where z < 0)"] = zw + side * g * basic["|a w|"]
+        found["a w + gamma |a w| (minus where z < 0)"] = zw + side * gamma * basic["|a w|"]
         for more in ("a w+", "a+ w+", "(a w)+", "|a| w+", "w+"):
             mirrored = basic[more if side > 0 else more.replace("+", "-") if "a+" not in more else "a+ w-"]
-            found[f"a w + gamma {more} ({'a+ w-' if 'a+' in more else more.replace('+', '-')} where z < 0)"] = zw + g * mirrored
+            below = "a+ w-" if "a+" in more else more.replace("+", "-")
+            found[f"a w + gamma {more} ({below} where z < 0)"] = zw + gamma * mirrored
         for more in ("|a w|", "a w+", "a+ w+", "(a w)+", "(a w)-", "a w-", "|a| w+", "w+", "|w|", "a w^2"):
-            found[f"a w + gamma {more}"] = zw + g * basic[more]
-        found["gamma a w + (a w)+"] = g * zw + basic["(a w)+"]
-        found["a w + gamma a w w+"] = zw + g * zw * up(p.w)
-        found["a w + gamma^2 (a w)+"] = zw + g * g * basic["(a w)+"]
+            found[f"a w + gamma {more}"] = zw + gamma * basic[more]
+        found["gamma a w + (a w)+"] = gamma * zw + basic["(a w)+"]
+        found["a w + gamma a w w+"] = zw + gamma * zw * up(p.w)
+        found["a w + gamma^2 (a w)+"] = zw + gamma * gamma * basic["(a w)+"]
     if isinstance(rule, ZBox):
         least, most = (p.of_channels(bound) for bound in (rule.low, rule.high))
         w, wp, wn = np.where(p.covered, p.w, 0.0), up(p.w), low(p.w)
@@ -74,12 +76,13 @@ def contributions(rule: Rule, p: Pairs, share: Share) -> Named:
 
 def of_padding(rule: Rule, p: Pairs, share: Share) -> Any:
     """The sum of what inputs of 0 would contribute from a window's padding, (1, 1, J)."""
-    match type(rule).__name__:
-        case "ZBox":
-            return p.beyond(low, -np.asarray(rule.high, float)) + p.beyond(up, -np.asarray(rule.low, float))  # type: ignore[attr-defined]
-        case "Flat" | "Pass":
+    match rule:
+        case ZBox():
+            high, least = (-np.asarray(bound, dtype=np.float64) for bound in (rule.high, rule.low))
+            return p.beyond(low, high) + p.beyond(up, least)
+        case Flat() | Pass():
             return p.beyond(np.ones_like)
-        case "WSquare":
+        case WSquare():
             return p.beyond(np.square if p.learned else np.ones_like)
     return np.zeros((1, 1, p.b.size))
 
@@ -109,7 +112,7 @@ def sums(rule: Rule, p: Pairs, share: Share, c: Array) -> Named:
 
 
 def over_channels(p: Pairs, c: Array) -> Array:
-    """Contributions of an input summed over the outputs of its group at the same position; without positions over all."""
+    """Contributions of an input summed over its group's outputs at the same position; without positions over all."""
     channels = p.outputs[1] if len(p.outputs) == 4 else p.outputs[-1]
     if len(p.outputs) == 4:
         apart = c.reshape(*c.shape[:2], p.groups, channels // p.groups, -1)
@@ -215,14 +218,16 @@ def factors(rule: Rule, p: Pairs, share: Share) -> Named:
     found: Named = {
         "|sum|": abs(s), "|b|": abs(b), "z": z, "|z|": abs(z), "sum": s, "the rule's |bias|": abs(share.bias + every),
         "the sum of the absolute contributions": abs(c).sum(1, keepdims=True),
-        "the sum of all |a w|": abs(p.products).sum(1, keepdims=True), "z+": up(p.products).sum(1, keepdims=True) + up(b),
+        "the sum of all |a w|": abs(p.products).sum(1, keepdims=True),
+        "z+": up(p.products).sum(1, keepdims=True) + up(b),
         "|z-|": abs(low(p.products).sum(1, keepdims=True) + low(b)), "the denominator": share.d,
         "the positive contributions": up(p.products).sum(1, keepdims=True),
         "the size of the negative contributions": abs(low(p.products).sum(1, keepdims=True)),
         "the input": p.a, "|input|": abs(p.a), "the weight": p.w, "|weight|": abs(p.w),
         "the number of inputs": n, "the number of outputs": every + p.b.size, "the size of the batch": every + len(p.a),
         "the number of outputs that the input reaches": (p.covered * 1.0).sum(2, keepdims=True),
-        "the input squared": p.a ** 2, "the softmax of z": softmax(z), "sigmoid(z)": 1 / (1 + np.exp(-np.clip(z, -50, 50))),
+        "the input squared": p.a ** 2, "the softmax of z": softmax(z),
+        "sigmoid(z)": 1 / (1 + np.exp(-np.clip(z, -50, 50))),
         "the inputs that are not 0": ((p.a != 0) & p.covered).sum(1, keepdims=True) * 1.0,
         "the sum of |w|": abs(p.w).sum(1, keepdims=True), "the sum of w^2": (p.w ** 2).sum(1, keepdims=True)}
     if len(p.outputs) == 4:
@@ -230,7 +235,8 @@ def factors(rule: Rule, p: Pairs, share: Share) -> Named:
                   "the number of positions": every + p.outputs[2] * p.outputs[3]}
     for name in ("size", "stride", "dilation"):
         if hasattr(p.layer, name):
-            found[f"the layer's {'window size' if name == 'size' else name}"] = every + float(np.prod(getattr(p.layer, name)))
+            words = "window size" if name == "size" else name
+            found[f"the layer's {words}"] = every + float(np.prod(getattr(p.layer, name)))
     if hasattr(p.layer, "groups"):
         found["the number of groups"] = every + p.groups
     if hasattr(p.layer, "weight") and np.ndim(p.layer.weight) == 4:
@@ -248,76 +254,3 @@ def softmax(z: Array) -> Array:
     e = np.exp(z - z.max(2, keepdims=True))
     total: Array = e / e.sum(2, keepdims=True)
     return total
-
-
-# ---- Conditions ----
-
-
-def facts(rule: Rule, p: Pairs, share: Share) -> Named:
-    """What can be true of a pair, of its output, of the layer: {words after "where": truth}."""
-    z, b, every = p.z, p.b, np.zeros((1, 1, p.b.size))
-    plus, minus = up(p.products).sum(1, keepdims=True) + up(b), low(p.products).sum(1, keepdims=True) + low(b)
-    layer = p.layer
-    found: Named = {
-        "there is a bias": b != 0, "the bias is positive": b > 0, "the bias is negative": b < 0,
-        "z is positive": z > 0, "z is negative": z < 0, "z is 0": z == 0, "z is not 0": z != 0,
-        "there is no negative contribution": minus == 0, "there is no positive contribution": plus == 0,
-        "contributions have one sign only": (minus == 0) | (plus == 0),
-        "contributions have both signs": (minus != 0) & (plus != 0),
-        "the sum without the bias is negative": share.s < 0, "bias and sum have different signs": share.s * b < 0,
-        "|z| is below 1": abs(z) < 1, "|z| is below epsilon": abs(z) < getattr(rule, "epsilon", 0),
-        "the input is negative": p.a < 0, "the input is positive": p.a > 0, "the input is 0": p.a == 0,
-        "the weight is negative": p.w < 0, "the weight is positive": p.w > 0, "the weight is 0": p.covered & (p.w == 0),
-        "the contribution is negative": p.products < 0, "the contribution is positive": p.products > 0,
-        "the contribution has not the sign of z": p.products * z < 0,
-        "the window reaches into the padding": of_window(p),
-        "the output is not in the first group": p.channel >= p.channel.max() // p.groups + 1 if p.groups > 1 else every > 0,
-        "there are groups": every + p.groups > 1, "the output is not the first": p.channel > 0,
-        "the sample is not the first": (np.arange(len(p.a)) > 0).reshape(-1, 1, 1) | (every > 0),
-        "there is more than one sample": every + len(p.a) > 1, "there is one sample": every + len(p.a) == 1,
-        "there is more than one output": every + p.b.size > 1, "there is one output": every + p.b.size == 1,
-        "there is more than one input": every + p.covered.sum(1, keepdims=True) > 1,
-        "winners tie": (abs(p.w) > 0).sum(1, keepdims=True) > 1,
-        "some input is negative": (p.a < 0).any(1, keepdims=True) | (every > 0),
-        "z is the largest output": z == z.max(2, keepdims=True),
-        "z is not the largest output": z < z.max(2, keepdims=True)}
-    for words, truth in of_fields(layer).items():
-        found[words] = every + truth > 0
-    for name, value in vars(rule).items():
-        if np.ndim(value) == 0:
-            found |= {f"{name} is 0": every + (value == 0) > 0, f"{name} is not 0": every + (value != 0) > 0}
-        else:
-            found["there are bounds for every channel"] = every == 0
-    return found
-
-
-def of_window(p: Pairs) -> Any:
-    if not hasattr(p.layer, "pad"):
-        return np.zeros((1, 1, p.b.size)) > 0
-    return abs(p.beyond(np.ones_like)) > 0
-
-
-def of_fields(layer: Any) -> dict[str, bool]:
-    """What is special about a layer: its fields, as the words of a condition."""
-    found: dict[str, bool] = {}
-    weight = getattr(layer, "weight", None)
-    size = getattr(layer, "size", None) or (weight.shape[2:] if np.ndim(weight) == 4 else None)
-    if hasattr(layer, "stride"):
-        found["the stride is not 1"] = tuple(layer.stride) != (1, 1)
-        if size is not None:
-            found["windows overlap"] = any(k > s for k, s in zip(size, layer.stride))
-            found["windows do not overlap"] = not found["windows overlap"]
-            found["the window is not square"] = size[0] != size[1]
-            found["the window has an even size"] = any(k % 2 == 0 for k in size)
-    if hasattr(layer, "dilation"):
-        found["the kernel is dilated"] = tuple(layer.dilation) != (1, 1)
-    if hasattr(layer, "pad"):
-        found["there is a padding"] = bool(np.any(layer.pad))
-    for name in ("ceil", "count_pad"):
-        if hasattr(layer, name):
-            found[f"{name} is set"] = bool(getattr(layer, name))
-    return found
-
-
-def ratio(part: Any, whole: Any) -> Array:
-    return divided(part, whole)

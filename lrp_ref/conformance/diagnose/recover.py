@@ -6,40 +6,21 @@ only, the condition is the one fact that all departing pairs have, and outside o
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from lrp_ref.arrays import Array
-from lrp_ref.conformance.diagnose.formula import MEASURED, ONE, PARTS, Factor, Formula, measured
-from lrp_ref.conformance.diagnose.pairs import divided, shares
-from lrp_ref.conformance.diagnose.probes import Probe
+from lrp_ref.conformance.diagnose.formula import MEASURED, ONE, Factor, Formula, measured
+from lrp_ref.conformance.diagnose.pairs import divided
 from lrp_ref.conformance.diagnose.quantities import (
     OWN,
-    biases,
-    contributions,
-    factors,
-    facts,
-    guards,
-    sums,
 )
+from lrp_ref.conformance.diagnose.table import Table, near
 
 SCREEN, KEPT, REGIONS = 14, 60, 7   # pairs that a candidate must fit first; candidates kept; conditions tried
-
-
-@dataclass(frozen=True, eq=False)
-class Table:
-    """All pairs of all probes, of one kind of share, as columns: names and arrays (names, pairs)."""
-
-    M: Array
-    own: Array
-    columns: Mapping[str, Mapping[str, Array]]
-    part: Mapping[str, Array]
-
-    def __getitem__(self, name: str) -> Mapping[str, Array]:
-        return self.columns[name]
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,57 +31,8 @@ class Region:
     pairs: Array
 
 
-def tables(found: Sequence[Probe], declared: Mapping[str, Any]) -> dict[str, Table]:
-    """One for every kind of share that the rule has."""
-    rows: dict[str, list[tuple[Any, ...]]] = {}
-    for probe in found:
-        for share in shares(probe.rule, probe.pairs, declared):
-            rows.setdefault(share.kind, []).append((probe, share))
-    return {kind: table(some, declared) for kind, some in rows.items()}
-
-
-def table(rows: Sequence[tuple[Any, ...]], declared: Mapping[str, Any]) -> Table:
-    M, own = [], []
-    part: dict[str, list[Array]] = {}
-    columns: dict[str, dict[str, list[Array]]] = {}
-    for probe, share in rows:
-        p, rule = probe.pairs, probe.rule
-        others = sum((other.messages != 0) | ((other.on != 0) & (other.c != 0)) for other in shares(rule, p, declared)
-                     if other.kind != share.kind) + np.zeros_like(p.w)
-        here = p.covered & (others == 0) & (share.on != 0)
-        here = here | np.zeros((len(p.a), 1, 1), bool)
-        if not here.any():
-            continue
-
-        def flat(value: Any, here: Array = here) -> Array:
-            return np.broadcast_to(value, here.shape)[here].astype(np.float64)
-
-        M.append(flat(probe.M))
-        own.append(flat(share.messages))
-        for name, of in PARTS.items():
-            part.setdefault(name, []).append(flat(of(rule, share.part)))
-        every = contributions(rule, p, share)
-        slots = {"numerator": every, "total": sums(rule, p, share, share.c),
-                 "sum of": {name: c.sum(1, keepdims=True) for name, c in every.items()},
-                 "bias": biases(rule, p, share, share.s), "guard": guards(rule, p, share, share.s),
-                 "factor": factors(rule, p, share), "fact": facts(rule, p, share)}
-        for slot, values in slots.items():
-            for name, value in values.items():
-                columns.setdefault(slot, {}).setdefault(name, []).append(flat(value))
-    pieces = len(M)
-    return Table(np.concatenate(M), np.concatenate(own),
-                 {slot: {name: np.concatenate(v) for name, v in values.items() if len(v) == pieces}
-                  for slot, values in columns.items()}, {name: np.concatenate(v) for name, v in part.items()})
-
-
-def near(got: Array, wanted: Array, tolerance: float) -> Array:
-    """Which are the same to rounding."""
-    with np.errstate(invalid="ignore"):
-        return abs(got - wanted) <= tolerance * np.maximum(1e-3 + abs(wanted), abs(got))
-
-
 def formulas(t: Table, kind: str, tolerance: float) -> list[Formula]:
-    """All that fit every pair of a kind of share, the fewest departing slots first; [] where all is canonical or none."""
+    """All that fit every pair of a kind of share, the fewest departing slots first; [] where all is canonical."""
     wrong = ~near(t.M, t.own, tolerance)
     if not wrong.any():
         return []
@@ -165,7 +97,7 @@ def fitting(t: Table, here: Array, tolerance: float) -> list[Formula]:
     if not len(known):
         return [Formula(factor=Factor(0.0))] if (t.M[rows] == 0).all() else []
     screen = known[np.random.default_rng(3).permutation(len(known))[:SCREEN]]
-    found = {one: None for one in [*by_factor(t, screen, known), *by_slots(t, screen), *by_number(t, screen, known)]}
+    found = dict.fromkeys([*by_factor(t, screen), *by_slots(t, screen), *by_number(t, known)])
     return fewest([one for one in sorted(found, key=lambda one: one.cost) if fits(t, one, rows, tolerance)])[:KEPT]
 
 
@@ -235,10 +167,11 @@ def by_slots(t: Table, rows: Array) -> list[Formula]:
                 continue
             target = np.array(d)
             rest = (target - np.array(S))[:, None] - B[None]
-            scale = 1e-7 * (1e-3 + abs(target))[:, None]
+            scale = ((1e-7 + 3e-5 * tolerant(t)) * (1e-3 + abs(target)))[:, None]
             for n, guard in enumerate(G):
-                for v, b in np.argwhere((abs(rest - guard) <= scale + 3e-5 * (tolerant(t)) * abs(target)[:, None]).all(2)):
-                    found.append(Formula(*names[v], b_names[b], g_names[n], part))
+                for v, b in np.argwhere((abs(rest - guard) <= scale).all(2)):
+                    numerator, total = names[v]
+                    found.append(Formula(numerator, total, b_names[b], g_names[n], part))
     found = [one for one in found if one.cost <= 4]
     return sorted(found, key=lambda one: one.cost)[: 4 * KEPT]
 
@@ -251,7 +184,7 @@ def tolerant(t: Table) -> bool:
 BASES = (Formula(), Formula(bias="0"), Formula(bias="0", guard="0"), Formula(bias="0", guard="epsilon sign(sum)"))
 
 
-def by_factor(t: Table, rows: Array, known: Array) -> Iterator[Formula]:
+def by_factor(t: Table, rows: Array) -> Iterator[Formula]:
     """A factor of a whole message: a number, a quantity, a ratio of two, a quantity's part of a sum of two."""
     names = list(t["factor"])
     Q = np.array([t["factor"][name][rows] for name in names])
@@ -276,7 +209,7 @@ def by_factor(t: Table, rows: Array, known: Array) -> Iterator[Formula]:
         for top, bottom in np.argwhere(steady):
             if top != bottom and not constant(Q[top] / Q[bottom], loose):
                 yield replace(base, factor=Factor(tidy(quotients[top, bottom, 0]), names[top], names[bottom]))
-        part = Q[:, None] / (Q[:, None] + Q[None])
+        part = divided(Q[:, None], Q[:, None] + Q[None])
         close = (abs(part - rho) <= loose * abs(rho)).all(2)
         for top, bottom in np.argwhere(close):
             if top != bottom:
@@ -305,7 +238,7 @@ def parts_of_nothing(t: Table, rows: Array, loose: float) -> Iterator[Formula]:
                     yield replace(base, factor=Factor(1.0, names[top], names[int(bottom)], True))
 
 
-def by_number(t: Table, rows: Array, known: Array) -> Iterator[Formula]:
+def by_number(t: Table, known: Array) -> Iterator[Formula]:
     """A stabiliser that is a number, measured."""
     for bias in (OWN, "0", "b"):
         base = Formula(bias=bias, guard="0")

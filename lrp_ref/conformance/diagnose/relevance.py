@@ -14,9 +14,9 @@ import numpy as np
 from lrp_ref.arrays import Array
 from lrp_ref.conformance.diagnose.pairs import divided
 from lrp_ref.conformance.diagnose.probes import Asker
-from lrp_ref.layers import Layer, Linear, ReLU
+from lrp_ref.layers import Linear
 from lrp_ref.network import Network
-from lrp_ref.rules import AlphaBeta, Epsilon, Flat, Gamma, Pass, Rule, WSquare, ZPlus
+from lrp_ref.rules import AlphaBeta, Epsilon, Flat, Gamma, WSquare, ZPlus
 
 Change = Callable[[Array, Array], Array]   # of R, and of the layer's numbers there (z at the start, x at the end)
 
@@ -61,7 +61,8 @@ OF_NUMBERS: dict[str, Change] = {
     "times softmax (1 - softmax) of {}": lambda R, z: R * softmax(z, axis_of(z)) * (1 - softmax(z, axis_of(z))),
     "less its mean weighted by the softmax of {}, times it": lambda R, z: softmax(z, axis_of(z)) * (
         R - (softmax(z, axis_of(z)) * R).sum(axis_of(z), keepdims=True)),
-    "at the largest of {} alone": lambda R, z: R * chosen(z), "divided by the sum of {}": lambda R, z: divided(R, over(z, np.sum)),
+    "at the largest of {} alone": lambda R, z: R * chosen(z),
+    "divided by the sum of {}": lambda R, z: divided(R, over(z, np.sum)),
     "divided by the sum of |{}|": lambda R, z: divided(R, magnitude(z)),
     "divided by the largest |{}|": lambda R, z: divided(R, over(abs(z), np.max)),
     "times {} over the sum of {}": lambda R, z: divided(R * z, over(z, np.sum)),
@@ -80,7 +81,8 @@ OF_ITSELF: dict[str, Change] = {
     "divided by its length": lambda R, z: divided(R, np.sqrt(over(R * R, np.sum))),
     "less its mean": lambda R, z: R - over(R, np.mean), "clipped to -1 .. 1": lambda R, z: np.clip(R, -1, 1),
     "squared": lambda R, z: R * R, "by its sign": lambda R, z: np.sign(R),
-    "at its largest alone": lambda R, z: R * chosen(R), "at its largest magnitude alone": lambda R, z: R * chosen(abs(R)),
+    "at its largest alone": lambda R, z: R * chosen(R),
+    "at its largest magnitude alone": lambda R, z: R * chosen(abs(R)),
     "of the first sample for every one": lambda R, z: R[:1] + 0 * R,
     "summed over the batch": lambda R, z: R.sum(0, keepdims=True) + 0 * R,
     "averaged over the batch": lambda R, z: R.mean(0, keepdims=True) + 0 * R,
@@ -226,6 +228,3 @@ def together(C: Array, R: Array) -> Iterator[tuple[str, Array]]:
         yield words, of(C * R[:, None])
     yield from given(C, R)
 
-
-def identity_layers() -> list[tuple[Rule, Layer]]:
-    return [(Pass(), ReLU())]

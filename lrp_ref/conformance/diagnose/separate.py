@@ -5,14 +5,13 @@ Facts are worked out from the case: rules, layers and their fields, signs of x, 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import combinations
-from typing import Any
 
 import numpy as np
 
-from lrp_ref.conformance.diagnose.quantities import of_fields
+from lrp_ref.conformance.diagnose.conditions import of_fields
 from lrp_ref.conformance.judge.outcome import Outcome
 from lrp_ref.conformance.vectors.case import Case
 
@@ -90,6 +89,3 @@ def sentence(found: Separation) -> str:
         f"of those that pass {found.passed} have it as well and {found.without} have not")
     return f"all {found.failed} have {what}; {beside}"
 
-
-__all__: Sequence[str] = ("Mapping", "Separation", "facts_of", "separate", "sentence")
-Any_ = Any

@@ -18,8 +18,9 @@ from lrp_ref.conformance.diagnose.instead import recovered as of_rules
 from lrp_ref.conformance.diagnose.model import Departure, Place, conventions, place_of, split
 from lrp_ref.conformance.diagnose.pairs import TooLarge
 from lrp_ref.conformance.diagnose.probes import Asker, Probe, Spent, probes
-from lrp_ref.conformance.diagnose.recover import Table, formulas, holds, near, tables
+from lrp_ref.conformance.diagnose.recover import formulas, holds
 from lrp_ref.conformance.diagnose.relevance import ends, meetings
+from lrp_ref.conformance.diagnose.table import Table, near, tables
 from lrp_ref.conformance.dialects import CANONICAL, DIALECTS
 from lrp_ref.conformance.judge.run import Run
 from lrp_ref.conformance.judge.tolerance import Convention
@@ -35,7 +36,7 @@ GIVEN = 6   # layers of the cases that a place is asked about, beside those made
 
 
 @dataclass(frozen=True, eq=False)
-class Place_:
+class Looked:
     """What was told of one rule on one kind of layer.
 
     tables    {kind of share: its pairs}
@@ -61,7 +62,7 @@ class Study:
     """
 
     explained: Explained
-    places: Sequence[Place_]
+    places: Sequence[Looked]
     unasked: Sequence[Place]
     questions: int
     ends: Sequence[tuple[str, str]] = ()
@@ -103,7 +104,8 @@ def known(run: Run, findings: Sequence[Finding]) -> list[Bundle]:
     every = conventions(row)
     found: list[Bundle] = []
     for name, dialect in DIALECTS.items():   # the adapter's own library first
-        if any(name in text or dialect.name.lower() in text for text in (run.adapter.name.lower(), run.command.lower())):
+        called = f"{run.adapter.name} {run.command}".lower()
+        if name in called or dialect.name.lower() in called:
             own = {q: a for q, a in dialect.row.items() if q not in NOT_OF_RULES and a is not None}
             found.append(conventions(own))
     found += [*([every] if len(every) > 1 else []), *((one,) for one in every)]
@@ -136,11 +138,11 @@ def given(cases: Cases, place: Place) -> Iterator[tuple[Rule, Layer, Any]]:
         yield rules[name], layer, x
 
 
-def looked_into(asker: Asker, cases: Cases, place: Place, declared: Mapping[str, Any]) -> Place_:
+def looked_into(asker: Asker, cases: Cases, place: Place, declared: Mapping[str, Any]) -> Looked:
     """Formula, map, and how messages meet, of one rule on one kind of layer."""
     found = list(probes(asker, *place, given(cases, place)))
     if not found:
-        return Place_(place, found)
+        return Looked(place, found)
     with np.errstate(all="ignore"):
         columns = tables(found, declared)
         told = by_share(found, columns, asker.tolerance)
@@ -148,9 +150,10 @@ def looked_into(asker: Asker, cases: Cases, place: Place, declared: Mapping[str,
         maps: list[Any] = []
         if wrong and (not told or not all(told.values())):
             maps = [*recovered(found, asker.tolerance, declared), *of_rules(found, asker.tolerance, declared)]
-        asked = [] if maps or not wrong or (told and all(told.values())) else table_rows(found, asker.tolerance, declared)
+        unknown = wrong and not maps and not (told and all(told.values()))
+        asked = table_rows(found, asker.tolerance) if unknown else []
         plain, words = meetings(asker, found)
-    return Place_(place, found, told or {}, maps, () if plain else words, not wrong and plain, columns, asked)
+    return Looked(place, found, told or {}, maps, () if plain else words, not wrong and plain, columns, asked)
 
 
 def by_share(found: Sequence[Probe], columns: Mapping[str, Table], tolerance: float) -> dict[str, list[Formula]] | None:
@@ -163,7 +166,7 @@ def by_share(found: Sequence[Probe], columns: Mapping[str, Table], tolerance: fl
     return told if wrong else None
 
 
-def table_rows(found: Sequence[Probe], tolerance: float, declared: Mapping[str, Any]) -> list[Convention]:
+def table_rows(found: Sequence[Probe], tolerance: float) -> list[Convention]:
     """The answers of the table of conventions with which every probe's messages are told."""
     kept = []
     for name, question in TABLE.items():
@@ -197,7 +200,7 @@ def off_coverage(found: Sequence[Probe]) -> bool:
 # ---- From places to departures ----
 
 
-def departures(places: Sequence[Place_], tolerance: float) -> list[Bundle]:
+def departures(places: Sequence[Looked], tolerance: float) -> list[Bundle]:
     """Bundles of departures, each of which holds at as many places as it can: one fault, one departure."""
     found: list[Bundle] = []
     columns = {(one.place, kind): one.tables[kind] for one in places if not one.maps for kind in one.formulas}
@@ -239,8 +242,8 @@ def only_of(place: Place, here: set[Any], columns: Mapping[Any, Table]) -> str:
 
 def rank(one: Formula) -> int:
     """What is said later of two that explain as much: the odder factor."""
-    return (one.factor != Formula().factor) + sum(name in ("the weight", "|weight|", "the sum of |w|", "the inputs that are not 0", "|input|", "|sum|")
-               for name in (one.factor.top, one.factor.bottom))
+    odd = "the weight", "|weight|", "the sum of |w|", "the inputs that are not 0", "|input|", "|sum|"
+    return (one.factor != Formula().factor) + sum(name in odd for name in (one.factor.top, one.factor.bottom))
 
 
 __all__ = ["TABLE", "Study", "TooLarge", "study"]

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from lrp_ref.conformance.diagnose.coverage import Map
-from lrp_ref.conformance.diagnose.instead import Instead
 from lrp_ref.conformance.diagnose.formula import MEASURED, ONE, Factor, Formula
+from lrp_ref.conformance.diagnose.instead import Instead
 from lrp_ref.conformance.diagnose.model import Departure
 from lrp_ref.conformance.diagnose.quantities import OWN
 from lrp_ref.conventions.table import stated
@@ -39,7 +39,7 @@ def heading(one: Departure) -> str:
             return f"{at}: {met(one)}"
         case "map" if isinstance(one.what, Instead):
             what = one.what.name
-            return f"{at}: as if {what.replace(' = ', ' were ')}" if " = " in what else f"{at}: as if the rule were {what}"
+            return f"{at}: as if {what.replace(' = ', ' were ') if ' = ' in what else f'the rule were {what}'}"
         case "map":
             return f"{at}: {of_map(one.what)}"
     where = f"where {' and '.join(one.what.where)}, " if one.what.where else ""
@@ -137,8 +137,9 @@ def of_factor(f: Formula) -> str:
         if one.bottom in ("|b|", "the rule's |bias|"):
             return f"a bias keeps |b| / ({one.top} + |b|) of R; the rest goes to the contributions alone"
         return f"{one.bottom} keeps its part: {one.top} / ({one.top} + {one.bottom}) of R is handed down"
-    return f"what is handed down is multiplied by {factor_text(one)}" if one.top or not one.bottom or one.const != 1 else (
-        f"what is handed down is divided by {one.bottom}")
+    if one.bottom and not one.top and one.const == 1:
+        return f"what is handed down is divided by {one.bottom}"
+    return f"what is handed down is multiplied by {factor_text(one)}"
 
 
 def factor_text(one: Factor) -> str:
@@ -157,8 +158,9 @@ def theirs(one: Formula, rule: str) -> str:
     total = "the same summed over the inputs" if one.total == OWN else one.total if one.total != "own sum" else (
         f"the sum of {CONTRIBUTION.get(rule, 'c')}")
     bias = "" if one.bias == "0" else one.bias if one.bias != OWN else BIAS.get(rule, "")
-    guard = ("epsilon sign z" if rule == "Epsilon" else "") if one.guard == OWN else (
-        f"{one.scale:g} {one.guard.removeprefix('a number ')}" if one.guard in MEASURED else "" if one.guard == "0" else one.guard)
+    guard = {OWN: "epsilon sign z" if rule == "Epsilon" else "", "0": ""}.get(one.guard, one.guard)
+    if one.guard in MEASURED:
+        guard = f"{one.scale:g} {one.guard.removeprefix('a number ')}"
     guard = "" if rule != "Epsilon" and "epsilon" in guard else guard
     d = " + ".join(filter(None, (total, "" if bias == "nothing" else bias, guard)))
     part = {OWN: "alpha or -beta times " if rule == "AlphaBeta" else "", "1": ""}.get(one.part, f"{one.part} ")

@@ -33,7 +33,8 @@ def of_report(one: Report) -> Json:
                     "conventions": dict(run.adapter.conventions), "command": run.command},
         "vectors": of_suite(one.suite), "seconds": round(run.seconds, 3), "counts": dict(run.counts()),
         "matrix": list(map(of_row, run.matrix())), "conventions": list(map(of_reply, one.replies)),
-        "contradicted": list(one.contradicted), "diagnosis": diagnosis_facts(one.diagnosis), "failures": list(map(of_failure, one.failures)),
+        "contradicted": list(one.contradicted), "diagnosis": diagnosis_facts(one.diagnosis),
+        "failures": list(map(of_failure, one.failures)),
         "outcomes": list(map(of_outcome, run.outcomes)),
         "records": [{**asdict(record), "issues": list(record.issues)} for record in one.suite.records]}
 

@@ -130,9 +130,8 @@ def causes(report: Report) -> Iterator[str]:
     departures = {Cause(one.sentence): one for one in report.diagnosis.told}
     for n, (cause, group) in enumerate(groups, 1):
         here = departures.get(cause)
-        count = len(here.ids) if here else len(group)
-        head = fill(f"{n}. {plural(count, 'case')}: {cause.text}", WIDTH, subsequent_indent="   ")
-        yield "\n".join([head, *indented(sides(here) if here else iter(())), *indented(entries(group[0], here)),
+        head = fill(f"{n}. {plural(len(group), 'case')}: {cause.text}", WIDTH, subsequent_indent="   ")
+        yield "\n".join([head, *indented(entries(group[0], here)), *indented(sides(here) if here else iter(())),
                          *indented(others(group[1:]))])
 
 
@@ -149,7 +148,7 @@ def by_cause(report: Report) -> list[tuple[Cause, list[Failure]]]:
 def by_departure(report: Report) -> dict[Cause, list[Failure]]:
     """The failures of every departure, also of those that another cause tells."""
     by_id = {failure.outcome.case.id: failure for failure in report.failures}
-    return {Cause(one.sentence): [by_id[id] for id in one.ids if id in by_id] for one in report.diagnosis.told if one.ids}
+    return {Cause(one.sentence): [by_id[id] for id in one.ids if id in by_id] for one in report.diagnosis.told}
 
 
 def plural(count: int, what: str) -> str:

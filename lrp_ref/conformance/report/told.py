@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from textwrap import fill
 
 import numpy as np
 
 from lrp_ref.arrays import Array
 from lrp_ref.conformance.diagnose.diagnosis import Told
+from lrp_ref.conformance.diagnose.every import Recovered
 from lrp_ref.conformance.report.facts import Report
 
 WIDTH, SENTENCES = 120, 5
@@ -56,6 +57,14 @@ def sides(one: Told) -> Iterator[tuple[str, str]]:
         example = one.example
         for what, text in (("theirs", example.got), ("ours", example.expected)):
             yield f"grid {what}", grid(numbers(text).reshape(example.x.shape))
+
+
+def formulas_text(found: Sequence[Recovered]) -> Iterator[str]:
+    """The formula of every rule and layer, with R_j = 1; * where it is not the canonical one."""
+    if found:
+        width = max(len(" on ".join(one.place)) for one in found)
+        lines = [f"{' ' if one.canonical else '*'}  {' on '.join(one.place):{width}}  {one.formula}" for one in found]
+        yield "\n".join(["formulas of what an input gets of R_j = 1 (* departs from the canonical one)", *lines])
 
 
 def numbers(text: str) -> Array:
