@@ -45,6 +45,7 @@ class Plan:
 
     def __init__(self, name: str, file: str | None) -> None:
         from lrp_ref.conformance.adapters import adapter
+        from lrp_ref.conformance.adapters.recorded import Recorded
         from lrp_ref.conformance.judge import expectations
         from lrp_ref.conformance.judge.run import Answers, supports
         from lrp_ref.conformance.judge.smoke import smoke
@@ -52,6 +53,8 @@ class Plan:
         self.file, self.suite = file, load()
         self.adapter, self.words = adapter(name)
         smoke(self.adapter)
+        if isinstance(self.adapter, Recorded):
+            self.adapter.check(self.suite)
         if file is None and not any(supports(self.adapter, case) for case in self.suite.cases):
             raise ValueError(f"{self.adapter.name} supports none of {self.suite.count} cases: nothing would be tested")
         self.want = Answers().of(self.adapter)

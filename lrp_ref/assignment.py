@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from lrp_ref.hints import did_you_mean, listed, shown
-from lrp_ref.layers import LAYERS, Conv2D, FisherVector, Layer, Linear
+from lrp_ref.layers import LAYERS, Conv2D, ConvTranspose2D, FisherVector, Layer, Linear
 from lrp_ref.network import INPUT, Network, a_network, made_of
 from lrp_ref.rules import AlphaBeta, Epsilon, Flat, Gamma, Pass, Rule, Winner, ZBox, ZPlus
 
@@ -84,14 +84,19 @@ def cutoff(rules: Mapping[str, Rule], below: str | Iterable[str], rule: Rule | N
     return Rules({name: filler if name in filled else a_rule(kept) for name, kept in rules.items()}, reads)
 
 
+def convolutions(rule: Rule) -> dict[type[Layer], Rule]:
+    """The rule for convolutions and transposed ones."""
+    return {Conv2D: rule, ConvTranspose2D: rule}
+
+
 def is_fisher(network: Network) -> bool:
     """Whether the network has a FisherVector."""
     return any(isinstance(layer, FisherVector) for _, layer in a_network(network))
 
 
 def paper_cnn(network: Network, alpha: Any = 2, beta: Any = 1) -> Rules:
-    """AlphaBeta(2, 1) on Linear and Conv2D: the paper's rule for CNNs (Section 2.1)."""
-    return assign(network, {Conv2D: AlphaBeta(alpha, beta), Linear: AlphaBeta(alpha, beta)})
+    """AlphaBeta(2, 1) on Linear and convolutions: the paper's rule for CNNs (Section 2.1)."""
+    return assign(network, {**convolutions(AlphaBeta(alpha, beta)), Linear: AlphaBeta(alpha, beta)})
 
 
 def paper_fv(network: Network, epsilon: Any = 100) -> Rules:
@@ -109,28 +114,28 @@ def paper_rules(network: Network) -> Rules:
 
 
 def epsilon_plus(network: Network, epsilon: Any = 1e-6) -> Rules:
-    """ZPlus on Conv2D, Epsilon on Linear."""
-    return assign(network, {Conv2D: ZPlus(), Linear: Epsilon(epsilon)})
+    """ZPlus on convolutions, Epsilon on Linear."""
+    return assign(network, {**convolutions(ZPlus()), Linear: Epsilon(epsilon)})
 
 
 def epsilon_plus_flat(network: Network, epsilon: Any = 1e-6) -> Rules:
-    """ZPlus on Conv2D, Epsilon on Linear, Flat on the first."""
-    return assign(network, {Conv2D: ZPlus(), Linear: Epsilon(epsilon)}, first=Flat())
+    """ZPlus on convolutions, Epsilon on Linear, Flat on the first."""
+    return assign(network, {**convolutions(ZPlus()), Linear: Epsilon(epsilon)}, first=Flat())
 
 
 def epsilon_alpha2_beta1(network: Network, epsilon: Any = 1e-6) -> Rules:
-    """AlphaBeta(2, 1) on Conv2D, Epsilon on Linear."""
-    return assign(network, {Conv2D: AlphaBeta(2, 1), Linear: Epsilon(epsilon)})
+    """AlphaBeta(2, 1) on convolutions, Epsilon on Linear."""
+    return assign(network, {**convolutions(AlphaBeta(2, 1)), Linear: Epsilon(epsilon)})
 
 
 def epsilon_alpha2_beta1_flat(network: Network, epsilon: Any = 1e-6) -> Rules:
-    """AlphaBeta(2, 1) on Conv2D, Epsilon on Linear, Flat on the first."""
-    return assign(network, {Conv2D: AlphaBeta(2, 1), Linear: Epsilon(epsilon)}, first=Flat())
+    """AlphaBeta(2, 1) on convolutions, Epsilon on Linear, Flat on the first."""
+    return assign(network, {**convolutions(AlphaBeta(2, 1)), Linear: Epsilon(epsilon)}, first=Flat())
 
 
 def epsilon_gamma_box(network: Network, low: Any, high: Any, epsilon: Any = 1e-6, gamma: Any = 0.25) -> Rules:
-    """Gamma on Conv2D, Epsilon on Linear, ZBox(low, high) on the first."""
-    return assign(network, {Conv2D: Gamma(gamma), Linear: Epsilon(epsilon)}, first=ZBox(low, high))
+    """Gamma on convolutions, Epsilon on Linear, ZBox(low, high) on the first."""
+    return assign(network, {**convolutions(Gamma(gamma)), Linear: Epsilon(epsilon)}, first=ZBox(low, high))
 
 
 def a_mapping(given: Any, needed: str) -> Mapping[Any, Any]:

@@ -14,16 +14,19 @@ from lrp_ref.command.failed import Failed, losing_nothing
 from lrp_ref.command.outputs import dumped, spare
 from lrp_ref.conformance.adapter import Adapter
 from lrp_ref.conformance.adapters import adapter
+from lrp_ref.conformance.adapters.recorded import Recorded
 from lrp_ref.conformance.diagnose.every import formulas
-from lrp_ref.conformance.judge import expectations
+from lrp_ref.conformance.judge import expectations, record
 from lrp_ref.conformance.judge.run import Answers, Run, run, selected
 from lrp_ref.conformance.page import page
 from lrp_ref.conformance.report import text as report_text
 from lrp_ref.conformance.report.as_json import as_json
+from lrp_ref.conformance.report.badge import badge
 from lrp_ref.conformance.report.case import case_text
 from lrp_ref.conformance.report.facts import Comparison, Report, comparison, report
+from lrp_ref.conformance.report.issue import issue
 from lrp_ref.conformance.report.told import formulas_text
-from lrp_ref.conformance.vectors.suite import load
+from lrp_ref.conformance.vectors.suite import Suite, load
 from lrp_ref.files import writable, writing
 from lrp_ref.hints import Watch
 
@@ -35,12 +38,18 @@ def conform_command(options: Namespace, watch: Watch) -> str:
     if not (options.adapter or options.exec):
         raise ValueError("lrp-ref conform needs the name of an adapter, or --exec COMMAND: see lrp-ref conform --help")
     writes(options.report)
-    new(options.write_expect)
+    new("--write-expect", options.write_expect)
+    new("--record", options.record)
+    if options.record:
+        record.recordable(options.record)
+    badged(options)
+    alone(options)
     watch("reading the vectors")
     suite = load()
     asked = selected(suite, options.case, options.rule, options.layer, options.level)
     expected = expectations.read(options.expect) if options.expect else None
     one, words = adapter(options.adapter, options.exec)
+    of_these(one, suite)
     with ending(one):
         outcome = run(one, asked, watch, command=words)
         if not (options.case or options.expect):
@@ -48,6 +57,8 @@ def conform_command(options: Namespace, watch: Watch) -> str:
         found = report(outcome, watch)
         recovered = formulas(outcome, watch) if options.formulas else []
     text = "\n\n".join([report_text.text(found), *formulas_text(recovered)])
+    if options.issue is not None:
+        return issue(found, options.issue)
     if options.case:
         text = "\n\n".join([*report_text.causes(found), *map(case_text, outcome.outcomes)])
     if options.write_expect:
@@ -55,6 +66,14 @@ def conform_command(options: Namespace, watch: Watch) -> str:
         with losing_nothing(text):
             count = expectations.write(options.write_expect, about, outcome.outcomes)
         text = f"{text}\n\n{report_text.plural(count, 'expectation')} written to {options.write_expect}"
+    if options.record:
+        with losing_nothing(text):
+            count = record.write(options.record, outcome)
+        text = f"{text}\n\n{report_text.plural(count, 'answer')} written to {options.record}"
+    if options.badge:
+        with losing_nothing(text), writing(options.badge) as temporary:
+            temporary.write_text(badge(found), encoding="utf-8")
+        text = f"{text}\n\nbadge written to {options.badge}"
     if expected is None:
         return ended(options, found, text, bool(outcome.failed))
     return ended(options, replace(found, unexpected=expectations.differences(outcome.outcomes, expected, suite)), text)
@@ -70,6 +89,7 @@ def compare_command(options: Namespace, watch: Watch) -> str:
         for text in options.adapters:
             found.append(adapter(text))
             stack.enter_context(ending(found[-1][0]))
+            of_these(found[-1][0], suite)
         names_differ([one for one, _ in found])
         expected = [expectations.read(expected_file(options.expect, one)) for one, _ in found] if options.expect else []
         runs = [run(one, suite, watch, answers, words) for one, words in found]
@@ -132,10 +152,36 @@ def writes(path: str | None) -> None:
         raise ValueError(f"got --report {path}, needed a name that ends in .html")
 
 
-def new(path: str | None) -> None:
-    """An error unless expectations can be written there, if anywhere: a file that is there has comments by hand."""
+def new(option: str, path: str | None) -> None:
+    """An error unless a new file can be written there, if anywhere: expectations have comments by hand, and answers may
+    be all that there is of a library."""
     if path and writable(path).exists():
-        raise ValueError(f"got --write-expect {path}, which is there already: give the name of a new file")
+        raise ValueError(f"got {option} {path}, which is there already: give the name of a new file")
+
+
+def alone(options: Namespace) -> None:
+    """An error where a text for maintainers is wanted and something else is."""
+    names = ("expect", "write_expect", "record", "badge", "report", "json")
+    others = [f"--{name.replace('_', '-')}" for name in names if getattr(options, name)]
+    if options.issue is not None and others:
+        raise ValueError(f"got --issue with {others[0]}: it prints a text and writes nothing: run the command once for "
+                         "each")
+
+
+def badged(options: Namespace) -> None:
+    """An error unless a badge can be written, if one is wanted: it speaks of all cases."""
+    spare("--badge", options.badge)
+    if options.badge and Path(options.badge).suffix != ".svg":
+        raise ValueError(f"got --badge {options.badge}, needed a name that ends in .svg")
+    some = [f"--{name}" for name in ("case", "rule", "layer", "level") if getattr(options, name)]
+    if options.badge and some:
+        raise ValueError(f"got --badge with {some[0]}, which leaves cases out: a badge speaks of all of them")
+
+
+def of_these(one: Adapter, suite: Suite) -> None:
+    """An error where answers were recorded of other vectors."""
+    if isinstance(one, Recorded):
+        one.check(suite)
 
 
 def ended(options: Namespace, found: Report | Comparison, text: str, failed: bool = False) -> str:

@@ -11,8 +11,9 @@ from pathlib import Path
 
 from lrp_ref.command.failed import losing_nothing
 from lrp_ref.command.outputs import dumped, save_arrays, spare, writes_arrays
+from lrp_ref.command.which_model import ready_model
 from lrp_ref.hints import Watch
-from lrp_ref.models.bundled import BUNDLED, ready
+from lrp_ref.models.bundled import BUNDLED
 from lrp_ref.paper import report as experiment_report
 from lrp_ref.paper.plot import plot
 from lrp_ref.paper.precision import bundled, evaluate, knows_all
@@ -40,7 +41,7 @@ def evaluate_command(options: Namespace, watch: Watch) -> str:
     writes_arrays(options.save, *given, *lost(options.save, options.scenes))
     if options.plot:
         image_format(options.plot)
-    models = {name: ready(path, options.size) for name, path in labelled(given).items()}
+    models = {name: ready_model(path, options, options.size) for name, path in labelled(given).items()}
     if options.scenes is None:
         tested = bundled(options.count, options.seed, watch)
     else:

@@ -14,6 +14,7 @@ from lrp_ref.command import report
 from lrp_ref.command.layer_table import by
 from lrp_ref.command.outputs import dumped, save_arrays, spare, writes_arrays
 from lrp_ref.command.rule_names import rules_for, usual_rule
+from lrp_ref.command.which_model import ready_model
 from lrp_ref.heatmap import heatmap
 from lrp_ref.hints import Watch
 from lrp_ref.models.bundled import knows, ready, usual_model
@@ -31,7 +32,7 @@ def explain_command(options: Namespace, watch: Watch) -> str:
     writes_arrays(options.save, options.image, name)
     if options.output:
         image_format(options.output)
-    model = ready(name, options.size)
+    model = ready_model(name, options, options.size)
     target = None if options.target is None else model.class_index(options.target)
     rules = rules_for(model, model.chain, options.rule or usual_rule(name), options.first, options.cutoff)
     watch(f"reading {options.image}")
@@ -99,7 +100,7 @@ def figure_command(options: Namespace, watch: Watch) -> str:
 
 def subject(kind: str, name: str, options: Namespace, below: str | None) -> Subject:
     """The model for the figure's rows and how it is explained; an error, before the work, where something is wrong."""
-    model = ready(name, options.size if kind == "cnn" else None)
+    model = ready_model(name, options, options.size) if kind == "cnn" else ready(name)
     if is_fisher(model.chain) != (kind == "fv"):
         other = "--fv" if kind == "cnn" else "--cnn"
         raise ValueError(f"got --{kind} {name}, which is a model of the other kind: write {other} {name}")

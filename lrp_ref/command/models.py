@@ -10,6 +10,7 @@ from lrp_ref.command import report
 from lrp_ref.command.layer_table import by, layer_rows, layer_table
 from lrp_ref.command.options import KNOWS
 from lrp_ref.command.outputs import dumped
+from lrp_ref.command.which_model import model_of
 from lrp_ref.hints import Watch
 from lrp_ref.models.bundled import BUNDLED, IMAGENET, find_model, learned_numbers
 from lrp_ref.models.imagenet import weights_file
@@ -44,6 +45,6 @@ def size_text(model: Model) -> str:
 
 
 def layers_command(options: Namespace, watch: Watch) -> str:
-    model = find_model(options.model, options.size)
+    model = model_of(options.model, options, options.size)
     rows = layer_rows(model)
     return dumped(rows) if options.json else layer_table(model, rows)

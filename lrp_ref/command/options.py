@@ -16,8 +16,8 @@ KNOWS = """The model imagenet knows the 1,000 classes of ImageNet, in any photog
 The bundled models, a CNN and a Fisher-vector pipeline, know six textures (brick, grass, gravel, cat, text, stars), seen
 in grey at 128 x 128; their scores on other photographs mean nothing. Or bring your own model (--model FILE; see
 lrp_ref.save_model, lrp_ref.convert.from_torch and from_sklearn)."""
-ADAPTERS = """zennit, captum, toolbox:FOLDER, package.module:Name, exec:COMMAND, lrp_ref, or dialect:NAME (lrp_ref and
-dialects also with :float32 at the end)"""
+ADAPTERS = """zennit, captum, toolbox:FOLDER, package.module:Name, exec:COMMAND, recorded:FILE, lrp_ref, or
+dialect:NAME (lrp_ref and dialects also with :float32 at the end)"""
 
 
 class Parser(argparse.ArgumentParser):
@@ -102,8 +102,8 @@ def parser() -> argparse.ArgumentParser:
     new.add_argument("scenes", nargs="?", metavar="SCENES",
                      help="a folder in the layout of VOC 2007 (default: scenes cut from the bundled photographs)")
     new.add_argument("--model", action="append", metavar="cnn|fv|FILE",
-                     help="a bundled model, or an .npz or lrp_toolbox .txt file; may be given several times (default: "
-                     "every bundled model)")
+                     help="a bundled model, or an .npz, .onnx or lrp_toolbox .txt file; may be given several times "
+                     "(default: every bundled model)")
     size(new)
     new.add_argument("--count", type=integer, default=300, metavar="N",
                      help="how many scenes are made, or photographs of a folder explained (default: 300)")
@@ -143,6 +143,14 @@ def parser() -> argparse.ArgumentParser:
                      help="write these lines for what does not pass now into a new file, to begin with")
     new.add_argument("--formulas", action="store_true",
                      help="print the formula of every rule on every layer that it has, as its answers show it")
+    new.add_argument("--record", metavar="FILE.json",
+                     help="write every answer into a new file, .json or .json.gz, which recorded:FILE reads: to "
+                     "compare with it where the implementation is not installed")
+    new.add_argument("--issue", type=integer, metavar="N",
+                     help="print, instead of the report, a text for the library's maintainers on cause N of it: what "
+                     "was expected by which equation, what came, ten lines that repeat it, versions")
+    new.add_argument("--badge", metavar="FILE.svg",
+                     help="write a badge: how many of the supported cases pass, of which vectors, and what departs")
     reported(new)
 
     new = command("compare", "Hold several implementations of LRP to the vectors, side by side. Rules by layers, "
@@ -169,8 +177,8 @@ def parser() -> argparse.ArgumentParser:
 def which(new: argparse.ArgumentParser) -> None:
     """Options that say which model."""
     new.add_argument("--model", metavar="imagenet|cnn|fv|FILE",
-                     help="a model by its name, or an .npz or lrp_toolbox .txt file (default: imagenet where its "
-                     "weights are installed, else cnn)")
+                     help="a model by its name, or an .npz, .onnx or lrp_toolbox .txt file (default: imagenet where "
+                     "its weights are installed, else cnn)")
     size(new)
 
 
@@ -196,6 +204,12 @@ def reported(new: argparse.ArgumentParser) -> None:
 
 def size(new: argparse.ArgumentParser) -> None:
     new.add_argument("--size", metavar="HxW", help="input height and width, where the model file lacks them")
+    new.add_argument("--mean", metavar="M", help="what is subtracted from pixels, one number or one per channel: "
+                     "0.485,0.456,0.406; this and the next four for files that do not say it, such as .onnx")
+    new.add_argument("--std", metavar="S", help="what the difference is divided by, likewise")
+    new.add_argument("--colour", choices=("grey", "rgb", "bgr"), help="the order of the channels")
+    new.add_argument("--maximum", type=decimal, metavar="W", help="what white is before the mean is taken: 1 or 255")
+    new.add_argument("--classes", metavar="FILE", help="a text file of class names, one per line")
 
 
 def json(new: argparse.ArgumentParser) -> None:

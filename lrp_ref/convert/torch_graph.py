@@ -79,8 +79,8 @@ def converted(trace: Traced, values: Values, x: Any) -> tuple[Network, dict[str,
         else:
             env[node] = carried_out(trace, node, args, kwargs, values)
             built.settle(env[node], base_name(trace, node), node)
-            if in_place(trace, node):
-                before = env[node.args[0]]
+            before = env[node.args[0]] if in_place(trace, node) else None
+            if isinstance(before, Tensor):
                 env.update({one: env[node] for one, value in env.items() if value is before})
     raise ValueError("from_torch got a graph without an output")
 

@@ -15,7 +15,7 @@ from lrp_ref.hints import quotable
 from lrp_ref.network import INPUT, Network
 
 WHOLE = ("though each of its parts agrees: is there a hook, a replaced method, a part of a tensor that is changed in "
-         "place, or something random? Take it out")
+         "place, or something random? Take it out. Or do large numbers cancel? Then take module.double()")
 PART = "is one of its inputs changed in place, or does a hook or a replaced method change it?"
 
 

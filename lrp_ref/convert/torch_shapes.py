@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from itertools import accumulate
 from math import prod
 from typing import Any
 
@@ -29,7 +28,6 @@ from lrp_ref.layers import (
     Reshape,
     Scale,
     Sigmoid,
-    Slice,
     Sum,
     Transpose,
     Upsample,
@@ -99,7 +97,7 @@ def constant(value: Any, x: Tensor) -> Array:
     small = array.ndim < len(x.shape) and all(n in (1, m) for n, m in zip(array.shape[::-1], x.shape[::-1]))
     refuse(not small, f"a constant of shape {given.shape} with a tensor of shape {x.shape}, needed one that is spread "
            "over it, alike for every image")
-    return np.array(array, x.number)
+    return np.asarray(array, x.number)
 
 
 def alike(x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
@@ -184,6 +182,11 @@ def attribute(x: Tensor, name: Any) -> Tensor:
     return transpose(x, -2, -1)
 
 
+def unsuffixed(x: Tensor) -> Tensor:
+    """The last of several layers that a call becomes, which has the call's own name."""
+    return replace(x, suffix="") if x.suffix else x
+
+
 def cat(tensors: Any, dim: Any = 0, *, axis: Any = None) -> Tensor:
     first = next(filter(holds_tensor, tensors))
     along = first.axis(dim if axis is None else axis)
@@ -234,77 +237,3 @@ def stack(tensors: Any, dim: Any = 0) -> Tensor:
     wide = Reshape((*shape[1:axis], 1, *shape[axis:]))
     beside = cat([x.then(wide, f"part_{n}") for n, x in enumerate(tensors)], axis)
     return replace(beside, stacked=(tuple(tensors), axis))
-
-
-# ---- Parts ----
-
-
-def chunk(x: Tensor, chunks: Any, dim: Any = 0, *, out: Any) -> tuple[Tensor, ...]:
-    axis = x.axis(dim)
-    ends = list(accumulate(shape[axis] for shape in out))
-    return tuple(x.then(Slice(axis, end - shape[axis], end)) for end, shape in zip(ends, out))
-
-
-def split(x: Tensor, split_size_or_sections: Any = None, dim: Any = 0, *, split_size: Any = None,
-          out: Any) -> tuple[Tensor, ...]:
-    return chunk(x, split_size_or_sections, dim, out=out)
-
-
-def unbind(x: Tensor, dim: Any = 0, *, out: Any) -> tuple[Tensor, ...]:
-    axis = x.axis(dim)
-    return tuple(reshape(x.then(Slice(axis, n, n + 1), "part"), out=shape) for n, shape in enumerate(out))
-
-
-def getitem(x: Any, index: Any, *, out: Any) -> Any:
-    """x[k] of a list; x[:, a:b, ..., k, None] of a tensor."""
-    if not isinstance(x, Tensor):
-        return x[index]
-    given = index if isinstance(index, tuple) else (index,)
-    known = all(one is None or one is Ellipsis or isinstance(one, (int, slice)) for one in given)
-    refuse(not known, "an index that is no number and no slice")
-    taken = sum(one is not None and one is not Ellipsis for one in given)
-    where = next((n for n, one in enumerate(given) if one is Ellipsis), len(given))
-    full = (*given[:where], *[slice(None)] * (len(x.shape) - taken), *given[where + 1 :])
-    result = x
-    for axis, one in enumerate(one for one in full if one is not None):
-        start, stop, step = (one if isinstance(one, slice) else slice(one, one + 1 or None)).indices(x.shape[axis])
-        whole = (start, stop, step) == (0, x.shape[axis], 1)
-        refuse(axis == 0 and (not whole or not isinstance(one, slice)), "takes some images of the batch, which has "
-               "to stay whole")
-        result = result if whole else result.then(Slice(axis, start, stop, step), f"axis_{axis}")
-    return reshape(result, out=out) if result.shape != out else unsuffixed(result)
-
-
-def unsuffixed(x: Tensor) -> Tensor:
-    """The last of several layers that a call becomes, which has the call's own name."""
-    return replace(x, suffix="") if x.suffix else x
-
-
-def pad(x: Tensor, pad: Any, mode: Any = "constant", value: Any = None) -> Tensor:
-    """Torch's padding: before and after the last axis, then those of the one before it, and so on."""
-    refuse(mode != "constant", f"mode={shown(mode)}, needed 'constant'")
-    pairs = list(zip(pad[::2], pad[1::2]))[::-1]
-    refuse(any(n < 0 for two in pairs for n in two), f"a padding {shown(pad)}, needed at least 0: x[:, :, 1:-1] crops")
-    every = [(0, 0)] * (len(x.shape) - 1 - len(pairs)) + pairs
-    refuse(len(every) >= len(x.shape), "a padding of the batch")
-    before, after = (tuple(two[n] for two in every) for n in (0, 1))
-    return x.then(Pad(before, after, value or 0))
-
-
-def constant_pad(x: Tensor, padding: Any, value: Any = 0) -> Tensor:
-    """The modules."""
-    return pad(x, padding, "constant", value)
-
-
-def channel_shuffle(x: Tensor, groups: Any) -> Tensor:
-    _, channels, *image = x.shape
-    wide = x.then(Reshape((groups, channels // groups, *image)), "groups")
-    turned = wide.then(Transpose((0, 2, 1, *range(3, len(wide.shape)))), "turned")
-    return turned.then(Reshape((channels, *image)))
-
-
-def pixel_shuffle(x: Tensor, upscale_factor: Any) -> Tensor:
-    r = upscale_factor
-    _, channels, rows, columns = x.shape
-    wide = x.then(Reshape((channels // r**2, r, r, rows, columns)), "pixels")
-    return wide.then(Transpose((0, 1, 4, 2, 5, 3)), "turned").then(Reshape((channels // r**2, rows * r, columns * r)))

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from lrp_ref.convert import torch_layers as layer
+from lrp_ref.convert import torch_parts as parts
 from lrp_ref.convert import torch_shapes as shape
 
 # names of modules, then of functions and methods, without a last "_", which only says that it is done in place; by the
@@ -61,14 +62,14 @@ ROWS: tuple[tuple[str, Callable[..., Any]], ...] = (
     ("getattr", shape.attribute),
     ("cat concat concatenate", shape.cat),
     ("stack", shape.stack),
-    ("chunk tensor_split", shape.chunk),
-    ("split", shape.split),
-    ("unbind", shape.unbind),
-    ("getitem", shape.getitem),
-    ("pad", shape.pad),
-    ("ZeroPad1d ZeroPad2d ConstantPad1d ConstantPad2d", shape.constant_pad),
-    ("ChannelShuffle channel_shuffle", shape.channel_shuffle),
-    ("PixelShuffle pixel_shuffle", shape.pixel_shuffle),
+    ("chunk tensor_split", parts.chunk),
+    ("split", parts.split),
+    ("unbind", parts.unbind),
+    ("getitem", parts.getitem),
+    ("pad", parts.pad),
+    ("ZeroPad1d ZeroPad2d ConstantPad1d ConstantPad2d", parts.constant_pad),
+    ("ChannelShuffle channel_shuffle", parts.channel_shuffle),
+    ("PixelShuffle pixel_shuffle", parts.pixel_shuffle),
 )
 
 TORCH: dict[str, Callable[..., Any]] = {name: make for names, make in ROWS for name in names.split()}

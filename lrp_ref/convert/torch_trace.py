@@ -44,30 +44,17 @@ class Traced:
 @contextmanager
 def traced(module: Any, x: Any = None) -> Iterator[Traced]:
     """The module's calls; sizes by which it decides are those at x. What torch.fx leaves in it is gone afterwards."""
-    before, buffers = set(vars(module)), set(module._buffers)
+    before, defaults = set(vars(module)), by_default(module)
+    tracer = paths(module, x, tuple(defaults.values()))
     try:
-        yield graph_of(module, x)
-    finally:
-        for name in set(vars(module)) - before:
-            delattr(module, name)
-        for name in set(module._buffers) - buffers:
-            del module._buffers[name]
-
-
-def graph_of(module: Any, x: Any) -> Traced:
-    """Buffers as tensors among others, which sizes of the input may spread; if that does not go, as values, by which
-    a forward may decide, as by the shapes of parameters.
-    """
-    defaults, message = by_default(module), ""
-    for buffers in (True, False):
-        tracer = paths(module, x, tuple(defaults.values()), buffers)
         try:
             graph = tracer.trace(module, concrete_args=defaults or None)
         except Exception as error:   # whatever a forward does with what is no tensor
-            message = message or untraceable(module, error)
-        else:
-            return Traced(module, graph, tracer.around, tuple(defaults.values()))
-    raise ValueError(message)
+            raise ValueError(untraceable(module, error)) from None
+        yield Traced(module, graph, tracer.around, tuple(defaults.values()))
+    finally:
+        for name in set(vars(module)) - before:
+            delattr(module, name)
 
 
 def type_name(module: Any) -> str:
@@ -77,7 +64,7 @@ def type_name(module: Any) -> str:
     return kind.__name__ if own else f"{kind.__module__}.{kind.__qualname__}"
 
 
-def paths(module: Any, x: Any, defaults: tuple[Any, ...], buffers: bool) -> Any:
+def paths(module: Any, x: Any, defaults: tuple[Any, ...]) -> Any:
     """A tracer that knows by which path a module is called, as one module may be in several places; and sizes at x."""
     fx: Any = import_module("torch.fx")
     methods = module_methods()
@@ -103,10 +90,11 @@ def paths(module: Any, x: Any, defaults: tuple[Any, ...], buffers: bool) -> Any:
             return len(self.tracer.known(self.node))
 
     class Paths(fx.Tracer):  # type: ignore[misc]
-        proxy_buffer_attributes = buffers
+        proxy_buffer_attributes = True   # tensors like others, which sizes of the input may spread
 
         def trace(self, root: Any, concrete_args: Any = None) -> Any:
             self.stack, self.around = [("", root, Counter[Any]())], dict[Any, str]()
+            self.values = dict[Any, Any]()
             return super().trace(root, concrete_args)
 
         def call_module(self, m: Any, forward: Any, args: Any, kwargs: Any) -> Any:
@@ -136,7 +124,7 @@ def paths(module: Any, x: Any, defaults: tuple[Any, ...], buffers: bool) -> Any:
             return iter([obj[n] for n in range(len(parts))]) if isinstance(parts, (tuple, list)) else super().iter(obj)
 
         def value(self, node: Any) -> Any:
-            """What a call gives that asks for nothing but sizes."""
+            """What a call gives that asks for nothing but sizes and constants."""
             refuse(not of_sizes(node), "the image decides, which is another one every time")
             return self.known(node)
 
@@ -144,9 +132,10 @@ def paths(module: Any, x: Any, defaults: tuple[Any, ...], buffers: bool) -> Any:
             """What a call gives at the example."""
             refuse(x is None, "sizes decide: give an example")
             with calling(*methods):
-                return recorded(module, self.graph, x, defaults)[node]
+                self.values |= recorded(module, self.graph, x, defaults, self.values)
+            return self.values[node]
 
-    return Paths(param_shapes_constant=not buffers)
+    return Paths()
 
 
 def module_methods() -> tuple[Any, Any]:
@@ -217,8 +206,11 @@ def untraceable(module: Any, error: Exception) -> str:
             "attributes or sizes, which stay, and compute with torch's functions alone")
 
 
-def recorded(module: Any, graph: Any, x: Any, defaults: tuple[Any, ...]) -> dict[Any, Any]:
-    """{node: what its call gives on x}, before anything changes that in place; of a graph, or the beginning of one."""
+def recorded(module: Any, graph: Any, x: Any, defaults: tuple[Any, ...], known: Any = None) -> dict[Any, Any]:
+    """{node: what its call gives on x}, before anything changes that in place; of a graph, or the beginning of one.
+
+    known: what some calls have given already, which are not carried out again.
+    """
     values: dict[Any, Any] = {}
     fx: Any = import_module("torch.fx")
 
@@ -229,7 +221,8 @@ def recorded(module: Any, graph: Any, x: Any, defaults: tuple[Any, ...]) -> dict
             return result
 
     with torch().no_grad():
-        Recorder(module, graph=graph).run(kept(x), *defaults, enable_io_processing=False)
+        Recorder(module, graph=graph).run(kept(x), *defaults, initial_env=dict(known or {}),
+                                             enable_io_processing=False)
     return values
 
 

@@ -11,10 +11,12 @@ from lrp_ref.layers.activation import (
     SiLU,
     Tanh,
 )
+from lrp_ref.layers.attention import MatMul, Softmax
 from lrp_ref.layers.base import Layer
 from lrp_ref.layers.conv import Conv2D
 from lrp_ref.layers.conv_transpose import ConvTranspose2D
 from lrp_ref.layers.elementwise import Flatten, ReLU
+from lrp_ref.layers.embedding import ClassToken, Embedding, Rotary
 from lrp_ref.layers.fisher.norms import L2Norm, RegionMean, SignedSqrt
 from lrp_ref.layers.fisher.pmeans import PMeans
 from lrp_ref.layers.fisher.sift import DenseSift
@@ -28,6 +30,7 @@ from lrp_ref.layers.fisher.svm import (
     SpreadLinear,
 )
 from lrp_ref.layers.fisher.vector import FisherVector
+from lrp_ref.layers.layer_norm import LayerNorm, RMSNorm
 from lrp_ref.layers.linear import Linear
 from lrp_ref.layers.merge import Add, Concat, Multiply
 from lrp_ref.layers.normalize import LRN, BatchNorm, Scale
@@ -43,15 +46,18 @@ LAYERS: dict[str, type[Layer]] = {
     "Hardswish": Hardswish, "Hardsigmoid": Hardsigmoid, "Sigmoid": Sigmoid, "Tanh": Tanh,
     "Flatten": Flatten, "Reshape": Reshape, "Transpose": Transpose, "Slice": Slice, "Pad": Pad,
     "BatchNorm": BatchNorm, "Scale": Scale, "LRN": LRN, "Add": Add, "Multiply": Multiply, "Concat": Concat,
+    "MatMul": MatMul, "Softmax": Softmax, "LayerNorm": LayerNorm, "RMSNorm": RMSNorm, "Embedding": Embedding,
+    "ClassToken": ClassToken, "Rotary": Rotary,
     "DenseSift": DenseSift, "FisherVector": FisherVector, "RegionMean": RegionMean, "SignedSqrt": SignedSqrt,
     "L2Norm": L2Norm, "PMeans": PMeans, "SpreadLinear": SpreadLinear, "IntersectionSVM": IntersectionSVM,
     "ChiSquareSVM": ChiSquareSVM, "NegativeChiSquareSVM": NegativeChiSquareSVM,
     "ExponentialChiSquareSVM": ExponentialChiSquareSVM, "GaussianSVM": GaussianSVM,
 }
 
-__all__ = ["ELU", "GELU", "LAYERS", "LRN", "AdaptiveAvgPool", "Add", "AvgPool", "BatchNorm", "ChiSquareSVM", "Clip",
-           "Concat", "Conv2D", "ConvTranspose2D", "DenseSift", "ExponentialChiSquareSVM", "FisherVector", "Flatten",
-           "GaussianSVM", "Hardsigmoid", "Hardswish", "IntersectionSVM", "KernelSVM", "L2Norm", "Layer", "LeakyReLU",
-           "Linear", "MaxPool", "Mean", "Multiply", "NegativeChiSquareSVM", "PMeans", "Pad", "ReLU", "RegionMean",
-           "Reshape", "Scale", "SiLU", "Sigmoid", "SignedSqrt", "Slice", "SpreadLinear", "Sum", "SumPool", "Tanh",
-           "Transpose", "Upsample"]
+__all__ = ["ELU", "GELU", "LAYERS", "LRN", "AdaptiveAvgPool", "Add", "AvgPool", "BatchNorm", "ChiSquareSVM",
+           "ClassToken", "Clip", "Concat", "Conv2D", "ConvTranspose2D", "DenseSift", "Embedding",
+           "ExponentialChiSquareSVM", "FisherVector", "Flatten", "GaussianSVM", "Hardsigmoid", "Hardswish",
+           "IntersectionSVM", "KernelSVM", "L2Norm", "Layer", "LayerNorm", "LeakyReLU", "Linear", "MatMul", "MaxPool",
+           "Mean", "Multiply", "NegativeChiSquareSVM", "PMeans", "Pad", "RMSNorm", "ReLU", "RegionMean", "Reshape",
+           "Rotary", "Scale", "SiLU", "Sigmoid", "SignedSqrt", "Slice", "Softmax", "SpreadLinear", "Sum", "SumPool",
+           "Tanh", "Transpose", "Upsample"]

@@ -11,7 +11,6 @@ from math import pi, sqrt
 from typing import Any
 
 import numpy as np
-from scipy.special import expit, ndtr
 
 from lrp_ref.arrays import Array, Shape, constant, is_number, ones_like, zeros
 from lrp_ref.hints import SHOWN, shown
@@ -48,6 +47,12 @@ class Activation(Elementwise):
             raise ValueError(f"{type(self).__name__} has no exact form: use float64, or take its map in floats and "
                              "convert that")
         return x
+
+
+def logistic(x: Array) -> Array:
+    """1 / (1 + e^-x) = e^x / (1 + e^x), of which that is taken whose e^.. cannot overflow."""
+    power, one = np.exp(-abs(x)), constant(1, x)
+    return np.where(x >= 0, one, power) / (one + power)
 
 
 def over(rise: Array, x: Array, slope: Any) -> Array:
@@ -198,7 +203,7 @@ class Sigmoid(Activation):
         return Example(cls(), (2, 3, 4), rational=False)
 
     def __call__(self, x: Array) -> Array:
-        return np.asarray(expit(self.floats(x)))
+        return logistic(self.floats(x))
 
     def chord(self, x: Array) -> Array:
         half = constant(0.5, x)
@@ -262,7 +267,7 @@ class SiLU(Activation):
         return Example(cls(), (2, 3, 4), rational=False)
 
     def chord(self, x: Array) -> Array:
-        return np.asarray(expit(self.floats(x)))
+        return logistic(self.floats(x))
 
 
 @dataclass(frozen=True, eq=False)
@@ -282,6 +287,8 @@ class GELU(Activation):
 
     def chord(self, x: Array) -> Array:
         if not self.tanh:
+            from scipy.special import ndtr  # here, for it takes as long to import as all of the core
+
             return np.asarray(ndtr(self.floats(x)))
         inner = constant(sqrt(2 / pi), x) * (self.floats(x) + constant(0.044715, x) * x * x * x)
         return constant(0.5, x) * (ones_like(x) + np.tanh(inner))

@@ -73,11 +73,13 @@ class Layer:
     rowwise = False
 
     def __post_init__(self) -> None:
-        """An error where a parameter that is True or False by default is neither."""
+        """An error where a parameter that is True or False by default is neither; NumPy's become Python's."""
         for field in fields(self):  # type: ignore[arg-type]
             value = getattr(self, field.name)
-            if isinstance(field.default, bool) and not isinstance(value, (bool, np.bool_)):
-                raise ValueError(f"{type(self).__name__} got {field.name}={shown(value)}, needed True or False")
+            if isinstance(field.default, bool):
+                if not isinstance(value, (bool, np.bool_)):
+                    raise ValueError(f"{type(self).__name__} got {field.name}={shown(value)}, needed True or False")
+                object.__setattr__(self, field.name, bool(value))
 
     @property
     def sees(self) -> Window | None:

@@ -122,7 +122,7 @@ class Scale(Elementwise):
     def output_shape(self, shape: Shape) -> Shape:
         for name in ("scale", "shift"):
             value = getattr(self, name)
-            if value is not None and not fits(value.shape, shape[1:]):
+            if value is not None and not broadcasts(value.shape, shape[1:]):
                 raise ValueError(f"Scale got an input of shape {shape} and a {name} of shape {value.shape}, needed one "
                                  f"that broadcasts to {shape[1:]}")
         return shape
@@ -140,7 +140,7 @@ class Scale(Elementwise):
         return Scale(drawn.array(*shape[1:]), drawn.array(*shape[1:]))
 
 
-def fits(shape: Shape, sample: Shape) -> bool:
+def broadcasts(shape: Shape, sample: Shape) -> bool:
     """Whether an array of that shape broadcasts to the sample's."""
     return len(shape) <= len(sample) and all(n in (1, m) for n, m in zip(shape[::-1], sample[::-1]))
 

@@ -43,11 +43,16 @@ def find_model(name: str, size: str | None = None) -> Model:
     model = load_model(name)
     if size is None:
         return model
-    height, width = (counted(side) for side in size.lower().partition("x")[::2])
+    return model.at_size(size_in(size))
+
+
+def size_in(text: str) -> tuple[int, int]:
+    """Height and width from 227x227."""
+    height, width = (counted(side) for side in text.lower().partition("x")[::2])
     if not height or not width or height * width > PIXELS:
-        raise ValueError(f"got --size {quotable(size)}, needed height x width in pixels, as in 227x227, and at most "
+        raise ValueError(f"got --size {quotable(text)}, needed height x width in pixels, as in 227x227, and at most "
                          f"{PIXELS} of them")
-    return model.at_size((height, width))
+    return height, width
 
 
 def sized(model: Model) -> tuple[int, int]:
@@ -60,7 +65,11 @@ def sized(model: Model) -> tuple[int, int]:
 
 def ready(name: str, size: str | None = None) -> Model:
     """The model; an error, before any work, unless it turns photographs into named scores."""
-    model = find_model(name, size)
+    return naming(find_model(name, size), size)
+
+
+def naming(model: Model, size: str | None = None) -> Model:
+    """The model; an error unless it turns photographs, of the size that was asked for, into named scores."""
     shape = (1, model.preprocessing.channels, *sized(model))
     try:
         network = model.network(shape)

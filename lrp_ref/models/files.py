@@ -63,6 +63,8 @@ def read_model(path: str | Path) -> Model:
         from lrp_ref.models.toolbox_text import read_text
 
         return read_text(path)
+    if path.suffix == ".onnx":
+        raise ValueError(f"got the model file {quotable(path.name)}: lrp_ref.convert.from_onnx reads its network")
     if path.suffix != ".npz":
         raise ValueError(f"got the model file {quotable(path.name)}, needed .npz (lrp_ref) or .txt (lrp_toolbox)")
     if not is_zipfile(path):
@@ -227,16 +229,22 @@ def layer_from(n: int, entry: Any, version: int, left: set[str], array: Callable
 
 
 def simple(what: str, name: str, value: Any) -> Any:
-    """What else a layer's field may be: nothing, a number, or a list of whole numbers; its arrays are no JSON."""
+    """What else a layer's field may be: nothing, a number, or a list of whole numbers or pairs; no array is JSON."""
     if value is None or value == inf:   # PMeans(inf) is the maximum
         return value
     if isinstance(value, list):
-        return list_of(integer(), most=64)(what, name, value)
+        return list_of(whole_or_pair, most=64)(what, name, value)
     if not isinstance(value, int):
         real(what, name, value)
     elif not -MOST <= value <= MOST:
         raise refused(what, name, value, f"a number from {-MOST} to {MOST}")
     return value
+
+
+def whole_or_pair(what: str, name: str, value: Any) -> Any:
+    """A whole number, or two: a padding that has another number on each side is a list of pairs."""
+    read = integer(-MOST)
+    return list_of(read, most=2)(what, name, value) if isinstance(value, list) else read(what, name, value)
 
 
 def check_header(file: ZipFile, name: str, member: ZipInfo) -> None:

@@ -25,7 +25,7 @@ from lrp_ref.ledger import per_sample
 from lrp_ref.network import Network
 from lrp_ref.relevance import through_layer
 from lrp_ref.rules import Flat, Rule, WSquare
-from lrp_ref.testing.compared import SIGMAS, Compared, Report, distance, in_words
+from lrp_ref.testing.compared import SIGMAS, Compared, Report, distance, layers_in_words
 from lrp_ref.testing.given import as_floats
 from lrp_ref.testing.task import Rules, Task, together, total_of
 
@@ -89,7 +89,8 @@ def assert_ledger(network: Network, x: Any, rules: Rules, relevances: Mapping[st
             n = int(np.argmax(off if off.any() else ~known))
             lost = {"the bias's share": bias, "the stabiliser's share": stabiliser, "what is dead": dead}
             raise AssertionError(
-                f"{in_words(layers)}: sample {n} hands down {got[n]:.9g} of {arrived[n]:.9g}, and the ledger says "
+                f"{layers_in_words(layers)}: sample {n} hands down {got[n]:.9g} of {arrived[n]:.9g}, and the ledger "
+                "says "
                 f"{handed[n]:.9g} (bias {bias[n]:.6g}, stabiliser {stabiliser[n]:.6g}, dead {dead[n]:.6g}); "
                 + (f"the sums may differ by {slack[n]:.2g}{handed_too(more, lost, slack, n)}" if off.any()
                    else "undetermined: the bound is infinite"))

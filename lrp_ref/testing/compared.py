@@ -34,7 +34,7 @@ class Compared:
     def what(self) -> str:
         if not self.layers:
             return "the relevance of the image"
-        return in_words(self.layers)
+        return layers_in_words(self.layers)
 
     @property
     def error(self) -> Array:
@@ -71,7 +71,7 @@ class Compared:
         return Counter({str(kind): int(n) for kind, n in zip(*np.unique(kinds, return_counts=True))})
 
 
-def in_words(layers: Sequence[str]) -> str:
+def layers_in_words(layers: Sequence[str]) -> str:
     """Layers as the beginning of a sentence."""
     return f"layer{'s' * (len(layers) > 1)} {' and '.join(layers)}"
 

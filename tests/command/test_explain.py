@@ -130,7 +130,7 @@ def test_output_is_the_heatmap_of_the_part_that_the_model_sees(done, folder):
 
 
 def test_where_no_model_is_named_imagenet_explains_by_its_own_rules(done):
-    iio.imwrite("large.png", np.kron(PIXELS, np.ones((12, 12, 1), np.uint8)))
+    iio.imwrite("large.png", np.kron(PIXELS, np.ones((13, 13, 1), np.uint8)))
     facts = parsed(done("explain", "large.png", "--json"))
     assert facts["model"] == "imagenet" and len(facts["scores"]) == 1000
     assert (facts["rules"]["_conv_stem"], facts["rules"]["_conv_head"]) == (

@@ -245,8 +245,10 @@ class Moved(Stabilised):
 def test_text_and_page_tell_the_same_failures_under_the_same_causes() -> None:
     found = report(run(Moved(), SUITE))
     _, *told = (" ".join(block.split()).casefold() for block in report_text.causes(found))
-    groups = tree(page(found)).all("details", "cause")
-    shown = {group.all("h3")[0].text.casefold(): len(group.all("details", "case")) for group in groups}
+    document = tree(page(found))
+    shown = {group.all("h3")[0].text.casefold(): len(group.all("details", "case"))
+             for group in document.all("details", "cause")}
+    shown["answered, and must refuse"] = len(document.by_id("refused").all("details", "case"))   # which stand apart
     assert len(shown) == len(told) and sum(shown.values()) == len(found.failures) == found.run.counts()["failed"]
     for heading, count in shown.items():
         assert any(f". {count} case{'s' * (count > 1)}: {heading} case " in block for block in told), (heading, told)

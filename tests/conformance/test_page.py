@@ -11,7 +11,9 @@ from typing import Any
 
 import numpy as np
 import pytest
+from report_facts import case as one_case
 from report_facts import compared, conformed, disagreement, failure, one, outcome, several
+from report_facts import outcome as outcome_of
 from tree import Element, tree
 
 from lrp_ref.conformance.diagnose.failures import Cause
@@ -20,9 +22,10 @@ from lrp_ref.conformance.judge.outcome import STATUSES
 from lrp_ref.conformance.judge.tolerance import Convention
 from lrp_ref.conformance.page import page
 from lrp_ref.conformance.page.html import Html, issue, shown, slug, tag
+from lrp_ref.conformance.page.question import lines as question_lines
 from lrp_ref.conformance.page.words import FORMULAS
 from lrp_ref.conformance.report.as_json import as_json
-from lrp_ref.conformance.report.facts import Comparison, Report, in_words
+from lrp_ref.conformance.report.facts import Comparison, Disagreement, Report, in_words
 from lrp_ref.conformance.vectors.case import RULES
 from lrp_ref.network import Network
 from lrp_ref.rules import Rule
@@ -89,8 +92,8 @@ def test_nothing_is_loaded_and_links_lead_to_https_only() -> None:
         assert policy.startswith("default-src 'none'; ") and "script-src 'sha256-" in policy
 
 
-def test_two_implementations_and_350_cases_take_less_than_a_megabyte() -> None:
-    assert facts().suite.count > 320 and len(drawn().encode()) * 350 / facts().suite.count < 1e6
+def test_two_implementations_and_350_cases_take_little_more_than_a_megabyte() -> None:
+    assert facts().suite.count > 320 and len(drawn().encode()) * 350 / facts().suite.count < 1.2e6
 
 
 def test_the_same_facts_make_the_same_page_and_stay_as_they_were() -> None:
@@ -193,9 +196,9 @@ def test_every_case_has_one_anchor() -> None:
 
 @pytest.mark.parametrize(("statuses", "is_", "text"), [
     (["passed", "passed"], "passed", "✓ all 2 required"), (["passed", "failed"], "failed", "✗ 1/2 required"),
-    (["passed", "unsupported"], "part", "◐ 1/2 required"), (["unsupported"] * 2, "unsupported", "– unsupported"),
+    (["passed", "unsupported"], "part", "◐ 1/1 required"), (["unsupported"] * 2, "unsupported", "– unsupported"),
     (["passed", "loose"], "loose", "≈ 1/2 required"), (["passed", "undetermined"], "undetermined", "? 1/2 required"),
-    (["unsupported", "failed"], "failed", "✗ 0/2 required"), (["unsupported", "loose"], "part", "◐ 0/2 required"),
+    (["unsupported", "failed"], "failed", "✗ 0/1 required"), (["unsupported", "loose"], "part", "◐ 0/1 required"),
 ])
 def test_a_rule_is_green_only_if_all_its_required_cases_passed(statuses: list[str], is_: str, text: str) -> None:
     cases = [outcome(n, status) for n, status in enumerate(statuses)]
@@ -309,12 +312,78 @@ def test_the_page_tells_a_failure_under_the_cause_that_the_facts_give() -> None:
     assert [group.all("h3")[0].text for group in tree(page(told)).all("details", "cause")] == ["The moon"]
 
 
-def test_what_must_be_refused_and_was_answered_is_one_cause() -> None:
-    cases = [outcome(n, "failed", "negative") for n in range(2)]
+def test_what_must_be_refused_and_was_answered_stands_apart_and_is_no_cause() -> None:
+    cases = [outcome(n, "failed", "negative", answer=np.zeros(2)) for n in range(2)]
     failures = [failure(n, level="negative", reason=f"answered, and must refuse: x has nan at {n}",
                         answer=np.zeros(2)) for n in range(2)]
-    cause, = tree(page(one(*cases, failures=failures))).all("details", "cause")
-    assert cause.all("h3")[0].text == "Answered, and must refuse" and "x has nan at 1" in cause.text
+    wrong = failure(2, wrong=(1.0, 2.0))
+    document = tree(page(one(*cases, wrong.outcome, failures=[*failures, wrong])))
+    assert [cause.all("h3")[0].text for cause in document.all("details", "cause")] == [
+        "Not explained"]
+    apart = document.by_id("refused")
+    assert "x has nan at 1" in apart.text and document.by_id("refused/mine").text == "mine 1.0 2"
+    assert [case.attributes["id"] for case in apart.all("details", "case")] == ["case/case-0", "case/case-1"]
+    card = document.by_id("implementation/mine")
+    assert "2 of the failed are inputs that must be refused" in card.text
+    assert "must refuse" not in card.all("ol")[0].text
+
+
+def test_x_weights_and_r_of_every_case_are_one_click_away() -> None:
+    for report in facts().reports[:1]:
+        for case in [done.case for done in report.run.outcomes[::7]]:
+            asked, = real().by_id(slug("case", case.id)).all("details", "asked")
+            words = asked.all("pre")[0].text
+            assert words.startswith(f"{case.network.names[0]}: {case.layers[0]}, ")
+            assert all(f"\n{name} = " in words for name in ("x", "R", "expected"))
+    told = tree(page(one(outcome_of(1, "failed"), failures=[failure(1, wrong=(1.0, 2.0))]))).all("details", "asked")
+    assert told[0].all("pre")[0].text == (
+        "fc: Linear, Flat()\n  weight = [[1], [1]]\nx = [[1, 3]]\nR = [[2]]\nexpected = [[1, 1]]")
+
+
+def test_of_a_large_array_the_first_numbers_and_the_shape_are_told() -> None:
+    wide = replace(one_case(1), x=np.arange(40.0).reshape(1, 40))
+    assert [line for line in question_lines(wide) if line.startswith("x = ")] == [
+        f"x = {', '.join(map(str, range(16)))}, ... 40 numbers of shape (1, 40)"]
+
+
+def test_a_comment_has_numbers_and_no_class() -> None:
+    told = one(outcome(1, "failed", comment="epsilon is GuardedFraction('1/4') here"),
+               failures=[failure(1, wrong=(1.0, 2.0), comment="epsilon is GuardedFraction('1/4') here")])
+    assert "epsilon is 1/4 here" in page(told) and "GuardedFraction" not in page(told)
+
+
+# ---- Many implementations ----
+
+
+def many() -> Comparison:
+    """Two who answer, one of them wrongly, and three who do not have the case."""
+    reports = [one(outcome(1, "passed"), name="a"),
+               one(outcome(1, "failed"), name="b", failures=[failure(1, wrong=(1.0, 2.0))]),
+               *(one(outcome(1, "unsupported", reason="no"), name=name) for name in "cde")]
+    answers = [one.run.outcomes[0] for one in reports]
+    answers[0] = replace(answers[0], answer=np.array([[1.0, 1.0]]))
+    answers[1] = replace(answers[1], answer=np.array([[1.0, 2.0]]))
+    return several(*reports, disagreements=[Disagreement(answers, [])])
+
+
+def test_of_many_only_those_that_have_a_case_stand_in_its_table_and_the_others_in_a_sentence() -> None:
+    case = tree(page(many())).by_id("case/case-1")
+    rows = case.all("table")[0].all("tbody")[0].all("th")
+    assert [th.text for th in rows] == ["expected", "a", "b"] and "Unsupported by c, d, e." in case.text
+    badges = case.all("span", "verdicts")[0].all("span", "badge")
+    assert [badge.text for badge in badges] == ["✓ a passed", "✗ b failed"]
+
+
+def test_many_implementations_have_a_line_each_with_what_became_of_what_they_support() -> None:
+    document = tree(page(many()))
+    table, = document.all("div", "overview")
+    assert [[cell.text for cell in row.all("td")] for row in table.all("tbody")[0].all("tr")] == [
+        ["1", "0", "0", "0", "0", "1 of 1, 100 %"], ["0", "1", "0", "0", "0", "0 of 1, 0 %"],
+        *[["0", "0", "0", "0", "1", "0 of 0"]] * 3]
+    assert "many" in document.all("body")[0].classes
+    assert not tree(page(one(outcome(1, "passed")))).all("div", "overview")
+    cell = document.by_id("cell/Flat/Linear/b")
+    assert cell.text == "✗0/1 passed✗1 failed"
 
 
 def test_a_card_names_the_causes_with_most_cases_and_always_what_nothing_explains() -> None:
@@ -323,7 +392,7 @@ def test_a_card_names_the_causes_with_most_cases_and_always_what_nothing_explain
     card, = tree(page(one(*(outcome(n, "failed") for n in range(14)), failures=failures))).all("article", "card")
     causes = [(li.all("a")[0].text, li.all("span")[0].text) for li in card.all("ol")[0].all("li")]
     assert causes[0] == ("Error 9", "3") and len(causes) == 8
-    assert causes[-1] == ("Not explained", "2")   # whatever their rules
+    assert causes[-1] == ("Not explained", "2")
     assert "3 more of other causes" in card.text
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -106,6 +107,32 @@ def test_the_page_follows_the_colour_scheme(browser: Browser, pages: dict[str, P
 
 def brightness(colour: str) -> int:
     return sum(map(int, colour.removeprefix("rgb(").rstrip(")").split(",")))
+
+
+@pytest.mark.parametrize("width", [1280, 768, 390])
+def test_a_link_to_a_cell_of_many_columns_shows_whose_it_is_and_which_layers(
+        browser: Browser, pages: dict[str, Path], width: int) -> None:
+    """The heads of its column and of its row are in the window, uncovered, beside it."""
+    cells = re.findall(r'id="(cell/[^"]+)"', pages["eight"].read_text(encoding="utf-8"))
+    browser.open(pages["eight"], width, anchor="#" + cells[-9])   # of the last row but one, the last column
+    assert browser.becomes("""(() => {
+        const cell = document.querySelector(':target'), row = cell.parentElement.firstElementChild;
+        const head = cell.closest('table').tHead.rows[0].cells[cell.cellIndex];
+        const seen = e => {
+            const b = e.getBoundingClientRect(), top = document.elementFromPoint(b.x + 9, b.y + b.height / 2);
+            return e === top || e.contains(top);
+        };
+        const [c, h] = [cell, head].map(e => e.getBoundingClientRect());
+        return [seen(cell), seen(head), seen(row), Math.abs(c.x - h.x) < 1];
+    })().join()""", "true,true,true,true")
+
+
+@pytest.mark.parametrize("width", [1280, 390])
+def test_no_badge_of_the_matrix_reaches_out_of_its_cell(browser: Browser, pages: dict[str, Path], width: int) -> None:
+    for name in PAGES:
+        browser.open(pages[name], width)
+        assert browser.value("""[...document.querySelectorAll('.matrix td > *')].filter(e =>
+            e.getBoundingClientRect().right > e.parentElement.getBoundingClientRect().right + 0.5).length""") == 0
 
 
 # ---- The script ----

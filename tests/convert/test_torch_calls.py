@@ -48,6 +48,12 @@ torch.set_num_threads(1)   # these networks are so small that threads would only
 IMAGE, ROW, FLAT = (2, 4, 6, 9), (2, 4, 7), (3, 8)
 
 
+@pytest.fixture(autouse=True)
+def seeded():
+    """Modules that are made here draw the same weights whatever ran before."""
+    torch.manual_seed(0)
+
+
 def drawn(*shape):
     return torch.from_numpy(np.random.default_rng(3).normal(size=shape))
 
@@ -59,6 +65,7 @@ class Calls(nn.Module):
         super().__init__()
         self.function, self.act = function, nn.ReLU()
         self.gain = nn.Parameter(drawn(4, 1, 1))
+        self.register_buffer("flag", torch.tensor(1))
         for name, shape in {"where": (1, 4, 6, 9), "w": (5, 4, 3, 2), "b": (5,), "c": (4,), "d": (3, 8)}.items():
             self.register_buffer(name, drawn(*shape))
 
@@ -177,6 +184,7 @@ CALLS = {
     "decided by sizes": (lambda m, x: x.tanh() if x.shape[1] == len(x.shape) == x.ndim else -x, IMAGE, [Tanh]),
     "as many as there are sizes": (lambda m, x: torch.cat([x[:, n : n + 1] for n in range(x.shape[1] - 2)], 1), IMAGE,
                                    [Slice, Slice, Concat]),
+    "decided by a buffer": (lambda m, x: x.tanh() if m.flag and m.gain.shape[0] == m.flag + 3 else -x, IMAGE, [Tanh]),
     "all of a list": (lambda m, x: torch.cat([part.tanh() for part in m.act(x).chunk(2, 1)], 1), IMAGE,
                       [ReLU, Slice, Slice, Tanh, Tanh, Concat]),
     "sizes behind a module": (lambda m, x: x.tanh() if m.act(x).shape[1] == 4 else -x, IMAGE, [Tanh]),

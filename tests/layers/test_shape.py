@@ -100,6 +100,7 @@ def test_sums_and_means_by_contribution() -> None:
         assert layer(x).tolist() == [z]
         assert back(layer, x, fractions(["8 8"])).tolist() == received
     kept = Mean((1, 3), keep=True)
+    assert type(Sum(1, np.True_).keep) is bool
     assert kept(x).tolist() == [[[[1], [F(5, 4)]]]] and Sum((3, 1))(x).tolist() == [[4, 5]]
     assert back(kept, x, kept(x)).tolist() == (x / 4).tolist()
 

@@ -46,8 +46,9 @@ MUTANTS = [*the_step.MUTANTS, *the_rules.MUTANTS, *the_layers.MUTANTS, *the_fish
 COPIED = ("lrp_ref", "data_fixtures", "tests", "setup.cfg", "pyproject.toml")
 
 # The core: what runs in seconds and looks at numbers. The law over all layers comes last, as it takes longest.
-CORE = ("rules", "relevance", "graphs", "ledger", "cutoff", "assignment", "arrays", "linear_map", "window", "linear",
-        "conv", "pool", "elementwise", "normalize", "norms", "pmeans", "svm", "regions", "fisher", "fisher_map",
+CORE = ("rules", "relevance", "graphs", "merging", "ledger", "cutoff", "assignment", "arrays", "linear_map", "window",
+        "linear", "conv", "conv_transpose", "pool", "elementwise", "activation", "shape", "normalize", "norms",
+        "pmeans", "svm", "regions", "fisher", "fisher_map",
         "fisher_pipeline", "sift", "network", "heatmap", "colours", "of_which", "localise", "voc", "evaluate",
         "toolbox_small", "caffenet", "rule_names", "definitions", "definitions_of_rules", "definitions_in_all",
         "against_definitions", "laws")
@@ -78,6 +79,11 @@ LIKELY = {
     "layers/conv.py": ("conv", "against_definitions"),
     "layers/pool.py": ("pool", "against_definitions"),
     "layers/elementwise.py": ("elementwise", "against_definitions"),
+    "layers/activation.py": ("activation", "elementwise"),
+    "layers/shape.py": ("shape",),
+    "layers/reduce.py": ("shape",),
+    "layers/conv_transpose.py": ("conv_transpose",),
+    "merging.py": ("merging",),
     "layers/normalize.py": ("normalize", "against_definitions"),
     "layers/fisher/norms.py": ("norms",),
     "layers/fisher/pmeans.py": ("pmeans",),

@@ -18,7 +18,7 @@ import pytest
 
 import lrp_ref
 from lrp_ref.command.cli import main
-from lrp_ref.convert import from_sklearn, from_torch
+from lrp_ref.convert import from_onnx, from_sklearn, from_torch
 from lrp_ref.convert.torch_table import TORCH
 
 ROOT = Path(__file__).parents[2]
@@ -220,6 +220,7 @@ def test_every_public_name_stands_on_the_page_of_the_public_surface_with_its_sig
                for name in lrp_ref.__all__}
     written["from_torch"] = "lrp_ref.convert.from_torch" + signature(from_torch)
     written["from_sklearn"] = "lrp_ref.convert.from_sklearn" + signature(from_sklearn)
+    written["from_onnx"] = "lrp_ref.convert.from_onnx" + signature(from_onnx)
     assert {name: shown for name, shown in written.items() if f"`{shown}`" not in text} == {}
 
 

@@ -7,12 +7,13 @@ from pathlib import Path
 import lrp_ref
 
 ROOT = Path(lrp_ref.__file__).parent
-LAYER_KINDS = "a layer of that kind: by loops, from torch, to torch"
+LAYER_KINDS = "a layer of that kind: by loops, from torch, from ONNX, to torch"
 PROTOCOL = {   # names of functions that more than two files may have, and what they mean in every one of them
     "cases": "yields the cases of its file",
     "text": "what a command prints",
     "facts": "the same as plain values, for --json",
-    **dict.fromkeys(("avg_pool", "conv2d", "linear", "lrn", "max_pool", "batch_norm"), LAYER_KINDS),
+    **dict.fromkeys(("avg_pool", "conv2d", "conv_transpose2d", "linear", "lrn", "max_pool", "batch_norm", "clip",
+                     "relu", "leaky_relu", "flatten", "reshape", "transpose", "pad"), LAYER_KINDS),
 }
 
 

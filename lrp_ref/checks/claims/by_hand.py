@@ -184,12 +184,12 @@ def worked_conventions() -> Iterator[Case]:
 
 DEFAULTS: dict[Rule, tuple[str, ...]] = {
     Epsilon(0): ("Linear", "Conv2D", "ConvTranspose2D", "AvgPool", "AdaptiveAvgPool", "SumPool", "Sum", "Mean", "Add",
-                 "Multiply", "PMeans", "FisherVector", "SpreadLinear", "IntersectionSVM", "ChiSquareSVM",
-                 "NegativeChiSquareSVM", "GaussianSVM", "ExponentialChiSquareSVM"),
-    Winner(): ("MaxPool",), Flat(): ("DenseSift", "Upsample"),
+                 "Multiply", "MatMul", "Softmax", "LayerNorm", "Rotary", "PMeans", "FisherVector", "SpreadLinear",
+                 "IntersectionSVM", "ChiSquareSVM", "NegativeChiSquareSVM", "GaussianSVM", "ExponentialChiSquareSVM"),
+    Winner(): ("MaxPool",), Flat(): ("DenseSift", "Upsample", "Embedding"),
     Pass(): ("ReLU", "Clip", "LeakyReLU", "ELU", "SiLU", "GELU", "Hardswish", "Hardsigmoid", "Sigmoid", "Tanh",
-             "Flatten", "Reshape", "Transpose", "Slice", "Pad", "Concat", "BatchNorm", "Scale", "LRN", "SignedSqrt",
-             "L2Norm", "RegionMean"),
+             "Flatten", "Reshape", "Transpose", "Slice", "Pad", "ClassToken", "Concat", "BatchNorm", "RMSNorm", "Scale",
+             "LRN", "SignedSqrt", "L2Norm", "RegionMean"),
 }
 CHAIN = small_network()
 SMALL = Epsilon(1e-6)

@@ -4,7 +4,7 @@ import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from lrp_ref.checks.definitions import activations, fisher, shapes, sift
+from lrp_ref.checks.definitions import activations, attention, fisher, shapes, sift
 from lrp_ref.checks.definitions.units import (
     Connections,
     Map,
@@ -254,9 +254,11 @@ LAYERS: dict[str, Callable[..., Map]] = {   # by its name; called with the input
     "Add": add, "Multiply": multiply, "Concat": concat,
     "ReLU": activations.relu, "Clip": activations.clip, "LeakyReLU": activations.leaky_relu,
     "Hardswish": activations.hardswish, "Hardsigmoid": activations.hardsigmoid,
-    "Flatten": shapes.flatten, "Reshape": shapes.reshape, "Transpose": shapes.transpose, "Slice": shapes.part,
+    "Flatten": shapes.flatten, "Reshape": shapes.reshape, "Transpose": shapes.transpose, "Slice": shapes.slice_of,
     "Pad": shapes.pad, "Upsample": shapes.upsample, "Sum": shapes.sums, "Mean": shapes.means, "Scale": shapes.scale,
-    "ConvTranspose2D": conv_transpose2d,
+    "ConvTranspose2D": conv_transpose2d, "MatMul": attention.mat_mul, "LayerNorm": attention.layer_norm,
+    "RMSNorm": attention.rms_norm, "Embedding": attention.embedding, "ClassToken": attention.class_token,
+    "Rotary": attention.rotary,
     "BatchNorm": batch_norm_of_variances, "LRN": lrn,
     "SignedSqrt": fisher.signed_sqrt, "L2Norm": fisher.l2_norm, "RegionMean": fisher.region_mean,
     "PMeans": fisher.rational_p_means,
@@ -264,4 +266,5 @@ LAYERS: dict[str, Callable[..., Map]] = {   # by its name; called with the input
     "NegativeChiSquareSVM": fisher.additive_map(fisher.negative_chi_square),
     "DenseSift": lambda a, sizes, step, *others: sift.coverage(a, sizes, step, others[-1]),
 }
-PRESENCE = {"SpreadLinear", "IntersectionSVM", "ChiSquareSVM", "NegativeChiSquareSVM"}   # whose map is one at a = 1
+# whose map is one at a = 1
+PRESENCE = {"Embedding", "SpreadLinear", "IntersectionSVM", "ChiSquareSVM", "NegativeChiSquareSVM"}

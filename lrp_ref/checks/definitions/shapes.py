@@ -38,7 +38,7 @@ def transpose(a: Units, axes: Sequence[int]) -> Map:
     return moved(a, {tuple(i[k - 1] for k in axes[1:]): i for i in a})
 
 
-def part(a: Units, axis: int, start: int | None, stop: int | None, step: int) -> Map:
+def slice_of(a: Units, axis: int, start: int | None, stop: int | None, step: int) -> Map:
     """x_j = a_i, where i is in the j-th place of list[start:stop:step] along the axis."""
     kept = list(range(extent(a)[axis - 1]))[start:stop:step]
     return moved(a, {(*i[: axis - 1], kept.index(i[axis - 1]), *i[axis:]): i for i in a if i[axis - 1] in kept})

@@ -10,7 +10,7 @@ import numpy as np
 
 from lrp_ref.arrays import Array, constant
 from lrp_ref.layers import ELU, GELU, Layer, Sigmoid, SiLU, Tanh
-from lrp_ref.layers.activation import over
+from lrp_ref.layers.activation import logistic, over
 from lrp_ref.network import Network
 
 
@@ -62,12 +62,6 @@ class DecimalGELU(GELU):
         root = (2 / pi()).sqrt()
         inner = root * (x + constant(Decimal("0.044715"), x) * x * x * x)
         return constant(0.5, x) * (constant(1, x) + DecimalTanh()(inner))
-
-
-def logistic(x: Array) -> Array:
-    """1 / (1 + e^-x)"""
-    one = constant(1, x)
-    return one / (one + np.exp(-x))
 
 
 def normal(x: Decimal) -> Decimal:

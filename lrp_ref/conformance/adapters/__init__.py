@@ -14,7 +14,8 @@ from lrp_ref.hints import did_you_mean
 from lrp_ref.start import current_folder, search
 
 LIBRARIES = {"zennit": "Zennit", "captum": "Captum"}   # {module here and package there: class}
-FORMS = "zennit, captum, toolbox:PATH, lrp_ref, dialect:NAME, exec:COMMAND, or module:Name of your own"
+FORMS = ("zennit, captum, toolbox:PATH, lrp_ref, dialect:NAME, recorded:FILE, exec:COMMAND, or module:Name of your "
+         "own")
 
 
 def find(text: str) -> Adapter:
@@ -23,6 +24,7 @@ def find(text: str) -> Adapter:
     zennit, captum         as they are installed
     toolbox:PATH           lrp_toolbox's python folder
     lrp_ref, dialect:NAME  this package; what a library computes by its dialect (`conformance.dialects`)
+    recorded:FILE          what an implementation answered (`conformance.adapters.recorded`)
     exec:COMMAND           a program that reads and writes lines of JSON (`conformance.lines`)
     module:Name            a class, made without arguments, or an instance; of a module that is installed or in the
                            current folder
@@ -39,6 +41,9 @@ def find(text: str) -> Adapter:
             raise
         except (Exception, SystemExit) as error:
             raise ValueError(f"got the adapter {text}, which cannot be imported: {told(error)}: mend it") from None
+    if kind == "recorded" and rest:
+        from lrp_ref.conformance.adapters.recorded import read
+        return read(rest)
     if kind == "exec" and rest:
         from lrp_ref.conformance.lines import Lines
         return Lines(rest)

@@ -11,6 +11,7 @@ import numpy as np
 
 from lrp_ref.arrays import Array
 from lrp_ref.conformance.adapter import NUMBERS, roundoff
+from lrp_ref.conformance.adapters.recorded import Recorded
 from lrp_ref.conformance.diagnose.bisect import Rules, first_divergence
 from lrp_ref.conformance.diagnose.detect import MEASURED, Finding, agree, dialects
 from lrp_ref.conformance.diagnose.diagnosis import NOTHING as UNDIAGNOSED
@@ -21,7 +22,8 @@ from lrp_ref.conformance.dialects import DIALECTS
 from lrp_ref.conformance.judge.expected import right_at
 from lrp_ref.conformance.judge.outcome import REFUSE, Outcome, ask, status
 from lrp_ref.conformance.judge.run import Run
-from lrp_ref.conventions.table import TABLE, stated
+from lrp_ref.conformance.judge.tolerance import Convention
+from lrp_ref.conventions.table import TABLE, But, stated
 from lrp_ref.hints import Watch, unwatched
 from lrp_ref.network import Network
 from lrp_ref.rules import Rule
@@ -82,7 +84,7 @@ def failures(run: Run, findings: Sequence[Finding], watch: Watch = unwatched,
             shrunk.add(one.cause)
             told = diagnosis.of(outcome.case.id)
             small = told.example if told else None
-            if small is None and perf_counter() - begin < SECONDS:
+            if small is None and can_ask(run) and perf_counter() - begin < SECONDS:
                 watch(f"{run.adapter.name}: shrinking {outcome.case.id}")
                 small = counterexample(one, run)
             one = replace(one, counterexample=small)
@@ -97,7 +99,9 @@ def failure(outcome: Outcome, run: Run, diagnosis: Diagnosis, bisect: bool = Tru
         return Failure(outcome, cause(outcome), command)
     name = first_layer(outcome, run) if bisect or len(outcome.case.network) == 1 else None
     first = None if name is None else First(name, outcome.case.rules[name])
-    found = Known(otherwise(lambda: asking(run)(*task(outcome, run)), outcome.answer, roundoff(run.adapter)))
+    kept = otherwise(lambda: asking(run)(*task(outcome, run)), outcome.answer, roundoff(run.adapter)) if can_ask(
+        run) else ""
+    found = Known(kept)
     if not found.kept and outcome.convention is not None:
         names = [one for one in dialects(*outcome.convention) if own_library(one, run)]
         flags = [TABLE[outcome.convention.question].answer(outcome.convention.value).disagreement,
@@ -118,12 +122,17 @@ def named(outcome: Outcome, findings: Sequence[Finding], diagnosis: Diagnosis) -
     told = diagnosis.of(outcome.case.id)
     if told is not None:
         departure = told.departure
-        return replace(outcome, convention=departure.what if departure.kind == "convention" else None)
+        return replace(outcome, convention=mostly(departure.what) if departure.kind == "convention" else None)
     if outcome.convention is None:
         return outcome
     values = {f.question: f.value for f in findings if f.question not in diagnosis.denied}
     kept = agree(values.get(outcome.convention.question), outcome.convention.value)
     return outcome if kept else replace(outcome, convention=None)
+
+
+def mostly(what: Convention) -> Convention:
+    """Without the exceptions that a dialect's row makes of some rules and layers."""
+    return Convention(what.question, what.value.mostly) if isinstance(what.value, But) else what
 
 
 def cause(outcome: Outcome, first: First | None = None, known: Known = NOTHING,
@@ -149,6 +158,11 @@ def cause(outcome: Outcome, first: First | None = None, known: Known = NOTHING,
 # ---- Asking again ----
 
 
+def can_ask(run: Run) -> bool:
+    """Whether there is somebody who answers more than the cases: of recorded answers there is not."""
+    return not isinstance(run.adapter, Recorded)
+
+
 def asking(run: Run) -> Callable[..., Array]:
     return lambda network, rules, x, R: ask(run.adapter, network, dict(rules), x, R)
 
@@ -170,6 +184,8 @@ def first_layer(outcome: Outcome, run: Run) -> str | None:
     case = outcome.case
     if len(case.network) == 1:
         return case.network.names[0]
+    if not can_ask(run):
+        return None
     with np.errstate(all="ignore"):
         network, rules, x, R = task(outcome, run)
         return first_divergence(asking(run), network, rules, x, R, agrees_with(run)).layer

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from lrp_ref.conformance.adapter import NUMBERS, Adapter, Unsupported, roundoff
 from lrp_ref.conformance.judge.expected import expected
-from lrp_ref.conformance.judge.outcome import STATUSES, Outcome, ask, outcome
+from lrp_ref.conformance.judge.outcome import STATUSES, Outcome, answer_to, outcome
 from lrp_ref.conformance.judge.smoke import smoke
 from lrp_ref.conformance.judge.tolerance import Expected
 from lrp_ref.conformance.vectors.case import LEVELS, Case
@@ -95,7 +95,7 @@ class Answers:
 def supports(adapter: Adapter, case: Case) -> bool:
     """Whether it answers the case, rightly or not; an error is an answer too, but not to what must be refused."""
     try:
-        ask(adapter, *case.task(NUMBERS[roundoff(adapter)]))
+        answer_to(case, adapter, NUMBERS[roundoff(adapter)])
     except Unsupported:
         return False
     except Exception:

@@ -6,13 +6,14 @@ from base64 import b64encode
 from hashlib import sha256
 from importlib import resources
 
-from lrp_ref.conformance.page.cases import disagreements
+from lrp_ref.conformance.page.cases import disagreements, not_refused
 from lrp_ref.conformance.page.causes import groups, in_short
 from lrp_ref.conformance.page.conventions import conventions
 from lrp_ref.conformance.page.facts import by_case
 from lrp_ref.conformance.page.html import Html, tag
 from lrp_ref.conformance.page.listing import every_case
 from lrp_ref.conformance.page.matrix import cards, matrix
+from lrp_ref.conformance.page.overview import overview
 from lrp_ref.conformance.page.parts import filter_, header, navigation, records
 from lrp_ref.conformance.page.words import how_to_read, how_to_run
 from lrp_ref.conformance.report.facts import Comparison, Report
@@ -30,7 +31,8 @@ def page(given: Report | Comparison) -> str:
     found = groups(told)
     short = {subject.key: in_short(found, subject) for subject in told.subjects}
     sections = [
-        cards(told, short), matrix(told), conventions(told), filter_(told), disagreements(told, found), records(told),
+        cards(told, short, overview(told) if told.many else None), matrix(told), conventions(told), filter_(told),
+        disagreements(told, found), not_refused(told, found), records(told),
         every_case(told), how_to_read(), how_to_run([subject.report.run.command for subject in told.subjects])]
     title = f"LRP conformance: {', '.join(subject.title for subject in told.subjects)}"
     digest = b64encode(sha256(script.encode()).digest()).decode()
@@ -41,7 +43,8 @@ def page(given: Report | Comparison) -> str:
             f"script-src 'sha256-{digest}'; img-src data:; base-uri 'none'; form-action 'none'"),
         tag("meta", name="color-scheme", content="light dark"), tag("link", rel="icon", href="data:,"),
         tag("title", title), tag("style", style))
-    body = tag("body", header(told), navigation(told), tag("main", sections, id="main"), tag("script", script))
+    body = tag("body", header(told), navigation(told), tag("main", sections, id="main"), tag("script", script),
+               class_="many" if told.many else None)
     return "<!DOCTYPE html>\n" + tag("html", head, "\n", body, lang="en") + "\n"
 
 

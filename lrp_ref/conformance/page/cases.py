@@ -11,18 +11,20 @@ from lrp_ref.conformance.page.causes import Group
 from lrp_ref.conformance.page.facts import Facts, Subject
 from lrp_ref.conformance.page.html import Html, issues, shown, slug, tag
 from lrp_ref.conformance.page.numbers import numbers_table
+from lrp_ref.conformance.page.question import question
 from lrp_ref.conformance.page.words import badge
-from lrp_ref.conformance.report.facts import in_words
+from lrp_ref.conformance.report.facts import commented, in_words
 from lrp_ref.conformance.report.text import plural
 from lrp_ref.conformance.vectors.case import Case
 from lrp_ref.conventions.table import stated
 
 
 def disagreements(facts: Facts, found: Sequence[Group]) -> Html:
+    found = [group for group in found if not group.refusals]
     if not found:
-        return tag("section", tag("h2", "Disagreements"), tag("p", "None: every case that was run passed."),
+        return tag("section", tag("h2", "Disagreements"), tag("p", "None: every number that came back is right."),
                    id="disagreements")
-    number = sum(len(group.told) for group in found)
+    number = sum(len(group.told) for group in found if group.told)
     if len(facts.subjects) > 1:
         about = ("implementations differ from one another or from the exact answer, by what explains them. Every case "
                  "is told once, under its first cause; its other causes link to it.")
@@ -30,6 +32,22 @@ def disagreements(facts: Facts, found: Sequence[Group]) -> Html:
         about = "the implementation differs from the exact answer, by what explains them."
     return tag("section", tag("h2", "Disagreements"), tag("p", f"{plural(number, 'case')} in which {about}"),
                [group_in_full(facts, group) for group in found], id="disagreements")
+
+
+def not_refused(facts: Facts, found: Sequence[Group]) -> Html | None:
+    """What must be refused, and who answered it: no numbers can be right there."""
+    missed = {subject.key: subject.unrefused for subject in facts.subjects if subject.unrefused}
+    if not missed:
+        return None
+    names = {subject.key: subject.title for subject in facts.subjects}
+    ids = [id for id in facts.cases if any(id in here for here in missed.values())]
+    return tag(
+        "section", tag("h2", "Not refused"),
+        tag("p", f"{plural(len(ids), 'case')} that an implementation must refuse, by an error of any kind: with NaN in "
+            "x, a shape that does not fit, a parameter that a rule does not have. These were answered with numbers."),
+        tag("ul", [tag("li", names[key], " ", tag("span", len(here), class_="count"), id=slug("refused", key))
+                   for key, here in missed.items()], class_="who"),
+        [case_in_full(facts, facts.cases[id]) for id in ids], id="refused")
 
 
 def group_in_full(facts: Facts, group: Group) -> Html:
@@ -59,10 +77,11 @@ def case_in_full(facts: Facts, case: Case) -> Html:
     known = issues(url for url in (told.issues if told else ()) if url not in named)
     return tag(
         "details", tag("summary", tag("code", case.id), " ",
-                       tag("span", [verdict(facts, s, case.id) for s in facts.subjects], class_="verdicts"), " ",
-                       tag("span", case.comment, class_="comment")),
+                       tag("span", [verdict(facts, s, case.id) for s in facts.subjects if told_of(facts, s, case.id)],
+                           class_="verdicts"), " ",
+                       tag("span", commented(case), class_="comment")),
         tag("p", leads, [" · ", " · ".join(filter(None, about))], class_="quiet"),
-        numbers_table(facts, told) if told else None,
+        numbers_table(facts, told) if told else None, question(case), lacking(facts, case),
         [what_failed(subject, case.id) for subject in facts.subjects if case.id in subject.failures],
         [allowed(subject, case.id) for subject in facts.subjects],
         tag("p", "Known of such cases: ", known) if known else None,
@@ -80,6 +99,17 @@ def allowed(subject: Subject, id: str) -> Html | None:
         return None
     return tag("p", f"{subject.title} declares another convention, which is allowed for: ",
                f"{stated(*outcome.convention)}.")
+
+
+def told_of(facts: Facts, subject: Subject, id: str) -> bool:
+    """Of many implementations those that have the case, and do not pass it as all others do."""
+    return subject.answers(id) if facts.many else bool(subject.status(id))
+
+
+def lacking(facts: Facts, case: Case) -> Html | None:
+    """Who does not have it, where they have no row of their own."""
+    names = [subject.name for subject in facts.subjects if subject.status(case.id) == "unsupported"]
+    return tag("p", f"Unsupported by {', '.join(names)}.", class_="quiet") if names and facts.many else None
 
 
 def verdict(facts: Facts, subject: Subject, id: str) -> Html:

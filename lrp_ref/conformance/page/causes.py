@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from lrp_ref.conformance.diagnose.failures import UNEXPLAINED, Cause
+from lrp_ref.conformance.judge.outcome import REFUSE
 from lrp_ref.conformance.page.facts import Facts, Subject
 from lrp_ref.conformance.page.html import Html, capital, slug, tag
 from lrp_ref.conventions.table import stated
@@ -25,6 +26,11 @@ class Group:
     explained: bool = True
     told: list[str] = field(default_factory=list)
     ids: dict[str, list[str]] = field(default_factory=dict)
+
+    @property
+    def refusals(self) -> bool:
+        """Whether its cases were answered and must be refused: told apart from wrong numbers."""
+        return self.text == capital(REFUSE)
 
     def count(self) -> int:
         return len({*self.told, *(id for ids in self.ids.values() for id in ids)})
@@ -73,7 +79,7 @@ def failures_in_order(facts: Facts) -> Iterator[tuple[str, Subject, Cause]]:
 
 def in_short(found: Sequence[Group], subject: Subject, most: int = 7) -> Html | None:
     """The causes behind one implementation's failures, as links; what no convention explains in one, to the first."""
-    own = [group for group in found if subject.key in group.ids]
+    own = [group for group in found if subject.key in group.ids and not group.refusals]
     if not own:
         return None
     own.sort(key=lambda group: -len(group.ids[subject.key]))

@@ -13,6 +13,8 @@ from lrp_ref.conformance.report.facts import Comparison, Disagreement, Reply, Re
 from lrp_ref.conformance.vectors.case import Case
 from lrp_ref.conformance.vectors.suite import Record, Suite
 
+FEW = 3   # implementations whose columns hold words
+
 
 @dataclass(frozen=True, eq=False)
 class Subject:
@@ -32,8 +34,17 @@ class Subject:
     def title(self) -> str:
         return f"{self.name} {self.report.version}".strip()
 
+    @property
+    def unrefused(self) -> list[str]:
+        """The cases that it answered and must refuse: failures of another kind than wrong numbers."""
+        return [id for id, one in self.outcomes.items() if one.answered and one.status == "failed"]
+
     def status(self, id: str) -> str:
         return self.outcomes[id].status if id in self.outcomes else ""
+
+    def answers(self, id: str) -> bool:
+        """Whether it has the case at all, rightly or not."""
+        return self.status(id) not in ("", "unsupported")
 
     def reply(self, question: str) -> Reply | None:
         return next((one for one in self.report.replies if one.question == question), None)
@@ -47,6 +58,11 @@ class Facts:
     subjects: Sequence[Subject]
     disagreements: Mapping[str, Disagreement]
     cases: Mapping[str, Case]
+
+    @property
+    def many(self) -> bool:
+        """Whether their columns must be narrow."""
+        return len(self.subjects) > FEW
 
     @property
     def records(self) -> Sequence[Record]:

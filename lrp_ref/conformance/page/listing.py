@@ -8,8 +8,9 @@ from itertools import groupby
 from lrp_ref.conformance.judge.run import Place, place
 from lrp_ref.conformance.page.cases import filtered, flag
 from lrp_ref.conformance.page.facts import Facts
-from lrp_ref.conformance.page.html import Html, slug, table, tag
+from lrp_ref.conformance.page.html import Html, join, slug, table, tag
 from lrp_ref.conformance.page.matrix import reasons
+from lrp_ref.conformance.page.question import question
 from lrp_ref.conformance.page.words import badge
 from lrp_ref.conformance.vectors.case import Case
 
@@ -38,20 +39,23 @@ def cases_of(facts: Facts, rule: str, cases: Sequence[Case]) -> Html:
             yield tag("tbody", first, [line(facts, case, case.id in told, whys) for case in some],
                       id=slug("cases", rule, layer))
 
-    return table([tag("th", name, scope="col") for name in head], bodies(), caption=f"Cases of {rule}", class_="cases")
+    return table([tag("th", name, scope="col") for name in head], bodies(), caption=f"Cases of {rule}",
+                 class_="cases narrow" if facts.many else "cases")
 
 
 def line(facts: Facts, case: Case, told: bool, whys: Mapping[tuple[str, str], str]) -> Html:
     own = slug("case", case.id)
-    name = tag("a", tag("code", case.id), href=f"#{own}") if told else tag("code", case.id)
+    name = tag("a", tag("code", case.id), href=f"#{own}") if told else join(tag("code", case.id), question(case))
     about = " · ".join([case.level, *map(flag, case.flags)])
     return tag("tr", tag("th", name, scope="row"), tag("td", about, class_="quiet"),
-               [status_cell(subject.status(case.id), whys.get((subject.key, case.id))) for subject in facts.subjects],
+               [status_cell(facts, subject.status(case.id), whys.get((subject.key, case.id)))
+                for subject in facts.subjects],
                id=None if told else own, **filtered(facts, case))
 
 
-def status_cell(status: str, why: str | None) -> Html:
-    """The status; one that is unsupported leads to the reason."""
+def status_cell(facts: Facts, status: str, why: str | None) -> Html:
+    """The status, in narrow columns by its sign; one that is unsupported leads to the reason."""
     if not status:
         return tag("td", tag("span", "not run", class_="quiet"))
-    return tag("td", tag("a", badge(status), href=f"#{why}") if why else badge(status))
+    told = badge(status, tag("span", status, class_="word")) if facts.many else badge(status)
+    return tag("td", tag("a", told, href=f"#{why}") if why else told)

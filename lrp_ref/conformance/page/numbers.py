@@ -38,6 +38,8 @@ def numbers_table(facts: Facts, told: Disagreement) -> Html:
         cells: Any = [tag("td", text(expected, index, digits)) for index in columns]
         rows.append(tag("tr", tag("th", "expected", scope="row"), cells))
     for subject in facts.subjects:
+        if facts.many and not subject.answers(told.case.id):
+            continue
         found, status = answers[subject.key], statuses[subject.key]
         cells = [number(found, expected, index, digits, status == "failed") for index in columns]
         if not found:

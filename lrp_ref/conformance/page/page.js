@@ -24,7 +24,12 @@
     if (!target) return;
     if (target.closest("[hidden]")) { form.reset(); filter(); }
     for (let e = target; e; e = e.parentElement) if (e.tagName === "DETAILS") e.open = true;
-    target.scrollIntoView();
+    const box = target.closest(".many .wide");
+    (box || target).scrollIntoView();
+    if (!box) return;   // a box that scrolls by itself keeps its heads in sight
+    const [here, there] = [target, box].map(e => e.getBoundingClientRect());
+    box.scrollTop += here.top - there.top - box.clientHeight / 2;
+    box.scrollLeft += here.left - there.left - box.clientWidth / 2;
   }
 
   let folded = [];
@@ -37,5 +42,5 @@
   form.elements.fold.addEventListener("click", () => all("details.cause, details.case").forEach(e => { e.open = false; }));
   form.hidden = false;
   filter();
-  if (location.hash) reveal();
+  if (location.hash) { reveal(); addEventListener("load", reveal); }
 })();

@@ -13,11 +13,12 @@ from lrp_ref.conformance.vectors.suite import Record
 def header(facts: Facts) -> Html:
     suite, names = facts.suite, enumerated([subject.title for subject in facts.subjects])
     several = len(facts.subjects) > 1
+    they = f"{len(facts.subjects)} implementations" if facts.many else names
     meta = [("Vectors", f"{suite.count} cases, specification {suite.spec}"), ("Digest", suite.digest),
             ("Implementations" if several else "Implementation", names)]
     return tag(
         "header", tag("a", "Skip to the results", href="#main", class_="skip"), tag("h1", "LRP conformance"),
-        tag("p", f"Layer-wise Relevance Propagation as {names} {'compute' if several else 'computes'} it, held to "
+        tag("p", f"Layer-wise Relevance Propagation as {they} {'compute' if several else 'computes'} it, held to "
             f"{suite.count} cases whose exact answers are known. Where a library departs from the published rule, "
             "this page says at which layer, by which convention, by how much, and with which command to see it.",
             class_="lead"),
@@ -31,7 +32,9 @@ def enumerated(names: Sequence[str]) -> str:
 def navigation(facts: Facts) -> Html:
     places = {"glance": "At a glance", "matrix": "Matrix",
               "conventions": "Conventions" if any(s.report.replies for s in facts.subjects) else "",
-              "disagreements": "Disagreements", "records": "Records" if facts.records else "", "cases": "All cases",
+              "disagreements": "Disagreements",
+              "refused": "Not refused" if any(s.unrefused for s in facts.subjects) else "",
+              "records": "Records" if facts.records else "", "cases": "All cases",
               "read": "How to read it", "run": "How to run it"}
     return tag("nav", tag("ul", [tag("li", tag("a", name, href=f"#{id}")) for id, name in places.items() if name]),
                aria_label="On this page")

@@ -15,7 +15,7 @@ from lrp_ref.conformance.diagnose.failures import Failure
 from lrp_ref.conformance.judge.outcome import Outcome, Worst
 from lrp_ref.conformance.judge.run import Row, place
 from lrp_ref.conformance.judge.tolerance import Convention
-from lrp_ref.conformance.report.facts import Comparison, Disagreement, Reply, Report, in_words
+from lrp_ref.conformance.report.facts import Comparison, Disagreement, Reply, Report, commented, in_words
 from lrp_ref.conformance.vectors.suite import Suite
 
 Json = dict[str, Any]
@@ -69,7 +69,7 @@ def of_outcome(one: Outcome) -> Json:
 def of_failure(one: Failure) -> Json:
     case, first, worst, small = one.outcome.case, one.first, one.outcome.worst, one.counterexample
     return {
-        "id": case.id, **place(case)._asdict(), "level": case.level, "comment": case.comment,
+        "id": case.id, **place(case)._asdict(), "level": case.level, "comment": commented(case),
         "convention": of_convention(one.outcome.convention),
         "first": None if first is None else {"layer": first.layer, "rule": in_words(first.rule)},
         "worst": None if worst is None else of_worst(worst), "looks_like": str(one.known),

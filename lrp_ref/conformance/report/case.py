@@ -9,7 +9,7 @@ import numpy as np
 
 from lrp_ref.arrays import Array
 from lrp_ref.conformance.judge.outcome import Outcome
-from lrp_ref.conformance.report.facts import in_words
+from lrp_ref.conformance.report.facts import commented, in_words
 from lrp_ref.conformance.report.text import WIDTH
 from lrp_ref.conformance.vectors.case import parameters
 
@@ -19,7 +19,8 @@ def case_text(outcome: Outcome) -> str:
     case = outcome.case
     named = "" if outcome.convention is None else f" ({' = '.join(map(str, outcome.convention))})"
     lines = [f"{case.id} ({case.level}; {case.section})",
-             f"{outcome.status}{named}{': ' if outcome.reason else ''}{outcome.reason}", fill(case.comment, WIDTH), ""]
+             f"{outcome.status}{named}{': ' if outcome.reason else ''}{outcome.reason}", fill(commented(case), WIDTH),
+             ""]
     for name, layer in case.network:
         lines.append(f"layer {name}: {type(layer).__name__}, {in_words(case.rules[name])}")
         lines += [f"  {parameter} = {value_text(value)}" for parameter, value in parameters(layer).items()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -20,6 +21,8 @@ from lrp_ref.conformance.vectors.suite import Suite
 from lrp_ref.conventions.table import TABLE
 from lrp_ref.hints import Watch, unwatched
 from lrp_ref.rules import Rule
+
+CLASS = re.compile(r"GuardedFraction\('([^']*)'\)")
 
 
 @dataclass(frozen=True)
@@ -102,6 +105,11 @@ class Comparison:
     @property
     def suite(self) -> Suite:
         return self.reports[0].suite
+
+
+def commented(case: Case) -> str:
+    """The comment, in which numbers stand as they are read: 1/4 for GuardedFraction('1/4')."""
+    return CLASS.sub(r"\1", case.comment)
 
 
 def in_words(rule: Rule) -> str:

@@ -9,7 +9,7 @@ from lrp_ref.conformance.diagnose.diagnosis import Told
 from lrp_ref.conformance.diagnose.failures import Cause, Failure
 from lrp_ref.conformance.judge.outcome import REFUSE, RIGHT, STATUSES
 from lrp_ref.conformance.judge.run import Row
-from lrp_ref.conformance.report.facts import Comparison, Disagreement, Reply, Report, in_words
+from lrp_ref.conformance.report.facts import Comparison, Disagreement, Reply, Report, commented, in_words
 from lrp_ref.conformance.report.told import sides, summary
 from lrp_ref.conformance.vectors.suite import Suite
 from lrp_ref.conventions.table import TABLE, phrase
@@ -127,12 +127,13 @@ def causes(report: Report) -> Iterator[str]:
     groups: dict[Cause, list[Failure]] = {}
     for failure in report.failures:
         groups.setdefault(failure.cause, []).append(failure)
+    own = set(groups)
     for cause, told in by_departure(report).items():   # a case of two departures is told under both
         groups.setdefault(cause, told)
     if groups:
         yield f"{plural(len(report.failures), 'case')} failed, for {plural(len(groups), 'cause')}"
     departures = {Cause(one.sentence): one for one in report.diagnosis.told}
-    refused_last = sorted(groups.items(), key=lambda pair: (pair[0].text == REFUSE, -len(pair[1])))
+    refused_last = sorted(groups.items(), key=lambda pair: (pair[0] not in own, pair[0].text == REFUSE, -len(pair[1])))
     for n, (cause, group) in enumerate(refused_last, 1):
         here = departures.get(cause)
         head = fill(f"{n}. {plural(len(group), 'case')}: {cause.text}", WIDTH, subsequent_indent="   ")
@@ -154,7 +155,7 @@ def plural(count: int, what: str) -> str:
 def entries(failure: Failure, told: Told | None = None) -> Iterator[tuple[str, str]]:
     """(what, text) of a failure."""
     outcome = failure.outcome
-    yield "case", f"{outcome.case.id} ({outcome.case.level}): {outcome.case.comment}"
+    yield "case", f"{outcome.case.id} ({outcome.case.level}): {commented(outcome.case)}"
     if failure.first:
         yield "first wrong", f"layer {failure.first.layer}, {in_words(failure.first.rule)}"
     if worst := outcome.worst:

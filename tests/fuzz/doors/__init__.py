@@ -2,6 +2,6 @@
 
 from harness import Door
 
-from doors import models, numbers, photographs, programs
+from doors import models, numbers, onnx_files, photographs, programs
 
-DOORS: tuple[Door, ...] = (*numbers.DOORS, *photographs.DOORS, *models.DOORS, *programs.DOORS)
+DOORS: tuple[Door, ...] = (*numbers.DOORS, *photographs.DOORS, *models.DOORS, *onnx_files.DOORS, *programs.DOORS)
