@@ -87,7 +87,7 @@ def test_every_runner_says_where_ones_own_goes() -> None:
     runners = [path for path in RUNNERS.iterdir() if path.name != "README.md"]
     assert len(runners) == 5
     assert all(path.read_text(encoding="utf-8").count("PUT YOUR OWN HERE") == 1 for path in runners)
-    assert COUNT == vectors().count
+    assert vectors().count == COUNT
 
 
 # ---- The archive ----

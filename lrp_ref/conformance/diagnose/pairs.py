@@ -91,7 +91,7 @@ class Pairs:
         return np.where(abs(x) < 1e-9, 0.0, x)
 
 
-def pairs(layer: Layer, x: Array) -> Pairs:
+def written_out(layer: Layer, x: Array) -> Pairs:
     """All pairs of a layer at x; TooLarge where they cannot be written out."""
     x = x.astype(np.float64)
     layer = layer.astype(np.float64)

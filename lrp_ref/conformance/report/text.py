@@ -10,7 +10,7 @@ from lrp_ref.conformance.diagnose.failures import Cause, Failure
 from lrp_ref.conformance.judge.outcome import REFUSE, RIGHT, STATUSES
 from lrp_ref.conformance.judge.run import Row
 from lrp_ref.conformance.report.facts import Comparison, Disagreement, Reply, Report, commented, in_words
-from lrp_ref.conformance.report.told import sides, summary
+from lrp_ref.conformance.report.told import sides_told, summary
 from lrp_ref.conformance.vectors.suite import Suite
 from lrp_ref.conventions.table import TABLE, phrase
 
@@ -137,7 +137,7 @@ def causes(report: Report) -> Iterator[str]:
     for n, (cause, group) in enumerate(refused_last, 1):
         here = departures.get(cause)
         head = fill(f"{n}. {plural(len(group), 'case')}: {cause.text}", WIDTH, subsequent_indent="   ")
-        yield "\n".join([head, *indented(entries(group[0], here)), *indented(sides(here) if here else iter(())),
+        yield "\n".join([head, *indented(entries(group[0], here)), *indented(sides_told(here) if here else iter(())),
                          *indented(others(group[1:]))])
 
 

@@ -40,7 +40,7 @@ def summary(report: Report) -> Iterator[str]:
                     for one in some)
 
 
-def sides(one: Told) -> Iterator[tuple[str, str]]:
+def sides_told(one: Told) -> Iterator[tuple[str, str]]:
     """Formulas side by side; of windows that are put elsewhere two grids."""
     seen = set()
     for side in one.sides:
@@ -56,7 +56,7 @@ def sides(one: Told) -> Iterator[tuple[str, str]]:
     if one.departure.kind in ("map", "meeting") and one.example is not None and one.example.x.ndim == 4:
         example = one.example
         for what, text in (("theirs", example.got), ("ours", example.expected)):
-            yield f"grid {what}", grid(numbers(text).reshape(example.x.shape))
+            yield f"grid {what}", grid(read_back(text).reshape(example.x.shape))
 
 
 def formulas_text(found: Sequence[Recovered]) -> Iterator[str]:
@@ -67,7 +67,7 @@ def formulas_text(found: Sequence[Recovered]) -> Iterator[str]:
         yield "\n".join(["formulas of what an input gets of R_j = 1 (* departs from the canonical one)", *lines])
 
 
-def numbers(text: str) -> Array:
+def read_back(text: str) -> Array:
     return np.array([float(word) for word in text.replace("[", " ").replace("]", " ").replace(",", " ").split()])
 
 
