@@ -19,8 +19,9 @@ from lrp_ref.conformance.diagnose.formula import Factor, Formula, predicted
 from lrp_ref.conformance.diagnose.model import Departure, Model
 from lrp_ref.conformance.diagnose.pairs import TooLarge, shares, written_out
 from lrp_ref.conformance.diagnose.probes import Asker, Spent, probes
-from lrp_ref.conformance.diagnose.recover import formulas, tables
+from lrp_ref.conformance.diagnose.recover import formulas
 from lrp_ref.conformance.diagnose.separate import sentence, separate
+from lrp_ref.conformance.diagnose.table import tables
 from lrp_ref.conformance.judge.run import Answers, run
 from lrp_ref.conformance.report.told import grid, summary
 from lrp_ref.conformance.vectors.suite import Suite, load

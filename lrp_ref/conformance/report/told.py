@@ -26,8 +26,12 @@ def summary(report: Report) -> Iterator[str]:
         ids = {id for one in rest for id in one.ids}
         some[SENTENCES - 2:] = [f"{len(rest)} more departures, told below: {len(ids)} of {total} failures."]
     last = []
-    if found.left:
-        last.append(f"{len(found.left)} failures with numbers are not explained"
+    kept = {one.outcome.case.id for one in report.failures if getattr(one, "known", None) and one.known.kept}
+    if kept:
+        last.append(f"{len(kept)} failures have another answer when they are asked again, so that something is kept "
+                    "between calls, or is random")
+    if left := [id for id in found.left if id not in kept]:
+        last.append(f"{len(left)} failures with numbers are not explained"
                     f"{'; ' if found.common else ''}{found.common}")
     if errors := total - len(found.causes) - len(found.left):
         last.append(f"{errors} are errors, or answers to what must be refused")
