@@ -30,7 +30,7 @@ from lrp_ref.network import Network
 from lrp_ref.relevance import through_layer
 from lrp_ref.rules import AlphaBeta, Epsilon, Gamma, ZBox
 
-EACH = 3   # cases of a rule and layer
+EACH = 2   # cases of a rule and layer
 KINDS = ("Linear", "Conv2D", "MaxPool", "AvgPool")
 ANSWERS = Answers()
 

@@ -292,7 +292,7 @@ def test_an_error_is_a_cause_and_what_nothing_explains_stands_last() -> None:
     failures = [failure(n, wrong=(math.nan, 0.0)) for n in range(3)] + [failure(3, reason="TypeError: no")]
     groups = tree(page(one(*cases, failures=failures))).all("details", "cause")
     assert [group.all("h3")[0].text for group in groups] == ["TypeError: no",
-                                                               "Not explained"]
+                                                               "Not explained: numbers that are not finite"]
     assert "at [0]: nan instead of 0, off by inf, where 0 is allowed" in groups[1].text
 
 
