@@ -59,7 +59,7 @@ class Pairs:
 
     @property
     def groups(self) -> int:
-        return getattr(self.layer, "groups", 1)
+        return self.layer.groups if isinstance(self.layer, Conv2D) else 1
 
     def of_channels(self, values: Any) -> Array:
         """A number, or one per input channel, at every input: (1, I, 1)."""
