@@ -13,7 +13,7 @@ import numpy as np
 
 from lrp_ref.arrays import Array
 from lrp_ref.conformance.adapter import Unsupported
-from lrp_ref.conformance.diagnose.pairs import Pairs, Share, TooLarge, low, pairs, shares, sign, up
+from lrp_ref.conformance.diagnose.pairs import Pairs, Share, TooLarge, low, shares, sign, up, written_out
 from lrp_ref.layers import Conv2D, Layer
 from lrp_ref.network import INPUT, Network
 from lrp_ref.relevance import handed_down
@@ -51,7 +51,7 @@ class Right:
 
     def step(self, rule: Rule, layer: Layer, x: Array, R: Array) -> Array:
         try:
-            p = self.seen(pairs(layer, x))
+            p = self.seen(written_out(layer, x))
         except TooLarge as error:
             raise Unsupported(str(error)) from None
         M = sum((self.messages(rule, p, share) for share in shares(rule, p)), np.zeros_like(p.w))
@@ -120,13 +120,13 @@ class FlippedKernel(Right):
     def step(self, rule: Rule, layer: Layer, x: Array, R: Array) -> Array:
         if not isinstance(layer, Conv2D):
             return super().step(rule, layer, x, R)
-        from lrp_ref.conformance.diagnose.coverage import alternatives, moved
+        from lrp_ref.conformance.diagnose.coverage import alternatives, rows_moved
 
-        p = pairs(layer, x)
+        p = written_out(layer, x)
         other = dict(alternatives(p))["with the kernel's rows and columns reversed"]
         M = sum((share.messages for share in shares(rule, p)), np.zeros_like(p.w))
         assert other.put is not None
-        return (moved(M, other.put) * R.reshape(len(x), 1, -1)).sum(2).reshape(x.shape)
+        return (rows_moved(M, other.put) * R.reshape(len(x), 1, -1)).sum(2).reshape(x.shape)
 
 
 class SwappedBox(Right):
@@ -214,13 +214,13 @@ class ARowTooLow(Right):
     def step(self, rule: Rule, layer: Layer, x: Array, R: Array) -> Array:
         if not isinstance(layer, Conv2D) or not np.any(layer.pad):
             return super().step(rule, layer, x, R)
-        from lrp_ref.conformance.diagnose.coverage import alternatives, moved
+        from lrp_ref.conformance.diagnose.coverage import alternatives, rows_moved
 
-        p = pairs(layer, x)
+        p = written_out(layer, x)
         made = dict(alternatives(p)).get("as if there were no padding")
         M = sum((share.messages for share in shares(rule, p)), np.zeros_like(p.w))
         assert made is not None and made.put is not None
-        return (moved(M, made.put) * R.reshape(len(x), 1, -1)).sum(2).reshape(x.shape)
+        return (rows_moved(M, made.put) * R.reshape(len(x), 1, -1)).sum(2).reshape(x.shape)
 
 
 class LargestMessage(Right):

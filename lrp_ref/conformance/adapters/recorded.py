@@ -130,7 +130,8 @@ def entry(what: str, value: Any) -> Mapping[str, Any]:
             found = {kind: given.take(kind, text), "url": given.take("url", text, "")}
             given.done()
             return found
-    shape, values = given.take("shape", list_of(integer(most=LARGEST), AXES)), given.take("values", list_of(number_or_name))
+    shape = given.take("shape", list_of(integer(most=LARGEST), AXES))
+    values = given.take("values", list_of(number_or_name))
     given.done()
     if prod(shape) != len(values) or prod(n or 1 for n in shape) > LARGEST:   # of 0 numbers too
         raise refused(what, "values", f"{len(values)} numbers", f"{prod(shape)}, as the shape {shape} says")

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from lrp_ref.arrays import Array
-from lrp_ref.conformance.diagnose.pairs import Pairs, TooLarge, divided, pairs, shares
+from lrp_ref.conformance.diagnose.pairs import Pairs, TooLarge, divided, shares, written_out
 from lrp_ref.layers import Conv2D
 from lrp_ref.layers.pool import Pool
 from lrp_ref.rules import Rule
@@ -57,14 +57,14 @@ def used(other: Other, way: str, rule: Rule, p: Pairs, declared: Mapping[str, An
     if way == "put":
         if other.put is None:
             return None
-        return moved(sum_of([share.messages + np.zeros_like(p.w) for share in own]), other.put)
+        return rows_moved(sum_of([share.messages + np.zeros_like(p.w) for share in own]), other.put)
     if other.pairs is None:
         return None
     if way == "throughout":
         return None if other.at is not None else sum_of([s.messages for s in shares(rule, other.pairs, declared)])
     theirs = []
     for there, here in zip(shares(rule, other.pairs, declared), own):
-        c = there.c if other.at is None else gathered(there.c, other.at, p.b.size)
+        c = there.c if other.at is None else columns_gathered(there.c, other.at, p.b.size)
         theirs.append(divided(here.part * here.on * c, here.d))
     return sum_of(theirs)
 
@@ -74,7 +74,7 @@ def sum_of(parts: list[Array]) -> Array:
     return total
 
 
-def moved(M: Array, put: Array) -> Array:
+def rows_moved(M: Array, put: Array) -> Array:
     """M with every column's numbers in other rows, summed."""
     found = np.zeros_like(M)
     inputs, outputs = np.nonzero(put >= 0)
@@ -83,7 +83,7 @@ def moved(M: Array, put: Array) -> Array:
     return found
 
 
-def gathered(c: Array, at: Array, outputs: int) -> Array:
+def columns_gathered(c: Array, at: Array, outputs: int) -> Array:
     """The columns of c that belong to one output, summed."""
     found = np.zeros((*c.shape[:2], outputs))
     where: Any = (slice(None), slice(None), at)
@@ -103,16 +103,16 @@ def alternatives(p: Pairs) -> Iterator[tuple[str, Other]]:
     if isinstance(p.layer, Conv2D):
         yield from of_kernel(p)
     if not isinstance(p.layer, (Conv2D, Pool)) and p.covered.sum(1).max() == 1:
-        yield "its slope is 1 everywhere", Other(lambda: weighted(p, p.covered * 1.0))
-        yield "it passes where the input is not 0", Other(lambda: weighted(p, p.covered * (p.a != 0)))
-        yield "it passes where the input is at least 0", Other(lambda: weighted(p, p.covered * (p.a >= 0)))
-        yield "it passes where the input is positive", Other(lambda: weighted(p, p.covered * (p.a > 0)))
+        yield "its slope is 1 everywhere", Other(lambda: with_weights(p, p.covered * 1.0))
+        yield "it passes where the input is not 0", Other(lambda: with_weights(p, p.covered * (p.a != 0)))
+        yield "it passes where the input is at least 0", Other(lambda: with_weights(p, p.covered * (p.a >= 0)))
+        yield "it passes where the input is positive", Other(lambda: with_weights(p, p.covered * (p.a > 0)))
     weight: Any = getattr(p.layer, "weight", None)
     if np.ndim(weight) == 2 and weight.shape[0] == weight.shape[1]:
-        yield "the weights are transposed", Other(lambda: pairs(replace(p.layer, weight=weight.T), p.x))  # type: ignore[type-var]
+        yield "the weights are transposed", Other(lambda: written_out(replace(p.layer, weight=weight.T), p.x))  # type: ignore[type-var]
 
 
-def weighted(p: Pairs, w: Array) -> Pairs:
+def with_weights(p: Pairs, w: Array) -> Pairs:
     return replace(p, w=np.where(p.covered, w, 0.0))
 
 
@@ -178,8 +178,8 @@ def placed(p: Pairs, here: tuple[Array, ...], there: tuple[Array, ...]) -> Other
     put = np.where(p.covered[0], put, -1)
 
     def make() -> Pairs:
-        w = moved(p.w, put)
-        return replace(p, w=w, covered=moved(p.covered * 1.0, put) != 0)
+        w = rows_moved(p.w, put)
+        return replace(p, w=w, covered=rows_moved(p.covered * 1.0, put) != 0)
     return Other(make, None, put)
 
 
@@ -191,7 +191,7 @@ def upsampled(p: Pairs) -> Other:
     y = np.minimum(np.arange(down) // stride[0], rows - 1)[:, None]
     one = (y * columns + np.minimum(np.arange(across) // stride[1], columns - 1)).reshape(-1)
     at = (np.arange(outputs)[:, None] * rows * columns + one).reshape(-1)
-    return Other(lambda: pairs(dense, p.x), at)
+    return Other(lambda: written_out(dense, p.x), at)
 
 
 def of_pooling(p: Pairs) -> Iterator[tuple[str, Other]]:
@@ -215,7 +215,7 @@ def of_pooling(p: Pairs) -> Iterator[tuple[str, Other]]:
             "the first input of the window takes all": inside & (np.cumsum(inside, axis=1) == 1),
             "the last input of the window takes all": inside & (np.cumsum(inside[:, ::-1], axis=1)[:, ::-1] == 1)
     }.items():
-        yield words, Other(lambda w=w: weighted(p, w * 1.0 + np.zeros_like(p.a)))   # type: ignore[misc]
+        yield words, Other(lambda w=w: with_weights(p, w * 1.0 + np.zeros_like(p.a)))   # type: ignore[misc]
 
 
 def of_kernel(p: Pairs) -> Iterator[tuple[str, Other]]:
@@ -223,7 +223,7 @@ def of_kernel(p: Pairs) -> Iterator[tuple[str, Other]]:
     w, groups = p.layer.weight, p.groups   # type: ignore[attr-defined]
 
     def other(weight: Array) -> Other:
-        return Other(lambda: pairs(replace(p.layer, weight=weight), p.x))   # type: ignore[type-var]
+        return Other(lambda: written_out(replace(p.layer, weight=weight), p.x))   # type: ignore[type-var]
 
     if groups > 1:
         each = len(w) // groups
@@ -245,7 +245,7 @@ def ungrouped(p: Pairs) -> Other:
     def make() -> Pairs:
         w, groups = p.layer.weight, p.groups   # type: ignore[attr-defined]
         try:
-            return pairs(replace(p.layer, weight=np.tile(w, (1, groups, 1, 1)), groups=1), p.x)   # type: ignore[type-var]
+            return written_out(replace(p.layer, weight=np.tile(w, (1, groups, 1, 1)), groups=1), p.x)   # type: ignore[type-var]
         except ValueError as error:
             raise TooLarge(str(error)) from None
     return Other(make)
@@ -265,7 +265,7 @@ def recovered(found: Any, tolerance: float, declared: Mapping[str, Any]) -> list
             M = used(made[one.name], one.way, probe.rule, probe.pairs, declared) if one.name in made else own
             if M is None:
                 M = own
-            if M.shape == probe.M.shape and alike(M, probe.M, tolerance):
+            if M.shape == probe.M.shape and same_messages(M, probe.M, tolerance):
                 kept.append(one)
         left = kept
         if not left:
@@ -275,9 +275,9 @@ def recovered(found: Any, tolerance: float, declared: Mapping[str, Any]) -> list
 
 def right(probe: Any, tolerance: float, declared: Mapping[str, Any]) -> bool:
     own = sum_of([s.messages + np.zeros_like(probe.pairs.w) for s in shares(probe.rule, probe.pairs, declared)])
-    return alike(own, probe.M, tolerance)
+    return same_messages(own, probe.M, tolerance)
 
 
-def alike(got: Array, wanted: Array, tolerance: float) -> bool:
+def same_messages(got: Array, wanted: Array, tolerance: float) -> bool:
     with np.errstate(invalid="ignore"):
         return bool((abs(got - wanted) <= tolerance * np.maximum(1e-3 + abs(wanted), abs(got))).all())

@@ -13,7 +13,7 @@ from lrp_ref.conformance.diagnose.detect import MEASURED, Finding
 from lrp_ref.conformance.diagnose.example import smallest
 from lrp_ref.conformance.diagnose.explain import Cases
 from lrp_ref.conformance.diagnose.formula import Formula
-from lrp_ref.conformance.diagnose.model import Departure, Place, conventions, joined
+from lrp_ref.conformance.diagnose.model import Departure, Place, conventions, joined_slots
 from lrp_ref.conformance.diagnose.probes import Asker
 from lrp_ref.conformance.diagnose.separate import sentence, separate
 from lrp_ref.conformance.diagnose.shrink import Counterexample
@@ -88,10 +88,11 @@ def diagnose(run: Run, findings: Sequence[Finding], watch: Watch = unwatched, as
     with np.errstate(all="ignore"):
         found = study(run, findings, watch, asker)
         cases = Cases(run, {name: value for name, value in run.adapter.conventions.items() if value is not None})
-        return told(run, found, cases, findings, Asker(run.adapter, 2000, 12.0), watch)
+        return in_sentences(run, found, cases, findings, Asker(run.adapter, 2000, 12.0), watch)
 
 
-def told(run: Run, found: Study, cases: Cases, findings: Sequence[Finding], asker: Asker, watch: Watch) -> Diagnosis:
+def in_sentences(run: Run, found: Study, cases: Cases, findings: Sequence[Finding], asker: Asker,
+                 watch: Watch) -> Diagnosis:
     explained = found.explained
     by_count = sorted(explained.departures, key=lambda one: -len(explained.counts[one]))
     causes: dict[str, Departure] = {}
@@ -109,7 +110,7 @@ def told(run: Run, found: Study, cases: Cases, findings: Sequence[Finding], aske
         own = {id for id, departure in causes.items() if departure == one} | set(explained.counts[one])
         ids = [each.case.id for each in run.failed if each.case.id in own]
         sentences.append(Told(one, words.heading(one), ids, len(explained.against[one]),
-                              sides(one, explained.departures), example))
+                              sides_of(one, explained.departures), example))
     left = [one for one in explained.left if one.case.id not in causes]
     split = separate(left, [one for one in run.outcomes if one.status in RIGHT and one.case.level != "negative"])
     return Diagnosis([one for one in sentences if one.ids], causes,
@@ -122,7 +123,7 @@ def small(one: Departure) -> bool:
     return one.kind == "convention" and one.what.question in MEASURED
 
 
-def sides(one: Departure, every: Sequence[Departure]) -> list[Side]:
+def sides_of(one: Departure, every: Sequence[Departure]) -> list[Side]:
     """Formulas side by side: of each rule, with all that departs at the same places."""
     if one.kind != "formula":
         return []
@@ -133,7 +134,7 @@ def sides(one: Departure, every: Sequence[Departure]) -> list[Side]:
     for rule, layers in sorted(by_rule.items()):
         here = [other.what for other in every if other.kind == "formula" and other.what.where in ((), one.what.where)
                 and any((rule, layer) in other.places for layer in layers)]
-        formula: Formula = joined(here)
+        formula: Formula = joined_slots(here)
         regime = " and ".join(one.what.where) or "everywhere"
         found.append(Side(rule, tuple(sorted(layers)), words.theirs(formula, rule), words.ours(rule), regime))
     return found

@@ -9,7 +9,7 @@ import numpy as np
 
 from lrp_ref.conformance.diagnose import words
 from lrp_ref.conformance.diagnose.explain import Cases
-from lrp_ref.conformance.diagnose.model import Departure, Place, joined, place_of
+from lrp_ref.conformance.diagnose.model import Departure, Place, joined_slots, place_of
 from lrp_ref.conformance.diagnose.probes import Asker, Spent
 from lrp_ref.conformance.diagnose.study import Looked, departures, looked_into
 from lrp_ref.conformance.judge.run import Run
@@ -43,11 +43,11 @@ def formulas(run: Run, watch: Watch = unwatched, asker: Asker | None = None) -> 
         count[place] = asker.asked - before
     with np.errstate(all="ignore"):
         every = [one for bundle in departures(looked, asker.tolerance) for one in bundle]
-    found = [Recovered(one.place, told(one, every), one.right, count[one.place]) for one in looked]
+    found = [Recovered(one.place, formula_told(one, every), one.right, count[one.place]) for one in looked]
     return found + [Recovered(place, "not asked: the budget is used up", False, 0) for place in unasked]
 
 
-def told(one: Looked, every: Sequence[Departure]) -> str:
+def formula_told(one: Looked, every: Sequence[Departure]) -> str:
     if not one.probes:
         return "not asked: no small layer of this kind"
     rule = one.place[0]
@@ -59,5 +59,5 @@ def told(one: Looked, every: Sequence[Departure]) -> str:
     slots = [departure.what for departure in here if departure.kind == "formula"]
     where = " and ".join(dict.fromkeys(words_ for slot in slots for words_ in slot.where))
     others = [words.heading(departure).split(": ", 1)[-1] for departure in here if departure.kind != "formula"]
-    formula = [words.theirs(joined(slots), rule) + (f" where {where}, else {words.ours(rule)}" if where else "")]
+    formula = [words.theirs(joined_slots(slots), rule) + (f" where {where}, else {words.ours(rule)}" if where else "")]
     return "; ".join([*(formula if slots else [words.ours(rule)]), *others])

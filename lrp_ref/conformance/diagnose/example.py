@@ -9,7 +9,7 @@ import numpy as np
 
 from lrp_ref.arrays import Array
 from lrp_ref.conformance.diagnose.detect import MEASURED
-from lrp_ref.conformance.diagnose.explain import Cases, alike
+from lrp_ref.conformance.diagnose.explain import Cases, half_alike
 from lrp_ref.conformance.diagnose.formula import MEASURED as NUMBERS
 from lrp_ref.conformance.diagnose.model import Departure, Model, place_of
 from lrp_ref.conformance.diagnose.probes import PARAMETERS, Asker, Spent
@@ -29,7 +29,7 @@ def smallest(asker: Asker, cases: Cases, departure: Departure, others: Iterable[
     alone, nothing = cases.model.of(departure), cases.model.of()
     beside = [one for one in others if one != departure]
     asked, least = 0, 1e-8 if hidden(departure) else 1e-3
-    for network, rules, x, R in sorted(tasks(cases, departure, probes), key=size):
+    for network, rules, x, R in sorted(tasks(cases, departure, probes), key=task_size):
         if any(one.touches(rules[name], layer) for one in beside for name, layer in network) and not isolated(
                 cases.model, departure, beside, (network, rules, x, R)):
             continue
@@ -41,7 +41,7 @@ def smallest(asker: Asker, cases: Cases, departure: Departure, others: Iterable[
         except Spent:
             return None
         asked += 1
-        if got is not None and alike(got, want, cases.u):
+        if got is not None and half_alike(got, want, cases.u):
             canonical = through_network(network, rules, x, R)["input"]
             return Counterexample(network, rules, x, R, result(got), result(canonical), asked)
     return None
@@ -77,7 +77,7 @@ def near(one: Array, other: Array, least: float = 1e-8) -> bool:
     return bool((abs(one - other)[good] <= least * np.maximum(abs(other)[good], 1e-3)).all())
 
 
-def size(task: Task) -> tuple[int, float]:
+def task_size(task: Task) -> tuple[int, float]:
     network, _, x, R = task
     arrays = [x, R, *(array for _, layer in network for array in layer.arrays().values())]
     return (sum(array.size for array in arrays),

@@ -85,9 +85,9 @@ class Cases:
         except (ValueError, KeyError, ArithmeticError):   # too large to write out, or no such layer
             return one.status != "failed"
         assert one.answer is not None
-        if one.status != "failed" and one.case.relevance is not None and alike(wanted, one.case.relevance, self.u):
+        if one.status != "failed" and one.case.relevance is not None and half_alike(wanted, one.case.relevance, self.u):
             return True
-        return alike(one.answer, wanted, self.u)
+        return half_alike(one.answer, wanted, self.u)
 
     @property
     def late(self) -> bool:
@@ -99,7 +99,7 @@ class Cases:
                    (0 if one.status == "failed" else -2) for one in some)
 
 
-def alike(got: Array, wanted: Array, u: float) -> bool:
+def half_alike(got: Array, wanted: Array, u: float) -> bool:
     """The same to half of u's digits; what is not finite in the same places."""
     if got.shape != wanted.shape or not (np.isfinite(got) == np.isfinite(wanted)).all():
         return False
@@ -109,14 +109,14 @@ def alike(got: Array, wanted: Array, u: float) -> bool:
     return distance(got[here], wanted[here], u) <= u**0.5
 
 
-def single(outcomes: Iterable[Outcome]) -> list[Outcome]:
+def of_one_layer(outcomes: Iterable[Outcome]) -> list[Outcome]:
     return [one for one in outcomes if len(one.case.network) == 1]
 
 
 def explain(cases: Cases, bundles: Sequence[Bundle]) -> Explained:
     """The best set of bundles, found one by one, and what each of its departures accounts for."""
     cases.begin = perf_counter()
-    alone = single(cases.answered) or cases.answered
+    alone = of_one_layer(cases.answered) or cases.answered
     chosen = grown(cases, bundles, between(cases, bundles), alone)
     best = cases.score(chosen, alone)
     of_layers = [one for one in chosen if one.kind != "between"]

@@ -79,7 +79,7 @@ def failures(run: Run, findings: Sequence[Finding], watch: Watch = unwatched,
     begin = perf_counter()
     for outcome in run.failed:
         watch(f"{run.adapter.name}: looking into {outcome.case.id}")
-        one = failure(named(outcome, findings, diagnosis), run, diagnosis, perf_counter() - begin < SECONDS)
+        one = failure(as_it_is_told(outcome, findings, diagnosis), run, diagnosis, perf_counter() - begin < SECONDS)
         if outcome.compared is not None and one.cause not in shrunk and len(shrunk) < SHRUNK:
             shrunk.add(one.cause)
             told = diagnosis.of(outcome.case.id)
@@ -117,7 +117,7 @@ def own_library(name: str, run: Run) -> bool:
     return any(name in text or DIALECTS[name].name.lower() in text for text in texts)
 
 
-def named(outcome: Outcome, findings: Sequence[Finding], diagnosis: Diagnosis) -> Outcome:
+def as_it_is_told(outcome: Outcome, findings: Sequence[Finding], diagnosis: Diagnosis) -> Outcome:
     """The outcome with the convention that it is told under; one that other cases deny is not named."""
     told = diagnosis.of(outcome.case.id)
     if told is not None:

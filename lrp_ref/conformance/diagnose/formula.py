@@ -102,7 +102,7 @@ class Formula:
         top = sums(rule, p, share, share.c if self.total == "own sum" else c)
         total = top[OWN if self.total in ("own sum", OWN) else self.total]
         bias = biases(rule, p, share, share.s).get(self.bias, share.bias)
-        guard = self.scale * measured(self.guard, total + bias) if self.guard in MEASURED else guards(
+        guard = self.scale * measured_guard(self.guard, total + bias) if self.guard in MEASURED else guards(
             rule, p, share, share.s).get(self.guard, share.guard)
         part = PARTS[self.part](rule, share.part)
         found = divided(part * share.on * c, total + bias + guard)
@@ -115,7 +115,7 @@ MEASURED = ("a number with the sign of the denominator", "a number without a sig
             "a number where the denominator is 0")
 
 
-def measured(name: str, d: Any) -> Any:
+def measured_guard(name: str, d: Any) -> Any:
     """What a stabiliser of 1 is to a denominator."""
     if name == MEASURED[1]:
         return np.ones_like(d)

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from lrp_ref.arrays import Array
-from lrp_ref.conformance.diagnose.pairs import Pairs, TooLarge, shares
+from lrp_ref.conformance.diagnose.pairs import Pairs, shares
 from lrp_ref.rules import AlphaBeta, Epsilon, Flat, Gamma, Rule, Winner, WSquare, ZPlus
 
 CHANGES: dict[str, Callable[[float], float]] = {
@@ -42,12 +42,12 @@ class Instead:
         return AlphaBeta(1 + value, value) if isinstance(rule, AlphaBeta) else type(rule)(value)   # type: ignore[call-arg]
 
     def messages(self, rule: Rule, p: Pairs, declared: Mapping[str, Any]) -> Array | None:
-        other = self.rule(rule)
-        if other is None:
-            return None
         try:
+            other = self.rule(rule)
+            if other is None:
+                return None
             parts = [share.messages + np.zeros_like(p.w) for share in shares(other, p, declared)]
-        except TooLarge:
+        except ValueError:   # no such parameter, or too large to write out
             return None
         total: Array = sum(parts[1:], start=parts[0])
         return total

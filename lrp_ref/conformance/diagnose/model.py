@@ -11,12 +11,12 @@ import numpy as np
 
 from lrp_ref.arrays import Array
 from lrp_ref.conformance.diagnose.conditions import facts
-from lrp_ref.conformance.diagnose.coverage import Map, alternatives, used
+from lrp_ref.conformance.diagnose.coverage import alternatives, used
 from lrp_ref.conformance.diagnose.formula import ONE, Formula, predicted
 from lrp_ref.conformance.diagnose.instead import Instead
-from lrp_ref.conformance.diagnose.pairs import Pairs, TooLarge, pairs, shares
+from lrp_ref.conformance.diagnose.pairs import Pairs, shares, written_out
 from lrp_ref.conformance.diagnose.quantities import OWN
-from lrp_ref.conformance.diagnose.relevance import changes, together
+from lrp_ref.conformance.diagnose.relevance import changes, ways_to_meet
 from lrp_ref.conformance.judge.tolerance import Convention
 from lrp_ref.conventions.table import TABLE, spoken
 from lrp_ref.layers import Layer
@@ -69,7 +69,7 @@ def place_of(rule: Rule, layer: Any) -> Place:
     return type(rule).__name__, type(layer).__name__
 
 
-def split(formula: Formula, places: Iterable[Place]) -> list[Departure]:
+def of_one_slot(formula: Formula, places: Iterable[Place]) -> list[Departure]:
     """A formula as departures of one slot each; a factor, and what it goes with, stays whole."""
     here = frozenset(places)
     if formula.factor != ONE or "bias" in formula.numerator:
@@ -80,7 +80,7 @@ def split(formula: Formula, places: Iterable[Place]) -> list[Departure]:
     return [Departure("formula", part, here) for part in parts if part != own]
 
 
-def joined(formulas: Iterable[Formula]) -> Formula:
+def joined_slots(formulas: Iterable[Formula]) -> Formula:
     """One formula with the slots of all."""
     found = Formula()
     for one in formulas:
@@ -144,14 +144,14 @@ class Model:
         flat = R.reshape(len(x), -1)
         for one in here:
             if one.kind == "meeting":
-                return dict(together(M, flat))[one.what].reshape(x.shape)
+                return dict(ways_to_meet(M, flat))[one.what].reshape(x.shape)
         found: Array = (M * flat[:, None]).sum(2).reshape(x.shape)
         return found
 
     def messages(self, rule: Rule, p: Pairs, here: list[Departure]) -> Array:
         formulas = [one.what for one in here if one.kind == "formula"]
         maps = [one.what for one in here if one.kind == "map"]
-        M = predicted(joined(one for one in formulas if not one.where), rule, p, self.declared)
+        M = predicted(joined_slots(one for one in formulas if not one.where), rule, p, self.declared)
         if maps:
             made = dict(alternatives(p))
             for one in maps:
@@ -162,7 +162,7 @@ class Model:
                 M = M if other is None else other
         for where in dict.fromkeys(one.where for one in formulas if one.where):
             some = [one.plain for one in formulas if one.where in ((), where)]
-            theirs = predicted(joined(some), rule, p, self.declared)
+            theirs = predicted(joined_slots(some), rule, p, self.declared)
             holds = np.zeros_like(M)
             for share in shares(rule, p, self.declared):
                 known = facts(rule, p, share)
@@ -178,12 +178,10 @@ class Model:
     def pairs(self, layer: Layer, x: Array) -> Pairs:
         key = id(layer), x.shape, x.tobytes()
         if key not in self.written:
-            self.written[key] = pairs(layer, x)
+            self.written[key] = written_out(layer, x)
         return self.written[key]
 
 
 def conventions(row: Mapping[str, Any]) -> tuple[Departure, ...]:
     return tuple(Departure("convention", Convention(name, value)) for name, value in row.items())
 
-
-__all__ = ["Departure", "Map", "Model", "Place", "TooLarge", "conventions", "joined", "place_of", "split"]

@@ -59,7 +59,7 @@ class Pairs:
 
     @property
     def groups(self) -> int:
-        return getattr(self.layer, "groups", 1)
+        return self.layer.groups if isinstance(self.layer, Conv2D) else 1
 
     def of_channels(self, values: Any) -> Array:
         """A number, or one per input channel, at every input: (1, I, 1)."""
@@ -91,7 +91,7 @@ class Pairs:
         return np.where(abs(x) < 1e-9, 0.0, x)
 
 
-def pairs(layer: Layer, x: Array) -> Pairs:
+def written_out(layer: Layer, x: Array) -> Pairs:
     """All pairs of a layer at x; TooLarge where they cannot be written out."""
     x = x.astype(np.float64)
     layer = layer.astype(np.float64)

@@ -12,7 +12,7 @@ import numpy as np
 from lrp_ref.arrays import Array
 from lrp_ref.conformance.adapter import NUMBERS, Adapter, Unsupported, roundoff
 from lrp_ref.conformance.adapters.recorded import Recorded
-from lrp_ref.conformance.diagnose.pairs import Pairs, TooLarge, pairs
+from lrp_ref.conformance.diagnose.pairs import Pairs, TooLarge, written_out
 from lrp_ref.conformance.judge.outcome import ask
 from lrp_ref.layers import AvgPool, Conv2D, Flatten, Layer, Linear, MaxPool, ReLU
 from lrp_ref.network import Network
@@ -82,9 +82,9 @@ class Probe:
 
 def probes(asker: Asker, rule: str, kind: str, given: Iterable[tuple[Rule, Layer, Array]] = ()) -> Iterator[Probe]:
     """Of a rule on a kind of layer: layers made for it, and given ones; what it does not have is left out."""
-    for one, layer, x in [*made(rule, kind), *given]:
+    for one, layer, x in [*made_for(rule, kind), *given]:
         try:
-            p = pairs(layer, x)
+            p = written_out(layer, x)
         except (TooLarge, ValueError):
             continue
         if p.b.size > OUTPUTS:
@@ -107,7 +107,7 @@ def messages(asker: Asker, rule: Rule, p: Pairs) -> Array | None:
     return np.concatenate(columns, axis=2)
 
 
-def made(rule: str, kind: str) -> list[tuple[Rule, Layer, Array]]:
+def made_for(rule: str, kind: str) -> list[tuple[Rule, Layer, Array]]:
     """Layers of that kind, in general position, with all that distinguishes regimes."""
     rng = np.random.default_rng(7)
     rules = PARAMETERS.get(rule, ())
@@ -117,7 +117,7 @@ def made(rule: str, kind: str) -> list[tuple[Rule, Layer, Array]]:
     return [(rules[n % len(rules)], *one) for n, one in enumerate(maker(rng))] if rules else []
 
 
-def whole(rng: Any, most: int, *shape: int) -> Array:
+def whole_numbers(rng: Any, most: int, *shape: int) -> Array:
     """Whole numbers but 0, of both signs."""
     x: Array = rng.integers(1, most + 1, shape) * rng.choice([-1.0, 1.0], shape)
     return x
@@ -126,8 +126,8 @@ def whole(rng: Any, most: int, *shape: int) -> Array:
 def linears(rng: Any) -> Iterator[tuple[Layer, Array]]:
     for n in range(42):
         inputs, outputs, samples = int(rng.integers(2, 5)), (1, 2, 3)[n % 3], (1, 2)[n % 2]
-        x, w = whole(rng, 5, samples, inputs), whole(rng, 7, inputs, outputs)
-        b = whole(rng, 6, outputs) if n % 4 else np.zeros(outputs)
+        x, w = whole_numbers(rng, 5, samples, inputs), whole_numbers(rng, 7, inputs, outputs)
+        b = whole_numbers(rng, 6, outputs) if n % 4 else np.zeros(outputs)
         if n % 5 == 1:
             x = abs(x)
         if n % 7 == 2:
@@ -152,9 +152,9 @@ CONVOLUTIONS: tuple[Any, ...] = (   # kernel, image, input and output channels, 
 
 def convolutions(rng: Any) -> Iterator[tuple[Layer, Array]]:
     for n, (kernel, size, channels, outputs, how) in enumerate(CONVOLUTIONS):
-        w = whole(rng, 5, outputs, channels // how.get("groups", 1), *kernel)
-        x = whole(rng, 6, 1 + n % 2, channels, *size)
-        b = None if n % 4 == 1 else whole(rng, 7, outputs)
+        w = whole_numbers(rng, 5, outputs, channels // how.get("groups", 1), *kernel)
+        x = whole_numbers(rng, 6, 1 + n % 2, channels, *size)
+        b = None if n % 4 == 1 else whole_numbers(rng, 7, outputs)
         yield Conv2D(w, b, **how), abs(x) if n % 4 == 2 else x
 
 
@@ -175,7 +175,7 @@ def elementwise(kind: Any) -> Callable[[Any], Iterator[tuple[Layer, Array]]]:
     def all_of(rng: Any) -> Iterator[tuple[Layer, Array]]:
         for n in range(6):
             shape = ((1, 4), (2, 3), (1, 2, 2, 2))[n % 3]
-            yield kind(), whole(rng, 6, *shape) if n > 2 else abs(whole(rng, 6, *shape))
+            yield kind(), whole_numbers(rng, 6, *shape) if n > 2 else abs(whole_numbers(rng, 6, *shape))
     return all_of
 
 

@@ -161,7 +161,7 @@ def as_taken(rule: Rule, share: Share, b: Array) -> Any:
     return up(b) if share.kind == "positive" else low(b)
 
 
-def over(quantity: Any) -> Iterator[tuple[str, Any]]:
+def over_outputs(quantity: Any) -> Iterator[tuple[str, Any]]:
     """A number per output, made of all outputs of the sample or of all samples."""
     keep = quantity + np.zeros((1, 1, 1))
     yield "the mean of {} over the outputs", keep.mean(2, keepdims=True) + 0 * keep
@@ -197,11 +197,11 @@ def guards(rule: Rule, p: Pairs, share: Share, s: Array) -> Named:
               "sqrt(z^2 + epsilon)": sign(z) * np.sqrt(z * z + e) - z,
               "epsilon times |b|": e * sign(z) * abs(p.b), "epsilon times the sum of |a w|": e * sign(z) * abs(
                   p.products).sum(1, keepdims=True)}
-    for words, value in over(abs(z)):
+    for words, value in over_outputs(abs(z)):
         found[f"epsilon times {words.format('|z|')}"] = e * sign(z) * value
-    for words, value in over(abs(s)):
+    for words, value in over_outputs(abs(s)):
         found[f"epsilon times {words.format('|z without its bias|')}"] = e * sign(z) * value
-    for words, value in over(abs(p.a).swapaxes(1, 2)):
+    for words, value in over_outputs(abs(p.a).swapaxes(1, 2)):
         if value.shape[2] == p.a.shape[1]:
             found[f"epsilon times {words.format('|a|').replace('outputs', 'inputs')}"] = e * sign(z) * value[..., :1]
     return found
@@ -226,7 +226,7 @@ def factors(rule: Rule, p: Pairs, share: Share) -> Named:
         "the input": p.a, "|input|": abs(p.a), "the weight": p.w, "|weight|": abs(p.w),
         "the number of inputs": n, "the number of outputs": every + p.b.size, "the size of the batch": every + len(p.a),
         "the number of outputs that the input reaches": (p.covered * 1.0).sum(2, keepdims=True),
-        "the input squared": p.a ** 2, "the softmax of z": softmax(z),
+        "the input squared": p.a ** 2, "the softmax of z": softmax_of_outputs(z),
         "sigmoid(z)": 1 / (1 + np.exp(-np.clip(z, -50, 50))),
         "the inputs that are not 0": ((p.a != 0) & p.covered).sum(1, keepdims=True) * 1.0,
         "the sum of |w|": abs(p.w).sum(1, keepdims=True), "the sum of w^2": (p.w ** 2).sum(1, keepdims=True)}
@@ -245,12 +245,12 @@ def factors(rule: Rule, p: Pairs, share: Share) -> Named:
         if np.ndim(value) == 0:
             found |= {name: every + float(value), f"1 + {name}": every + 1 + float(value),
                       f"1 - {name}": every + 1 - float(value)}
-    for words, value in over(abs(z)):
+    for words, value in over_outputs(abs(z)):
         found[words.format("|z|")] = value
     return found
 
 
-def softmax(z: Array) -> Array:
+def softmax_of_outputs(z: Array) -> Array:
     e = np.exp(z - z.max(2, keepdims=True))
     total: Array = e / e.sum(2, keepdims=True)
     return total

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from lrp_ref.arrays import Array
-from lrp_ref.conformance.diagnose.formula import MEASURED, ONE, Factor, Formula, measured
+from lrp_ref.conformance.diagnose.formula import MEASURED, ONE, Factor, Formula, measured_guard
 from lrp_ref.conformance.diagnose.pairs import divided
 from lrp_ref.conformance.diagnose.quantities import (
     OWN,
@@ -98,7 +98,7 @@ def fitting(t: Table, here: Array, tolerance: float) -> list[Formula]:
         return [Formula(factor=Factor(0.0))] if (t.M[rows] == 0).all() else []
     screen = known[np.random.default_rng(3).permutation(len(known))[:SCREEN]]
     found = dict.fromkeys([*by_factor(t, screen), *by_slots(t, screen), *by_number(t, known)])
-    return fewest([one for one in sorted(found, key=lambda one: one.cost) if fits(t, one, rows, tolerance)])[:KEPT]
+    return fewest([one for one in sorted(found, key=lambda one: one.cost) if fits_all(t, one, rows, tolerance)])[:KEPT]
 
 
 def fewest(found: Sequence[Formula]) -> list[Formula]:
@@ -112,7 +112,7 @@ def fewest(found: Sequence[Formula]) -> list[Formula]:
     return [one for one, _ in kept]
 
 
-def fits(t: Table, one: Formula, rows: Array, tolerance: float) -> bool:
+def fits_all(t: Table, one: Formula, rows: Array, tolerance: float) -> bool:
     got = value(t, one, rows)
     return bool(near(got, t.M[rows], tolerance).all())
 
@@ -121,7 +121,7 @@ def value(t: Table, one: Formula, rows: Array) -> Array:
     """What a formula gives at these pairs."""
     d = denominator(t, one, rows)
     if one.guard in MEASURED:
-        d = d + one.scale * measured(one.guard, d)
+        d = d + one.scale * measured_guard(one.guard, d)
     found = divided(t.part[one.part][rows] * t["numerator"][one.numerator][rows], d)
     if one.factor != ONE:
         found = found * one.factor.of({name: t["factor"][name][rows] for name in (one.factor.top, one.factor.bottom)
@@ -198,16 +198,16 @@ def by_factor(t: Table, rows: Array) -> Iterator[Formula]:
         if (own == 0).any():
             continue
         rho = t.M[rows] / own
-        if constant(rho, loose) and abs(rho[0] - 1) > loose:
+        if is_steady(rho, loose) and abs(rho[0] - 1) > loose:
             yield replace(base, factor=Factor(tidy(rho[0])))
         for n, q in enumerate(Q):
             for flipped, r in ((False, rho / q), (True, rho * q)):
-                if constant(r, loose) and not constant(q, loose):
+                if is_steady(r, loose) and not is_steady(q, loose):
                     yield replace(base, factor=Factor(tidy(r[0]), *(("", names[n]) if flipped else (names[n], ""))))
         quotients = rho[None, None] * Q[None] / Q[:, None]
         steady = (np.ptp(quotients, axis=2) <= loose * abs(quotients[..., 0]))
         for top, bottom in np.argwhere(steady):
-            if top != bottom and not constant(Q[top] / Q[bottom], loose):
+            if top != bottom and not is_steady(Q[top] / Q[bottom], loose):
                 yield replace(base, factor=Factor(tidy(quotients[top, bottom, 0]), names[top], names[bottom]))
         part = divided(Q[:, None], Q[:, None] + Q[None])
         close = (abs(part - rho) <= loose * abs(rho)).all(2)
@@ -251,14 +251,14 @@ def by_number(t: Table, known: Array) -> Iterator[Formula]:
         if small.max(initial=0) > 0.5:
             continue
         for name in MEASURED[:2]:
-            guard = rest / measured(name, d)
+            guard = rest / measured_guard(name, d)
             middle = float(np.median(guard))
             digits = 1e-7 if tolerant(t) else 1e-14
             if middle and (abs(guard - middle) <= 1e-6 * abs(middle) + digits * abs(d) * 30).all():
                 yield Formula(bias=bias, guard=name, scale=float(f"{middle:.3g}"))
 
 
-def constant(values: Array, loose: float) -> bool:
+def is_steady(values: Array, loose: float) -> bool:
     return bool(np.ptp(values) <= loose * abs(values[0]))
 
 

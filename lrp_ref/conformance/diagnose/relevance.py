@@ -21,7 +21,7 @@ from lrp_ref.rules import AlphaBeta, Epsilon, Flat, Gamma, WSquare, ZPlus
 Change = Callable[[Array, Array], Array]   # of R, and of the layer's numbers there (z at the start, x at the end)
 
 
-def over(x: Array, of: Callable[..., Any]) -> Array:
+def of_each_sample(x: Array, of: Callable[..., Any]) -> Array:
     """A number per sample."""
     axes = tuple(range(1, x.ndim))
     found: Array = np.asarray(of(x, axis=axes, keepdims=True)) + 0 * x
@@ -32,7 +32,7 @@ def axis_of(x: Array) -> int:
     return 1 if x.ndim == 4 else x.ndim - 1
 
 
-def softmax(z: Array, axis: Any) -> Array:
+def softmax_along(z: Array, axis: Any) -> Array:
     e = np.exp(z - z.max(axis, keepdims=True))
     found: Array = e / e.sum(axis, keepdims=True)
     return found
@@ -45,7 +45,7 @@ def chosen(z: Array) -> Array:
 
 
 def magnitude(x: Array) -> Array:
-    return over(abs(x), np.sum)
+    return of_each_sample(abs(x), np.sum)
 
 
 # What R is multiplied by or replaced with, where there are numbers of the layer beside it.
@@ -54,18 +54,19 @@ OF_NUMBERS: dict[str, Change] = {
     "divided by |{}|": lambda R, z: divided(R, abs(z)), "times {} squared": lambda R, z: R * z * z,
     "times the sign of {}": lambda R, z: R * np.sign(z), "where {} is positive alone": lambda R, z: R * (z > 0),
     "where {} is not 0 alone": lambda R, z: R * (z != 0),
-    "times the softmax of {} over the outputs": lambda R, z: R * softmax(z, tuple(range(1, z.ndim))),
-    "times the softmax of {} over the channels": lambda R, z: R * softmax(z, axis_of(z)),
+    "times the softmax of {} over the outputs": lambda R, z: R * softmax_along(z, tuple(range(1, z.ndim))),
+    "times the softmax of {} over the channels": lambda R, z: R * softmax_along(z, axis_of(z)),
     "times the sigmoid of {}": lambda R, z: R / (1 + np.exp(-z)), "times tanh of {}": lambda R, z: R * np.tanh(z),
-    "times 1 - softmax of {}": lambda R, z: R * (1 - softmax(z, axis_of(z))),
-    "times softmax (1 - softmax) of {}": lambda R, z: R * softmax(z, axis_of(z)) * (1 - softmax(z, axis_of(z))),
-    "less its mean weighted by the softmax of {}, times it": lambda R, z: softmax(z, axis_of(z)) * (
-        R - (softmax(z, axis_of(z)) * R).sum(axis_of(z), keepdims=True)),
+    "times 1 - softmax of {}": lambda R, z: R * (1 - softmax_along(z, axis_of(z))),
+    "times softmax (1 - softmax) of {}": lambda R, z: R * softmax_along(z, axis_of(z)) * (
+        1 - softmax_along(z, axis_of(z))),
+    "less its mean weighted by the softmax of {}, times it": lambda R, z: softmax_along(z, axis_of(z)) * (
+        R - (softmax_along(z, axis_of(z)) * R).sum(axis_of(z), keepdims=True)),
     "at the largest of {} alone": lambda R, z: R * chosen(z),
-    "divided by the sum of {}": lambda R, z: divided(R, over(z, np.sum)),
+    "divided by the sum of {}": lambda R, z: divided(R, of_each_sample(z, np.sum)),
     "divided by the sum of |{}|": lambda R, z: divided(R, magnitude(z)),
-    "divided by the largest |{}|": lambda R, z: divided(R, over(abs(z), np.max)),
-    "times {} over the sum of {}": lambda R, z: divided(R * z, over(z, np.sum)),
+    "divided by the largest |{}|": lambda R, z: divided(R, of_each_sample(abs(z), np.max)),
+    "times {} over the sum of {}": lambda R, z: divided(R * z, of_each_sample(z, np.sum)),
     "divided by 1 + |{}|": lambda R, z: R / (1 + abs(z)),
     "replaced with {}": lambda R, z: z + 0 * R, "replaced with {} at the largest alone": lambda R, z: z * chosen(z),
     "replaced with 1 at the largest of {}": lambda R, z: chosen(z)}
@@ -73,13 +74,13 @@ OF_NUMBERS: dict[str, Change] = {
 OF_ITSELF: dict[str, Change] = {
     "without what is negative": lambda R, z: np.maximum(R, 0), "by its magnitude": lambda R, z: abs(R),
     "without what is positive": lambda R, z: np.minimum(R, 0), "with the other sign": lambda R, z: -R,
-    "divided by its sum": lambda R, z: divided(R, over(R, np.sum)),
+    "divided by its sum": lambda R, z: divided(R, of_each_sample(R, np.sum)),
     "divided by the sum of its magnitudes": lambda R, z: divided(R, magnitude(R)),
-    "divided by its largest magnitude": lambda R, z: divided(R, over(abs(R), np.max)),
+    "divided by its largest magnitude": lambda R, z: divided(R, of_each_sample(abs(R), np.max)),
     "divided by the largest magnitude of the batch": lambda R, z: R / (abs(R).max() or 1),
-    "divided by its root mean square": lambda R, z: divided(R, np.sqrt(over(R * R, np.mean))),
-    "divided by its length": lambda R, z: divided(R, np.sqrt(over(R * R, np.sum))),
-    "less its mean": lambda R, z: R - over(R, np.mean), "clipped to -1 .. 1": lambda R, z: np.clip(R, -1, 1),
+    "divided by its root mean square": lambda R, z: divided(R, np.sqrt(of_each_sample(R * R, np.mean))),
+    "divided by its length": lambda R, z: divided(R, np.sqrt(of_each_sample(R * R, np.sum))),
+    "less its mean": lambda R, z: R - of_each_sample(R, np.mean), "clipped to -1 .. 1": lambda R, z: np.clip(R, -1, 1),
     "squared": lambda R, z: R * R, "by its sign": lambda R, z: np.sign(R),
     "at its largest alone": lambda R, z: R * chosen(R),
     "at its largest magnitude alone": lambda R, z: R * chosen(abs(R)),
@@ -106,7 +107,7 @@ PLACES = {"start": "z", "between": "a", "end": "the input"}
 SLOPES = (np.array([2.0, 3.0, 5.0]), np.array([-1.0, 4.0, 2.0]), np.array([3.0, 0.5, -2.0]))
 
 
-def chain(depth: int, x: Array) -> Network:
+def diagonal_chain(depth: int, x: Array) -> Network:
     """Fully connected layers of one connection per unit, so that R passes each under every rule of proportion."""
     return Network([(f"fc{n}", Linear(np.diag(SLOPES[n]))) for n in range(depth)])
 
@@ -131,17 +132,17 @@ def ends(asker: Asker) -> tuple[bool, list[tuple[str, str]]]:
             if isinstance(rule, (ZPlus, Gamma, AlphaBeta)):   # which share otherwise where signs differ
                 continue
             R = rng.integers(1, 9, (samples, 3)) * rng.choice([-1.0, 1.0], (samples, 3)) / 2
-            network = chain(depth, x)
+            network = diagonal_chain(depth, x)
             answer = asker(network, dict.fromkeys(network.names, rule), x, R)
             if answer is None:
                 break
             answers.append((depth, [x, *network.activations(x).values()], R, answer))
         if len(answers) == 5:
-            return judged(answers, asker.tolerance)
+            return ends_judged(answers, asker.tolerance)
     return True, []
 
 
-def judged(answers: list[Any], tolerance: float) -> tuple[bool, list[tuple[str, str]]]:
+def ends_judged(answers: list[Any], tolerance: float) -> tuple[bool, list[tuple[str, str]]]:
     if all(close(answer, R, tolerance) for _, _, R, answer in answers):
         return True, []
     found = []
@@ -215,15 +216,15 @@ def meetings(asker: Asker, found: list[Any]) -> tuple[bool, list[str]]:
                 continue
             got, C = answer.reshape(len(p.x), -1), probe.M
             if close(got, (C * R[:, None]).sum(2), asker.tolerance):
-                want = {words for words, made in together(C, R) if close(got, made, asker.tolerance)}
+                want = {words for words, made in ways_to_meet(C, R) if close(got, made, asker.tolerance)}
             else:
                 plain = False
-                want = {words for words, made in together(C, R) if close(got, made, asker.tolerance)}
+                want = {words for words, made in ways_to_meet(C, R) if close(got, made, asker.tolerance)}
             left = [words for words in (left if left is not None else want) if words in want]
     return plain, [] if plain else left or []
 
 
-def together(C: Array, R: Array) -> Iterator[tuple[str, Array]]:
+def ways_to_meet(C: Array, R: Array) -> Iterator[tuple[str, Array]]:
     for words, of in MEETING.items():
         yield words, of(C * R[:, None])
     yield from given(C, R)

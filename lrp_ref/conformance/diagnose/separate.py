@@ -14,6 +14,7 @@ import numpy as np
 from lrp_ref.conformance.diagnose.conditions import of_fields
 from lrp_ref.conformance.judge.outcome import Outcome
 from lrp_ref.conformance.vectors.case import Case
+from lrp_ref.layers import Conv2D
 
 
 @dataclass(frozen=True)
@@ -42,7 +43,7 @@ def facts_of(case: Case) -> dict[str, bool]:
             found |= {"a bias": True, "a negative bias": found.get("a negative bias", False) or bool((bias < 0).any())}
         if weight is not None and np.ndim(weight) > 1:
             found["a negative weight"] = found.get("a negative weight", False) or bool((weight < 0).any())
-        if getattr(layer, "groups", 1) > 1:
+        if isinstance(layer, Conv2D) and layer.groups > 1:
             found["groups"] = True
         for parameter, value in vars(rules[name]).items():
             found[f"{parameter} is not 0"] = found.get(f"{parameter} is not 0", False) or bool(np.any(value))

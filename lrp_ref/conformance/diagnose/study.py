@@ -15,8 +15,7 @@ from lrp_ref.conformance.diagnose.detect import MEASURED, Finding
 from lrp_ref.conformance.diagnose.explain import Bundle, Cases, Explained, explain
 from lrp_ref.conformance.diagnose.formula import Formula
 from lrp_ref.conformance.diagnose.instead import recovered as of_rules
-from lrp_ref.conformance.diagnose.model import Departure, Place, conventions, place_of, split
-from lrp_ref.conformance.diagnose.pairs import TooLarge
+from lrp_ref.conformance.diagnose.model import Departure, Place, conventions, of_one_slot, place_of
 from lrp_ref.conformance.diagnose.probes import Asker, Probe, Spent, probes
 from lrp_ref.conformance.diagnose.recover import formulas, holds
 from lrp_ref.conformance.diagnose.relevance import ends, meetings
@@ -73,7 +72,7 @@ def study(run: Run, findings: Sequence[Finding], watch: Watch = unwatched, asker
     asker = asker or Asker(run.adapter)
     declared = {name: value for name, value in run.adapter.conventions.items() if value is not None}
     cases = Cases(run, declared)
-    bundles = known(run, findings)
+    bundles = known_bundles(run, findings)
     found = explain(cases, bundles)
     if not found.left or isinstance(run.adapter, Recorded):   # of recorded answers nobody can be asked
         return Study(found, (), (), asker.asked)
@@ -97,7 +96,7 @@ def study(run: Run, findings: Sequence[Finding], watch: Watch = unwatched, asker
     return Study(found, places, unasked, asker.asked, at_ends)
 
 
-def known(run: Run, findings: Sequence[Finding]) -> list[Bundle]:
+def known_bundles(run: Run, findings: Sequence[Finding]) -> list[Bundle]:
     """What detection found, one by one and together, and the row of the adapter's own library."""
     row = {f.question: f.value for f in findings if f.value is not None and f.question not in NOT_OF_RULES
            and f.value != getattr(CANONICAL, f.question) and f.value != run.adapter.conventions.get(f.question)}
@@ -216,7 +215,7 @@ def departures(places: Sequence[Looked], tolerance: float) -> list[Bundle]:
         here = covers[best] & left
         for only in sorted({only_of(place, here, columns) for place, _ in here}):
             at = {place for place, _ in here if only_of(place, here, columns) == only}
-            found.append(tuple(split(replace(best, only=only), at)))
+            found.append(tuple(of_one_slot(replace(best, only=only), at)))
         left -= here
     if len(found) > 1:
         found.append(tuple(dict.fromkeys(one for bundle in found for one in bundle)))
@@ -245,5 +244,3 @@ def rank(one: Formula) -> int:
     odd = "the weight", "|weight|", "the sum of |w|", "the inputs that are not 0", "|input|", "|sum|"
     return (one.factor != Formula().factor) + sum(name in odd for name in (one.factor.top, one.factor.bottom))
 
-
-__all__ = ["TABLE", "Study", "TooLarge", "study"]

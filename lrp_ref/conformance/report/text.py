@@ -10,7 +10,7 @@ from lrp_ref.conformance.diagnose.failures import Cause, Failure
 from lrp_ref.conformance.judge.outcome import REFUSE, RIGHT, STATUSES
 from lrp_ref.conformance.judge.run import Row
 from lrp_ref.conformance.report.facts import Comparison, Disagreement, Reply, Report, commented, in_words
-from lrp_ref.conformance.report.told import sides, summary
+from lrp_ref.conformance.report.told import summary
 from lrp_ref.conformance.vectors.suite import Suite
 from lrp_ref.conventions.table import TABLE, phrase
 
@@ -131,7 +131,7 @@ def causes(report: Report) -> Iterator[str]:
     for n, (cause, group) in enumerate(groups, 1):
         here = departures.get(cause)
         head = fill(f"{n}. {plural(len(group), 'case')}: {cause.text}", WIDTH, subsequent_indent="   ")
-        yield "\n".join([head, *indented(entries(group[0], here)), *indented(sides(here) if here else iter(())),
+        yield "\n".join([head, *indented(entries(group[0], here)), *indented(sides_told(here) if here else iter(())),
                          *indented(others(group[1:]))])
 
 
@@ -140,9 +140,10 @@ def by_cause(report: Report) -> list[tuple[Cause, list[Failure]]]:
     groups: dict[Cause, list[Failure]] = {}
     for failure in report.failures:
         groups.setdefault(failure.cause, []).append(failure)
+    own = set(groups)
     for cause, told in by_departure(report).items():   # a case of two departures is told under both
         groups.setdefault(cause, told)
-    return sorted(groups.items(), key=lambda pair: (pair[0].text == REFUSE, -len(pair[1])))
+    return sorted(groups.items(), key=lambda pair: (pair[0] not in own, pair[0].text == REFUSE, -len(pair[1])))
 
 
 def by_departure(report: Report) -> dict[Cause, list[Failure]]:

@@ -26,8 +26,12 @@ def summary(report: Report) -> Iterator[str]:
         ids = {id for one in rest for id in one.ids}
         some[SENTENCES - 2:] = [f"{len(rest)} more departures, told below: {len(ids)} of {total} failures."]
     last = []
-    if found.left:
-        last.append(f"{len(found.left)} failures with numbers are not explained"
+    kept = {one.outcome.case.id for one in report.failures if getattr(one, "known", None) and one.known.kept}
+    if kept:
+        last.append(f"{len(kept)} failures have another answer when they are asked again, so that something is kept "
+                    "between calls, or is random")
+    if left := [id for id in found.left if id not in kept]:
+        last.append(f"{len(left)} failures with numbers are not explained"
                     f"{'; ' if found.common else ''}{found.common}")
     if errors := total - len(found.causes) - len(found.left):
         last.append(f"{errors} are errors, or answers to what must be refused")
@@ -40,7 +44,7 @@ def summary(report: Report) -> Iterator[str]:
                     for one in some)
 
 
-def sides(one: Told) -> Iterator[tuple[str, str]]:
+def sides_told(one: Told) -> Iterator[tuple[str, str]]:
     """Formulas side by side; of windows that are put elsewhere two grids."""
     seen = set()
     for side in one.sides:
@@ -56,7 +60,7 @@ def sides(one: Told) -> Iterator[tuple[str, str]]:
     if one.departure.kind in ("map", "meeting") and one.example is not None and one.example.x.ndim == 4:
         example = one.example
         for what, text in (("theirs", example.got), ("ours", example.expected)):
-            yield f"grid {what}", grid(numbers(text).reshape(example.x.shape))
+            yield f"grid {what}", grid(read_back(text).reshape(example.x.shape))
 
 
 def formulas_text(found: Sequence[Recovered]) -> Iterator[str]:
@@ -67,7 +71,7 @@ def formulas_text(found: Sequence[Recovered]) -> Iterator[str]:
         yield "\n".join(["formulas of what an input gets of R_j = 1 (* departs from the canonical one)", *lines])
 
 
-def numbers(text: str) -> Array:
+def read_back(text: str) -> Array:
     return np.array([float(word) for word in text.replace("[", " ").replace("]", " ").replace(",", " ").split()])
 
 
