@@ -10,7 +10,7 @@ from lrp_ref.conformance.diagnose.failures import Cause, Failure
 from lrp_ref.conformance.judge.outcome import REFUSE, RIGHT, STATUSES
 from lrp_ref.conformance.judge.run import Row
 from lrp_ref.conformance.report.facts import Comparison, Disagreement, Reply, Report, commented, in_words
-from lrp_ref.conformance.report.told import summary
+from lrp_ref.conformance.report.told import sides_told, summary
 from lrp_ref.conformance.vectors.suite import Suite
 from lrp_ref.conventions.table import TABLE, phrase
 
