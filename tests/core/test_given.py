@@ -122,7 +122,8 @@ def test_what_is_no_network_is_told_what_to_do() -> None:
 
 NO_NUMBERS = (None, "1", True, np.nan, np.inf, -np.inf, Fraction(10**400), Decimal("NaN"), Decimal("sNaN"), 10**5000,
               np.array(1.0), [1.0], (1, 2, 3), 1j, np.longdouble(2), object(), "x" * 2000, "\x1b[2J")
-ALLOWED: dict[str, tuple[Any, ...]] = {"p": (np.inf,), "sizes": ((1, 2, 3),)}
+ALLOWED: dict[str, tuple[Any, ...]] = {
+    "p": (np.inf,), **dict.fromkeys(("sizes", "shape", "axes", "before", "after"), ((1, 2, 3),))}
 
 
 @pytest.mark.parametrize("value", NO_NUMBERS, ids=range(len(NO_NUMBERS)))
@@ -134,7 +135,7 @@ def test_every_parameter_of_every_layer_and_rule_is_checked(value: Any) -> None:
             may_be = getattr(layer, field.name) is None or isinstance(getattr(layer, field.name), np.ndarray)
             flag = isinstance(field.default, bool) and isinstance(value, bool)
             allowed = value in ALLOWED.get(field.name, ()) if isinstance(value, (float, tuple)) else (
-                value is None and field.name in ("smoothing", "bounds", "stride"))
+                value is None and field.name in ("smoothing", "bounds", "stride", "low", "high", "start", "stop"))
             if not (may_be or flag or allowed):
                 with pytest.raises(ValueError, match=type(layer).__name__) as caught:
                     replace(layer, **{field.name: value})

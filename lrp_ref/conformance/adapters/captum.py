@@ -27,17 +27,15 @@ class Captum:
     @one_thread
     def relevance(self, network: Network, rules: Mapping[str, Rule], x: Array, R: Array) -> Any:
         whole, given = to_torch(network, x.shape), torch.from_numpy(R.copy())
-        parts = list(whole)
-        for part, (name, layer) in zip(parts, network):
+        for part, (name, layer) in zip(whole, network):
             if (rule := their(rules[name], layer)) is not None:
                 part.rule = rule
         unseen = torch.nn.Flatten, torch.nn.Identity   # called but not in the model: captum refuses such modules
-        model = torch.nn.ModuleList(part for part in parts if not isinstance(part, unseen))
+        model = torch.nn.ModuleList(part for part in whole if not isinstance(part, unseen))
 
         def score(x: Any) -> Any:
             """1 with the gradient R: captum begins with the gradient of a score and ends by multiplying by it."""
-            x = whole(x)
-            zero = (x - x.detach()).flatten(1)
+            zero = ((z := whole(x)) - z.detach()).flatten(1)
             return torch.stack([r.dot(z) for r, z in zip(given.flatten(1), zero, strict=True)]) + 1
         model.forward = score
         return LRP(model).attribute(torch.from_numpy(x.copy()).requires_grad_()).detach()

@@ -56,7 +56,7 @@ def of_window(p: Pairs) -> Any:
     return abs(p.beyond(np.ones_like)) > 0
 
 
-def numbers_of(layer: Any, name: str) -> int:
+def count_of(layer: Any, name: str) -> int:
     """How many numbers a field has; 0 where there is none."""
     value: Any = getattr(layer, name, ())
     return int(np.size(value))
@@ -67,14 +67,14 @@ def of_fields(layer: Any) -> dict[str, bool]:
     found: dict[str, bool] = {}
     weight: Any = getattr(layer, "weight", None)
     size: Any = getattr(layer, "size", None) or (weight.shape[2:] if np.ndim(weight) == 4 else None)
-    if numbers_of(layer, "stride") == 2:
+    if count_of(layer, "stride") == 2:
         found["the stride is not 1"] = tuple(layer.stride) != (1, 1)
         if np.size(size) == 2:
             found["windows overlap"] = any(k > s for k, s in zip(size, layer.stride))
             found["windows do not overlap"] = not found["windows overlap"]
             found["the window is not square"] = size[0] != size[1]
             found["the window has an even size"] = any(k % 2 == 0 for k in size)
-    if numbers_of(layer, "dilation") == 2:
+    if count_of(layer, "dilation") == 2:
         found["the kernel is dilated"] = tuple(layer.dilation) != (1, 1)
     if hasattr(layer, "pad"):
         found["there is a padding"] = bool(np.any(layer.pad))
