@@ -144,8 +144,8 @@ class Task:
             own = FLOAT64.gamma(len(parts) - 1) * sizes
             radius = upward(radius + own + arithmetic(self.u).gamma(len(parts) - 1) * (sizes + radius), 2 * len(parts))
             exact = None if exact is None else upward(exact + own, len(parts))
-        return Compared(tuple(layers), actual, value, radius, exact, lambda: np.sqrt(
-            total_of([found.sigma()[k] ** 2 for found, k in parts])))
+        return Compared(tuple(layers), actual, value, radius, exact, lambda: reduce(
+            np.hypot, [found.sigma()[k] for found, k in parts]))
 
     def messages(self, name: str, R: Ball) -> Messages:
         """What the layer hands down from its outputs' relevance."""
