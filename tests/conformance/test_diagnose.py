@@ -15,8 +15,9 @@ from lrp_ref.arrays import convert_numbers
 from lrp_ref.conformance.adapters.ours import Ours
 from lrp_ref.conformance.diagnose.detect import Finding
 from lrp_ref.conformance.diagnose.diagnosis import NOTHING, Diagnosis, diagnose, facts
+from lrp_ref.conformance.diagnose.explain import Cases, explain
 from lrp_ref.conformance.diagnose.formula import Factor, Formula, predicted
-from lrp_ref.conformance.diagnose.model import Departure, Model
+from lrp_ref.conformance.diagnose.model import Departure, Model, conventions
 from lrp_ref.conformance.diagnose.pairs import TooLarge, shares, written_out
 from lrp_ref.conformance.diagnose.probes import Asker, Spent, probes
 from lrp_ref.conformance.diagnose.recover import formulas
@@ -187,3 +188,29 @@ def test_failed_cases_are_separated_from_passed_ones_by_what_they_have() -> None
 
 def test_a_grid_shows_what_is_reached() -> None:
     assert grid(np.array([[[[0.0, 2.0], [0.0, 0.0]]]])) == ".# / .."
+
+
+class WithoutBias(Right):
+    """Leaves the bias out of epsilon's denominator: everywhere, or for so many samples alone."""
+
+    def __init__(self, samples: int | None = None) -> None:
+        self.samples = samples
+
+    def relevance(self, network: Network, rules: Any, x: Any, R: Any) -> Any:
+        if self.samples not in (None, len(x)):
+            return super().relevance(network, rules, x, R)
+        return Model(LEFT_OUT, {}).answer(network, rules, x, R)
+
+
+LEFT_OUT = conventions({"bias_epsilon": "left out"})
+
+
+@pytest.mark.parametrize(("samples", "told"), [(None, LEFT_OUT), (1, ())])
+def test_what_other_cases_contradict_is_not_told(samples: int | None, told: Any) -> None:
+    adapter, some = WithoutBias(samples), of_rules(("Epsilon",))
+    cases = Cases(run(adapter, some, answers=ANSWERS), {})
+    passed = [one for one in cases.answered if one.status != "failed" and cases.touched(LEFT_OUT[0], one)]
+    denying = [one for one in passed if not cases.gives(LEFT_OUT, one)]
+    assert cases.failed and all(cases.gives(LEFT_OUT, one) for one in cases.failed)
+    assert (len(denying) > 0) == (samples == 1)   # what passed is another answer than the convention's
+    assert explain(cases, [LEFT_OUT]).departures == told
