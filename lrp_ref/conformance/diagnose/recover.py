@@ -191,13 +191,7 @@ def by_factor(t: Table, rows: Array) -> Iterator[Formula]:
     usable = (Q != 0).all(1) & np.isfinite(Q).all(1)
     names, Q = [name for name, good in zip(names, usable) if good], Q[usable]
     loose = 3e-5 if tolerant(t) else 1e-8
-    for base in BASES:
-        if base.guard not in t["guard"]:
-            continue
-        own = value(t, base, rows)
-        if (own == 0).any():
-            continue
-        rho = t.M[rows] / own
+    for base, rho in ratios(t, rows):
         if is_steady(rho, loose) and abs(rho[0] - 1) > loose:
             yield replace(base, factor=Factor(tidy(rho[0])))
         for n, q in enumerate(Q):
@@ -218,17 +212,20 @@ def by_factor(t: Table, rows: Array) -> Iterator[Formula]:
         yield from parts_of_nothing(t, rows, loose)
 
 
+def ratios(t: Table, rows: Array) -> Iterator[tuple[Formula, Array]]:
+    """The messages divided by what every base formula gives of them."""
+    for base in BASES:
+        if base.guard in t["guard"]:
+            own = value(t, base, rows)
+            if (own != 0).all():
+                yield base, t.M[rows] / own
+
+
 def parts_of_nothing(t: Table, rows: Array, loose: float) -> Iterator[Formula]:
     """q / (q + r) where r may be 0."""
     names = [n for n, v in t["factor"].items() if (v[rows] >= 0).all() and np.isfinite(v[rows]).all()]
     Q = np.array([t["factor"][n][rows] for n in names])
-    for base in BASES:
-        if base.guard not in t["guard"]:
-            continue
-        own = value(t, base, rows)
-        if (own == 0).any():
-            continue
-        rho = t.M[rows] / own
+    for base, rho in ratios(t, rows):
         for top, q in enumerate(Q):
             if (q == 0).any():
                 continue
