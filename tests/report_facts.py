@@ -137,7 +137,7 @@ def judged(dialect: Dialect, name: str, case: Case) -> Outcome:
 
 def beside(got: Array, want: Array) -> Compared:
     radius = 2.2e-16 * abs(want)
-    return Compared(None, got, want, radius, None, lambda: radius / 6)
+    return Compared((), got, want, radius, None, lambda: radius / 6)
 
 
 def explained(dialect: Dialect, name: str, outcome: Outcome) -> Failure:

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from lrp_ref import assignment, merging
+from lrp_ref import assignment
 from lrp_ref.arrays import Array, divide
 from lrp_ref.checks import definitions as loops
 from lrp_ref.checks.claims.by_loops import defined, defined_fisher, defined_step, input_of, read_off, units
@@ -18,7 +18,6 @@ from lrp_ref.checks.claims.examples import (
     IRRATIONAL,
     LAYERS,
     RATIONAL,
-    STATISTICS,
     Example,
     F,
     Pair,
@@ -29,12 +28,12 @@ from lrp_ref.checks.claims.examples import (
     small_network,
 )
 from lrp_ref.checks.numbers.exact import guarded
-from lrp_ref.layers import BatchNorm, Conv2D, Linear, ReLU
+from lrp_ref.layers import Conv2D, Linear, ReLU
 from lrp_ref.layers.fisher.vector_map import FisherMap
 from lrp_ref.ledger import Account
 from lrp_ref.network import Network
 from lrp_ref.relevance import explain
-from lrp_ref.rules import AlphaBeta, Epsilon, Flat, Gamma, Pass, Rule, WSquare, ZBox, ZPlus
+from lrp_ref.rules import AlphaBeta, Epsilon, Flat, Gamma, Rule, WSquare, ZBox, ZPlus
 from lrp_ref.step import step
 
 COLUMNS = ("handed", "bias", "stabiliser", "dead")
@@ -263,68 +262,6 @@ def equal_rules() -> Iterator[Case]:
     yield Case("AlphaBeta(2, 1) is another rule than ZPlus", are_not_the_same)
 
 
-NORM = BatchNorm(*STATISTICS, epsilon=0)
-MERGES = {
-    "Linear": (Network([("fc", Linear(mixed((4, 3), 1), mixed((3,), 2))), ("bn", NORM)]), (2, 4)),
-    "Conv2D, no bias": (Network([("conv", Conv2D(mixed((3, 2, 2, 1), 3), None, (1, 2), (1, 0))), ("bn", NORM)]),
-                        (2, 2, 3, 4)),
-    "Conv2D in groups": (Network([("conv", Conv2D(mixed((3, 1, 1, 2), 4), mixed((3,), 5), dilation=(1, 2), groups=3)),
-                                  ("bn", NORM)]), (2, 3, 2, 4)),
-}
-
-
-UPWARDS: dict[str, tuple[Network, tuple[int, ...]]] = {   # norms below the layer that they are merged into
-    "Linear": (Network([("bn", NORM), ("fc", Linear(mixed((3, 2), 1), mixed((2,), 2)))]), (2, 3)),
-    "Conv2D with sides": (Network([("bn", NORM), ("conv", Conv2D(mixed((2, 3, 2, 3), 3), mixed((2,), 4), (2, 1),
-                                                                 ((1, 0), (0, 2))))]), (2, 3, 4, 5)),
-    "Conv2D in groups": (Network([("bn", NORM), ("conv", Conv2D(mixed((6, 1, 1, 2), 5), None, groups=3))]),
-                         (2, 3, 2, 4)),
-}
-
-
-def merged_function(name: str, seed: int, upwards: bool = False) -> Found:
-    chain, shape = (UPWARDS if upwards else MERGES)[name]
-    x, merged = mixed(shape, seed + 8), merging.merge_batchnorm(chain, shape)
-    does_something = not equal(chain(x), chain[1:](x) if upwards else chain[:1](x))
-    kept = chain.names[1:] if upwards else chain.names[:1]
-    return Found(equal(merged(x), chain(x)) and merged.names == kept and does_something, (merged(x),))
-
-
-def merged_relevance(name: str, seed: int) -> Found:
-    chain, shape = MERGES[name]
-    x, merged = mixed(shape, seed + 8), merging.merge_batchnorm(chain)
-    _, lower, upper = chain.activations(x).values()
-    R = relevance_for(upper, seed + 9) * ((lower != 0) & (upper != 0))
-    below = chain.names[0]
-    both = explain(chain, x, {below: Epsilon(0), "bn": Epsilon(0)}, R).relevance
-    once = explain(merged, x, {below: Epsilon(0)}, R).relevance
-    passed = explain(chain, x, {below: Epsilon(0), "bn": Pass()}, R).relevance
-    return Found(equal(once, both) and not equal(once, passed) and bool(once.any()), (once, passed))
-
-
-def merged_above_a_zero() -> Found:
-    bn = BatchNorm(guarded(["1"]), guarded(["4"]), guarded(["2"]), guarded(["5"]), epsilon=0)
-    chain = Network([("fc", Linear(guarded([["1"], ["-1"]]))), ("bn", bn)])
-    x, R = guarded([["3", "3"]]), guarded([["4"]])   # fc gives 3 - 3 = 0, bn (0 - 1) + 5 = 4
-    both = explain(chain, x, {"fc": Epsilon(0), "bn": Epsilon(0)}, R).relevance
-    once = explain(merging.merge_batchnorm(chain), x, {"fc": Epsilon(0)}, R).relevance
-    return Found(both.tolist() == [[0, 0]] and once.tolist() == [[3, -3]], (both, once),
-                 "where the lower output is 0: both 0 0, merged 3 -3")
-
-
-def merged_batch_norm() -> Iterator[Case]:
-    for seed in SEEDS:
-        for name in MERGES:
-            yield Case(f"the same function, {name}", partial(merged_function, name, seed), seed > 0)
-        for name in UPWARDS:
-            yield Case(f"the same function, into the {name} above", partial(merged_function, name, seed, True),
-                       seed > 0)
-        for name in MERGES:
-            yield Case(f"the same relevance, another than Pass, {name}", partial(merged_relevance, name, seed),
-                       seed > 0)
-    yield Case("where the lower output is 0 they differ", merged_above_a_zero)
-
-
 # ---- LRP-0 is gradient times input, and when ----
 
 STEP = F(1, 1 << 40)   # shorter than the way to the next kink, in numbers as small as these
@@ -398,8 +335,6 @@ CLAIMS = (
           "without bias.", FRACTIONS, scaling),
     Claim("equal rules", "AlphaBeta(1, 0) = ZPlus and Gamma(0) = Epsilon(0) where z is not 0, relevance and ledger "
           "alike.", FROZEN, equal_rules),
-    Claim("batch norm", "Merged into the layer below, the same function; Epsilon(0) on it = Epsilon(0) on both where "
-          "no output is 0.", FRACTIONS, merged_batch_norm),
     Claim("gradient", "LRP-0 = gradient x input: linear layers but the last followed by ReLU, pools on inputs >= 0, "
           "f(x) not 0, and no unit with z_j = 0 under a non-zero derivative.", FRACTIONS, lrp_0),
 )
