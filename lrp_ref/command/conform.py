@@ -28,7 +28,7 @@ from lrp_ref.conformance.report.issue import issue
 from lrp_ref.conformance.report.told import formulas_text
 from lrp_ref.conformance.vectors.suite import Suite, load
 from lrp_ref.files import writable, writing
-from lrp_ref.hints import Watch
+from lrp_ref.hints import Watch, listed
 
 
 def conform_command(options: Namespace, watch: Watch) -> str:
@@ -126,7 +126,7 @@ def names_differ(adapters: Sequence[Adapter]) -> None:
     names = [one.name for one in adapters]
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
-        raise ValueError(f"got two adapters named {', '.join(twice)}: give each a name of its own")
+        raise ValueError(f"got two adapters named {listed(twice)}: give each a name of its own")
 
 
 def supporting(done: Run) -> None:

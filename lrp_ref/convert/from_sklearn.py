@@ -9,7 +9,7 @@ import numpy as np
 
 from lrp_ref.arrays import Array
 from lrp_ref.convert.refused import refuse
-from lrp_ref.hints import shown
+from lrp_ref.hints import listed, shown
 from lrp_ref.layers import (
     DenseSift,
     FisherVector,
@@ -92,7 +92,7 @@ def learned(part: Any, name: str, *shape: int) -> Array:
     if not fine or any(n not in (-1, m) for n, m in zip(shape, value.shape)) or not np.isfinite(value).all():
         got = f"of shape {value.shape}, of {value.dtype}" if isinstance(value, np.ndarray) else shown(value)
         raise ValueError(f"from_sklearn got a {type(part).__name__} whose {name} is {got}, needed finite numbers of "
-                         f"shape ({', '.join('any' if n < 0 else str(n) for n in shape)}): fit it again")
+                         f"shape ({listed('any' if n < 0 else str(n) for n in shape)}): fit it again")
     return np.array(value)
 
 

@@ -10,6 +10,7 @@ from lrp_ref.arrays import Array, Shape
 from lrp_ref.convert.onnx_node import Node
 from lrp_ref.convert.onnx_values import Tensor
 from lrp_ref.convert.refused import refuse
+from lrp_ref.hints import listed
 from lrp_ref.layers import LRN, Add, BatchNorm, Clip, Concat, Linear, Multiply, Scale, Transpose
 
 
@@ -21,7 +22,7 @@ def for_one(node: Node, k: int, shape: Shape) -> Array:
                "image to image")
         value = value[0]
     refuse(np.broadcast_shapes(value.shape, shape) != shape, f"its constant of shape {value.shape} spreads a tensor of "
-           f"shape (N, {', '.join(map(str, shape))}), which no layer here does")
+           f"shape (N, {listed(shape)}), which no layer here does")
     return value
 
 

@@ -11,6 +11,7 @@ from lrp_ref.arrays import Array, Pair
 from lrp_ref.convert.onnx_node import Node
 from lrp_ref.convert.onnx_values import Tensor
 from lrp_ref.convert.refused import refuse
+from lrp_ref.hints import listed
 from lrp_ref.layers import AdaptiveAvgPool, AvgPool, Conv2D, ConvTranspose2D, Layer, MaxPool, Mean, Reshape
 
 Pads = tuple[Pair, Pair]   # ((above, below), (left, right))
@@ -60,7 +61,7 @@ def sizes_of(node: Node, x: Tensor, window: tuple[int, ...], rows: bool) -> Size
 def padding(node: Node, rows: bool, total: list[int]) -> Pads:
     """The padding as given, or for auto_pad the total of rows and columns, the odd one below and right, or above."""
     auto = node.text("auto_pad", "NOTSET")
-    refuse(auto not in AUTO, f"auto_pad={auto!r}, needed one of {', '.join(AUTO)}")
+    refuse(auto not in AUTO, f"auto_pad={auto!r}, needed one of {listed(AUTO)}")
     if auto == "NOTSET":
         return given_pads(node, rows)
     if auto == "VALID":
@@ -102,7 +103,7 @@ def conv_transpose(node: Node) -> Tensor:
     stride, dilation = (two(node, name, node.ints(name), rows) for name in ("strides", "dilations"))
     more = two(node, "output_padding", node.ints("output_padding"), rows, 0)
     auto, asked = node.text("auto_pad", "NOTSET"), node.ints("output_shape")
-    refuse(auto not in AUTO, f"auto_pad={auto!r}, needed one of {', '.join(AUTO)}")
+    refuse(auto not in AUTO, f"auto_pad={auto!r}, needed one of {listed(AUTO)}")
     if asked is None and auto in ("NOTSET", "VALID"):
         pad = given_pads(node, rows) if auto == "NOTSET" else ((0, 0), (0, 0))
     else:

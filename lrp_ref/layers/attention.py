@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from lrp_ref.arrays import Array, Function, Shape, constant, is_fraction, ones_like, same, zeros
-from lrp_ref.hints import shown
+from lrp_ref.hints import listed, shown
 from lrp_ref.layers.base import Drawn, Layer, Roundings, parameter, several, whole
 from lrp_ref.layers.example import Example, fractions
 from lrp_ref.layers.normalize import broadcasts
@@ -68,7 +68,7 @@ class MatMul(Layer):
             return shapes[0]
         if [shape[1:] for shape in shapes] != [self.left, self.right]:
             raise ValueError(f"MatMul got tensors of shapes {' and '.join(map(str, shapes))}, needed (N, "
-                             f"{', '.join(map(str, self.left))}) and (N, {', '.join(map(str, self.right))})")
+                             f"{listed(self.left)}) and (N, {listed(self.right)})")
         return shapes[0][0], prod(self.left) + prod(self.right)
 
     def split(self, x: Array, *shapes: Shape) -> tuple[Array, ...]:

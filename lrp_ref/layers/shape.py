@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from lrp_ref.arrays import Array, Function, Shape, constant, is_number, ones_like, times, zeros
-from lrp_ref.hints import shown
+from lrp_ref.hints import listed, shown
 from lrp_ref.layers.base import PIXELS, Drawn, Layer, Roundings, must_fit, pair, several, whole
 from lrp_ref.layers.elementwise import Elementwise, Gate
 from lrp_ref.layers.example import Example
@@ -80,7 +80,7 @@ class Reshape(Moving):
         known, numbers = prod(n for n in self.shape if n != -1), prod(shape[1:])
         if not shape or (known != numbers if -1 not in self.shape else known == 0 or numbers % known):
             raise ValueError(f"Reshape got an input of shape {shape}, which does not fill (N, "
-                             f"{', '.join(map(str, self.shape))}): its numbers are {numbers:,} per sample")
+                             f"{listed(self.shape)}): its numbers are {numbers:,} per sample")
         return (shape[0], *(numbers // known if n == -1 else n for n in self.shape))
 
     def __call__(self, x: Array) -> Array:

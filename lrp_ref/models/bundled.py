@@ -6,7 +6,7 @@ import os
 from importlib import resources
 from pathlib import Path
 
-from lrp_ref.hints import quotable, shown
+from lrp_ref.hints import listed, quotable, shown
 from lrp_ref.layers import Conv2D
 from lrp_ref.models.files import read_model
 from lrp_ref.models.imagenet import INSTALL, imagenet_model, weights_file
@@ -39,7 +39,7 @@ def load_model(path: str | Path) -> Model:
 def find_model(name: str, size: str | None = None) -> Model:
     """A model as `load_model` takes it; for inputs of another size, 227x227 say, if given."""
     if name not in NAMES and not Path(name).suffix and not os.path.exists(name):   # which no byte 0 ends
-        raise ValueError(f"got the model {shown(name)}, needed {', '.join(NAMES)}, or the path of a model file")
+        raise ValueError(f"got the model {shown(name)}, needed {listed(NAMES)}, or the path of a model file")
     model = load_model(name)
     if size is None:
         return model

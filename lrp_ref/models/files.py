@@ -15,7 +15,7 @@ from zipfile import ZipFile, ZipInfo, is_zipfile
 import numpy as np
 
 from lrp_ref.arrays import Array
-from lrp_ref.hints import quotable, shown
+from lrp_ref.hints import did_you_mean, listed, quotable, shown
 from lrp_ref.layers import LAYERS
 from lrp_ref.models.model import Model, Preprocessing
 from lrp_ref.network import Network
@@ -122,7 +122,7 @@ def to_arrays(model: Model) -> dict[str, Array]:
     for name, layer, reads in model.chain.nodes:
         if LAYERS.get(type(layer).__name__) is not type(layer):
             raise ValueError(f"cannot save layer {quotable(name)}, a {type(layer).__name__}: files know "
-                             f"{', '.join(LAYERS)}")
+                             f"{listed(LAYERS)}")
         arrays.update({f"{name}.{key}": value for key, value in layer.arrays().items()})
         values = {f.name: getattr(layer, f.name) for f in fields(layer)}  # type: ignore[arg-type]
         others = {key: value for key, value in values.items() if not isinstance(value, np.ndarray)}
@@ -209,7 +209,8 @@ def layer_from(n: int, entry: Any, version: int, left: set[str], array: Callable
     given.what = f"layer {name}"
     kind = given.take("type", text)
     if kind not in LAYERS:
-        raise ValueError(f"layer {name} is a {quotable(kind)}, this program knows {', '.join(LAYERS)}")
+        raise ValueError(f"layer {name} is a {quotable(kind)}: {did_you_mean(kind, LAYERS)}this program knows "
+                         f"{listed(LAYERS)}")
     given.what = f"layer {name}: {kind}"
     reads = (tuple(given.take("reads", list_of(called))),) if version == GRAPH else ()
     own: dict[str, Any] = {}

@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 
 from lrp_ref.arrays import Array, Pair
-from lrp_ref.hints import quotable, shown
+from lrp_ref.hints import listed, quotable, shown
 from lrp_ref.layers import Conv2D, Flatten, Layer, Linear, MaxPool, ReLU, SumPool, Tanh
 from lrp_ref.models.model import Model, Preprocessing
 from lrp_ref.network import Network
@@ -101,7 +101,7 @@ def read_text(path: Path) -> Model:
         line, record = lines.next("a layer")
         word, *tokens = record[:LETTERS].split()
         if word not in SIZES:
-            raise ValueError(f"{name} line {line}: got {shown(word)}, needed one of {', '.join(SIZES)}")
+            raise ValueError(f"{name} line {line}: got {shown(word)}, needed one of {listed(SIZES)}")
         sizes = [count for token in tokens if (count := counted(token))]
         if len(tokens) != SIZES[word] or len(sizes) != SIZES[word] or len(record) > LETTERS:
             raise ValueError(f"{name} line {line}: got {shown(' '.join([word, *tokens]))}, needed {word} and "

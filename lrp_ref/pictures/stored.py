@@ -15,6 +15,8 @@ from typing import Any, NamedTuple, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from lrp_ref.hints import listed
+
 T = TypeVar("T")
 
 MOST_PIXELS = 50_000_000  # as many as telephones take; as float64 RGB they fill 1.2 GB
@@ -312,7 +314,7 @@ def stored(image: Any, name: str) -> Stored:
     elif mode in READ_AS:
         values = np.asarray(image.convert(READ_AS[mode]))
     else:
-        raise Refused(f"{name} has pixels of mode {told(mode)}, but {', '.join((*LIGHT[:6], *READ_AS))} are read: "
+        raise Refused(f"{name} has pixels of mode {told(mode)}, but {listed((*LIGHT[:6], *READ_AS))} are read: "
                       "convert it to RGB")
     if facts and facts[258] == (12,):
         values = values / 4095

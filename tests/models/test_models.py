@@ -382,7 +382,7 @@ CHANGES = {
     "no preprocessing": (lambda m, a: m.pop("preprocessing"), "'preprocessing' is missing"),
     "no type": (lambda m, a: m["layers"][1].pop("type"), "'type' is missing"),
     "unknown type": (lambda m, a: m["layers"][1].update(type="Swish"),
-                     "layer relu1 is a Swish, this program knows Linear, Conv2D,"),
+                     "layer relu1 is a Swish: did you mean 'Hardswish'? this program knows Linear, Conv2D,"),
     "one name twice": (lambda m, a: m["layers"][1].update(name="flat"), "two tensors named flat"),
     "name no text": (lambda m, a: m["layers"][1].update(name=3),
                      "layer 1 got name=3, needed a name of 1 to 100 letters"),

@@ -31,6 +31,17 @@ OWN = ("conformance/", "conventions/")   # where words are those of cases and of
 SHARED = {"flat", "written"}   # of one file elsewhere, and of several there that mean other things
 
 
+def test_what_an_error_lists_is_cut_short_by_one_function() -> None:
+    """Tables grow; `hints.listed` stops at what a person reads, a join of names does not."""
+    joined = [f"{path.relative_to(ROOT)}:{call.lineno}" for path in sorted(ROOT.rglob("*.py"))
+              for error in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+              if isinstance(error, ast.Raise)
+              or (isinstance(error, ast.Call) and getattr(error.func, "id", "") in ("refuse", "refused"))
+              for call in ast.walk(error)
+              if isinstance(call, ast.Call) and ast.unparse(call.func) == "', '.join"]
+    assert not joined, f"write hints.listed(names) there: {joined}"
+
+
 def test_no_name_outside_the_stations_of_a_case_means_three_things() -> None:
     found = {name: files for name, files in functions().items() if len(files) > 2}
     outside = {name: sorted(files) for name, files in found.items()

@@ -10,7 +10,7 @@ from traceback import extract_tb
 from typing import Any
 
 from lrp_ref.conformance.adapter import PARTS, Adapter, one_line
-from lrp_ref.hints import did_you_mean
+from lrp_ref.hints import did_you_mean, listed
 from lrp_ref.start import current_folder, search
 
 LIBRARIES = {"zennit": "Zennit", "captum": "Captum"}   # {module here and package there: class}
@@ -96,7 +96,7 @@ def own(module: str, name: str) -> Adapter:
         names = dict.fromkeys([*vars(found), *dir(found)])   # what is loaded on demand stands in the second alone
         public = [one for one in names if not one.startswith("_")]
         raise ValueError(f"{asked}, but {module} has no {name}: {did_you_mean(name, public)}"
-                         f"it has {', '.join(public)}")
+                         f"it has {listed(public)}")
     found = getattr(found, name)
     if isinstance(found, type):
         try:
@@ -108,8 +108,8 @@ def own(module: str, name: str) -> Adapter:
             raise ValueError(f"{asked}, which as it was made raised {told(error)}: mend it") from None
     missing = [part for part in PARTS if not has(found, part, asked)]
     if missing:
-        raise ValueError(f"{asked}, which has no {', '.join(missing)}, needed an object with "
-                         f"{', '.join(PARTS)}: see docs/adapters.md")
+        raise ValueError(f"{asked}, which has no {listed(missing)}, needed an object with "
+                         f"{listed(PARTS)}: see docs/adapters.md")
     return found
 
 

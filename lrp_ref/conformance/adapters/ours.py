@@ -12,7 +12,7 @@ from lrp_ref.arrays import Array
 from lrp_ref.conformance.adapter import NUMBERS, Adapter, Unsupported
 from lrp_ref.conformance.dialects import DIALECTS, Dialect
 from lrp_ref.conventions.maps import NoRule
-from lrp_ref.hints import did_you_mean
+from lrp_ref.hints import did_you_mean, listed
 from lrp_ref.network import Network
 from lrp_ref.relevance import explain, through_network
 from lrp_ref.rules import Rule
@@ -66,7 +66,7 @@ def ours(text: str) -> Adapter | None:
     if len(parts) == 2 and parts[0] == "dialect":
         if parts[1] not in DIALECTS:
             raise ValueError(f"got the dialect {parts[1]!r}, which is not known: {did_you_mean(parts[1], DIALECTS)}"
-                             f"the dialects are {', '.join(DIALECTS)}")
+                             f"the dialects are {listed(DIALECTS)}")
         dialect = DIALECTS[parts[1]]
         return InDialect(dialect, name, dialect.version, FORMATS[number])
     return None

@@ -24,7 +24,7 @@ from lrp_ref.conformance.adapter import Astray, Reported, Unsupported
 from lrp_ref.conformance.vectors.case import Case
 from lrp_ref.conformance.vectors.suite import SPEC, Suite
 from lrp_ref.files import read_regular
-from lrp_ref.hints import did_you_mean, quotable
+from lrp_ref.hints import did_you_mean, listed, quotable
 from lrp_ref.outside import Fields, anything, as_float, called, each, integer, json_value, list_of, refused, text
 
 SCHEMA = "lrp-answers-v1"
@@ -142,5 +142,5 @@ def number_or_name(what: str, name: str, value: Any) -> float:
     if isinstance(value, str) and value in NAMED:
         return float(value)
     if (found := as_float(value)) is None:
-        raise refused(what, name, value, f"a number, or one of {', '.join(NAMED)}")
+        raise refused(what, name, value, f"a number, or one of {listed(NAMED)}")
     return found

@@ -8,6 +8,7 @@ from typing import Any
 
 from lrp_ref.conventions.maps import NoRule
 from lrp_ref.conventions.table import TABLE, Row, number, spoken
+from lrp_ref.hints import listed
 from lrp_ref.layers import Layer
 from lrp_ref.network import Network
 from lrp_ref.rules import Rule
@@ -27,7 +28,7 @@ class Conventions:
         try:
             return vars(self)["answers"][question]
         except KeyError:
-            raise AttributeError(f"{question!r} is no question: they are {', '.join(TABLE)}") from None
+            raise AttributeError(f"{question!r} is no question: they are {listed(TABLE)}") from None
 
 
 CANONICAL = Conventions({name: question.canonical for name, question in TABLE.items()})

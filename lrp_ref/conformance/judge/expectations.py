@@ -15,7 +15,7 @@ from stat import S_ISDIR
 from lrp_ref.conformance.judge.outcome import RIGHT, STATUSES, Outcome
 from lrp_ref.conformance.vectors.suite import Suite
 from lrp_ref.files import read_regular, writing
-from lrp_ref.hints import did_you_mean
+from lrp_ref.hints import did_you_mean, listed
 
 LARGEST = 10_000_000   # bytes of a file of expectations: a line for each of 50,000 cases, and the vectors have hundreds
 EXPECTED = tuple(status for status in STATUSES if status not in RIGHT)
@@ -39,7 +39,7 @@ def read(path: str | PathLike[str]) -> dict[str, Line]:
             continue
         if len(words) not in (2, 3) or words[1] not in EXPECTED:
             raise ValueError(f"{path}, line {number}: got {text.strip()!r}, needed a case's id, one of "
-                             f"{', '.join(EXPECTED)}, and the url of an issue (which may be left out)")
+                             f"{listed(EXPECTED)}, and the url of an issue (which may be left out)")
         if words[0] in found:
             raise ValueError(f"{path}, line {number}: {words[0]} is in line {found[words[0]].number} already")
         found[words[0]] = Line(words[1], words[2] if len(words) == 3 else "", number)

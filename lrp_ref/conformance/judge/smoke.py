@@ -17,7 +17,7 @@ from lrp_ref.arrays import Array
 from lrp_ref.conformance.adapter import NUMBERS, PARTS, Adapter, Unsupported, happened, roundoff
 from lrp_ref.conformance.judge.outcome import ask
 from lrp_ref.conventions.table import TABLE
-from lrp_ref.hints import brief, did_you_mean
+from lrp_ref.hints import brief, did_you_mean, listed
 from lrp_ref.layers import Linear
 from lrp_ref.network import Network
 from lrp_ref.rules import AlphaBeta, Epsilon, Gamma, Rule, WSquare, ZPlus
@@ -72,7 +72,7 @@ def check_parts(adapter: Any) -> None:
     """An error unless it has a name, a version, a format, known conventions and the method."""
     missing = [part for part in PARTS if not hasattr(adapter, part)]
     if missing:
-        raise Broken(f"{type(adapter).__name__} has no {', '.join(missing)}: see "
+        raise Broken(f"{type(adapter).__name__} has no {listed(missing)}: see "
                      "lrp_ref.conformance.adapter.Adapter")
     try:
         known_format = roundoff(adapter) in NUMBERS
@@ -86,13 +86,13 @@ def check_parts(adapter: Any) -> None:
     for question, answer in adapter.conventions.items():
         if question not in TABLE:
             raise Broken(f"{adapter.name}: got the convention {question!r}, which is no question: "
-                         f"{did_you_mean(question, TABLE)}they are {', '.join(TABLE)}")
+                         f"{did_you_mean(question, TABLE)}they are {listed(TABLE)}")
         if not answers(question, answer):
             numeric = TABLE[question].number is not None
             known = [repr(one) for one in TABLE[question].answers if not numeric or one != 0]
             known += ["any number from 0 on"] if numeric else []
             raise Broken(f"{adapter.name}: got the convention {question} = {answer!r}, which is no answer: needed "
-                         f"{', '.join(known)}, or None where it has none")
+                         f"{listed(known)}, or None where it has none")
 
 
 def answers(question: str, answer: Any) -> bool:

@@ -29,6 +29,7 @@ from lrp_ref.conformance.make.records import RECORDS
 from lrp_ref.conformance.vectors.case import Case, to_json
 from lrp_ref.conformance.vectors.suite import FORMAT, SPEC
 from lrp_ref.files import writing
+from lrp_ref.hints import listed
 
 MODULES: tuple[ModuleType, ...] = (   # each with cases() -> iterable of Case
     grid, questions, disagreements, edges, descriptors, cut_offs, networks, extremes, refused, told_apart)
@@ -41,7 +42,7 @@ def cases() -> list[Case]:
     ids = [case.id for case in made]
     twice = sorted({id for id in ids if ids.count(id) > 1})
     if twice:
-        raise ValueError(f"two cases have the id {', '.join(twice)}")
+        raise ValueError(f"two cases have the id {listed(twice)}")
     return made
 
 

@@ -24,6 +24,7 @@ from lrp_ref.checks.rounding.sums import added, dyadic
 from lrp_ref.conformance.vectors.case import FORMATS, LEAST, Case, Either, floats, identity
 from lrp_ref.conventions.changes import single
 from lrp_ref.conventions.table import TABLE, Row, number, spoken
+from lrp_ref.hints import listed
 from lrp_ref.layers import Layer
 from lrp_ref.ledger import COLUMNS, Ledger
 from lrp_ref.linear_map import LinearMap, Term
@@ -149,7 +150,7 @@ def totals(ledger: Ledger) -> dict[str, dict[str, Any]]:
 def other_answer(case: Case, other: Other, relevance: Array, irrational: bool) -> Either | str:
     """R_0 by another convention, or why there is none."""
     if other.question not in TABLE:
-        raise ValueError(f"got the question {other.question!r}, needed one of {', '.join(TABLE)}")
+        raise ValueError(f"got the question {other.question!r}, needed one of {listed(TABLE)}")
     rules = {name: other.rule or spoken(other.row, case.rules[name], layer) for name, layer in case.network}
     try:
         got = answered(case.network, rules, case.x, case.R, irrational).relevance

@@ -19,7 +19,7 @@ import numpy as np
 from lrp_ref import rules as canonical
 from lrp_ref.arrays import Array, convert_numbers
 from lrp_ref.checks.numbers.exact import GuardedFraction
-from lrp_ref.hints import shown
+from lrp_ref.hints import did_you_mean, listed, shown
 from lrp_ref.layers import LAYERS
 from lrp_ref.network import Network
 from lrp_ref.outside import (
@@ -262,7 +262,8 @@ def one_of(kinds: Mapping[str, T]) -> Read[T]:
     """A reader of names of kinds."""
     def reader(what: str, name: str, value: Any) -> T:
         if not isinstance(value, str) or value not in kinds:
-            raise refused(what, name, value, f"one of {', '.join(kinds)}")
+            hint = did_you_mean(shown(value), kinds)
+            raise refused(what, name, value, f"one of {listed(kinds)}{hint and f': {hint}'}".rstrip())
         return kinds[value]
     return reader
 

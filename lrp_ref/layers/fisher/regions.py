@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from lrp_ref.arrays import Array, Shape, as_numbers, convert_numbers, ones_like
-from lrp_ref.hints import shown
+from lrp_ref.hints import listed, shown
 from lrp_ref.layers.base import whole
 
 PYRAMID = "2x2+3x1+1x1"   # Chatfield et al. 2011: quarters, horizontal bands, the whole image
@@ -85,7 +85,7 @@ def rectangles(regions: Sequence[Sequence[float]]) -> tuple[tuple[float, ...], .
                          f"{PYRAMID!r}, or rectangles") from None
     for sides in found:
         if len(sides) != 4 or not (sides[0] < sides[2] and sides[1] < sides[3]):
-            raise ValueError(f"regions_of got the rectangle ({', '.join(f'{side:g}' for side in sides[:5])}), needed "
+            raise ValueError(f"regions_of got the rectangle ({listed(f'{side:g}' for side in sides[:5])}), needed "
                              "(top, left, bottom, right) in pixels")
     return found
 
