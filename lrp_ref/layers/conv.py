@@ -150,6 +150,7 @@ class Convolution(LinearMap):
     stacks: dict[tuple[Function, ...], Array] = field(default_factory=dict)
     learned: bool = True
     coverages = (1,)
+    straight = True
 
     def __call__(self, a: Array) -> Array:
         z = zeros((len(a), len(self.weight), *self.window.outputs(a.shape[2:])), a)

@@ -104,6 +104,7 @@ class Transposed(LinearMap):
     image: Pair
     learned: bool = True
     coverages = (1,)
+    straight = True
 
     def apply_each(self, a: Array, functions: Sequence[Function]) -> list[Array]:
         shape = (len(a), self.weight.shape[1] * self.core.groups, *self.image)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from math import prod
 
@@ -36,6 +37,8 @@ class Gate(Diagonal):
     bias: Array
     shape: Shape
     learned: bool = False
+    straight: bool = False
+    derivative: Callable[[Array], LinearMap] | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,6 +47,7 @@ class Step(Diagonal):
 
     x: Array
     bias: Array
+    straight = True
 
     @property
     def shape(self) -> Shape:  # type: ignore[override]
@@ -109,7 +113,7 @@ class Flatten(Elementwise):
 
     def linearize(self, x: Array) -> tuple[Array, LinearMap]:
         one = zeros((1,) * x.ndim, x) + constant(1, x)
-        return x, Gate(one, zeros((1,), x), self.output_shape(x.shape))
+        return x, Gate(one, zeros((1,), x), self.output_shape(x.shape), straight=True)
 
     def output_shape(self, shape: Shape) -> Shape:
         if not shape:

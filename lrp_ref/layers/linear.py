@@ -87,6 +87,7 @@ class Dense(LinearMap):
     bias: Array
     learned: bool = True
     coverages = (1,)
+    straight = True
 
     def apply_each(self, a: Array, functions: Sequence[Function]) -> list[Array]:
         z = [zeros((*a.shape[:-1], self.weight.shape[1]), a) for _ in functions]
