@@ -38,6 +38,7 @@ from lrp_ref.rules import RULES
 from lrp_ref.seen import Factors, Tangent, Unscaled
 from lrp_ref.starts import logit_difference, of_probabilities, one_hot, softmax_gradient
 from lrp_ref.version import __version__
+from lrp_ref.weights import weight_relevance
 
 __all__ = [
     "Explanation", "Factors", "Model", "Network", "Preprocessing", "ReceptiveField", "Tangent", "Unscaled",
@@ -45,7 +46,7 @@ __all__ = [
     "epsilon_alpha2_beta1_flat", "epsilon_gamma_box", "epsilon_plus", "epsilon_plus_flat", "explain",
     "gradient_times_input", "heatmap", "load_model", "logit_difference", "merge_batchnorm", "of_probabilities",
     "one_hot", "paper_cnn", "paper_fv", "read_photograph", "receptive_field", "regions_of", "save_model",
-    "softmax_gradient", "top_channels",
+    "softmax_gradient", "top_channels", "weight_relevance",
 ]
 __all__ += [*LAYERS, *RULES]
 __all__.sort(key=lambda name: (not name.isupper(), not name[:1].isupper(), name))   # abbreviations, types, functions

@@ -107,6 +107,11 @@ class LinearMap:
         """The map of a norm before its scale and shift."""
         raise ValueError("Unscaled is for LayerNorm; use Epsilon(0)")
 
+    def by_weight(self, a: Array, s: Array) -> Array:
+        """sum of a_i s_j over the connections (i, j) that have a weight, for every weight and sample: (N, *weight)."""
+        raise ValueError("relevance of weights is for layers with weights of their own: Linear, Conv2D, "
+                         "ConvTranspose2D, BatchNorm and Scale")
+
     # ---- What a step asks for ----
 
     def products(self, terms: Sequence[Term]) -> Iterator[Any]:

@@ -176,6 +176,11 @@ class Convolution(LinearMap):
             view += windows[:, :, t]
         return self.window.inside(out, shape[2:])
 
+    def by_weight(self, a: Array, s: Array) -> Array:
+        windows = self.gather(self.window.spread(a), s.shape[2:])
+        outputs = np.reshape(s, (len(s), self.groups, -1, windows.shape[-1]))
+        return np.reshape(outputs @ np.swapaxes(windows, 2, 3), (len(s), *self.weight.shape))
+
     def stacked(self, functions: Sequence[Function]) -> Array:
         """f(w) for every f, (groups, functions * O / groups, C / groups * kh * kw); pieces of one map share them."""
         key = tuple(functions)

@@ -40,6 +40,13 @@ class Gate(Diagonal):
     straight: bool = False
     derivative: Callable[[Array], LinearMap] | None = None
 
+    def by_weight(self, a: Array, s: Array) -> Array:
+        if not self.learned:
+            return super().by_weight(a, s)
+        full = (1,) * (a.ndim - 1 - self.weight.ndim) + self.weight.shape
+        axes = tuple(n for n, (size, own) in enumerate(zip(a.shape[1:], full), 1) if size != own)
+        return np.reshape(np.sum(a * s, axis=axes), (len(a), *self.weight.shape))
+
 
 @dataclass(frozen=True, eq=False)
 class Step(Diagonal):
