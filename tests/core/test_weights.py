@@ -93,7 +93,8 @@ def test_biases_are_summed_where_they_are_added() -> None:
     assert (found["bias"] == e.ledger["it"].bias.sum(axis=(2, 3))).all() and found["bias"].any()
 
 
-@pytest.mark.parametrize("layer", [RATIONAL["BatchNorm"].layer.astype(F), Scale(fractions("-1 3 1/2 2"), mixed((3, 4), 2))],
+@pytest.mark.parametrize("layer", [RATIONAL["BatchNorm"].layer.astype(F),
+                                   Scale(fractions("-1 3 1/2 2"), mixed((3, 4), 2))],
                          ids=lambda layer: type(layer).__name__)
 def test_what_an_input_is_multiplied_by_has_relevance_too(layer: Any) -> None:
     x = mixed((2, 3, 2, 4), 4) if isinstance(layer, BatchNorm) else mixed((2, 3, 4), 4)

@@ -22,6 +22,7 @@ from lrp_ref.checks.claims import (
     measures,
     merges,
     seen,
+    transformers,
 )
 from lrp_ref.checks.claims.claim import PROVED, WITHIN, Case, Claim, Found, digest
 from lrp_ref.hints import Watch, unwatched
@@ -30,7 +31,7 @@ from lrp_ref.version import __version__
 FAILED = "FAILED"
 CLAIMS: tuple[Claim, ...] = (
     *by_hand.CLAIMS, *measures.CLAIMS, *laws.CLAIMS, *merges.CLAIMS, *cutoffs.CLAIMS, *graphs.CLAIMS, *seen.CLAIMS,
-    *fisher.CLAIMS, *descriptors.CLAIMS, *floats.CLAIMS, *large.CLAIMS,
+    *transformers.CLAIMS, *fisher.CLAIMS, *descriptors.CLAIMS, *floats.CLAIMS, *large.CLAIMS,
 )
 
 
