@@ -221,7 +221,7 @@ def of_primes(law: Callable[[Read], Found], preset: str, seed: int) -> Found:
 
 
 CLAIMS = (
-    Claim("transformers", "A transformer under each preset: the ledger at every unit and in all; relevance linear; batch "
-          "= singles; heads in another order; heads and what bypasses them = the whole; Tangent(0) = gradient x input.",
-          PRIMES, cases),
+    Claim("transformers", "A transformer under each preset: the ledger at every unit and in all; relevance linear; "
+          "batch = singles; heads in another order; heads and what bypasses them = the whole; Tangent(0) = gradient x "
+          "input.", PRIMES, cases),
 )
