@@ -11,6 +11,7 @@ from pathlib import Path
 from lrp_ref.arrays import Array
 from lrp_ref.assignment import Rules, is_fisher
 from lrp_ref.command import report
+from lrp_ref.command.beginning import for_bounds, notes, start_of, through_of
 from lrp_ref.command.layer_table import by
 from lrp_ref.command.outputs import dumped, save_arrays, spare, writes_arrays
 from lrp_ref.command.rule_names import rules_for, usual_rule
@@ -32,15 +33,17 @@ def explain_command(options: Namespace, watch: Watch) -> str:
     writes_arrays(options.save, options.image, name)
     if options.output:
         image_format(options.output)
+    for_bounds(options)
     model = ready_model(name, options, options.size)
     target = None if options.target is None else model.class_index(options.target)
     rules = rules_for(model, model.chain, options.rule or usual_rule(name), options.first, options.cutoff)
+    start, through = start_of(options.start, target, model), through_of(options.through, model.chain)
     watch(f"reading {options.image}")
     pixels = read_photograph(options.image)
     x = model.prepare(pixels)
     seen = model.seen(pixels).shape[:2]
     network = model.network(x.shape)
-    e = explain(network, x, rules, target, watch)
+    e = explain(network, x, rules, start, watch, through)
     index = int(e.scores[0].argmax()) if target is None else target
     bound = {}
     if options.bound:
@@ -61,11 +64,12 @@ def explain_command(options: Namespace, watch: Watch) -> str:
                                    "rules": json.dumps(report.names(rules))})
     if options.json:
         return dumped({"image": options.image, "model": name, **report.facts(model, network, e, index, rules),
-                       **bound, "output": options.output, "save": options.save})
+                       "start": options.start or "logit", "through": through or {}, **bound,
+                       "output": options.output, "save": options.save})
     middle = "" if seen == pixels.shape[:2] else f", the middle {by(seen)} of them"
     lines = [f"{Path(options.image).name}: {by(pixels.shape[:2])} pixels (height x width){middle}, seen by the model "
              f"as {by(x.shape[2:])} {model.preprocessing.colour}",
-             *knows(name, model, chosen=options.model is not None), "",
+             *knows(name, model, chosen=options.model is not None), *notes(options), "",
              report.text(model, network, e, index, rules)]
     if options.bound:
         lines += ["", f"bound: {b}"]
