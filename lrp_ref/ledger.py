@@ -104,6 +104,8 @@ class Ledger:
         more = f"\n(sample 0 of {samples}; ledger.table(n) prints another)" if samples > 1 else ""
         return self.table() + more
 
+    __repr__ = __str__
+
 
 def some(y: Any) -> bool:
     """Whether a number, or any of an array, is not 0."""

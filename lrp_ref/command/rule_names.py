@@ -59,7 +59,7 @@ def rules_for(model: Model, network: Network, text: str = "paper", first: str | 
         raise ValueError(f"got the rule {text!r}, which is for the lowest layer alone: write --first {text}")
     else:
         rule = one_rule(text, [*RULES, *PRESETS], f"{WRITTEN}; or a preset: {', '.join(PRESETS)}")
-        rules = assign(network, by_name={name: rule for name, layer in network if layer.weighted})
+        rules = assign(network, rule)
     if first is not None:
         lowest = first_rule(first, model)
         rules |= {name: rule for name, rule in assign(network, first=lowest).items() if rule is lowest}

@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 
 from lrp_ref.arrays import Array, Pair, Shape, convert_numbers
-from lrp_ref.hints import did_you_mean, quotable, shown
-from lrp_ref.layers import DenseSift, FisherVector
+from lrp_ref.hints import did_you_mean, listed, quotable, shown
+from lrp_ref.layers import DenseSift, FisherVector, Linear
 from lrp_ref.layers.base import whole
 from lrp_ref.layers.fisher.regions import counted_regions, rectangles, regions_of
 from lrp_ref.network import Network, Node
@@ -139,6 +139,13 @@ def class_names(classes: Any) -> tuple[str, ...] | list[str]:
     return names if isinstance(classes, list) else tuple(names)
 
 
+def a_name_for_every_score(classes: Sequence[str], scores: int | None) -> None:
+    """An error where there are names, but not as many as scores; None: how many scores there are is not known."""
+    if classes and scores is not None and len(classes) != scores:
+        raise ValueError(f"Model got {len(classes)} class names ({listed(map(quotable, classes))}) for {scores} "
+                         "scores, needed a name for every score, in their order")
+
+
 def bounded(nodes: Sequence[Node], shape: Shape) -> None:
     """An error, before any work, where a layer cannot take its input, or all put out more than NUMBERS for an image."""
     sizes = [prod(shape[1:])]
@@ -175,6 +182,8 @@ class Model:
                 raise refused("Model", name, getattr(self, name), f"a {kind.__name__}")
         object.__setattr__(self, "classes", class_names(self.classes))
         object.__setattr__(self, "provenance", text("Model", "provenance", self.provenance))
+        last = self.chain[self.chain.output]   # of others the image's size says how many scores there are
+        a_name_for_every_score(self.classes, last.weight.shape[-1] if isinstance(last, Linear) else None)
         for name, layer in self.chain:
             if layer.doubt:
                 warnings.warn(f"layer {name}: {layer.doubt}", UserWarning, stacklevel=3)

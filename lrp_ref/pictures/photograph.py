@@ -67,6 +67,10 @@ def to_pixels(photograph: Any, name: str = "the photograph") -> Pixels:
 def _array(photograph: Any, name: str) -> NDArray[Any]:
     if isinstance(photograph, (str, bytes, os.PathLike)):
         raise TypeError(f"{name} is a name, {told(repr(photograph))}, needed pixels: give read_photograph(name)")
+    if isinstance(photograph, (list, tuple)) and any(np.ndim(one) > 1 or isinstance(one, (str, os.PathLike))
+                                                     for one in photograph if not isinstance(one, (list, tuple))):
+        raise ValueError(f"{name} is a {type(photograph).__name__} of {len(photograph)}, needed one: prepare each, and "
+                         "join what that gives, numpy.concatenate([model.prepare(one) for one in photographs])")
     if isinstance(photograph, np.ma.MaskedArray):
         raise ValueError(f"{name} is a masked array, whose mask would be lost: fill it with x.filled(value)")
     try:

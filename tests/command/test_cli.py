@@ -2,6 +2,7 @@
 
 import errno
 import io
+import json
 import os
 import subprocess
 import sys
@@ -43,7 +44,9 @@ def broken(folder):
     large = [("flat", Flatten()),
              ("fc1", Linear(np.full((330, 3), 1e300))), ("fc2", Linear(np.full((3, 3), 1e300)))]
     save_model(Model(Network(large), MODEL.classes, RGB), folder / "large.npz")
-    save_model(Model(NETWORK, ["left", "right"], RGB), folder / "names.npz")
+    with np.load(folder / "model.npz") as kept:
+        manifest = json.loads(kept["manifest"].tobytes()) | {"classes": ["left", "right"]}
+        np.savez(folder / "names.npz", **{**kept, "manifest": np.frombuffer(json.dumps(manifest).encode(), np.uint8)})
     save_model(Model(Network(LAYERS[:3]), list("abcd"), RGB), folder / "open.npz")
     save_model(Model(NETWORK, MODEL.classes, Preprocessing(None, "rgb")), folder / "nosize.npz")
     return folder
@@ -83,7 +86,7 @@ WRONG = [
     ("explain photo.png --model pickled.npz", "pickled.npz", "never loaded"),
     ("explain photo.png --model short.txt", "short.txt ends after line 2", "2 numbers for the biases"),
     ("explain photo.png --model large.npz", "fc2", "NaN or infinity"),
-    ("explain photo.png --model names.npz", "2 class names", "(3,)"),
+    ("explain photo.png --model names.npz", "2 class names", "for 3 scores"),
     ("figure photo.png --cnn open.npz", "(4, 4, 4)", "Flatten()"),
     ("explain photo.png --model nosize.npz", "the size of its input", "--size HxW"),
     ("layers nosize.npz", "the size of its input", "--size HxW"),

@@ -8,7 +8,7 @@ from pathlib import Path
 import imageio.v3 as iio
 import numpy as np
 import pytest
-from at_hand import FIXTURES, MODEL, NETWORK, PIXELS, RGB, explained, parsed, rng
+from at_hand import FIXTURES, LAYERS, MODEL, NETWORK, PIXELS, RGB, explained, parsed, rng
 from fisher_model import fisher_model, half_flat
 
 from lrp_ref import (
@@ -17,6 +17,7 @@ from lrp_ref import (
     Epsilon,
     Linear,
     Model,
+    Network,
     ZBox,
     assign,
     cutoff,
@@ -209,7 +210,8 @@ def test_a_note_is_not_printed_beside_an_error(run):
 
 
 def model_of(scores, names=None):
-    return Model(NETWORK, names or [f"class {n}" for n in range(len(scores))], RGB)
+    last = Linear(np.ones((6, len(scores))))
+    return Model(Network([*LAYERS[:-1], ("fc", last)]), names or [f"class {n}" for n in range(len(scores))], RGB)
 
 
 def test_of_many_scores_the_ten_highest_are_printed_and_always_the_explained_one():
