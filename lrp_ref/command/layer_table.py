@@ -19,20 +19,21 @@ def layer_rows(model: Model) -> list[dict[str, Any]]:
     shape = (1, channels(model), *sized(model))
     network = model.network(shape)
     shapes, fields, rows = network.shapes(shape), receptive_fields(network, shape), []
-    said = in_words(network, fields, shape[2:])
+    said = words_for(network, fields, shape[2:])
     for n, (name, layer, reads) in enumerate(network.nodes):
         under = where_they_meet([fields[t] for t in reads])
         below = next((said[t] for t in reads if said[t]), SEVERAL)
         rows.append({
             "name": name, "type": type(layer).__name__, "input": layer.joined(*(shapes[t] for t in reads))[1:],
             "output": shapes[name][1:], "sees": fields[name] and vars(fields[name]),
-            "sees_in_words": said[name] or None, "cutoff_below_spreads_over": under and under.size, "spreads_in_words": None if under else below,
+            "sees_in_words": said[name] or None, "cutoff_below_spreads_over": under and under.size,
+            "spreads_in_words": None if under else below,
             "sees_squares": squares(network, n + 1),
             "cutoff_below_spreads_over_squares": bins(network, n)})
     return rows
 
 
-def in_words(network: Network, fields: Mapping[str, ReceptiveField | None], image: Sequence[int]) -> dict[str, str]:
+def words_for(network: Network, fields: Mapping[str, ReceptiveField | None], image: Sequence[int]) -> dict[str, str]:
     """{tensor: what its units see where these are no windows of one size, or a single window that covers the image}"""
     said = {INPUT: ""}
     for name, layer, reads in network.nodes:

@@ -59,7 +59,16 @@ WRONG = [
     ("explian photo.png", "'explian'", "'explain', 'figure', 'demo', 'models', 'layers', 'evaluate'"),
     ("explain", "IMAGE", "lrp-ref explain --help"),
     (X + "--ouput heat.png", "got --ouput heat.png", "did you mean --output?"),
-    (X + "other.png", "got photo.png and other.png", "lrp-ref figure for several"),
+    (X + "other.png", "got other.png after the options", "name all photographs one after another"),
+    ("explain photo.png photo.png --model model.npz --output heat.png", "got 2 photographs with --output", "--output-dir FOLDER"),
+    ("explain one two --model model.npz --output-dir out", "two photographs named same", "explain them apart"),
+    (X + "--output-dir nowhere/out", "--output-dir nowhere/out", "needed a folder"),
+    (X + "--output-dir photo.png", "--output-dir photo.png", "needed a folder"),
+    (X + "--output-dir one --save e.npz", "got --save with --output-dir", "leave one of them out"),
+    ("explain voc --model model.npz", "got the folder voc", "give photographs"),
+    (X + "--rule epsilon", "'epsilon' with 0 numbers", "write epsilon:EPSILON"),
+    (X + "--smooth 0", "size=0", "at least 1"),
+    (X + "--smooth wide", "'wide'", "whole number"),
     (X + "--output", "--output", "expected one argument"),
     (X + "--output=--", "got --output=--", "write --output=./--"),
     (X + "--percentile most", "'most'", "--percentile"),
@@ -73,7 +82,6 @@ WRONG = [
     # the photograph
     ("explain missing.png", "missing.png", "does not exist"),
     ("explain fake.png", "fake.png is no image", "PNG, JPEG or TIFF"),
-    ("explain one", "one is a directory", "give an image file"),
     ("figure photo.png missing.png", "missing.png", "does not exist"),
     ("figure" + 101 * " missing.png", "101 photographs", "1 to 50"),
     # the model
@@ -173,7 +181,7 @@ def test_what_the_system_says_is_said_without_its_number(run, monkeypatch):
     def fail(*_):
         raise PermissionError(errno.EACCES, "Permission denied", "somewhere")
 
-    monkeypatch.setattr(command, "explain", fail)
+    monkeypatch.setattr(command, "read_photograph", fail)
     err = run("explain", "photo.png", "--model", "model.npz")[2]
     assert err == "lrp-ref: error: cannot use somewhere: Permission denied: choose another path\n"
 
@@ -219,13 +227,13 @@ def test_what_ends_the_work_is_said_on_one_line(run, folder, monkeypatch, error,
         raise error
 
     before = files(folder)
-    monkeypatch.setattr(command, "explain", fail)
+    monkeypatch.setattr(command, "read_photograph", fail)
     assert run("explain", "photo.png", "--model", "model.npz", "--output", "heat.png") == (code, "", line)
     assert files(folder) == before
 
 
 def test_a_mistake_in_the_program_is_not_hidden(monkeypatch):
-    monkeypatch.setattr(command, "explain", lambda *_: {}["mistake"])
+    monkeypatch.setattr(command, "read_photograph", lambda *_: {}["mistake"])
     with pytest.raises(KeyError):
         main(["explain", "photo.png", "--model", "model.npz"])
 

@@ -154,8 +154,8 @@ def test_a_half_precision_tensor_is_told_in_torchs_words() -> None:
 def test_what_a_network_an_explanation_and_a_ledger_show_is_short() -> None:
     e = explain(NETWORK, np.array([[1.0, 2.0, -0.5]] * 4))
     assert repr(NETWORK) == "Network(fc Linear, relu ReLU)"
-    assert repr(e) == ("Explanation(relevance (4, 3), scores (4, 2): 0 2.5, 1 2.5; 0 2.5, 1 2.5; 0 2.5, 1 2.5; ... of 4 "
-                       "inputs; relevances and activations of 3 tensors: input, fc, relu; print(e.ledger))")
+    assert repr(e) == ("Explanation(relevance (4, 3), scores (4, 2): 0 2.5, 1 2.5; 0 2.5, 1 2.5; 0 2.5, 1 2.5; ... of "
+                       "4 inputs; relevances and activations of 3 tensors: input, fc, relu; print(e.ledger))")
     assert repr(e.ledger) == str(e.ledger) and repr(e.ledger).startswith(" " * 6 + "    sum |R|")
     assert e._repr_html_().count("<pre>") == 1 and "sum |R|" in e._repr_html_()
     many = Network([(f"layer {n}", ReLU()) for n in range(3000)])

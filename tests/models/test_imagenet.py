@@ -52,7 +52,8 @@ def test_the_package_is_found_without_being_run(monkeypatch):
 
 def test_it_explains_where_no_model_is_named_if_it_is_there(monkeypatch):
     assert bundled.usual_model() == "imagenet"
-    assert (usual_rule("imagenet"), usual_rule("cnn")) == ("epsilon_gamma_box", "paper")
+    assert usual_rule(load_model("imagenet").chain) == "epsilon_gamma_box"
+    assert usual_rule(load_model("cnn").chain) == usual_rule(load_model("fv").chain) == "paper"
     monkeypatch.setattr(bundled, "weights_file", lambda: None)
     assert bundled.usual_model() == "cnn"
 
