@@ -104,6 +104,7 @@ class Ledger:
             left_out = 0
             size = float(per_sample(abs(account.received))[sample])
             lines.append(row(name.ljust(width), size, [float(t[sample]) for t in account.totals()]))
+        lines += [between(left_out)] * (left_out > 0)
         size = float(per_sample(abs(self.accounts[0].received))[sample])
         lines.append(row("total".ljust(width), size, [float(t[sample]) for t in self.total().values()]))
         return "\n".join(lines)
@@ -113,7 +114,7 @@ class Ledger:
         if len(self.names) <= SHORT:
             return self.table(sample)
         lost = {name: sum(float(abs(column[sample]).sum()) for column in account.parts()[1:]) for name, account in self}
-        largest = sorted(self.names, key=lambda name: -lost[name])[:LOSSES]
+        largest = sorted(filter(lost.get, self.names), key=lambda name: -lost[name])[:LOSSES]
         return self.table(sample, {*self.names[:ENDS], *largest, *self.names[-ENDS:]})
 
     def __str__(self) -> str:

@@ -102,8 +102,8 @@ def rules_of(network: Network, given: Given, below: str | None, box: tuple[Any, 
     return rules if below is None else cutoff(rules, named_cutoff(network, below))
 
 
-def explained_photograph(network: Network, x: Array, classes: Sequence[str], photograph: NDArray[np.float64], target: Any,
-              rules: Mapping[str, Rule], watch: Watch) -> Explained:
+def explained_photograph(network: Network, x: Array, classes: Sequence[str], photograph: NDArray[np.float64],
+                         target: Any, rules: Mapping[str, Rule], watch: Watch) -> Explained:
     """The explanation of one photograph: x is what the network gets of it, `photograph` what a picture shows."""
     e = explain(network, x, rules, target, watch)
     scores = e.scores.shape[1]

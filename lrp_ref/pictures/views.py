@@ -33,10 +33,10 @@ def smoothed(values: NDArray[Any], size: int | Size) -> NDArray[np.float64]:
     away, and with it what is finer.
     """
     values = plane(values)
-    rows, columns = (size, size) if isinstance(size, (int, np.integer)) else size
-    if not all(isinstance(n, (int, np.integer)) and n >= 1 for n in (rows, columns)):
+    sides = size if isinstance(size, (tuple, list)) else (size, size)
+    if len(sides) != 2 or not all(isinstance(n, (int, np.integer)) and n >= 1 for n in sides):
         raise ValueError(f"smoothed got size={shown(size)}, needed an int of at least 1, or a pair: rows, columns")
-    return band(len(values), rows) @ values @ band(values.shape[1], columns).T
+    return band(len(values), sides[0]) @ values @ band(values.shape[1], sides[1]).T
 
 
 def band(n: int, size: int) -> NDArray[np.float64]:
@@ -47,7 +47,7 @@ def band(n: int, size: int) -> NDArray[np.float64]:
 
 
 def overlay(photograph: Any, values: NDArray[Any], colours: str = COLOURS, limit: float | None = None) -> Bytes:
-    """(1 - a) * photograph in pale grey + a * colour of R, a = sqrt(|R| / limit): bytes (H, W, 3), the photograph's size.
+    """(1 - a) * photograph in pale grey + a * colour of R, a = sqrt(|R| / limit): bytes (H, W, 3).
 
     photograph  (H, W) or (H, W, 3), as `Model.prepare` takes it
     values      (H, W) of any size: the relevance of every pixel
