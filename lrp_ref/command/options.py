@@ -93,6 +93,19 @@ def parser() -> argparse.ArgumentParser:
                      "pooling)")
     new.add_argument("--output", default="figure.png", metavar="FILE.png", help="default: figure.png")
 
+    new = command("sanity", "Compare a map with others. Those of the network with its weights shuffled layer by layer, "
+                  "from the top, those of other classes, and the photograph's edges: a map that stays the same does "
+                  "not show what was learned, or not of this class.")
+    new.add_argument("image", metavar="IMAGE", help="a photograph: PNG, JPEG, TIFF, ...")
+    which(new)
+    new.add_argument("--class", dest="target", metavar="NAME_OR_INDEX", help="what to explain (default: top score)")
+    new.add_argument("--rule", action="append", metavar="RULE",
+                     help="as explain takes it; may be given up to four times: rules side by side")
+    new.add_argument("--cutoff", metavar="LAYER", help="as explain takes it")
+    new.add_argument("--seed", type=integer, default=0, metavar="N", help="of the shuffling (default: 0)")
+    new.add_argument("--output", metavar="FILE.png", help="draw the maps, a row per rule")
+    json(new)
+
     new = command("demo", "Explain three photographs with the model imagenet, if its weights are installed, and the "
                   "bundled scene with both bundled models. Prints scores, rules and ledgers and draws the figures; "
                   "that of the scene with _scene at the end of its name, if there are two.")
