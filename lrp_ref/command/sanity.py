@@ -82,9 +82,9 @@ def text(model: Model, found: Mapping[str, Sanity], scores: Array) -> str:
     shuffles = sum(one.kind == "weights" for one in first)
     lines = [" " * width + "".join(f"  {rule:>{WIDE * len(COLUMNS)}}" for rule in found),
              " " * width + "".join("  " + "".join(f"{head:>{WIDE}}" for head in COLUMNS.values()) for _ in found),
-             "layers shuffled, from the top", *(line(*row, width) for row in rows[:shuffles]),
-             "another class", *(line(*row, width) for row in rows[shuffles:]),
-             line("edges", [each.edges for each in found.values()], width, "")]
+             "layers shuffled, from the top", *(table_line(*row, width) for row in rows[:shuffles]),
+             "another class", *(table_line(*row, width) for row in rows[shuffles:]),
+             table_line("edges", [each.edges for each in found.values()], width, "")]
     return "\n".join(row.rstrip() for row in lines)
 
 
@@ -95,7 +95,7 @@ def label(one: Compared, model: Model, scores: Array) -> str:
     return one.what[0] if len(one.what) == 1 else f"{len(one.what)} layers, down to {one.what[-1]}"
 
 
-def line(name: str, each: Sequence[Likeness], width: int, indent: str = "  ") -> str:
+def table_line(name: str, each: Sequence[Likeness], width: int, indent: str = "  ") -> str:
     cells = ("".join(f"{cell(getattr(one, column)):>{WIDE}}" for column in COLUMNS) for one in each)
     name = indent + name
     name = name if len(name) <= width else name[:width - 3] + "..."

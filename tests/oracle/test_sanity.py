@@ -25,7 +25,8 @@ from lrp_ref.checks.sanity import Likeness, cascade, cosine, edges, likeness, sa
 rng = np.random.default_rng(5)
 NETWORK = Network([("conv1", Conv2D(rng.normal(size=(4, 2, 3, 2)), rng.normal(size=4))), ("relu1", ReLU()),
                    ("pool", AvgPool(2)), ("conv2", Conv2D(rng.normal(size=(3, 4, 2, 2)), rng.normal(size=3))),
-                   ("relu2", ReLU()), ("flat", Flatten()), ("fc", Linear(rng.normal(size=(24, 5)), rng.normal(size=5)))])
+                   ("relu2", ReLU()), ("flat", Flatten()),
+                   ("fc", Linear(rng.normal(size=(24, 5)), rng.normal(size=5)))])
 X = rng.normal(size=(1, 2, 8, 11))
 WEIGHTS = dict.fromkeys(NETWORK.names, WSquare())
 RULES = assign(NETWORK, Epsilon(0.01))
@@ -52,13 +53,13 @@ def test_equal_numbers_share_their_places() -> None:
 def test_where_there_is_no_map_there_is_no_likeness(other: np.ndarray | None) -> None:
     assert likeness(np.array([[1.0, 2.0], [3.0, -4.0]]), other) == Likeness(None, None, None)
     even = likeness(np.array([[1.0, 2.0]]), np.ones((1, 2)))   # all of one rank, but of a direction
-    assert (even.rank, even.absolute) == (None, None) and even.cosine == pytest.approx(3 / 10**0.5, rel=1e-15)
+    assert (even.rank, even.absolute) == (None, None) and even.cosine == pytest.approx(3 / 10**0.5, abs=1e-15)
 
 
 @pytest.mark.parametrize("size", [1e-300, 1.0, 1e300])
 def test_no_square_overflows_or_vanishes(size: float) -> None:
     assert cosine(size * np.array([3.0, -4.0]), np.array([4.0, 3.0])) == 0
-    assert cosine(size * np.array([3.0, 4.0]), np.array([4.0, 3.0])) == pytest.approx(0.96, rel=1e-15)   # two products
+    assert cosine(size * np.array([3.0, 4.0]), np.array([4.0, 3.0])) == pytest.approx(0.96, abs=1e-15)   # two products
 
 
 def test_shuffled_layers_have_the_same_numbers_in_another_order_and_others_are_as_they_were() -> None:
