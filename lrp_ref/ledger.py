@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -69,11 +69,18 @@ class Ledger:
     """The accounts of all layers, highest first: `ledger["conv1"].bias`; print it for a table.
 
     reached  R_0, what has arrived at the input
+    start    {tensor: R}, what everything began with; None: what the highest layer has received
     """
 
     names: Sequence[str]
     accounts: Sequence[Account]
     reached: Array
+    start: Mapping[str, Array] | None = None
+
+    @property
+    def began(self) -> Sequence[Array]:
+        """R_L, or what began elsewhere."""
+        return [self.accounts[0].received] if self.start is None else [*self.start.values()]
 
     def __getitem__(self, name: str) -> Account:
         if name not in self.names:
@@ -87,7 +94,8 @@ class Ledger:
         """R_L = R_0 + bias + stabiliser + dead, summed over all layers, per sample (N,)."""
         sums = [account.totals() for account in self.accounts]
         lost = [sum(column[1:], start=column[0]) for column in zip(*sums, strict=True)]
-        return dict(zip(COLUMNS, (sums[0][0], per_sample(self.reached), *lost[2:]), strict=True))
+        began = total(map(per_sample, self.began), sums[0][0])
+        return dict(zip(COLUMNS, (began, per_sample(self.reached), *lost[2:]), strict=True))
 
     def table(self, sample: int = 0, only: Collection[str] | None = None) -> str:
         """One sample's ledger in per cent of the sum of |R| that arrives at each layer; the last line is in all.
@@ -105,7 +113,7 @@ class Ledger:
             size = float(per_sample(abs(account.received))[sample])
             lines.append(row(name.ljust(width), size, [float(t[sample]) for t in account.totals()]))
         lines += [between(left_out)] * (left_out > 0)
-        size = float(per_sample(abs(self.accounts[0].received))[sample])
+        size = float(sum(per_sample(abs(R))[sample] for R in self.began))
         lines.append(row("total".ljust(width), size, [float(t[sample]) for t in self.total().values()]))
         return "\n".join(lines)
 

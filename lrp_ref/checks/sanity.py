@@ -14,12 +14,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from lrp_ref.arrays import Array, constant, zeros
+from lrp_ref.arrays import Array
 from lrp_ref.heatmap import heatmap
 from lrp_ref.hints import Watch, unwatched
 from lrp_ref.network import Network
 from lrp_ref.relevance import explain
 from lrp_ref.rules import Rule
+from lrp_ref.starts import one_hot
 
 STAGES = 6   # of a cascade of many layers: evenly among them, the first and the last always
 Map = NDArray[np.float64]
@@ -91,10 +92,8 @@ def map_of(network: Network, x: Array, rules: Mapping[str, Rule], index: int, wa
 
     It starts from 1, not from the score: one below 0, as a network with other weights may have, would turn it round.
     """
-    R = zeros(network.shapes(x.shape)[network.output], x)
-    R[0, index] = constant(1, x)
     try:
-        return np.asarray(heatmap(explain(network, x, rules, R, watch).relevance)[0], dtype=np.float64)
+        return np.asarray(heatmap(explain(network, x, rules, one_hot(index), watch).relevance)[0], dtype=np.float64)
     except ValueError:
         return None
 

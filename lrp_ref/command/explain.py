@@ -16,6 +16,7 @@ import numpy as np
 from lrp_ref.arrays import Array
 from lrp_ref.assignment import Rules, is_fisher
 from lrp_ref.command import report
+from lrp_ref.command.beginning import for_bounds, notes, start_of, through_of
 from lrp_ref.command.failed import Unwritten
 from lrp_ref.command.layer_table import by
 from lrp_ref.command.outputs import Pictured, dumped, save_arrays, spare, writes_arrays
@@ -41,21 +42,25 @@ def explain_command(options: Namespace, watch: Watch) -> str:
     images = photographs(options.images)
     several = len(images) > 1 or images != options.images
     writes(options, images, name, several)
+    for_bounds(options)
     model = ready_model(name, options, options.size)
     target = None if options.target is None else model.class_index(options.target)
     rules = rules_for(model, model.chain, options.rule or usual_rule(model.chain), options.first, options.cutoff)
-    one = partial(one_photograph, options, name, model, target, rules, watch)
+    start, through = start_of(options.start, target, model), through_of(options.through, model.chain)
+    given = {"target": target, "rules": rules, "start": start, "through": through, "watch": watch}
+    one = partial(one_photograph, options, name, model, given)
     if several:
         return all_photographs(options, images, one)
     return dumped(one(images[0])) if options.json else one(images[0])
 
 
-def one_photograph(options: Namespace, name: str, model: Model, target: int | None, rules: Rules, watch: Watch,
-                   image: str, brief: bool = False) -> Any:
+def one_photograph(options: Namespace, name: str, model: Model, given: dict[str, Any], image: str,
+                   brief: bool = False) -> Any:
     """What is printed of a photograph, after its files are written: text, or facts; `brief`: no rules and ledger."""
+    watch, rules = given["watch"], given["rules"]
     watch(f"reading {image}")
     pixels = read_photograph(image)
-    e = model.explain(pixels, target, rules, watch=watch)
+    e = model.explain(pixels, **given)
     network, index = model.network(e.relevance.shape), e.target
     bound = {}
     if options.bound:
@@ -70,14 +75,15 @@ def one_photograph(options: Namespace, name: str, model: Model, target: int | No
     if arrays := written["save"]:
         save_arrays(arrays, arrays_of(e))
     if options.json:
-        return {"image": image, "model": name, **report.facts(model, network, e, index, rules), **bound, **written}
+        return {"image": image, "model": name, **report.facts(model, network, e, index, rules),
+                "start": options.start or "logit", "through": given["through"] or {}, **bound, **written}
     seen, shape = e.photograph.shape[:2], e.relevance.shape
     middle = "" if seen == pixels.shape[:2] else f", the middle {by(seen)} of them"
     lines = [f"{Path(image).name}: {by(pixels.shape[:2])} pixels (height x width){middle}, seen by the model "
              f"as {by(shape[2:])} {model.preprocessing.colour}"]
     if brief:
         return "\n".join([*lines, report.scores_text(model, e.scores[0], index), *lines_on(written)])
-    lines += [*knows(name, model, chosen=options.model is not None), "",
+    lines += [*knows(name, model, chosen=options.model is not None), *notes(options), "",
               report.text(model, network, e, index, rules, options.ledger)]
     if options.bound:
         lines += ["", f"bound: {b}"]

@@ -62,6 +62,12 @@ def parser() -> argparse.ArgumentParser:
     new.add_argument("--cutoff", metavar="LAYER",
                      help="spread relevance evenly below this layer, whatever the rules (see lrp-ref layers); R1: "
                      "below the layer above the lowest convolution, or the Fisher vector")
+    new.add_argument("--start", metavar="START",
+                     help="what relevance begins with: logit (default), the class's score; one-hot, 1; "
+                     "softmax-gradient, the derivative of its probability; difference:CLASS, its score less another's")
+    new.add_argument("--through", action="append", default=[], metavar="LAYER:CHANNELS",
+                     help="only the relevance that passes through these channels of a layer's output, as in conv2:0,5; "
+                     "may be given for several layers, each of which is made of the next")
     new.add_argument("--output", metavar="FILE.png",
                      help="write the heatmap at the size of the photograph, or of the part of it that the model sees")
     new.add_argument("--panels", metavar="FILE.png",

@@ -8,13 +8,17 @@ from difflib import get_close_matches
 
 from lrp_ref.assignment import (
     Rules,
+    ali,
     assign,
+    attnlrp,
+    cp_lrp,
     cutoff,
     epsilon_alpha2_beta1,
     epsilon_alpha2_beta1_flat,
     epsilon_gamma_box,
     epsilon_plus,
     epsilon_plus_flat,
+    gradient_times_input,
     paper_rules,
 )
 from lrp_ref.models.model import Model
@@ -40,6 +44,10 @@ PRESETS: dict[str, Callable[[Network, Model], Rules]] = {
     "epsilon_alpha2_beta1": lambda network, model: epsilon_alpha2_beta1(network),
     "epsilon_alpha2_beta1_flat": lambda network, model: epsilon_alpha2_beta1_flat(network),
     "epsilon_gamma_box": lambda network, model: epsilon_gamma_box(network, *model.preprocessing.box),
+    "attnlrp": lambda network, model: attnlrp(network),
+    "cp_lrp": lambda network, model: cp_lrp(network),
+    "ali": lambda network, model: ali(network),
+    "gradient_times_input": lambda network, model: gradient_times_input(network),
 }
 LEGIBLE = "epsilon_gamma_box"
 WRITTEN = ", ".join(text for _, text in RULES.values())

@@ -167,6 +167,14 @@ class Layer:
     def linearize(self, x: Array) -> tuple[Array, LinearMap]:
         raise NotImplementedError
 
+    def derivative(self, x: Array) -> LinearMap:
+        """w_ij = dz_j / dx_i and b_j = z_j - sum_i x_i w_ij: the tangent at x; an error where it is not stated.
+
+        Of a layer whose map is straight it is that map. Where there is a kink it is that of one side, and among tied
+        winners that of their mean.
+        """
+        return self.linearize(x)[1].tangent(x)
+
     def output_shape(self, shape: Shape) -> Shape:
         """The shape of layer(x) for an x of that shape; an error where the layer cannot take it."""
         return shape

@@ -194,6 +194,7 @@ class Pooling(LinearMap):
     window: Window
     learned: bool = False
     coverages = (1,)
+    straight = True
 
     @property
     def weight(self) -> Array:  # type: ignore[override]
@@ -270,6 +271,7 @@ class Cells(LinearMap):
     columns: Array
     learned: bool = False
     coverages = (1,)
+    straight = True
 
     def apply(self, a: Array, f: Function) -> Array:
         return self.rows @ a @ np.transpose(self.columns) * f(self.weight)

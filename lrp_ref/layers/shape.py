@@ -44,6 +44,7 @@ class Moved(LinearMap):
     gate: bool = True
     learned: bool = False
     coverages = (1,)
+    straight = True
 
     def apply(self, a: Array, f: Function) -> Array:
         return times(self.there(a), f(self.weight))
@@ -87,7 +88,7 @@ class Reshape(Moving):
         return np.reshape(x, self.output_shape(x.shape))
 
     def linearize(self, x: Array) -> tuple[Array, LinearMap]:
-        return x, Gate(ones_like(zeros((1,) * x.ndim, x)), zeros((1,), x), self.output_shape(x.shape))
+        return x, Gate(ones_like(zeros((1,) * x.ndim, x)), zeros((1,), x), self.output_shape(x.shape), straight=True)
 
 
 @dataclass(frozen=True, eq=False)

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from lrp_ref.arrays import Array
 from lrp_ref.assignment import assign, cutoff
 from lrp_ref.heatmap import heatmap
-from lrp_ref.hints import Watch, listed, quotable, shown
+from lrp_ref.hints import listed, quotable, shown
 from lrp_ref.models.usual import named_cutoff, usual_rules
 from lrp_ref.network import Network
 from lrp_ref.relevance import Explanation, explain, top_scores
@@ -103,9 +103,9 @@ def rules_of(network: Network, given: Given, below: str | None, box: tuple[Any, 
 
 
 def explained_photograph(network: Network, x: Array, classes: Sequence[str], photograph: NDArray[np.float64],
-                         target: Any, rules: Mapping[str, Rule], watch: Watch) -> Explained:
+                         target: Any, start: Any, rules: Mapping[str, Rule], **more: Any) -> Explained:
     """The explanation of one photograph: x is what the network gets of it, `photograph` what a picture shows."""
-    e = explain(network, x, rules, target, watch)
+    e = explain(network, x, rules, target if start is None else start, **more)
     scores = e.scores.shape[1]
     names = classes or [str(n) for n in range(scores)]
     if len(names) != scores:

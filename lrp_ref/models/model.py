@@ -200,7 +200,7 @@ class Model:
         counted_regions(self.regions)   # an error where they are none
 
     def explain(self, photograph: Any, target: str | int | None = None, rules: Given = None, below: str | None = None,
-                watch: Watch = unwatched) -> Explained:
+                watch: Watch = unwatched, start: Any = None, through: Mapping[str, Any] | None = None) -> Explained:
         """From a photograph to its explanation: `lrp_ref.explain` of what the network sees of it.
 
         photograph  a path, or what `prepare` takes
@@ -208,6 +208,8 @@ class Model:
         rules       a preset (paper_cnn), a rule for all layers with weights (Epsilon(0.01)), or {layer: rule}; None:
                     the paper's preset, of a network with more than 20 layers with weights epsilon_gamma_box
         below       the layer of a cut-off, or "R1" for the paper's: above the lowest convolution, at the FisherVector
+        start       what relevance begins with, as `lrp_ref.explain` takes its target; None: the class's score
+        through     as `lrp_ref.explain` takes it
         """
         from lrp_ref.pictures.photograph import read_photograph, to_pixels
 
@@ -217,7 +219,8 @@ class Model:
         x = self.prepare(pixels)
         network = self.network(x.shape)
         made = rules_of(network, rules, below, self.preprocessing.box)
-        return explained_photograph(network, x, self.classes, self.seen(pixels), index, made, watch)
+        return explained_photograph(network, x, self.classes, self.seen(pixels), index, rules=made, watch=watch,
+                                    start=start, through=through)
 
     def prepare(self, photograph: Any) -> Array:
         """(1, C, H, W): what is `seen` of the photograph, squeezed to the network's size if that is fixed, normalised.
