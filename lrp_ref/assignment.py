@@ -41,13 +41,15 @@ DEFAULTS: Mapping[str, Rule] = {   # what a layer's `hands_down` says
 }
 
 
-def assign(network: Network, by_type: Mapping[type[Layer], Rule] | None = None, first: Rule | None = None,
+def assign(network: Network, by_type: Mapping[type[Layer], Rule] | Rule | None = None, first: Rule | None = None,
            by_name: Mapping[str, Rule] | None = None) -> Rules:
     """{name: rule}: the rule given for its name, else `first` for the lowest layer with weights, else for its type.
 
-    A layer without any hands down as it says itself (`layer.hands_down`).
+    A layer without any hands down as it says itself (`layer.hands_down`). A rule alone is that of every layer with
+    weights: assign(network, Epsilon(0.01)).
     """
     a_network(network)
+    every, by_type = (by_type, None) if isinstance(by_type, Rule) else (None, by_type)
     by_type, by_name = (dict(a_mapping(given, what)) for given, what in (
         ({} if by_type is None else by_type, "by_type={Conv2D: ZPlus()}"),
         ({} if by_name is None else by_name, "by_name={'conv1': ZPlus()}")))
@@ -58,7 +60,8 @@ def assign(network: Network, by_type: Mapping[type[Layer], Rule] | None = None, 
         a_rule(rule)
     rules = Rules({}, network.reads)
     for name, layer in network:
-        found = [by_type[kind] for kind in type(layer).__mro__ if kind in by_type]
+        found = [every] if every is not None and layer.weighted else []
+        found += [by_type[kind] for kind in type(layer).__mro__ if kind in by_type]
         found += [DEFAULTS[layer.hands_down]] if layer.hands_down else []
         if not found and name not in by_name:
             raise ValueError(f"assign knows no rule for {name}, a {type(layer).__name__}: give one by type or by name")
@@ -87,7 +90,7 @@ def cutoff(rules: Mapping[str, Rule], below: str | Iterable[str], rule: Rule | N
     filler = Flat() if rule is None else rule
     if not isinstance(filler, Rule) or filler.sees_activations or filler.only_for:
         raise ValueError(f"cutoff got the filler {shown(filler)}, needed Flat() or WSquare(), which see no activations")
-    names = a_mapping(rules, "rules of every layer, assign(network)")
+    names = the_rules(rules)
     cuts = tuple(below) if isinstance(below, (tuple, list, set)) and below else (below,)
     for cut in cuts:
         if not isinstance(cut, str) or cut not in names:
@@ -151,6 +154,17 @@ def epsilon_alpha2_beta1_flat(network: Network, epsilon: Any = 1e-6) -> Rules:
 def epsilon_gamma_box(network: Network, low: Any, high: Any, epsilon: Any = 1e-6, gamma: Any = 0.25) -> Rules:
     """Gamma on convolutions, Epsilon on Linear, ZBox(low, high) on the first."""
     return assign(network, {**convolutions(Gamma(gamma)), Linear: Epsilon(epsilon)}, first=ZBox(low, high))
+
+
+def the_rules(given: Any) -> Mapping[str, Rule]:
+    """The rules of every layer as a mapping, or an error that says how they are made."""
+    if isinstance(given, Rule):
+        raise ValueError(f"got {shown(given)} alone, needed a rule for every layer: assign(network, {shown(given)}) "
+                         "gives it to every layer with weights")
+    if isinstance(given, Network):
+        raise ValueError("got a Network, needed the rules of every layer: assign(network), or a preset such as "
+                         "paper_cnn(network)")
+    return a_mapping(given, "rules of every layer, assign(network)")
 
 
 def attnlrp(network: Network, epsilon: Any = 1e-6) -> Rules:

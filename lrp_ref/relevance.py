@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from html import escape
 from typing import Any
 
 import numpy as np
@@ -21,7 +22,7 @@ from lrp_ref.arrays import (
     nothing,
     plus,
 )
-from lrp_ref.assignment import Rules, a_mapping, a_rule, assign
+from lrp_ref.assignment import Rules, a_rule, assign, the_rules
 from lrp_ref.concepts import Top, highest_first, mask_of, top_channels
 from lrp_ref.hints import Watch, listed, shown, unwatched
 from lrp_ref.layers import Layer
@@ -159,7 +160,7 @@ def relevances(network: Network, activations: Mapping[str, Array], rules: Mappin
 
 def every_layer(network: Network, rules: Mapping[str, Rule], how: str = "assign") -> Mapping[str, Rule]:
     """The rules, or an error where a layer has none."""
-    a_mapping(rules, "rules of every layer, assign(network)")
+    the_rules(rules)
     others = [name for name in network.names if isinstance(rules, Rules) and not follows(rules.reads, network, name)]
     if others:
         raise ValueError(f"got rules by which {listed(others)} reads other layers than in the network, so that a "
@@ -221,11 +222,29 @@ class Explanation:
         """R_0, shaped like the input."""
         return self.relevances[INPUT]
 
+    def __repr__(self) -> str:
+        """Shapes, the highest scores of each input by their index, and what the others are called."""
+        tops = "; ".join(top_scores(scores) for scores in self.scores[:3].reshape(min(3, len(self.scores)), -1))
+        more = f"; ... of {len(self.scores)} inputs" if len(self.scores) > 3 else ""
+        return (f"Explanation(relevance {self.relevance.shape}, scores {self.scores.shape}: {tops}{more}; relevances "
+                f"and activations of {len(self.relevances)} tensors: {listed(self.relevances)}; print(e.ledger))")
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows: the same, and the ledger of the first input."""
+        return f"<pre>{escape(repr(self))}\n\n{escape(str(self.ledger))}</pre>"
+
     def top(self, name: str, count: int = 5) -> Top:
         """The channels of layer `name` that have most relevance, and how much: [(channel, R), ..] of every sample."""
         if name not in self.relevances:
             raise ValueError(f"got the layer name {shown(name)}, needed one of {listed(self.relevances)}")
         return top_channels(self.relevances[name], count)
+
+
+def top_scores(scores: Array, names: Sequence[str] = ()) -> str:
+    """The three highest scores of one input, `282 tiger cat 9.32`: by index, and by name where there are any."""
+    labels = [f"{n} {name}" for n, name in enumerate(names)] if names else [*range(len(scores))]
+    order = sorted(range(len(scores)), key=lambda n: -scores[n])
+    return ", ".join(f"{labels[n]} {float(scores[n]):.4g}" for n in order[:3])
 
 
 def explain(network: Network, x: Array, rules: Mapping[str, Rule] | None = None, target: Any = None,

@@ -85,6 +85,10 @@ class Layer:
     def sees(self) -> Window | None:
         return None
 
+    def sees_in(self, shape: Shape) -> Window | None:
+        """The same of an input of that shape, which may say more."""
+        return self.sees
+
     @property
     def roundings(self) -> Roundings:
         return Roundings(unknown="does not say in how many roundings its weights are made")

@@ -250,6 +250,13 @@ class AdaptiveAvgPool(Layer):
         must_fit("AdaptiveAvgPool", shape, (sum(self.size), max(shape[2:])))
         return (*shape[:2], *self.size)
 
+    def sees_in(self, shape: Shape) -> Window | None:
+        """One window, n / V rows, where V divides n; else the parts are of two sizes, or overlap."""
+        if any(n % parts for n, parts in zip(shape[2:], self.size)):
+            return None
+        window = (shape[2] // self.size[0], shape[3] // self.size[1])
+        return Window(window, window)
+
     def smaller(self, shape: Shape, drawn: Drawn) -> Layer | None:
         return AdaptiveAvgPool(drawn.one_of((1, 1), (1, 2), (2, 1)))
 
