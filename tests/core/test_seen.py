@@ -240,6 +240,7 @@ def test_gradient_times_input_sees_tangents_everywhere() -> None:
      "no bound: layers do not say in how many roundings their derivatives are made"),
     (lambda: attnlrp("network"), "got a str, needed a Network: …"),     # type: ignore[arg-type]
     (lambda: cp_lrp(3), "got a int, needed a Network: …"),              # type: ignore[arg-type]
+    (lambda: ali(None), "got a NoneType, needed a Network: …"),         # type: ignore[arg-type]
     (lambda: gradient_times_input(None), "got a NoneType, needed a Network: …"),   # type: ignore[arg-type]
 ])
 def test_what_makes_no_sense_is_refused(call: Callable[[], Any], text: str) -> None:
