@@ -190,12 +190,13 @@ def arrays_of(e: Explained) -> dict[str, Any]:
 
 
 def figure_command(options: Namespace, watch: Watch) -> str:
-    asked = {"cnn": options.cnn, "fv": options.fv}
-    asked = {kind: name for kind, name in asked.items() if name} or {kind: kind for kind in asked}
+    kinds = {"cnn": options.cnn, "fv": options.fv}
+    asked = {kind: name for kind, name in kinds.items() if name} | {name: name for name in options.model}
+    asked = asked or {kind: kind for kind in kinds}
     one_figure(len(options.images), len(asked))
     spare("--output", options.output, *options.images, *asked.values())
     image_format(options.output)
-    cut = next(iter(asked))   # the CNN, unless the pipeline is alone: whose layers --cutoff names
+    cut = next(iter(asked))   # the first, a CNN unless there is none: whose layers --cutoff names
     subjects = {kind: subject(kind, name, options, options.cutoff if kind == cut else None)
                 for kind, name in asked.items()}
     names = [Path(image).name for image in options.images]
@@ -216,8 +217,8 @@ def figure_command(options: Namespace, watch: Watch) -> str:
 
 def subject(kind: str, name: str, options: Namespace, below: str | None) -> Subject:
     """The model for the figure's rows and how it is explained; an error, before the work, where something is wrong."""
-    model = ready_model(name, options, options.size) if kind == "cnn" else ready(name)
-    if is_fisher(model.chain) != (kind == "fv"):
+    model = ready(name) if kind == "fv" else ready_model(name, options, options.size)
+    if kind in ("cnn", "fv") and is_fisher(model.chain) != (kind == "fv"):
         other = "--fv" if kind == "cnn" else "--cnn"
         raise ValueError(f"got --{kind} {name}, which is a model of the other kind: write {other} {name}")
     rule = options.rule or usual_rule(model.chain)

@@ -125,8 +125,10 @@ class Scale(Elementwise):
         for name in ("scale", "shift"):
             value = getattr(self, name)
             if value is not None and not broadcasts(value.shape, shape[1:]):
+                longer = len(shape) == 3 and value.ndim == 2 and shape[2:] == value.shape[1:] and shape[1] > len(value)
                 raise ValueError(f"Scale got an input of shape {shape} and a {name} of shape {value.shape}, needed one "
-                                 f"that broadcasts to {shape[1:]}")
+                                 f"that broadcasts to {shape[1:]}"
+                                 + (f": is the sequence longer than its {len(value)} positions?" if longer else ""))
         return shape
 
     def __call__(self, x: Array) -> Array:

@@ -81,7 +81,9 @@ class Reshape(Moving):
         known, numbers = prod(n for n in self.shape if n != -1), prod(shape[1:])
         if not shape or (known != numbers if -1 not in self.shape else known == 0 or numbers % known):
             raise ValueError(f"Reshape got an input of shape {shape}, which does not fill (N, "
-                             f"{listed(self.shape)}): its numbers are {numbers:,} per sample")
+                             f"{listed(self.shape)}): its numbers are {numbers:,} per sample"
+                             + (f"; heads must divide the width of {shape[2]}" if len(shape) == len(self.shape) == 3
+                                else ""))
         return (shape[0], *(numbers // known if n == -1 else n for n in self.shape))
 
     def __call__(self, x: Array) -> Array:

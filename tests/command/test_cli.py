@@ -86,7 +86,7 @@ WRONG = [
     ("figure photo.png missing.png", "missing.png", "does not exist"),
     ("figure" + 101 * " missing.png", "101 photographs", "1 to 50"),
     # the model
-    ("explain photo.png --model ccn", "'ccn'", "cnn, fv, imagenet, or the path of a model file"),
+    ("explain photo.png --model ccn", "'ccn'", "cnn, fv, vit, imagenet, or the path of a model file"),
     ("explain photo.png --model missing.npz", "missing.npz", "give the path"),
     ("explain photo.png --model huge.npz", "huge.npz", "give the path"),
     ("explain photo.png --model photo.png", "photo.png", "needed .npz"),

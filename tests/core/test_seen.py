@@ -88,6 +88,14 @@ def test_a_product_by_its_halves_by_other_parts_and_by_its_derivatives(rule: Any
     assert got == received and columns[1] == bias
 
 
+def test_of_three_factors_two_times_the_product_is_left_over() -> None:
+    # 2 * 3 * 5 = 30: the derivatives are 15, 10 and 6, each with its factor 30; 30 - 90 is the bias's
+    x, R = fractions([[[2], [3], [5]]]), fractions(["7"])
+    got, columns = of_one(Multiply(), x, R, Tangent(0))
+    assert got == [[7], [7], [7]] and columns == [[21], [-14], [0], [0]]
+    assert of_one(Multiply(), x, R, Factors((F(1, 2), 0, F(1, 2))))[0] == [[F(7, 2)], [0], [F(7, 2)]]
+
+
 def test_attention_that_decides_receives_nothing() -> None:
     # (1/4, 3/4) times (4, 8) is 7: parts (0, 1) give 1 and 6 of it; the derivatives 1, 6, 1, 6 and -7
     layer, x, R = MatMul((1, 2), (2, 1)), fractions(["1/4 3/4 4 8"]), fractions([[[7]]])

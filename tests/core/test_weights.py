@@ -118,6 +118,10 @@ def test_inside_a_network() -> None:
         weight_relevance(network, e, rules, "relu")
     with refused("got the layer name 'tap', which the network does not have: did you mean 'top'? …"):
         weight_relevance(network, e, rules, "tap")
+    with refused("got a str, needed a Network: …"):
+        weight_relevance("fc", e, rules, "fc")   # type: ignore[arg-type]
+    with refused("got None, needed what explain(network, x, rules) gives"):
+        weight_relevance(network, None, rules, "fc")   # type: ignore[arg-type]
     masked = explain(network, fractions(["1 2"]), rules, through={"fc": 0})
     with refused("layer fc hands down something else …"):
         weight_relevance(network, masked, rules, "fc")

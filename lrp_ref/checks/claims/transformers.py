@@ -183,7 +183,7 @@ def by_heads(of: Read) -> Found:
     return Found(equal(summed, whole.of[INPUT]) and not equal(beside.of[INPUT], whole.of[INPUT]))
 
 
-def is_gradient_times_input(of: Read) -> Found:
+def tangents_are_gradients(of: Read) -> Found:
     """R = a * df/da, f the sum of s_j z_j with s_j = R_j / z_j: of the tangents, each at what those below it give."""
     network, number = of.network, of.number
     maps, a = dict[str, Any](), {INPUT: convert_numbers(np.ones(of.xs[INPUT].shape), number)}   # every word is there
@@ -211,7 +211,7 @@ def cases() -> Iterator[Case]:
             for what, law in LAWS.items():
                 first = seed == 0 and (preset == "attnlrp" or law is balances)
                 yield Case(f"{what}, {preset}, seed {seed}", partial(of_primes, law, preset, seed), not first)
-        yield Case(f"gradients, seed {seed}", partial(of_primes, is_gradient_times_input, "gradient_times_input", seed),
+        yield Case(f"gradients, seed {seed}", partial(of_primes, tangents_are_gradients, "gradient_times_input", seed),
                    seed > 0)
 
 
@@ -221,7 +221,7 @@ def of_primes(law: Callable[[Read], Found], preset: str, seed: int) -> Found:
 
 
 CLAIMS = (
-    Claim("transformers", "A transformer under each preset: the ledger at every unit and in all; relevance linear; batch "
-          "= singles; heads in another order; heads and what bypasses them = the whole; Tangent(0) = gradient x input.",
-          PRIMES, cases),
+    Claim("transformers", "A transformer under each preset: the ledger at every unit and in all; relevance linear; "
+          "batch = singles; heads in another order; heads and what bypasses them = the whole; Tangent(0) = gradient x "
+          "input.", PRIMES, cases),
 )
