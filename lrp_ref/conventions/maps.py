@@ -8,11 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from lrp_ref.arrays import Array, Function, Shape, constant, ones_like, same, zeros
+from lrp_ref.arrays import Array, Function, Shape, constant, ones_like, same
 from lrp_ref.layers import LRN, AvgPool, Conv2D, MaxPool, SumPool, Tanh
 from lrp_ref.layers.conv import Convolution
-from lrp_ref.layers.elementwise import Gate
-from lrp_ref.layers.normalize import Band, channels
 from lrp_ref.layers.pool import Pooling
 from lrp_ref.layers.window import Window
 from lrp_ref.linear_map import LinearMap, Term
@@ -67,13 +65,8 @@ def tangent(layer: Any, x: Array) -> tuple[Any, Array]:
             m = first_winner(m, x)
         case AvgPool() | SumPool():
             z = product(m, x)
-        case Tanh():
-            m = Gate(constant(1, x) - z * z, zeros((1,), x), x.shape)
-        case LRN():
-            slope = constant(-2 * layer.beta, x) * layer.rate(x) * x * layer.power(layer.sums(x), -layer.beta - 1)
-            weights = [slope * x_i for x_i in channels(x, layer.size)]
-            weights[layer.size // 2] = weights[layer.size // 2] + layer.gate(x)
-            m = Band(np.stack(weights), zeros((1,), x))
+        case Tanh() | LRN():
+            m = layer.derivative(x)
     return m, z
 
 

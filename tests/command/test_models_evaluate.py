@@ -10,18 +10,30 @@ import numpy as np
 from at_hand import FIXTURES, LAYERS, MODEL, NETWORK, files, parsed
 
 from lrp_ref import (
+    AdaptiveAvgPool,
+    Conv2D,
+    Flatten,
+    Linear,
     Model,
+    Network,
     Preprocessing,
+    ReLU,
     load_model,
     save_model,
 )
-from lrp_ref.models.bundled import BUNDLED
+from lrp_ref.models.bundled import PAPERS
 from lrp_ref.paper import precision as evaluate
 from lrp_ref.paper import report as experiment_report
 from lrp_ref.paper.plot import plot
 from lrp_ref.paper.study import study
 
 # ---- models and layers ----
+
+
+# The convolution and the patches; the token and all places; of three blocks queries, keys, values and what is read,
+# two matrices between 64 and 128, two norms, and the root of 16 by which queries are divided; the last norm; the scores.
+VIT = (24 * 121 + 24) + (64 * 24 * 4 + 64) + 64 + 101 * 64 + 3 * (
+    4 * (64 * 64 + 64) + (64 * 128 + 128) + (128 * 64 + 64) + 4 * 64 + 1) + 2 * 64 + (64 * 6 + 6)
 
 
 def test_models_lists_what_the_bundled_models_know(done):
@@ -36,7 +48,9 @@ def test_models_lists_what_the_bundled_models_know(done):
                               "parameters": 44894, "provenance": cnn.provenance},
                       "fv": {"classes": list(fv.classes), "size": None, "colour": "grey", "tallest": 480,
                              "parameters": 80 * 128 + 32 + 2 * 32 * 80 + 6 * 8 * 2 * 32 * 80 + 6,
-                             "provenance": fv.provenance}}
+                             "provenance": fv.provenance},
+                      "vit": {"classes": list(cnn.classes), "size": [128, 128], "colour": "grey", "tallest": None,
+                              "parameters": VIT, "provenance": load_model(FIXTURES / "vit.npz").provenance}}
     out = done("models")
     assert "\n  knows 1,000 classes: tench, goldfish, great white shark, ...\n" in out
     assert "knows brick, grass, gravel, cat, text, stars\n" in out
@@ -59,6 +73,25 @@ def test_layers_lists_shapes_and_fields_to_choose_a_cut_off_by(done):
     assert re.split("  +", table[5]) == ["pool2", "AvgPool", "2 x 3 x 3", "2 x 1 x 3",
                                          "10 x 6, step 6 x 2, from 0, 0", "6 x 6"]
     assert re.split("  +", table[8])[4:] == ["the whole image", "10 x 6"] and len(table) == 9
+
+
+def test_layers_says_what_adaptive_pooling_sees(done):
+    """7 x 7 of 14 x 14 are windows of 2 x 2 over 3 x 3, (2 - 1) + 3 pixels; 3 of 7 are cells of several sizes."""
+    chain = Network([("conv", Conv2D(np.ones((2, 1, 3, 3)), pad=1)), ("same", AdaptiveAvgPool((14, 10))),
+                     ("halves", AdaptiveAvgPool((7, 5))), ("cells", AdaptiveAvgPool((3, 2))), ("relu", ReLU()),
+                     ("mean", AdaptiveAvgPool(1)), ("flat", Flatten()), ("fc", Linear(np.ones((2, 3))))])
+    save_model(Model(chain, [*"abc"], Preprocessing((14, 10))), "adaptive.npz")
+    table = [re.split("  +", line)[4:] for line in done("layers", "adaptive.npz").splitlines()[1:]]
+    cells = "windows of several sizes"
+    assert table == [
+        ["3 x 3, step 1 x 1, from -1, -1", "1 x 1"], ["3 x 3, step 1 x 1, from -1, -1", "3 x 3"],
+        ["4 x 4, step 2 x 2, from -1, -1", "3 x 3"], [cells, "4 x 4"], [cells, cells],
+        ["the whole image", cells], *[["the whole image"] * 2] * 2]
+    whole = Network([("conv", Conv2D(np.ones((2, 1, 3, 3)), pad=1)), ("mean", AdaptiveAvgPool(1)),
+                     ("flat", Flatten()), ("fc", Linear(np.ones((2, 3))))])
+    save_model(Model(whole, [*"abc"], Preprocessing((14, 10))), "whole.npz")
+    table = [re.split("  +", line)[4:] for line in done("layers", "whole.npz").splitlines()[2:]]
+    assert table == [["the whole image", "3 x 3"], ["the whole image", "16 x 12"], ["the whole image", "16 x 12"]]
 
 
 def test_every_name_that_layers_prints_is_a_cut_off(done):
@@ -126,7 +159,7 @@ def test_without_a_model_all_bundled_ones_are_evaluated_side_by_side(done, quick
     assert list(given["models"]) == ["other.npz", "cnn", "one/other.npz"]     # the path where the name says too little
     assert given["models"]["other.npz"] == given["models"]["cnn"] == given["models"]["one/other.npz"]
     assert list(given["average_precision"]["mean"]) == ["prevalence", "histogram", "other.npz", "cnn", "one/other.npz"]
-    assert list(parsed(done("evaluate", "--count", "2", "--json"))["models"]) == list(BUNDLED)
+    assert list(parsed(done("evaluate", "--count", "2", "--json"))["models"]) == list(PAPERS)
 
 
 def test_evaluate_writes_a_plot_and_arrays_of_the_numbers_that_it_prints(done, quick, folder):
