@@ -27,6 +27,7 @@ from lrp_ref.ledger import COLUMNS
 from lrp_ref.models.bundled import knows, ready, usual_model
 from lrp_ref.models.explained import Explained
 from lrp_ref.models.model import Model
+from lrp_ref.models.usual import named_cutoff
 from lrp_ref.network import INPUT, Network
 from lrp_ref.paper.figures import Subject, one_figure, paper_figure
 from lrp_ref.pictures.colours import limit_of
@@ -226,4 +227,5 @@ def subject(kind: str, name: str, options: Namespace, below: str | None) -> Subj
     def rules(network: Network) -> Rules:
         return rules_for(model, network, rule, options.first)
 
-    return Subject(model, rules, None if options.target is None else model.class_index(options.target), below)
+    target = None if options.target is None else model.class_index(options.target)
+    return Subject(model, rules, target, None if below is None else named_cutoff(model.chain, below))

@@ -30,8 +30,8 @@ from lrp_ref.paper.study import study
 # ---- models and layers ----
 
 
-# The convolution and the patches; the token and all places; of three blocks queries, keys, values and what is read, two
-# matrices between 64 and 128, two norms, and the root of 16 by which queries are divided; the last norm; the scores.
+# The convolution and the patches; the token and all places; of three blocks queries, keys, values and what is read,
+# two matrices between 64 and 128, two norms, the root of 16 that divides queries; then the last norm, and the scores.
 VIT = (24 * 121 + 24) + (64 * 24 * 4 + 64) + 64 + 101 * 64 + 3 * (
     4 * (64 * 64 + 64) + (64 * 128 + 128) + (128 * 64 + 64) + 4 * 64 + 1) + 2 * 64 + (64 * 6 + 6)
 
