@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 
 from lrp_ref.arrays import Array, Function, Shape, constant, ones_like, same, zeros
-from lrp_ref.layers import LRN, AvgPool, Conv2D, MaxPool, SumPool, Tanh
+from lrp_ref.layers import LRN, AvgPool, Conv2D, LayerNorm, MatMul, MaxPool, Multiply, SumPool, Tanh
+from lrp_ref.layers.attention import Product
 from lrp_ref.layers.conv import Convolution
 from lrp_ref.layers.elementwise import Gate
 from lrp_ref.layers.normalize import Band, channels
@@ -74,7 +75,41 @@ def tangent(layer: Any, x: Array) -> tuple[Any, Array]:
             weights = [slope * x_i for x_i in channels(x, layer.size)]
             weights[layer.size // 2] = weights[layer.size // 2] + layer.gate(x)
             m = Band(np.stack(weights), zeros((1,), x))
+        case MatMul():
+            m = Product(np.concatenate([np.reshape(part, (len(x), -1)) for part in layer.parts(x)], axis=1),
+                        zeros((1,), x), layer, (True, True))
+        case Multiply():
+            m = replace(layer, shares=None).linearize(x)[1]
+            m = replace(m, weight=m.weight * constant(x.shape[1], x))
+        case LayerNorm():
+            m = Within(slopes(layer, x), zeros((1,), x))
     return m, z
+
+
+def slopes(layer: LayerNorm, x: Array) -> Array:
+    """dz_j / da_i of a layer norm, (.., i, j): g_j / s (d_ij - 1/D - n_i n_j / D), n being the row without g and b."""
+    plain = replace(layer, scale=None, shift=None)
+    n, size = plain(x), constant(x.shape[-1], x)
+    one = np.where(np.eye(x.shape[-1], dtype=bool), constant(1, x), constant(0, x))
+    inner = one - (constant(1, x) + n[..., :, None] * n[..., None, :]) / size
+    return inner * (layer.linearize(x)[1].weight[0] / (one - one / size).diagonal())[..., None, :]
+
+
+@dataclass(frozen=True, eq=False)
+class Within(LinearMap):
+    """z_j = sum_i a_i w_ij over a row. weight (.., i, j)"""
+
+    weight: Array
+    bias: Array
+    coverages = (1,)
+
+    def apply(self, a: Array, f: Function) -> Array:
+        out: Array = np.squeeze(a[..., None, :] @ f(self.weight), axis=-2)
+        return out
+
+    def transpose(self, s: Array, f: Function, shape: Shape) -> Array:
+        out: Array = np.squeeze(f(self.weight) @ s[..., None], axis=-1)
+        return out
 
 
 @dataclass(frozen=True, eq=False)

@@ -256,7 +256,7 @@ LAYERS: dict[str, Callable[..., Map]] = {   # by its name; called with the input
     "Hardswish": activations.hardswish, "Hardsigmoid": activations.hardsigmoid,
     "Flatten": shapes.flatten, "Reshape": shapes.reshape, "Transpose": shapes.transpose, "Slice": shapes.slice_of,
     "Pad": shapes.pad, "Upsample": shapes.upsample, "Sum": shapes.sums, "Mean": shapes.means, "Scale": shapes.scale,
-    "ConvTranspose2D": conv_transpose2d, "MatMul": attention.mat_mul, "LayerNorm": attention.layer_norm,
+    "ConvTranspose2D": conv_transpose2d, "MatMul": attention.mat_mul, "Softmax": attention.softmax, "LayerNorm": attention.layer_norm,
     "RMSNorm": attention.rms_norm, "Embedding": attention.embedding, "ClassToken": attention.class_token,
     "Rotary": attention.rotary,
     "BatchNorm": batch_norm_of_variances, "LRN": lrn,
