@@ -13,6 +13,7 @@ from lrp_ref.layers import LRN, AvgPool, Conv2D, LayerNorm, MatMul, MaxPool, Mul
 from lrp_ref.layers.attention import Product
 from lrp_ref.layers.conv import Convolution
 from lrp_ref.layers.elementwise import Gate
+from lrp_ref.layers.merge import Across
 from lrp_ref.layers.normalize import Band, channels
 from lrp_ref.layers.pool import Pooling
 from lrp_ref.layers.window import Window
@@ -79,8 +80,8 @@ def tangent(layer: Any, x: Array) -> tuple[Any, Array]:
             m = Product(np.concatenate([np.reshape(part, (len(x), -1)) for part in layer.parts(x)], axis=1),
                         zeros((1,), x), layer, (True, True))
         case Multiply():
-            m = replace(layer, shares=None).linearize(x)[1]
-            m = replace(m, weight=m.weight * constant(x.shape[1], x))
+            weight = replace(layer, shares=None).linearize(x)[1].weight
+            m = Across(weight * constant(x.shape[1], x), zeros((1,), x))
         case LayerNorm():
             m = Within(slopes(layer, x), zeros((1,), x))
     return m, z

@@ -120,6 +120,7 @@ WITHOUT_WEIGHTS = (*AVERAGES, AdaptiveAvgPool, MaxPool, *GATES, Flatten, LRN)
 GIVEN = {"given": Answer("the rule it is given")}
 PASSES = {"pass": Answer("R passes", c.passes)}
 PASSED_ON = {"pass": Answer("R passes", c.passed_on, "R passed")}
+GIVES_SHARES = {"shared": Answer("a share of the product for every factor")}
 GRADIENT = {"gradient": Answer("the gradient", c.gradient, "the gradient were handed down")}
 INSIDE = {"inside": Answer("over the weights inside the image")}
 WINDOW = {"window": Answer("over the whole window", c.window(), "the padding had a share, which is lost", "D5")}
@@ -171,10 +172,9 @@ TABLE: dict[str, Question] = {
         "shared": Answer("shared by what each branch contributes"),
         "whole": Answer("R whole to every branch", c.gradient, "every branch of a sum received R whole", "D15")},
         layers=Add),
-    "multiply": Question("a product of branches", {"shared": Answer("a share of the product for every factor")} | GRADIENT
-                         | {"first": Answer("the first factor alone", c.one_factor(0), "the first factor took all")},
-                         layers=Multiply),
-    "mat_mul": Question("a matrix product", {"shared": Answer("a share of the product for either factor")} | GRADIENT | {
+    "multiply": Question("a product of branches", GIVES_SHARES | GRADIENT | {
+        "first": Answer("the first factor alone", c.one_factor(0), "the first factor took all")}, layers=Multiply),
+    "mat_mul": Question("a matrix product", GIVES_SHARES | GRADIENT | {
         "second": Answer("the second factor alone", c.one_factor(1), "the second factor took all")}, layers=MatMul),
     "softmax": Question("softmax", {"tangent": Answer("its first-order map")} | GRADIENT | PASSED_ON | {
         "dead": Answer("nothing", c.hands_nothing, "nothing came through the softmax")}, layers=Softmax),

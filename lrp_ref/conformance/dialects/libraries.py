@@ -75,5 +75,6 @@ DIALECTS: dict[str, Dialect] = {
             "start": "one", "default_epsilon": 1e-6, "zero_rule": ("signed float32", 1e-9), "gamma": "weights",
             "stabiliser": But(("signed float32", 1e-9), {"Flat/Linear": 0}), "flatten": "pass",
             "max_pool": "contribution"},
-        lacks=("LRN", "Multiply", "MatMul", "Softmax", *(f"{rule}/{layer}" for rule in MODIFIED for layer in WITHOUT)), read=EVERYTHING),
+        lacks=("LRN", "Multiply", "MatMul", "Softmax", *(f"{rule}/{layer}" for rule in MODIFIED for layer in WITHOUT)),
+        read=EVERYTHING),
 }

@@ -27,6 +27,7 @@ from lrp_ref.conformance.make import (
     plain_cut_offs,
     questions,
     refused,
+    residuals,
     told_apart,
 )
 from lrp_ref.conformance.make.notes import NOTES
@@ -39,7 +40,7 @@ from lrp_ref.hints import listed
 
 MODULES: dict[str, tuple[ModuleType, ...]] = {   # by specification, each with cases() -> iterable of Case
     "1.0": (grid, questions, disagreements, edges, descriptors, cut_offs, networks, extremes, refused, told_apart),
-    "1.1": (geometry, plain_cut_offs, graphs, attention),
+    "1.1": (geometry, plain_cut_offs, graphs, residuals, attention),
 }
 
 

@@ -69,7 +69,8 @@ def alone(slug: str, rule: Rule, layer: Layer, x: Array, R: Array, comment: str,
 
 def layer_norms() -> Iterator[Case]:
     pair = LayerNorm(guarded([2, 2]), guarded([1, 1]), 0)
-    yield alone("layer-norm-pair", Epsilon(0), pair, row("1 3"), row("0 3"), "z = -1, 3: -1 and 3 for the inputs, 1 for "
+    yield alone("layer-norm-pair", Epsilon(0), pair, row("1 3"), row("0 3"), "z = -1, 3: -1 and 3 for the inputs, 1 "
+                "for "
                 "the bias. LXT and RelevancePropagation.jl the same but for an epsilon, Chefer et al. pass 0 3 on, Ali "
                 "et al. pass scale and shift, -3/2 and 9/2, and zennit has the gradient, 0 0",
                 other(layer_norm="gradient"), other(layer_norm="pass"), other(layer_norm="scale passed"),
@@ -83,10 +84,12 @@ def layer_norms() -> Iterator[Case]:
         rows = [other(layer_norm="gradient"), other(layer_norm="pass")] if isinstance(rule, Epsilon) else []
         x = first(lambda n: of_rational_spread(small((2, 3, 4), 7001 + 100 * n, -3, 4)),
                   lambda x, rule=rule: suits(rule, norm, x))   # type: ignore[misc]
-        yield alone(f"layer-norm-{type(rule).__name__.lower()}", rule, norm, x, R, "Rows of four numbers whose spread is "
+        yield alone(f"layer-norm-{type(rule).__name__.lower()}", rule, norm, x, R, "Rows of four numbers whose "
+                    "spread is "
                     "rational, with scale and shift", *rows, flags=["ROW_NORM", "ROWS", "BATCH"], section=NORMS)
-    yield alone("layer-norm-irrational", Epsilon(QUARTER), replace(norm, epsilon=F(1, 8)), small((1, 3, 4), 7003, -3, 4),
-                small((1, 3, 4), 7004, -4, 5), "Rows of any spread, and an epsilon beside the variance",
+    yield alone("layer-norm-irrational", Epsilon(QUARTER), replace(norm, epsilon=F(1, 8)),
+                small((1, 3, 4), 7003, -3, 4), small((1, 3, 4), 7004, -4, 5),
+                "Rows of any spread, and an epsilon beside the variance",
                 other(layer_norm="gradient"), other(layer_norm="pass"), flags=["ROW_NORM", "ROWS"], section=NORMS,
                 irrational=True)
 
@@ -95,7 +98,8 @@ def rms_norms() -> Iterator[Case]:
     norm = RMSNorm(guarded(["2", "-1/2", "3", "1"]), 0)
     x, R = rooted(small((2, 3, 4), 7011, 1, 4)), small((2, 3, 4), 7012, -4, 5)
     for rule in (Pass(), Epsilon(QUARTER), Flat()):
-        yield alone(f"rms-norm-{type(rule).__name__.lower()}", rule, norm, x, R, "A gate at the root mean square that the "
+        yield alone(f"rms-norm-{type(rule).__name__.lower()}", rule, norm, x, R, "A gate at the root mean square "
+                    "that the "
                     "row has", flags=["ROW_NORM", "GATE", "BATCH"], section="Zhang and Sennrich 2019; Achtibat et al. "
                     "2024")
     yield alone("rms-norm-irrational", Epsilon(QUARTER), replace(norm, epsilon=F(1, 8)), small((1, 3, 4), 7013, -3, 4),
@@ -111,8 +115,10 @@ def softmaxes() -> Iterator[Case]:
     rows = other(softmax="gradient"), other(softmax="pass"), other(softmax="dead")
     for slug, c in (("one", 1), ("minus-three", -3)):
         yield alone(f"softmax-equal-{slug}", Epsilon(0),
-                    Softmax(), row(f"{c} {c}"), row("1 0"), "Equal scores c: c/2 and -c/2, and 1 for the bias. zennit has "
-                    "1/4 and -1/4, Chefer et al. pass 1 0 on, and where attention is kept constant nothing comes through",
+                    Softmax(), row(f"{c} {c}"), row("1 0"), "Equal scores c: c/2 and -c/2, and 1 for the bias. "
+                    "zennit has "
+                    "1/4 and -1/4, Chefer et al. pass 1 0 on, and where attention is kept constant nothing comes "
+                    "through",
                     *rows, flags=["SOFTMAX"], section=section)
     mask = Softmax(guarded([1, 0, 1, 1]))
     yield alone("softmax-masked", Epsilon(0), mask, guarded([[[2, 7, 2, 2], [-1, 0, -1, -1]]]), guarded([[[3, 0, -2, 1],
@@ -120,8 +126,9 @@ def softmaxes() -> Iterator[Case]:
                 flags=["SOFTMAX", "MASK"], section=section)
     yield alone("softmax-flat", Flat(), mask, guarded([[[2, 7, 2, 2], [-1, 0, -1, -1]]]), guarded([[[3, 0, -2, 1],
                 [1, 0, 4, -2]]]), "Flat over the scores that take part", flags=["SOFTMAX", "MASK"], section="Section 3")
-    yield alone("softmax-irrational", Epsilon(0), Softmax(), QUARTER * small((1, 3, 4), 7021, -4, 5), small((1, 3, 4), 7026,
-                -4, 5), "Any scores: R_i = x_i (R_i - s_i sum R)", *rows, flags=["SOFTMAX"], section=section,
+    yield alone("softmax-irrational", Epsilon(0), Softmax(), QUARTER * small((1, 3, 4), 7021, -4, 5),
+                small((1, 3, 4), 7026, -4, 5), "Any scores: R_i = x_i (R_i - s_i sum R)", *rows,
+                flags=["SOFTMAX"], section=section,
                 irrational=True)
     yield alone("softmax-irrational-masked", Epsilon(0), Softmax(guarded([[1, 0, 0], [1, 1, 0], [1, 1, 1]])),
                 QUARTER * small((1, 3, 3), 7023, -4, 5), small((1, 3, 3), 7027, -4, 5), "A causal mask: every row sees "
@@ -134,14 +141,16 @@ def softmaxes() -> Iterator[Case]:
 
 def matrix_products() -> Iterator[Case]:
     read = other(mat_mul="gradient"), other(mat_mul="second")
-    yield alone("mat-mul-pair", Epsilon(0), MatMul((1, 2), (2, 1)), row("1/4 3/4 4 8"), guarded([[[7]]]), "A = 1/4 3/4 and V = 4 8, "
+    yield alone("mat-mul-pair", Epsilon(0), MatMul((1, 2), (2, 1)), row("1/4 3/4 4 8"), guarded([[[7]]]), "A = 1/4 "
+                "3/4 and V = 4 8, "
                 "z = 7: 1/2 and 3 for either. LXT and Chefer et al. the same; where attention is kept constant V has 1 "
                 "and 6; zennit, which knows no rule for it, hands down 91 of 7", *read, flags=["PRODUCT"])
     x, R = small((2, 18), 7031, -3, 4), small((2, 2, 1, 2), 7032, -4, 5)
     for slug, shares in (("half", None), ("uneven", guarded(["1/4", "3/4"])), ("second", guarded([0, 1]))):
         for rule in (Epsilon(QUARTER), Flat()):
-            rows = [other(mat_mul="gradient"), *([read[1]] if slug != "second" else [])] if isinstance(rule, Epsilon) else []
-            yield alone(f"mat-mul-{slug}-{type(rule).__name__.lower()}", rule, MatMul((2, 1, 3), (2, 3, 2), shares), x, R,
+            rows = read[: 1 + (slug != "second")] if isinstance(rule, Epsilon) else ()
+            yield alone(f"mat-mul-{slug}-{type(rule).__name__.lower()}", rule, MatMul((2, 1, 3), (2, 3, 2), shares), x,
+                        R,
                         "Two heads; the factors have " + {"half": "half each", "uneven": "1/4 and 3/4", "second":
                         "nothing and all"}[slug], *rows, flags=["PRODUCT", "BATCH"])
 
@@ -157,14 +166,16 @@ def activations() -> Iterator[Case]:
         ("sigmoid", Sigmoid(), True))
     for n, (name, layer, irrational) in enumerate(table):
         R = small((2, 3, 4), 7042 + 2 * n, -4, 5)
-        low = {Hardsigmoid: -5, GELU: -3}.get(type(layer), -14)   # beyond, z is 0, or 1 + tanh cancels
+        lows: dict[type[Layer], int] = {Hardsigmoid: -5, GELU: -3}
+        low = lows.get(type(layer), -14)   # beyond, z is 0, or 1 + tanh cancels
         for rule in (Pass(), Epsilon(QUARTER)):
             x = first(lambda k, n=n, low=low: F(1, 2) * small((2, 3, 4), 7041 + 2 * n + 100 * k, low, 15),   # type: ignore[misc]
                       lambda x, rule=rule, layer=layer: conditioned(rule, layer, x, TINY))   # type: ignore[misc]
             yield alone(f"{name}-{type(rule).__name__.lower()}", rule, layer, x, R, "A gate, f(x) over x, which passes "
                         "relevance on" if isinstance(rule, Pass) else "Eq. 1 on the chord from f(0)", flags=["GATE",
                         "BATCH"], section=SECTIONS[type(rule)], irrational=irrational, least=TINY)
-    yield alone("silu-rest", Pass(), SiLU(), row("0 1/8589934592 -1/8589934592 3"), row("3 -2 1 5"), "At 0 and beside it: "
+    yield alone("silu-rest", Pass(), SiLU(), row("0 1/8589934592 -1/8589934592 3"), row("3 -2 1 5"), "At 0 and "
+                "beside it: "
                 "the gate is 1/2 there, and relevance passes. LXT divides by x and has 0 and minus infinity",
                 flags=["GATE", "ZERO_INPUT"], section=SECTIONS[Pass], irrational=True)
 
@@ -176,17 +187,22 @@ def tokens() -> Iterator[Case]:
     table, ids = small((5, 3), 7071, -3, 4), guarded([[2, 0, 4, 2], [1, 3, 3, 0]])
     R = small((2, 4, 3), 7072, -4, 5)
     for rule in (Flat(), Epsilon(QUARTER), ZPlus()):
-        yield alone(f"embedding-{type(rule).__name__.lower()}", rule, Embedding(table), ids, R, "A token is there or not: "
+        yield alone(f"embedding-{type(rule).__name__.lower()}", rule, Embedding(table), ids, R, "A token is there or "
+                    "not: "
                     "it receives of what its row amounts to" if not isinstance(rule, Flat) else "A token receives the "
                     "sum over its row", flags=["TOKENS", "BATCH"], section=SECTIONS[type(rule)])
     token, x = ClassToken(guarded(["1/2", "-3"])), small((2, 3, 2), 7073, -3, 4)
-    for rule in (Pass(), Epsilon(QUARTER)):
-        yield alone(f"class-token-{type(rule).__name__.lower()}", rule, token, x, small((2, 4, 2), 7074, -4, 5), "What the "
-                    "class token receives goes to no input", flags=["TOKENS", "BATCH"], section=SECTIONS[type(rule)])
+    sent = small((2, 4, 2), 7074, -4, 5)
+    gates: tuple[Rule, ...] = Pass(), Epsilon(QUARTER)
+    for gate in gates:
+        yield alone(f"class-token-{type(gate).__name__.lower()}", gate, token, x, sent, "What the "
+                    "class token receives goes to no input", flags=["TOKENS", "BATCH"], section=SECTIONS[type(gate)])
     quarters = Rotary(guarded([[1, 1], [0, "-1"], [0, 1]]), guarded([[0, 0], [1, 0], ["-1", 0]]))
-    angles = Rotary(guarded([[1, 1], ["3/5", "4/5"], ["5/13", "-3/5"]]), guarded([[0, 0], ["4/5", "3/5"], ["12/13", "4/5"]]))
+    angles = Rotary(guarded([[1, 1], ["3/5", "4/5"], ["5/13", "-3/5"]]),
+                    guarded([[0, 0], ["4/5", "3/5"], ["12/13", "4/5"]]))
     for slug, layer, level, comment in (("quarters", quarters, "required", "by quarters of a turn"),
-                                        ("angles", angles, "stress", "by angles whose sines are fractions, which float64 "
+                                        ("angles", angles, "stress", "by angles whose sines are fractions, which "
+                                         "float64 "
                                          "does not hold")):
         for rule in (Epsilon(QUARTER), Flat()):
             x = first(lambda n: small((2, 3, 4), 7075 + 100 * n, -3, 4),
@@ -226,18 +242,22 @@ def blocks() -> Iterator[Case]:
         network, x, R = attended(7100, shares, norm)
         rules = assign(network, {Linear: Epsilon(QUARTER), Add: Epsilon(QUARTER), MatMul: Epsilon(QUARTER),
                                  LayerNorm: Epsilon(QUARTER)})
-        yield made(f"attention-{slug}", "graph", "attention", network, rules, x, R, comment=f"A transformer's block over "
+        yield made(f"attention-{slug}", "graph", "attention", network, rules, x, R, comment=f"A transformer's block "
+                   f"over "
                    f"three tokens: {comment}.", flags=("GRAPH", "FAN_OUT", "SUM", "SOFTMAX", "PRODUCT"), **about)
     heads = Network([
         ("first", Slice(2, 0, 2), "input"), ("rest", Slice(2, 2, 4), "input"),
-        ("embedded", ClassToken(guarded(["1/2", "-1"])), "first"), ("others", ClassToken(guarded(["3", "1/4"])), "rest"),
+        ("embedded", ClassToken(guarded(["1/2", "-1"])), "first"),
+        ("others", ClassToken(guarded(["3", "1/4"])), "rest"),
         ("turned", Transpose((0, 2, 1)), "others"), ("scores", MatMul((4, 2), (2, 4)), ("embedded", "turned")),
         ("relu", ReLU()), ("read", MatMul((4, 4), (4, 2)), ("relu", "others")), ("class", Slice(1, 0, 1)),
         ("mean", Mean((1,))), ("fc", Linear(small((2, 3), 7151), halves((3,), 7152)))])
     rules = assign(heads, {Linear: Epsilon(QUARTER), MatMul: Epsilon(QUARTER), Mean: Epsilon(QUARTER)})
     yield made("attention-rational", "graph", "attention", heads, rules, small((2, 3, 4), 7153, -3, 4), small((2, 3),
-               7154, -3, 4), comment="Attention with ReLU for softmax, so that all of it is rational, and class tokens.",
-               either=[other(mat_mul="gradient")], level="convention", section=ATTENTION, flags=("GRAPH", "FAN_OUT", "PRODUCT", "TOKENS", "BATCH"))
+               7154, -3, 4), comment="Attention with ReLU for softmax, so that all of it is rational, and class "
+               "tokens.",
+               either=[other(mat_mul="gradient")], level="convention", section=ATTENTION,
+               flags=("GRAPH", "FAN_OUT", "PRODUCT", "TOKENS", "BATCH"))
 
 
 # ---- What must be refused ----
@@ -251,6 +271,7 @@ def refusals() -> Iterator[Case]:
                     "A token that is no whole number.", "3/2 is no token", "Eq. 1"),
             refused("row-without-spread", Epsilon(0), LayerNorm(epsilon=0), row("2 2 2"), row("1 3 4"), "A row whose "
                     "numbers are all equal, and no epsilon.", "the spread is 0", NORMS),
-            refused("softmax-pass", Pass(), Softmax(), row("2 1 2"), row("1 3 4"), "Pass on a softmax.", "an output has "
+            refused("softmax-pass", Pass(), Softmax(), row("2 1 2"), row("1 3 4"), "Pass on a softmax.", "an output "
+                    "has "
                     "several inputs", ATTENTION)):
         yield replace(case, topic="refused")

@@ -57,7 +57,8 @@ class Place:
 
 
 PLACES = (
-    Place("same", Conv2D, (3, 2, 3, 3), (2, 2, 4, 5), "Kernels of 3 x 3, a padding and a stride of 1: images keep their "
+    Place("same", Conv2D, (3, 2, 3, 3), (2, 2, 4, 5), "Kernels of 3 x 3, a padding and a stride of 1: images keep "
+          "their "
           "size", ("PADDING", "OVERLAP", "BATCH"), {"pad": 1}, seed=5000),
     Place("same-bias", Conv2D, (2, 3, 3, 3), (1, 3, 3, 4), "Kernels of 3 x 3, a padding and a stride of 1, with a bias",
           ("PADDING", "OVERLAP", "BIAS"), {"pad": 1}, bias=True, seed=5100),

@@ -6,17 +6,15 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from lrp_ref.arrays import Array
-from lrp_ref.assignment import assign, cutoff, epsilon_alpha2_beta1, epsilon_gamma_box, epsilon_plus, paper_cnn
+from lrp_ref.assignment import assign, epsilon_alpha2_beta1, epsilon_plus
 from lrp_ref.checks.numbers.exact import guarded
-from lrp_ref.conformance.make.cut_offs import CUT, FILLERS, Question
-from lrp_ref.conformance.make.grid import SECTIONS, distinct, input_for
-from lrp_ref.conformance.make.made import INNVESTIGATE, Other, made, one, other
-from lrp_ref.conformance.make.numbers import F, batch_norm, halves, row, small
+from lrp_ref.conformance.make.cut_offs import Question
+from lrp_ref.conformance.make.grid import distinct
+from lrp_ref.conformance.make.made import INNVESTIGATE, Other, made, other
+from lrp_ref.conformance.make.numbers import F, halves, row, small
 from lrp_ref.conformance.vectors.case import Case
 from lrp_ref.layers import (
     Add,
-    BatchNorm,
-    Clip,
     Concat,
     Conv2D,
     ConvTranspose2D,
@@ -28,10 +26,8 @@ from lrp_ref.layers import (
     Multiply,
     ReLU,
     Slice,
-    Sum,
     Upsample,
 )
-from lrp_ref.merging import merge_batchnorm
 from lrp_ref.network import Network
 from lrp_ref.rules import AlphaBeta, Epsilon, Flat, Gamma, Rule, WSquare, ZPlus
 
@@ -44,10 +40,6 @@ def cases() -> Iterator[Case]:
     yield from read_twice()
     yield from products()
     yield from beside()
-    yield from residuals()
-    yield from batch_norms()
-    yield from reductions()
-    yield from cut_offs()
 
 
 def graph(slug: str, topic: str, network: Network, rules: dict[str, Rule] | Any, x: Array, R: Array, comment: str,
@@ -73,7 +65,8 @@ def sums() -> Iterator[Case]:
     yield graph("add-zero", "sum", network, rules, row("0 -3"), row("5 -2"), "The first sum is 0 - 6: a branch that is "
                 "0 receives nothing", WHOLE, flags=["SUM"], level="convention")
     network, rules = with_itself([[0, 0], [1, 1]])
-    yield graph("add-cancelling", "sum", network, rules, row("3 -3"), row("5 -2"), "The first sum is 3 - 3 = 0 and hands "
+    yield graph("add-cancelling", "sum", network, rules, row("3 -3"), row("5 -2"), "The first sum is 3 - 3 = 0 and "
+                "hands "
                 "nothing down; zennit adds 1e-6 to it, captum 1e-9, and iNNvestigate 1e-7 where it is 0", WHOLE,
                 other(zero_rule=1e-6), other(zero_rule=1e-9), other(zero_rule=INNVESTIGATE),
                 flags=["SUM", "CANCELLATION"], level="convention")
@@ -82,12 +75,14 @@ def sums() -> Iterator[Case]:
                 "sign, with a stabiliser: LXT's has no sign", WHOLE, other(epsilon_sign="none"),
                 flags=["SUM"], level="convention")
     network, rules = with_itself([[2]])
-    yield graph("add-doubled", "sum", network, rules, row("3"), row("9"), "x + 2 x: all of 9 arrives; with a bare + 18 in "
+    yield graph("add-doubled", "sum", network, rules, row("3"), row("9"), "x + 2 x: all of 9 arrives; with a bare + "
+                "18 in "
                 "zennit and, where the layer's hook multiplies by x once more, 36 in captum", WHOLE, flags=["SUM"],
                 level="convention")
     ten = Network([(f"add{n}", Add(), ("input", "input") if n == 1 else (f"add{n - 1}", f"add{n - 1}"))
                    for n in range(1, 11)])
-    yield graph("add-ten", "sum", ten, {}, row("1/2 -3"), row("1 2"), "x + x, ten times over: with a bare + relevance is "
+    yield graph("add-ten", "sum", ten, {}, row("1/2 -3"), row("1 2"), "x + x, ten times over: with a bare + "
+                "relevance is "
                 "1024 times as large, as in networks with ten bare sums", WHOLE, flags=["SUM", "DEEP"],
                 level="convention")
     nodes = [(f"fc{n}", Linear(small((3, 4), 6400 + 2 * n), halves((4,), 6401 + 2 * n)), "input") for n in (1, 2, 3)]
@@ -112,7 +107,8 @@ def sums() -> Iterator[Case]:
 
 def read_twice() -> Iterator[Case]:
     twice = Network([("beside", Concat(), ("input", "input"))])
-    yield graph("twice-beside", "fan-out", twice, {}, row("0 4"), row("2 1 3 -1"), "x is read twice, and its first number "
+    yield graph("twice-beside", "fan-out", twice, {}, row("0 4"), row("2 1 3 -1"), "x is read twice, and its first "
+                "number "
                 "is 0: it receives 2 + 3. Chefer et al.'s clone shares by x R / x and gives it nothing",
                 flags=["FAN_OUT", "ZERO_INPUT"])
     f, g = Linear(guarded([[1, "-1"], ["1/2", 2]])), Linear(guarded([[2, 1], [1, 3]]), guarded([1, "-1/2"]))
@@ -138,7 +134,8 @@ def read_twice() -> Iterator[Case]:
                      ("second", Linear(small((3, 3), 6435), halves((3,), 6436)), "relu"),
                      ("heads", Concat(), ("first", "second"))])
     yield graph("twice-heads", "fan-out", heads, {"fc": AlphaBeta(2, 1), "first": Epsilon(QUARTER), "second": ZPlus()},
-                small((2, 4), 6437, -3, 4), small((2, 5), 6438, -4, 5), "Relevance starts at two heads at once: that is "
+                small((2, 4), 6437, -3, 4), small((2, 5), 6438, -4, 5), "Relevance starts at two heads at once: that "
+                "is "
                 "a start at what sets them beside each other", flags=["FAN_OUT", "BATCH"])
 
 
@@ -150,7 +147,8 @@ def excited(seed: int, shares: Any = None) -> Question:
     network = Network([
         ("conv", Conv2D(small((3, 2, 2, 2), seed, -2, 3), halves((3,), seed + 1, 0, 2))), ("relu", ReLU()),
         ("squeeze", Mean((2, 3), True)), ("down", Conv2D(small((2, 3, 1, 1), seed + 2, -1, 3), halves((2,), seed + 3))),
-        ("bend", ReLU()), ("up", Conv2D(F(1, 8) * small((3, 2, 1, 1), seed + 4, -3, 3), F(1, 4) * halves((3,), seed + 5))),
+        ("bend", ReLU()),
+        ("up", Conv2D(F(1, 8) * small((3, 2, 1, 1), seed + 4, -3, 3), F(1, 4) * halves((3,), seed + 5))),
         ("gate", Hardsigmoid()), ("excite", Multiply(shares), ("relu", "gate")), ("flat", Flatten()),
         ("fc", Linear(small((18, 2), seed + 6), halves((2,), seed + 7)))])
     return network, small((2, 2, 3, 4), seed + 8, -2, 4), small((2, 2), seed + 9, -3, 4)
@@ -159,10 +157,12 @@ def excited(seed: int, shares: Any = None) -> Question:
 def products() -> Iterator[Case]:
     factors = Network([("left", Slice(1, 0, 2), "input"), ("right", Slice(1, 2, 4), "input"),
                        ("times", Multiply(), ("left", "right"))])
-    yield graph("multiply-two", "product", factors, {}, row("3 -2 1/2 4"), row("5 -3"), "Either factor of a product has "
+    yield graph("multiply-two", "product", factors, {}, row("3 -2 1/2 4"), row("5 -3"), "Either factor of a product "
+                "has "
                 "half of it", other(multiply="gradient"), other(multiply="first"), flags=["PRODUCT"],
                 level="convention")
-    yield graph("multiply-zero", "product", factors, {}, row("3 0 2 4"), row("5 -3"), "The second product is 0 and hands "
+    yield graph("multiply-zero", "product", factors, {}, row("3 0 2 4"), row("5 -3"), "The second product is 0 and "
+                "hands "
                 "nothing down", other(multiply="gradient"), flags=["PRODUCT", "ZERO_INPUT"], level="convention")
     for slug, shares, comment in (("half", None, "channels and gate have half of the product each"),
                                   ("gate-decides", guarded([1, 0]), "the channels have all, the gate decides")):
@@ -220,115 +220,3 @@ def beside() -> Iterator[Case]:
                  "above")):
             yield graph(f"concat-{slug}-{name}", "concat", network, rules, x, R, f"{comment}: {how}.",
                         flags=["CONCAT", "FAN_OUT", "PADDING"], section="Section 2")
-
-
-# ---- Residual networks ----
-
-
-def residual(seed: int) -> Question:
-    """Of 2 x 4 x 5 pixels: a block that keeps the size, one that halves it with a projection beside."""
-    network = Network([
-        ("conv1", Conv2D(small((2, 2, 3, 3), seed, -2, 3), halves((2,), seed + 1), pad=1)), ("relu1", ReLU()),
-        ("conv2", Conv2D(small((2, 2, 3, 3), seed + 2, -2, 3), halves((2,), seed + 3), pad=1)),
-        ("add1", Add(), ("conv2", "input")), ("relu2", ReLU()),
-        ("conv3", Conv2D(small((3, 2, 3, 3), seed + 4, -2, 3), halves((3,), seed + 5), pad=1, stride=2)),
-        ("project", Conv2D(small((3, 2, 1, 1), seed + 6, -2, 3), halves((3,), seed + 7), stride=2), "relu2"),
-        ("add2", Add(), ("conv3", "project")), ("relu3", ReLU()), ("mean", Mean((2, 3))),
-        ("fc", Linear(small((3, 2), seed + 8), halves((2,), seed + 9)))])
-    return network, small((2, 2, 4, 5), seed + 10, -2, 4), small((2, 2), seed + 11, -3, 4)
-
-
-def mobile(seed: int) -> Question:
-    """An inverted bottleneck: 1 x 1 up, 3 x 3 of each channel by itself, 1 x 1 down, ReLU6 between, and x added."""
-    network = Network([
-        ("up", Conv2D(small((4, 2, 1, 1), seed, -2, 3), halves((4,), seed + 1))), ("clip1", Clip(0, 6)),
-        ("depth", Conv2D(small((4, 1, 3, 3), seed + 2, -1, 2), halves((4,), seed + 3), pad=1, groups=4)),
-        ("clip2", Clip(0, 6)), ("down", Conv2D(small((2, 4, 1, 1), seed + 4, -2, 3), halves((2,), seed + 5))),
-        ("add", Add(), ("input", "down")), ("mean", Mean((2, 3))),
-        ("fc", Linear(small((2, 3), seed + 6), halves((3,), seed + 7)))])
-    return network, small((1, 2, 4, 3), seed + 8, -2, 4), small((1, 3), seed + 9, -3, 4)
-
-
-def residuals() -> Iterator[Case]:
-    for slug, (network, x, R), comment in (
-            ("residual", residual(RESIDUAL), "A residual network of two blocks, the second with a projection"),
-            ("mobile", mobile(MOBILE), "An inverted bottleneck: depthwise convolution, ReLU6, a sum")):
-        for name, rules, how in (
-                ("paper", paper_cnn(network), "alpha 2, beta 1"),
-                ("epsilon-plus", epsilon_plus(network, QUARTER), "z+ on convolutions, epsilon above"),
-                ("gamma-box", epsilon_gamma_box(network, -2, 4, QUARTER, QUARTER), "z-box, gamma, epsilon above")):
-            yield graph(f"{slug}-{name}", "residual", network, {**rules, **stabilised(network)}, x, R,
-                        f"{comment}: {how}; the sums with an epsilon of 1/4.", WHOLE, section="Section 2",
-                        flags=["SUM", "FAN_OUT", "PADDING"], level="convention")
-
-
-def stabilised(network: Network) -> dict[str, Rule]:
-    """An epsilon for every sum, which may cancel."""
-    return {name: Epsilon(QUARTER) for name, layer in network if isinstance(layer, Add)}
-
-
-RESIDUAL, MOBILE = 6640, 6600   # seeds of which no sum and no output is 0
-
-
-# ---- Batch norm ----
-
-
-def batch_norms() -> Iterator[Case]:
-    norm = batch_norm("1 -1/2", "4 9/4", "-2 3/2", "1/4 -5/4", 0)
-    conv = Conv2D(small((2, 2, 3, 3), 6701, -2, 3), halves((2,), 6702), pad=1)
-    block = Network([("conv", conv), ("bn", norm), ("add", Add(), ("bn", "input")), ("relu", ReLU()),
-                     ("flat", Flatten()), ("fc", Linear(small((24, 2), 6703), halves((2,), 6704)))])
-    x, R = small((1, 2, 3, 4), 6705, -2, 4), row("3 -2")
-    merged = merge_batchnorm(block)
-    for slug, network, bn, comment in (
-            ("passed", block, {}, "passes relevance on"), ("epsilon", block, {"bn": Epsilon(0)}, "under Epsilon(0)"),
-            ("merged", merged, {}, "folded into the convolution: under Epsilon(0) the same relevance as apart")):
-        either = [other(batch_norm="contribution")] if slug == "passed" else []
-        yield graph(f"batch-norm-residual-{slug}", "batch-norm", network,
-                    {"conv": Epsilon(0), "fc": Epsilon(QUARTER), "add": Epsilon(QUARTER), **bn}, x, R,
-                    f"Batch norm in a residual branch {comment}.", *either, flags=["BATCH_NORM", "SUM"],
-                    level="convention" if either else "required")
-    before = Network([("bn", BatchNorm(guarded([0]), guarded([1]), guarded([2]), guarded([3]), 0)),
-                      ("conv", Conv2D(guarded([[[[1, 2, 1]]]]), pad=(0, 1)))])
-    image, start = guarded([[[[1, 4, 2]]]]), guarded([[[[21, 34, 25]]]])
-    for slug, network, comment in (("apart", before, "Batch norm before a padded convolution"),
-                                   ("merged", merge_batchnorm(before, image.shape), "The same folded into it, with a bias for every "
-                                    "position: 9 12 9, because the padding has no shift")):
-        yield made(f"batch-norm-before-{slug}", "network", "batch-norm", network,
-                   {name: Epsilon(0) for name in network.names}, image, start, comment=comment, section=EQ1,
-                   flags=("BATCH_NORM", "PADDING"))
-
-
-# ---- Means and sums over axes ----
-
-
-def reductions() -> Iterator[Case]:
-    yield one("mean-one", Epsilon(0), Mean(2), guarded([[[1, 3, 0, 4]]]), row("8"), comment="A mean is shared by what each number "
-              "contributes, 1 3 0 4; as a function and no layer it has the gradient in zennit, 2 2 2 2",
-              section=EQ1, flags=("MEAN",), level="convention", either=[other(average="gradient")])
-    for layer, R in ((Mean((2, 3)), small((2, 3), 6802, -4, 5)), (Mean((1, 3), True), small((2, 1, 2, 1), 6803, -4, 5)),
-                     (Sum((1, 2)), small((2, 4), 6804, -4, 5))):
-        kind, axes = type(layer).__name__.lower(), "".join(map(str, layer.axes))
-        for rule in (Epsilon(QUARTER), ZPlus(), Flat()):
-            image = input_for(rule, layer, (2, 3, 2, 4), 6801)
-            yield one(f"{type(rule).__name__.lower()}-{kind}-{axes}", rule, layer, image, R, section=SECTIONS[type(rule)],
-                      comment=f"The {kind} over the axes {', '.join(map(str, layer.axes))}", flags=("MEAN", "BATCH"))
-
-
-# ---- Cut-offs ----
-
-
-def cut_offs() -> Iterator[Case]:
-    """Below a sum, and inside one of its branches: what a cut-off spreads is all that the named tensor is made of."""
-    network, x, R = residual(RESIDUAL)
-    rules = {**epsilon_plus(network, QUARTER), **stabilised(network)}
-    rules = assign(network, by_name=rules)
-    for below, comment in (("add1", "Below the first sum both of its branches are spread"),
-                           ("conv2", "Below one branch's convolution the other branch keeps its rules"),
-                           ("add2", "Below the second sum all of both blocks is spread"),
-                           ("project", "Below the projection what both branches read is spread")):
-        for name, filler in FILLERS.items():
-            if name == "w-square" and below in ("conv2", "project"):
-                continue
-            yield graph(f"cutoff-residual-{below}-{name}", "cutoff", network, cutoff(rules, below, filler), x, R,
-                        f"{comment}.", flags=["CUT_OFF", "SUM", "FAN_OUT"], section=CUT)

@@ -33,7 +33,8 @@ NOTES: dict[str, dict[str, Any]] = {
     "CEIL": note("the last window hangs over the end", "window",
                  "the last window is lost, or divided by its full size"),
     "COUNT_PAD": note("what an average counts", "window", "z is another number where the padding counts"),
-    "ONE_OUTPUT": note("one output, several samples", "batch", "an axis of size 1 is dropped or broadcast: samples mix"),
+    "ONE_OUTPUT": note("one output, several samples", "batch", "an axis of size 1 is dropped or broadcast: samples "
+                       "mix"),
     "NO_BIAS": note("no bias", "bias", "a bias that is not there is an error, or another layer's"),
     # ---- Numbers ----
     "ZERO_INPUT": note("inputs of 0", "zero", "0 / 0 is not a number, or an input of 0 gets relevance"),
@@ -130,7 +131,8 @@ NOTES: dict[str, dict[str, Any]] = {
                    f"{ZENNIT}/165"),
     "FAN_OUT": note("a tensor that several layers read", "graph", "it receives one message, or the first one twice",
                     f"{CAPTUM}/546"),
-    "MEAN": note("a mean or a sum over axes", "graph", "as a function and no layer it has the gradient: all numbers get "
+    "MEAN": note("a mean or a sum over axes", "graph", "as a function and no layer it has the gradient: all numbers "
+                 "get "
                  "the same"),
     # ---- Transformers ----
     "ROW_NORM": note("a norm of every row", "attention", "its gradient is handed down, which sums to 0", f"{LXT}/27"),

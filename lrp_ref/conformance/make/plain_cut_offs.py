@@ -35,7 +35,8 @@ def cases() -> Iterator[Case]:
     rules = assign(network, {Conv2D: ZPlus(), Linear: ZPlus()})
     for below in ("pool1", "relu2", "fc"):
         yield made(f"cutoff-same-{below}", "cutoff", "plain", network, cutoff(rules, below), x, R, section=CUT,
-                   flags=[*flags(network, below), "PADDING"], comment="Kernels of 3 x 3, a padding and a stride of 1; z+ "
+                   flags=[*flags(network, below), "PADDING"], comment="Kernels of 3 x 3, a padding and a stride of "
+                   "1; z+ "
                    f"as far down as {below}, and evenly inside the image under it.")
 
 

@@ -126,7 +126,8 @@ def load(folder: Traversable | None = None) -> Suite:
     versions = versions_of(entries_of, since)
     for name, version in versions.items():
         if promised_versions.get(name) != vars(version):
-            raise ValueError(f"manifest.json says of the specification {name} {shown(promised_versions.get(name))}, and "
+            raise ValueError(f"manifest.json says of the specification {name} {shown(promised_versions.get(name))}, "
+                             f"and "
                              f"its files have {version.count} cases and the digest {version.digest}: copy them again")
     return Suite(cases, records, notes, spec, count, versions[SPEC].digest, versions)
 
