@@ -4,12 +4,31 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from math import pi
 from typing import Any
 
 import numpy as np
 
 from lrp_ref.arrays import Array, Function, Shape, constant, ones_like, same, zeros
-from lrp_ref.layers import LRN, AvgPool, Conv2D, LayerNorm, MatMul, MaxPool, Multiply, SumPool, Tanh
+from lrp_ref.layers import (
+    ELU,
+    GELU,
+    LRN,
+    AvgPool,
+    Clip,
+    Conv2D,
+    Hardsigmoid,
+    Hardswish,
+    LayerNorm,
+    MatMul,
+    MaxPool,
+    Multiply,
+    Sigmoid,
+    SiLU,
+    SumPool,
+    Tanh,
+)
+from lrp_ref.layers.activation import Activation
 from lrp_ref.layers.attention import Product
 from lrp_ref.layers.conv import Convolution
 from lrp_ref.layers.elementwise import Gate
@@ -71,6 +90,8 @@ def tangent(layer: Any, x: Array) -> tuple[Any, Array]:
             z = product(m, x)
         case Tanh():
             m = Gate(constant(1, x) - z * z, zeros((1,), x), x.shape)
+        case Activation():
+            m = Gate(derivative(layer, x), zeros((1,), x), x.shape)
         case LRN():
             slope = constant(-2 * layer.beta, x) * layer.rate(x) * x * layer.power(layer.sums(x), -layer.beta - 1)
             weights = [slope * x_i for x_i in channels(x, layer.size)]
@@ -85,6 +106,29 @@ def tangent(layer: Any, x: Array) -> tuple[Any, Array]:
         case LayerNorm():
             m = Within(slopes(layer, x), zeros((1,), x))
     return m, z
+
+
+def derivative(layer: Activation, x: Array) -> Array:
+    """df / dx of a function of one number."""
+    one, none = constant(1, x), constant(0, x)
+    match layer:
+        case Clip():
+            return np.where(layer(x) == x, one, none)
+        case Hardsigmoid():
+            half = constant(layer.width, x) / constant(2, x)
+            return np.where(abs(x) < half, one / constant(layer.width, x), none)
+        case Hardswish():
+            inside = (x + x + constant(3, x)) / constant(6, x)
+            return np.where(x <= constant(-3, x), none, np.where(x >= constant(3, x), one, inside))
+        case ELU():
+            return np.where(x > 0, one, constant(layer.alpha, x) * np.exp(np.minimum(x, none)))
+        case Sigmoid():
+            return layer(x) * (one - layer(x))
+        case SiLU():
+            return layer.chord(x) * (one + x - layer(x))
+        case GELU() if not layer.tanh and x.dtype != object:
+            return layer.chord(x) + x * np.exp(-x * x / constant(2, x)) / constant((2 * pi) ** 0.5, x)
+    return layer.chord(x)   # of a line through 0
 
 
 def slopes(layer: LayerNorm, x: Array) -> Array:

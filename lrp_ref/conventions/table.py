@@ -18,21 +18,30 @@ from lrp_ref.arrays import positive, same, square
 from lrp_ref.conventions import changes as c
 from lrp_ref.conventions.changes import SPLIT, Change, when
 from lrp_ref.layers import (
+    ELU,
+    GELU,
     LRN,
     AdaptiveAvgPool,
     Add,
     AvgPool,
     BatchNorm,
+    Clip,
     Conv2D,
     Flatten,
+    Hardsigmoid,
+    Hardswish,
     LayerNorm,
+    LeakyReLU,
     Linear,
     MatMul,
     MaxPool,
     Mean,
     Multiply,
     ReLU,
+    Sigmoid,
+    SiLU,
     Softmax,
+    Sum,
     SumPool,
     Tanh,
 )
@@ -115,7 +124,8 @@ FILLERS = (Flat, WSquare)
 OTHERS = (*SPLIT, ZBox, Gamma, *FILLERS)
 AVERAGES = (AvgPool, SumPool)
 GATES = (ReLU, Tanh)
-WITHOUT_WEIGHTS = (*AVERAGES, AdaptiveAvgPool, MaxPool, *GATES, Flatten, LRN)
+ACTIVATIONS = (Clip, ELU, GELU, Hardsigmoid, Hardswish, LeakyReLU, Sigmoid, SiLU)
+WITHOUT_WEIGHTS = (*AVERAGES, AdaptiveAvgPool, MaxPool, *GATES, Flatten, LRN, *ACTIVATIONS, Add, Mean, Sum)
 
 GIVEN = {"given": Answer("the rule it is given")}
 PASSES = {"pass": Answer("R passes", c.passes)}
@@ -126,6 +136,11 @@ INSIDE = {"inside": Answer("over the weights inside the image")}
 WINDOW = {"window": Answer("over the whole window", c.window(), "the padding had a share, which is lost", "D5")}
 IGNORED = "the bias were ignored"
 STABILISED = "z had a stabiliser of {:g}"
+
+
+def unmapped(disagreement: str) -> dict[str, Answer]:
+    """What a layer gives that a library has no rule for."""
+    return {"gradient": Answer("the gradient", c.gradient, GRADIENT["gradient"].looks, disagreement)}
 
 
 def contribution(phrase: str, looks: str, disagreement: str = "") -> dict[str, Answer]:
@@ -176,10 +191,10 @@ TABLE: dict[str, Question] = {
         "first": Answer("the first factor alone", c.one_factor(0), "the first factor took all")}, layers=Multiply),
     "mat_mul": Question("a matrix product", GIVES_SHARES | GRADIENT | {
         "second": Answer("the second factor alone", c.one_factor(1), "the second factor took all")}, layers=MatMul),
-    "softmax": Question("softmax", {"tangent": Answer("its first-order map")} | GRADIENT | PASSED_ON | {
+    "softmax": Question("softmax", {"tangent": Answer("its first-order map")} | unmapped("D15") | PASSED_ON | {
         "dead": Answer("nothing", c.hands_nothing, "nothing came through the softmax")}, layers=Softmax),
     "layer_norm": Question("layer norm", {"centred": Answer("each row's mean taken away, at the spread that it has")}
-                           | GRADIENT | PASSED_ON | {
+                           | unmapped("D20") | PASSED_ON | {
         "scale passed": Answer("the same, and scale and shift pass", c.without_scale,
                                "scale and shift passed relevance on", "D20")}, layers=LayerNorm),
     # ---- Which terms ----

@@ -23,6 +23,8 @@ from lrp_ref.layers import (
     MatMul,
     MaxPool,
     Multiply,
+    RMSNorm,
+    Rotary,
     Slice,
     Softmax,
     Transpose,
@@ -49,6 +51,8 @@ class Zennit:
 
 
 MOVES = Flatten | Concat | Slice | Transpose | ClassToken | Upsample
+# Layers on which any rule but one would be a map that nobody makes.
+OWN: dict[type[Layer], type[Rule]] = {RMSNorm: Pass, ClassToken: Pass, Rotary: Epsilon}
 UNMAPPED = LayerNorm | Softmax | MatMul | Multiply
 
 
@@ -60,10 +64,8 @@ def their(rule: Rule, layer: Layer, x: Array) -> Any:
     match rule:
         case Epsilon() if isinstance(layer, UNMAPPED):
             return None
-        case _ if isinstance(layer, UNMAPPED):
+        case _ if isinstance(layer, UNMAPPED) or not isinstance(rule, OWN.get(type(layer), Rule)):
             pass
-        case Flat() if isinstance(layer, Upsample):
-            return None
         case Winner() if isinstance(layer, MaxPool):
             return None
         case Pass():

@@ -17,8 +17,8 @@ TRANSFORMERS = ("MatMul", "Softmax", "LayerNorm", "RMSNorm", "Embedding", "Class
 DIALECTS: dict[str, Dialect] = {
     "zennit": Dialect(   # 1e-6 in every denominator; what it leaves to automatic differentiation goes to first winners
         "zennit", "0.5.1", "chr5tphr/zennit", {
-            "start": "all scores", "default_epsilon": 1e-6, "zero_rule": "nan", "stabiliser": 1e-6,
-            "bias_w_square": "squared", "max_pool": "first", "flat_max_pool": "first",
+            "start": "all scores", "default_epsilon": 1e-6, "zero_rule": But("nan", {"Add": 1e-6}),
+            "stabiliser": 1e-6, "bias_w_square": "squared", "max_pool": "first", "flat_max_pool": "first",
             "batch_norm_rules": "parameters", "without_weights": "layer", "multiply": "gradient", "mat_mul": "gradient",
             "softmax": "gradient", "layer_norm": "gradient"},
         unset={"lrn": "gradient"}),

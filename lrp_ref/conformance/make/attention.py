@@ -79,7 +79,7 @@ def layer_norms() -> Iterator[Case]:
                 guarded([[0, 1]] * 3), "Three rows with one output, -1 1: what the inputs get is not the same when all "
                 "of a row is moved", other(layer_norm="pass"), flags=["ROW_NORM", "BATCH"], section=NORMS)
     scale, shift = guarded(["2", "-1/2", "3", "1"]), guarded(["1/2", "0", "-1", "2"])
-    norm, R = LayerNorm(scale, shift, 0), small((2, 3, 4), 7002, -4, 5)
+    norm, R = LayerNorm(scale, shift, 0), small((2, 3, 4), 8000, -4, 5)
     for rule in (Epsilon(QUARTER), AlphaBeta(2, 1), ZPlus(), Flat()):
         rows = [other(layer_norm="gradient"), other(layer_norm="pass")] if isinstance(rule, Epsilon) else []
         x = first(lambda n: of_rational_spread(small((2, 3, 4), 7001 + 100 * n, -3, 4)),
@@ -121,8 +121,8 @@ def softmaxes() -> Iterator[Case]:
                     "through",
                     *rows, flags=["SOFTMAX"], section=section)
     mask = Softmax(guarded([1, 0, 1, 1]))
-    yield alone("softmax-masked", Epsilon(0), mask, guarded([[[2, 7, 2, 2], [-1, 0, -1, -1]]]), guarded([[[3, 0, -2, 1],
-                [1, 0, 4, -2]]]), "Equal scores, one of which is left out: it gets nothing", *rows[1:],
+    yield alone("softmax-masked", Epsilon(0), mask, guarded([[[2, 7, 2, 2], [-1, 0, -1, -1]]]), guarded([[[3, 0, -2, 2],
+                [1, 0, 4, -3]]]), "Equal scores, one of which is left out: it gets nothing", *rows[1:],
                 flags=["SOFTMAX", "MASK"], section=section)
     yield alone("softmax-flat", Flat(), mask, guarded([[[2, 7, 2, 2], [-1, 0, -1, -1]]]), guarded([[[3, 0, -2, 1],
                 [1, 0, 4, -2]]]), "Flat over the scores that take part", flags=["SOFTMAX", "MASK"], section="Section 3")
@@ -145,7 +145,7 @@ def matrix_products() -> Iterator[Case]:
                 "3/4 and V = 4 8, "
                 "z = 7: 1/2 and 3 for either. LXT and Chefer et al. the same; where attention is kept constant V has 1 "
                 "and 6; zennit, which knows no rule for it, hands down 91 of 7", *read, flags=["PRODUCT"])
-    x, R = small((2, 18), 7031, -3, 4), small((2, 2, 1, 2), 7032, -4, 5)
+    x, R = small((2, 18), 7031, -3, 4), small((2, 2, 1, 2), 8001, -4, 5)
     for slug, shares in (("half", None), ("uneven", guarded(["1/4", "3/4"])), ("second", guarded([0, 1]))):
         for rule in (Epsilon(QUARTER), Flat()):
             rows = read[: 1 + (slug != "second")] if isinstance(rule, Epsilon) else ()
@@ -166,14 +166,16 @@ def activations() -> Iterator[Case]:
         ("sigmoid", Sigmoid(), True))
     for n, (name, layer, irrational) in enumerate(table):
         R = small((2, 3, 4), 7042 + 2 * n, -4, 5)
-        lows: dict[type[Layer], int] = {Hardsigmoid: -5, GELU: -3}
-        low = lows.get(type(layer), -14)   # beyond, z is 0, or 1 + tanh cancels
-        for rule in (Pass(), Epsilon(QUARTER)):
-            x = first(lambda k, n=n, low=low: F(1, 2) * small((2, 3, 4), 7041 + 2 * n + 100 * k, low, 15),   # type: ignore[misc]
+        low = -5 if isinstance(layer, Hardsigmoid) else -3 if isinstance(layer, GELU) else -14   # beyond, z may be 0
+        rules: tuple[Rule, ...] = (Pass(),) if isinstance(layer, GELU) else (Pass(), Epsilon(QUARTER))
+        for rule in rules:
+            x = first(lambda k, n=n, low=low: F(1, 2) * small((2, 3, 4), 7041 + 2 * n + 100 * k, low, 15),  # type: ignore[misc]
                       lambda x, rule=rule, layer=layer: conditioned(rule, layer, x, TINY))   # type: ignore[misc]
+            slopes = isinstance(rule, Epsilon) and not isinstance(layer, LeakyReLU)   # whose chord is its slope
             yield alone(f"{name}-{type(rule).__name__.lower()}", rule, layer, x, R, "A gate, f(x) over x, which passes "
-                        "relevance on" if isinstance(rule, Pass) else "Eq. 1 on the chord from f(0)", flags=["GATE",
-                        "BATCH"], section=SECTIONS[type(rule)], irrational=irrational, least=TINY)
+                        "relevance on" if isinstance(rule, Pass) else "Eq. 1 on the chord from f(0)",
+                        *([other(without_weights="layer")] if slopes else []), flags=["GATE", "BATCH"],
+                        section=SECTIONS[type(rule)], irrational=irrational, least=TINY)
     yield alone("silu-rest", Pass(), SiLU(), row("0 1/8589934592 -1/8589934592 3"), row("3 -2 1 5"), "At 0 and "
                 "beside it: "
                 "the gate is 1/2 there, and relevance passes. LXT divides by x and has 0 and minus infinity",
@@ -185,7 +187,7 @@ def activations() -> Iterator[Case]:
 
 def tokens() -> Iterator[Case]:
     table, ids = small((5, 3), 7071, -3, 4), guarded([[2, 0, 4, 2], [1, 3, 3, 0]])
-    R = small((2, 4, 3), 7072, -4, 5)
+    R = small((2, 4, 3), 8003, -4, 5)
     for rule in (Flat(), Epsilon(QUARTER), ZPlus()):
         yield alone(f"embedding-{type(rule).__name__.lower()}", rule, Embedding(table), ids, R, "A token is there or "
                     "not: "
@@ -207,7 +209,7 @@ def tokens() -> Iterator[Case]:
         for rule in (Epsilon(QUARTER), Flat()):
             x = first(lambda n: small((2, 3, 4), 7075 + 100 * n, -3, 4),
                       lambda x, rule=rule, layer=layer: suits(rule, layer, x))   # type: ignore[misc]
-            yield alone(f"rotary-{slug}-{type(rule).__name__.lower()}", rule, layer, x, small((2, 3, 4), 7076, -4, 5),
+            yield alone(f"rotary-{slug}-{type(rule).__name__.lower()}", rule, layer, x, small((2, 3, 4), 8001, -4, 5),
                         f"Pairs of numbers turned, {comment}, one for every position", flags=["TOKENS", "BATCH"],
                         section="Su et al. 2021", level=level)
 
@@ -242,9 +244,10 @@ def blocks() -> Iterator[Case]:
         network, x, R = attended(7100, shares, norm)
         rules = assign(network, {Linear: Epsilon(QUARTER), Add: Epsilon(QUARTER), MatMul: Epsilon(QUARTER),
                                  LayerNorm: Epsilon(QUARTER)})
-        yield made(f"attention-{slug}", "graph", "attention", network, rules, x, R, comment=f"A transformer's block "
-                   f"over "
-                   f"three tokens: {comment}.", flags=("GRAPH", "FAN_OUT", "SUM", "SOFTMAX", "PRODUCT"), **about)
+        row = other(softmax="gradient", mat_mul="gradient", layer_norm="gradient")   # all of it at once
+        yield made(f"attention-{slug}", "graph", "attention", network, rules, x, R, either=[row],
+                   comment=f"A transformer's block over three tokens: {comment}.",
+                   flags=("GRAPH", "FAN_OUT", "SUM", "SOFTMAX", "PRODUCT"), **about)
     heads = Network([
         ("first", Slice(2, 0, 2), "input"), ("rest", Slice(2, 2, 4), "input"),
         ("embedded", ClassToken(guarded(["1/2", "-1"])), "first"),

@@ -10,7 +10,7 @@ from lrp_ref.assignment import assign, epsilon_alpha2_beta1, epsilon_plus
 from lrp_ref.checks.numbers.exact import guarded
 from lrp_ref.conformance.make.cut_offs import Question
 from lrp_ref.conformance.make.grid import distinct
-from lrp_ref.conformance.make.made import INNVESTIGATE, Other, made, other
+from lrp_ref.conformance.make.made import INNVESTIGATE, Other, made, one, other
 from lrp_ref.conformance.make.numbers import F, halves, row, small
 from lrp_ref.conformance.vectors.case import Case
 from lrp_ref.layers import (
@@ -29,7 +29,7 @@ from lrp_ref.layers import (
     Upsample,
 )
 from lrp_ref.network import Network
-from lrp_ref.rules import AlphaBeta, Epsilon, Flat, Gamma, Rule, WSquare, ZPlus
+from lrp_ref.rules import AlphaBeta, Epsilon, Flat, Rule, WSquare, ZPlus
 
 EQ1, QUARTER = "Eq. 1 and 2", F(1, 4)
 WHOLE = other(add="whole")
@@ -64,12 +64,11 @@ def sums() -> Iterator[Case]:
     network, rules = with_itself([[-1, 0], [2, 1]])
     yield graph("add-zero", "sum", network, rules, row("0 -3"), row("5 -2"), "The first sum is 0 - 6: a branch that is "
                 "0 receives nothing", WHOLE, flags=["SUM"], level="convention")
-    network, rules = with_itself([[0, 0], [1, 1]])
-    yield graph("add-cancelling", "sum", network, rules, row("3 -3"), row("5 -2"), "The first sum is 3 - 3 = 0 and "
-                "hands "
-                "nothing down; zennit adds 1e-6 to it, captum 1e-9, and iNNvestigate 1e-7 where it is 0", WHOLE,
-                other(zero_rule=1e-6), other(zero_rule=1e-9), other(zero_rule=INNVESTIGATE),
-                flags=["SUM", "CANCELLATION"], level="convention")
+    yield one("add-cancelling", Epsilon(0), Add(), guarded([[[3, -2], [-3, -4]]]), row("5 -2"), section=EQ1,
+              comment="Two tensors in one array: the first sum is 3 - 3 = 0 and hands nothing down; zennit adds 1e-6 "
+              "to it, captum 1e-9, and iNNvestigate 1e-7 where it is 0", level="convention",
+              flags=("SUM", "CANCELLATION"), either=[
+                  WHOLE, other(zero_rule=1e-6), other(zero_rule=1e-9), other(zero_rule=INNVESTIGATE)])
     network, rules = with_itself([["-7/8", "-1"], ["1/2", "-3"]], Epsilon(QUARTER))
     yield graph("add-epsilon", "sum", network, rules, row("2 -3"), row("5 -2"), "Sums that nearly cancel, of either "
                 "sign, with a stabiliser: LXT's has no sign", WHOLE, other(epsilon_sign="none"),
@@ -94,12 +93,10 @@ def sums() -> Iterator[Case]:
         yield graph(f"add-{slug}", "sum", network, {"fc1": Epsilon(QUARTER), "fc2": ZPlus(), "fc3": AlphaBeta(2, 1)}, x,
                     R, comment, WHOLE, flags=["SUM", "BATCH"], level="convention")
     alone = Network([*nodes[:2], ("add", Add(), ("fc1", "fc2"))])
-    for rule in (ZPlus(), AlphaBeta(2, 1), Gamma(QUARTER), Flat(), WSquare()):
+    for rule in (ZPlus(), AlphaBeta(2, 1), Flat(), WSquare()):
         name = type(rule).__name__.lower()
-        gamma = [other(gamma="weights")] if isinstance(rule, Gamma) else []
         yield graph(f"add-{name}", "sum", alone, {"fc1": Epsilon(QUARTER), "fc2": Epsilon(QUARTER), "add": rule}, x, R,
-                    f"{type(rule).__name__} in a sum: its weights are 1 and nobody's", *gamma, flags=["SUM", "BATCH"],
-                    level="convention" if gamma else "required")
+                    f"{type(rule).__name__} in a sum: its weights are 1 and nobody's", flags=["SUM", "BATCH"])
 
 
 # ---- A tensor that several read ----
@@ -107,7 +104,7 @@ def sums() -> Iterator[Case]:
 
 def read_twice() -> Iterator[Case]:
     twice = Network([("beside", Concat(), ("input", "input"))])
-    yield graph("twice-beside", "fan-out", twice, {}, row("0 4"), row("2 1 3 -1"), "x is read twice, and its first "
+    yield graph("twice-beside", "fan-out", twice, {}, row("0 4"), row("2 1 3 -2"), "x is read twice, and its first "
                 "number "
                 "is 0: it receives 2 + 3. Chefer et al.'s clone shares by x R / x and gives it nothing",
                 flags=["FAN_OUT", "ZERO_INPUT"])

@@ -67,8 +67,10 @@ def released(folder: Folder, manifest: dict[str, Any]) -> Iterator[str]:
              if path in folder.files and isinstance(contents, dict)}
     yield from (f"{path}: is of the specification {shortened(spec)}, needed one of {', '.join(SPECS)}"
                 for path, spec in since.items() if spec not in SPECS)
-    entries = {path: entry for path, entry in folder.files.items() if isinstance(entry.get("count"), int)}
-    for spec, version in versions_of(entries, {path: str(spec) for path, spec in since.items()}).items():
+    known = all(isinstance(entry.get("count"), int) for entry in folder.files.values())
+    if len(since) < len(folder.files) or not known:
+        return   # what cannot be read is told already
+    for spec, version in versions_of(folder.files, {path: str(spec) for path, spec in since.items()}).items():
         said = manifest.get("versions")
         if (said := said.get(spec) if isinstance(said, dict) else None) != vars(version):
             yield (f"manifest.json: says of the specification {spec} {shortened(said)}, and its files have "
@@ -78,8 +80,10 @@ def released(folder: Folder, manifest: dict[str, Any]) -> Iterator[str]:
 def capable(folder: Folder) -> Iterator[str]:
     """The manifest counts cases by level and by what they need as they are."""
     manifest = folder.parsed.get("manifest.json")
+    if not isinstance(manifest, dict) or manifest.get("count") != len(folder.cases):
+        return   # nor this
     for name, right in (("levels", levels(folder.cases)), ("capabilities", counted(folder.cases))):
-        if isinstance(manifest, dict) and manifest.get(name) != right:
+        if manifest.get(name) != right:
             yield f"manifest.json: its {name} are not those of its cases"
 
 
