@@ -59,8 +59,9 @@ $(VENV)/.test: $(VENV)/.installed
 	touch $@
 
 # zennit and captum beside us, and scikit-image, whose Fisher vectors need scikit-learn; threadpoolctl tells `bench` which
-# kernel works out NumPy's products; efficientnet_lite_pytorch is what the weights of imagenet were made for. What zennit and captum require would bring another torch (gigabytes) and a torchvision
-# that does not import beside the CPU build, so they come without it; where torchvision does not import, a stand-in serves.
+# kernel works out NumPy's products; efficientnet_lite_pytorch is what the weights of imagenet were made for. What zennit
+# and captum require would bring another torch (gigabytes) and a torchvision that does not import beside the CPU build, so
+# they come without it; where torchvision does not import, a stand-in serves, which transformers 5 does not take.
 peers: $(PEERS)/.installed
 $(PEERS)/.installed: setup.cfg Makefile
 	$(PYTHON) -m venv $(PEERS)
@@ -68,7 +69,7 @@ $(PEERS)/.installed: setup.cfg Makefile
 	$(PEERS)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps zennit==0.5.1 captum==0.9.0 \
 	  efficientnet_lite_pytorch==0.1.0
 	$(PEERS)/bin/python -m pip install --quiet --disable-pip-version-check click tqdm matplotlib packaging \
-	  scikit-image scikit-learn threadpoolctl onnx==1.23.2 -e .[test]
+	  scikit-image scikit-learn threadpoolctl onnx==1.23.2 transformers==4.57.1 -e .[test]
 	$(PEERS)/bin/python -c "import torchvision" 2>/dev/null || \
 	  cp -r tests/standin/torchvision $$($(PEERS)/bin/python -c "import sysconfig; print(sysconfig.get_path('purelib'))")
 	$(PEERS)/bin/python -c "import zennit.composites, captum.attr"

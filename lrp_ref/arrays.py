@@ -52,6 +52,8 @@ def as_array(given: Any) -> Array:
         number = f" of {given.dtype}" if hasattr(given, "dtype") else ""
         cure = ": use .float() on a tensor, rows of one length in a list"
         raise ValueError(f"got a {kind}{number}, which NumPy does not take, needed an array of numbers{cure}") from None
+    if array.dtype == np.float16 and hasattr(given, "dtype"):
+        raise ValueError(f"got a {kind} of {given.dtype}, needed float32 or float64: use x.float() or x.double()")
     if array.dtype == object and not (isinstance(given, (list, tuple, *NUMBERS)) or hasattr(given, "__array__")):
         hint = ": give its .relevance" if hasattr(given, "relevance") else ": numpy.array([[1.0, 2.0]])?"
         raise ValueError(f"got a {kind}, needed an array of numbers{hint}")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -60,6 +60,7 @@ class Account:
         return tuple(per_sample(getattr(self, field.name)) for field in fields(self))
 
 
+SHORT, ENDS, LOSSES = 20, 3, 5   # lines that need no choice; of more: those at either end, those that lose most
 COLUMNS = tuple(field.name for field in fields(Account))
 
 
@@ -68,11 +69,18 @@ class Ledger:
     """The accounts of all layers, highest first: `ledger["conv1"].bias`; print it for a table.
 
     reached  R_0, what has arrived at the input
+    start    {tensor: R}, what everything began with; None: what the highest layer has received
     """
 
     names: Sequence[str]
     accounts: Sequence[Account]
     reached: Array
+    start: Mapping[str, Array] | None = None
+
+    @property
+    def began(self) -> Sequence[Array]:
+        """R_L, or what began elsewhere."""
+        return [self.accounts[0].received] if self.start is None else [*self.start.values()]
 
     def __getitem__(self, name: str) -> Account:
         if name not in self.names:
@@ -86,23 +94,48 @@ class Ledger:
         """R_L = R_0 + bias + stabiliser + dead, summed over all layers, per sample (N,)."""
         sums = [account.totals() for account in self.accounts]
         lost = [sum(column[1:], start=column[0]) for column in zip(*sums, strict=True)]
-        return dict(zip(COLUMNS, (sums[0][0], per_sample(self.reached), *lost[2:]), strict=True))
+        began = total(map(per_sample, self.began), sums[0][0])
+        return dict(zip(COLUMNS, (began, per_sample(self.reached), *lost[2:]), strict=True))
 
-    def table(self, sample: int = 0) -> str:
-        """One sample's ledger in per cent of the sum of |R| that arrives at each layer; the last line is in all."""
-        width = max(map(len, (*self.names, "total")))
+    def table(self, sample: int = 0, only: Collection[str] | None = None) -> str:
+        """One sample's ledger in per cent of the sum of |R| that arrives at each layer; the last line is in all.
+
+        only: the layers that are shown, others being counted where they stand; None: all.
+        """
+        width, left_out = max(map(len, (*(self.names if only is None else only), "total"))), 0
         lines = [" ".join([" " * width, *(f"{column:>11}" for column in ("sum |R|", *COLUMNS))])]
         for name, account in self:
+            if only is not None and name not in only:
+                left_out += 1
+                continue
+            lines += [between(left_out)] * (left_out > 0)
+            left_out = 0
             size = float(per_sample(abs(account.received))[sample])
             lines.append(row(name.ljust(width), size, [float(t[sample]) for t in account.totals()]))
-        size = float(per_sample(abs(self.accounts[0].received))[sample])
+        lines += [between(left_out)] * (left_out > 0)
+        size = float(sum(per_sample(abs(R))[sample] for R in self.began))
         lines.append(row("total".ljust(width), size, [float(t[sample]) for t in self.total().values()]))
         return "\n".join(lines)
+
+    def brief(self, sample: int = 0) -> str:
+        """The table's two ends and the layers that lose most; all of it where that is short."""
+        if len(self.names) <= SHORT:
+            return self.table(sample)
+        lost = {name: sum(float(abs(column[sample]).sum()) for column in account.parts()[1:]) for name, account in self}
+        largest = sorted(filter(lost.get, self.names), key=lambda name: -lost[name])[:LOSSES]
+        return self.table(sample, {*self.names[:ENDS], *largest, *self.names[-ENDS:]})
 
     def __str__(self) -> str:
         samples = len(self.accounts[0].received)
         more = f"\n(sample 0 of {samples}; ledger.table(n) prints another)" if samples > 1 else ""
         return self.table() + more
+
+    __repr__ = __str__
+
+
+def between(count: int) -> str:
+    """The line in the place of layers that are not shown."""
+    return f"  .. {count} layer{'s' if count > 1 else ''}"
 
 
 def some(y: Any) -> bool:

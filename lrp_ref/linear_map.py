@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from copy import copy
 from dataclasses import dataclass
 from typing import Any, Self
@@ -43,6 +43,8 @@ class LinearMap:
     coverages  the numbers c_ij > 0 that there are; none: they are not known
     weightless True where there is nothing but a coverage, and no function of weights but 1 to ask for
     known      an output of the map that is there already, see `recalling`
+    straight   True where the weights are the derivatives of the layer's output too
+    derivative what gives the map of these derivatives at an input, where that is another map
     """
 
     weight: Array
@@ -51,6 +53,8 @@ class LinearMap:
     gate: bool = False
     weightless: bool = False
     known: Known | None = None
+    straight = False
+    derivative: Callable[[Array], LinearMap] | None = None
 
     @property
     def coverages(self) -> Any:
@@ -83,6 +87,30 @@ class LinearMap:
         Together they are the map. Where the whole is too large for the processor's cache, pieces are faster.
         """
         yield (), (), self
+
+    # ---- What the layer can be read as besides: for rules that see another map (seen.py) ----
+
+    def tangent(self, a: Array) -> LinearMap:
+        """w_ij = dz_j / da_i and b_j = z_j - sum_i a_i w_ij: the map that the layer's derivatives are at a."""
+        if self.straight:
+            return self
+        if self.derivative is None:
+            raise ValueError("Tangent needs the layer's derivatives, which this layer does not state: give it another "
+                             "rule by name, such as Epsilon(0)")
+        return self.derivative(a)
+
+    def shared(self, a: Array, shares: Sequence[Any]) -> LinearMap:
+        """The map of a product in which these are the factors' shares of z."""
+        raise ValueError("Factors is for products of tensors, MatMul and Multiply; use Epsilon(0)")
+
+    def unscaled(self) -> LinearMap:
+        """The map of a norm before its scale and shift."""
+        raise ValueError("Unscaled is for LayerNorm; use Epsilon(0)")
+
+    def by_weight(self, a: Array, s: Array) -> Array:
+        """sum of a_i s_j over the connections (i, j) that have a weight, for every weight and sample: (N, *weight)."""
+        raise ValueError("relevance of weights is for layers with weights of their own: Linear, Conv2D, "
+                         "ConvTranspose2D, BatchNorm and Scale")
 
     # ---- What a step asks for ----
 

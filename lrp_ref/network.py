@@ -95,6 +95,10 @@ class Network:
         arrays = (array for _, layer in self for array in layer.arrays().values())
         return next((number_type(array) for array in arrays), None)
 
+    def __repr__(self) -> str:
+        """The layers by name and type, without their weights."""
+        return f"Network({listed(f'{name} {type(layer).__name__}' for name, layer in self)})"
+
     def __iter__(self) -> Iterator[tuple[str, Layer]]:
         return iter(self.layers)
 
@@ -239,26 +243,29 @@ class ReceptiveField:
     start: Pair
 
 
-def receptive_field(network: Network, name: str) -> ReceptiveField | None:
+def receptive_field(network: Network, name: str, shape: Shape | None = None) -> ReceptiveField | None:
     """size += (extent - 1) step, start -= pad step, step *= stride: what an output of layer `name` sees of the input.
 
     Where branches meet, from the smallest start to the largest end, if their steps are equal.
 
     None from the first layer on whose outputs see no windows of one size (`layer.sees`): the whole image (fully
     connected, Fisher vector), cells of it (adaptive pooling), descriptors of several sizes (dense SIFT: a square of
-    4 s x 4 s pixels); and where branches of other steps meet.
+    4 s x 4 s pixels); and where branches of other steps meet. With the shape of the input, adaptive pooling whose cells
+    are all alike has windows.
     A cut-off below the layer above `name` spreads relevance over fields of this size; at the border the part inside the
     image remains.
     """
     a_network(network).index(name)
-    return receptive_fields(network)[name]
+    return receptive_fields(network, shape)[name]
 
 
-def receptive_fields(network: Network) -> dict[str, ReceptiveField | None]:
+def receptive_fields(network: Network, shape: Shape | None = None) -> dict[str, ReceptiveField | None]:
     """{tensor: what one of its units sees of the input}"""
+    shapes = None if shape is None else network.shapes(shape)
     fields: dict[str, ReceptiveField | None] = {INPUT: ReceptiveField((1, 1), (1, 1), (0, 0))}
     for name, layer, reads in network.nodes:
-        field, window = where_they_meet([fields[t] for t in reads]), layer.sees
+        window = layer.sees if shapes is None else layer.sees_in(layer.joined(*(shapes[t] for t in reads)))
+        field = where_they_meet([fields[t] for t in reads])
         fields[name] = None if field is None or window is None else windowed(field, window)
     return fields
 
@@ -298,7 +305,8 @@ def a_network(given: object) -> Network:
     """The network, or an error where it is none."""
     if not isinstance(given, Network):
         cure = ("lrp_ref.convert.from_torch" if hasattr(given, "state_dict") else
-                "model.network(shape)" if hasattr(given, "preprocessing") else "Network([(\"fc\", Linear(weight))])")
+                "model.network(x.shape), or model.explain(photograph)" if hasattr(given, "preprocessing") else
+                "Network([(\"fc\", Linear(weight))])")
         raise ValueError(f"got a {type(given).__name__}, needed a Network: use {cure}")
     return given
 

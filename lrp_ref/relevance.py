@@ -4,19 +4,33 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from html import escape
 from typing import Any
 
 import numpy as np
 
-from lrp_ref.arrays import Array, Index, added_at, as_array, finite, not_finite, nothing, number_type, plus, zeros
-from lrp_ref.assignment import Rules, a_mapping, a_rule, assign
-from lrp_ref.hints import LISTED, SHOWN, Watch, listed, shown, unwatched
+from lrp_ref.arrays import (
+    Array,
+    Index,
+    added_at,
+    as_array,
+    constant,
+    everywhere,
+    finite,
+    not_finite,
+    nothing,
+    plus,
+)
+from lrp_ref.assignment import Rules, a_rule, assign, the_rules
+from lrp_ref.concepts import Top, highest_first, mask_of, top_channels
+from lrp_ref.hints import Watch, listed, shown, unwatched
 from lrp_ref.layers import Layer
 from lrp_ref.ledger import Account, Ledger
 from lrp_ref.linear_map import LinearMap
 from lrp_ref.network import INPUT, Network, a_network, named, same_numbers
 from lrp_ref.rules import Rule
+from lrp_ref.starts import begins
 from lrp_ref.step import step
 
 BATCH = 1 << 20   # numbers of a layer worked on at a time: larger batches go in pieces
@@ -51,6 +65,19 @@ def through_layer(rule: Rule, layer: Layer, x: Array, R: Array, z: Array | None 
     return below, account
 
 
+def masked_layer(rule: Rule, layer: Layer, x: Array, R: Array, z: Array, keep: Array | None) -> tuple[Array, Account]:
+    """`through_layer` of keep * R; (1 - keep) R is dead.
+
+    Where R is 0 everywhere, above what relevance begins with: same result without these lines, and no work.
+    """
+    if everywhere(0, R):
+        return nothing(x.shape, R), Account.of(R)
+    if keep is None:
+        return through_layer(rule, layer, x, R, z)
+    below, account = through_layer(rule, layer, x, R * keep, z)
+    return below, replace(account, received=R).plus(R, dead=constant(1, R) - keep)
+
+
 def shifted(place: Index, first: int, samples: int) -> Index:
     """The place of some samples of a batch, counted from there, among all samples."""
     start, stop, _ = (place[0] if place else slice(None)).indices(samples)
@@ -61,14 +88,17 @@ Through = Callable[[str, Layer, Array, Array], Array]
 Messages = dict[str, tuple[Array, ...]]
 
 
-def handed_down(network: Network, xs: Mapping[str, Array], R: Array, through: Through
+def handed_down(network: Network, xs: Mapping[str, Array], R: Array | Mapping[str, Array], through: Through
                 ) -> tuple[dict[str, Array], Messages]:
     """R_t = sum over the layers that read t of the message of each: {tensor: R_t} from R_L = R, and all messages.
 
+    R: that of the output, or {tensor: what it begins with}, to which messages are added.
     through(name, layer, x, R): what the layer hands to all that it takes. Messages: {layer: one per tensor it reads}.
     """
-    Rs, messages = {network.output: R}, Messages()
+    Rs, messages = dict(R) if isinstance(R, Mapping) else {network.output: R}, Messages()
     for name, layer, reads in reversed(network.nodes):
+        if name not in Rs:   # above what relevance begins with
+            Rs[name] = nothing(xs[name].shape, xs[name])
         below = through(name, layer, network.read(name, xs), Rs[name])
         messages[name] = layer.split(below, *(xs[t].shape for t in reads))
         for t, message in zip(reads, messages[name], strict=True):
@@ -76,7 +106,7 @@ def handed_down(network: Network, xs: Mapping[str, Array], R: Array, through: Th
     return {t: Rs[t] for t in (INPUT, *network.names)}, {name: messages[name] for name in network.names}
 
 
-def through_network(network: Network, rules: Mapping[str, Rule], x: Array, R: Array,
+def through_network(network: Network, rules: Mapping[str, Rule], x: Array, R: Array | Mapping[str, Array],
                     activations: Mapping[str, Array] | None = None) -> dict[str, Array]:
     """{tensor: its relevance} from R_L = R: `relevances` without a ledger, and without raising on overflow.
 
@@ -96,9 +126,14 @@ class Relevances:
     ledger: Ledger
 
 
-def relevances(network: Network, activations: Mapping[str, Array], rules: Mapping[str, Rule], R: Array,
-               watch: Watch = unwatched) -> Relevances:
-    """All relevances from R_L = R and `network.activations(x)`: the whole of LRP."""
+def relevances(network: Network, activations: Mapping[str, Array], rules: Mapping[str, Rule],
+               R: Array | Mapping[str, Array], watch: Watch = unwatched, keep: Mapping[str, Array] | None = None
+               ) -> Relevances:
+    """All relevances from R_L = R, or {tensor: R}, and `network.activations(x)`: the whole of LRP.
+
+    keep: {layer: what part of its relevance it hands on}; the rest is dead.
+    """
+    begin = R if isinstance(R, Mapping) else {network.output: R}
     every_layer(network, rules)
     if [name for name in rules if name in network.places] != list(network.names):
         raise ValueError(f"got rules in the order {listed(rules)}, needed the network's, lowest first, by which "
@@ -109,23 +144,23 @@ def relevances(network: Network, activations: Mapping[str, Array], rules: Mappin
         watch(name)
         with named(name):
             near_misses(name, layer, rules[name], x)
-            below, account = through_layer(rules[name], layer, x, R, activations[name])
+            below, account = masked_layer(rules[name], layer, x, R, activations[name], (keep or {}).get(name))
         arrays = {id(array): array for array in (below, *account.parts())}   # a layer may hand down what it received
         if not all(map(finite, arrays.values())):
             raise ValueError(overflow(name, account, below))
         accounts.append(account)
         return below
 
-    Rs, messages = handed_down(network, activations, R, through)
+    Rs, messages = handed_down(network, activations, begin, through)
     if not finite(Rs[INPUT]):
         raise ValueError(f"relevance overflows at input unit {not_finite(Rs[INPUT])}, where messages meet that are "
                          "finite each: give the layers that read the input a stabiliser, Epsilon(1e-6)")
-    return Relevances(Rs, messages, Ledger(network.names[::-1], accounts, Rs[INPUT]))
+    return Relevances(Rs, messages, Ledger(network.names[::-1], accounts, Rs[INPUT], begin))
 
 
 def every_layer(network: Network, rules: Mapping[str, Rule], how: str = "assign") -> Mapping[str, Rule]:
     """The rules, or an error where a layer has none."""
-    a_mapping(rules, "rules of every layer, assign(network)")
+    the_rules(rules)
     others = [name for name in network.names if isinstance(rules, Rules) and not follows(rules.reads, network, name)]
     if others:
         raise ValueError(f"got rules by which {listed(others)} reads other layers than in the network, so that a "
@@ -172,7 +207,7 @@ class Explanation:
     messages     {name: what that layer hands to each tensor that it reads}
     relevance    R_0, that of the input, shaped like the image batch
     ledger       where every bit of relevance went; print it
-    start        R_L, the relevance that everything began with
+    start        R_L, the relevance that everything began with; {tensor: R} where it began elsewhere
     """
 
     scores: Array
@@ -180,32 +215,65 @@ class Explanation:
     relevances: Mapping[str, Array]
     messages: Mapping[str, tuple[Array, ...]]
     ledger: Ledger
-    start: Array
+    start: Any
 
     @property
     def relevance(self) -> Array:
         """R_0, shaped like the input."""
         return self.relevances[INPUT]
 
+    def __repr__(self) -> str:
+        """Shapes, the highest scores of each input by their index, and what the others are called."""
+        tops = "; ".join(top_scores(scores) for scores in self.scores[:3].reshape(min(3, len(self.scores)), -1))
+        more = f"; ... of {len(self.scores)} inputs" if len(self.scores) > 3 else ""
+        return (f"Explanation(relevance {self.relevance.shape}, scores {self.scores.shape}: {tops}{more}; relevances "
+                f"and activations of {len(self.relevances)} tensors: {listed(self.relevances)}; print(e.ledger))")
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows: the same, and the ledger of the first input."""
+        return f"<pre>{escape(repr(self))}\n\n{escape(str(self.ledger))}</pre>"
+
+    def top(self, name: str, count: int = 5) -> Top:
+        """The channels of layer `name` that have most relevance, and how much: [(channel, R), ..] of every sample."""
+        if name not in self.relevances:
+            raise ValueError(f"got the layer name {shown(name)}, needed one of {listed(self.relevances)}")
+        return top_channels(self.relevances[name], count)
+
+
+def top_scores(scores: Array, names: Sequence[str] = ()) -> str:
+    """The three highest scores of one input, `282 tiger cat 9.32`: by index, and by name where there are any."""
+    labels = [f"{n} {name}" for n, name in enumerate(names)] if names else [*range(len(scores))]
+    order = sorted(range(len(scores)), key=lambda n: -scores[n])
+    return ", ".join(f"{labels[n]} {float(scores[n]):.4g}" for n in order[:3])
+
 
 def explain(network: Network, x: Array, rules: Mapping[str, Rule] | None = None, target: Any = None,
-            watch: Watch = unwatched) -> Explanation:
+            watch: Watch = unwatched, through: Mapping[str, Any] | None = None) -> Explanation:
     """Run the network on x and hand the target's score back to the input.
 
-    x       a batch, as the first layer wants it: images (N, C, H, W)
-    rules   {layer name: rule} from assign, a preset or cutoff; None: every layer's default
-    target  a class index, indices (N,), an array R_L shaped like the scores, or None: each image's top score
-    watch   called with every layer's name when its turn comes, upwards and then downwards: for a progress line
+    x        a batch, as the first layer wants it: images (N, C, H, W)
+    rules    {layer name: rule} from assign, a preset or cutoff; None: every layer's default
+    target   a class index, indices (N,), an array R_L shaped like the scores, a function that makes one of them such as
+             one_hot(3), {tensor: R} for relevance that begins elsewhere, or None: each image's top score
+    watch    called with every layer's name when its turn comes, upwards and then downwards: for a progress line
+    through  {layer: channels, or a mask}: the relevance that passes through these units of its output, not by others
+             nor beside it. It begins there: of what arrives at the layer the rest is dead, and layers above have none
     """
     x = checked(network, x)
     rules = assign(network) if rules is None else every_layer(network, rules)
     if not callable(watch):
         raise ValueError(f"explain got watch={shown(watch)}, needed a function that takes a layer's name")
+    names = [] if through is None else highest_first(network, through)
     xs = network.activations(x, watch)
     for name, output in xs.items():
         must_be_finite(name, output)
-    R = start(xs[network.output], target)
-    found = relevances(network, xs, rules, R, watch)
+    keep = {name: mask_of(name, units, xs[name]) for name, units in (through or {}).items()}
+    begin = begins(xs, network.output, target)
+    found = relevances(network, xs, rules, begin, watch)
+    for name in names:
+        begin = {name: found.of[name]}
+        found = relevances(network, xs, rules, begin, watch, {name: keep[name]})
+    R = begin[network.output] if [*begin] == [network.output] else begin
     return Explanation(xs[network.output], xs, found.of, found.messages, found.ledger, R)
 
 
@@ -226,28 +294,3 @@ def checked(network: Network, x: Array) -> Array:
         index = not_finite(x)
         raise ValueError(f"got {x[index]} at {index} of the input, needed finite numbers: fill it first")
     return x
-
-
-def start(scores: Array, target: Any = None) -> Array:
-    """R_L: the target's score, and 0 elsewhere; or the target itself where it is an array of that shape."""
-    target = target if target is None else as_array(target)
-    if target is not None and target.shape == scores.shape:
-        if number_type(target) is not number_type(scores):
-            raise ValueError(f"got a target of {str(target.dtype)[:SHOWN]}, needed the scores' {scores.dtype}: use "
-                             "target.astype")
-        if not finite(target):
-            raise ValueError("got a target with NaN or infinity, needed finite relevance")
-        return target
-    if scores.ndim != 2:
-        raise ValueError(f"the scores have shape {scores.shape}, needed (N, classes) to choose a class: end the "
-                         f"network with Flatten(), or give an array of that shape as the target")
-    n, classes = scores.shape
-    index = scores.argmax(axis=1) if target is None else target
-    if index.dtype.kind not in "iu" or index.shape not in ((), (n,)):
-        raise ValueError(f"got a target of shape {index.shape} and type {str(index.dtype)[:SHOWN]}, needed a class "
-                         f"index, {n} indices, or an array of shape {scores.shape}")
-    if index.min() < 0 or index.max() >= classes:
-        raise ValueError(f"got target {str(index)[:LISTED]}, needed class indices from 0 to {classes - 1}")
-    R = zeros(scores.shape, scores)
-    R[np.arange(n), index] = scores[np.arange(n), index]
-    return R

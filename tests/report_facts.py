@@ -28,7 +28,6 @@ from lrp_ref.network import Network
 from lrp_ref.rules import Flat, Rule
 from lrp_ref.step import step
 from lrp_ref.testing.compared import Compared
-from lrp_ref.testing.looks_like import Likeness
 
 LAYERS = ("Linear", "Conv2D", "MaxPool", "AvgPool", "SumPool", "AdaptiveAvgPool", "ReLU", "Flatten", "BatchNorm", "LRN")
 QUESTIONS = ("epsilon_sign", "sign_of_zero", "stabiliser", "bias_alpha_beta", "split", "gamma", "bias_gamma",
@@ -141,20 +140,17 @@ def beside(got: Array, want: Array) -> Compared:
 
 
 def explained(dialect: Dialect, name: str, outcome: Outcome) -> Failure:
-    """By a convention that the rule or the layer asks about and on which the library departs; or by a sentence."""
+    """By a convention that the rule or the layer asks about and on which the library departs, if there is one."""
     case, departures = outcome.case, dialect.departures()
     [kind] = case.layers
-    likely = [*ASKED_BY.get(kind, []), *ASKED_BY.get(case.rule, [])]
+    likely = [*ASKED_BY.get(kind, []), *ASKED_BY.get(case.rule, []), "stabiliser"]
     question = next((q for q in likely if q in departures), None)
-    likeness = None
     if question:
         outcome = replace(outcome, convention=Convention(question, departures[question]))
-    elif "stabiliser" in departures:
-        likeness = Likeness("z had a stabiliser of 1e-06")
-    known = Known(likeness=likeness, issues=ISSUES.get((name, case.rule), []))
+    known = Known(convention=outcome.convention, issues=ISSUES.get((name, case.rule), []))
     [(layer, rule)] = case.rules.items()
     command = f"lrp-ref conform dialect:{name} --case {case.id}"
-    return Failure(outcome, cause(outcome, None, known), command, First(layer, rule), known, small(Flat()))
+    return Failure(outcome, cause(outcome, known), command, First(layer, rule), known, small(Flat()))
 
 
 def small(rule: Rule, got: str = "[1/9, 4/9]", expected: str = "[1/5, 4/5]") -> Counterexample:
@@ -196,7 +192,7 @@ def failure(n: int, known: Known = NOTHING, level: str = "required", rule: str =
     pair = None if wrong is None else [np.array([value]) for value in wrong]
     one = outcome(n, "failed", level, rule, **{"reason": "outside the bound", **more})
     one = one if pair is None else replace(one, compared=beside(*pair), answer=pair[0])
-    return Failure(one, cause(one, None, known), command or f"lrp-ref conform mine --case case-{n}", known=known)
+    return Failure(one, cause(one, known), command or f"lrp-ref conform mine --case case-{n}", known=known)
 
 
 def one(*outcomes: Outcome, failures: Sequence[Failure] = (), name: str = "mine", command: str = "mine",

@@ -1,4 +1,4 @@
-"""Implementations that are wrong in one way each, and the words by which the suite must name that way.
+"""Implementations that are wrong in one way each, and the words by which that way must be named.
 
 They are written for the suite's own test (test_wrong_adapters.py): each is LRP as it should be, but for one mistake.
 """
@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -236,7 +236,7 @@ def only(kinds: tuple[type[Rule], ...], change: Callable[[Rule], Rule]) -> Step:
     return of_rule(lambda rule: change(rule) if isinstance(rule, kinds) else rule)
 
 
-# the adapter, and words by which it must be named
+# the adapter, and words by which what its answers look like must name it
 WRONG: list[tuple[Any, str]] = [
     (WrongAltogether("always zero", whole=lambda network, rules, x, R: 0 * x), "all relevance is 0"),
     (WrongAltogether("gradient times input", whole=gradient_times_input), "the gradient times the input"),
@@ -249,7 +249,7 @@ WRONG: list[tuple[Any, str]] = [
      "b+ stood in the negative sum and b- in the positive"),
     (WrongAltogether("not a number at times", whole=not_a_number), "numbers are not finite"),
     (WrongAltogether("image transposed", whole=transposed), "rows and columns of the image were swapped"),
-    (Forgetful(), "kept between calls"),
+    (Forgetful(), "None"),   # its numbers look like nothing: a report asks again
     (Wrong("rule ignored", of_rule(ignored)), "the rule were Epsilon(0)"),
     (Wrong("epsilon relative", only((Epsilon,), relative)), "the stabiliser were relative to z itself"),
     (WrongAltogether("cut-off too high", whole=cut_off_too_high), "the cut-off included"),
@@ -258,3 +258,33 @@ WRONG: list[tuple[Any, str]] = [
     (Wrong("groups ignored", of_map(no_groups)), "groups were ignored"),
     (Wrong("dilation ignored", of_map(no_dilation)), "there were no dilation"),
 ]
+
+
+class Said(NamedTuple):
+    """What a report must say of most failures, in the cases whose ids begin so."""
+
+    words: str
+    begin: tuple[str, ...]
+
+
+UNTOLD = "not explained"   # no formula of the diagnosis does that: it must not name another
+SAID = {
+    "gradient times input": Said("the denominator is 1, in place of the sum", ("epsilon-linear", "epsilon-conv2d")),
+    "one denominator per batch": Said("the denominator is the sum over the samples of the batch", ("zplus-linear",)),
+    "float32 inside": Said(UNTOLD, ("epsilon-linear",)),
+    "sign(0) liar": Said("sign(0) = -1", ("sign-of-zero", "epsilon-linear")),
+    "padding off by one": Said("not explained: all 3 have there is a padding", ("flat-conv2d", "d5")),
+    # Of a z+ the bias b+ is then left out: (a w)+ (1 + b+ / sum) / (sum + b), which is the share without it.
+    "bias swapped": Said("its part of the bias by magnitude in the numerator", (
+        "zplus-linear", "alphabeta-linear", "bias-alpha-beta-linear")),
+    "not a number at times": Said("not explained: numbers that are not finite", ("epsilon-linear",)),
+    "image transposed": Said(UNTOLD, ("epsilon-conv2d",)),
+    "kept between calls": Said("something kept between calls: the same question had", ("epsilon-conv2d",)),
+    "rule ignored": Said("an input contributes a w in place of (a w)+", ("zplus-linear", "zplus-conv2d")),
+    "epsilon relative": Said("the stabiliser is epsilon z in place of epsilon sign z", ("epsilon-linear",)),
+    "cut-off too high": Said(UNTOLD, ("cutoff-cnn-relu1", "cutoff-cnn-conv2")),
+    "kernel rows and columns swapped": Said("windows with the kernel transposed", ("alphabeta-conv2d",)),
+    "kernel flipped": Said("the kernel's rows and columns reversed", ("epsilon-conv2d",)),
+    "groups ignored": Said("as if there were no groups", ("epsilon-conv2d", "flat-conv2d")),
+    "dilation ignored": Said("as if the kernel were not dilated", ("epsilon-conv2d", "flat-conv2d")),
+}

@@ -44,7 +44,7 @@ def one_command(arguments: Sequence[str] | None) -> int:
             text = run(options, watch)
         for note in notes:
             say(f"note: {note.message}")
-        show(text + "\n")
+        show(text + "\n", getattr(text, "drawing", ""))
     except Failed as failed:
         show(f"{failed}\n")
         return 1
@@ -72,6 +72,8 @@ def run(options: Namespace, watch: Watch) -> str:
             from lrp_ref.command.explain import explain_command as command
         case "figure":
             from lrp_ref.command.explain import figure_command as command
+        case "sanity":
+            from lrp_ref.command.sanity import sanity_command as command
         case "demo":
             from lrp_ref.command.demo import demo_command as command
         case "models":
@@ -106,12 +108,16 @@ def say(text: str) -> None:
             print(f"lrp-ref: {brief(text)}", file=sys.stderr)
 
 
-def show(text: str) -> None:
-    """Text to stdout, if there is one and someone reads; what it cannot encode, or would obey, with backslashes."""
+def show(text: str, drawing: str = "") -> None:
+    """Text to stdout, if there is one and someone reads; what it cannot encode, or would obey, with backslashes.
+
+    drawing: of our own making, for a terminal to obey; printed above the text.
+    """
     if sys.stdout is None:
         return
     encoding = sys.stdout.encoding or "utf-8"
     try:
+        sys.stdout.write(drawing.encode(encoding, "replace").decode(encoding))
         sys.stdout.write(printable(text).encode(encoding, "backslashreplace").decode(encoding))
         sys.stdout.flush()
     except OSError as error:

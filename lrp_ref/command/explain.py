@@ -3,74 +3,189 @@
 from __future__ import annotations
 
 import json
+import os
 from argparse import Namespace
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
+from typing import Any
+
+import numpy as np
 
 from lrp_ref.arrays import Array
 from lrp_ref.assignment import Rules, is_fisher
 from lrp_ref.command import report
+from lrp_ref.command.beginning import for_bounds, notes, start_of, through_of
+from lrp_ref.command.failed import Unwritten
 from lrp_ref.command.layer_table import by
-from lrp_ref.command.outputs import dumped, save_arrays, spare, writes_arrays
+from lrp_ref.command.outputs import Pictured, dumped, save_arrays, spare, writes_arrays
 from lrp_ref.command.rule_names import rules_for, usual_rule
 from lrp_ref.command.which_model import ready_model
-from lrp_ref.heatmap import heatmap
-from lrp_ref.hints import Watch
+from lrp_ref.hints import Watch, listed
+from lrp_ref.ledger import COLUMNS
 from lrp_ref.models.bundled import knows, ready, usual_model
-from lrp_ref.network import Network
+from lrp_ref.models.explained import Explained
+from lrp_ref.models.model import Model
+from lrp_ref.network import INPUT, Network
 from lrp_ref.paper.figures import Subject, one_figure, paper_figure
 from lrp_ref.pictures.colours import limit_of
-from lrp_ref.pictures.photograph import read_photograph
+from lrp_ref.pictures.photograph import is_photograph, read_photograph
 from lrp_ref.pictures.picture import image_format, save_heatmap, save_image
-from lrp_ref.relevance import explain
+
+PERCENTILE = 99.5   # of |relevance| in a picture's strongest colour: of some rules the largest is all that is seen
 
 
 def explain_command(options: Namespace, watch: Watch) -> str:
+    """One photograph in full; of several, or of a folder, scores and files."""
     name = options.model or usual_model()
-    spare("--output", options.output, options.image, name)   # before the work, not after it
-    writes_arrays(options.save, options.image, name)
-    if options.output:
-        image_format(options.output)
+    images = photographs(options.images)
+    several = len(images) > 1 or images != options.images
+    writes(options, images, name, several)
+    for_bounds(options)
     model = ready_model(name, options, options.size)
     target = None if options.target is None else model.class_index(options.target)
-    rules = rules_for(model, model.chain, options.rule or usual_rule(name), options.first, options.cutoff)
-    watch(f"reading {options.image}")
-    pixels = read_photograph(options.image)
-    x = model.prepare(pixels)
-    seen = model.seen(pixels).shape[:2]
-    network = model.network(x.shape)
-    e = explain(network, x, rules, target, watch)
-    index = int(e.scores[0].argmax()) if target is None else target
+    rules = rules_for(model, model.chain, options.rule or usual_rule(model.chain), options.first, options.cutoff)
+    start, through = start_of(options.start, target, model), through_of(options.through, model.chain)
+    given = {"target": target, "rules": rules, "start": start, "through": through, "watch": watch}
+    one = partial(one_photograph, options, name, model, given)
+    if several:
+        return all_photographs(options, images, one)
+    return dumped(one(images[0])) if options.json else one(images[0])
+
+
+def one_photograph(options: Namespace, name: str, model: Model, given: dict[str, Any], image: str,
+                   brief: bool = False) -> Any:
+    """What is printed of a photograph, after its files are written: text, or facts; `brief`: no rules and ledger."""
+    watch, rules = given["watch"], given["rules"]
+    watch(f"reading {image}")
+    pixels = read_photograph(image)
+    e = model.explain(pixels, **given)
+    network, index = model.network(e.relevance.shape), e.target
     bound = {}
     if options.bound:
         from lrp_ref.checks.rounding.bounds import bounds
 
         watch("bounding")
-        b = bounds(network, x, rules, index)
+        b = bounds(network, e.activations[INPUT], rules, index)
         bound = {"bound": {"relative": report.finite(b.relative), "undecided": dict(b.undecided),
                            "infinite": b.infinite}}
-    values = heatmap(e.relevance)
-    limit = limit_of(values[0], percentile=options.percentile)
-    if options.output:
-        watch(f"writing {options.output}")
-        save_heatmap(options.output, values[0], seen, options.colours,
-                     None if options.percentile == 100 else limit)
-    if options.save:
-        save_arrays(options.save, {"relevance": e.relevance, "heatmap": values, "scores": e.scores, "target": index,
-                                   "rules": json.dumps(report.names(rules))})
+    written = files_of(options, image)
+    drawn = draw(options, e, written, watch)
+    if arrays := written["save"]:
+        save_arrays(arrays, arrays_of(e))
     if options.json:
-        return dumped({"image": options.image, "model": name, **report.facts(model, network, e, index, rules),
-                       **bound, "output": options.output, "save": options.save})
+        return {"image": image, "model": name, **report.facts(model, network, e, index, rules),
+                "start": options.start or "logit", "through": given["through"] or {}, **bound, **written}
+    seen, shape = e.photograph.shape[:2], e.relevance.shape
     middle = "" if seen == pixels.shape[:2] else f", the middle {by(seen)} of them"
-    lines = [f"{Path(options.image).name}: {by(pixels.shape[:2])} pixels (height x width){middle}, seen by the model "
-             f"as {by(x.shape[2:])} {model.preprocessing.colour}",
-             *knows(name, model, chosen=options.model is not None), "",
-             report.text(model, network, e, index, rules)]
+    lines = [f"{Path(image).name}: {by(pixels.shape[:2])} pixels (height x width){middle}, seen by the model "
+             f"as {by(shape[2:])} {model.preprocessing.colour}"]
+    if brief:
+        return "\n".join([*lines, report.scores_text(model, e.scores[0], index), *lines_on(written)])
+    lines += [*knows(name, model, chosen=options.model is not None), *notes(options), "",
+              report.text(model, network, e, index, rules, options.ledger)]
     if options.bound:
         lines += ["", f"bound: {b}"]
-    written = {"heatmap": options.output, "arrays": options.save}
-    return "\n".join(lines + [f"{what} written to {path}" for what, path in written.items() if path])
+    return Pictured("\n".join([*lines, *lines_on(written)]), drawn)
+
+
+def all_photographs(options: Namespace, images: Sequence[str], one: Callable[..., Any]) -> str:
+    """All that can be read; what cannot is told at the end, and the program ends with 2."""
+    found, wrong = [], []
+    for image in images:
+        try:
+            found.append(one(image, brief=True))
+        except (ValueError, OSError) as error:
+            wrong.append(f"{image}: {error}")
+    printed = dumped(found) if options.json else "\n\n".join(found)
+    if wrong:
+        raise Unwritten(ValueError(f"{len(wrong)} of {len(images)} photographs are not explained: {wrong[0]}"), printed)
+    return printed
+
+
+def photographs(given: Sequence[str]) -> list[str]:
+    """The photographs, and in the place of a folder those in it, by their names; other files in it are passed over."""
+    found: list[str] = []
+    for path in given:
+        inside = [path]
+        if os.path.isdir(path):
+            inside = [str(one) for one in sorted(Path(path).iterdir()) if is_photograph(one)]
+        if not inside:
+            raise ValueError(f"got the folder {path}, in which no file is an image: give photographs")
+        found += inside
+    return found
+
+
+def writes(options: Namespace, images: Sequence[str], model: str, several: bool) -> None:
+    """An error, before the work, unless all files that are asked for can be written."""
+    alone = [f"--{name}" for name in ("output", "panels", "save", "bound") if getattr(options, name)]
+    if several and alone:
+        raise ValueError(f"got {len(images)} photographs with {alone[0]}, which is for one: --output-dir FOLDER writes "
+                         "a picture and an .npz file for each")
+    if options.output_dir:
+        folder, own = options.output_dir, [f"--{name}" for name in ("panels", "save") if getattr(options, name)]
+        if own:
+            raise ValueError(f"got {own[0]} with --output-dir, which writes such a file itself: leave one of them out")
+        if not os.path.isdir(folder) and (os.path.lexists(folder) or not os.path.isdir(os.path.dirname(folder) or ".")):
+            raise ValueError(f"got --output-dir {folder}, needed a folder, or a new one in a folder that there is")
+        twice = [stem for stem, count in Counter(Path(image).stem for image in images).items() if count > 1]
+        if twice:
+            raise ValueError(f"got two photographs named {listed(twice)}, whose files in {folder} would be one: "
+                             "explain them apart")
+        os.makedirs(folder, exist_ok=True)
+    for image in images:
+        for what, path in files_of(options, image).items():
+            if what == "save":
+                writes_arrays(path, *images, model)
+            elif path:
+                spare(f"--{what}", path, *images, model)
+                image_format(path)
+
+
+def files_of(options: Namespace, image: str) -> dict[str, str | None]:
+    """{what: the file that is written of it, or None}"""
+    if not options.output_dir:
+        return {what: getattr(options, what) for what in ("output", "panels", "save")}
+    path = str(Path(options.output_dir) / Path(image).stem)
+    return {"output": options.output, "panels": f"{path}.png", "save": f"{path}.npz"}
+
+
+def lines_on(written: Mapping[str, str | None]) -> list[str]:
+    what = {"output": "heatmap", "panels": "panels", "save": "arrays"}
+    return [f"{what[name]} written to {path}" for name, path in written.items() if path]
+
+
+def draw(options: Namespace, e: Explained, written: Mapping[str, str | None], watch: Watch) -> str:
+    """The pictures in their files; and, where someone looks who has asked for none, one for the terminal."""
+    from lrp_ref.pictures.views import draws, half_blocks, overlay, panels, smoothed
+
+    values = e.heatmap if options.smooth == 1 else smoothed(e.heatmap, options.smooth)
+    percentile = options.percentile
+    if percentile is None:   # where fewer pixels have any relevance all of it is shown
+        percentile = PERCENTILE if np.percentile(abs(values), PERCENTILE) > 0 else 100
+    limit = limit_of(values, percentile=percentile)
+    if written["output"]:
+        watch(f"writing {written['output']}")
+        save_heatmap(written["output"], values, e.photograph.shape[:2], options.colours,
+                     None if percentile == 100 else limit)
+    if written["panels"]:
+        watch(f"writing {written['panels']}")
+        what = ["relevance"] + [f"cut off below {options.cutoff}"] * (options.cutoff is not None)
+        what += [f"smoothed over {options.smooth} x {options.smooth}"] * (options.smooth > 1)
+        made = panels(e.photograph, {e.caption: values}, options.colours, percentile, ", ".join(what))
+        save_image(written["panels"], made.pixels)
+    if any(written.values()) or options.json or not draws():
+        return ""
+    return half_blocks(overlay(e.photograph, values, options.colours, limit))
+
+
+def arrays_of(e: Explained) -> dict[str, Any]:
+    """What --save writes."""
+    accounts = np.array([[float(column[0]) for column in account.totals()] for _, account in e.ledger])
+    return {"relevance": e.relevance, "heatmap": e.heatmap[None], "scores": e.scores, "target": e.target,
+            "classes": np.array(e.classes), "rules": json.dumps(report.names(e.rules)),
+            "ledger": accounts, "ledger_layers": np.array(e.ledger.names), "ledger_columns": np.array(COLUMNS)}
 
 
 def figure_command(options: Namespace, watch: Watch) -> str:
@@ -85,12 +200,12 @@ def figure_command(options: Namespace, watch: Watch) -> str:
     names = [Path(image).name for image in options.images]
     count = Counter(names)
 
-    def photographs() -> Iterator[tuple[str, Array]]:
+    def pairs() -> Iterator[tuple[str, Array]]:
         for name, image in zip(names, options.images):
             watch(f"reading {image}")
             yield name if count[name] == 1 else image, read_photograph(image)
 
-    drawn = paper_figure(subjects, photographs(), options.colours, watch, options.percentile)
+    drawn = paper_figure(subjects, pairs(), options.colours, watch, options.percentile)
     watch(f"writing {options.output}")
     save_image(options.output, drawn.pixels)
     size = by(drawn.pixels.shape[:2])
@@ -104,7 +219,7 @@ def subject(kind: str, name: str, options: Namespace, below: str | None) -> Subj
     if is_fisher(model.chain) != (kind == "fv"):
         other = "--fv" if kind == "cnn" else "--cnn"
         raise ValueError(f"got --{kind} {name}, which is a model of the other kind: write {other} {name}")
-    rule = options.rule or usual_rule(name)
+    rule = options.rule or usual_rule(model.chain)
     rules_for(model, model.chain, rule, options.first, below)   # misspelt? now, not later
 
     def rules(network: Network) -> Rules:

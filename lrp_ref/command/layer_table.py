@@ -2,30 +2,49 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from lrp_ref.arrays import Pair
+from lrp_ref.layers import AdaptiveAvgPool
 from lrp_ref.models.bundled import channels, sized
 from lrp_ref.models.model import Model
-from lrp_ref.network import Network, receptive_fields, where_they_meet
+from lrp_ref.network import INPUT, Network, ReceptiveField, receptive_fields, where_they_meet
 
-WHOLE = "the whole image"
+WHOLE, SEVERAL = "the whole image", "windows of several sizes"
 
 
 def layer_rows(model: Model) -> list[dict[str, Any]]:
     """A row per layer, lowest first, for images of the model's size (`bundled.sized`)."""
     shape = (1, channels(model), *sized(model))
     network = model.network(shape)
-    shapes, fields, rows = network.shapes(shape), receptive_fields(network), []
+    shapes, fields, rows = network.shapes(shape), receptive_fields(network, shape), []
+    said = words_for(network, fields, shape[2:])
     for n, (name, layer, reads) in enumerate(network.nodes):
-        sees, under = fields[name], where_they_meet([fields[t] for t in reads])
+        under = where_they_meet([fields[t] for t in reads])
+        below = next((said[t] for t in reads if said[t]), SEVERAL)
         rows.append({
             "name": name, "type": type(layer).__name__, "input": layer.joined(*(shapes[t] for t in reads))[1:],
-            "output": shapes[name][1:], "sees": sees and vars(sees),
-            "cutoff_below_spreads_over": under and under.size, "sees_squares": squares(network, n + 1),
+            "output": shapes[name][1:], "sees": fields[name] and vars(fields[name]),
+            "sees_in_words": said[name] or None, "cutoff_below_spreads_over": under and under.size,
+            "spreads_in_words": None if under else below,
+            "sees_squares": squares(network, n + 1),
             "cutoff_below_spreads_over_squares": bins(network, n)})
     return rows
+
+
+def words_for(network: Network, fields: Mapping[str, ReceptiveField | None], image: Sequence[int]) -> dict[str, str]:
+    """{tensor: what its units see where these are no windows of one size, or a single window that covers the image}"""
+    said = {INPUT: ""}
+    for name, layer, reads in network.nodes:
+        field, parts = fields[name], layer.sees is not None or (
+            isinstance(layer, AdaptiveAvgPool) and layer.size != (1, 1))
+        if field is None:
+            said[name] = SEVERAL if parts and WHOLE not in [said[t] for t in reads] else WHOLE
+        else:
+            said[name] = WHOLE if all(start <= 0 and start + size >= n and step >= n for n, size, step, start in
+                                      zip(image, field.size, field.step, field.start)) else ""
+    return said
 
 
 def described(network: Network, n: int) -> tuple[Pair, ...]:
@@ -49,8 +68,9 @@ def layer_table(model: Model, rows: Sequence[dict[str, Any]]) -> str:
     """The rows as text."""
     cells = [("layer", "type", "input", "output", "an output sees", "a cut-off below it spreads over")]
     for row in rows:
-        sees = sides_of(row["sees_squares"]) or seen(row["sees"])
-        over = sides_of(row["cutoff_below_spreads_over_squares"]) or by(row["cutoff_below_spreads_over"] or ()) or WHOLE
+        sees = sides_of(row["sees_squares"]) or row["sees_in_words"] or seen(row["sees"])
+        over = (sides_of(row["cutoff_below_spreads_over_squares"]) or row["spreads_in_words"]
+                or by(row["cutoff_below_spreads_over"]))
         cells.append((row["name"], row["type"], by(row["input"]), by(row["output"]), sees, over))
     widths = [max(map(len, column)) for column in zip(*cells)]
     lines = ["  ".join(cell.ljust(width) for cell, width in zip(line, widths)).rstrip() for line in cells]
@@ -69,6 +89,4 @@ def by(shape: Sequence[int]) -> str:
 
 def seen(sees: Any) -> str:
     """A receptive field in words: size, step from one output to the next, where the first begins."""
-    if sees is None:
-        return WHOLE
     return f"{by(sees['size'])}, step {by(sees['step'])}, from {', '.join(map(str, sees['start']))}"

@@ -35,9 +35,8 @@ class Parser(argparse.ArgumentParser):
                 self.error(f"got {word}, needed a value: of a file named -- write {word[:-2]}./--")
         options, unknown = super().parse_known_args(*given)
         if unknown:
-            if not unknown[0].startswith("-") and hasattr(options, "image"):
-                self.error(f"{self.prog} takes one photograph, got {options.image} and {' '.join(unknown)}: run it "
-                           "once for each, or lrp-ref figure for several")
+            if not unknown[0].startswith("-") and hasattr(options, "images"):
+                self.error(f"got {' '.join(unknown)} after the options: name all photographs one after another")
             known = re.findall(r"--\w+", self.format_usage())
             near = get_close_matches(unknown[0].partition("=")[0], known, n=1)
             hint = f", did you mean {near[0]}?" if near else ""
@@ -54,16 +53,33 @@ def parser() -> argparse.ArgumentParser:
     def command(name: str, text: str, epilog: str | None = KNOWS) -> argparse.ArgumentParser:
         return commands.add_parser(name, help=text.partition(".")[0], description=text, epilog=epilog)
 
-    new = command("explain", "Explain one photograph. Prints the scores, the rules and the ledger.")
-    new.add_argument("image", metavar="IMAGE", help="a photograph: PNG, JPEG, TIFF, ...")
+    new = command("explain", "Explain photographs. Prints the scores, the rules and the ledger; of several "
+                  "photographs the scores. In a terminal the heatmap is drawn there if it is written nowhere.")
+    new.add_argument("images", nargs="+", metavar="IMAGE",
+                     help="a photograph: PNG, JPEG, TIFF, ...; several; or a folder of them")
     which(new)
-    how(new)
+    how(new, "safe", None, "99.5, or 100 where that is 0")
     new.add_argument("--cutoff", metavar="LAYER",
-                     help="spread relevance evenly below this layer, whatever the rules (see lrp-ref layers)")
+                     help="spread relevance evenly below this layer, whatever the rules (see lrp-ref layers); R1: "
+                     "below the layer above the lowest convolution, or the Fisher vector")
+    new.add_argument("--start", metavar="START",
+                     help="what relevance begins with: logit (default), the class's score; one-hot, 1; "
+                     "softmax-gradient, the derivative of its probability; difference:CLASS, its score less another's")
+    new.add_argument("--through", action="append", default=[], metavar="LAYER:CHANNELS",
+                     help="only the relevance that passes through these channels of a layer's output, as in conv2:0,5; "
+                     "may be given for several layers, each of which is made of the next")
     new.add_argument("--output", metavar="FILE.png",
                      help="write the heatmap at the size of the photograph, or of the part of it that the model sees")
+    new.add_argument("--panels", metavar="FILE.png",
+                     help="write three panels: what the model sees, the heatmap with its scale, one on the other")
+    new.add_argument("--smooth", type=integer, default=1, metavar="N",
+                     help="in pictures spread every pixel's relevance over N x N pixels: takes away the comb that a "
+                     "first convolution with stride N leaves under a cut-off")
     new.add_argument("--save", metavar="FILE.npz",
-                     help="write the arrays relevance, heatmap, scores, target and rules")
+                     help="write the arrays relevance, heatmap, scores, target, rules, classes and ledger")
+    new.add_argument("--output-dir", metavar="FOLDER",
+                     help="write NAME.png, three panels, and NAME.npz, the arrays, for every photograph")
+    new.add_argument("--ledger", action="store_true", help="print all lines of a long ledger, and every layer's rule")
     new.add_argument("--bound", action="store_true",
                      help="print how far the exact relevance of these weights and pixels can be from float64's (CNNs)")
     json(new)
@@ -82,6 +98,19 @@ def parser() -> argparse.ArgumentParser:
                      help="the higher cut-off, of the CNN if there is one (default: below the layer above its second "
                      "pooling)")
     new.add_argument("--output", default="figure.png", metavar="FILE.png", help="default: figure.png")
+
+    new = command("sanity", "Compare a map with others. Those of the network with its weights shuffled layer by layer, "
+                  "from the top, those of other classes, and the photograph's edges: a map that stays the same does "
+                  "not show what was learned, or not of this class.")
+    new.add_argument("image", metavar="IMAGE", help="a photograph: PNG, JPEG, TIFF, ...")
+    which(new)
+    new.add_argument("--class", dest="target", metavar="NAME_OR_INDEX", help="what to explain (default: top score)")
+    new.add_argument("--rule", action="append", metavar="RULE",
+                     help="as explain takes it; may be given up to four times: rules side by side")
+    new.add_argument("--cutoff", metavar="LAYER", help="as explain takes it")
+    new.add_argument("--seed", type=integer, default=0, metavar="N", help="of the shuffling (default: 0)")
+    new.add_argument("--output", metavar="FILE.png", help="draw the maps, a row per rule")
+    json(new)
 
     new = command("demo", "Explain three photographs with the model imagenet, if its weights are installed, and the "
                   "bundled scene with both bundled models. Prints scores, rules and ledgers and draws the figures; "
@@ -182,7 +211,8 @@ def which(new: argparse.ArgumentParser) -> None:
     size(new)
 
 
-def how(new: argparse.ArgumentParser) -> None:
+def how(new: argparse.ArgumentParser, colours: str = "paper", percentile: float | None = 100,
+        usual: str = "100, the largest") -> None:
     """Options that say what is explained and by which rules, and how it is shown."""
     new.add_argument("--class", dest="target", metavar="NAME_OR_INDEX",
                      help="what to explain (default: top score)")
@@ -190,10 +220,10 @@ def how(new: argparse.ArgumentParser) -> None:
     new.add_argument("--first", metavar="zbox|wsquare|flat",
                      help="another rule for the lowest layer with weights; zbox takes its bounds from the "
                      "model's preprocessing, or write zbox:LOW,HIGH")
-    new.add_argument("--percentile", type=decimal, default=100, metavar="P",
-                     help="strongest colour at this percentile of |relevance| (default: 100, the largest)")
-    new.add_argument("--colours", default="paper", choices=("paper", "safe"),
-                     help="the paper's colours, or ones for every colour vision")
+    new.add_argument("--percentile", type=decimal, default=percentile, metavar="P",
+                     help=f"strongest colour at this percentile of |relevance| (default: {usual})".replace("%", "%%"))
+    new.add_argument("--colours", default=colours, choices=("paper", "safe"),
+                     help=f"the paper's colours, or ones for every colour vision (default: {colours})")
 
 
 def reported(new: argparse.ArgumentParser) -> None:

@@ -11,6 +11,17 @@ import numpy as np
 from lrp_ref.files import writable, writing
 
 
+class Pictured(str):
+    """What a command prints, after a drawing for the terminal, which shows colours and is printed as it is."""
+
+    drawing: str
+
+    def __new__(cls, text: str, drawing: str) -> Pictured:
+        one = super().__new__(cls, text)
+        one.drawing = drawing
+        return one
+
+
 def writes_arrays(path: str | None, *inputs: str) -> None:
     """An error unless arrays can be written there, if anywhere."""
     spare("--save", path, *inputs)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from math import isfinite
 from textwrap import fill
 from typing import Any
@@ -11,21 +12,24 @@ from lrp_ref.arrays import Array
 from lrp_ref.assignment import Rules
 from lrp_ref.command.of_which import of_which
 from lrp_ref.hints import quotable
-from lrp_ref.ledger import COLUMNS
+from lrp_ref.ledger import COLUMNS, SHORT
 from lrp_ref.models.model import Model
 from lrp_ref.network import Network
 from lrp_ref.relevance import Explanation
+from lrp_ref.rules import Rule
 
 WIDTH, MOST, LONGEST = 100, 10, 60   # columns, scores, letters of a class name
 MANY, TOP = 100, 5   # of so many scores the highest are shown
+FEW = 12   # layers of a rule that are all named
 
 
-def text(model: Model, network: Network, e: Explanation, index: int, rules: Rules) -> str:
-    """Scores, rules and ledger."""
+def text(model: Model, network: Network, e: Explanation, index: int, rules: Rules, whole: bool = False) -> str:
+    """Scores, rules and ledger: of many layers the ends, and those that lose most, or the whole."""
     parts = "\n".join(part.line(e) for part in of_which(network, e))
-    return (f"scores\n{scores_text(model, e.scores[0], index)}\n\nrules\n{rules_text(rules)}\n\n"
+    table = e.ledger.table() if whole else e.ledger.brief() + short_of(e)
+    return (f"scores\n{scores_text(model, e.scores[0], index)}\n\nrules\n{rules_text(rules, whole)}\n\n"
             f"ledger: where the relevance went, in per cent of the sum of |R| that arrives at each layer\n"
-            f"{e.ledger.table()}" + (f"\nof which\n{parts}" if parts else ""))
+            f"{table}" + (f"\nof which\n{parts}" if parts else ""))
 
 
 def scores_text(model: Model, scores: Array, index: int) -> str:
@@ -44,16 +48,28 @@ def scores_text(model: Model, scores: Array, index: int) -> str:
     return "\n".join(lines)
 
 
-def rules_text(rules: Rules) -> str:
-    """A line per rule: the layers that have it."""
+def short_of(e: Explanation) -> str:
+    """How the rest of a ledger is seen, where there is any."""
+    return f"\n(--ledger prints all {len(e.ledger.names)} layers, and every layer's rule)" if len(
+        e.ledger.names) > SHORT else ""
+
+
+def rules_text(rules: Mapping[str, Rule], whole: bool = True) -> str:
+    """A line per rule: the layers that have it; how many, the lowest and the highest, where these are many."""
     layers: dict[str, list[str]] = {}
     for name, rule in names(rules).items():
         layers.setdefault(short(rule), []).append(name)
     width = min(max(map(len, layers)), WIDTH // 3)
-    lines = (fill(f"{rule:<{width}}  {', '.join(having)}", WIDTH, initial_indent="  ",
+    listed = {rule: ", ".join(having) if whole or len(having) <= FEW else ends_of(having)
+              for rule, having in layers.items()}
+    lines = (fill(f"{rule:<{width}}  {having}", WIDTH, initial_indent="  ",
                   subsequent_indent=" " * (width + 4), break_long_words=False, break_on_hyphens=False)
-             for rule, having in layers.items())
+             for rule, having in listed.items())
     return "\n".join(lines)
+
+
+def ends_of(names: list[str]) -> str:
+    return f"{len(names)} layers, {names[0]} .. {names[-1]}"
 
 
 def short(rule: str) -> str:
@@ -61,7 +77,7 @@ def short(rule: str) -> str:
     return re.sub(r"\d+\.\d{6,}", lambda number: f"{float(number[0]):.6g}", rule)
 
 
-def names(rules: Rules) -> dict[str, str]:
+def names(rules: Mapping[str, Rule]) -> dict[str, str]:
     """{layer: the rule as it is written in Python}"""
     return {name: repr(rule) for name, rule in rules.items()}
 

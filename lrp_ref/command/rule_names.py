@@ -8,17 +8,21 @@ from difflib import get_close_matches
 
 from lrp_ref.assignment import (
     Rules,
+    ali,
     assign,
+    attnlrp,
+    cp_lrp,
     cutoff,
     epsilon_alpha2_beta1,
     epsilon_alpha2_beta1_flat,
     epsilon_gamma_box,
     epsilon_plus,
     epsilon_plus_flat,
+    gradient_times_input,
     paper_rules,
 )
-from lrp_ref.models.bundled import IMAGENET
 from lrp_ref.models.model import Model
+from lrp_ref.models.usual import DEEP, deep, named_cutoff
 from lrp_ref.network import Network
 from lrp_ref.rules import RULES as KINDS
 from lrp_ref.rules import Rule, ZBox
@@ -40,10 +44,15 @@ PRESETS: dict[str, Callable[[Network, Model], Rules]] = {
     "epsilon_alpha2_beta1": lambda network, model: epsilon_alpha2_beta1(network),
     "epsilon_alpha2_beta1_flat": lambda network, model: epsilon_alpha2_beta1_flat(network),
     "epsilon_gamma_box": lambda network, model: epsilon_gamma_box(network, *model.preprocessing.box),
+    "attnlrp": lambda network, model: attnlrp(network),
+    "cp_lrp": lambda network, model: cp_lrp(network),
+    "ali": lambda network, model: ali(network),
+    "gradient_times_input": lambda network, model: gradient_times_input(network),
 }
-LEGIBLE = "epsilon_gamma_box"   # under alpha-beta the maps of a network so deep are grain
+LEGIBLE = "epsilon_gamma_box"
 WRITTEN = ", ".join(text for _, text in RULES.values())
-RULE_HELP = (f"a preset: {', '.join(PRESETS)} (default: paper; of imagenet {LEGIBLE}); or one rule for every layer "
+RULE_HELP = (f"a preset: {', '.join(PRESETS)} (default: paper; of a network with more "
+             f"than {DEEP} layers with weights, such as imagenet, {LEGIBLE}); or one rule for every layer "
              f"with weights: {WRITTEN}")
 
 
@@ -59,16 +68,16 @@ def rules_for(model: Model, network: Network, text: str = "paper", first: str | 
         raise ValueError(f"got the rule {text!r}, which is for the lowest layer alone: write --first {text}")
     else:
         rule = one_rule(text, [*RULES, *PRESETS], f"{WRITTEN}; or a preset: {', '.join(PRESETS)}")
-        rules = assign(network, by_name={name: rule for name, layer in network if layer.weighted})
+        rules = assign(network, rule)
     if first is not None:
         lowest = first_rule(first, model)
         rules |= {name: rule for name, rule in assign(network, first=lowest).items() if rule is lowest}
-    return rules if below is None else cutoff(rules, below)
+    return rules if below is None else cutoff(rules, named_cutoff(network, below))
 
 
-def usual_rule(model: str) -> str:
-    """The preset where no rule is given, by the model's name: the paper's; of imagenet one whose maps show objects."""
-    return LEGIBLE if model == IMAGENET else "paper"
+def usual_rule(network: Network) -> str:
+    """The name of the preset where no rule is given, `usual_rules`."""
+    return LEGIBLE if deep(network) else "paper"
 
 
 def first_rule(text: str, model: Model) -> Rule:
@@ -91,10 +100,9 @@ def one_rule(text: str, names: Iterable[str], choices: str) -> Rule:
         raise ValueError(f"got the rule {text!r}: {hint}choose from {choices}")
     make, written = RULES[name]
     values = numbers_in(text, given)
-    try:
-        return make(*values)
-    except TypeError:
-        raise ValueError(f"got the rule {text!r} with {len(values)} numbers: write {written}") from None
+    if len(values) != len(fields(make)):  # type: ignore[arg-type]
+        raise ValueError(f"got the rule {text!r} with {len(values)} numbers: write {written}")
+    return make(*values)
 
 
 def plain_name(text: str) -> str:

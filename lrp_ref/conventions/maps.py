@@ -4,36 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from math import pi
 from typing import Any
 
 import numpy as np
 
-from lrp_ref.arrays import Array, Function, Shape, constant, ones_like, same, zeros
-from lrp_ref.layers import (
-    ELU,
-    GELU,
-    LRN,
-    AvgPool,
-    Clip,
-    Conv2D,
-    Hardsigmoid,
-    Hardswish,
-    LayerNorm,
-    MatMul,
-    MaxPool,
-    Multiply,
-    Sigmoid,
-    SiLU,
-    SumPool,
-    Tanh,
-)
+from lrp_ref.arrays import Array, Function, Shape, constant, ones_like, same
+from lrp_ref.layers import LRN, AvgPool, Conv2D, LayerNorm, MatMul, MaxPool, Multiply, SumPool
 from lrp_ref.layers.activation import Activation
-from lrp_ref.layers.attention import Product
 from lrp_ref.layers.conv import Convolution
-from lrp_ref.layers.elementwise import Gate
-from lrp_ref.layers.merge import Across
-from lrp_ref.layers.normalize import Band, channels
 from lrp_ref.layers.pool import Pooling
 from lrp_ref.layers.window import Window
 from lrp_ref.linear_map import LinearMap, Term
@@ -88,73 +66,9 @@ def tangent(layer: Any, x: Array) -> tuple[Any, Array]:
             m = first_winner(m, x)
         case AvgPool() | SumPool():
             z = product(m, x)
-        case Tanh():
-            m = Gate(constant(1, x) - z * z, zeros((1,), x), x.shape)
-        case Activation():
-            m = Gate(derivative(layer, x), zeros((1,), x), x.shape)
-        case LRN():
-            slope = constant(-2 * layer.beta, x) * layer.rate(x) * x * layer.power(layer.sums(x), -layer.beta - 1)
-            weights = [slope * x_i for x_i in channels(x, layer.size)]
-            weights[layer.size // 2] = weights[layer.size // 2] + layer.gate(x)
-            m = Band(np.stack(weights), zeros((1,), x))
-        case MatMul():
-            m = Product(np.concatenate([np.reshape(part, (len(x), -1)) for part in layer.parts(x)], axis=1),
-                        zeros((1,), x), layer, (True, True))
-        case Multiply():
-            weight = replace(layer, shares=None).linearize(x)[1].weight
-            m = Across(weight * constant(x.shape[1], x), zeros((1,), x))
-        case LayerNorm():
-            m = Within(slopes(layer, x), zeros((1,), x))
+        case Activation() | LRN() | LayerNorm() | MatMul() | Multiply():
+            m = layer.derivative(x)
     return m, z
-
-
-def derivative(layer: Activation, x: Array) -> Array:
-    """df / dx of a function of one number."""
-    one, none = constant(1, x), constant(0, x)
-    match layer:
-        case Clip():
-            return np.where(layer(x) == x, one, none)
-        case Hardsigmoid():
-            half = constant(layer.width, x) / constant(2, x)
-            return np.where(abs(x) < half, one / constant(layer.width, x), none)
-        case Hardswish():
-            inside = (x + x + constant(3, x)) / constant(6, x)
-            return np.where(x <= constant(-3, x), none, np.where(x >= constant(3, x), one, inside))
-        case ELU():
-            return np.where(x > 0, one, constant(layer.alpha, x) * np.exp(np.minimum(x, none)))
-        case Sigmoid():
-            return layer(x) * (one - layer(x))
-        case SiLU():
-            return layer.chord(x) * (one + x - layer(x))
-        case GELU() if not layer.tanh and x.dtype != object:
-            return layer.chord(x) + x * np.exp(-x * x / constant(2, x)) / constant((2 * pi) ** 0.5, x)
-    return layer.chord(x)   # of a line through 0
-
-
-def slopes(layer: LayerNorm, x: Array) -> Array:
-    """dz_j / da_i of a layer norm, (.., i, j): g_j / s (d_ij - 1/D - n_i n_j / D), n being the row without g and b."""
-    plain = replace(layer, scale=None, shift=None)
-    n, size = plain(x), constant(x.shape[-1], x)
-    one = np.where(np.eye(x.shape[-1], dtype=bool), constant(1, x), constant(0, x))
-    inner = one - (constant(1, x) + n[..., :, None] * n[..., None, :]) / size
-    return inner * (layer.linearize(x)[1].weight[0] / (one - one / size).diagonal())[..., None, :]
-
-
-@dataclass(frozen=True, eq=False)
-class Within(LinearMap):
-    """z_j = sum_i a_i w_ij over a row. weight (.., i, j)"""
-
-    weight: Array
-    bias: Array
-    coverages = (1,)
-
-    def apply(self, a: Array, f: Function) -> Array:
-        out: Array = np.squeeze(a[..., None, :] @ f(self.weight), axis=-2)
-        return out
-
-    def transpose(self, s: Array, f: Function, shape: Shape) -> Array:
-        out: Array = np.squeeze(f(self.weight) @ s[..., None], axis=-1)
-        return out
 
 
 @dataclass(frozen=True, eq=False)

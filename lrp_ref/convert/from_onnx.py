@@ -13,6 +13,7 @@ from lrp_ref.arrays import Shape
 from lrp_ref.convert.onnx_fold import BUDGET, FOLDED, numbers_of, worked_out
 from lrp_ref.convert.onnx_fused import Fused, fused
 from lrp_ref.convert.onnx_node import Layers, Node
+from lrp_ref.convert.onnx_norms import LAST, written_out
 from lrp_ref.convert.onnx_proof import prove
 from lrp_ref.convert.onnx_read import check_graph, operator_set, read_onnx
 from lrp_ref.convert.onnx_rows import QUANTISED, ROWS
@@ -23,7 +24,8 @@ from lrp_ref.layers import Flatten, Layer
 from lrp_ref.network import INPUT, MOST, Network
 
 TRIED = (2, 3)   # numbers of images, where the file leaves them open
-NUMBERS = {1: np.float32, 10: np.float32, 11: np.float64}   # by ONNX's type of the input; float16 is widened
+NUMBERS = {1: np.float32, 10: np.float32, 11: np.float64,   # by ONNX's type of the input; float16 is widened
+           6: np.float32, 7: np.float32}                       # int32 and int64: token ids
 AT_THE_TOP = ("Softmax", "LogSoftmax")
 
 
@@ -219,8 +221,9 @@ def layered(proto: Any, given: list[Any], layers: Layers, readers: Counter[str],
     """The tensors that a node makes, and the layers for it."""
     name = proto.output[0] if proto.output else ""
     node = Node(proto, tuple(one if not isinstance(one, str) else None for one in given), layers, readers)
-    if proto.op_type in ("Mul", "Div", "Sum"):   # what the last of several nodes is
-        found = fused(name, makers, protos, values, layers.opset)
+    if proto.op_type in ("Mul", "Div", "Sum", *LAST):   # what the last of several nodes is
+        found = (fused(name, makers, protos, values, layers.opset) if proto.op_type != "Add" else None) or (
+            written_out(name, makers, protos, values, layers.opset) if proto.op_type in LAST else None)
         if found is not None and isinstance(values.get(found.source), Tensor):
             fusions[name] = found
             tensor = node.add(found.layer, values[found.source])

@@ -8,22 +8,56 @@ import numpy as np
 
 from lrp_ref.arrays import Array, Shape
 from lrp_ref.convert.onnx_node import Node
-from lrp_ref.convert.onnx_values import Tensor
+from lrp_ref.convert.onnx_values import Known, Tensor
 from lrp_ref.convert.refused import refuse
 from lrp_ref.hints import listed
-from lrp_ref.layers import LRN, Add, BatchNorm, Clip, Concat, Linear, Multiply, Scale, Transpose
+from lrp_ref.layers import LRN, Add, BatchNorm, ClassToken, Clip, Concat, Linear, Multiply, Pad, Scale, Transpose
+
+HIDDEN = -1e4   # a score that a constant makes so low is left out: e to that power is 0 in both number types
 
 
-def for_one(node: Node, k: int, shape: Shape) -> Array:
+def for_one(node: Node, k: int, shape: Shape, kind: type = float) -> Array:
     """A constant that is added to a tensor of that shape or multiplied with it, for one image."""
-    value = node.needed(k, f"constant {k}")
+    value = same_for_all(node, k) if kind is float else np.asarray(same_for_all(node, k), bool)
+    refuse(kind is float and value.dtype.kind != "f", f"its constant {k} is of {value.dtype}, needed floats")
+    value = value if kind is bool else value.astype(node.layers.number, copy=False)
     if value.ndim > len(shape):
-        refuse(value.ndim > len(shape) + 1 or value.shape[0] != 1, f"its constant of shape {value.shape} differs from "
-               "image to image")
+        refuse(value.ndim > len(shape) + 1 or bool((value != value[:1]).any()), f"its constant of shape {value.shape} "
+               "differs from image to image")
         value = value[0]
-    refuse(np.broadcast_shapes(value.shape, shape) != shape, f"its constant of shape {value.shape} spreads a tensor of "
-           f"shape (N, {listed(shape)}), which no layer here does")
+    try:
+        spreads = np.broadcast_shapes(value.shape, shape) != shape
+    except ValueError:
+        spreads = True
+    refuse(spreads, f"its constant of shape {value.shape} spreads a tensor of shape (N, {listed(shape)}), which no "
+           "layer here does")
     return value
+
+
+def same_for_all(node: Node, k: int) -> Array:
+    """A constant that is the same for every image, although it may have been repeated for each."""
+    value = node.given(k)
+    if not isinstance(value, Known):
+        raise ValueError(f"its constant {k} is left out")
+    if value.fixed:
+        return value.values[0]
+    rows = [one[:1] for n, one in zip(node.layers.batches, value.values) if len(one) == n and (one == one[:1]).all()]
+    refuse(len(rows) < len(value.values) or any(one.shape != rows[0].shape or (one != rows[0]).any() for one in rows),
+           f"its constant {k} depends on the number of images")
+    return rows[0]
+
+
+def masked(node: Node, x: Tensor, added: Array, part: str = "") -> Tensor:
+    """x + added, of which what is very low says which scores a softmax that follows leaves out."""
+    finite: Array = np.where(np.isfinite(added), added, 0).astype(node.layers.number)
+    made = node.add(Scale(None, finite), x, part=part)
+    there = added > HIDDEN
+    if not there.all():
+        before = node.layers.masks.get(x.name)
+        node.layers.masks[made.name] = there if before is None else there & before
+        if not np.isfinite(added).all():
+            node.layers.gone.add(node.proto.output[0])
+    return made
 
 
 def constants(node: Node) -> list[int]:
@@ -40,6 +74,8 @@ def sum_of_inputs(node: Node) -> Tensor:
     shift = total_of(shifts, count) if shifts else None
     if len(tensors) == 1:
         (k,) = tensors
+        if shift is not None and count == weights[k] == 1 and (shift <= HIDDEN).any():
+            return masked(node, node.tensor(k), shift)
         scale = None if weights[k] == count else node.number(weights[k] / count, node.tensor(k))
         bias = None if shift is None or scale is not None else per_output(node, k, shift)
         whole = node.absorbed(k, bias) if bias is not None else None
@@ -127,16 +163,6 @@ def gemm(node: Node) -> Tensor:
     return node.add(Linear(weight, bias), x)
 
 
-def matmul(node: Node) -> Tensor:
-    """A B with a constant B (I, J): Linear along the last axis."""
-    refuse(not isinstance(node.given(0), Tensor), "multiplies a constant from the left, which no layer here does")
-    refuse(isinstance(node.given(1), Tensor), "multiplies two tensors that depend on the network's input (attention?), "
-           "which no layer here does")
-    weight = node.needed(1, "matrix")
-    refuse(weight.ndim != 2, f"its matrix has the shape {weight.shape}, needed (I, J)")
-    return node.add(Linear(np.ascontiguousarray(weight)), node.tensor())
-
-
 def batch_norm(node: Node) -> Tensor:
     node.only(0)
     refuse(node.integer("training_mode", 0) != 0, "is in training mode, needed the statistics of training")
@@ -152,12 +178,12 @@ def lrn(node: Node) -> Tensor:
 
 def concat(node: Node) -> Tensor:
     """Concat along the channels, or along another axis that is exchanged with them before and after."""
-    refuse(bool(constants(node)), "puts a constant beside a tensor, which no layer here does")
     tensors = node.tensors()
     rank = len(tensors[0].shape) + 1
     axis = node.integer("axis", 1)
     refuse(not -rank <= axis < rank or axis % rank == 0, f"axis={axis}, needed one of {rank}, and not the batch")
     axis %= rank
+    tensors = framed(node, axis) if constants(node) else tensors
     if len(tensors) == 1:
         return tensors[0]
     if axis == 1:
@@ -168,3 +194,38 @@ def concat(node: Node) -> Tensor:
     turned = {one.name: node.add(Transpose(order), one, part="turned") for one in tensors}
     beside = node.add(Concat(), *(turned[one.name] for one in tensors))
     return node.add(Transpose(order), beside, part="turned")
+
+
+def framed(node: Node, axis: int) -> list[Tensor]:
+    """The tensors with the constants that stand before and behind them: a frame of zeros, to which these are added.
+
+    One row in front of the others is a ClassToken.
+    """
+    parts = node.inputs
+    at = [k for k, one in enumerate(parts) if isinstance(one, Tensor)]
+    shape = node.tensor(at[0]).shape
+    tensors = []
+    for position, k in enumerate(at):
+        x = node.tensor(k)
+        before = [slab(node, n, shape, axis) for n in (range(k) if position == 0 else ())]
+        end = at[position + 1] if position + 1 < len(at) else len(parts)
+        after = [slab(node, n, shape, axis) for n in range(k + 1, end)]
+        if [one.shape for one in before] == [(1, shape[-1])] and len(shape) == 2 and axis == 1 and not after:
+            tensors.append(node.add(ClassToken(np.array(before[0][0])), x, part="" if len(at) == 1 else "token"))
+        elif before or after:
+            sizes = [sum(one.shape[axis - 1] for one in some) for some in (before, after)]
+            frames = [tuple(size if a == axis else 0 for a in range(1, len(shape) + 1)) for size in sizes]
+            whole = np.concatenate([*before, np.zeros(x.shape, node.layers.number), *after], axis - 1)
+            framed = node.add(Pad(*frames), x, part="frame")
+            tensors.append(node.add(Scale(None, whole), framed, part="" if len(at) == 1 else "constants"))
+        else:
+            tensors.append(x)
+    return tensors
+
+
+def slab(node: Node, k: int, shape: Shape, axis: int) -> Array:
+    """A constant beside tensors of that shape along an axis, for one image."""
+    value = node.given(k)
+    sides = value.values[0].shape if isinstance(value, Known) else ()
+    refuse(len(sides) != len(shape) + 1, f"its constant {k} has {len(sides)} axes, needed {len(shape) + 1}")
+    return for_one(node, k, (*shape[: axis - 1], sides[axis], *shape[axis:]))

@@ -49,7 +49,7 @@ FOLDED: dict[str, Sizes] = {
     **dict.fromkeys(("Cast", "Concat", "Slice", "Squeeze", "Unsqueeze", "Reshape", "Transpose", "Identity", "Flatten",
                      "Split", "Neg", "Abs", "Sqrt", "Floor", "Ceil", "Round", "Exp", "Log", "Reciprocal", "Not",
                      "ReduceProd", "ReduceSum", "ReduceMean", "ReduceMax", "ReduceMin", "Dropout",
-                     "CastLike", "Sign", "Relu", "Sigmoid", "Tanh"),
+                     "CastLike", "Sign", "Relu", "Sigmoid", "Tanh", "Trilu"),
                     as_many_as_given),
     **dict.fromkeys(("Add", "Sub", "Mul", "Div", "Pow", "Mod", "Min", "Max", "Sum", "Equal", "Less", "Greater", "And",
                      "Or", "Where", "LessOrEqual", "GreaterOrEqual"), as_many_as_broadcast),

@@ -35,6 +35,7 @@ class Layers:
     origin: dict[str, str] = field(default_factory=dict)   # {layer: the ONNX tensor that it makes}
     numbers: int = 0                                       # that all layers make for one image
     gone: set[str] = field(default_factory=set)            # ONNX tensors that no layer makes: without the bias
+    masks: dict[str, Array] = field(default_factory=dict)  # {layer: scores that a softmax after it does not leave out}
 
     def add(self, name: str, layer: Layer, reads: Sequence[str]) -> Tensor:
         """The layer under a name of its own; an error where it cannot take what it reads."""

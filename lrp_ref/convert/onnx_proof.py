@@ -14,6 +14,7 @@ from lrp_ref.convert.onnx_reference import evaluated
 from lrp_ref.convert.onnx_values import Known, Tensor
 from lrp_ref.convert.refused import refuse
 from lrp_ref.hints import quotable
+from lrp_ref.layers import Embedding
 from lrp_ref.network import INPUT
 
 SEED = 0
@@ -31,9 +32,12 @@ def prove(protos: list[Any], values: Mapping[str, Any], fusions: Mapping[str, Fu
     Every node is given the numbers that the layers below it made, so that it answers for itself alone.
     """
     n = layers.batches[0]
-    xs = activations(layers, np.random.default_rng(SEED).normal(size=(n, *layers.shapes[INPUT])))
+    x, ids = random_input(layers, n)
+    xs = activations(layers, x)
     ours: dict[str, Array] = {source: next(xs)[1]}
     made = {INPUT: ours[source]}
+    if ids:
+        ours[source] = x.astype(np.int64)
     for proto in protos:
         outputs = [name for name in proto.output if isinstance(values.get(name), Tensor)]
         if not outputs or proto.op_type in ("Cast", "CastLike", "Dropout"):   # the numbers stay as they are
@@ -52,6 +56,14 @@ def prove(protos: list[Any], values: Mapping[str, Any], fusions: Mapping[str, Fu
             else:
                 rough = name in fusions or proto.op_type in SEVEN_DIGITS
                 compared(proto, name, ours[name], theirs[name], WRITTEN_OUT if rough else CLOSE)
+
+
+def random_input(layers: Layers, n: int) -> tuple[Array, bool]:
+    """A random input for n images; or token ids, and that it is these."""
+    rng, shape = np.random.default_rng(SEED), (n, *layers.shapes[INPUT])
+    sizes = [len(layer.weight) for layer, reads in layers.nodes.values()
+             if isinstance(layer, Embedding) and INPUT in reads]
+    return (rng.integers(0, min(sizes), shape).astype(np.float64), True) if sizes else (rng.normal(size=shape), False)
 
 
 def activations(layers: Layers, x: Array) -> Iterator[tuple[str, Array]]:

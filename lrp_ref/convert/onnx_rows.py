@@ -28,16 +28,15 @@ from lrp_ref.convert.onnx_arithmetic import (
     divided,
     gemm,
     lrn,
-    matmul,
     multiplied,
     negated,
     sum_of_inputs,
 )
+from lrp_ref.convert.onnx_attention import expand, layer_norm, matmul, softmax, taken, where
 from lrp_ref.convert.onnx_node import Node
 from lrp_ref.convert.onnx_shapes import (
     blocks,
     flatten,
-    gather,
     pad,
     reduced,
     reshape,
@@ -61,8 +60,10 @@ ROWS: dict[str, Callable[[Node], Any]] = {   # a Tensor, or for several outputs 
     "MaxPool": max_pool, "AveragePool": average_pool, "GlobalAveragePool": global_average, "GlobalMaxPool": global_max,
     "ReduceMean": reduced, "ReduceSum": reduced,
     "Flatten": flatten, "Reshape": reshape, "Transpose": transpose, "Squeeze": squeeze, "Unsqueeze": unsqueeze,
-    "Slice": sliced, "Gather": gather, "Split": split, "Pad": pad, "Resize": resize, "Upsample": resize,
+    "Slice": sliced, "Gather": taken, "Split": split, "Pad": pad, "Resize": resize, "Upsample": resize,
     "DepthToSpace": blocks, "SpaceToDepth": blocks,
+    "Softmax": softmax, "LayerNormalization": layer_norm, "RMSNormalization": layer_norm, "Where": where,
+    "Expand": expand,
     "Identity": passed_on, "Dropout": dropout, "Cast": cast, "CastLike": cast,
 }
 QUANTISED = ("Quant", "QLinear", "Integer")   # what the names of quantised operators have in them

@@ -11,11 +11,12 @@ from typing import Any
 import numpy as np
 
 from lrp_ref.convert.refused import refuse
+from lrp_ref.convert.torch_attention import LEAVE_OUT
 from lrp_ref.convert.torch_table import CALLED, NO_LAYER, TORCH
 from lrp_ref.convert.torch_tensor import Tensor, holds_tensor
 from lrp_ref.convert.torch_trace import Traced, called_by, sizes_alone, torch, type_name
 from lrp_ref.hints import quotable
-from lrp_ref.layers import Layer
+from lrp_ref.layers import Flatten, Layer, Reshape, Softmax, Transpose
 from lrp_ref.network import INPUT, Network, made_of
 
 Values = Mapping[Any, Any] | None
@@ -46,11 +47,13 @@ class Built:
 
     def settle(self, value: Any, base: str, node: Any) -> None:
         """What a call gives is put into the network: a tensor, or a tuple of them."""
-        several = isinstance(value, (tuple, list))
-        for position, one in enumerate(value if several else [value]):
+        in_tuple = isinstance(value, (tuple, list))
+        several = in_tuple and sum(isinstance(one, Tensor) for one in value) > 1
+        for position, one in enumerate(value if in_tuple else [value]):
             if isinstance(one, Tensor) and one not in self.names:
                 name = self.place(one, f"{base}.{position}" if several else base)
-                self.origins[name] = (node, position if several else None)
+                if one.mask is None:   # else torch's numbers have -inf where a softmax is to leave them out
+                    self.origins[name] = (node, position if in_tuple else None)
 
     def network(self, output: Tensor) -> Network:
         """All that the output is made of."""
@@ -73,6 +76,7 @@ def converted(trace: Traced, values: Values, x: Any) -> tuple[Network, dict[str,
             built.place(env[node], INPUT)
         elif node.op == "output":
             refuse(not isinstance(args[0], Tensor), "from_torch got a module whose output is not made of its input")
+            refuse(probabilities(args[0]), f"from_torch got a network that ends in a softmax: {LEAVE_OUT}")
             return built.network(args[0]), built.origins
         elif not holds_tensor([args, kwargs]) or sizes_alone(node):
             env[node] = None if values is None else values[node]
@@ -85,6 +89,13 @@ def converted(trace: Traced, values: Values, x: Any) -> tuple[Network, dict[str,
     raise ValueError("from_torch got a graph without an output")
 
 
+def probabilities(output: Tensor) -> bool:
+    """Whether a softmax is the last that is worked out."""
+    while isinstance(output.layer, (Transpose, Reshape, Flatten)):
+        output = output.reads[0]
+    return isinstance(output.layer, Softmax)
+
+
 def start(x: Any) -> Tensor:
     """The network's input."""
     return Tensor(None) if x is None else Tensor(tuple(x.shape), number_of(x))
@@ -92,7 +103,7 @@ def start(x: Any) -> Tensor:
 
 def number_of(tensor: Any) -> Any:
     """NumPy's type of a tensor's numbers."""
-    names = {str(torch().float32): np.float32, str(torch().float64): np.float64}
+    names = {str(torch().float32): np.float32, str(torch().float64): np.float64, str(torch().int64): np.int64}
     refuse(str(tensor.dtype) not in names, f"got numbers of {tensor.dtype}, needed float32 or float64: use "
            "network.float()")
     return names[str(tensor.dtype)]
@@ -135,7 +146,8 @@ def carried_out(trace: Traced, node: Any, args: Any, kwargs: Any, values: Values
         raise ValueError(f"from_torch got {where}{NO_LAYER}")
     make, out = TORCH[kind], None if values is None else shapes(values[node])
     try:
-        result = make(*args, **kwargs, **attributes(part, make), **({"out": out} if needs_out(make) else {}))
+        asked = {name: value for name, value in (("out", out), ("part", part)) if name in takes(make)}
+        result = make(*args, **kwargs, **attributes(part, make), **asked)
         if values is not None and isinstance(result, Tensor):
             made = number_of(values[node])
             refuse(made is not result.number, f"makes {made.__name__} of {result.number.__name__}, needed one number "
@@ -157,9 +169,8 @@ def attributes(part: Any, make: Callable[..., Any]) -> dict[str, Any]:
     return {name: getattr(part, name) for name in names if hasattr(part, name)}
 
 
-def needs_out(make: Callable[..., Any]) -> bool:
-    parameters = {} if hasattr(make, "takes") else inspect.signature(make).parameters
-    return "out" in parameters
+def takes(make: Callable[..., Any]) -> Mapping[str, Any]:
+    return {} if hasattr(make, "takes") else inspect.signature(make).parameters
 
 
 def shapes(value: Any) -> Any:

@@ -231,8 +231,3 @@ def dropout(x: Tensor, p: Any = 0.5, training: Any = True, inplace: Any = False)
 
 def stochastic_depth(x: Tensor, p: Any, mode: Any, training: Any = True) -> Tensor:
     return dropout(x, p, training)
-
-
-def softmax(x: Tensor, dim: Any = None, **more: Any) -> Tensor:
-    raise ValueError("there is no layer for a softmax: at the end of a network leave it out, relevance starts at the "
-                     "score before it")

@@ -46,7 +46,8 @@ def prove(trace: Traced, network: Network, origins: Mapping[str, Any], example: 
     must_agree(network, origins, example)
     rng, x = np.random.default_rng(0), example.x
     for images in (len(x) + 1, len(x)):
-        drawn = rng.normal(size=(images, *x.shape[1:]))
+        shape = (images, *x.shape[1:])
+        drawn = rng.normal(size=shape) if x.is_floating_point() else rng.integers(0, int(x.max()) + 1, shape)
         try:
             noise = torch().from_numpy(drawn).to(x.device, x.dtype)
             wanted = given_by(trace.module, noise)
@@ -58,7 +59,7 @@ def prove(trace: Traced, network: Network, origins: Mapping[str, Any], example: 
 
 def must_agree(network: Network, origins: Mapping[str, Any], torchs: Ran) -> None:
     """An error unless every layer gives torch's numbers on torch's own inputs, and the network the module's."""
-    inputs = own(torchs.x)
+    inputs = own(torchs.x) if torchs.x.is_floating_point() else own(torchs.x).astype(own(torchs.wanted).dtype)   # ids
     xs = {INPUT: inputs}
     with np.errstate(all="ignore"):
         for name, layer, reads in network.nodes:

@@ -18,10 +18,10 @@ from lrp_ref.convert.torch_tensor import NEEDS, Tensor, dims, holds_tensor, own_
 from lrp_ref.hints import shown
 from lrp_ref.layers import (
     Add,
+    ClassToken,
     Concat,
     Flatten,
     Hardsigmoid,
-    Linear,
     Mean,
     Multiply,
     Pad,
@@ -32,6 +32,8 @@ from lrp_ref.layers import (
     Transpose,
     Upsample,
 )
+
+HIDDEN = -1e4   # a score that a constant makes so low is left out: e to that power is 0 in both number types
 
 # ---- Sums and products ----
 
@@ -53,7 +55,20 @@ def linear_sum(parts: tuple[Any, Any], factors: tuple[Any, Any]) -> Tensor:
     x, y, c, d = (x, y, c, d) if holds_tensor(x) else (y, x, d, c)
     if isinstance(y, (int, float)) and y == 0 and c == 1:   # what Python's sum begins with
         return x
-    return x.then(Scale(None if c == 1 else constant(c, x), d * constant(y, x)))
+    shift = d * constant(y, x)
+    if c == 1 and (shift <= HIDDEN).any():
+        return masked(x, shift)
+    return x.then(Scale(None if c == 1 else constant(c, x), shift))
+
+
+def masked(x: Tensor, added: Array, suffix: str = "") -> Tensor:
+    """x + added, of which what is very low says which scores a softmax that follows leaves out."""
+    there = added > HIDDEN
+    finite, kept = np.where(np.isfinite(added), added, 0), x
+    if finite.any() or x.layer is None:   # of the input itself no other can be made
+        kept = x.then(Scale(None, np.asarray(finite, x.number)), suffix)
+    mask = there if x.mask is None else there & (x.mask != 0)
+    return replace(kept, mask=None if mask.all() else np.asarray(mask, x.number))
 
 
 def mul(x: Any, other: Any) -> Tensor:
@@ -81,13 +96,6 @@ def neg(x: Tensor) -> Tensor:
 def squared(x: Tensor, exponent: Any = 2) -> Tensor:
     refuse(exponent != 2, f"the power {shown(exponent)}, needed 2")
     return together(Multiply(), x, x)
-
-
-def matmul(x: Any, other: Any) -> Tensor:
-    fine = holds_tensor(x) and not holds_tensor(other) and other.ndim == 2
-    refuse(not fine, "a product of matrices that are both made of the image, or whose first is a constant: needed "
-           "x @ weight, with weight (inputs, outputs)")
-    return x.then(Linear(own_array(other)))
 
 
 def constant(value: Any, x: Tensor) -> Array:
@@ -219,6 +227,8 @@ def beside(before: Sequence[Any], x: Tensor, after: Sequence[Any], axis: int, n:
     """Constants before and after x along an axis: a frame of zeros, and the constants added to it."""
     if not before and not after:
         return x
+    if axis == 1 and len(before) == 1 and not after and len(x.shape) == 3 and before[0].shape[1] == 1:
+        return x.then(ClassToken(constant(before[0], replace(x, sizes=before[0].shape))[0]), f"token_{n}")
     shape = x.shape[1:]
     shapes = [(*shape[: axis - 1], c.shape[axis], *shape[axis:]) for c in (*before, *after)]
     arrays = [np.broadcast_to(constant(c, replace(x, sizes=(len(c), *own))), own)

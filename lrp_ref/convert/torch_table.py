@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from lrp_ref.convert import torch_attention as attention
 from lrp_ref.convert import torch_layers as layer
 from lrp_ref.convert import torch_parts as parts
 from lrp_ref.convert import torch_shapes as shape
@@ -44,14 +45,24 @@ ROWS: tuple[tuple[str, Callable[..., Any]], ...] = (
     ("Dropout Dropout1d Dropout2d Dropout3d AlphaDropout FeatureAlphaDropout dropout dropout1d dropout2d dropout3d "
      "alpha_dropout feature_alpha_dropout", layer.dropout),
     ("stochastic_depth", layer.stochastic_depth),
-    ("Softmax LogSoftmax Softmax2d softmax log_softmax", layer.softmax),
+    ("Softmax softmax", attention.softmax),
+    ("LogSoftmax log_softmax", attention.log_softmax),
     ("add iadd", shape.add),
     ("sub isub subtract", shape.sub),
     ("mul imul multiply", shape.mul),
     ("div truediv itruediv divide true_divide", shape.div),
     ("neg negative", shape.neg),
     ("pow square", shape.squared),
-    ("matmul mm", shape.matmul),
+    ("matmul mm bmm", attention.matmul),
+    ("scaled_dot_product_attention", attention.scaled_dot_product_attention),
+    ("masked_fill", attention.masked_fill),
+    ("where", attention.where),
+    ("MultiheadAttention", attention.multi_head),
+    ("TransformerEncoderLayer", attention.encoder_layer),
+    ("TransformerEncoder", attention.encoder),
+    ("LayerNorm layer_norm", attention.layer_norm),
+    ("RMSNorm rms_norm", attention.rms_norm),
+    ("Embedding embedding", attention.embedding),
     ("expand expand_as broadcast_to", shape.expand),
     ("mean", shape.mean),
     ("sum", shape.summed_up),

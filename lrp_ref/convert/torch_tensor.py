@@ -25,6 +25,7 @@ class Tensor:
     number  the type of its numbers, likewise
     suffix  what its name has after that of the module or the call which it is a part of
     stacked the tensors that it has beside each other along a new axis, and that axis
+    mask    0 for scores that a softmax after it leaves out, for one sample
     """
 
     sizes: Shape | None
@@ -33,6 +34,7 @@ class Tensor:
     reads: tuple[Tensor, ...] = ()
     suffix: str = ""
     stacked: tuple[tuple[Tensor, ...], int] | None = None
+    mask: Array | None = None
 
     @property
     def shape(self) -> Shape:

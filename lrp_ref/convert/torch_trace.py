@@ -75,6 +75,8 @@ def paths(module: Any, x: Any, defaults: tuple[Any, ...]) -> Any:
         def __getattr__(self, name: str) -> Any:
             if name in ("shape", "ndim"):   # else they are asked for only when something is done with them
                 return self.tracer.create_proxy("call_function", getattr, (self, name), {})
+            if name == "dtype" and x is not None:   # what torch.finfo takes, and nothing in its place
+                return self.tracer.known(self.node).dtype
             return super().__getattr__(name)
 
         def __index__(self) -> int:
@@ -251,6 +253,8 @@ def as_example(module: Any, example: Any) -> Any:
                          "torch.zeros(1, 3, 224, 224)?") from None
     refuse(x.ndim < 2 or x.numel() == 0, f"from_torch got an example of shape {tuple(x.shape)}, needed a batch, "
            "(N, C, H, W) or (N, ...)")
+    if not x.is_floating_point() and any(type_name(part) == "Embedding" for part in module.modules()):
+        return x.long()   # token ids
     for name, own in (*module.named_parameters(), *module.named_buffers()):
         if own.is_floating_point():
             refuse(own.dtype not in (torch().float32, torch().float64) or own.device.type == "meta",

@@ -31,7 +31,16 @@ class Activation(Elementwise):
         return x * self.chord(x)
 
     def linearize(self, x: Array) -> tuple[Array, LinearMap]:
-        return x, Gate(self.chord(x), zeros((1,), x) + self.at_rest(x), x.shape)
+        return x, Gate(self.chord(x), zeros((1,), x) + self.at_rest(x), x.shape, derivative=self.derivative)
+
+    def derivative(self, x: Array) -> LinearMap:
+        """z_i = f'(x_i) a_i + b_i"""
+        slope = self.gradient(x)
+        return Gate(slope, self(x) - slope * x, x.shape, straight=True)
+
+    def gradient(self, x: Array) -> Array:
+        """f'(x); at a kink that of the left"""
+        raise NotImplementedError
 
     def chord(self, x: Array) -> Array:
         """(f(x) - f(0)) / x, and f'(0) at 0"""
@@ -75,6 +84,10 @@ class Tanh(Activation):
     def __call__(self, x: Array) -> Array:
         return np.tanh(self.floats(x))
 
+    def gradient(self, x: Array) -> Array:
+        z = self(x)
+        return constant(1, x) - z * z
+
     def chord(self, x: Array) -> Array:
         return over(self(x), x, constant(1, x))
 
@@ -109,6 +122,12 @@ class Clip(Activation):
     def chord(self, x: Array) -> Array:
         inside = (self.low is None or self.low < 0) and (self.high is None or self.high > 0)
         return over(self(x) - self.at_rest(x), x, constant(int(inside), x))   # at a kink 0, as ReLU's gate
+
+    def gradient(self, x: Array) -> Array:
+        inside = ones_like(x) == constant(1, x)
+        inside = inside if self.low is None else inside & (x > constant(self.low, x))
+        inside = inside if self.high is None else inside & (x <= constant(self.high, x))
+        return np.where(inside, constant(1, x), constant(0, x))
 
     def at_rest(self, x: Array) -> Any:
         return self(zeros((1,), x))[0]
@@ -154,6 +173,9 @@ class LeakyReLU(Activation):
     def chord(self, x: Array) -> Array:
         return np.where(x > 0, constant(1, x), self.slopes(x))
 
+    def gradient(self, x: Array) -> Array:
+        return self.chord(x)
+
     def output_shape(self, shape: Shape) -> Shape:
         if isinstance(self.slope, np.ndarray) and (len(shape) < 2 or shape[1] != len(self.slope)):
             raise ValueError(f"LeakyReLU got an input of shape {shape}, needed (N, {len(self.slope)}, ...)")
@@ -187,6 +209,10 @@ class ELU(Activation):
     def __call__(self, x: Array) -> Array:
         return np.where(self.floats(x) > 0, x, constant(self.alpha, x) * np.expm1(np.minimum(x, constant(0, x))))
 
+    def gradient(self, x: Array) -> Array:
+        below = constant(self.alpha, x) * np.exp(np.minimum(self.floats(x), constant(0, x)))
+        return np.where(x > 0, constant(1, x), below)
+
     def chord(self, x: Array) -> Array:
         return over(self(x), x, constant(self.alpha, x))
 
@@ -208,6 +234,9 @@ class Sigmoid(Activation):
     def chord(self, x: Array) -> Array:
         half = constant(0.5, x) * self.floats(x)
         return constant(0.25, x) * over(np.tanh(half), half, constant(1, x))
+
+    def gradient(self, x: Array) -> Array:
+        return logistic(self.floats(x)) * logistic(-x)
 
     def at_rest(self, x: Array) -> Any:
         return constant(0.5, x)
@@ -238,6 +267,10 @@ class Hardsigmoid(Activation):
         half = self.at_rest(x)
         return half / np.maximum(half * constant(self.width, x), abs(x))   # 1 / width, and further out 1/2 / |x|
 
+    def gradient(self, x: Array) -> Array:
+        half = constant(self.width, x) / constant(2, x)
+        return np.where((x > -half) & (x <= half), constant(1, x) / constant(self.width, x), constant(0, x))
+
     def at_rest(self, x: Array) -> Any:
         return constant(1, x) / constant(2, x)
 
@@ -252,6 +285,11 @@ class Hardswish(Activation):
 
     roundings = Roundings(3, output=4)
 
+    def gradient(self, x: Array) -> Array:
+        three = constant(3, x)
+        bent = (constant(2, x) * x + three) / constant(6, x)
+        return np.where(x <= -three, constant(0, x), np.where(x <= three, bent, constant(1, x)))
+
     def chord(self, x: Array) -> Array:
         return np.minimum(np.maximum(x + constant(3, x), constant(0, x)), constant(6, x)) / constant(6, x)
 
@@ -265,6 +303,10 @@ class SiLU(Activation):
     @classmethod
     def example(cls) -> Example:
         return Example(cls(), (2, 3, 4), rational=False)
+
+    def gradient(self, x: Array) -> Array:
+        one = constant(1, x)
+        return self.chord(x) * (one + x * logistic(-x))
 
     def chord(self, x: Array) -> Array:
         return logistic(self.floats(x))
@@ -284,6 +326,14 @@ class GELU(Activation):
     @classmethod
     def example(cls) -> Example:
         return Example(cls(), (2, 3, 4), rational=False)
+
+    def gradient(self, x: Array) -> Array:
+        if not self.tanh:
+            return self.chord(x) + x * np.exp(constant(-0.5, x) * x * x) * constant(1 / sqrt(2 * pi), x)
+        one, half, cubic = constant(1, x), constant(0.5, x), constant(0.044715, x)
+        t = np.tanh(constant(sqrt(2 / pi), x) * (self.floats(x) + cubic * x * x * x))
+        inner = constant(sqrt(2 / pi), x) * (one + constant(3, x) * cubic * x * x)
+        return half * (one + t) + half * x * (one - t * t) * inner
 
     def chord(self, x: Array) -> Array:
         if not self.tanh:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from math import prod
@@ -93,10 +94,17 @@ class MatMul(Layer):
     def linearize(self, x: Array) -> tuple[Array, LinearMap]:
         self.output_shape(x.shape)
         half = constant(1, x) / constant(2, x)
-        shares = (half, half) if self.shares is None else tuple(constant(n, x) for n in self.shares)
-        a, b = self.parts(x)
-        weight = np.concatenate([np.reshape(part, (len(x), -1)) for part in (shares[1] * a, shares[0] * b)], axis=1)
-        return x, Product(weight, zeros((1,), x), self, (shares[0] != 0, shares[1] != 0))
+        return x, self.among(x, (half, half) if self.shares is None else self.shares, zeros((1,), x))
+
+    def among(self, x: Array, shares: Sequence[Any], bias: Array) -> LinearMap:
+        """w = share_1 B for A, share_2 A for B; what has no share is not covered."""
+        (a, b), (of_a, of_b) = self.parts(x), (constant(n, x) for n in shares)
+        weight = np.concatenate([np.reshape(part, (len(x), -1)) for part in (of_b * a, of_a * b)], axis=1)
+        return Product(weight, bias, self, (of_a != 0, of_b != 0))
+
+    def derivative(self, x: Array) -> LinearMap:
+        """dz_td / dA_ts = B_sd and dz_td / dB_sd = A_ts"""
+        return self.among(x, (1, 1), -self(x))
 
 
 @dataclass(frozen=True, eq=False)
@@ -113,6 +121,14 @@ class Product(LinearMap):
     covered: tuple[bool, bool]
     learned: bool = False
     coverages = (1,)
+
+    def tangent(self, a: Array) -> LinearMap:
+        return self.layer.derivative(a)
+
+    def shared(self, a: Array, shares: Sequence[Any]) -> LinearMap:
+        if len(shares) != 2:
+            raise ValueError(f"Factors got {len(shares)} shares for a MatMul, needed two")
+        return self.layer.among(a, shares, zeros((1,), a))
 
     def apply(self, a: Array, f: Function) -> Array:
         (A, B), (of_b, of_a) = self.layer.parts(a), self.layer.parts(f(self.weight))
@@ -213,6 +229,7 @@ class Tangent(LinearMap):
     there: Array
     learned: bool = False
     coverages = (1,)
+    straight = True
 
     def apply(self, a: Array, f: Function) -> Array:
         a = np.where(self.there, a, constant(0, a))

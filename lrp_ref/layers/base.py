@@ -85,6 +85,10 @@ class Layer:
     def sees(self) -> Window | None:
         return None
 
+    def sees_in(self, shape: Shape) -> Window | None:
+        """The same of an input of that shape, which may say more."""
+        return self.sees
+
     @property
     def roundings(self) -> Roundings:
         return Roundings(unknown="does not say in how many roundings its weights are made")
@@ -162,6 +166,14 @@ class Layer:
 
     def linearize(self, x: Array) -> tuple[Array, LinearMap]:
         raise NotImplementedError
+
+    def derivative(self, x: Array) -> LinearMap:
+        """w_ij = dz_j / dx_i and b_j = z_j - sum_i x_i w_ij: the tangent at x; an error where it is not stated.
+
+        Of a layer whose map is straight it is that map. Where there is a kink it is that of one side, and among tied
+        winners that of their mean.
+        """
+        return self.linearize(x)[1].tangent(x)
 
     def output_shape(self, shape: Shape) -> Shape:
         """The shape of layer(x) for an x of that shape; an error where the layer cannot take it."""

@@ -150,6 +150,7 @@ class Convolution(LinearMap):
     stacks: dict[tuple[Function, ...], Array] = field(default_factory=dict)
     learned: bool = True
     coverages = (1,)
+    straight = True
 
     def __call__(self, a: Array) -> Array:
         z = zeros((len(a), len(self.weight), *self.window.outputs(a.shape[2:])), a)
@@ -174,6 +175,11 @@ class Convolution(LinearMap):
         for t, view in enumerate(self.window.taps(out, outputs)):
             view += windows[:, :, t]
         return self.window.inside(out, shape[2:])
+
+    def by_weight(self, a: Array, s: Array) -> Array:
+        windows = self.gather(self.window.spread(a), s.shape[2:])
+        outputs = np.reshape(s, (len(s), self.groups, -1, windows.shape[-1]))
+        return np.reshape(outputs @ np.swapaxes(windows, 2, 3), (len(s), *self.weight.shape))
 
     def stacked(self, functions: Sequence[Function]) -> Array:
         """f(w) for every f, (groups, functions * O / groups, C / groups * kh * kw); pieces of one map share them."""

@@ -104,10 +104,14 @@ class Transposed(LinearMap):
     image: Pair
     learned: bool = True
     coverages = (1,)
+    straight = True
 
     def apply_each(self, a: Array, functions: Sequence[Function]) -> list[Array]:
         shape = (len(a), self.weight.shape[1] * self.core.groups, *self.image)
         return [self.core.transpose_sum([a], [f], shape) for f in functions]
+
+    def by_weight(self, a: Array, s: Array) -> Array:
+        return self.core.by_weight(s, a)
 
     def transpose_sum(self, s: Sequence[Array], functions: Sequence[Function], shape: Shape) -> Array:
         return np.sum([self.core.apply_each(s_f, [f])[0] for s_f, f in zip(s, functions)], axis=0)

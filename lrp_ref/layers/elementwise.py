@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from math import prod
 
@@ -36,6 +37,15 @@ class Gate(Diagonal):
     bias: Array
     shape: Shape
     learned: bool = False
+    straight: bool = False
+    derivative: Callable[[Array], LinearMap] | None = None
+
+    def by_weight(self, a: Array, s: Array) -> Array:
+        if not self.learned:
+            return super().by_weight(a, s)
+        full = (1,) * (a.ndim - 1 - self.weight.ndim) + self.weight.shape
+        axes = tuple(n for n, (size, own) in enumerate(zip(a.shape[1:], full), 1) if size != own)
+        return np.reshape(np.sum(a * s, axis=axes), (len(a), *self.weight.shape))
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,6 +54,7 @@ class Step(Diagonal):
 
     x: Array
     bias: Array
+    straight = True
 
     @property
     def shape(self) -> Shape:  # type: ignore[override]
@@ -109,7 +120,7 @@ class Flatten(Elementwise):
 
     def linearize(self, x: Array) -> tuple[Array, LinearMap]:
         one = zeros((1,) * x.ndim, x) + constant(1, x)
-        return x, Gate(one, zeros((1,), x), self.output_shape(x.shape))
+        return x, Gate(one, zeros((1,), x), self.output_shape(x.shape), straight=True)
 
     def output_shape(self, shape: Shape) -> Shape:
         if not shape:

@@ -82,6 +82,7 @@ class Rows(LinearMap):
     bias: Array
     learned: bool = True
     coverages = (1,)
+    straight = True
 
     def apply(self, a: Array, f: Function) -> Array:
         return a[..., None] * f(self.weight)
@@ -188,6 +189,7 @@ class Rotation(LinearMap):
     bias: Array
     learned: bool = False
     coverages = (1,)
+    straight = True
 
     def apply(self, a: Array, f: Function) -> Array:
         w11, w12, w21, w22 = f(self.weight)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -46,6 +47,14 @@ class RowNorm(Layer):
         except ValueError as error:
             raise ValueError(f"{type(self).__name__} has no exact form here: {error}") from None
 
+    def slopes(self, x: Array, off: Array, root: Array, centre: Any) -> LinearMap:
+        """dz_j / dx_i = g_j (d_ij - centre - off_i off_j / (D root^2)) / root: the root moves with every x_i."""
+        n, one = x.shape[-1], constant(1, x)
+        gain = one / root if self.scale is None else self.scale / root
+        turned = off[..., :, None] * off[..., None, :] / (constant(n, x) * root * root)[..., None]
+        w = (np.where(np.eye(n, dtype=bool), one, constant(0, x)) - centre - turned) * gain[..., None, :]
+        return Whole(w, self(x) - np.squeeze(x[..., None, :] @ w, axis=-2))
+
     @property
     def weighted(self) -> bool:
         return False
@@ -88,15 +97,20 @@ class LayerNorm(RowNorm):
         return self.linearize(x)[1](x)
 
     def linearize(self, x: Array) -> tuple[Array, LinearMap]:
+        deviation = self.statistics(x)[1]
+        gain = constant(1, x) / deviation if self.scale is None else self.scale / deviation
+        return x, Centred(centred(np.broadcast_to(gain, x.shape)), zeros((1,), x) if self.shift is None else self.shift,
+                          deviation, derivative=self.derivative)
+
+    def statistics(self, x: Array) -> tuple[Array, Array]:
+        """x - mean, and s"""
         self.output_shape(x.shape)
         n = constant(x.shape[-1], x)
         off = x - np.sum(x, axis=-1, keepdims=True) / n
-        deviation = self.root(np.sum(off * off, axis=-1, keepdims=True) / n, x)
-        gain = constant(1, x) / deviation if self.scale is None else self.scale / deviation
-        gain = np.broadcast_to(gain, x.shape)
-        one = constant(1, x)
-        return x, Centred(np.stack([gain * (one - one / n), -gain / n]),
-                          zeros((1,), x) if self.shift is None else self.shift)
+        return off, self.root(np.sum(off * off, axis=-1, keepdims=True) / n, x)
+
+    def derivative(self, x: Array) -> LinearMap:
+        return self.slopes(x, *self.statistics(x), constant(1, x) / constant(x.shape[-1], x))
 
     def smaller(self, shape: Shape, drawn: Drawn) -> Layer | None:
         return LayerNorm(drawn.array(shape[-1]), drawn.array(shape[-1]), 1)
@@ -134,12 +148,18 @@ class RMSNorm(RowNorm, Elementwise):
 
     def gate(self, x: Array) -> Array:
         """g_i / r"""
+        return (constant(1, x) if self.scale is None else self.scale) / self.rms(x) + zeros(x.shape, x)
+
+    def rms(self, x: Array) -> Array:
+        """r"""
         self.output_shape(x.shape)
-        mean = np.sum(x * x, axis=-1, keepdims=True) / constant(x.shape[-1], x)
-        return (constant(1, x) if self.scale is None else self.scale) / self.root(mean, x) + zeros(x.shape, x)
+        return self.root(np.sum(x * x, axis=-1, keepdims=True) / constant(x.shape[-1], x), x)
 
     def linearize(self, x: Array) -> tuple[Array, LinearMap]:
-        return x, Gate(self.gate(x), zeros((1,), x), x.shape)
+        return x, Gate(self.gate(x), zeros((1,), x), x.shape, derivative=self.derivative)
+
+    def derivative(self, x: Array) -> LinearMap:
+        return self.slopes(x, x, self.rms(x), constant(0, x))
 
     def smaller(self, shape: Shape, drawn: Drawn) -> Layer | None:
         return RMSNorm(drawn.array(shape[-1]), 1)
@@ -158,8 +178,15 @@ class Centred(LinearMap):
 
     weight: Array
     bias: Array
+    deviation: Array
     learned: bool = False
+    derivative: Callable[[Array], LinearMap] | None = None
     coverages = (1,)
+
+    def unscaled(self) -> LinearMap:
+        """(a_j - mean) / s"""
+        gain = np.broadcast_to(constant(1, self.deviation) / self.deviation, self.weight.shape[1:])
+        return Centred(centred(gain), zeros((1,), gain), self.deviation)
 
     def apply(self, a: Array, f: Function) -> Array:
         own, other = f(self.weight)
@@ -168,3 +195,26 @@ class Centred(LinearMap):
     def transpose(self, s: Array, f: Function, shape: Shape) -> Array:
         own, other = f(self.weight)
         return own * s + np.sum(other * s, axis=-1, keepdims=True) - other * s
+
+
+def centred(gain: Array) -> Array:
+    """g (1 - 1/D) of an output's own input, and -g / D of every other."""
+    one, n = constant(1, gain), constant(gain.shape[-1], gain)
+    return np.stack([gain * (one - one / n), -gain / n])
+
+
+@dataclass(frozen=True, eq=False)
+class Whole(LinearMap):
+    """z_j = sum_i a_i w_ij + b_j along the last axis, with weights of every row's own. weight (N, .., D, D)."""
+
+    weight: Array
+    bias: Array
+    learned: bool = False
+    coverages = (1,)
+    straight = True
+
+    def apply(self, a: Array, f: Function) -> Array:
+        return np.squeeze(a[..., None, :] @ f(self.weight), axis=-2)
+
+    def transpose(self, s: Array, f: Function, shape: Shape) -> Array:
+        return np.squeeze(f(self.weight) @ s[..., None], axis=-1)

@@ -87,6 +87,7 @@ class Dense(LinearMap):
     bias: Array
     learned: bool = True
     coverages = (1,)
+    straight = True
 
     def apply_each(self, a: Array, functions: Sequence[Function]) -> list[Array]:
         z = [zeros((*a.shape[:-1], self.weight.shape[1]), a) for _ in functions]
@@ -99,6 +100,10 @@ class Dense(LinearMap):
         for n, block, w in self.blocks(functions):
             out[..., block] += s[n] @ np.swapaxes(w, 0, 1)
         return out
+
+    def by_weight(self, a: Array, s: Array) -> Array:
+        rows, outputs = (np.reshape(x, (len(x), -1, x.shape[-1])) for x in (a, s))
+        return np.swapaxes(rows, 1, 2) @ outputs
 
     def blocks(self, functions: Sequence[Function]) -> Iterator[tuple[int, slice, Array]]:
         """(n, inputs, f_n(w) of their weights), to be used before the next: some inputs at a time, f by f.

@@ -5,6 +5,7 @@ They take them joined into one array, and are linear maps of it like any other l
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import reduce
 from itertools import accumulate
@@ -153,13 +154,22 @@ class Multiply(Stacked):
 
     def linearize(self, x: Array) -> tuple[Array, LinearMap]:
         self.output_shape(x.shape)
+        k = x.shape[1]
+        shares = [constant(1, x) / constant(k, x)] * k if self.shares is None else self.shares
+        return x, Factored(self.others(x, shares), zeros((1,), x), self)
+
+    def others(self, x: Array, shares: Sequence[Any]) -> Array:
+        """w_k = share_k prod_l/=k a_l"""
         factors = [x[:, k] for k in range(x.shape[1])]
         one = ones_like(factors[0])
         before = list(accumulate([one, *factors[:-1]], np.multiply))
         after = list(accumulate([one, *factors[:0:-1]], np.multiply))[::-1]
-        shares = [constant(1, x) / constant(len(factors), x)] * len(factors) if self.shares is None else self.shares
-        weight = np.stack([b * a * share for b, a, share in zip(before, after, shares)], axis=1)
-        return x, Across(weight, zeros((1,), x))
+        return np.stack([b * a * share for b, a, share in zip(before, after, shares)], axis=1)
+
+    def derivative(self, x: Array) -> LinearMap:
+        """dz / da_k = prod_l/=k a_l"""
+        k = x.shape[1]
+        return Factored(self.others(x, [constant(1, x)] * k), constant(1 - k, x) * self(x), self)
 
 
 @dataclass(frozen=True, eq=False)
@@ -195,7 +205,7 @@ class Concat(Elementwise):
 
     def linearize(self, x: Array) -> tuple[Array, LinearMap]:
         one = zeros((1,) * x.ndim, x) + constant(1, x)
-        return x, Gate(one, zeros((1,), x), x.shape)
+        return x, Gate(one, zeros((1,), x), x.shape, straight=True)
 
 
 @dataclass(frozen=True, eq=False)
@@ -205,12 +215,29 @@ class Across(LinearMap):
     weight: Array
     bias: Array
     coverages = (1,)
+    straight = True
 
     def apply(self, a: Array, f: Function) -> Array:
         return np.sum(a * f(self.weight), axis=1)
 
     def transpose(self, s: Array, f: Function, shape: Shape) -> Array:
         return np.broadcast_to(s[:, None] * f(self.weight), shape)
+
+
+@dataclass(frozen=True, eq=False)
+class Factored(Across):
+    """z = sum_k w_k a_k of a product: what w_k is depends on the factors' shares."""
+
+    layer: Multiply
+    straight = False
+
+    def tangent(self, a: Array) -> LinearMap:
+        return self.layer.derivative(a)
+
+    def shared(self, a: Array, shares: Sequence[Any]) -> LinearMap:
+        if len(shares) != a.shape[1]:
+            raise ValueError(f"Factors got {len(shares)} shares for {a.shape[1]} tensors: give one for each")
+        return Factored(self.layer.others(a, [constant(share, a) for share in shares]), zeros((1,), a), self.layer)
 
 
 def gathered(x: Array, shape: Shape) -> Array:

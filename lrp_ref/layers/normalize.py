@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
 from math import ceil, inf
@@ -72,7 +73,8 @@ class BatchNorm(Elementwise):
         self.output_shape(x.shape)
         g = self.factor()
         columns = (slice(None), *(None,) * (x.ndim - 2))
-        return x, Gate(g[columns], (self.shift - self.mean * g)[columns], x.shape, learned=True)
+        return x, Gate(g[columns], (self.shift - self.mean * g)[columns], x.shape, learned=True,
+                       straight=True)
 
     def output_shape(self, shape: Shape) -> Shape:
         if len(shape) < 2 or shape[1] != len(self.mean):
@@ -123,8 +125,10 @@ class Scale(Elementwise):
         for name in ("scale", "shift"):
             value = getattr(self, name)
             if value is not None and not broadcasts(value.shape, shape[1:]):
+                longer = len(shape) == 3 and value.ndim == 2 and shape[2:] == value.shape[1:] and shape[1] > len(value)
                 raise ValueError(f"Scale got an input of shape {shape} and a {name} of shape {value.shape}, needed one "
-                                 f"that broadcasts to {shape[1:]}")
+                                 f"that broadcasts to {shape[1:]}"
+                                 + (f": is the sequence longer than its {len(value)} positions?" if longer else ""))
         return shape
 
     def __call__(self, x: Array) -> Array:
@@ -134,7 +138,7 @@ class Scale(Elementwise):
         self.output_shape(x.shape)
         one = zeros((1,), x) + constant(1, x)
         return x, Gate(one if self.scale is None else self.scale, zeros((1,), x) if self.shift is None else self.shift,
-                       x.shape, learned=True)
+                       x.shape, learned=True, straight=True)
 
     def smaller(self, shape: Shape, drawn: Drawn) -> Layer | None:
         return Scale(drawn.array(*shape[1:]), drawn.array(*shape[1:]))
@@ -213,13 +217,24 @@ class LRN(Elementwise):
 
     def linearize(self, x: Array) -> tuple[Array, LinearMap]:
         if not self.taylor:
-            return x, Gate(self.gate(x), zeros((1,), x), x.shape)
+            return x, Gate(self.gate(x), zeros((1,), x), x.shape, derivative=self.derivative)
         self.output_shape(x.shape)
         own = self.power(constant(self.k, x) + self.rate(x) * x * x, -self.beta)
-        slope = constant(-2 * self.beta, x) * self.rate(x) * x * self.power(self.sums(x), -self.beta - 1)
-        weights = [slope * x_i for x_i in channels(x, self.size)]
+        weights = self.slopes(x)
         weights[self.size // 2] = own
-        return x, Band(np.stack(weights), zeros((1,), x))
+        return x, Band(np.stack(weights), zeros((1,), x), derivative=self.derivative)
+
+    def slopes(self, x: Array) -> list[Array]:
+        """-2 alpha / size beta x_i x_j s_j^(-beta - 1), for each channel i of the window around j"""
+        slope = constant(-2 * self.beta, x) * self.rate(x) * x * self.power(self.sums(x), -self.beta - 1)
+        return [slope * x_i for x_i in channels(x, self.size)]
+
+    def derivative(self, x: Array) -> LinearMap:
+        """dz_j / dx_i: the slopes, and s_j^-beta more of x_j itself"""
+        weights = self.slopes(x)
+        weights[self.size // 2] = weights[self.size // 2] + self.gate(x)
+        m = Band(np.stack(weights), zeros((1,), x))
+        return Band(m.weight, self(x) - m(x))
 
     def vanishing(self, x: Array, least: float, largest: float) -> Array | bool:
         """A square that vanishes beside k shows nowhere."""
@@ -251,6 +266,7 @@ class Band(LinearMap):
     weight: Array
     bias: Array
     learned: bool = False
+    derivative: Callable[[Array], LinearMap] | None = None
     coverages = (1,)
 
     def apply(self, a: Array, f: Function) -> Array:

@@ -194,6 +194,7 @@ class Pooling(LinearMap):
     window: Window
     learned: bool = False
     coverages = (1,)
+    straight = True
 
     @property
     def weight(self) -> Array:  # type: ignore[override]
@@ -249,6 +250,13 @@ class AdaptiveAvgPool(Layer):
         must_fit("AdaptiveAvgPool", shape, (sum(self.size), max(shape[2:])))
         return (*shape[:2], *self.size)
 
+    def sees_in(self, shape: Shape) -> Window | None:
+        """One window, n / V rows, where V divides n; else the parts are of two sizes, or overlap."""
+        if any(n % parts for n, parts in zip(shape[2:], self.size)):
+            return None
+        window = (shape[2] // self.size[0], shape[3] // self.size[1])
+        return Window(window, window)
+
     def smaller(self, shape: Shape, drawn: Drawn) -> Layer | None:
         return AdaptiveAvgPool(drawn.one_of((1, 1), (1, 2), (2, 1)))
 
@@ -263,6 +271,7 @@ class Cells(LinearMap):
     columns: Array
     learned: bool = False
     coverages = (1,)
+    straight = True
 
     def apply(self, a: Array, f: Function) -> Array:
         return self.rows @ a @ np.transpose(self.columns) * f(self.weight)

@@ -81,6 +81,7 @@ class Summed(LinearMap):
     keep: bool
     learned: bool = False
     coverages = (1,)
+    straight = True
 
     def apply(self, a: Array, f: Function) -> Array:
         w = f(self.weight)

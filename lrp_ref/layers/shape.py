@@ -44,6 +44,7 @@ class Moved(LinearMap):
     gate: bool = True
     learned: bool = False
     coverages = (1,)
+    straight = True
 
     def apply(self, a: Array, f: Function) -> Array:
         return times(self.there(a), f(self.weight))
@@ -80,14 +81,16 @@ class Reshape(Moving):
         known, numbers = prod(n for n in self.shape if n != -1), prod(shape[1:])
         if not shape or (known != numbers if -1 not in self.shape else known == 0 or numbers % known):
             raise ValueError(f"Reshape got an input of shape {shape}, which does not fill (N, "
-                             f"{listed(self.shape)}): its numbers are {numbers:,} per sample")
+                             f"{listed(self.shape)}): its numbers are {numbers:,} per sample"
+                             + (f"; heads must divide the width of {shape[2]}" if len(shape) == len(self.shape) == 3
+                                else ""))
         return (shape[0], *(numbers // known if n == -1 else n for n in self.shape))
 
     def __call__(self, x: Array) -> Array:
         return np.reshape(x, self.output_shape(x.shape))
 
     def linearize(self, x: Array) -> tuple[Array, LinearMap]:
-        return x, Gate(ones_like(zeros((1,) * x.ndim, x)), zeros((1,), x), self.output_shape(x.shape))
+        return x, Gate(ones_like(zeros((1,) * x.ndim, x)), zeros((1,), x), self.output_shape(x.shape), straight=True)
 
 
 @dataclass(frozen=True, eq=False)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -13,10 +14,11 @@ from typing import Any
 import numpy as np
 
 from lrp_ref.arrays import Array, Pair, Shape, convert_numbers
-from lrp_ref.hints import did_you_mean, quotable, shown
-from lrp_ref.layers import DenseSift, FisherVector
+from lrp_ref.hints import Watch, did_you_mean, listed, quotable, shown, unwatched
+from lrp_ref.layers import DenseSift, FisherVector, Linear
 from lrp_ref.layers.base import whole
 from lrp_ref.layers.fisher.regions import counted_regions, rectangles, regions_of
+from lrp_ref.models.explained import Explained, Given, explained_photograph, rules_of
 from lrp_ref.network import Network, Node
 from lrp_ref.outside import AXES, MOST, among, as_float, counted, integer, or_none, real, refused, text
 
@@ -139,6 +141,13 @@ def class_names(classes: Any) -> tuple[str, ...] | list[str]:
     return names if isinstance(classes, list) else tuple(names)
 
 
+def a_name_for_every_score(classes: Sequence[str], scores: int | None) -> None:
+    """An error where there are names, but not as many as scores; None: how many scores there are is not known."""
+    if classes and scores is not None and len(classes) != scores:
+        raise ValueError(f"Model got {len(classes)} class names ({listed(map(quotable, classes))}) for {scores} "
+                         "scores, needed a name for every score, in their order")
+
+
 def bounded(nodes: Sequence[Node], shape: Shape) -> None:
     """An error, before any work, where a layer cannot take its input, or all put out more than NUMBERS for an image."""
     sizes = [prod(shape[1:])]
@@ -175,6 +184,8 @@ class Model:
                 raise refused("Model", name, getattr(self, name), f"a {kind.__name__}")
         object.__setattr__(self, "classes", class_names(self.classes))
         object.__setattr__(self, "provenance", text("Model", "provenance", self.provenance))
+        last = self.chain[self.chain.output]   # of others the image's size says how many scores there are
+        a_name_for_every_score(self.classes, last.weight.shape[-1] if isinstance(last, Linear) else None)
         for name, layer in self.chain:
             if layer.doubt:
                 warnings.warn(f"layer {name}: {layer.doubt}", UserWarning, stacklevel=3)
@@ -187,6 +198,29 @@ class Model:
         if not isinstance(self.regions, str):
             object.__setattr__(self, "regions", rectangles(self.regions))
         counted_regions(self.regions)   # an error where they are none
+
+    def explain(self, photograph: Any, target: str | int | None = None, rules: Given = None, below: str | None = None,
+                watch: Watch = unwatched, start: Any = None, through: Mapping[str, Any] | None = None) -> Explained:
+        """From a photograph to its explanation: `lrp_ref.explain` of what the network sees of it.
+
+        photograph  a path, or what `prepare` takes
+        target      a class by its name or its number; None: the one with the highest score
+        rules       a preset (paper_cnn), a rule for all layers with weights (Epsilon(0.01)), or {layer: rule}; None:
+                    the paper's preset, of a network with more than 20 layers with weights epsilon_gamma_box
+        below       the layer of a cut-off, or "R1" for the paper's: above the lowest convolution, at the FisherVector
+        start       what relevance begins with, as `lrp_ref.explain` takes its target; None: the class's score
+        through     as `lrp_ref.explain` takes it
+        """
+        from lrp_ref.pictures.photograph import read_photograph, to_pixels
+
+        index = None if target is None else self.class_index(target) if self.classes else target
+        path = isinstance(photograph, (str, os.PathLike))
+        pixels = read_photograph(photograph) if path else to_pixels(photograph)
+        x = self.prepare(pixels)
+        network = self.network(x.shape)
+        made = rules_of(network, rules, below, self.preprocessing.box)
+        return explained_photograph(network, x, self.classes, self.seen(pixels), index, rules=made, watch=watch,
+                                    start=start, through=through)
 
     def prepare(self, photograph: Any) -> Array:
         """(1, C, H, W): what is `seen` of the photograph, squeezed to the network's size if that is fixed, normalised.
@@ -206,6 +240,11 @@ class Model:
         x = self.preprocessing.maximum * to_channels(pixels, self.preprocessing.colour)
         mean, std = (np.array(v)[:, None, None] for v in (self.preprocessing.mean, self.preprocessing.std))
         return convert_numbers(((x - mean) / std)[None], self.chain.number or np.float64)
+
+    def __repr__(self) -> str:
+        """The network by its layers, and the names of its classes."""
+        return (f"Model({self.chain!r}, {len(self.classes)} classes: {listed(map(quotable, self.classes))}, "
+                f"{self.preprocessing!r})")
 
     def seen(self, pixels: Array) -> Array:
         """The part of pixels (H, W) or (H, W, 3) that the model sees: what heatmaps are drawn over."""

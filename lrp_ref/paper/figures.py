@@ -9,10 +9,10 @@ from typing import Any
 from lrp_ref.arrays import Array
 from lrp_ref.assignment import Rules, cutoff, is_fisher
 from lrp_ref.heatmap import heatmap
-from lrp_ref.hints import Watch, quotable, unwatched
-from lrp_ref.layers import Conv2D, FisherVector, Layer
-from lrp_ref.layers.pool import Pool
+from lrp_ref.hints import Watch, unwatched
+from lrp_ref.models.explained import title
 from lrp_ref.models.model import Model
+from lrp_ref.models.usual import higher_cutoff, pixel_cutoff
 from lrp_ref.network import Network
 from lrp_ref.pictures.colours import limit_of
 from lrp_ref.pictures.photograph import resize
@@ -42,43 +42,6 @@ class Subject:
         if high is None:
             high = () if is_fisher(self.model.chain) else higher_cutoff(self.model.chain)
         return [low, *((high,) if isinstance(high, str) else high)]
-
-
-def pixel_cutoff(network: Network) -> str:
-    """The FisherVector, or the layer above the lowest convolution: below it the cut-off is the paper's at R(1)."""
-    for name, layer in network:
-        if isinstance(layer, FisherVector):
-            return name
-    return above(network, convolution, 1, "convolution", "explain the photographs one by one, without a figure")
-
-
-def higher_cutoff(network: Network) -> str:
-    """The layer above the second pooling (or the only one): R spreads below over what that pooling sees.
-
-    In a network without pooling the layers that make images smaller are convolutions: the third of them, the lowest
-    being one that R(1) is about.
-    """
-    cure = "name the layer of the higher cut-off, --cutoff LAYER"
-    if any(isinstance(layer, Pool) for _, layer in network):
-        return above(network, lambda layer: isinstance(layer, Pool), 2, "pooling", cure)
-    return above(network, strided, 3, "pooling", cure)
-
-
-def convolution(layer: Layer) -> bool:
-    return isinstance(layer, Conv2D)
-
-
-def strided(layer: Layer) -> bool:
-    return isinstance(layer, Conv2D) and max(layer.stride) > 1
-
-
-def above(network: Network, wanted: Callable[[Layer], bool], count: int, what: str, cure: str) -> str:
-    """The name of the layer above the `count`th of those that are wanted, or above the last where there are fewer."""
-    found = [n for n, (_, layer) in enumerate(network) if wanted(layer)][:count]
-    if not found or found[-1] + 1 == len(network):
-        raise ValueError(f"got a network without a {what} that has a layer above it, needed one to "
-                         f"cut off there: {cure}")
-    return network.names[found[-1] + 1]
 
 
 def paper_figure(subjects: Mapping[str, Subject], photographs: Mapping[str, Any] | Iterable[tuple[str, Any]],
@@ -113,15 +76,14 @@ def paper_figure(subjects: Mapping[str, Subject], photographs: Mapping[str, Any]
 
 def explained_subject(subject: Subject, x: Array, cutoffs: Sequence[str], watch: Watch
               ) -> tuple[str, list[Array]]:
-    """The class with its score, and the heatmaps without a cut-off and with each."""
+    """The class with its score, and which is higher if one is; and the heatmaps without a cut-off and with each."""
     network = subject.model.network(x.shape)
     full = subject.rules(network)
     made = [explain(network, x, rules, subject.target, watch)
             for rules in (full, *(cutoff(full, name) for name in cutoffs))]
     scores = made[0].scores[0]
     best = int(scores.argmax()) if subject.target is None else subject.target
-    title = f"{quotable(subject.model.classes[best], 60)}: {float(scores[best]):.2f}"
-    return title, [heatmap(e.relevance)[0] for e in made]
+    return title(subject.model.classes, scores, best), [heatmap(e.relevance)[0] for e in made]
 
 
 def one_figure(photographs: int, models: int = 1) -> None:

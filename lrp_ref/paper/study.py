@@ -26,7 +26,8 @@ from lrp_ref.network import INPUT, Network
 from lrp_ref.paper.measures import gini, holding, inside
 from lrp_ref.paper.precision import Collection, kept
 from lrp_ref.pictures.photograph import resize
-from lrp_ref.relevance import relevances, start
+from lrp_ref.relevance import relevances
+from lrp_ref.starts import start
 
 MEASURES = ("inside", "gini", "holding")
 NO_CUTOFF, PIXELS = "no cut-off", "R(1), below {}"

@@ -4,12 +4,25 @@ import os
 import sys
 import warnings
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from lrp_ref.pictures.stored import Stored, check_size, first_line, in_our_words, reading, size_and_turn, stored, told
+from lrp_ref.pictures.stored import (
+    Refused,
+    Stored,
+    check_size,
+    first_line,
+    format_of,
+    in_our_words,
+    reading,
+    regular,
+    size_and_turn,
+    stored,
+    told,
+)
 
 Pixels = NDArray[np.float64]
 Box = tuple[int, int, int, int]  # left, top, right, bottom, counted from 1, the last pixel included
@@ -28,6 +41,14 @@ def read_photograph(path: str | os.PathLike[str]) -> Pixels:
     """
     name = told(path)
     return _light(reading(path, lambda image: stored(image, name)), name)
+
+
+def is_photograph(path: str | os.PathLike[str]) -> bool:
+    """Whether a file's first bytes are those of an image that is read here."""
+    try:
+        return bool(format_of(regular(Path(path)), told(path)))
+    except Refused:
+        return False
 
 
 def size_of(path: str | os.PathLike[str]) -> tuple[tuple[int, int], int]:
@@ -67,6 +88,10 @@ def to_pixels(photograph: Any, name: str = "the photograph") -> Pixels:
 def _array(photograph: Any, name: str) -> NDArray[Any]:
     if isinstance(photograph, (str, bytes, os.PathLike)):
         raise TypeError(f"{name} is a name, {told(repr(photograph))}, needed pixels: give read_photograph(name)")
+    if isinstance(photograph, (list, tuple)) and any(np.ndim(one) > 1 or isinstance(one, (str, os.PathLike))
+                                                     for one in photograph if not isinstance(one, (list, tuple))):
+        raise ValueError(f"{name} is a {type(photograph).__name__} of {len(photograph)}, needed one: prepare each, and "
+                         "join what that gives, numpy.concatenate([model.prepare(one) for one in photographs])")
     if isinstance(photograph, np.ma.MaskedArray):
         raise ValueError(f"{name} is a masked array, whose mask would be lost: fill it with x.filled(value)")
     try:

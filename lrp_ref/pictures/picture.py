@@ -1,5 +1,6 @@
 """Numbers to an image file: single heatmaps, and panels side by side. Only this, stored.py and plot.py import PIL."""
 
+import io
 import os
 import unicodedata
 from collections.abc import Sequence
@@ -109,6 +110,10 @@ class Figure:
     panels: list[list[Box]]
     bars: list[list[Box | None]]
 
+    def _repr_png_(self) -> bytes:
+        """What a notebook shows."""
+        return png(self.pixels)
+
 
 def alpha(photograph: NDArray[Any], values: NDArray[Any], limit: float) -> Bytes:
     """a * photograph + (1 - a) * white, a = clip(R / limit, 0, 1): what is not relevant fades into the page.
@@ -142,6 +147,13 @@ def save_image(path: str | os.PathLike[str], pixels: Bytes) -> None:
         except Exception as error:   # a format has a largest size, and says so in its own way
             raise ValueError(f"cannot write {told(path)}: {file_format} does not take {height} x {width} pixels "
                              f"({first_line(error)}): use .png, or draw fewer") from error
+
+
+def png(pixels: Bytes) -> bytes:
+    """The bytes of a PNG file with these pixels (H, W, 3)."""
+    file = io.BytesIO()
+    Image.fromarray(pixels).save(file, "PNG")
+    return file.getvalue()
 
 
 def image_format(path: str | os.PathLike[str]) -> str:

@@ -47,12 +47,6 @@ class Likeness:
     layers: Sequence[str] = ()
 
     @property
-    def disagreements(self) -> list[str]:
-        """The disagreements (docs/conventions.md) that its answers are one side of."""
-        found = (TABLE[question].answer(value).disagreement for question, value in self.row.items())
-        return list(dict.fromkeys(filter(None, found)))
-
-    @property
     def sized(self) -> bool:
         """Whether it is a stabiliser of one size of many."""
         return self.looks.startswith(STABILISED.partition("{")[0])

@@ -19,8 +19,9 @@ from lrp_ref.checks.rounding.radius import one_layer
 from lrp_ref.hints import listed
 from lrp_ref.layers import Layer
 from lrp_ref.network import INPUT, Network, a_network
-from lrp_ref.relevance import checked, every_layer, must_be_finite, start, through_layer, through_network
+from lrp_ref.relevance import checked, every_layer, must_be_finite, through_layer, through_network
 from lrp_ref.rules import Flat, Pass, Rule
+from lrp_ref.starts import start
 from lrp_ref.testing.compared import SIGMAS, Compared
 from lrp_ref.testing.explained import Answer
 from lrp_ref.testing.given import as_floats, fits, must_be_held

@@ -2,6 +2,7 @@
 
 import errno
 import io
+import json
 import os
 import subprocess
 import sys
@@ -43,7 +44,9 @@ def broken(folder):
     large = [("flat", Flatten()),
              ("fc1", Linear(np.full((330, 3), 1e300))), ("fc2", Linear(np.full((3, 3), 1e300)))]
     save_model(Model(Network(large), MODEL.classes, RGB), folder / "large.npz")
-    save_model(Model(NETWORK, ["left", "right"], RGB), folder / "names.npz")
+    with np.load(folder / "model.npz") as kept:
+        manifest = json.loads(kept["manifest"].tobytes()) | {"classes": ["left", "right"]}
+        np.savez(folder / "names.npz", **{**kept, "manifest": np.frombuffer(json.dumps(manifest).encode(), np.uint8)})
     save_model(Model(Network(LAYERS[:3]), list("abcd"), RGB), folder / "open.npz")
     save_model(Model(NETWORK, MODEL.classes, Preprocessing(None, "rgb")), folder / "nosize.npz")
     return folder
@@ -56,7 +59,17 @@ WRONG = [
     ("explian photo.png", "'explian'", "'explain', 'figure', 'demo', 'models', 'layers', 'evaluate'"),
     ("explain", "IMAGE", "lrp-ref explain --help"),
     (X + "--ouput heat.png", "got --ouput heat.png", "did you mean --output?"),
-    (X + "other.png", "got photo.png and other.png", "lrp-ref figure for several"),
+    (X + "other.png", "got other.png after the options", "name all photographs one after another"),
+    ("explain photo.png one --model model.npz --output heat.png", "got 2 photographs with --output",
+     "--output-dir FOLDER"),
+    ("explain one two --model model.npz --output-dir out", "two photographs named same", "explain them apart"),
+    (X + "--output-dir nowhere/out", "--output-dir nowhere/out", "needed a folder"),
+    (X + "--output-dir photo.png", "--output-dir photo.png", "needed a folder"),
+    (X + "--output-dir one --save e.npz", "got --save with --output-dir", "leave one of them out"),
+    ("explain voc --model model.npz", "got the folder voc", "give photographs"),
+    (X + "--rule epsilon", "'epsilon' with 0 numbers", "write epsilon:EPSILON"),
+    (X + "--smooth 0", "size=0", "at least 1"),
+    (X + "--smooth wide", "'wide'", "whole number"),
     (X + "--output", "--output", "expected one argument"),
     (X + "--output=--", "got --output=--", "write --output=./--"),
     (X + "--percentile most", "'most'", "--percentile"),
@@ -70,7 +83,6 @@ WRONG = [
     # the photograph
     ("explain missing.png", "missing.png", "does not exist"),
     ("explain fake.png", "fake.png is no image", "PNG, JPEG or TIFF"),
-    ("explain one", "one is a directory", "give an image file"),
     ("figure photo.png missing.png", "missing.png", "does not exist"),
     ("figure" + 101 * " missing.png", "101 photographs", "1 to 50"),
     # the model
@@ -83,7 +95,7 @@ WRONG = [
     ("explain photo.png --model pickled.npz", "pickled.npz", "never loaded"),
     ("explain photo.png --model short.txt", "short.txt ends after line 2", "2 numbers for the biases"),
     ("explain photo.png --model large.npz", "fc2", "NaN or infinity"),
-    ("explain photo.png --model names.npz", "2 class names", "(3,)"),
+    ("explain photo.png --model names.npz", "2 class names", "for 3 scores"),
     ("figure photo.png --cnn open.npz", "(4, 4, 4)", "Flatten()"),
     ("explain photo.png --model nosize.npz", "the size of its input", "--size HxW"),
     ("layers nosize.npz", "the size of its input", "--size HxW"),
@@ -170,7 +182,7 @@ def test_what_the_system_says_is_said_without_its_number(run, monkeypatch):
     def fail(*_):
         raise PermissionError(errno.EACCES, "Permission denied", "somewhere")
 
-    monkeypatch.setattr(command, "explain", fail)
+    monkeypatch.setattr(command, "read_photograph", fail)
     err = run("explain", "photo.png", "--model", "model.npz")[2]
     assert err == "lrp-ref: error: cannot use somewhere: Permission denied: choose another path\n"
 
@@ -216,13 +228,13 @@ def test_what_ends_the_work_is_said_on_one_line(run, folder, monkeypatch, error,
         raise error
 
     before = files(folder)
-    monkeypatch.setattr(command, "explain", fail)
+    monkeypatch.setattr(command, "read_photograph", fail)
     assert run("explain", "photo.png", "--model", "model.npz", "--output", "heat.png") == (code, "", line)
     assert files(folder) == before
 
 
 def test_a_mistake_in_the_program_is_not_hidden(monkeypatch):
-    monkeypatch.setattr(command, "explain", lambda *_: {}["mistake"])
+    monkeypatch.setattr(command, "read_photograph", lambda *_: {}["mistake"])
     with pytest.raises(KeyError):
         main(["explain", "photo.png", "--model", "model.npz"])
 

@@ -8,15 +8,20 @@ from pathlib import Path
 import imageio.v3 as iio
 import numpy as np
 import pytest
-from at_hand import FIXTURES, MODEL, NETWORK, PIXELS, RGB, explained, parsed, rng
+from at_hand import FIXTURES, LAYERS, MODEL, NETWORK, PIXELS, RGB, explained, parsed, rng
 from fisher_model import fisher_model, half_flat
 
 from lrp_ref import (
     AlphaBeta,
+    AvgPool,
     Conv2D,
     Epsilon,
+    Flatten,
     Linear,
     Model,
+    Network,
+    Preprocessing,
+    ReLU,
     ZBox,
     assign,
     cutoff,
@@ -33,8 +38,10 @@ from lrp_ref.command import report
 from lrp_ref.command.of_which import of_which
 from lrp_ref.ledger import COLUMNS
 from lrp_ref.models import bundled
+from lrp_ref.pictures import smoothed, views
+from lrp_ref.pictures.colours import COLOURS
 from lrp_ref.pictures.photograph import read_photograph
-from lrp_ref.pictures.picture import Panel
+from lrp_ref.pictures.picture import Panel, figure
 
 # ---- explain ----
 
@@ -83,7 +90,7 @@ def test_json_is_all_that_is_printed_and_holds_the_numbers_in_full(done):
     for name, account in facts["ledger"].items():
         assert account == dict(zip(COLUMNS, (column[0] for column in e.ledger[name].totals()), strict=True))
     assert facts["total"] == {name: values[0] for name, values in e.ledger.total().items()}
-    given = {"image": "photo.png", "model": "model.npz", "output": None, "save": "e.npz"}
+    given = {"image": "photo.png", "model": "model.npz", "output": None, "panels": None, "save": "e.npz"}
     assert {name: facts[name] for name in given} == given
     with np.load("e.npz", allow_pickle=False) as kept:
         assert kept["target"] == index   # the top score's, as none was asked for
@@ -100,7 +107,11 @@ def test_save_holds_relevance_heatmap_scores_target_and_rules_without_pickles(do
     rules = cutoff(paper_cnn(NETWORK), "pool1")
     e = explained(rules, 2)
     with np.load("e.npz", allow_pickle=False) as kept:
-        assert set(kept) == {"relevance", "heatmap", "scores", "target", "rules"}
+        assert set(kept) == {"relevance", "heatmap", "scores", "target", "rules", "classes", "ledger", "ledger_layers",
+                             "ledger_columns"}
+        assert kept["classes"].tolist() == MODEL.classes and kept["ledger_columns"].tolist() == list(COLUMNS)
+        assert kept["ledger_layers"].tolist() == list(NETWORK.names[::-1])
+        assert kept["ledger"].tolist() == [[column[0] for column in account.totals()] for _, account in e.ledger]
         assert (kept["relevance"] == e.relevance).all() and kept["relevance"].shape == (1, 3, 11, 10)
         assert (kept["heatmap"] == heatmap(e.relevance)).all() and kept["heatmap"].shape == (1, 11, 10)
         assert (kept["scores"] == e.scores).all() and kept["scores"].shape == (1, 3)
@@ -109,14 +120,23 @@ def test_save_holds_relevance_heatmap_scores_target_and_rules_without_pickles(do
 
 
 @pytest.mark.parametrize(("options", "limit", "colours"), [
-    ((), None, "paper"), (("--percentile", "80", "--colours", "safe"), 80, "safe"),
+    ((), 99.5, "safe"), (("--percentile", "80", "--colours", "paper"), 80, "paper"),
+    (("--percentile", "100"), 100, "safe"),
 ])
 def test_output_is_the_heatmap_at_the_photographs_own_size(done, options, limit, colours):
     out = done("explain", "photo.png", "--model", "model.npz", "--output", "heat.png", *options)
     values = heatmap(explained().relevance)[0]
-    limit = None if limit is None else np.percentile(abs(values), limit)
+    limit = np.percentile(abs(values), limit)
     assert (iio.imread("heat.png") == Panel(relevance=values, limit=limit).pixels((21, 30), colours)).all()
     assert out.endswith("\nheatmap written to heat.png\n")
+
+
+def test_where_all_but_a_few_pixels_have_no_relevance_the_largest_is_the_strongest_colour(done):
+    net = Network([("flat", Flatten()), ("fc", Linear(np.eye(300, 1)))])    # one pixel of 300
+    save_model(Model(net, ["first"], Preprocessing((15, 20))), "few.npz")
+    done("explain", "photo.png", "--model", "few.npz", "--output", "heat.png")
+    image = iio.imread("heat.png")
+    assert (image[0, 0] == COLOURS["safe"][-1][1:]).all() and (image[5:, 5:] == COLOURS["safe"][4][1:]).all()
 
 
 def test_output_is_the_heatmap_of_the_part_that_the_model_sees(done, folder):
@@ -126,7 +146,76 @@ def test_output_is_the_heatmap_of_the_part_that_the_model_sees(done, folder):
     assert out.startswith("photo.png: 21 x 30 pixels (height x width), the middle 15 x 14 of them, seen by the model "
                           "as 11 x 10 rgb\n")
     values = heatmap(explain(NETWORK, crops.prepare(PIXELS), paper_cnn(NETWORK)).relevance)[0]
-    assert (iio.imread("heat.png") == Panel(relevance=values).pixels((15, 14), "paper")).all()
+    limit = np.percentile(abs(values), 99.5)
+    assert (iio.imread("heat.png") == Panel(relevance=values, limit=limit).pixels((15, 14), "safe")).all()
+
+
+# ---- Panels, several photographs, terminals ----
+
+
+def test_panels_are_the_photograph_the_heatmap_and_one_on_the_other(done, monkeypatch):
+    drawn = []
+    monkeypatch.setattr(views, "figure", lambda titles, rows, colours: drawn.append((titles, rows)) or figure(
+        titles, rows, colours))
+    out = done("explain", "photo.png", "--model", "model.npz", "--panels", "p.png", "--cutoff", "R1", "--smooth", "2",
+               "--class", "both")
+    (titles, (row,)), = drawn
+    assert titles == ["what the model sees", "relevance, cut off below R1, smoothed over 2 x 2: orange for it, blue "
+                      "against it", "the same, on the photograph"]
+    e = explained(cutoff(paper_cnn(NETWORK), "relu1"), 2)
+    own, best = (f"{name}: {score:.2f}" for score, name in
+                 ((e.scores[0, 2], "both"), max(zip(e.scores[0], [f"{n} is higher" for n in MODEL.classes]))))
+    assert row.label == f"{own}\nalthough {best}"
+    assert (row.panels[1].relevance == smoothed(heatmap(e.relevance)[0], 2)).all()
+    assert (row.panels[0].photograph == PIXELS / 255).all() and row.panels[2].relevance is None
+    assert out.endswith("\npanels written to p.png\n") and iio.imread("p.png").ndim == 3
+
+
+def test_of_a_folder_every_photograph_has_its_scores_and_its_files(done, run):
+    for n, turned in enumerate((PIXELS, PIXELS[::-1])):
+        iio.imwrite(f"one/{n}.png", turned)
+    Path("one/notes.txt").write_text("no photograph")
+    options = ["explain", "one", "--model", "model.npz", "--output-dir", "out"]
+    parts = done(*options).split("\n\n")
+    assert [part.partition(":")[0] for part in parts] == ["0.png", "1.png", "same.png"]
+    assert all(part.count("<- explained") == 1 and "ledger" not in part for part in parts)
+    assert "panels written to out/0.png\narrays written to out/0.npz" in parts[0]
+    assert sorted(path.name for path in Path("out").iterdir()) == sorted(
+        f"{stem}.{kind}" for stem in ("0", "1", "same") for kind in ("png", "npz"))
+    with np.load("out/1.npz", allow_pickle=False) as kept:
+        assert (kept["relevance"] == explain(NETWORK, MODEL.prepare(PIXELS[::-1]), paper_cnn(NETWORK)).relevance).all()
+    facts = parsed(done(*options, "--json"))
+    assert [one["image"] for one in facts] == ["one/0.png", "one/1.png", "one/same.png"]
+    Path("one/0.png").write_bytes(Path("one/0.png").read_bytes()[:300])   # damaged: the others are explained
+    code, out, err = run(*options)
+    assert code == 2 and out.startswith("1.png: ") and "same.png: " in out and err.count("\n") == 1
+    assert "error: 1 of 3 photographs are not explained: one/0.png: one/0.png cannot be read as PNG" in err
+
+
+def test_in_a_terminal_the_heatmap_is_drawn_unless_it_is_written(done, monkeypatch):
+    monkeypatch.setattr(views, "draws", lambda: True)
+    options = ["explain", "photo.png", "--model", "model.npz"]
+    picture, _, text = done(*options).rpartition("\x1b[0m\n")
+    assert picture.count("\u2580") == 30 * 10 and text.startswith("photo.png: 21 x 30 pixels")
+    assert "\x1b" not in done(*options, "--json") and "\x1b" not in done(*options, "--output", "heat.png")
+    monkeypatch.setattr(views, "draws", lambda: False)
+    assert done(*options) == text
+
+
+def test_of_a_long_ledger_its_ends_and_the_largest_losses_are_printed(done):
+    layers = [(f"relu{n}", ReLU()) for n in range(30)]
+    layers[10:10] = [("bias", Linear(np.eye(11), np.full(11, 2.0)))]
+    net = Network([("pool", AvgPool((1, 1), (2, 2))), ("flat", Flatten()), ("thin", Linear(np.ones((165, 11)))),
+                   *layers, ("fc", Linear(np.ones((11, 2))))])
+    save_model(Model(net, ["a", "b"], Preprocessing((21, 30), mean=0)), "long.npz")
+    options = ["explain", "photo.png", "--model", "long.npz", "--rule", "epsilon:0"]
+    lines = done(*options).splitlines()
+    table = [line.split()[0] for line in lines[lines.index("rules") + 7:]]
+    assert lines[lines.index("rules") + 2] == "  Pass()                31 layers, flat .. relu29"
+    assert table == ["fc", "relu29", "relu28", "..", "bias", "..", "thin", "flat", "pool", "total", "(--ledger"]
+    assert lines[-1] == "(--ledger prints all 35 layers, and every layer's rule)"
+    whole = done(*options, "--ledger").splitlines()
+    assert len([line for line in whole if line.startswith("relu")]) == 30 and "(--ledger" not in whole[-1]
 
 
 def test_where_no_model_is_named_imagenet_explains_by_its_own_rules(done):
@@ -209,7 +298,8 @@ def test_a_note_is_not_printed_beside_an_error(run):
 
 
 def model_of(scores, names=None):
-    return Model(NETWORK, names or [f"class {n}" for n in range(len(scores))], RGB)
+    last = Linear(np.ones((6, len(scores))))
+    return Model(Network([*LAYERS[:-1], ("fc", last)]), names or [f"class {n}" for n in range(len(scores))], RGB)
 
 
 def test_of_many_scores_the_ten_highest_are_printed_and_always_the_explained_one():

@@ -10,8 +10,14 @@ import numpy as np
 from at_hand import FIXTURES, LAYERS, MODEL, NETWORK, files, parsed
 
 from lrp_ref import (
+    AdaptiveAvgPool,
+    Conv2D,
+    Flatten,
+    Linear,
     Model,
+    Network,
     Preprocessing,
+    ReLU,
     load_model,
     save_model,
 )
@@ -59,6 +65,25 @@ def test_layers_lists_shapes_and_fields_to_choose_a_cut_off_by(done):
     assert re.split("  +", table[5]) == ["pool2", "AvgPool", "2 x 3 x 3", "2 x 1 x 3",
                                          "10 x 6, step 6 x 2, from 0, 0", "6 x 6"]
     assert re.split("  +", table[8])[4:] == ["the whole image", "10 x 6"] and len(table) == 9
+
+
+def test_layers_says_what_adaptive_pooling_sees(done):
+    """7 x 7 of 14 x 14 are windows of 2 x 2 over 3 x 3, (2 - 1) + 3 pixels; 3 of 7 are cells of several sizes."""
+    chain = Network([("conv", Conv2D(np.ones((2, 1, 3, 3)), pad=1)), ("same", AdaptiveAvgPool((14, 10))),
+                     ("halves", AdaptiveAvgPool((7, 5))), ("cells", AdaptiveAvgPool((3, 2))), ("relu", ReLU()),
+                     ("mean", AdaptiveAvgPool(1)), ("flat", Flatten()), ("fc", Linear(np.ones((2, 3))))])
+    save_model(Model(chain, [*"abc"], Preprocessing((14, 10))), "adaptive.npz")
+    table = [re.split("  +", line)[4:] for line in done("layers", "adaptive.npz").splitlines()[1:]]
+    cells = "windows of several sizes"
+    assert table == [
+        ["3 x 3, step 1 x 1, from -1, -1", "1 x 1"], ["3 x 3, step 1 x 1, from -1, -1", "3 x 3"],
+        ["4 x 4, step 2 x 2, from -1, -1", "3 x 3"], [cells, "4 x 4"], [cells, cells],
+        ["the whole image", cells], *[["the whole image"] * 2] * 2]
+    whole = Network([("conv", Conv2D(np.ones((2, 1, 3, 3)), pad=1)), ("mean", AdaptiveAvgPool(1)),
+                     ("flat", Flatten()), ("fc", Linear(np.ones((2, 3))))])
+    save_model(Model(whole, [*"abc"], Preprocessing((14, 10))), "whole.npz")
+    table = [re.split("  +", line)[4:] for line in done("layers", "whole.npz").splitlines()[2:]]
+    assert table == [["the whole image", "3 x 3"], ["the whole image", "16 x 12"], ["the whole image", "16 x 12"]]
 
 
 def test_every_name_that_layers_prints_is_a_cut_off(done):

@@ -51,7 +51,7 @@ def rules(text="paper", first=None, below=None):
 
 
 @pytest.mark.parametrize(("text", "rule"), [
-    ("epsilon", Epsilon(0)), ("epsilon:0.01", Epsilon(0.01)), ("epsilon:100", Epsilon(100)),
+    ("epsilon:0", Epsilon(0)), ("epsilon:0.01", Epsilon(0.01)), ("epsilon:100", Epsilon(100)),
     ("alphabeta:2,1", AlphaBeta(2, 1)), ("alphabeta:1.5,0.5", AlphaBeta(1.5, 0.5)), ("zplus", ZPlus()),
     ("gamma:0.25", Gamma(0.25)), ("wsquare", WSquare()), ("flat", Flat()),
     ("Epsilon:1e-2", Epsilon(0.01)), ("ALPHABETA: 2, 1", AlphaBeta(2, 1)),
@@ -81,7 +81,7 @@ def typed(rule):
     return type(rule).__name__ + (f":{','.join(values)}" if values else "")
 
 
-@pytest.mark.parametrize("text", [*(typed(kind.examples()[0]) for kind, _ in RULES.values()), "epsilon", *PRESETS])
+@pytest.mark.parametrize("text", [*(typed(kind.examples()[0]) for kind, _ in RULES.values()), "epsilon:0", *PRESETS])
 @pytest.mark.parametrize("first", [None, "zbox", "zbox:-6,123", "wsquare", "flat"])
 def test_every_name_explains_an_image(text, first):
     x = model().prepare(np.random.default_rng(1).random((7, 9, 3)))
@@ -94,7 +94,7 @@ def test_every_name_explains_an_image(text, first):
 
 @pytest.mark.parametrize(("first", "rule"), [
     ("zbox", ZBox(LOW, HIGH)), ("zbox:-6,123", ZBox(-6, 123)), ("wsquare", WSquare()), ("flat", Flat()),
-    ("epsilon:0.5", Epsilon(0.5)), ("epsilon", Epsilon(0)), ("ZBox", ZBox(LOW, HIGH)),
+    ("epsilon:0.5", Epsilon(0.5)), ("epsilon:0", Epsilon(0)), ("ZBox", ZBox(LOW, HIGH)),
 ])
 def test_first_changes_the_lowest_layer_with_weights_alone(first, rule):
     assert rules("gamma:0.25", first) == {**rules("gamma:0.25"), "conv": rule}
@@ -146,6 +146,7 @@ def test_bounds_of_a_float32_network_are_what_black_and_white_become():
     ("paper:3", ["'paper:3'", "takes no numbers"]),
     ("zbox:0,1", ["'zbox:0,1'", "--first zbox:0,1"]),
     ("alphabeta", ["'alphabeta' with 0 numbers", "alphabeta:ALPHA,BETA with ALPHA - BETA = 1"]),
+    ("epsilon", ["'epsilon' with 0 numbers: write epsilon:EPSILON"]),
     ("epsilon:1,2", ["'epsilon:1,2' with 2 numbers", "epsilon:EPSILON"]),
     ("zplus:1", ["'zplus:1' with 1 numbers: write zplus"]),
     ("gamma:x", ["'x' in the rule 'gamma:x'", "separated by commas"]),

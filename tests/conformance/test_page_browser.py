@@ -21,7 +21,6 @@ from lrp_ref.conformance.page.html import slug
 from lrp_ref.conformance.report.facts import Comparison, Reply, Report
 from lrp_ref.conformance.vectors.suite import Record
 from lrp_ref.rules import Flat, ZBox
-from lrp_ref.testing.looks_like import Likeness
 
 if PROGRAM is None:
     pytest.skip("needs Chromium", allow_module_level=True)
@@ -55,7 +54,7 @@ def pages(tmp_path_factory: pytest.TempPathFactory, facts: Comparison) -> dict[s
 def long() -> Report:
     """Names and texts of one word that no line holds."""
     word = "Relevance" * 30
-    known = Known(likeness=Likeness(word), issues=[f"https://example.org/{word}"])
+    known = Known(word, issues=[f"https://example.org/{word}"])
     wide = np.ones((1,) * 30)
     told = replace(failure(1, known, reason=word, command=word, compared=beside(0.1 * wide, np.nan * wide)),
                    counterexample=small(Flat(), word, word), first=First(word, ZBox(10.0**100, 10.0**200)))

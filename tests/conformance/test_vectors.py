@@ -15,6 +15,7 @@ from lrp_ref.conformance.judge.expected import expected
 from lrp_ref.conformance.vectors import suite as suite_of
 from lrp_ref.conformance.vectors.case import array, from_hex, parsed
 from lrp_ref.conformance.vectors.suite import Suite, load, versions_of
+from lrp_ref.relevance import through_network
 
 WHOLE = load()
 
@@ -192,3 +193,17 @@ def test_rounding_leaves_no_room_for_wrong_answers(u: float, name: str, room: fl
         assert case.relevance is not None
         (want, *_) = expected(case, u, {})
         assert want.radius.max() <= room * abs(case.relevance).max(), case.id
+
+
+def test_one_tolerance_decides_every_required_case_in_float64() -> None:
+    """The numbers of docs/vectors.md: right answers are off by less than 1e-11 of the largest, departures by 9e-7."""
+    departures = []
+    for case in WHOLE.cases:
+        if case.level == "required":
+            assert case.relevance is not None
+            network, rules, x, R = case.task()
+            largest = abs(case.relevance).max()
+            got = through_network(network, rules, x, R)["input"]
+            assert abs(got - case.relevance).max() <= 1e-11 * largest, case.id
+            departures += [abs(one.relevance - case.relevance).max() / largest for one in case.either if largest]
+    assert len(departures) > 100 and min(departures) > 9e-7

@@ -1,24 +1,31 @@
-"""The suite tests itself: what is deliberately wrong fails, and what is printed names the mistake."""
+"""The suite tests itself: what is deliberately wrong fails, and what is told of it names the mistake, or nothing wrong.
+
+Two tell: the report of a run, and what an assertion of lrp_ref.testing says that a wrong answer looks like.
+"""
 
 from collections import Counter
+from dataclasses import replace
 from functools import cache
 from typing import Any
 
+import numpy as np
 import pytest
-from wrong_adapters import WRONG
+from wrong_adapters import SAID, WRONG
 
 from lrp_ref.conformance.adapters.ours import Ours
-from lrp_ref.conformance.diagnose.detect import contradicted, detect
-from lrp_ref.conformance.diagnose.known import known
-from lrp_ref.conformance.judge.outcome import ask, outcome
-from lrp_ref.conformance.judge.run import Answers
-from lrp_ref.conformance.judge.smoke import Broken, smoke
+from lrp_ref.conformance.diagnose.failures import UNEXPLAINED
+from lrp_ref.conformance.judge.outcome import Outcome, outcome
+from lrp_ref.conformance.judge.run import Answers, run
+from lrp_ref.conformance.judge.smoke import Broken
+from lrp_ref.conformance.report.facts import Report, report
 from lrp_ref.conformance.vectors.case import Case
 from lrp_ref.conformance.vectors.suite import Suite, load
+from lrp_ref.testing.task import Task
 
-EACH, EXPLAINED = 1, 8   # cases of a rule and layers, and failures explained of an adapter: the rest only takes time
-RIGHT = Answers()
+EACH, EXPLAINED = 1, 8   # cases of a rule and layers, and failures looked at of an adapter: the rest only takes time
+ANSWERS = Answers()
 LAYERS = {"Linear", "Conv2D", "MaxPool", "AvgPool", "SumPool", "ReLU", "Flatten", "BatchNorm"}
+ADAPTERS = {adapter.name: adapter for adapter, _ in WRONG}
 
 
 @cache
@@ -26,13 +33,17 @@ def suite() -> Suite:
     return load()
 
 
+def judged() -> list[Case]:
+    return [case for case in suite().cases if case.level in ("required", "convention")]
+
+
 @cache
 def some_cases() -> list[Case]:
     """The first case of every rule on every network of a CNN's layers, of every convention, and of every flag."""
     seen: Counter[Any] = Counter()
     chosen = []
-    for case in suite().cases:
-        if case.level not in ("required", "convention") or not set(case.layers) <= LAYERS:
+    for case in judged():
+        if not set(case.layers) <= LAYERS:
             continue
         kinds = [(case.rule, case.layers), *(row.convention for row in case.either), *case.flags]
         seen.update(kinds)
@@ -41,41 +52,62 @@ def some_cases() -> list[Case]:
     return chosen
 
 
-def told(adapter: Any) -> list[str]:
-    """Every sentence about an adapter: of the smoke test, or of the failures and of declared conventions."""
-    try:
-        smoke(adapter)
-    except Broken as error:
-        return [str(error)]
-    outcomes = [outcome(adapter, case, RIGHT.of(Ours())) for case in some_cases()]
-    failed = [one for one in outcomes if one.status == "failed" and one.answer is not None]
-    sentences = []
-    for one in failed[:: max(1, len(failed) // EXPLAINED)]:
-        task = one.case.task()
-        assert one.answer is not None
-        sentences.append(str(known(one.case, one.answer, suite().notes, adapter.unit_roundoff, one.convention,
-                                   lambda task=task: ask(adapter, *task))))   # type: ignore[misc]
-    if adapter.conventions:
-        answers = {one.case.id: one.answer for one in outcomes if one.answer is not None}
-        sentences += contradicted(detect(answers, suite()), adapter.conventions)
-    return sentences
+def reported(adapter: Any, *begin: str) -> Report:
+    """The report on the cases whose ids begin so."""
+    cases = [case for case in judged() if case.id.startswith(begin)]
+    return report(run(adapter, replace(suite(), cases=cases, count=len(cases)), answers=ANSWERS))
+
+
+@pytest.mark.parametrize("name", SAID)
+def test_the_report_names_what_is_wrong_or_that_it_is_not_explained(name: str) -> None:
+    said = SAID[name]
+    found = reported(ADAPTERS[name], *said.begin)
+    causes = Counter(failure.cause.text for failure in found.failures)
+    [(most, count), *_] = causes.most_common()
+    assert said.words in most and 2 * count > len(found.failures), causes
+    if said.words.startswith(UNEXPLAINED):   # then no wrong cause stands beside
+        assert not found.diagnosis.told and all(text.startswith(UNEXPLAINED) for text in causes)
+
+
+def test_who_hands_nothing_down_is_not_even_run() -> None:
+    with pytest.raises(Broken, match="always zero: all relevance is 0"):
+        run(ADAPTERS["always zero"], suite())
+
+
+def test_every_wrong_adapter_has_what_is_said_of_it() -> None:
+    assert {*SAID, "always zero"} == set(ADAPTERS)
+
+
+def failed(adapter: Any) -> list[Outcome]:
+    outcomes = [outcome(adapter, case, ANSWERS.of(Ours())) for case in some_cases()]
+    return [one for one in outcomes if one.status == "failed" and one.answer is not None]
+
+
+def looks(one: Outcome) -> str:
+    network, rules, x, R = one.case.task()
+    with np.errstate(all="ignore"):
+        task = Task.of(network, x, rules, R, 2.0**-53, None)
+        return str(task.looks_like(network.names[0] if len(network) == 1 else None, one.answer))
 
 
 @pytest.mark.parametrize(("adapter", "words"), WRONG, ids=[adapter.name for adapter, _ in WRONG])
-def test_a_wrong_implementation_is_caught_and_named(adapter: Any, words: str) -> None:
-    """Most of what is said of its failures names the mistake."""
-    sentences = told(adapter)
+def test_a_wrong_answer_looks_like_the_mistake(adapter: Any, words: str) -> None:
+    """Most of the answers that fail do; those of a memory change from call to call and look like nothing."""
+    found = failed(adapter)
+    sentences = [looks(one) for one in found[:: max(1, len(found) // EXPLAINED)]]
     naming = [sentence for sentence in sentences if words in sentence]
-    assert sentences and len(naming) > len(sentences) / 2, Counter(sentences).most_common(4)
+    assert sentences and 2 * len(naming) >= len(sentences), Counter(sentences).most_common(4)
 
 
 def test_a_lie_is_reported_as_one() -> None:
-    [liar] = [adapter for adapter, _ in WRONG if adapter.name == "sign(0) liar"]
-    assert "declares sign(0) = +1, but its numbers say sign(0) = -1" in told(liar)
+    found = reported(ADAPTERS["sign(0) liar"], "sign-of-zero", "epsilon-linear")
+    assert "declares sign(0) = +1, but its numbers say sign(0) = -1" in found.contradicted
 
 
 def test_of_what_is_right_nothing_is_said() -> None:
-    assert told(Ours()) == []
+    assert not failed(Ours())
+    found = reported(Ours(), "epsilon-", "sign-of-zero")
+    assert (*found.failures, *found.contradicted, *found.diagnosis.told) == ()
 
 
 def test_the_wrong_ones_are_wrong_in_as_many_ways_as_there_are() -> None:

@@ -185,10 +185,9 @@ REFUSED = {
     "even LRN": (lambda: nn.LocalResponseNorm(4), "0, a LocalResponseNorm: LRN got size=4, needed an odd number"),
     "part of a flatten": (lambda: nn.Flatten(2), "0, a Flatten: start_dim and end_dim other than 1 and -1"),
     "flatten of some": (lambda: nn.Flatten(1, 2), "0, a Flatten: start_dim and end_dim other than 1 and -1"),
-    "softmax": (lambda: nn.Softmax(1), "0, a Softmax: there is no layer for a softmax: at the end of a network leave "
-                "it out, relevance starts at the score"),
+    "softmax": (lambda: nn.Softmax(1), "0, a Softmax: its sizes depend on the image's: give an example, from_torch("),
     "half a slope": (lambda: nn.RReLU(), "got 0, a RReLU, for which there is no layer: explain the part of the"),
-    "normalized": (lambda: nn.LayerNorm(4), "got 0, a LayerNorm, for which there is no layer"),
+    "normalized": (lambda: nn.LayerNorm((2, 4)), "0, a LayerNorm: its sizes depend on the image's: give an example"),
     "in groups": (lambda: nn.GroupNorm(2, 4), "got 0, a GroupNorm, for which there is no layer"),
     "a row": (lambda: nn.Conv1d(4, 4, 3), "0, a Conv1d: its sizes depend on the image's: give an example"),
     "bilinear": (lambda: nn.Upsample(scale_factor=2, mode="bilinear"), "0, a Upsample: mode='bilinear', needed"),

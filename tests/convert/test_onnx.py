@@ -12,6 +12,7 @@ from lrp_ref.layers import (
     Add,
     AvgPool,
     BatchNorm,
+    ClassToken,
     Clip,
     Concat,
     Conv2D,
@@ -19,8 +20,10 @@ from lrp_ref.layers import (
     Flatten,
     Hardsigmoid,
     Hardswish,
+    LayerNorm,
     LeakyReLU,
     Linear,
+    MatMul,
     MaxPool,
     Mean,
     Multiply,
@@ -30,6 +33,7 @@ from lrp_ref.layers import (
     Sigmoid,
     SiLU,
     Slice,
+    Softmax,
     Sum,
     Tanh,
     Transpose,
@@ -128,6 +132,17 @@ CASES = {
     "Slice": ("Slice", "x f t a s", {}, {"f": ints(1, -1), "t": ints(99, -5), "a": ints(1, -1), "s": ints(2, -2)},
               IMAGE, [Slice, Slice]),
     "Gather": ("Gather", "x i", {"axis": 2}, {"i": np.array(-2, INT)}, IMAGE, [Slice, Reshape]),
+    "Softmax": ("Softmax", "x", {}, {}, ROWS, [Softmax]),
+    "Softmax along another axis": ("Softmax", "x", {"axis": -2}, {}, IMAGE, [Transpose, Softmax, Transpose]),
+    "MatMul of two": ("MatMul", "x x", {}, {}, (2, 3, 4, 4), [MatMul]),
+    "LayerNormalization": ("LayerNormalization", "x g b", {"epsilon": 0.2}, {"g": weights(9), "b": weights(9)}, ROWS,
+                           [LayerNorm]),
+    "LayerNormalization of two axes": ("LayerNormalization", "x g", {"axis": 1}, {"g": weights(4, 9)}, ROWS,
+                                       [Flatten, LayerNorm, Reshape]),
+    "a token in front": ("Concat", "c x", {"axis": 1}, {"c": np.repeat(weights(1, 1, 9), 2, 0)}, ROWS, [ClassToken]),
+    "constants around": ("Concat", "c x d", {"axis": 2}, {
+        name: np.repeat(weights(1, 4, n, 6), 2, 0) for name, n in (("c", 2), ("d", 1))}, IMAGE, [Pad, Scale]),
+    "Expand": ("Expand", "x s", {}, {"s": ints(1, 4, 1)}, ROWS, []),
     "Split": ("Split", "x", {"axis": 1}, {}, IMAGE, [Slice]),
     "Pad": ("Pad", "x p v", {}, {"p": ints(0, 1, 2, 0, 0, 0, 1, 3), "v": np.float32(0.5)}, IMAGE, [Pad]),
     "Resize": ("Resize", "x  s", {}, {"s": np.float32([1, 1, 2, 3])}, IMAGE, [Upsample]),
@@ -142,7 +157,10 @@ CASES = {
 def test_a_node_becomes_these_layers(case):
     op, inputs, given, constants, shape, wanted = CASES[case]
     outputs = "y rest" if op == "Split" else "y"
-    network, sample = converted(model([node(op, inputs, outputs, **given)], shape, constants))
+    nodes = [node(op, inputs, outputs, **given)]
+    if op in ("Softmax", "Expand"):   # what is at the top is left out, and what passes its input on is no network
+        nodes, wanted = [node(op, inputs, "mid", **given), node("Relu", "mid")], [*wanted, ReLU]
+    network, sample = converted(model(nodes, shape, constants))
     assert kinds(network) == wanted and sample == shape[1:]
     assert network.number in (None, np.float32)
 

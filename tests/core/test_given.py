@@ -6,6 +6,7 @@ from contextlib import suppress
 from dataclasses import fields, replace
 from decimal import Decimal
 from fractions import Fraction
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -118,6 +119,47 @@ def test_what_is_no_network_is_told_what_to_do() -> None:
         explain(NETWORK, X, 5)   # type: ignore[arg-type]
     with refused("got None, needed rules of every layer, …"):
         cutoff(None, "fc")   # type: ignore[arg-type]
+
+
+def test_a_model_a_network_or_a_rule_alone_is_told_what_to_do_with_it() -> None:
+    model = Model(NETWORK, (), Preprocessing((1, 1)))
+    with refused("got a Model, needed a Network: use model.network(x.shape), or model.explain(photograph)"):
+        explain(model, X)   # type: ignore[arg-type]
+    with refused("got Epsilon(epsilon=0.5) alone, needed a rule for every layer: assign(network, "
+                 "Epsilon(epsilon=0.5)) gives it …"):
+        explain(NETWORK, X, Epsilon(0.5))   # type: ignore[arg-type]
+    with refused("got a Network, needed the rules of every layer: assign(network), or a preset such as …"):
+        cutoff(NETWORK, "fc")   # type: ignore[arg-type]
+    assert assign(NETWORK, Epsilon(0.5)) == {"fc": Epsilon(0.5), "relu": Pass()}
+    assert assign(NETWORK, Epsilon(0.5), first=Epsilon(2)) == {"fc": Epsilon(2), "relu": Pass()}
+
+
+@pytest.mark.parametrize("both", [[np.zeros((3, 2))] * 2, ["one.png"], (Path("one.png"), Path("two.png"))])
+def test_several_photographs_are_prepared_one_by_one(both: Any) -> None:
+    with refused(f"the photograph is a {type(both).__name__} of {len(both)}, needed one: prepare each, and join …"):
+        Model(NETWORK, (), Preprocessing((1, 3))).prepare(both)
+    assert Model(NETWORK, (), Preprocessing((1, 3))).prepare([[0.0, 0.5, 1.0]]).tolist() == [[[[0, 0.5, 1]]]]
+
+
+def test_a_half_precision_tensor_is_told_in_torchs_words() -> None:
+    class Half(Tensor):
+        dtype = "torch.float16"
+
+        def __array__(self, *_: Any, **__: Any) -> Array:
+            return np.ones((1, 3), np.float16)
+    with refused("got a Half of torch.float16, needed float32 or float64: use x.float() or x.double()"):
+        explain(NETWORK, Half())   # type: ignore[arg-type]
+
+
+def test_what_a_network_an_explanation_and_a_ledger_show_is_short() -> None:
+    e = explain(NETWORK, np.array([[1.0, 2.0, -0.5]] * 4))
+    assert repr(NETWORK) == "Network(fc Linear, relu ReLU)"
+    assert repr(e) == ("Explanation(relevance (4, 3), scores (4, 2): 0 2.5, 1 2.5; 0 2.5, 1 2.5; 0 2.5, 1 2.5; ... of "
+                       "4 inputs; relevances and activations of 3 tensors: input, fc, relu; print(e.ledger))")
+    assert repr(e.ledger) == str(e.ledger) and repr(e.ledger).startswith(" " * 6 + "    sum |R|")
+    assert e._repr_html_().count("<pre>") == 1 and "sum |R|" in e._repr_html_()
+    many = Network([(f"layer {n}", ReLU()) for n in range(3000)])
+    assert len(repr(many)) < 300 and len(repr(explain(many, np.ones((2, 2, 3)), target=np.ones((2, 2, 3))))) < 500
 
 
 NO_NUMBERS = (None, "1", True, np.nan, np.inf, -np.inf, Fraction(10**400), Decimal("NaN"), Decimal("sNaN"), 10**5000,

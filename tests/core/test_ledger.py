@@ -8,7 +8,20 @@ import pytest
 from helpers import F, fractions, mixed, refused
 from test_relevance import NETWORK, X
 
-from lrp_ref import AlphaBeta, Conv2D, Epsilon, Explanation, Flat, Gamma, Linear, Network, assign, explain, paper_cnn
+from lrp_ref import (
+    AlphaBeta,
+    Conv2D,
+    Epsilon,
+    Explanation,
+    Flat,
+    Gamma,
+    Linear,
+    Network,
+    ReLU,
+    assign,
+    explain,
+    paper_cnn,
+)
 from lrp_ref.arrays import Array, same
 from lrp_ref.checks.claims.laws import network_hands_on
 from lrp_ref.layers.linear import Dense
@@ -168,3 +181,22 @@ def test_the_table_to_the_letter() -> None:
         "fc              4   -100.000%   -125.000%     25.000%      0.000%      0.000%",
         "total           4   -100.000%   -125.000%     25.000%      0.000%      0.000%",
         "(sample 0 of 2; ledger.table(n) prints another)"]
+
+
+def test_a_long_ledger_is_shown_by_its_ends_and_its_largest_losses() -> None:
+    """Nothing is lost but in two layers with a bias, of which the account of `lossy` is the larger."""
+    layers: list[Any] = [(f"relu{n}", ReLU()) for n in range(30)]
+    layers[5:5] = [("small", Linear(np.eye(3), np.full(3, 0.5)))]
+    layers[20:20] = [("lossy", Linear(np.eye(3), np.full(3, 8.0)))]
+    network = Network(layers)
+    ledger = explain(network, np.array([[1.0, 2.0, 3.0]]), target=np.array([[1.0, 1.0, -1.0]])).ledger
+    lines = ledger.brief().splitlines()[1:]
+    assert [line.split()[0] for line in lines] == [
+        "relu29", "relu28", "relu27", "..", "lossy", "..", "small", "..", "relu2", "relu1", "relu0", "total"]
+    assert [line for line in lines if ".." in line] == ["  .. 8 layers", "  .. 14 layers", "  .. 2 layers"]
+    assert ledger.table().count("\n") == 33 and set(lines) - set(ledger.table().splitlines()) == {
+        "  .. 8 layers", "  .. 14 layers", "  .. 2 layers"}
+    short = explain(Network(layers[:20]), np.ones((1, 3)), target=np.ones((1, 3))).ledger
+    assert short.brief() == short.table()
+    assert [line.split()[:2] for line in short.table(only=["small"]).splitlines()[1:]] == [
+        ["..", "14"], ["small", "3"], ["..", "5"], ["total", "3"]]

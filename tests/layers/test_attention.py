@@ -20,6 +20,7 @@ from lrp_ref import (
     Reshape,
     RMSNorm,
     Rotary,
+    Scale,
     Slice,
     Softmax,
     Transpose,
@@ -212,6 +213,18 @@ def test_attention_as_a_graph() -> None:
      "Embedding got the token id 0.5 at (0, 0), needed whole numbers …"),
     (lambda: ClassToken(np.ones(2))(np.ones((1, 3, 4))),
      "ClassToken got an input of shape (1, 3, 4), needed (N, T, 2)"),
+    (lambda: Scale(None, np.ones((5, 6)))(np.ones((1, 7, 6))),
+     "Scale got an input of shape (1, 7, 6) and a shift of shape (5, 6), needed one that broadcasts to (7, 6): is the "
+     "sequence longer than its 5 positions?"),
+    (lambda: Scale(None, np.ones((5, 6)))(np.ones((1, 4, 7))), "Scale got … needed one that broadcasts to (4, 7)"),
+    (lambda: Scale(None, np.ones((5, 6)))(np.ones((1, 4, 6))), "Scale got … needed one that broadcasts to (4, 6)"),
+    (lambda: Reshape((5, 4, 2))(np.ones((1, 5, 6))),
+     "Reshape got an input of shape (1, 5, 6), which does not fill (N, 5, 4, 2): its numbers are 30 per sample; heads "
+     "must divide the width of 6"),
+    (lambda: Reshape((4, 2))(np.ones((1, 5, 6))), "Reshape got … its numbers are 30 per sample"),
+    (lambda: Embedding(np.ones((5, 2)))(np.array([[0.0, -1.0]])),
+     "Embedding got the token id -1.0 at (0, 1), needed whole numbers from 0 to 4: is it another tokenizer's?"),
+    (lambda: RMSNorm()(np.ones((2, 1))), "RMSNorm got an input of shape (2, 1), needed (N, .., D) with at least two …"),
     (lambda: Rotary(np.ones((2, 1)), np.ones((2, 1)))(np.ones((1, 3, 2))),
      "Rotary got an input of shape (1, 3, 2), needed (N, .., T, 2) with at most 2 positions"),
 ])

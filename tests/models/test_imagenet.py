@@ -4,11 +4,14 @@ import numpy as np
 import pytest
 from helpers import distance
 
-from lrp_ref import Add, BatchNorm, Clip, Conv2D, epsilon_gamma_box, explain, load_model
+from lrp_ref import Add, BatchNorm, Clip, Conv2D, Epsilon, assign, epsilon_gamma_box, explain, load_model
+from lrp_ref.checks.sanity import likeness, map_of
 from lrp_ref.command.rule_names import usual_rule
+from lrp_ref.hints import unwatched
 from lrp_ref.models import bundled, imagenet
 from lrp_ref.models.efficientnet import efficientnet_lite0, same_padding
 from lrp_ref.models.imagenet import imagenet_model, tensors, weights_file
+from lrp_ref.models.usual import usual_rules
 from lrp_ref.paper.photographs import whole_photographs
 
 MODEL = load_model("imagenet")
@@ -52,9 +55,20 @@ def test_the_package_is_found_without_being_run(monkeypatch):
 
 def test_it_explains_where_no_model_is_named_if_it_is_there(monkeypatch):
     assert bundled.usual_model() == "imagenet"
-    assert (usual_rule("imagenet"), usual_rule("cnn")) == ("epsilon_gamma_box", "paper")
+    assert usual_rule(load_model("imagenet").chain) == "epsilon_gamma_box"
+    assert usual_rule(load_model("cnn").chain) == usual_rule(load_model("fv").chain) == "paper"
     monkeypatch.setattr(bundled, "weights_file", lambda: None)
     assert bundled.usual_model() == "cnn"
+
+
+def test_a_legible_map_is_not_one_of_its_class():
+    """As docs/sanity.md says: under the usual rules tiger cat and hunting dog have one map, under epsilon not."""
+    x = MODEL.prepare(PHOTOGRAPHS["chelsea"])
+    classes = [MODEL.class_index(name) for name in ("tiger cat", "African hunting dog")]
+    for rules, low, high in ((usual_rules(MODEL.chain, *MODEL.preprocessing.box), 0.995, 1),
+                             (assign(MODEL.chain, Epsilon(1e-6)), 0.6, 0.75)):
+        one, other = (map_of(MODEL.chain, x, rules, index, unwatched) for index in classes)
+        assert low < likeness(one, other).rank < high
 
 
 # ---- Layers ----

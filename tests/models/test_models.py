@@ -40,13 +40,19 @@ from lrp_ref.layers.fisher.regions import counted_regions, regions_of
 
 
 def model_of(layer, name="layer"):
-    return Model(Network([(name, layer)]), ["only"], GREY)
+    return Model(Network([(name, layer)]), [], GREY)
 
 
 def example():
     chain = Network([("conv1", Conv2D(numbers(4, 1, 2, 3), numbers(4), stride=(2, 1))), ("relu1", ReLU()),
                      ("flat", Flatten()), ("fc", Linear(numbers(40, 2), numbers(2)))])
     return Model(chain, ["brick", "grass"], GREY, provenance="made for a test")
+
+
+def of_scores(*classes):
+    """The example with a score for each of these names."""
+    chain = Network([*example().chain.layers[:-1], ("fc", Linear(numbers(40, max(1, len(classes)))))])
+    return Model(chain, classes, GREY)
 
 
 def saved(tmp_path, model=None):
@@ -112,9 +118,9 @@ def test_preprocessing_comes_back(tmp_path, preprocessing):
 
 
 def test_classes_and_provenance_come_back(tmp_path):
-    model = replace(example(), classes=["moiré", "", 'say "two"\nlines'], provenance="ours: 3 < 4 &c. – naïve")
+    model = replace(example(), classes=["moiré", 'say "two"\n\nlines'], provenance="ours: 3 < 4 &c. – naïve")
     loaded = load_model(saved(tmp_path, model))
-    assert loaded.classes == ("moiré", "", 'say "two"\nlines')
+    assert loaded.classes == ("moiré", 'say "two"\n\nlines')
     assert loaded.provenance == "ours: 3 < 4 &c. – naïve"
 
 
@@ -506,7 +512,7 @@ def test_network_refuses_a_shape_that_the_layers_cannot_take():
 
 
 def test_a_class_goes_by_its_name_or_its_number_and_a_name_first():
-    model = replace(example(), classes=["ten", "0", "brick"])
+    model = of_scores("ten", "0", "brick")
     assert [model.class_index(name) for name in ("brick", 2, "2", "0", 0)] == [2, 2, 2, 1, 0]
 
 
@@ -634,13 +640,13 @@ def test_regions_of_very_many_descriptors_are_refused_before_there_is_room_for_t
     ([1.0, "b", np.int64(2)], ["1.0", "b", "2"]), (np.array(["a", "b"]), ("a", "b")), ((), ()),
 ], ids=str)
 def test_class_names_are_texts_and_numbers_become_some(tmp_path: Path, classes: object, wanted: object) -> None:
-    model = replace(example(), classes=classes)
+    model = replace(of_scores(*wanted), classes=classes)
     assert model.classes == wanted and all(type(name) is str for name in model.classes)
     assert list(load_model(saved(tmp_path, model)).classes) == list(model.classes)
 
 
 def test_a_number_that_is_a_name_is_the_class_of_that_name() -> None:
-    model = replace(example(), classes=[3, 5, 8])
+    model = of_scores(3, 5, 8)
     assert [model.class_index(name) for name in ("3", "5", "8", "0", 2)] == [0, 1, 2, 0, 2]
 
 
@@ -657,8 +663,21 @@ def test_a_class_name_that_is_no_text_is_refused_by_its_place(name: object) -> N
         replace(example(), classes=["a", name])
 
 
+def test_there_is_a_name_for_every_score_or_none(tmp_path: Path) -> None:
+    for classes in (["a"], ["a", "b", "c"], range(10)):
+        with pytest.raises(ValueError, match=f"^Model got {len(classes)} class names .* for 2 scores, needed a name"):
+            replace(example(), classes=classes)
+    assert replace(example(), classes=[]).classes == []
+    edited = saved(tmp_path)   # a file that says so is refused too
+    with np.load(edited) as kept:
+        arrays = dict(kept)
+    manifest = json.loads(arrays["manifest"].tobytes()) | {"classes": ["a", "b", "c"]}
+    np.savez(edited, **arrays | {"manifest": np.frombuffer(json.dumps(manifest).encode(), np.uint8)})
+    assert "3 class names (a, b, c) for 2 scores" in refused(edited)
+
+
 def test_a_name_of_two_classes_is_refused_with_their_numbers() -> None:
-    model = replace(example(), classes=["crane", "ox", "crane"])
+    model = of_scores("crane", "ox", "crane")
     with pytest.raises(ValueError, match="got the class 'crane', which is the name of the classes 0, 2: give one of"):
         model.class_index("crane")
     assert model.class_index("ox") == 1 and model.class_index(2) == 2 and model.class_index("2") == 2

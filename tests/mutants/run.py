@@ -34,6 +34,7 @@ import first_assertion
 import the_fisher_pipeline
 import the_graphs
 import the_layers
+import the_readings
 import the_rules
 import the_seams
 import the_step
@@ -42,11 +43,12 @@ from mutant import Edit, Mutant
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
 MUTANTS = [*the_step.MUTANTS, *the_rules.MUTANTS, *the_layers.MUTANTS, *the_fisher_pipeline.MUTANTS,
-           *the_seams.MUTANTS, *the_graphs.MUTANTS]
+           *the_seams.MUTANTS, *the_graphs.MUTANTS, *the_readings.MUTANTS]
 COPIED = ("lrp_ref", "data_fixtures", "tests", "setup.cfg", "pyproject.toml")
 
 # The core: what runs in seconds and looks at numbers. The law over all layers comes last, as it takes longest.
-CORE = ("rules", "relevance", "graphs", "merging", "ledger", "cutoff", "assignment", "arrays", "linear_map", "window",
+CORE = ("rules", "relevance", "graphs", "seen", "starts", "concepts", "weights", "attention", "transformer",
+        "merging", "ledger", "cutoff", "assignment", "arrays", "linear_map", "window",
         "linear", "conv", "conv_transpose", "pool", "elementwise", "activation", "shape", "normalize", "norms",
         "pmeans", "svm", "regions", "fisher", "fisher_map",
         "fisher_pipeline", "sift", "network", "heatmap", "colours", "of_which", "localise", "voc", "evaluate",
@@ -59,13 +61,19 @@ SLOW = ("paper/test_evaluate.py::test_the_bundled_models_reach_the_committed_num
 LIKELY = {
     "arrays.py": ("arrays", "rules", "relevance"),
     "linear_map.py": ("linear_map", "rules", "relevance"),
-    "relevance.py": ("relevance", "graphs", "rules", "ledger"),
+    "relevance.py": ("relevance", "graphs", "starts", "concepts", "rules", "ledger"),
     "step.py": ("rules", "relevance", "ledger"),
-    "ledger.py": ("ledger",),
+    "ledger.py": ("ledger", "starts"),
     "rules.py": ("rules", "against_definitions"),
-    "assignment.py": ("assignment", "cutoff"),
+    "seen.py": ("seen",),
+    "starts.py": ("starts", "relevance"),
+    "concepts.py": ("concepts",),
+    "weights.py": ("weights",),
+    "assignment.py": ("assignment", "cutoff", "seen"),
     "network.py": ("network", "graphs", "conv", "normalize"),
-    "layers/merge.py": ("graphs",),
+    "layers/merge.py": ("graphs", "seen"),
+    "layers/attention.py": ("attention", "seen"),
+    "layers/layer_norm.py": ("attention", "seen"),
     "checks/rounding/bounds.py": ("graphs",),
     "heatmap.py": ("heatmap",),
     "pictures/colours.py": ("colours",),
@@ -74,17 +82,17 @@ LIKELY = {
     "paper/measures.py": ("localise",),
     "command/of_which.py": ("of_which",),
     "layers/base.py": ("network", "linear", "conv"),
-    "layers/linear.py": ("linear", "linear_map"),
+    "layers/linear.py": ("linear", "linear_map", "weights"),
     "layers/window.py": ("window", "conv", "pool"),
-    "layers/conv.py": ("conv", "against_definitions"),
+    "layers/conv.py": ("conv", "weights", "against_definitions"),
     "layers/pool.py": ("pool", "against_definitions"),
     "layers/elementwise.py": ("elementwise", "against_definitions"),
-    "layers/activation.py": ("activation", "elementwise"),
+    "layers/activation.py": ("activation", "elementwise", "seen"),
     "layers/shape.py": ("shape",),
     "layers/reduce.py": ("shape",),
     "layers/conv_transpose.py": ("conv_transpose",),
     "merging.py": ("merging",),
-    "layers/normalize.py": ("normalize", "against_definitions"),
+    "layers/normalize.py": ("normalize", "seen", "against_definitions"),
     "layers/fisher/norms.py": ("norms",),
     "layers/fisher/pmeans.py": ("pmeans",),
     "layers/fisher/svm.py": ("svm",),

@@ -34,8 +34,9 @@ from lrp_ref.checks import bounds
 from lrp_ref.checks.rounding import twins
 from lrp_ref.checks.rounding.ball import Ball
 from lrp_ref.layers import IntersectionSVM
-from lrp_ref.relevance import relevances, start
+from lrp_ref.relevance import relevances
 from lrp_ref.rules import Flat, Pass, Rule
+from lrp_ref.starts import start
 
 # ---- Balls ----
 

@@ -23,8 +23,9 @@ MODULES = {".".join(path.relative_to(ROOT.parent).with_suffix("").parts).removes
            for path in sorted(ROOT.rglob("*.py"))}
 TREES = {name: ast.parse(path.read_text()) for name, path in MODULES.items()}
 CORE = [name.removeprefix("lrp_ref.") for name in MODULES if name.split(".")[1:2] in (
-    ["arrays"], ["linear_map"], ["rules"], ["ledger"], ["step"], ["layers"], ["network"], ["merging"], ["assignment"],
-    ["relevance"], ["hints"])]
+    ["arrays"], ["linear_map"], ["rules"], ["seen"], ["ledger"], ["step"], ["layers"], ["network"], ["merging"],
+    ["assignment"], ["starts"], ["concepts"], ["relevance"], ["weights"],
+    ["hints"])]
 
 def imports(name: str, inside: bool = True) -> Iterator[tuple[str, set[str]]]:
     """(module, names taken from it) for every import of a module, those inside functions included or not."""

@@ -13,7 +13,8 @@ PROTOCOL = {   # names of functions that more than two files may have, and what 
     "text": "what a command prints",
     "facts": "the same as plain values, for --json",
     **dict.fromkeys(("avg_pool", "conv2d", "conv_transpose2d", "linear", "lrn", "max_pool", "batch_norm", "clip",
-                     "relu", "leaky_relu", "flatten", "reshape", "transpose", "pad"), LAYER_KINDS),
+                     "relu", "leaky_relu", "flatten", "reshape", "transpose", "pad", "layer_norm", "rms_norm",
+                     "where"), LAYER_KINDS),
 }
 
 

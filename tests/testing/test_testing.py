@@ -34,8 +34,9 @@ from lrp_ref import (
 )
 from lrp_ref.arrays import Array
 from lrp_ref.layers import IntersectionSVM
-from lrp_ref.relevance import relevances, start, through_layer
+from lrp_ref.relevance import relevances, through_layer
 from lrp_ref.rules import Rule
+from lrp_ref.starts import start
 from lrp_ref.testing import assert_cutoff, assert_ledger, assert_relevance_close
 
 f32, f64 = np.float32, np.float64

@@ -21,6 +21,7 @@ from lrp_ref import (
     Epsilon,
     Explanation,
     ExponentialChiSquareSVM,
+    Factors,
     FisherVector,
     Flat,
     Flatten,
@@ -42,13 +43,18 @@ from lrp_ref import (
     SignedSqrt,
     SpreadLinear,
     SumPool,
+    Tangent,
     Tanh,
+    Unscaled,
     Winner,
     WSquare,
     ZBox,
     ZPlus,
+    ali,
     assign,
+    attnlrp,
     caffenet,
+    cp_lrp,
     cutoff,
     epsilon_alpha2_beta1,
     epsilon_alpha2_beta1_flat,
@@ -56,15 +62,22 @@ from lrp_ref import (
     epsilon_plus,
     epsilon_plus_flat,
     explain,
+    gradient_times_input,
     heatmap,
     load_model,
+    logit_difference,
     merge_batchnorm,
+    of_probabilities,
+    one_hot,
     paper_cnn,
     paper_fv,
     read_photograph,
     receptive_field,
     regions_of,
     save_model,
+    softmax_gradient,
+    top_channels,
+    weight_relevance,
 )
 from lrp_ref.convert import from_sklearn, from_torch
 
@@ -139,9 +152,26 @@ def explained(network: Network, x: Floats, target: int | Sequence[int] | None = 
     return pixels
 
 
+def other_ways(network: Network, x: Floats) -> Floats:
+    """Other starts, concepts, the relevance of weights, and rules by another map."""
+    rules = attnlrp(network, epsilon=1e-3) | {"tanh": Tangent(0.25)}
+    e: Explanation = explain(network, x, rules, target=logit_difference(0, [1] * len(x)))
+    channels: list[list[tuple[int, Any]]] = e.top("conv1", 2)
+    assert channels == top_channels(e.relevances["conv1"], count=2)
+    through: Explanation = explain(network, x, rules, one_hot(), through={"conv1": [c for c, _ in channels[0]]})
+    gradient = explain(network, x, gradient_times_input(network), softmax_gradient(2))
+    found: dict[str, NDArray[Any]] = weight_relevance(network, e, rules, "fc")
+    assert found["weight"].shape == (len(x), 36, 4) and through.relevance.shape == gradient.relevance.shape
+    begun: NDArray[Any] = of_probabilities(np.array([[0.5, 0.5]]), 1)
+    parts: Factors = Factors((0, 1), epsilon=1e-3)
+    assert begun.shape == (1, 2) and parts.parts == (0, 1) and Unscaled() == Unscaled(epsilon=0)
+    return explain(network, x, target={"conv1": e.relevances["conv1"]}).relevance
+
+
 def presets(network: Network) -> list[dict[str, Any]]:
     """Every preset, and a rule given by name over one."""
-    chosen: list[Any] = [paper_cnn, epsilon_plus, epsilon_plus_flat, epsilon_alpha2_beta1, epsilon_alpha2_beta1_flat]
+    chosen: list[Any] = [paper_cnn, epsilon_plus, epsilon_plus_flat, epsilon_alpha2_beta1, epsilon_alpha2_beta1_flat,
+                         attnlrp, cp_lrp, ali, gradient_times_input]
     all_rules: list[dict[str, Any]] = [preset(network) for preset in chosen]
     return [*all_rules, dict(epsilon_gamma_box(network, -3.0, 3.0)), {**paper_cnn(network), "fc": Gamma(0.25)},
             {**epsilon_plus(network, epsilon=1e-3), "conv1": ZPlus()}]
@@ -179,6 +209,7 @@ def main() -> None:
     assert explained(network, x, target=3).shape == explained(network, x, [0, 2]).shape == (2, 9, 11)
     for rules in presets(network):
         assert explain(network, x, rules).scores.shape == (2, 4)
+    assert other_ways(network, x).shape == x.shape
     photograph: NDArray[np.uint8] = rng.integers(0, 256, (20, 30, 3), dtype=np.uint8)
     with TemporaryDirectory() as folder:
         model = kept(network, Path(folder))

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from lrp_ref import assignment, relevance
+from lrp_ref import assignment, relevance, starts
 from lrp_ref.arrays import Array
 from lrp_ref.checks.claims.claim import FRACTIONS, Case, Claim, Found
 from lrp_ref.checks.claims.examples import LAYERS, F, image, mixed, small_network
@@ -244,7 +244,7 @@ def what_is_not_given() -> bool:
 
 
 def start_of(target: Any, wanted: list[list[int]]) -> Found:
-    start = relevance.start(guarded([["1", "-5", "2"], ["4", "3", "-6"]]), target)
+    start = starts.start(guarded([["1", "-5", "2"], ["4", "3", "-6"]]), target)
     return Found(start.tolist() == wanted, (start,))
 
 

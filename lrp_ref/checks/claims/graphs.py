@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from functools import partial
 from itertools import combinations
 from typing import Any
@@ -14,9 +15,10 @@ from lrp_ref.checks.claims.examples import F, mixed
 from lrp_ref.layers import Add, Concat, Conv2D, Layer, Multiply, ReLU
 from lrp_ref.layers.example import whole_numbers
 from lrp_ref.ledger import per_sample
+from lrp_ref.linear_map import LinearMap
 from lrp_ref.network import INPUT, Network
 from lrp_ref.relevance import Explanation, explain, handed_down, through_layer
-from lrp_ref.rules import AlphaBeta, Epsilon, Flat, Gamma, Rule, ZPlus
+from lrp_ref.rules import AlphaBeta, Epsilon, Flat, Gamma, Rule, Share, ZPlus
 
 GRAPHS = range(12)   # that are drawn: the first four always, the others with --full
 SHAPE = (2, 2, 3, 4)
@@ -75,7 +77,7 @@ def upper_parts(network: Network) -> Iterator[set[str]]:
 
 def absorbed(e: Explanation, names: set[str]) -> Array:
     """bias + stabiliser + dead of these layers, per sample."""
-    nothing = 0 * per_sample(e.start)
+    nothing = 0 * per_sample(e.relevance)
     return sum((sum(e.ledger[name].totals()[2:], start=nothing) for name in names), start=nothing)
 
 
@@ -113,6 +115,40 @@ def is_a_walk_below(seed: int) -> Found:
     return Found(holds, tuple(found))
 
 
+@dataclass(frozen=True)
+class Nothing(Rule):
+    """R_i = 0: all is dead."""
+
+    def shares(self, m: LinearMap, a: Array) -> list[Share]:
+        return []
+
+
+def passes_or_bypasses(seed: int) -> Found:
+    """Whole = through each part of a partition + what bypasses the layer, tensor by tensor below it; columns alike."""
+    network, rules, whole = explained(seed)
+    x, holds, found = whole.activations[INPUT], True, []
+    for name in network.names:
+        below = network.below(name)
+        channels = [*range(whole.activations[name].shape[1])]
+        parts = [explain(network, x, rules, whole.start, through={name: some}) for some in (
+            channels[:1], channels[1:]) if some]
+        beside = explain(network, x, rules | {name: Nothing()}, whole.start)
+        for t in (INPUT, *below):
+            summed = sum((e.relevances[t] for e in parts), start=beside.relevances[t])
+            holds = holds and equal(summed, whole.relevances[t])
+        for one in below:
+            columns = zip(*(e.ledger[one].parts() for e in (whole, beside, *parts)))
+            holds = holds and all(equal(all_of_it, sum(some)) for all_of_it, *some in columns)
+        for e in parts:
+            began, account = per_sample(whole.relevances[name]), e.ledger[name]
+            holds = holds and equal(began, per_sample(e.relevance) + absorbed(e, {name, *below}))
+            holds = holds and equal(account.received, account.handed + account.bias + account.stabiliser + account.dead)
+            found.append(e.relevance)
+        dead = sum((e.ledger[name].dead for e in parts), start=-(len(parts) - 1) * whole.relevances[name])
+        holds = holds and equal(dead, whole.ledger[name].dead)   # of every part the others' relevance is dead
+    return Found(holds, tuple(found))
+
+
 def cases(check: Any) -> Iterator[Case]:
     for seed in GRAPHS:
         yield Case(f"graph {seed}", partial(check, seed), seed > 3)
@@ -123,4 +159,7 @@ CLAIMS = (
           "and what was absorbed above it.", FRACTIONS, partial(cases, balances_at_every_frontier)),
     Claim("graph cut-off", "A cut-off changes the rules of what a layer is made of and no others; relevance beside it "
           "stays, and below it no image matters.", FRACTIONS, partial(cases, is_a_walk_below)),
+    Claim("concepts", "Relevance through the channels of a partition of a layer and what bypasses it are the whole, in "
+          "every tensor and column below; of each part the rest is dead.", FRACTIONS,
+          partial(cases, passes_or_bypasses)),
 )

@@ -280,7 +280,7 @@ def difference_quotient(chain: Network, x: Array, R: Array, h: Any) -> Array:
     return slope
 
 
-def gradient_times_input(seed: int) -> Found:
+def is_slope_times_input(seed: int) -> Found:
     chain, x = small_network(seed + 30), mixed((1, 1, 6, 5), seed + 31) + F(1, 97)   # so that no z is 0
     e = explain(chain, x, assignment.assign(chain, LRP_0))
     right, left = (difference_quotient(chain, x, e.start, h) for h in (STEP, -STEP))
@@ -312,7 +312,7 @@ def gradient_beside_a_zero() -> Found:
 
 def lrp_0() -> Iterator[Case]:
     for seed in range(8):
-        yield Case(f"network {seed}", partial(gradient_times_input, seed), seed > 2)
+        yield Case(f"network {seed}", partial(is_slope_times_input, seed), seed > 2)
     yield Case("z_j = 0 under a non-zero derivative: not equal", gradient_at_a_zero)
     yield Case("the same with z_j = 1: equal", gradient_beside_a_zero)
 

@@ -10,15 +10,28 @@ from typing import Any
 
 import numpy as np
 
-from lrp_ref.checks.claims import by_hand, cutoffs, descriptors, fisher, floats, graphs, large, laws, measures, merges
+from lrp_ref.checks.claims import (
+    by_hand,
+    cutoffs,
+    descriptors,
+    fisher,
+    floats,
+    graphs,
+    large,
+    laws,
+    measures,
+    merges,
+    seen,
+    transformers,
+)
 from lrp_ref.checks.claims.claim import PROVED, WITHIN, Case, Claim, Found, digest
 from lrp_ref.hints import Watch, unwatched
 from lrp_ref.version import __version__
 
 FAILED = "FAILED"
 CLAIMS: tuple[Claim, ...] = (
-    *by_hand.CLAIMS, *measures.CLAIMS, *laws.CLAIMS, *merges.CLAIMS, *cutoffs.CLAIMS, *graphs.CLAIMS, *fisher.CLAIMS,
-    *descriptors.CLAIMS, *floats.CLAIMS, *large.CLAIMS,
+    *by_hand.CLAIMS, *measures.CLAIMS, *laws.CLAIMS, *merges.CLAIMS, *cutoffs.CLAIMS, *graphs.CLAIMS, *seen.CLAIMS,
+    *transformers.CLAIMS, *fisher.CLAIMS, *descriptors.CLAIMS, *floats.CLAIMS, *large.CLAIMS,
 )
 
 

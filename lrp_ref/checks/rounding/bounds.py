@@ -24,8 +24,9 @@ from lrp_ref.checks.rounding.sums import added
 from lrp_ref.layers import Layer
 from lrp_ref.linear_map import Term
 from lrp_ref.network import INPUT, Network, a_network
-from lrp_ref.relevance import Relevances, checked, every_layer, relevances, start
+from lrp_ref.relevance import Relevances, checked, every_layer, relevances
 from lrp_ref.rules import Rule
+from lrp_ref.starts import start
 
 
 @dataclass(frozen=True, eq=False)

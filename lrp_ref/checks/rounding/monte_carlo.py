@@ -27,8 +27,9 @@ from lrp_ref.layers.base import whole
 from lrp_ref.layers.fisher.vector_map import FisherMap
 from lrp_ref.linear_map import LinearMap
 from lrp_ref.network import INPUT, Network
-from lrp_ref.relevance import checked, every_layer, handed_down, start, through_network
+from lrp_ref.relevance import checked, every_layer, handed_down, through_network
 from lrp_ref.rules import Guard, Rule, Share
+from lrp_ref.starts import start
 from lrp_ref.step import step
 
 COVERS = ("regions", "mask")   # arrays of a layer that say what reaches what: a rounding does not move them

@@ -60,6 +60,7 @@ from lrp_ref.layers.base import Roundings
 from lrp_ref.linear_map import LinearMap, Term
 from lrp_ref.relevance import through_layer
 from lrp_ref.rules import Rule
+from lrp_ref.seen import Tangent
 
 
 def terms_at(rule: Rule, m: LinearMap, a: Ball) -> list[tuple[Any, list[tuple[Term, Ball]]]]:
@@ -99,7 +100,9 @@ def step_radius(rule: Rule, m: LinearMap, a: Ball, R: Ball, to: Arithmetic, orig
 
     doubtful: outputs whose weights are not known for certain: gates and winners that a's ball does not decide.
     """
-    m = rule.seen(m, a.value)
+    own, m = m, rule.seen(m, a.value)
+    if isinstance(rule, Tangent) and m is not own:
+        raise ValueError("no bound: layers do not say in how many roundings their derivatives are made")
     shares = terms_at(rule, m, a)
     plain = all(t.f is ones_like for _, terms in shares for t, _ in terms)
     if origin.unknown and not plain:

@@ -13,17 +13,16 @@ from lrp_ref.arrays import Array
 from lrp_ref.conformance.adapter import NUMBERS, roundoff
 from lrp_ref.conformance.adapters.recorded import Recorded
 from lrp_ref.conformance.diagnose.bisect import Rules, first_divergence
-from lrp_ref.conformance.diagnose.detect import MEASURED, Finding, agree, dialects
+from lrp_ref.conformance.diagnose.detect import MEASURED, Finding, agree
 from lrp_ref.conformance.diagnose.diagnosis import NOTHING as UNDIAGNOSED
 from lrp_ref.conformance.diagnose.diagnosis import Diagnosis, diagnose
-from lrp_ref.conformance.diagnose.known import Known, issues, otherwise
+from lrp_ref.conformance.diagnose.known import Known, known, otherwise
 from lrp_ref.conformance.diagnose.shrink import Counterexample, shrink
-from lrp_ref.conformance.dialects import DIALECTS
 from lrp_ref.conformance.judge.expected import right_at
 from lrp_ref.conformance.judge.outcome import REFUSE, Outcome, ask, status
 from lrp_ref.conformance.judge.run import Run
 from lrp_ref.conformance.judge.tolerance import Convention
-from lrp_ref.conventions.table import TABLE, But, stated
+from lrp_ref.conventions.table import But, stated
 from lrp_ref.hints import Watch, unwatched
 from lrp_ref.network import Network
 from lrp_ref.rules import Rule
@@ -101,20 +100,8 @@ def failure(outcome: Outcome, run: Run, diagnosis: Diagnosis, bisect: bool = Tru
     first = None if name is None else First(name, outcome.case.rules[name])
     kept = otherwise(lambda: asking(run)(*task(outcome, run)), outcome.answer, roundoff(run.adapter)) if can_ask(
         run) else ""
-    found = Known(kept)
-    if not found.kept and outcome.convention is not None:
-        names = [one for one in dialects(*outcome.convention) if own_library(one, run)]
-        flags = [TABLE[outcome.convention.question].answer(outcome.convention.value).disagreement,
-                 outcome.convention.question.upper()]
-        found = Known(convention=outcome.convention, names=dialects(*outcome.convention),
-                      issues=issues(flags, run.suite.notes, names) if names else ())
-    return Failure(outcome, cause(outcome, first, found, diagnosis), command, first, found)
-
-
-def own_library(name: str, run: Run) -> bool:
-    """Whether the adapter is one to that dialect's library."""
-    texts = run.adapter.name.lower(), run.command.lower()
-    return any(name in text or DIALECTS[name].name.lower() in text for text in texts)
+    found = known(outcome.convention, run, kept)
+    return Failure(outcome, cause(outcome, found, diagnosis), command, first, found)
 
 
 def as_it_is_told(outcome: Outcome, findings: Sequence[Finding], diagnosis: Diagnosis) -> Outcome:
@@ -135,8 +122,7 @@ def mostly(what: Convention) -> Convention:
     return Convention(what.question, what.value.mostly) if isinstance(what.value, But) else what
 
 
-def cause(outcome: Outcome, first: First | None = None, known: Known = NOTHING,
-          diagnosis: Diagnosis = UNDIAGNOSED) -> Cause:
+def cause(outcome: Outcome, known: Known = NOTHING, diagnosis: Diagnosis = UNDIAGNOSED) -> Cause:
     """What failures have in common: a departure, a convention, the error, or that nothing explains them."""
     if known.kept:
         return Cause(known.cause)

@@ -127,7 +127,7 @@ def what_failed(subject: Subject, id: str) -> Html:
         "What": None if worst else failure.outcome.reason,
         "Worst number": worst and worst_text(worst),
         "Begins at": first and f"layer {first.layer}, under {in_words(first.rule)}",
-        "Looks like": failure.known.text,
+        "Looks like": failure.known.cause,
         "Smallest example": small and [tag("pre", small.text, tabindex=0), tag("span", sides, class_="line")],
         "Repeat it": tag("pre", tag("code", failure.command), tabindex=0),
         "Known of it": issues(failure.known.issues),

@@ -186,8 +186,6 @@ def entries(failure: Failure, told: Told | None = None) -> Iterator[tuple[str, s
                         f"error {worst.error:.9g}, bound {worst.bound:.9g}")
     else:
         yield "reason", outcome.reason
-    if failure.known.also:
-        yield "also", failure.known.also
     if small := (told and told.example) or failure.counterexample:
         yield "smallest", f"{small.text} -> {small.got}, expected {small.expected}"
     yield "repeat", failure.command

@@ -28,7 +28,7 @@ class Norm(Elementwise):
     def linearize(self, x: Array) -> tuple[Array, LinearMap]:
         self.output_shape(x.shape)
         try:
-            return x, Gate(self.gate(x), zeros((1,), x), x.shape)
+            return x, Gate(self.gate(x), zeros((1,), x), x.shape, straight=self.affine)
         except ValueError as error:
             raise ValueError(f"{type(self).__name__} has no exact form here: {error}") from None
 

@@ -1,0 +1,264 @@
+"""Torch's transformers: the same outputs, layers with names, masks that leave scores out, and refusals."""
+
+import numpy as np
+import pytest
+
+from lrp_ref import ClassToken, Embedding, LayerNorm, MatMul, RMSNorm, Softmax, explain
+from lrp_ref.convert import from_torch
+
+torch = pytest.importorskip("torch")
+nn, F = torch.nn, torch.nn.functional
+torch.set_num_threads(1)   # as in test_torch_networks
+T, D, HEADS, IDS = 5, 12, 3, 11
+
+
+@pytest.fixture(autouse=True)
+def seeded():
+    torch.manual_seed(0)
+
+
+def close(ours, module, x):
+    """Up to 1000 eps of the largest: sums of at most 60 products, through some ten such layers and two norms."""
+    with torch.no_grad():
+        wanted = module(x).numpy()
+    got = ours(x.numpy() if x.is_floating_point() else x.numpy().astype(wanted.dtype))
+    assert (got.dtype, got.shape) == (wanted.dtype, wanted.shape)
+    assert np.abs(got - wanted).max() <= 1000 * np.finfo(wanted.dtype).eps * np.abs(wanted).max()
+
+
+class Seeing(nn.Module):
+    """Patches, a class token, positions, torch's own encoder, and scores of the token."""
+
+    def __init__(self, norm=True, **options):
+        super().__init__()
+        self.stem, self.fc = nn.Conv2d(2, D, 4, 4), nn.Linear(D, 7)
+        self.token, self.places = nn.Parameter(torch.randn(1, 1, D)), nn.Parameter(torch.randn(1, 7, D))
+        layer = nn.TransformerEncoderLayer(D, HEADS, 20, 0.1, batch_first=True, **options)
+        self.encoder = nn.TransformerEncoder(layer, 2, nn.LayerNorm(D) if norm else None, enable_nested_tensor=False)
+        for p in self.parameters():   # norms too, whose weights are 1 and 0 at first
+            nn.init.normal_(p, 0.1, 0.4)
+
+    def forward(self, x):
+        x = self.stem(x).flatten(2).transpose(1, 2)
+        x = torch.cat([self.token.expand(len(x), -1, -1), x], 1) + self.places
+        return self.fc(self.encoder(x)[:, 0])
+
+
+OPTIONS = {
+    "norm last": {},
+    "norm first": {"norm_first": True},
+    "no norm at the end": {"norm": False, "norm_first": True},
+    "norm last, none at the end": {"norm": False},
+    "gelu": {"activation": "gelu"},
+    "gelu by tanh": {"activation": nn.GELU("tanh"), "norm_first": True},
+    "silu": {"activation": F.silu},
+    "no bias": {"bias": False, "norm_first": True},
+    "another epsilon": {"layer_norm_eps": 0.3},
+}
+
+
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float32], ids=["float64", "float32"])
+@pytest.mark.parametrize("options", OPTIONS.values(), ids=OPTIONS)
+def test_an_encoder_gives_what_torch_gives(options, dtype):
+    module, x = Seeing(**options).eval().to(dtype), torch.randn(2, 2, 8, 12, dtype=dtype)
+    ours = from_torch(module, x)
+    close(ours, module, x)
+    close(ours, module, torch.randn(3, 2, 8, 12, dtype=dtype))
+
+
+def test_the_layers_of_a_block_have_its_names():
+    ours = from_torch(Seeing(norm_first=True).eval(), torch.randn(2, 2, 8, 12))
+    block = [name.removeprefix("encoder.layers.1.") for name in ours.names if name.startswith("encoder.layers.1.")]
+    assert block == [
+        "norm1", "self_attn.q", "self_attn.q_heads", "self_attn.q_by_head", "self_attn.scaled", "self_attn.k",
+        "self_attn.k_heads", "self_attn.k_by_head", "self_attn.keys", "self_attn.scores", "self_attn.softmax",
+        "self_attn.v", "self_attn.v_heads", "self_attn.v_by_head", "self_attn.read", "self_attn.tokens",
+        "self_attn.joined", "self_attn", "add1", "norm2", "linear1", "activation", "linear2"]
+    assert {"encoder.layers.0", "encoder.layers.1", "encoder", "fc"} <= set(ours.names)   # the sums, and the norm
+    assert isinstance(dict(ours.layers)["cat"], ClassToken)
+    assert isinstance(dict(ours.layers)["encoder"], LayerNorm)
+
+
+@pytest.mark.parametrize("cross", [False, True], ids=["one width", "keys and values of other widths"])
+def test_multi_head_attention_gives_what_torch_gives(cross):
+    class Attending(nn.Module):
+        def __init__(self):
+            super().__init__()
+            more = {"kdim": 6, "vdim": 10} if cross else {}
+            self.attend = nn.MultiheadAttention(D, HEADS, batch_first=True, **more)
+            nn.init.normal_(self.attend.in_proj_bias)
+
+        def forward(self, x):
+            k, v = (x[..., :6], x[..., 2:]) if cross else (x, x)
+            return self.attend(x[:, 1:4], k, v)[0]
+
+    module, x = Attending().eval(), torch.randn(2, T, D)
+    close(from_torch(module, x), module, x)
+
+
+EARLIER = torch.ones(T, T, dtype=torch.bool).tril()   # a token sees those before it, and itself
+
+
+class Masking(nn.Module):
+    """Attention by hand, whose scores are masked by a function."""
+
+    def __init__(self, mask):
+        super().__init__()
+        self.mask, self.fc = mask, nn.Linear(D, 3)
+
+    def forward(self, x):
+        scores = x @ x.transpose(1, 2) / D ** 0.5
+        return self.fc(self.mask(scores).softmax(-1) @ x)
+
+
+MASKS = {
+    "masked_fill": lambda s: s.masked_fill(~EARLIER, float("-inf")),
+    "in place": lambda s: s.masked_fill_(~EARLIER, -1e9),
+    "added": lambda s: s + torch.zeros(T, T).masked_fill(~EARLIER, torch.finfo(torch.float32).min),
+    "where": lambda s: torch.where(EARLIER, s, torch.tensor(float("-inf"))),
+    "where not": lambda s: torch.where(~EARLIER, torch.tensor(-torch.inf), s),
+    "one by one": lambda s: s.masked_fill(~EARLIER & (torch.arange(T) > 3), -1e5).masked_fill(~EARLIER, -1e5),
+}
+
+
+@pytest.mark.parametrize("mask", MASKS.values(), ids=MASKS)
+def test_a_mask_leaves_scores_out(mask):
+    module, x = Masking(mask).eval(), torch.randn(2, T, D)
+    ours = from_torch(module, x)
+    close(ours, module, x)
+    soft = dict(ours.layers)["softmax"]
+    assert np.array_equal(np.broadcast_to(soft.mask, (T, T)) != 0, EARLIER.numpy())
+    read = next(reads for name, _, reads in ours.nodes if name == "softmax")[0]
+    scores = explain(ours, x.numpy(), target=np.ones((2, T, 3), np.float32)).relevances[read]
+    assert not scores[:, ~EARLIER.numpy()].any()
+    assert scores[:, 1:][:, EARLIER[1:].numpy()].all()   # the first sees itself alone: its softmax is 1 whatever it is
+
+
+SCALED = {
+    "plain": {},
+    "causal": {"is_causal": True},
+    "truths": {"attn_mask": EARLIER},
+    "numbers": {"attn_mask": torch.linspace(-1, 2, T * T).reshape(T, T).masked_fill(~EARLIER, -torch.inf)},
+    "a scale": {"scale": 0.7},
+}
+
+
+@pytest.mark.parametrize("options", SCALED.values(), ids=SCALED)
+def test_scaled_dot_product_attention_gives_what_torch_gives(options):
+    class Attending(nn.Module):
+        def forward(self, x):
+            q = x.unflatten(2, (HEADS, -1)).transpose(1, 2)
+            return F.scaled_dot_product_attention(q, 2 * q, q + 1, **options).transpose(1, 2).flatten(2)
+
+    module, x = Attending().eval(), torch.randn(2, T, D)
+    close(from_torch(module, x), module, x)
+
+
+@pytest.mark.parametrize("options", [{}, {"src_mask": ~EARLIER}, {"src_mask": torch.full((T, T), -torch.inf).triu(1)}],
+                         ids=["none", "truths", "numbers"])
+def test_an_encoder_layer_takes_torchs_mask(options):
+    class Masked(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.layer = nn.TransformerEncoderLayer(D, HEADS, 8, batch_first=True)
+
+        def forward(self, x):
+            return self.layer(x, **options)
+
+    module, x = Masked().eval(), torch.randn(2, T, D)
+    ours = from_torch(module, x)
+    close(ours, module, x)
+    assert (dict(ours.layers)["layer.self_attn.softmax"].mask is None) is (not options)
+
+
+class Reading(nn.Module):
+    """Token ids, positions by a table, a norm of the root mean square, attention over all before."""
+
+    def __init__(self):
+        super().__init__()
+        self.words, self.places = nn.Embedding(IDS, D, padding_idx=0), nn.Embedding(9, D)
+        self.norm, self.fc = nn.RMSNorm(D), nn.Linear(D, 4)
+        nn.init.normal_(self.norm.weight)
+
+    def forward(self, ids):
+        x = self.norm(self.words(ids) + self.places(torch.arange(ids.shape[1])))
+        return self.fc(F.scaled_dot_product_attention(x, x, x, is_causal=True))[:, -1]
+
+
+def test_token_ids_are_read():
+    module, ids = Reading().eval(), torch.randint(0, IDS, (2, T))
+    ours = from_torch(module, ids)
+    close(ours, module, ids)
+    kinds = {type(layer) for _, layer in ours.layers}
+    assert {Embedding, RMSNorm, MatMul, Softmax} <= kinds
+    assert explain(ours, ids.numpy().astype(np.float32)).relevance.shape == (2, T)
+
+
+class Calling(nn.Module):
+    def __init__(self, call):
+        super().__init__()
+        self.call = call
+
+    def forward(self, x):
+        return self.call(x)
+
+
+CALLS = {
+    "layer_norm of two axes": lambda x: F.layer_norm(x, (T, D), torch.linspace(-1, 1, T * D).reshape(T, D)),
+    "layer_norm without weights": lambda x: F.layer_norm(x, (D,)),
+    "rms_norm with its own epsilon": lambda x: F.rms_norm(x, (D,), torch.linspace(1, 2, D), 0.2),
+    "softmax along another axis": lambda x: x.softmax(1) * x,
+    "softmax along another axis, masked": lambda x: x.masked_fill(torch.eye(T, D) > 0, -1e6).softmax(1) * x,
+    "bmm": lambda x: torch.bmm(x, x.mT),
+    "matmul in heads": lambda x: x.unflatten(2, (2, 6)).transpose(1, 2) @ x.unflatten(2, (2, 6)).permute(0, 2, 3, 1),
+}
+
+
+@pytest.mark.parametrize("call", CALLS.values(), ids=CALLS)
+def test_a_call_gives_what_torch_gives(call):
+    module, x = Calling(call).eval(), torch.randn(2, T, D)
+    close(from_torch(module, x), module, x)
+
+
+def attending(**options):
+    class Attending(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.attend = nn.MultiheadAttention(D, HEADS, **{"batch_first": True, **options})
+
+        def forward(self, x):
+            return self.attend(x, x, x)[0]
+
+    return Attending()
+
+
+ONE = torch.randn(1, T, D)
+REFUSED = {
+    "the batch second": (attending(batch_first=False), "attend, a MultiheadAttention: batch_first=False, whose first"),
+    "more keys": (attending(add_bias_kv=True), "attend, a MultiheadAttention: add_bias_kv or add_zero_attn, needed F"),
+    "a softmax last": (Calling(lambda x: F.softmax(x @ x.mT, 2)), "a network that ends in a softmax: at the"),
+    "a softmax turned": (Calling(lambda x: x.softmax(1).flatten(1)), "a network that ends in a softmax: at the end of"),
+    "log_softmax": (Calling(lambda x: x.log_softmax(-1)), "no layer for the logarithm of a softmax: at the end of a"),
+    "no axis": (Calling(lambda x: F.softmax(x.flatten(1), None) * 2), "softmax in forward: dim=None, needed the axis"),
+    "the image masks": (Calling(lambda x: (x @ x.mT).masked_fill(x[..., :T] > 0, -1e9).softmax(-1) @ x), "gt in forw"),
+    "a mask for each": (Calling(lambda x: x + torch.arange(2.)[:, None, None]), "constant of shape (2, 1, 1)"),
+    "no mask": (Calling(lambda x: x.masked_fill(torch.eye(T, D) > 0, 3.0)), "fills in 3.0, needed a number of at most"),
+    "a constant first": (Calling(lambda x: torch.ones(T, T) @ x), "matrices whose first is a constant, or whose"),
+    "matrices apart": (Calling(lambda x: x.unsqueeze(1).expand(2, 1, T, D) @ x.mT), "shapes (2, 1, 5, 12) and (2, 12"),
+    "an activation": (nn.Sequential(nn.TransformerEncoderLayer(D, HEADS, 8, batch_first=True, activation=torch.sin)),
+                      "0, a TransformerEncoderLayer: the activation sin, needed relu, gelu, silu"),
+    "other rows": (Calling(lambda x: F.scaled_dot_product_attention(x, x, x, dropout_p=0.1)), "dropout_p=0.1, which d"),
+}
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_what_is_no_linear_map_of_ours_is_refused(name):
+    module, said = REFUSED[name]
+    with pytest.raises(ValueError) as caught:
+        from_torch(module.eval(), torch.randn(2, T, D))
+    assert said in str(caught.value)
+
+
+def test_a_sequential_with_a_softmax_at_its_end_says_what_to_do_without_an_example():
+    with pytest.raises(ValueError, match=r"give an example.*at the end of a network leave it out"):
+        from_torch(nn.Sequential(nn.Linear(3, 2), nn.Softmax(1)).eval())
