@@ -66,6 +66,8 @@ def tangent(layer: Any, x: Array) -> tuple[Any, Array]:
             m = first_winner(m, x)
         case AvgPool() | SumPool():
             z = product(m, x)
+        case MatMul() | Multiply() if layer.shares is not None and (layer.shares == 0).any():
+            pass   # what has no share is a constant, and the whole of the other factor is its derivative
         case Activation() | LRN() | LayerNorm() | MatMul() | Multiply():
             m = layer.derivative(x)
     return m, z

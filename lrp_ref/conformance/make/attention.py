@@ -166,9 +166,9 @@ def activations() -> Iterator[Case]:
         ("sigmoid", Sigmoid(), True))
     for n, (name, layer, irrational) in enumerate(table):
         R = small((2, 3, 4), 7042 + 2 * n, -4, 5)
-        low = -5 if isinstance(layer, Hardsigmoid) else -3 if isinstance(layer, GELU) else -14   # beyond, z may be 0
+        low = -5 if isinstance(layer, Hardsigmoid) else -3 if isinstance(layer, GELU) else -14
         off = QUARTER if isinstance(layer, (Clip, Hardswish, Hardsigmoid)) else F(0)   # from kinks
-        rules: tuple[Rule, ...] = (Pass(),) if isinstance(layer, GELU) else (Pass(), Epsilon(QUARTER))
+        rules: tuple[Rule, ...] = (Pass(),) if isinstance(layer, (GELU, Hardsigmoid)) else (Pass(), Epsilon(QUARTER))
         for rule in rules:
             x = first(lambda k, n=n, low=low, off=off: F(1, 2) * small(   # type: ignore[misc]
                 (2, 3, 4), 7041 + 2 * n + 100 * k, low, 15) + off,
