@@ -70,7 +70,7 @@ def test_the_backward_pass_knows_layers_and_rules_only_as_such() -> None:
 def test_the_core_needs_numpy_and_the_standard_library_only() -> None:
     for part in CORE:
         for module, _ in imports(f"lrp_ref.{part}"):
-            own = part == "layers.activation" and module == "scipy.special"   # Phi, inside the function that wants it
+            own = part == "layers.gated" and module == "scipy.special"   # Phi, inside the function that wants it
             assert own or module.split(".")[0] in {"lrp_ref", "numpy"} | sys.stdlib_module_names, (part, module)
 
 
@@ -100,7 +100,7 @@ def test_the_core_has_no_tolerance() -> None:
         # the epsilons of the norms and of the presets, VLFeat's least contrast and GELU's cubic are parameters of the
         # method
         known = {"layers.normalize": {1e-5}, "assignment": {1e-6}, "layers.fisher.sift": {0.005},
-                 "layers.activation": {0.044715}, "layers.layer_norm": {1e-5, 1e-6}}
+                 "layers.gated": {0.044715}, "layers.layer_norm": {1e-5, 1e-6}}
         assert small <= known.get(part, set()), part
 
 
