@@ -102,7 +102,8 @@ def softmax_gradient(target: Any = None) -> Start:
 def of_probabilities(p: Array, target: Any = None) -> Array:
     """p_t (1 - p_t) at the target, -p_t p_n elsewhere, of probabilities p (N, classes)."""
     p = as_array(p)
-    number_type(p)   # an error where it is none
+    if not (number_type(p) and finite(p)):
+        raise ValueError("got probabilities with NaN or infinity, needed finite numbers")
     n, t = place_of(p, target)
     p_t = p[n, t]
     R = -p_t[:, None] * p

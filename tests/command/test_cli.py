@@ -13,6 +13,7 @@ from pathlib import Path
 import imageio.v3 as iio
 import numpy as np
 import pytest
+import recorded
 from at_hand import LAYERS, MODEL, NETWORK, RGB, files, parsed
 
 import lrp_ref
@@ -165,8 +166,9 @@ ASKED = ["explain {}", "explain photo.png --model {}", "explain photo.png --mode
 
 
 @pytest.mark.parametrize("asked", ASKED)
-def test_a_message_is_a_line_of_at_most_500_letters_whatever_it_tells_of(run, folder, asked):
+def test_a_message_is_a_line_of_at_most_500_letters_whatever_it_tells_of(run, folder, asked, monkeypatch):
     """And nothing in it moves the cursor or turns the direction of writing."""
+    monkeypatch.setattr("lrp_ref.command.conform.load", recorded.suite)   # read once
     for odd in ODD:
         code, out, err = run(*(word.format(odd) for word in asked.split()))
         assert code == 0 or ((code, out) == (2, "") and err.startswith("lrp-ref: error: "))

@@ -106,6 +106,7 @@ def test_rules_and_cut_offs_stay_what_they_are() -> None:
     (lambda: explain(SKIP, X).top("relu", 0), "got 0 channels to find, needed a whole number of at least 1"),
     (lambda: explain(SKIP, X).top("rely"), "got the layer name 'rely', needed one of input, fc, relu, add, top"),
     (lambda: explain(SKIP, X).top(["relu"]), "got the layer name ['relu'], needed one of input, fc, …"),
+    (lambda: top_channels(np.array([[np.nan, 1]])), "got relevance with NaN or infinity, needed finite numbers"),
     (lambda: top_channels(None), "got a NoneType, needed an array of numbers…"),
     (lambda: top_channels([["a"]]), "got numbers of type <U1, needed float32, …"),
     (lambda: top_channels(np.ones(3)), "got relevance of shape (3,), needed (N, C, ...)"),

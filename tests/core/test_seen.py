@@ -1,6 +1,7 @@
 """Rules that see another map of a layer: derivatives, other shares, a norm before its affine part; their presets."""
 
 from collections.abc import Callable
+from decimal import Decimal
 from typing import Any
 
 import numpy as np
@@ -41,6 +42,7 @@ from lrp_ref import (
     explain,
     gradient_times_input,
 )
+from lrp_ref.arrays import number_type
 from lrp_ref.checks import bounds
 from lrp_ref.checks.claims.claim import Case
 from lrp_ref.checks.claims.examples import LAYERS
@@ -150,17 +152,35 @@ def test_derivatives_of_curves_are_central_differences(name: str) -> None:
         assert np.allclose(m.apply(moved / h, lambda w: w), slope, rtol=0, atol=1e-8)
 
 
+FISHER = {"DenseSift", "FisherVector", "SignedSqrt", "L2Norm", "PMeans", "SpreadLinear", "IntersectionSVM",
+          "ChiSquareSVM", "NegativeChiSquareSVM", "ExponentialChiSquareSVM", "GaussianSVM"}
+
+
 def test_every_layer_of_a_cnn_or_a_transformer_states_its_derivatives() -> None:
-    fisher = {"DenseSift", "FisherVector", "SignedSqrt", "L2Norm", "PMeans", "SpreadLinear", "IntersectionSVM",
-              "ChiSquareSVM", "NegativeChiSquareSVM", "ExponentialChiSquareSVM", "GaussianSVM"}
     for example in LAYERS.values():
         layer, x = example.at(np.float64, 1)
-        if type(layer).__name__ in fisher:
+        if type(layer).__name__ in FISHER:
             with refused("Tangent needs the layer's derivatives, which this layer does not state: give it another …"):
                 layer.linearize(x)[1].tangent(x)
         else:
             layer.linearize(x)[1].tangent(x)
     assert set(DEFINED) <= {type(example.layer).__name__ for example in LAYERS.values()}
+
+
+@pytest.mark.parametrize("number", [np.float32, np.float64, Decimal])
+@pytest.mark.parametrize("name", LAYERS)
+def test_other_maps_keep_the_number_type(name: str, number: Any) -> None:
+    example = LAYERS[name]
+    if number is Decimal and not example.rational:
+        return   # no exact form, and no Decimals
+    layer, x = example.at(number, 1, 3)
+    if type(layer).__name__ in FISHER:
+        return   # which states no derivatives
+    a, m = layer.linearize(x)
+    kind = type(layer).__name__
+    maps = [m.tangent(a)] + ([m.shared(a, (F(1, 4), F(3, 4)))] if kind in ("MatMul", "Multiply") else []) + (
+        [m.unscaled()] if kind == "LayerNorm" else [])
+    assert all(number_type(some.weight) is number_type(some(a)) is number for some in maps)
 
 
 # ---- Presets ----
@@ -240,6 +260,7 @@ def test_gradient_times_input_sees_tangents_everywhere() -> None:
      "no bound: layers do not say in how many roundings their derivatives are made"),
     (lambda: attnlrp("network"), "got a str, needed a Network: …"),     # type: ignore[arg-type]
     (lambda: cp_lrp(3), "got a int, needed a Network: …"),              # type: ignore[arg-type]
+    (lambda: ali(None), "got a NoneType, needed a Network: …"),         # type: ignore[arg-type]
     (lambda: gradient_times_input(None), "got a NoneType, needed a Network: …"),   # type: ignore[arg-type]
 ])
 def test_what_makes_no_sense_is_refused(call: Callable[[], Any], text: str) -> None:
