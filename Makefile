@@ -23,7 +23,7 @@ fuzz: $(VENV)/.test
 RECORDED = zennit.json zennit_crp.json.gz captum.json innvestigate.json toolbox.json caffe.json torchlrp.json lxt.json \
   autolrp.json.gz moboehle.json.gz kaifishr.json.gz
 compare-all: $(VENV)/.installed
-	$(BIN)/lrp-ref compare $(RECORDED:%=recorded:data_fixtures/recorded/%) --report docs/compare.html || test $$? = 1
+	$(BIN)/lrp-ref compare --spec 1.0 $(RECORDED:%=recorded:data_fixtures/recorded/%) --report docs/compare.html || test $$? = 1
 
 # The vectors with runners in five languages, in dist/: the same bytes every time.
 release: $(VENV)/.installed

@@ -22,7 +22,8 @@ import os
 import sys
 
 SIZES = {"size", "stride", "pad", "dilation", "groups", "parts", "sizes", "step", "bounds", "output_pad", "factor",
-         "shape", "axes", "axis", "start", "stop", "before", "after", "reads"}   # ints and names: not arrays
+         "shape", "axes", "axis", "start", "stop", "before", "after", "left", "right",
+         "reads"}   # ints and names: not arrays
 
 
 class Unsupported(Exception):
@@ -76,13 +77,16 @@ def answer(relevance, case, array):
         return {"errored": {"message": f"{type(error).__name__}: {error}"}}
 
 
-def serve(relevance, name="mine", version="1", unit_roundoff=2.0**-53, conventions=None, array=list):
+def serve(relevance, name="mine", version="1", unit_roundoff=2.0**-53, conventions=None, array=list,
+          capabilities=None):
     """Read questions on stdin and answer them on stdout until there are no more."""
     out = os.fdopen(os.dup(1), "w", encoding="utf-8")   # what the implementation prints, in C too, goes to stderr
     os.dup2(2, 1)
     sys.stdout = sys.stderr
     about = {"name": name, "version": version, "unit_roundoff": float(unit_roundoff).hex(),
              "conventions": conventions or {}}
+    if capabilities:
+        about["capabilities"] = list(capabilities)
     for line in sys.stdin:
         message = json.loads(line)
         if message["cmd"] == "stop":
@@ -108,12 +112,14 @@ def main():
     parser.add_argument("--float32", action="store_true", help="it computes in float32")
     parser.add_argument("--declare", action="append", default=[], metavar="QUESTION=NUMBER",
                         help="a convention, such as stabiliser=1e-6")
+    parser.add_argument("--claim", action="append", metavar="CAPABILITY",
+                        help="a capability of the manifest, such as dense; cases that need another are not asked")
     parser.add_argument("--arrays", default="builtins:list", metavar="MODULE:NAME", help="numpy:array, torch:tensor")
     options = parser.parse_args()
     sys.path.insert(0, os.getcwd())
     declared = {question: float(value) for question, _, value in (text.partition("=") for text in options.declare)}
     serve(named(options.callable), options.name, options.version, 2.0**-24 if options.float32 else 2.0**-53, declared,
-          named(options.arrays))
+          named(options.arrays), options.claim)
 
 
 if __name__ == "__main__":

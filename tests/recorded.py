@@ -49,9 +49,11 @@ class Recorded:
 
 
 def recorded(name: str, suite: Suite, folder: Path = FOLDER) -> Recorded:
-    """The answers of a file, if they are to these vectors: an error where they are not."""
+    """The answers of a file, if they are to these vectors as its specification has them: an error where they are not.
+    """
     file = f"{name}.json"
     entry = json.loads((folder / file).read_text(encoding="utf-8"))
+    suite = suite.at(entry["spec"])
     ids = {case.id for case in suite.cases}
     if unknown := sorted(entry["answers"].keys() - ids):
         raise ValueError(f"{file} answers {', '.join(unknown)}, which the vectors do not have: the question changed "
@@ -101,6 +103,11 @@ def spoken(dialect: str) -> dict[str, Array | str]:
     return found
 
 
+def said_of(name: str) -> dict[str, Array | str]:
+    """What its dialect says of the cases that the library was asked."""
+    return {id: said for id, said in spoken(theirs(name).dialect).items() if id in theirs(name).answers}
+
+
 # ---- Alike or not ----
 
 
@@ -146,7 +153,7 @@ DIFFERS, REFUSES, RAISES, LACKS = "differs", "dialect refuses", "library raises"
 def unlike(name: str) -> dict[str, tuple[str, str]]:
     """{case id: (how library and dialect are not alike, in detail)}; to refuse and to raise are alike."""
     found = {}
-    for id, said in spoken(theirs(name).dialect).items():
+    for id, said in said_of(name).items():
         answer = theirs(name).answers[id]
         if isinstance(said, str):
             if answer.relevance is not None:
@@ -187,12 +194,9 @@ def sentences(text: str) -> list[Sentence]:
 def inputs(case: Case) -> list[tuple[Rule, Layer, Array]]:
     """(rule, layer, input) for every layer."""
     network, rules, x, _ = case.task()
-    found = []
     with np.errstate(all="ignore"):
-        for name, layer in network:
-            found.append((rules[name], layer, x))
-            x = layer(x)
-    return found
+        xs = network.activations(x)
+    return [(rules[name], layer, network.read(name, xs)) for name, layer in network]
 
 
 def average_overflows(case: Case) -> bool:

@@ -45,11 +45,12 @@ def conform_command(options: Namespace, watch: Watch) -> str:
     badged(options)
     alone(options)
     watch("reading the vectors")
-    suite = load()
+    everything = load()
+    suite = everything.at(options.spec or everything.spec)
     asked = selected(suite, options.case, options.rule, options.layer, options.level)
     expected = expectations.read(options.expect) if options.expect else None
     one, words = adapter(options.adapter, options.exec)
-    of_these(one, suite)
+    of_these(one, everything)
     with ending(one):
         outcome = run(one, asked, watch, command=words)
         if not (options.case or options.expect):
@@ -83,13 +84,14 @@ def compare_command(options: Namespace, watch: Watch) -> str:
     """Several, side by side."""
     writes(options.report)
     watch("reading the vectors")
-    suite, answers = load(), Answers()
+    everything, answers = load(), Answers()
+    suite = everything.at(options.spec or everything.spec)
     with ExitStack() as stack:
         found = []
         for text in options.adapters:
             found.append(adapter(text))
             stack.enter_context(ending(found[-1][0]))
-            of_these(found[-1][0], suite)
+            of_these(found[-1][0], everything)
         names_differ([one for one, _ in found])
         expected = [expectations.read(expected_file(options.expect, one)) for one, _ in found] if options.expect else []
         runs = [run(one, suite, watch, answers, words) for one, words in found]

@@ -229,7 +229,9 @@ def how(new: argparse.ArgumentParser, colours: str = "paper", percentile: float 
 
 
 def reported(new: argparse.ArgumentParser) -> None:
-    """Options that say where a report goes."""
+    """Options that say which vectors are asked, and where a report goes."""
+    new.add_argument("--spec", metavar="VERSION", help="the cases of a released specification of the vectors, such as "
+                     "1.0 (default: the newest)")
     new.add_argument("--report", metavar="FILE.html", help="write one page of HTML that needs nothing else")
     json(new)
 

@@ -49,6 +49,9 @@ class Adapter(Protocol):
     conventions    {question: answer} of conventions/table.py, for what it is known to do on purpose; may be empty.
                    A stabiliser that is declared is allowed for in every case; other answers where a case has them
     relevance      R_0, shaped like x, for the whole network; it raises Unsupported for what it does not have
+
+    It may have `capabilities` as well, names of vectors/capabilities.py: what it claims to have. Cases that need
+    another are not asked, and unsupported. Without the attribute it claims everything.
     """
 
     @property   # read, never set: class attributes and fields of frozen dataclasses will do
@@ -66,6 +69,12 @@ class Adapter(Protocol):
 def spaced(text: object) -> str:
     """A text in one line, with single spaces, and nothing in it that a terminal obeys or no encoding holds."""
     return printable(" ".join(str(text).split()))
+
+
+def claims(adapter: Adapter) -> frozenset[str] | None:
+    """The capabilities that it claims; None where it says nothing of them."""
+    found = getattr(adapter, "capabilities", None)
+    return None if found is None else frozenset(found)
 
 
 def roundoff(adapter: Adapter) -> float:

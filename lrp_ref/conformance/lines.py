@@ -1,7 +1,8 @@
 """An implementation in a process of its own, in any language: JSON objects, one per line, on its stdin and stdout.
 
     to it                                               from it
-    {"cmd": "start", "protocol": 1, "spec": "1.0"}      {"name", "version", "unit_roundoff", "conventions"}
+    {"cmd": "start", "protocol": 1, "spec": "1.1"}      {"name", "version", "unit_roundoff", "conventions"}, and, if
+                                                        it claims only some of the manifest's, "capabilities"
     {"cmd": "run", "seq": 1,                            {"seq": 1} with one of "result": R_0,
      "case": {"net": layers, "x", "R"}}                 "skipped": {"reason", "url"}, "errored": {"message"}
     {"cmd": "stop"}                                     nothing: it ends, as it does at the end of its stdin
@@ -80,6 +81,8 @@ class Lines:
             self.name, self.version = (shortened(str(answer[what]), NAMES) for what in ("name", "version"))
             self.unit_roundoff = unhexed_number(answer["unit_roundoff"])
             self.conventions: Mapping[str, Any] = dict(answer["conventions"])
+            claimed = answer.get("capabilities")
+            self.capabilities = None if claimed is None else tuple(shortened(str(one), NAMES) for one in claimed)
         except (KeyError, TypeError, ValueError, OverflowError) as error:
             raise self.astray(f"answered start with {shortened(answer)}, needed name, version, unit_roundoff and "
                               f"conventions ({type(error).__name__}: {error})") from None

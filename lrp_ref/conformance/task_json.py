@@ -23,7 +23,7 @@ NUMBER = re.compile(r"[+-]?(0x([0-9a-f]+\.?[0-9a-f]*|\.[0-9a-f]+)(p[+-]?[0-9]{1,
 # A text that is never closed goes to the end: there is one way to match, however a line is quoted.
 NO_BRACKET = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*(?:"|\\?\Z)|[^][{}"]+', re.DOTALL)
 SIZES = {"size", "stride", "pad", "dilation", "groups", "parts", "sizes", "step", "bounds", "output_pad", "factor",
-         "shape", "axes", "axis", "start", "stop", "before", "after"}   # ints; all else is hex
+         "shape", "axes", "axis", "start", "stop", "before", "after", "left", "right"}   # ints; all else is hex
 LONGEST = 200   # letters of an answer in an error
 DEPTH = 32      # of brackets in one another: arrays of NumPy 1 have no more axes
 

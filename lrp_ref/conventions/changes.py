@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from lrp_ref.arrays import Array, Function, constant, negative, ones_like, positive, same, sign, sqrt
+from lrp_ref.arrays import Array, Function, constant, negative, ones_like, positive, same, sign, sqrt, zeros
 from lrp_ref.conventions.maps import (
     At,
     Misreturned,
@@ -27,6 +27,7 @@ from lrp_ref.conventions.maps import (
 )
 from lrp_ref.layers import Linear
 from lrp_ref.layers.conv import Convolution
+from lrp_ref.layers.elementwise import Gate
 from lrp_ref.layers.pool import Pooling
 from lrp_ref.linear_map import LinearMap, Term
 from lrp_ref.rules import AlphaBeta, Epsilon, Pass, Raised, Rule, Share, Winner, ZBox, ZPlus
@@ -112,6 +113,11 @@ def passes(rule: Rule, layer: Any, value: Any) -> Rule:
     return Pass()
 
 
+def passed_on(rule: Rule, layer: Any, value: Any) -> Rule:
+    """R_i = R_j of a layer that mixes its inputs, output i standing for input i."""
+    return Changed(Bare(False), lambda m, a: Gate(ones_like(a), zeros((1,), a), a.shape))
+
+
 def winner(rule: Rule, layer: Any, value: Any) -> Rule:
     """To the winner, as under Winner: max_pool says which of tied ones."""
     return Winner()
@@ -140,6 +146,26 @@ def undivided(rule: Rule, layer: Any, value: Any) -> Rule:
 def to_first_pixel(rule: Rule, layer: Any, value: Any) -> Rule:
     """R_j to the first pixel of the window: of ones all tie, and the first wins."""
     return Changed(rule, first_pixel, lambda shares, m, a: [Share(1, [Term(ones_like(a), same)])])
+
+
+def one_factor(n: int) -> Change:
+    """A product of two, of which factor n has the whole share."""
+    def change(rule: Rule, layer: Any, value: Any) -> Rule:
+        def sees(m: Any, a: Array) -> LinearMap:
+            whole = np.array([constant(k == n, a) for k in range(2)], dtype=a.dtype)
+            return replace(layer, shares=whole).linearize(a)[1]
+        return Changed(rule, sees)
+    return change
+
+
+def hands_nothing(rule: Rule, layer: Any, value: Any) -> Rule:
+    """No share of R: all of it is dead."""
+    return Changed(rule, divides=lambda shares, m, a: [])
+
+
+def without_scale(rule: Rule, layer: Any, value: Any) -> Rule:
+    """A layer norm's own map without scale and shift, which pass R on as a gate does."""
+    return Changed(rule, lambda m, a: replace(layer, scale=None, shift=None).linearize(a)[1])
 
 
 # ---- Which parameters ----

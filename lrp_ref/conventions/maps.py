@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 
 from lrp_ref.arrays import Array, Function, Shape, constant, ones_like, same
-from lrp_ref.layers import LRN, AvgPool, Conv2D, MaxPool, SumPool, Tanh
+from lrp_ref.layers import LRN, AvgPool, Conv2D, LayerNorm, MatMul, MaxPool, Multiply, SumPool
+from lrp_ref.layers.activation import Activation
 from lrp_ref.layers.conv import Convolution
 from lrp_ref.layers.pool import Pooling
 from lrp_ref.layers.window import Window
@@ -65,7 +66,9 @@ def tangent(layer: Any, x: Array) -> tuple[Any, Array]:
             m = first_winner(m, x)
         case AvgPool() | SumPool():
             z = product(m, x)
-        case Tanh() | LRN():
+        case MatMul() | Multiply() if layer.shares is not None and (layer.shares == 0).any():
+            pass   # what has no share is a constant, and the whole of the other factor is its derivative
+        case Activation() | LRN() | LayerNorm() | MatMul() | Multiply():
             m = layer.derivative(x)
     return m, z
 

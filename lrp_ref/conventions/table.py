@@ -18,15 +18,30 @@ from lrp_ref.arrays import positive, same, square
 from lrp_ref.conventions import changes as c
 from lrp_ref.conventions.changes import SPLIT, Change, when
 from lrp_ref.layers import (
+    ELU,
+    GELU,
     LRN,
     AdaptiveAvgPool,
+    Add,
     AvgPool,
     BatchNorm,
+    Clip,
     Conv2D,
     Flatten,
+    Hardsigmoid,
+    Hardswish,
+    LayerNorm,
+    LeakyReLU,
     Linear,
+    MatMul,
     MaxPool,
+    Mean,
+    Multiply,
     ReLU,
+    Sigmoid,
+    SiLU,
+    Softmax,
+    Sum,
     SumPool,
     Tanh,
 )
@@ -109,15 +124,23 @@ FILLERS = (Flat, WSquare)
 OTHERS = (*SPLIT, ZBox, Gamma, *FILLERS)
 AVERAGES = (AvgPool, SumPool)
 GATES = (ReLU, Tanh)
-WITHOUT_WEIGHTS = (*AVERAGES, AdaptiveAvgPool, MaxPool, *GATES, Flatten, LRN)
+ACTIVATIONS = (Clip, ELU, GELU, Hardsigmoid, Hardswish, LeakyReLU, Sigmoid, SiLU)
+WITHOUT_WEIGHTS = (*AVERAGES, AdaptiveAvgPool, MaxPool, *GATES, Flatten, LRN, *ACTIVATIONS, Add, Mean, Sum)
 
 GIVEN = {"given": Answer("the rule it is given")}
 PASSES = {"pass": Answer("R passes", c.passes)}
+PASSED_ON = {"pass": Answer("R passes", c.passed_on, "R passed")}
+GIVES_SHARES = {"shared": Answer("a share of the product for every factor")}
 GRADIENT = {"gradient": Answer("the gradient", c.gradient, "the gradient were handed down")}
 INSIDE = {"inside": Answer("over the weights inside the image")}
 WINDOW = {"window": Answer("over the whole window", c.window(), "the padding had a share, which is lost", "D5")}
 IGNORED = "the bias were ignored"
 STABILISED = "z had a stabiliser of {:g}"
+
+
+def unmapped(disagreement: str) -> dict[str, Answer]:
+    """What a layer gives that a library has no rule for."""
+    return {"gradient": Answer("the gradient", c.gradient, GRADIENT["gradient"].looks, disagreement)}
 
 
 def contribution(phrase: str, looks: str, disagreement: str = "") -> dict[str, Answer]:
@@ -141,7 +164,7 @@ TABLE: dict[str, Question] = {
     "flatten": Question("flatten", GIVEN | PASSES, layers=Flatten),
     "average": Question("average pooling", GIVEN | GRADIENT | contribution(
         "a w R / z", "", "D11") | {"sum": Answer("a R / (the sum of a)", c.sum_contribution, "", "D11")},
-        layers=(*AVERAGES, AdaptiveAvgPool)),
+        layers=(*AVERAGES, AdaptiveAvgPool, Mean)),
     "batch_norm": Question("batch norm", PASSES | contribution(
         "a g R / z", "R were shared with the batch norm's bias", "D13"), layers=BatchNorm),
     "lrn": Question("local response norm", PASSES | GRADIENT | {
@@ -160,6 +183,20 @@ TABLE: dict[str, Question] = {
         "first": Answer("the first winner takes all", c.gradient, "the first of tied winners took all", "D10"),
         **contribution("a w R / z, nothing where the maximum is 0", "relevance were lost where the maximum is 0",
                        "D10")}, rules=Winner, layers=MaxPool),
+    "add": Question("a sum of branches", {
+        "shared": Answer("shared by what each branch contributes"),
+        "whole": Answer("R whole to every branch", c.gradient, "every branch of a sum received R whole", "D15")},
+        layers=Add),
+    "multiply": Question("a product of branches", GIVES_SHARES | GRADIENT | {
+        "first": Answer("the first factor alone", c.one_factor(0), "the first factor took all")}, layers=Multiply),
+    "mat_mul": Question("a matrix product", GIVES_SHARES | GRADIENT | {
+        "second": Answer("the second factor alone", c.one_factor(1), "the second factor took all")}, layers=MatMul),
+    "softmax": Question("softmax", {"tangent": Answer("its first-order map")} | unmapped("D15") | PASSED_ON | {
+        "dead": Answer("nothing", c.hands_nothing, "nothing came through the softmax")}, layers=Softmax),
+    "layer_norm": Question("layer norm", {"centred": Answer("each row's mean taken away, at the spread that it has")}
+                           | unmapped("D20") | PASSED_ON | {
+        "scale passed": Answer("the same, and scale and shift pass", c.without_scale,
+                               "scale and shift passed relevance on", "D20")}, layers=LayerNorm),
     # ---- Which terms ----
     "split": Question("what alpha-beta splits by sign", {
         "products": Answer("products"),

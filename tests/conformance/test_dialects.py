@@ -45,7 +45,7 @@ from lrp_ref.conformance.vectors.case import Case
 from lrp_ref.conventions.changes import kind
 from lrp_ref.conventions.maps import NoRule
 from lrp_ref.conventions.table import TABLE, But, number, spoken
-from lrp_ref.layers import Tanh
+from lrp_ref.layers import Add, LayerNorm, MatMul, Multiply, Softmax, Tanh
 from lrp_ref.relevance import through_network
 from lrp_ref.rules import Rule
 from lrp_ref.step import step
@@ -587,7 +587,8 @@ def test_every_rule_that_is_a_bug_states_its_formula_and_its_disagreement(kind: 
 @pytest.mark.parametrize("name", DIALECTS)
 def test_every_departure_that_changes_a_rule_has_a_number_and_looks_like_something(name: str) -> None:
     """Its disagreement in docs/conventions.md; but for what is no disagreement among the libraries compared there."""
-    own = {"activation", "average", "flatten", "groups", "z_box", "other_max_pool", "alpha_beta"}
+    own = {"activation", "average", "flatten", "groups", "z_box", "other_max_pool", "alpha_beta", "multiply",
+           "mat_mul"}
     for question, value in DIALECTS[name].row.items():
         answer = TABLE[question].answer(number(value)) if value is not None else None
         if answer is not None and answer.change is not TABLE["start"].answers["one"].change:
@@ -681,6 +682,17 @@ QUESTIONS: dict[str, tuple[Any, Any, Any, Rule, dict[Any, str]]] = {
                        {"given": ".88888889 0", "winner": "1 0"}),
     "without_weights": (LRN(3, F(1, 2), 1, 1), channels("1 2"), channels("1 1"), Epsilon(0),
                         {"map": "1 1", "layer": ".63636364 -.45454545"}),
+    # 3 + 1 and -2 + 1, of which the branches have 3 4 and 1 -2; the first sum's 4 is all of its R
+    "add": (Add(), fractions("3 -2 1 1").reshape(1, 2, 2), fractions(["4 2"]), Epsilon(0),
+            {"shared": "3 4 1 -2", "whole": "4 2 4 2"}),
+    "multiply": (Multiply(), fractions("3 1/2").reshape(1, 2, 1), fractions(["5"]), Epsilon(0),
+                 {"shared": "2.5 2.5", "gradient": "2.5 15", "first": "5 0"}),
+    "mat_mul": (MatMul((1, 2), (2, 1)), fractions(["1/4 3/4 4 8"]), fractions("7").reshape(1, 1, 1), Epsilon(0),
+                {"shared": ".5 3 .5 3", "gradient": "28 56 1.75 5.25", "second": "0 0 1 6"}),
+    "softmax": (Softmax(), fractions(["1 1"]), fractions(["1 0"]), Epsilon(0),
+                {"tangent": ".5 -.5", "gradient": ".25 -.25", "pass": "1 0", "dead": "0 0"}),
+    "layer_norm": (LayerNorm(fractions("2 2"), fractions("1 1"), 0), fractions(["1 3"]), fractions(["0 3"]), Epsilon(0),
+                   {"centred": "-1 3", "gradient": "0 0", "pass": "0 3", "scale passed": "-1.5 4.5"}),
 }
 BY_HAND = "by hand, below"
 UNASKED = {
@@ -743,7 +755,7 @@ def test_departures_are_the_answers_that_are_not_canonical() -> None:
     assert DIALECTS["lxt"].departures()["epsilon_sign"] == "none"
     assert DIALECTS["relevance_propagation_jl"].departures() == {
         "start": "one", "default_epsilon": 1e-6, "zero_rule": 1e-9, "stabiliser": 1e-9, "gamma": "weights",
-        "max_pool": "contribution", "flatten": "pass", "lrn": None}
+        "max_pool": "contribution", "flatten": "pass", "lrn": None, "multiply": None, "mat_mul": None, "softmax": None}
 
 
 # ---- By hand: what layers without weights do, and one library alone ----

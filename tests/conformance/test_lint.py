@@ -19,7 +19,7 @@ from lrp_ref.conformance.make import notes
 from lrp_ref.conformance.make.lint import lint
 from lrp_ref.conformance.make.lint_folder import BYTES, ENTRIES, walked
 from lrp_ref.conformance.vectors.case import Case
-from lrp_ref.conformance.vectors.suite import load
+from lrp_ref.conformance.vectors.suite import load, versions_of
 
 VECTORS = Path(__file__).parents[2] / "data_fixtures" / "vectors"
 SLUGS = ("norm-epsilon", "p-means-2", "d2c-alpha2", "d4", "stress-absent-weights-flat", "refused-nan-in-x")
@@ -71,10 +71,16 @@ def changed(slug: str, change: Callable[[Entry], object]) -> Callable[[Path], ob
             if entry["id"] == case.id:
                 change(entry)
         write(v1 / path, json.dumps(contents))
-        in_manifest(lambda manifest: manifest["files"][path].update(
-            sha256=sha256((v1 / path).read_bytes()).hexdigest()))(v1)
+        in_manifest(lambda manifest: promised(manifest, v1, path))(v1)
 
     return damage
+
+
+def promised(manifest: Entry, v1: Path, path: str) -> None:
+    """The manifest has the file's hash, and the digests that follow from it."""
+    manifest["files"][path].update(sha256=sha256((v1 / path).read_bytes()).hexdigest())
+    since = {name: json.loads((v1 / name).read_text(encoding="utf-8")).get("spec") for name in manifest["files"]}
+    manifest["versions"] = {spec: vars(version) for spec, version in versions_of(manifest["files"], since).items()}
 
 
 def in_manifest(change: Callable[[Entry], object]) -> Callable[[Path], object]:
@@ -103,6 +109,13 @@ def test_a_folder_with_few_cases_lacks_cases_questions_and_disagreements_and_not
 # ---- Files ----
 
 
+def respelt(v1: Path, spec: str) -> None:
+    """The file is of that specification, and the manifest has its hash and the digests that it had before."""
+    text = (v1 / FILE).read_text(encoding="utf-8").replace('"spec": "1.0"', f'"spec": "{spec}"')
+    write(v1 / FILE, text)
+    in_manifest(lambda manifest: manifest["files"][FILE].update(sha256=sha256(text.encode()).hexdigest()))(v1)
+
+
 FILES: dict[str, tuple[Callable[[Path], object], list[str]]] = {
     "no JSON": (lambda v1: write(v1 / FILE, "{"), [
         f"{FILE}: is no JSON: Expecting", f"{FILE}: is not the file whose hash", f"{FILE}: has 0 cases",
@@ -110,7 +123,7 @@ FILES: dict[str, tuple[Callable[[Path], object], list[str]]] = {
     "records are missing": (lambda v1: (v1 / "records.json").unlink(), [
         "records.json: is not there", *(f"D{n}: no case" for n in (11, 12, 15, 16, 18, 20))]),
     "another version": (in_manifest(lambda m: m.update(spec="0.9")), [
-        "manifest.json: is lrp-vector-v1 0.9, needed lrp-vector-v1 1.0", "manifest.json: $.spec: '1.0' was expected"]),
+        "manifest.json: is lrp-vector-v1 0.9, needed lrp-vector-v1 1.1", "manifest.json: $.spec: '1.1' was expected"]),
     "a promised file is missing": (lambda v1: (v1 / FILE).unlink(), [
         f"{FILE}: is in the manifest and not in the folder", f"{FILE}: has 0 cases, and the manifest says 1",
         "manifest.json: says 6 cases, and its files have 5", "flags.json: ZERO_SLICE: no case has it",
@@ -120,7 +133,27 @@ FILES: dict[str, tuple[Callable[[Path], object], list[str]]] = {
     "a file too many": (lambda v1: write(v1 / "Epsilon" / "more.json", (v1 / FILE).read_text()), [
         "Epsilon/more.json: is not in the manifest"]),
     "another count": (in_manifest(lambda m: m["files"][FILE].update(count=2)), [
-        f"{FILE}: has 1 cases, and the manifest says 2"]),
+        f"{FILE}: has 1 cases, and the manifest says 2",
+        "manifest.json: says of the specification 1.0 {'count': 6, 'digest': ",
+        "manifest.json: says of the specification 1.1 {'count': 6, 'digest': "]),
+    "another digest of a version": (in_manifest(lambda m: m["versions"]["1.0"].update(digest="0123456789ab")), [
+        "manifest.json: says of the specification 1.0 {'count': 6, 'digest': '0123456789ab'}, and its files have 6"]),
+    "a version that is not told": (in_manifest(lambda m: m["versions"].pop("1.0")), [
+        "manifest.json: says of the specification 1.0 None, and its files have 6 cases and the digest ",
+        "manifest.json: $.versions: '1.0' is a required property"]),
+    "a file of another version": (lambda v1: respelt(v1, "1.1"), [
+        "manifest.json: says of the specification 1.0 {'count': 6, 'digest': ",
+        "manifest.json: says of the specification 1.1 {'count': 6, 'digest': "]),
+    "a file of no version": (lambda v1: respelt(v1, "1.2"), [
+        f"{FILE}: is of the specification 1.2, needed one of 1.0, 1.1",
+        "manifest.json: says of the specification 1.0 {'count': 6", "manifest.json: says of the specification 1.1 {'co",
+        f"{FILE}: $.spec: '1.2' is not one of"]),
+    "another count of a level": (in_manifest(lambda m: m["levels"].update(stress=7)), [
+        "manifest.json: its levels are not those of its cases"]),
+    "another count of a capability": (in_manifest(lambda m: m["capabilities"]["dense"]["levels"].update(stress=7)), [
+        "manifest.json: its capabilities are not those of its cases"]),
+    "a layer that another capability needs": (in_manifest(lambda m: m["capabilities"]["dense"]["ops"].append("Conv2D")),
+                                              ["manifest.json: its capabilities are not those of its cases"]),
     "another count of all": (in_manifest(lambda m: m.update(count=7)), [
         "manifest.json: says 7 cases, and its files have 6"]),
     "a note that nobody needs": (lambda v1: write(v1 / "flags.json", json.dumps(
@@ -178,7 +211,8 @@ CASES: dict[str, tuple[str, Callable[[Entry], Any], list[str]]] = {
     "another rule": ("d4", lambda e: e["net"][0]["rule"].update(name="Flat"), [
         "{id}: its network, rules, x and R have the hash"]),
     "an unknown level": ("norm-epsilon", lambda e: e.update(level="optional"), [
-        f"{FILE}: $.cases[0].level: 'optional' is not one of", "{id}: level optional: unknown"]),
+        f"{FILE}: $.cases[0].level: 'optional' is not one of", "manifest.json: its levels are not",
+        "manifest.json: its capabilities are not", "{id}: level optional: unknown"]),
     "a flag without a note": ("norm-epsilon", unknown_flag, ["{id}: flag without a note UNHEARD_OF: unknown"]),
     "an unknown question": ("d4", otherwise(convention="taste", value=1, f64=[["0x1p+0", "0x0p+0"]]), [
         "{id}: convention taste: unknown", "all files: tell the answers to 3 conventions apart"]),
@@ -242,7 +276,9 @@ def test_a_required_case_that_cannot_be_told_from_others_is_found(
 def test_without_jsonschema_everything_else_is_looked_at(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(linting, "find_spec", lambda name: None)
     found = new(root, changed("norm-epsilon", lambda e: e.update(level="optional")))
-    assert found == [f"{first('norm-epsilon')}: level optional: unknown"]
+    assert found == ["manifest.json: its levels are not those of its cases",
+                     "manifest.json: its capabilities are not those of its cases",
+                     f"{first('norm-epsilon')}: level optional: unknown"]
 
 
 # ---- Nothing is trusted ----

@@ -85,7 +85,7 @@ def test_an_id_is_given_once(monkeypatch: pytest.MonkeyPatch) -> None:
         def cases() -> Iterator[Case]:
             yield from [one, one]
 
-    monkeypatch.setattr(make, "MODULES", (Twice,))
+    monkeypatch.setattr(make, "MODULES", {"1.0": (Twice,)})
     with refused(f"two cases have the id {one.id}"):
         make.cases()
 
@@ -99,7 +99,7 @@ def test_ids_are_slugs_and_the_hash_of_the_question() -> None:
 def test_there_are_enough_and_they_are_not_too_large() -> None:
     cases = stored().cases
     assert len(cases) >= 230 and sum(case.level == "required" for case in cases) >= 200
-    assert sum(path.stat().st_size for path in VECTORS.rglob("*.json")) < 1_200_000
+    assert sum(path.stat().st_size for path in VECTORS.rglob("*.json")) < 2_500_000
 
 
 def test_every_rule_meets_every_layer_it_takes() -> None:
@@ -281,6 +281,9 @@ def test_answers_to_one_question_differ_from_each_other() -> None:
 def test_most_questions_have_a_case_of_their_own() -> None:
     """Not where to begin, not what no caller leaves open, not how alpha and beta are written."""
     asked = {either.convention for case in stored().cases for either in case.either if case.topic == "conventions"}
+    asked |= {either.convention for case in stored().cases for either in case.either
+              if case.topic in ("layernorm", "softmax", "matmul", "sum", "product")} & {
+                  "add", "multiply", "mat_mul", "softmax", "layer_norm"}
     left = {"start", "default_epsilon", "alpha_beta"}
     alone = {"parameters", "activation", "flatten", "average", "other_max_pool", "groups", "z_box", "convolution",
              "batch_norm_rules", "without_weights"}   # of one library, or of layers without weights: not yet asked

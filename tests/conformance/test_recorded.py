@@ -21,8 +21,8 @@ from recorded import (
     Sentence,
     off,
     recorded,
+    said_of,
     sentences,
-    spoken,
     suite,
     theirs,
     tolerance,
@@ -135,7 +135,7 @@ def told(name: str, question: str, row: Row) -> bool:
     """
     dialect, about = DIALECTS[theirs(name).dialect], TABLE[question.partition("/")[0]]
     other = InDialect(replace(dialect, row=row), name, "1")
-    for id, said in spoken(theirs(name).dialect).items():
+    for id, said in said_of(name).items():
         relevance, case = theirs(name).answers[id].relevance, suite()[id]
         asked = any(isinstance(case.rules[layer_name], about.rules) and isinstance(layer, about.layers or Layer)
                     for layer_name, layer in case.network)
@@ -179,7 +179,7 @@ def test_answers_to_other_vectors_are_refused(tmp_path: Path) -> None:
         read(answers={**entry["answers"], "no-such-case-000000": {"raised": "ValueError"}})
     with refused(f"lxt.json has no answer to {case}: …"):
         read(answers={id: one for id, one in entry["answers"].items() if id != case})
-    with refused(f"lxt.json was recorded from the vectors 0123, and these are {suite().digest}: …"):
+    with refused(f"lxt.json was recorded from the vectors 0123, and these are {suite().at('1.0').digest}: …"):
         read(digest="0123")
 
 

@@ -16,7 +16,7 @@ from recorded import suite as vectors
 from lrp_ref.conformance.adapters.ours import Ours
 from lrp_ref.conformance.vectors import suite as suite_of
 from lrp_ref.conformance.vectors.case import array, from_hex, parsed
-from lrp_ref.conformance.vectors.suite import Suite, load
+from lrp_ref.conformance.vectors.suite import Suite, load, versions_of
 from lrp_ref.relevance import through_network
 
 WHOLE = vectors()
@@ -24,12 +24,15 @@ WHOLE = vectors()
 
 def copied(folder: Path, change: Callable[[dict[str, Any]], None]) -> Path:
     """Vectors of two cases in a folder, with a change to their manifest."""
-    file = {"cases": json.loads((SOURCE / "Flat" / "linear.json").read_text(encoding="utf-8"))["cases"][:2]}
+    cases = json.loads((SOURCE / "Flat" / "linear.json").read_text(encoding="utf-8"))["cases"]
+    file = {"spec": "1.0", "cases": cases[:2]}
     (folder / "Flat").mkdir()
     (folder / "Flat" / "linear.json").write_text(json.dumps(file), encoding="utf-8")
     digest = sha256((folder / "Flat" / "linear.json").read_bytes()).hexdigest()
-    manifest = {"schema": "lrp-vector-v1", "spec": "1.0", "count": 2, "files": {"Flat/linear.json": {
-        "sha256": digest, "count": 2}}}
+    files = {"Flat/linear.json": {"sha256": digest, "count": 2}}
+    version = {"count": 2, "digest": sha256(json.dumps(files, sort_keys=True).encode()).hexdigest()[:12]}
+    manifest = {"schema": "lrp-vector-v1", "spec": "1.1", "count": 2, "files": files,
+                "versions": {"1.0": version, "1.1": version}}
     change(manifest)
     (folder / "manifest.json").write_text(json.dumps(manifest), encoding="utf-8")
     (folder / "records.json").write_text("[]", encoding="utf-8")
@@ -60,8 +63,49 @@ def test_fewer_cases_than_promised_are_not_read(tmp_path: Path) -> None:
 
 
 def test_vectors_of_another_format_are_not_read(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match=r"the vectors are lrp-vector-v1 2\.0, this program reads lrp-vector-v1 1\.0"):
+    with pytest.raises(ValueError, match=r"the vectors are lrp-vector-v1 2\.0, this program reads lrp-vector-v1 1\.1"):
         load(copied(tmp_path, lambda manifest: manifest.update(spec="2.0")))
+
+
+def test_a_version_that_is_not_what_the_manifest_says_is_not_read(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=r"^manifest\.json says of the specification 1\.0 .*, and its files have 2 "):
+        load(copied(tmp_path, lambda manifest: manifest["versions"].update({"1.0": {"count": 3, "digest": ""}})))
+
+
+def test_a_file_of_a_specification_to_come_is_not_read(tmp_path: Path) -> None:
+    copied(tmp_path, lambda manifest: None)
+    path, manifest = tmp_path / "Flat" / "linear.json", json.loads((tmp_path / "manifest.json").read_text())
+    path.write_text(path.read_text(encoding="utf-8").replace('"spec": "1.0"', '"spec": "1.2"'), encoding="utf-8")
+    manifest["files"]["Flat/linear.json"]["sha256"] = sha256(path.read_bytes()).hexdigest()
+    (tmp_path / "manifest.json").write_text(json.dumps(manifest), encoding="utf-8")
+    with pytest.raises(ValueError, match=r"^Flat/linear\.json is of the specification '1\.2', needed one of "):
+        load(tmp_path)
+
+
+# ---- Released specifications ----
+
+
+def test_what_was_released_has_its_cases_for_ever() -> None:
+    """500 cases of the digest by which recorded answers know them; a later specification has these and its own."""
+    first, second = WHOLE.at("1.0"), WHOLE.at("1.1")
+    assert (first.spec, first.count, first.digest, len(first.cases)) == ("1.0", 500, "1ac8d7578f6b", 500)
+    assert (second.spec, second.count, second.digest) == (WHOLE.spec, WHOLE.count, WHOLE.digest)
+    assert {case.since for case in first.cases} == {"1.0"} and {case.since for case in WHOLE.cases} == {"1.0", "1.1"}
+    assert {case.id for case in first.cases} < {case.id for case in second.cases}
+    with pytest.raises(ValueError, match=r"^got the specification '2\.0', needed one of 1\.0, 1\.1$"):
+        WHOLE.at("2.0")
+
+
+def test_a_version_is_the_digest_of_the_files_that_came_by_then() -> None:
+    files: dict[str, dict[str, Any]] = {
+        "a/b.json": {"sha256": "1", "count": 2}, "a/c.json": {"sha256": "2", "count": 3}}
+    found = versions_of(files, {"a/b.json": "1.0", "a/c.json": "1.1"})
+    assert {spec: version.count for spec, version in found.items()} == {"1.0": 2, "1.1": 5}
+    assert found["1.0"] == versions_of({"a/b.json": files["a/b.json"]}, {"a/b.json": "1.0"})["1.1"]
+    assert len({version.digest for version in found.values()}) == 2
+    files["a/c.json"]["sha256"] = "3"
+    again = versions_of(files, {"a/b.json": "1.0", "a/c.json": "1.1"})
+    assert again["1.0"] == found["1.0"] and again["1.1"].digest != found["1.1"].digest
 
 
 @pytest.mark.parametrize("path", ["../../secret.json", "/dev/zero", "a/../b.json", "a.json", "a/b/c.json", "a/b",
@@ -92,7 +136,7 @@ FILES: dict[str, tuple[str, bytes, str]] = {
     "a note that is a text": ("flags.json", b'{"A": "t"}', "flags.json: A is 't', needed fields"),
     "a note twice": ("flags.json", b'{"A": 1, "A": 2}', "flags.json has the field 'A' twice, needed it once"),
     "a manifest in a list": ("manifest.json", b"[]", "manifest.json is [], needed fields"),
-    "a manifest without files": ("manifest.json", b'{"schema": "lrp-vector-v1", "spec": "1.0"}', "'files' is missing"),
+    "a manifest without files": ("manifest.json", b'{"schema": "lrp-vector-v1", "spec": "1.1"}', "'files' is missing"),
 }
 
 

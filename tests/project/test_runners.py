@@ -97,14 +97,14 @@ def test_every_runner_says_where_ones_own_goes() -> None:
 def test_the_archive_is_the_same_bytes_twice_and_has_all_that_a_stranger_needs(tmp_path: Path) -> None:
     said = [done([sys.executable, str(EXAMPLES / "release.py"), str(tmp_path / name)], ROOT) for name in "ab"]
     assert [code for code, _ in said] == [0, 0]
-    one, two = (tmp_path / name / "lrp-vectors-1.0.zip" for name in "ab")
+    one, two = (tmp_path / name / "lrp-vectors-1.1.zip" for name in "ab")
     assert one.read_bytes() == two.read_bytes() and said[0][1].split()[0] == said[1][1].split()[0]
     with ZipFile(one) as archive:
         names = {name.partition("/")[2] for name in archive.namelist()}
         archive.extractall(tmp_path)
     assert names >= {"README.md", "LICENSE", "cases.schema.json", "protocol.schema.json", "v1/manifest.json",
                      "runners/README.md", *(f"runners/runner.{kind}" for kind in ("py", "js", "R", "cpp", "jl"))}
-    folder = tmp_path / "lrp-vectors-1.0"
+    folder = tmp_path / "lrp-vectors-1.1"
     assert done([sys.executable, "runners/runner.py", "."], folder) == (0, COUNTS + "\n")
 
 

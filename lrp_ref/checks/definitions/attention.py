@@ -46,6 +46,34 @@ def mat_mul(a: Units, left: Sequence[int], right: Sequence[int], shares: Sequenc
     return Map(connections, dict.fromkeys(connections, 0), output, learned=False)
 
 
+def softmax(a: Units, mask: Any) -> Map:
+    """z_j = e^a_j over the sum of e^a_i along a row, for equal a_i 1 over their number: w_ij = z_j (d_ij - z_i).
+
+    mask: 0 where a unit is left out, along the last axes; it reaches no output, and nothing reaches it.
+    """
+    def there(i: Unit) -> bool:
+        kept, axes = mask, 0
+        while isinstance(kept, list):
+            kept, axes = kept[0], axes + 1
+        kept = mask
+        for k in i[len(i) - axes:] if axes else ():
+            kept = kept[k if len(kept) > 1 else 0]
+        return mask is None or kept != 0
+
+    connections: Connections = {}
+    bias: Units = {}
+    output: Units = {}
+    for row in rows(a).values():
+        inside = [i for i in row if there(i)]
+        powers = {i: 1 if a[i] == a[inside[0]] else math.exp(a[i] - a[inside[0]]) for i in inside}
+        z = {i: divide(powers[i], sum(powers.values())) for i in inside}
+        for j in row:
+            output[j] = z.get(j, 0 * a[j])
+            connections[j] = [(i, 1, z[j] * ((1 if i == j else 0) - z[i])) for i in inside] if j in z else []
+            bias[j] = output[j] - sum(w * a[i] for i, _, w in connections[j])
+    return Map(connections, bias, output, learned=False)
+
+
 def layer_norm(a: Units, scale: Any, shift: Any, epsilon: Number) -> Map:
     """z_j = (a_j - mean) / deviation scale_j + shift_j over a row: w_ij = (d_ij - 1/n) scale_j / deviation."""
     connections: Connections = {}

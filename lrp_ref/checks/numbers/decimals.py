@@ -32,6 +32,9 @@ class DecimalELU(ELU):
         below = constant(self.alpha, x) * (np.exp(np.minimum(x, constant(0, x))) - constant(1, x))
         return np.where(x > 0, x, below)
 
+    def gradient(self, x: Array) -> Array:
+        return np.where(x > 0, constant(1, x), constant(self.alpha, x) * np.exp(np.minimum(x, constant(0, x))))
+
 
 @dataclass(frozen=True, eq=False)
 class DecimalSigmoid(Sigmoid):
@@ -43,6 +46,9 @@ class DecimalSigmoid(Sigmoid):
     def chord(self, x: Array) -> Array:
         return over(logistic(x) - constant(0.5, x), x, constant(0.25, x))
 
+    def gradient(self, x: Array) -> Array:
+        return logistic(x) * (constant(1, x) - logistic(x))
+
 
 @dataclass(frozen=True, eq=False)
 class DecimalSiLU(SiLU):
@@ -50,6 +56,9 @@ class DecimalSiLU(SiLU):
 
     def chord(self, x: Array) -> Array:
         return logistic(x)
+
+    def gradient(self, x: Array) -> Array:
+        return logistic(x) * (constant(1, x) + x - self(x))
 
 
 @dataclass(frozen=True, eq=False)

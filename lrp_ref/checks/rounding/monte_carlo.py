@@ -32,6 +32,7 @@ from lrp_ref.rules import Guard, Rule, Share
 from lrp_ref.starts import start
 from lrp_ref.step import step
 
+COVERS = ("regions", "mask")   # arrays of a layer that say what reaches what: a rounding does not move them
 RUNS, MOST_RUNS = 32, 1_000_000
 
 
@@ -148,7 +149,7 @@ class AsSeen(Rule):
 def noisy_weights(layer: Layer, x: Array, u: float, rng: np.random.Generator) -> LinearMap:
     """The map at x where weights are sums over the image that may cancel: that of parameters and an x that are off."""
     arrays: dict[str, Any] = {
-        name: perturbed(array, u, rng) for name, array in layer.arrays().items() if name != "regions"}
+        name: perturbed(array, u, rng) for name, array in layer.arrays().items() if name not in COVERS}
     m = replace(layer, **arrays).linearize(perturbed(x, u, rng))[1]  # type: ignore[type-var]
     if isinstance(m, FisherMap):
         # (l - mu)^2 / sigma^2 - 1 may be summed as powers of l, which cancel near the mean. Each has a coefficient of

@@ -13,7 +13,23 @@ from captum.attr._utils import lrp_rules as theirs
 from lrp_ref.arrays import Array
 from lrp_ref.conformance.adapter import Unsupported
 from lrp_ref.conformance.adapters.to_torch import one_thread, to_torch
-from lrp_ref.layers import Concat, Flatten, Layer, MaxPool, ReLU, Tanh
+from lrp_ref.conformance.adapters.torch_functions import Moving
+from lrp_ref.layers import (
+    ClassToken,
+    Concat,
+    Flatten,
+    Layer,
+    LayerNorm,
+    MatMul,
+    MaxPool,
+    Multiply,
+    ReLU,
+    RMSNorm,
+    Slice,
+    Softmax,
+    Tanh,
+    Transpose,
+)
 from lrp_ref.network import Network
 from lrp_ref.rules import AlphaBeta, Epsilon, Gamma, Pass, Rule, Winner, ZPlus
 
@@ -30,7 +46,7 @@ class Captum:
         for part, (name, layer) in zip(whole, network):
             if (rule := their(rules[name], layer)) is not None:
                 part.rule = rule
-        unseen = torch.nn.Flatten, torch.nn.Identity   # called but not in the model: captum refuses such modules
+        unseen = torch.nn.Flatten, torch.nn.Identity, Moving   # called, not in the model: captum refuses them
         model = torch.nn.ModuleList(part for part in whole if not isinstance(part, unseen))
 
         def score(x: Any) -> Any:
@@ -44,11 +60,14 @@ class Captum:
 def their(rule: Rule, layer: Layer) -> Any:
     """captum's rule of that name; None for what it gives a module by itself."""
     match rule, layer:
-        case (Winner(), MaxPool()) | (Pass(), ReLU() | Tanh() | Flatten() | Concat()):
+        case _, LayerNorm() | RMSNorm() | Softmax() | MatMul() | Multiply():
+            pass
+        case (Winner(), MaxPool()) | (Pass(), ReLU() | Tanh() | Flatten() | Concat() | Slice() | Transpose()
+                                      | ClassToken()):
             return None
         case Pass(), _:
             return theirs.IdentityRule()
-        case _, Flatten():
+        case _, Flatten() | Concat() | Slice() | Transpose() | ClassToken():
             pass
         case Epsilon(), _:
             return theirs.EpsilonRule(float(rule.epsilon)) if rule.epsilon else theirs.EpsilonRule()

@@ -11,7 +11,7 @@ A number is as `repr` prints it, "nan", "inf" and "-inf" are texts. The file may
 from __future__ import annotations
 
 import zlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import prod
 from pathlib import Path
@@ -22,7 +22,7 @@ import numpy as np
 from lrp_ref.arrays import Array
 from lrp_ref.conformance.adapter import Astray, Reported, Unsupported
 from lrp_ref.conformance.vectors.case import Case
-from lrp_ref.conformance.vectors.suite import SPEC, Suite
+from lrp_ref.conformance.vectors.suite import SPEC, Suite, until
 from lrp_ref.files import read_regular
 from lrp_ref.hints import did_you_mean, listed, quotable
 from lrp_ref.outside import Fields, anything, as_float, called, each, integer, json_value, list_of, refused, text
@@ -42,6 +42,7 @@ class Raised(Reported, RuntimeError):
 class Recorded:
     """The adapter of a file. A case that has no answer in it is unsupported; so is every other question.
 
+    spec    the released specification whose cases were asked: those that are newer were not, and it says so
     digest  of the vectors that were asked; "" where the file does not say, and the ids alone tell
     """
 
@@ -53,6 +54,7 @@ class Recorded:
     spec: str
     digest: str
     answers: Mapping[str, Mapping[str, Any]]
+    capabilities: Sequence[str] | None = None
 
     def relevance(self, network: Any, rules: Any, x: Array, R: Array) -> NoReturn:
         raise Unsupported(ALONE)
@@ -60,6 +62,9 @@ class Recorded:
     def answer(self, case: Case) -> Array:
         """What it answered to the case, or the error that says what else happened."""
         given = self.answers.get(case.id)
+        if given is None and case.since not in until(self.spec):
+            raise Unsupported(f"not asked: {self.name} answered the vectors {self.spec}, and the case came with "
+                              f"{case.since}")
         if given is None:
             raise Unsupported(f"{self.name} was not asked when {quotable(self.path)} was recorded")
         if "unsupported" in given:
@@ -71,8 +76,9 @@ class Recorded:
         return np.array(given["values"], dtype=np.float64).reshape(given["shape"])
 
     def check(self, suite: Suite) -> None:
-        """An error unless it was all of these vectors that were asked, and no others."""
-        if (self.spec, self.digest or suite.digest) != (suite.spec, suite.digest):
+        """An error unless it was these vectors that were asked, or those of an earlier specification, and no others."""
+        released = suite.released.get(self.spec)
+        if released is None or self.digest not in ("", released.digest):
             raise ValueError(f"{quotable(self.path)} has {self.name}'s answers to the vectors {self.spec} "
                              f"({self.digest}), and these are {suite.spec} ({suite.digest}): record it anew")
         known = {case.id for case in suite.cases}
@@ -94,12 +100,13 @@ def read(path: str) -> Recorded:
     none: Mapping[str, Any] = {}
     unit, declared = given.take("unit_roundoff", small_number, 2.0**-53), given.take("declared", each(anything), none)
     spec, digest = given.take("spec", called, SPEC), given.take("digest", text, "")
+    capabilities = given.take("capabilities", list_of(text), None)
     for about in ("dialect", "provenance"):
         given.take(about, text, "")
     answers = given.take("answers", each(anything))
     given.done()
     return Recorded(path, name, version, unit, declared, spec, digest,
-                    {id: entry(f"{what}: {quotable(id)}", one) for id, one in answers.items()})
+                    {id: entry(f"{what}: {quotable(id)}", one) for id, one in answers.items()}, capabilities)
 
 
 def unzipped(data: bytes, what: str) -> bytes:

@@ -15,6 +15,7 @@ from torch import nn
 
 from lrp_ref.arrays import Array, Shape
 from lrp_ref.conformance.adapter import Unsupported
+from lrp_ref.conformance.adapters.torch_functions import FUNCTIONS
 from lrp_ref.layers import (
     ELU,
     GELU,
@@ -31,10 +32,13 @@ from lrp_ref.layers import (
     Hardsigmoid,
     Hardswish,
     Layer,
+    LayerNorm,
     LeakyReLU,
     Linear,
+    MatMul,
     MaxPool,
     ReLU,
+    RMSNorm,
     Sigmoid,
     SiLU,
     SumPool,
@@ -76,6 +80,8 @@ def joined(layer: Layer, tensors: Sequence[Any]) -> Any:
     """What `layer.join` makes of arrays."""
     if len(tensors) == 1:
         return tensors[0]
+    if isinstance(layer, MatMul):
+        return torch.cat([one.flatten(1) for one in tensors], 1)
     return torch.cat(tensors, 1) if isinstance(layer, Concat) else torch.stack(torch.broadcast_tensors(*tensors), 1)
 
 
@@ -215,6 +221,20 @@ def batch_norm(layer: Any, shape: Shape) -> Any:
                        running_mean=layer.mean, running_var=layer.variance)
 
 
+def row_norm(kind: Any) -> Callable[[Any, Shape], Any]:
+    """torch's norm of the last axis, whose weight and bias are there or not as the layer's scale and shift are."""
+    def make(layer: Any, shape: Shape) -> Any:
+        module = kind(shape[-1], float(layer.epsilon), elementwise_affine=layer.scale is not None)
+        shift = getattr(layer, "shift", None)
+        if shift is not None and layer.scale is None:
+            raise Unsupported("torch has no norm with a shift and no scale")
+        if layer.scale is None:
+            return module
+        zero = {"bias": np.zeros_like(layer.scale)} if kind is nn.LayerNorm else {}
+        return with_values(module, weight=layer.scale, **(zero if shift is None else {"bias": shift}))
+    return make
+
+
 def lrn(layer: Any, shape: Shape) -> Any:
     if layer.taylor:
         raise Unsupported("torch has no local response norm with the map LRN(taylor=True)")
@@ -232,4 +252,5 @@ MODULES: dict[type[Layer], Callable[[Any, Shape], Any]] = {
     Flatten: lambda layer, shape: nn.Flatten(), Linear: linear, LRN: lrn, MaxPool: max_pool,
     ReLU: lambda layer, shape: nn.ReLU(), Tanh: lambda layer, shape: nn.Tanh(),
     SumPool: lambda layer, shape: SummingPool(layer.size, layer.stride, float(layer.scale)),
+    LayerNorm: row_norm(nn.LayerNorm), RMSNorm: row_norm(nn.RMSNorm), **FUNCTIONS,
 }

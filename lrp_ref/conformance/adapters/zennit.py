@@ -13,7 +13,23 @@ from zennit import rules as theirs
 from lrp_ref.arrays import Array
 from lrp_ref.conformance.adapter import Unsupported
 from lrp_ref.conformance.adapters.to_torch import one_thread, to_torch
-from lrp_ref.layers import Add, Concat, Flatten, Layer, MaxPool
+from lrp_ref.layers import (
+    Add,
+    ClassToken,
+    Concat,
+    Flatten,
+    Layer,
+    LayerNorm,
+    MatMul,
+    MaxPool,
+    Multiply,
+    RMSNorm,
+    Rotary,
+    Slice,
+    Softmax,
+    Transpose,
+    Upsample,
+)
 from lrp_ref.network import Network
 from lrp_ref.rules import AlphaBeta, Epsilon, Flat, Gamma, Pass, Rule, Winner, WSquare, ZBox, ZPlus
 
@@ -34,13 +50,26 @@ class Zennit:
         return torch.autograd.grad(module(t), t, torch.from_numpy(R.copy()))[0]
 
 
+MOVES = Flatten | Concat | Slice | Transpose | ClassToken | Upsample
+# Layers on which any rule but one would be a map that nobody makes.
+OWN: dict[type[Layer], type[Rule]] = {RMSNorm: Pass, ClassToken: Pass, Rotary: Epsilon}
+UNMAPPED = LayerNorm | Softmax | MatMul | Multiply
+
+
 def their(rule: Rule, layer: Layer, x: Array) -> Any:
-    """zennit's rule of that name; None for a reshaping and a maximum, which its composites leave to the gradient."""
+    """zennit's rule of that name; None for what its composites leave to the gradient.
+
+    Those are a reshaping, a maximum, and layers of which none of its composites knows anything.
+    """
     match rule:
+        case Epsilon() if isinstance(layer, UNMAPPED):
+            return None
+        case _ if isinstance(layer, UNMAPPED) or not isinstance(rule, OWN.get(type(layer), Rule)):
+            pass
         case Winner() if isinstance(layer, MaxPool):
             return None
         case Pass():
-            return None if isinstance(layer, Flatten | Concat) else theirs.Pass()
+            return None if isinstance(layer, MOVES) else theirs.Pass()
         case Epsilon() if isinstance(layer, Add):
             return theirs.Norm(float(rule.epsilon) or 1e-6)   # as its composites do, which know no epsilon there
         case Epsilon():

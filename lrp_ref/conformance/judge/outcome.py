@@ -20,6 +20,7 @@ from lrp_ref.conformance.adapter import (
     Hung,
     Reported,
     Unsupported,
+    claims,
     happened,
     one_line,
     roundoff,
@@ -28,6 +29,7 @@ from lrp_ref.conformance.adapter import (
 from lrp_ref.conformance.adapters.recorded import Recorded
 from lrp_ref.conformance.dialects import CANONICAL
 from lrp_ref.conformance.judge.tolerance import Convention, Expected
+from lrp_ref.conformance.vectors.capabilities import unclaimed
 from lrp_ref.conformance.vectors.case import Case
 from lrp_ref.conformance.vectors.given import unheld
 from lrp_ref.network import Network
@@ -37,6 +39,7 @@ from lrp_ref.testing.compared import SIGMAS, Compared, distance
 STATUSES = ("passed", "loose", "undetermined", "unsupported", "failed")
 RIGHT = ("passed", "loose")
 REFUSE = "answered, and must refuse"
+UNCLAIMED = "not claimed: "
 Want = Callable[[Case], Sequence[Expected]]
 
 
@@ -145,6 +148,8 @@ def outcome(adapter: Adapter, case: Case, want: Want) -> Outcome:
 def ended(adapter: Adapter, case: Case, want: Want) -> Outcome:
     u = roundoff(adapter)
     number = NUMBERS[u]
+    if missing := unclaimed(case, claims(adapter)):
+        return Outcome(case, "unsupported", f"{UNCLAIMED}{', '.join(missing)}")
     if case.level != "negative" and number is np.float32 and (what := unheld(case, number)):
         return Outcome(case, "unsupported", f"float32 does not hold {what}")
     try:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from lrp_ref.arrays import Array
-from lrp_ref.conformance.adapter import roundoff, spaced
+from lrp_ref.conformance.adapter import claims, roundoff, spaced
 from lrp_ref.conformance.adapters.recorded import SCHEMA
 from lrp_ref.conformance.judge.outcome import Outcome
 from lrp_ref.conformance.judge.run import Run
@@ -38,8 +38,10 @@ def write(path: str, run: Run) -> int:
 
 def header(run: Run) -> dict[str, Any]:
     adapter = run.adapter
+    claimed = claims(adapter)
     return {"schema": SCHEMA, "library": spaced(adapter.name), "version": spaced(adapter.version),
-            "unit_roundoff": roundoff(adapter), "declared": dict(adapter.conventions), "spec": run.suite.spec,
+            "unit_roundoff": roundoff(adapter), "declared": dict(adapter.conventions),
+            **({} if claimed is None else {"capabilities": sorted(claimed)}), "spec": run.suite.spec,
             "digest": run.suite.digest}
 
 

@@ -7,7 +7,7 @@ input takes it too). What comes back elsewhere, or does not come back, says that
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from sys import float_info
 from typing import Any
 
@@ -16,6 +16,7 @@ import numpy as np
 from lrp_ref.arrays import Array
 from lrp_ref.conformance.adapter import NUMBERS, PARTS, Adapter, Unsupported, happened, roundoff
 from lrp_ref.conformance.judge.outcome import ask
+from lrp_ref.conformance.vectors.capabilities import CAPABILITIES
 from lrp_ref.conventions.table import TABLE
 from lrp_ref.hints import brief, did_you_mean, listed
 from lrp_ref.layers import Linear
@@ -81,6 +82,14 @@ def check_parts(adapter: Any) -> None:
     if not known_format:
         raise Broken(f"{adapter.name}: got unit_roundoff {adapter.unit_roundoff!r}, needed 2.0**-53 (float64) or "
                      "2.0**-24 (float32)")
+    claimed = getattr(adapter, "capabilities", None)
+    if isinstance(claimed, str) or not isinstance(claimed, (Collection, type(None))):
+        raise Broken(f"{adapter.name}: got capabilities {claimed!r}, needed some of {listed(CAPABILITIES)} in a list")
+    for one in claimed or ():
+        if one not in CAPABILITIES:
+            raise Broken(f"{adapter.name}: got the capability {one!r}, which is none: "
+                         f"{did_you_mean(str(one), CAPABILITIES)}"
+                         f"they are {listed(CAPABILITIES)}")
     if not isinstance(adapter.conventions, Mapping):
         raise Broken(f"{adapter.name}: got conventions {adapter.conventions!r}, needed {{question: answer}} or {{}}")
     for question, answer in adapter.conventions.items():

@@ -18,7 +18,7 @@ from lrp_ref.arrays import Array
 from lrp_ref.checks.rounding.arithmetic import FLOAT64, V, arithmetic, upward
 from lrp_ref.checks.rounding.ball import Ball
 from lrp_ref.checks.rounding.bounds import raised
-from lrp_ref.checks.rounding.monte_carlo import RUNS, noisy_layer, noisy_step, perturbed
+from lrp_ref.checks.rounding.monte_carlo import COVERS, RUNS, noisy_layer, noisy_step, perturbed
 from lrp_ref.checks.rounding.radius import origin_at, step_radius
 from lrp_ref.layers import Layer
 from lrp_ref.network import INPUT, Network
@@ -120,7 +120,7 @@ def computes(layer: Layer) -> bool:
 
 def shaken(layer: Layer, u: float, rng: np.random.Generator) -> Layer:
     """The layer with its numbers off by u; what covers what is as it is."""
-    own = {name: perturbed(values, u, rng) for name, values in layer.arrays().items() if name != "regions"}
+    own = {name: perturbed(values, u, rng) for name, values in layer.arrays().items() if name not in COVERS}
     return replace(layer, **own) if own else layer  # type: ignore[type-var]
 
 

@@ -10,4 +10,5 @@ DRAWS = {
     "gamma-conv2d-groups": 1, "flat-conv2d-groups": 2, "flat-avgpool-overlap": 1,
     "alphabeta-adaptiveavgpool-cells-overlap": 1, "wsquare-adaptiveavgpool-cells-overlap": 1,
     "flat-adaptiveavgpool-cells-overlap": 1, "fisher-alpha2-beta1": 1, "fisher-zplus": 3,
+    "flat-conv2d-groups-bias": 1, "zbox-conv2d-groups-bias": 1, "flat-conv2d-all-negative": 1,
 }

@@ -13,13 +13,14 @@ from typing import Any
 
 from lrp_ref.conformance.make.lint_case import faults, read_case
 from lrp_ref.conformance.make.lint_folder import SCHEMAS, Folder, a, contained, readable, shortened, tried, walked
+from lrp_ref.conformance.vectors.capabilities import counted, levels
 from lrp_ref.conformance.vectors.case import FORMATS, LEVELS
-from lrp_ref.conformance.vectors.suite import FORMAT, SPEC
+from lrp_ref.conformance.vectors.suite import FORMAT, SPEC, SPECS, versions_of
 from lrp_ref.conventions.table import TABLE
 from lrp_ref.files import read_regular
 from lrp_ref.hints import Watch, brief, unwatched
 
-LARGEST, FEWEST, QUESTIONS, DISAGREEMENTS = 2_000_000, 300, 12, 20
+LARGEST, FEWEST, QUESTIONS, DISAGREEMENTS = 2_500_000, 300, 12, 20
 
 
 def lint(root: Traversable, watch: Watch = unwatched) -> tuple[list[str], int]:
@@ -30,7 +31,7 @@ def lint(root: Traversable, watch: Watch = unwatched) -> tuple[list[str], int]:
         raise ValueError(f"got {root}, which has no folder v1 with files: give the folder that lrp-ref vectors export "
                          "made")
     found = [*unread, *readable(folder), *contained(folder), *promised(folder), *in_form(folder),
-             *read_cases(folder, watch), *named(folder), *explained(folder), *enough(folder)]
+             *read_cases(folder, watch), *capable(folder), *named(folder), *explained(folder), *enough(folder)]
     return list(map(brief, found)), len(folder.cases)
 
 
@@ -55,8 +56,35 @@ def promised(folder: Folder) -> Iterator[str]:
                 for path, count in counts.items() if count != folder.files[path].get("count"))
     if sum(counts.values()) != manifest.get("count"):
         yield f"manifest.json: says {manifest.get('count')} cases, and its files have {sum(counts.values())}"
+    yield from released(folder, manifest)
     if (size := sum(map(len, folder.data.values()))) > LARGEST:
         yield f"all files: have {size} bytes, needed at most {LARGEST}"
+
+
+def released(folder: Folder, manifest: dict[str, Any]) -> Iterator[str]:
+    """Every file is of a specification; the manifest has what each of these has, and what its cases need."""
+    since = {path: contents.get("spec") for path, contents in folder.parsed.items()
+             if path in folder.files and isinstance(contents, dict)}
+    yield from (f"{path}: is of the specification {shortened(spec)}, needed one of {', '.join(SPECS)}"
+                for path, spec in since.items() if spec not in SPECS)
+    known = all(isinstance(entry.get("count"), int) for entry in folder.files.values())
+    if len(since) < len(folder.files) or not known:
+        return   # what cannot be read is told already
+    for spec, version in versions_of(folder.files, {path: str(spec) for path, spec in since.items()}).items():
+        said = manifest.get("versions")
+        if (said := said.get(spec) if isinstance(said, dict) else None) != vars(version):
+            yield (f"manifest.json: says of the specification {spec} {shortened(said)}, and its files have "
+                   f"{version.count} cases and the digest {version.digest}")
+
+
+def capable(folder: Folder) -> Iterator[str]:
+    """The manifest counts cases by level and by what they need as they are."""
+    manifest = folder.parsed.get("manifest.json")
+    if not isinstance(manifest, dict) or manifest.get("count") != len(folder.cases):
+        return   # nor this
+    for name, right in (("levels", levels(folder.cases)), ("capabilities", counted(folder.cases))):
+        if manifest.get(name) != right:
+            yield f"manifest.json: its {name} are not those of its cases"
 
 
 def in_form(folder: Folder) -> list[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from decimal import Decimal
 from fractions import Fraction
@@ -101,7 +101,7 @@ def made(slug: str, rule: str, topic: str, network: Network, rules: Rules, x: Ar
             if not conditioned(rules[name], layer, a, least):
                 raise ValueError(f"{slug}, {name}: got a denominator below {least}: choose other numbers or level")
             floating[name] = in_floats(layer)(a)
-    answer = answered(network, rules, x, R, irrational)
+    answer = answered(network, lambda _: rules, x, R, irrational)
     if not irrational and not agree(answer, case):
         raise ValueError(f"{slug}: the definition by loops gives another relevance or ledger")
     relevance = convert_numbers(answer.relevance, np.float64)
@@ -123,22 +123,26 @@ def made(slug: str, rule: str, topic: str, network: Network, rules: Rules, x: Ar
         exact_in=() if irrational else tuple(name for name in FORMATS if held(case, *FORMATS[name])))
 
 
-def answered(network: Network, rules: Rules, x: Array, R: Array, irrational: bool = False) -> Answer:
-    """R_0 and the ledger by the same code that runs in floats: in guarded Fractions, or settled in Decimals."""
+def answered(network: Network, rules: Callable[[Network], Rules], x: Array, R: Array,
+             irrational: bool = False, accounts: bool = True) -> Answer:
+    """R_0 and the ledger by the same code that runs in floats: in guarded Fractions, or settled in Decimals.
+
+    accounts=False: without the ledger, whose totals may cancel where R_0 is another convention's.
+    """
     if not irrational:
-        found = relevances(network, network.activations(x), rules, R)
+        found = relevances(network, network.activations(x), rules(network), R)
         return Answer(found.of[INPUT], totals(found.ledger))
 
     def flat() -> Array:
         decimals = in_decimals(network)
         a, start = convert_numbers(x, Decimal), convert_numbers(R, Decimal)
-        found = relevances(decimals, decimals.activations(a), rules, start)
-        columns = totals(found.ledger).values()
+        found = relevances(decimals, decimals.activations(a), rules(decimals), start)
+        columns = totals(found.ledger).values() if accounts else ()
         return np.concatenate([found.of[INPUT].ravel(), [n for column in columns for n in column.values()]])
 
     numbers = settled(flat)
     ledger = iter(numbers[x.size:].tolist())
-    columns = {name: {column: next(ledger) for column in COLUMNS} for name in network.names[::-1]}
+    columns = {name: {column: next(ledger) for column in COLUMNS} for name in network.names[::-1] if accounts}
     return Answer(numbers[: x.size].reshape(x.shape), columns)
 
 
@@ -151,9 +155,11 @@ def other_answer(case: Case, other: Other, relevance: Array, irrational: bool) -
     """R_0 by another convention, or why there is none."""
     if other.question not in TABLE:
         raise ValueError(f"got the question {other.question!r}, needed one of {listed(TABLE)}")
-    rules = {name: other.rule or spoken(other.row, case.rules[name], layer) for name, layer in case.network}
+    def rules(network: Network) -> Rules:   # whose layers have the numbers that it is answered in
+        return {name: other.rule or spoken(other.row, case.rules[name], layer) for name, layer in network}
+
     try:
-        got = answered(case.network, rules, case.x, case.R, irrational).relevance
+        got = answered(case.network, rules, case.x, case.R, irrational, accounts=False).relevance
     except ZeroDivisionError as error:
         return f"has no finite answer: {error}"
     either = Either(other.question, other.value, convert_numbers(got, np.float64))

@@ -33,6 +33,9 @@ NOTES: dict[str, dict[str, Any]] = {
     "CEIL": note("the last window hangs over the end", "window",
                  "the last window is lost, or divided by its full size"),
     "COUNT_PAD": note("what an average counts", "window", "z is another number where the padding counts"),
+    "ONE_OUTPUT": note("one output, several samples", "batch", "an axis of size 1 is dropped or broadcast: samples "
+                       "mix"),
+    "NO_BIAS": note("no bias", "bias", "a bias that is not there is an error, or another layer's"),
     # ---- Numbers ----
     "ZERO_INPUT": note("inputs of 0", "zero", "0 / 0 is not a number, or an input of 0 gets relevance"),
     "ZERO_WEIGHT": note("weights of 0 are connections", "zero", "a spread that counts weights that are not 0"),
@@ -45,6 +48,8 @@ NOTES: dict[str, dict[str, Any]] = {
                           f"{INNVESTIGATE}/273", f"{CAPTUM}/1234", f"{ZENNIT}/53", f"{ZENNIT}/107"),
     "NO_SIGN": note("one sign is absent", "zero", "0 / 0 is not a number, or the other sign's share is renormalised",
                     f"{TOOLBOX}/19", f"{INNVESTIGATE}/116"),
+    "ONE_SIGN": note("all products have one sign", "sign", "a share of the other sign is renormalised, or divided by 0",
+                     f"{INNVESTIGATE}/116"),
     "SCALE": note("numbers of 2^-40", "scale", "a stabiliser or an absolute tolerance swallows them"),
     "GATE": note("a gate passes relevance on", "gate", "the gradient is handed down: nothing passes a closed gate"),
     "TIES": note("tied maxima", "ties", "the first or every winner takes all", f"{TOOLBOX}/5"),
@@ -108,11 +113,33 @@ NOTES: dict[str, dict[str, Any]] = {
                 f"{TOOLBOX}/5", f"{ZENNIT}/77"),
     "D11": note("D11: epsilon and alpha on pools", "disagreement", "epsilon on the sum or the mean; alpha R of no "
                 "negative input", f"{INNVESTIGATE}/116"),
+    "D12": note("D12: two layers that read one tensor", "disagreement", "the order in which they are called decides",
+                f"{CAPTUM}/546"),
     "D13": note("D13: batch norm", "disagreement", "passed on, a contribution, or folded with other statistics",
                 f"{INNVESTIGATE}/2", f"{INNVESTIGATE}/118", f"{INNVESTIGATE}/287", f"{ZENNIT}/234"),
     "D14": note("D14: local response norm", "disagreement", "not divided, so that relevance grows"),
     "D17": note("D17: four quadrants", "disagreement", "one parameter is read in another's place"),
     "D19": note("D19: a neuron of zeros", "disagreement", "0 / 0 is not a number", f"{TOOLBOX}/19"),
+    "D20": note("D20: layer norm", "disagreement", "the gradient is handed down, which sums to 0, or R passes on"),
+    # ---- Graphs ----
+    "GRAPH": note("branches", "graph", "a branch is left out, counted twice, or handed another's relevance"),
+    "SUM": note("a sum of branches", "graph", "every branch receives R whole: relevance doubles at every block",
+                f"{ZENNIT}/194", f"{ZENNIT}/236", f"{CAPTUM}/143", f"{INNVESTIGATE}/192", f"{INNVESTIGATE}/326"),
+    "PRODUCT": note("a product of tensors", "graph", "both factors receive R whole, or it is handed down undivided",
+                    f"{LXT}/19"),
+    "CONCAT": note("tensors beside each other", "graph", "a branch receives the part of its neighbour",
+                   f"{ZENNIT}/165"),
+    "FAN_OUT": note("a tensor that several layers read", "graph", "it receives one message, or the first one twice",
+                    f"{CAPTUM}/546"),
+    "MEAN": note("a mean or a sum over axes", "graph", "as a function and no layer it has the gradient: all numbers "
+                 "get "
+                 "the same"),
+    # ---- Transformers ----
+    "ROW_NORM": note("a norm of every row", "attention", "its gradient is handed down, which sums to 0", f"{LXT}/27"),
+    "SOFTMAX": note("a softmax", "attention", "its gradient is handed down, which sums to 0", f"{TOOLBOX}/5"),
+    "MASK": note("scores that are left out", "attention", "what is masked receives relevance, or 0 times infinity"),
+    "TOKENS": note("tokens and their positions", "attention", "what a class token or a position receives is counted as "
+                   "the input's", f"{ZENNIT}/210"),
     # ---- Fisher pipelines ----
     "RAW_SUM": note("epsilon beside a sum over descriptors", "scale", "with 1 / N, or on descriptors of norm 1, "
                     "epsilon takes all but a thousandth"),

@@ -15,7 +15,16 @@ from lrp_ref.conformance.diagnose.failures import Failure
 from lrp_ref.conformance.judge.outcome import Outcome, Worst
 from lrp_ref.conformance.judge.run import Row, place
 from lrp_ref.conformance.judge.tolerance import Convention
-from lrp_ref.conformance.report.facts import Comparison, Disagreement, Reply, Report, commented, in_words
+from lrp_ref.conformance.report.facts import (
+    Comparison,
+    Disagreement,
+    Reply,
+    Report,
+    Share,
+    by_capability,
+    commented,
+    in_words,
+)
 from lrp_ref.conformance.vectors.suite import Suite
 
 Json = dict[str, Any]
@@ -32,7 +41,8 @@ def of_report(one: Report) -> Json:
         "adapter": {"name": one.name, "version": one.version, "unit_roundoff": roundoff(run.adapter),
                     "conventions": dict(run.adapter.conventions), "command": run.command},
         "vectors": of_suite(one.suite), "seconds": round(run.seconds, 3), "counts": dict(run.counts()),
-        "matrix": list(map(of_row, run.matrix())), "conventions": list(map(of_reply, one.replies)),
+        "matrix": list(map(of_row, run.matrix())), "capabilities": list(map(of_share, by_capability(run))),
+        "conventions": list(map(of_reply, one.replies)),
         "contradicted": list(one.contradicted), "diagnosis": diagnosis_facts(one.diagnosis),
         "failures": list(map(of_failure, one.failures)),
         "outcomes": list(map(of_outcome, run.outcomes)),
@@ -51,6 +61,10 @@ def of_suite(suite: Suite) -> Json:
 
 def of_row(row: Row) -> Json:
     return {**row.place._asdict(), **row.counts, "count": row.count}
+
+
+def of_share(share: Share) -> Json:
+    return {"capability": share.capability, "claimed": share.claimed, **share.counts, "count": share.count}
 
 
 def of_reply(reply: Reply) -> Json:

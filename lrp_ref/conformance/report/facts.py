@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
-from lrp_ref.conformance.adapter import NUMBERS, roundoff, spaced
+from lrp_ref.conformance.adapter import NUMBERS, claims, roundoff, spaced
 from lrp_ref.conformance.diagnose.detect import contradicted, detect
 from lrp_ref.conformance.diagnose.diagnosis import NOTHING, Diagnosis, diagnose
 from lrp_ref.conformance.diagnose.failures import Failure, failures
 from lrp_ref.conformance.dialects import CANONICAL
 from lrp_ref.conformance.judge.outcome import Outcome
-from lrp_ref.conformance.judge.run import Run
+from lrp_ref.conformance.judge.run import Run, by_status
+from lrp_ref.conformance.vectors.capabilities import CAPABILITIES, special
 from lrp_ref.conformance.vectors.case import Case
 from lrp_ref.conformance.vectors.suite import Suite
 from lrp_ref.conventions.table import TABLE
@@ -80,6 +81,31 @@ class Report:
     def precision(self) -> str:
         """float32 or float64"""
         return NUMBERS[roundoff(self.run.adapter)].__name__
+
+
+@dataclass(frozen=True)
+class Share:
+    """Of the cases whose most special need is a capability: {status: how many}, and whether the adapter claims it.
+
+    claimed  None where it says nothing of capabilities
+    """
+
+    capability: str
+    counts: Mapping[str, int]
+    claimed: bool | None
+
+    @property
+    def count(self) -> int:
+        return sum(self.counts.values())
+
+
+def by_capability(run: Run) -> list[Share]:
+    """A share of the cases for every capability that some case needs, each case in one."""
+    claimed, found = claims(run.adapter), dict[str, list[Outcome]]()
+    for one in run.outcomes:
+        found.setdefault(special(one.case), []).append(one)
+    return [Share(name, by_status(found[name]), None if claimed is None else name in claimed)
+            for name in CAPABILITIES if name in found]
 
 
 @dataclass(frozen=True, eq=False)

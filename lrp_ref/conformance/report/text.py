@@ -9,14 +9,24 @@ from lrp_ref.conformance.diagnose.diagnosis import Told
 from lrp_ref.conformance.diagnose.failures import Cause, Failure
 from lrp_ref.conformance.judge.outcome import REFUSE, RIGHT, STATUSES
 from lrp_ref.conformance.judge.run import Row
-from lrp_ref.conformance.report.facts import Comparison, Disagreement, Reply, Report, commented, in_words
+from lrp_ref.conformance.report.facts import (
+    Comparison,
+    Disagreement,
+    Reply,
+    Report,
+    by_capability,
+    commented,
+    in_words,
+)
 from lrp_ref.conformance.report.told import sides_told, summary
+from lrp_ref.conformance.vectors.capabilities import CAPABILITIES, special
 from lrp_ref.conformance.vectors.suite import Suite
 from lrp_ref.conventions.table import TABLE, phrase
 
 WIDTH = 120
 LAYERS = 44   # columns for the names of layers
-REASONS = 12   # that are printed
+REASONS = 5   # that are printed for a capability
+CLAIMED = {True: "; claimed", False: "; not claimed"}
 UNDECIDED = "rounding may take a number as far as it is large"
 LISTED = 6   # cases of one cause that are named
 
@@ -99,16 +109,24 @@ def remark(reply: Reply) -> str:
 
 
 def unsupported(report: Report) -> Iterator[str]:
-    """What it does not have, by reason."""
-    reasons: dict[tuple[str, str], int] = {}
+    """What it does not have: by what the cases need most, and by reason."""
+    reasons: dict[str, dict[tuple[str, str], int]] = {}
     for one in report.run.outcomes:
         if one.status == "unsupported":
-            reasons[one.reason, one.url] = reasons.get((one.reason, one.url), 0) + 1
-    if reasons:
-        rows = sorted(reasons.items(), key=lambda pair: -pair[1])
-        lines = [f"{count:4}  {reason}{f' ({url})' if url else ''}" for (reason, url), count in rows[:REASONS]]
-        more = [f"      and {len(rows) - REASONS} reasons more"] if len(rows) > REASONS else []
-        yield "\n".join(["unsupported, and why", *lines, *more])
+            here = reasons.setdefault(special(one.case), {})
+            here[one.reason, one.url] = here.get((one.reason, one.url), 0) + 1
+    lines = []
+    for share in by_capability(report.run):
+        if share.capability in reasons:
+            rows = sorted(reasons[share.capability].items(), key=lambda pair: -pair[1])
+            claimed = "" if share.claimed is None else CLAIMED[share.claimed]
+            lines.append(f"{share.counts['unsupported']:4} of {share.count:<4} {share.capability}: "
+                         f"{CAPABILITIES[share.capability].title}{claimed}")
+            lines += [f"      {count:4}  {reason}{f' ({url})' if url else ''}"
+                      for (reason, url), count in rows[:REASONS]]
+            lines += [f"            and {len(rows) - REASONS} reasons more"] if len(rows) > REASONS else []
+    if lines:
+        yield "\n".join(["unsupported, by what the cases need, and why", *lines])
 
 
 def undetermined(report: Report) -> Iterator[str]:

@@ -76,6 +76,7 @@ class Case:
     ledger     {layer: {column: total}} as texts, exact where short
     modulo     {prime: digest of the residues of R_0's numerator over denominator}, for long fractions
     exact_in   formats that hold x, R and all parameters, and in which forward sums do not round: f32, f64
+    since      the specification that it came with (vectors/suite.py), which its file says
     """
 
     id: str
@@ -96,6 +97,7 @@ class Case:
     flags: Sequence[str] = ()
     exact_in: Sequence[str] = ()
     error: str = ""
+    since: str = "1.0"
 
     @property
     def layers(self) -> tuple[str, ...]:
@@ -300,8 +302,8 @@ def to_json(case: Case) -> dict[str, Any]:
             "expect": expect, "either": either, "exact_in": list(case.exact_in)}
 
 
-def from_json(entry: Any, rule: str, topic: str) -> Case:
-    """The case that `to_json` wrote into `rule/topic.json`."""
+def from_json(entry: Any, rule: str, topic: str, since: str = "1.0") -> Case:
+    """The case that `to_json` wrote into `rule/topic.json`, a file of that specification."""
     given = Fields(entry, "the case")
     id, level, comment, section = (given.take(name, text) for name in ("id", "level", "comment", "section"))
     network, rules = read_network(given.take("net", list_of(anything)), level != "negative")
@@ -316,7 +318,7 @@ def from_json(entry: Any, rule: str, topic: str) -> Case:
     exact_in = given.take("exact_in", list_of(text))
     given.done()
     return Case(id, rule, topic, level, comment, section, network, rules, x, R, relevance, exact, ledger, modulo,
-                either, flags, exact_in, error)
+                either, flags, exact_in, error, since)
 
 
 def read_either(what: str, name: str, value: Any) -> Either:

@@ -5,18 +5,20 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields, replace
 from hashlib import sha256
 from importlib import resources
 from importlib.resources.abc import Traversable
 from typing import Any, TypeVar
 
 from lrp_ref.conformance.vectors.case import Case, from_json
-from lrp_ref.hints import quotable, shown
+from lrp_ref.hints import listed, quotable, shown
 from lrp_ref.outside import Fields, Read, anything, each, integer, json_value, list_of, text
 
-FORMAT, SPEC = "lrp-vector-v1", "1.0"
-LARGEST = 20_000_000   # bytes of a file; the largest of the vectors has 120,000, and all may have 2 million
+FORMAT = "lrp-vector-v1"
+SPECS = ("1.0", "1.1")   # released, the newest last; each has the cases of those before it, which never change
+SPEC = SPECS[-1]
+LARGEST = 20_000_000   # bytes of a file; the largest of the vectors has 120,000, and all may have 2.5 million
 PATH = re.compile(r"\w[\w-]*/\w[\w-]*\.json")
 T = TypeVar("T")
 
@@ -46,8 +48,19 @@ class Note:
 
 
 @dataclass(frozen=True)
+class Version:
+    """A released specification: how many cases it has, and the digest of exactly these."""
+
+    count: int
+    digest: str
+
+
+@dataclass(frozen=True)
 class Suite:
-    """All cases, in the order of their files, the records, and the notes on the flags."""
+    """All cases, in the order of their files, the records, and the notes on the flags.
+
+    versions  every released specification, the oldest first, this one among them
+    """
 
     cases: Sequence[Case]
     records: Sequence[Record]
@@ -55,6 +68,19 @@ class Suite:
     spec: str
     count: int
     digest: str
+    versions: Mapping[str, Version] = field(default_factory=dict)
+
+    @property
+    def released(self) -> Mapping[str, Version]:
+        return self.versions or {self.spec: Version(self.count, self.digest)}
+
+    def at(self, spec: str) -> Suite:
+        """The suite as it was released: the cases, the count and the digest of that specification."""
+        if spec not in self.released:
+            raise ValueError(f"got the specification {shown(spec)}, needed one of {listed(self.released)}")
+        version, there = self.released[spec], until(spec)
+        return replace(self, cases=[case for case in self.cases if case.since in there], spec=spec,
+                       count=version.count, digest=version.digest)
 
     def __getitem__(self, id: str) -> Case:
         for case in self.cases:
@@ -71,18 +97,24 @@ def load(folder: Traversable | None = None) -> Suite:
     if (schema, spec) != (FORMAT, SPEC):
         raise ValueError(f"the vectors are {quotable(schema)} {quotable(spec)}, this program reads {FORMAT} {SPEC}")
     files, count = manifest.take("files", each(anything)), manifest.take("count", integer())
+    promised_versions = manifest.take("versions", each(anything))
     cases: list[Case] = []
+    since, entries_of = dict[str, str](), dict[str, dict[str, Any]]()
     for path, promised in files.items():
         if not PATH.fullmatch(path):   # and nothing outside of the folder
             raise ValueError(f"manifest.json promises {shown(path)}, needed rule/topic.json")
-        data = data_of(folder, path)
-        if sha256(data).hexdigest() != Fields(promised, path).take("sha256", text):
+        data, entry = data_of(folder, path), Fields(promised, path)
+        entries_of[path] = {"sha256": entry.take("sha256", text), "count": entry.take("count", integer())}
+        if sha256(data).hexdigest() != entries_of[path]["sha256"]:
             raise ValueError(f"{path} is not the file that manifest.json promises: regenerate the vectors, or copy "
                              "them again")
         rule, topic = path.removesuffix(".json").split("/")
-        entries = Fields(json_value(data, path), path).take("cases", list_of(anything))
+        contained = Fields(json_value(data, path), path)
+        since[path], entries = contained.take("spec", text), contained.take("cases", list_of(anything))
+        if since[path] not in SPECS:
+            raise ValueError(f"{path} is of the specification {shown(since[path])}, needed one of {listed(SPECS)}")
         try:
-            cases += [from_json(entry, rule, topic) for entry in entries]
+            cases += [from_json(entry, rule, topic, since[path]) for entry in entries]
         except ValueError as error:
             raise ValueError(f"{path}: {error}") from None
     if len(cases) != count:
@@ -91,8 +123,34 @@ def load(folder: Traversable | None = None) -> Suite:
         "records.json", "", contents(folder, "records.json"))
     notes = {flag: record(Note, value, f"flags.json: {quotable(flag)}")
              for flag, value in each(anything)("flags.json", "", contents(folder, "flags.json")).items()}
-    digest = sha256(json.dumps(files, sort_keys=True).encode()).hexdigest()[:12]
-    return Suite(cases, records, notes, spec, count, digest)
+    versions = versions_of(entries_of, since)
+    for name, version in versions.items():
+        if promised_versions.get(name) != vars(version):
+            raise ValueError(f"manifest.json says of the specification {name} {shown(promised_versions.get(name))}, "
+                             f"and "
+                             f"its files have {version.count} cases and the digest {version.digest}: copy them again")
+    return Suite(cases, records, notes, spec, count, versions[SPEC].digest, versions)
+
+
+# ---- Versions ----
+
+
+def until(spec: str) -> tuple[str, ...]:
+    """The specifications whose cases it has: those released before it, and itself."""
+    return SPECS[: SPECS.index(spec) + 1] if spec in SPECS else (spec,)
+
+
+def versions_of(files: Mapping[str, Mapping[str, Any]], since: Mapping[str, str]) -> dict[str, Version]:
+    """Every specification's count and digest, of what the manifest says of its files: {path: {sha256, count}}.
+
+    since: {path: the specification that the file came with}
+    """
+    found = {}
+    for spec in SPECS:
+        there = {path: entry for path, entry in files.items() if since.get(path) in until(spec)}
+        digest = sha256(json.dumps(there, sort_keys=True).encode()).hexdigest()[:12]
+        found[spec] = Version(sum(entry["count"] for entry in there.values()), digest)
+    return found
 
 
 def record(kind: type[T], entry: Any, what: str) -> T:

@@ -369,9 +369,9 @@ def folder_of_vectors(rng: Rng) -> Attempt:
             del part[last]
         else:
             part[last] = deepcopy(one_of(rng, AMONG))
-    data = json.dumps({"cases": [entry]}).encode()
+    data = json.dumps({"spec": "1.0", "cases": [entry]}).encode()
     data = mutated(rng, data) if rng.random() < 0.2 else data
-    manifest = {"schema": "lrp-vector-v1", "spec": "1.0", "count": 1,
+    manifest = {"schema": "lrp-vector-v1", "spec": "1.1", "count": 1, "versions": {},
                 "files": {path.removeprefix("v1/"): {"sha256": sha256(data).hexdigest(), "count": 1}}}
     files = {path: data, "v1/manifest.json": json.dumps(manifest).encode(), "v1/records.json": b"[]",
              "v1/flags.json": b"{}"}
