@@ -16,7 +16,7 @@ KNOWS = """The model imagenet knows the 1,000 classes of ImageNet, in any photog
 The bundled models, a CNN, a Fisher-vector pipeline and a vision transformer, know six textures (brick, grass, gravel,
 cat, text, stars), seen in grey at 128 x 128; their scores on other photographs mean nothing. Or bring your own model
 (--model FILE; see lrp_ref.save_model, lrp_ref.convert.from_torch and from_sklearn)."""
-ADAPTERS = """zennit, captum, toolbox:FOLDER, package.module:Name, exec:COMMAND, recorded:FILE, lrp_ref, or
+ADAPTERS = """zennit, captum, lxt, toolbox:FOLDER, package.module:Name, exec:COMMAND, recorded:FILE, lrp_ref, or
 dialect:NAME (lrp_ref and dialects also with :float32 at the end)"""
 
 

@@ -13,15 +13,15 @@ from lrp_ref.conformance.adapter import PARTS, Adapter, one_line
 from lrp_ref.hints import did_you_mean, listed
 from lrp_ref.start import current_folder, search
 
-LIBRARIES = {"zennit": "Zennit", "captum": "Captum"}   # {module here and package there: class}
-FORMS = ("zennit, captum, toolbox:PATH, lrp_ref, dialect:NAME, recorded:FILE, exec:COMMAND, or module:Name of your "
-         "own")
+LIBRARIES = {"zennit": "Zennit", "captum": "Captum", "lxt": "Lxt"}   # {module here and package there: class}
+FORMS = ("zennit, captum, lxt, toolbox:PATH, lrp_ref, dialect:NAME, recorded:FILE, exec:COMMAND, or module:Name of "
+         "your own")
 
 
 def find(text: str) -> Adapter:
     """The adapter of that name.
 
-    zennit, captum         as they are installed
+    zennit, captum, lxt    as they are installed
     toolbox:PATH           lrp_toolbox's python folder
     lrp_ref, dialect:NAME  this package; what a library computes by its dialect (`conformance.dialects`)
     recorded:FILE          what an implementation answered (`conformance.adapters.recorded`)

@@ -188,6 +188,7 @@ def guards(rule: Rule, p: Pairs, share: Share, s: Array) -> Named:
               "epsilon sign(z) with sign(0) = 0": e * np.sign(z), "epsilon z": e * z, "epsilon sign(sum)": e * sign(s),
               "epsilon^2 sign(z)": e * e * sign(z), "sqrt(epsilon) sign(z)": np.sqrt(e) * sign(z),
               "2 epsilon sign(z)": 2 * e * sign(z), "epsilon / 2 sign(z)": e / 2 * sign(z),
+              "2 epsilon without a sign": 2 * e + none, "epsilon / 2 without a sign": e / 2 + none,
               "|z| raised to epsilon": sign(z) * np.maximum(abs(z), e) - z,
               "|z| raised to epsilon where it is below": np.where(abs(z) < e, sign(z) * e - z, 0.0),
               "epsilon times the number of inputs": e * sign(z) * p.covered.sum(1, keepdims=True),

@@ -203,8 +203,8 @@ def departures(places: Sequence[Looked], tolerance: float) -> list[Bundle]:
     """Bundles of departures, each of which holds at as many places as it can: one fault, one departure."""
     found: list[Bundle] = []
     columns = {(one.place, kind): one.tables[kind] for one in places if not one.maps for kind in one.formulas}
-    candidates = {replace(fit, only="") for one in places if not one.maps for fits in one.formulas.values()
-                  for fit in fits[:CANDIDATES]}
+    candidates = dict.fromkeys(replace(fit, only="") for one in places if not one.maps   # in order: equals are tied
+                               for fits in one.formulas.values() for fit in fits[:CANDIDATES])
     covers = {one: {where for where, t in columns.items() if holds(t, one, tolerance)} for one in candidates}
     left = set(columns)
     while left:
@@ -240,7 +240,8 @@ def only_of(place: Place, here: set[Any], columns: Mapping[Any, Table]) -> str:
 
 
 def rank(one: Formula) -> int:
-    """What is said later of two that explain as much: the odder factor."""
+    """What is said later of two that explain as much: the odder factor, and where it is what was asked by chance."""
     odd = "the weight", "|weight|", "the sum of |w|", "the inputs that are not 0", "|input|", "|sum|"
-    return (one.factor != Formula().factor) + sum(name in odd for name in (one.factor.top, one.factor.bottom))
+    chance = sum(words.startswith(("there is more than one", "there is one", "some input")) for words in one.where)
+    return (one.factor != Formula().factor) + sum(name in odd for name in (one.factor.top, one.factor.bottom)) + chance
 
