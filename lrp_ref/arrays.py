@@ -104,6 +104,8 @@ def number_type(x: Array) -> type:
 
 def holds(number: Any, c: Any) -> bool:
     """Whether a type of floats has a finite number for c, if that is finite."""
+    if type(c) is int and -9 <= c <= 9:   # Same result without these lines; most constants are 0, 1 and 2.
+        return True
     try:
         with np.errstate(over="ignore"):
             return bool(np.isfinite(number(c))) or not isfinite(c)
@@ -150,6 +152,8 @@ def convert_numbers(x: Any, number: type) -> Array:
 
 def zeros(shape: Shape, x: Array) -> Array:
     """Zeros of x's number type (numpy's zeros of dtype object are ints, whose 0/0 is a float)."""
+    if type(x) is np.ndarray and x.dtype != object:   # Same result without these lines; `zeros_like` takes longer.
+        return np.zeros(shape, x.dtype)
     out = np.zeros_like(x, shape=shape)
     return out + constant(0, x) if x.dtype == object else out
 

@@ -185,7 +185,8 @@ def cp_lrp(network: Network, epsilon: Any = 1e-6) -> Rules:
 
 def ali(network: Network, epsilon: Any = 1e-6) -> Rules:
     """cp_lrp, and of LayerNorm the spread alone is detached: its scale and shift pass relevance (Ali et al. 2022)."""
-    norms: dict[str, Rule] = {name: Unscaled(epsilon) for name, layer in network if isinstance(layer, LayerNorm)}
+    norms: dict[str, Rule] = {
+        name: Unscaled(epsilon) for name, layer in a_network(network) if isinstance(layer, LayerNorm)}
     return cp_lrp(network, epsilon) | norms
 
 

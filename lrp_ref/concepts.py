@@ -66,7 +66,11 @@ def top_channels(relevance: Array, count: int = 5) -> Top:
     """
     if not whole(count) or count < 1:
         raise ValueError(f"got {shown(count)} channels to find, needed a whole number of at least 1")
+    relevance = as_array(relevance)
+    number_type(relevance)   # an error where it is none
     if relevance.ndim < 2:
         raise ValueError(f"got relevance of shape {relevance.shape}, needed (N, C, ...)")
+    if not finite(relevance):
+        raise ValueError("got relevance with NaN or infinity, needed finite numbers")
     sums = np.sum(relevance, axis=tuple(range(2, relevance.ndim)))
     return [[(int(c), row[c]) for c in np.argsort(-row, kind="stable")[:count]] for row in sums]

@@ -235,7 +235,7 @@ class Explanation:
 
     def top(self, name: str, count: int = 5) -> Top:
         """The channels of layer `name` that have most relevance, and how much: [(channel, R), ..] of every sample."""
-        if name not in self.relevances:
+        if not isinstance(name, str) or name not in self.relevances:
             raise ValueError(f"got the layer name {shown(name)}, needed one of {listed(self.relevances)}")
         return top_channels(self.relevances[name], count)
 

@@ -35,8 +35,9 @@ def begins(xs: Mapping[str, Array], output: str, target: Any) -> dict[str, Array
     for name, R in target.items():
         if name not in xs:
             raise ValueError(f"got relevance to begin with at {shown(name)}, which is no tensor: needed layers' names")
-        if np.shape(R) != xs[name].shape:
-            raise ValueError(f"got relevance of shape {np.shape(R)} to begin with at {name}, needed {xs[name].shape}")
+        if as_array(R).shape != xs[name].shape:
+            raise ValueError(f"got relevance of shape {as_array(R).shape} to begin with at {name}, needed "
+                             f"{xs[name].shape}")
     if not target:
         raise ValueError("got no relevance to begin with, needed {layer name: R}")
     return {name: an_array(as_array(R), xs[name], f"relevance at {name}", "its") for name, R in target.items()}
@@ -100,6 +101,9 @@ def softmax_gradient(target: Any = None) -> Start:
 
 def of_probabilities(p: Array, target: Any = None) -> Array:
     """p_t (1 - p_t) at the target, -p_t p_n elsewhere, of probabilities p (N, classes)."""
+    p = as_array(p)
+    if not (number_type(p) and finite(p)):
+        raise ValueError("got probabilities with NaN or infinity, needed finite numbers")
     n, t = place_of(p, target)
     p_t = p[n, t]
     R = -p_t[:, None] * p

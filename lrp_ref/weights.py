@@ -7,8 +7,9 @@ from collections.abc import Mapping
 import numpy as np
 
 from lrp_ref.arrays import Array, Shape, times, total, zeros
+from lrp_ref.hints import shown
 from lrp_ref.linear_map import LinearMap
-from lrp_ref.network import Network, named
+from lrp_ref.network import Network, a_network, named
 from lrp_ref.relevance import Explanation, every_layer, through_layer
 from lrp_ref.rules import Rule
 
@@ -21,7 +22,9 @@ def weight_relevance(network: Network, e: Explanation, rules: Mapping[str, Rule]
     network, and the rules that it was made with. For Linear, Conv2D, ConvTranspose2D, BatchNorm and Scale; the latter
     two's weight is what the input is multiplied by, the bias what is added to that.
     """
-    layer, rule = network[name], every_layer(network, rules)[name]
+    if not isinstance(e, Explanation):
+        raise ValueError(f"got {shown(e)}, needed what explain(network, x, rules) gives")
+    layer, rule = a_network(network)[name], every_layer(network, rules)[name]
     x, R = network.read(name, e.activations), e.relevances[name]
     account, own = through_layer(rule, layer, x, R, e.activations[name])[1], getattr(layer, "bias", None)
     if not np.array_equal(account.handed, e.ledger[name].handed):

@@ -12,7 +12,7 @@ from lrp_ref.command.options import parser
 from lrp_ref.command.outputs import spare
 from lrp_ref.command.report import scores_text
 from lrp_ref.hints import Watch
-from lrp_ref.models.bundled import BUNDLED, IMAGENET, load_model
+from lrp_ref.models.bundled import IMAGENET, PAPERS, load_model
 from lrp_ref.models.imagenet import INSTALL, weights_file
 from lrp_ref.paper.photographs import photographs_figure, whole_photographs
 from lrp_ref.pictures.picture import image_format, save_image
@@ -45,10 +45,10 @@ def the_photographs(output: str, watch: Watch) -> str:
 
 
 def the_scene(output: str, watch: Watch) -> str:
-    """The bundled scene by both bundled models: what `explain` says, and the figure."""
+    """The bundled scene by the paper's two kinds of model: what `explain` says, and the figure."""
     with resources.as_file(resources.files("lrp_ref.data_fixtures") / "scenes" / "scene.png") as scene:
         asked = [str(scene), "--class", "cat"]   # the same for every model, so that their maps can be compared
         drawn = figure_command(parser().parse_args(["figure", *asked, "--output", output]), watch)
         explained = [explain_command(parser().parse_args(["explain", *asked, "--model", name]), watch)
-                     for name in BUNDLED]
+                     for name in PAPERS]
     return "\n\n".join([*explained, drawn.splitlines()[-1]])

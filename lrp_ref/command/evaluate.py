@@ -13,7 +13,7 @@ from lrp_ref.command.failed import losing_nothing
 from lrp_ref.command.outputs import dumped, save_arrays, spare, writes_arrays
 from lrp_ref.command.which_model import ready_model
 from lrp_ref.hints import Watch
-from lrp_ref.models.bundled import BUNDLED
+from lrp_ref.models.bundled import PAPERS
 from lrp_ref.paper import report as experiment_report
 from lrp_ref.paper.plot import plot
 from lrp_ref.paper.precision import bundled, evaluate, knows_all
@@ -36,7 +36,7 @@ def evaluate_command(options: Namespace, watch: Watch) -> str:
         if value is not None and options.scenes is None:
             raise ValueError(f"got {option} {value} without a folder of photographs, needed SCENES: the bundled scenes "
                              "have neither sets nor difficult objects")
-    given = options.model or BUNDLED
+    given = options.model or PAPERS
     spare("--plot", options.plot, *given, *lost(options.plot, options.scenes))
     writes_arrays(options.save, *given, *lost(options.save, options.scenes))
     if options.plot:

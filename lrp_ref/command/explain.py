@@ -27,6 +27,7 @@ from lrp_ref.ledger import COLUMNS
 from lrp_ref.models.bundled import knows, ready, usual_model
 from lrp_ref.models.explained import Explained
 from lrp_ref.models.model import Model
+from lrp_ref.models.usual import named_cutoff
 from lrp_ref.network import INPUT, Network
 from lrp_ref.paper.figures import Subject, one_figure, paper_figure
 from lrp_ref.pictures.colours import limit_of
@@ -189,12 +190,13 @@ def arrays_of(e: Explained) -> dict[str, Any]:
 
 
 def figure_command(options: Namespace, watch: Watch) -> str:
-    asked = {"cnn": options.cnn, "fv": options.fv}
-    asked = {kind: name for kind, name in asked.items() if name} or {kind: kind for kind in asked}
+    kinds = {"cnn": options.cnn, "fv": options.fv}
+    asked = {kind: name for kind, name in kinds.items() if name} | {name: name for name in options.model}
+    asked = asked or {kind: kind for kind in kinds}
     one_figure(len(options.images), len(asked))
     spare("--output", options.output, *options.images, *asked.values())
     image_format(options.output)
-    cut = next(iter(asked))   # the CNN, unless the pipeline is alone: whose layers --cutoff names
+    cut = next(iter(asked))   # the first, a CNN unless there is none: whose layers --cutoff names
     subjects = {kind: subject(kind, name, options, options.cutoff if kind == cut else None)
                 for kind, name in asked.items()}
     names = [Path(image).name for image in options.images]
@@ -215,8 +217,8 @@ def figure_command(options: Namespace, watch: Watch) -> str:
 
 def subject(kind: str, name: str, options: Namespace, below: str | None) -> Subject:
     """The model for the figure's rows and how it is explained; an error, before the work, where something is wrong."""
-    model = ready_model(name, options, options.size) if kind == "cnn" else ready(name)
-    if is_fisher(model.chain) != (kind == "fv"):
+    model = ready(name) if kind == "fv" else ready_model(name, options, options.size)
+    if kind in ("cnn", "fv") and is_fisher(model.chain) != (kind == "fv"):
         other = "--fv" if kind == "cnn" else "--cnn"
         raise ValueError(f"got --{kind} {name}, which is a model of the other kind: write {other} {name}")
     rule = options.rule or usual_rule(model.chain)
@@ -225,4 +227,5 @@ def subject(kind: str, name: str, options: Namespace, below: str | None) -> Subj
     def rules(network: Network) -> Rules:
         return rules_for(model, network, rule, options.first)
 
-    return Subject(model, rules, None if options.target is None else model.class_index(options.target), below)
+    target = None if options.target is None else model.class_index(options.target)
+    return Subject(model, rules, target, None if below is None else named_cutoff(model.chain, below))

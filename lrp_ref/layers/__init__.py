@@ -1,16 +1,6 @@
 """The layers, one kind per file: each is its forward pass and the linear map it is at an input."""
 
-from lrp_ref.layers.activation import (
-    ELU,
-    GELU,
-    Clip,
-    Hardsigmoid,
-    Hardswish,
-    LeakyReLU,
-    Sigmoid,
-    SiLU,
-    Tanh,
-)
+from lrp_ref.layers.activation import ELU, Clip, Hardsigmoid, LeakyReLU, Sigmoid, Tanh
 from lrp_ref.layers.attention import MatMul, Softmax
 from lrp_ref.layers.base import Layer
 from lrp_ref.layers.conv import Conv2D
@@ -30,6 +20,7 @@ from lrp_ref.layers.fisher.svm import (
     SpreadLinear,
 )
 from lrp_ref.layers.fisher.vector import FisherVector
+from lrp_ref.layers.gated import GELU, Hardswish, SiLU
 from lrp_ref.layers.layer_norm import LayerNorm, RMSNorm
 from lrp_ref.layers.linear import Linear
 from lrp_ref.layers.merge import Add, Concat, Multiply

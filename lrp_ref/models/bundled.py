@@ -13,7 +13,8 @@ from lrp_ref.models.imagenet import INSTALL, imagenet_model, weights_file
 from lrp_ref.models.model import PIXELS, Model
 from lrp_ref.outside import counted
 
-BUNDLED = ("cnn", "fv")   # which come along, and know textures
+PAPERS = ("cnn", "fv")   # the kinds of model that the paper compares
+BUNDLED = (*PAPERS, "vit")   # which come along, and know textures
 IMAGENET = "imagenet"     # whose weights are another package
 NAMES = (*BUNDLED, IMAGENET)
 
@@ -24,7 +25,7 @@ def usual_model() -> str:
 
 
 def load_model(path: str | Path) -> Model:
-    """A model by its name, cnn, fv or imagenet; or from its file, .npz (this project's) or .txt (lrp_toolbox's).
+    """A model by its name, cnn, fv, vit or imagenet; or from its file, .npz (this project's) or .txt (lrp_toolbox's).
 
     Nothing is unpickled from these files. The weights of imagenet come from a package: see `imagenet_model`.
     """

@@ -13,6 +13,7 @@ from pathlib import Path
 import imageio.v3 as iio
 import numpy as np
 import pytest
+import recorded
 from at_hand import LAYERS, MODEL, NETWORK, RGB, files, parsed
 
 import lrp_ref
@@ -56,7 +57,7 @@ X = "explain photo.png --model model.npz "
 WRONG = [
     # the command line itself
     ("", "COMMAND", "lrp-ref --help"),
-    ("explian photo.png", "'explian'", "'explain', 'figure', 'demo', 'models', 'layers', 'evaluate'"),
+    ("explian photo.png", "'explian'", "'explain', 'figure', 'sanity', 'demo', 'models', 'layers', 'evaluate'"),
     ("explain", "IMAGE", "lrp-ref explain --help"),
     (X + "--ouput heat.png", "got --ouput heat.png", "did you mean --output?"),
     (X + "other.png", "got other.png after the options", "name all photographs one after another"),
@@ -86,7 +87,7 @@ WRONG = [
     ("figure photo.png missing.png", "missing.png", "does not exist"),
     ("figure" + 101 * " missing.png", "101 photographs", "1 to 50"),
     # the model
-    ("explain photo.png --model ccn", "'ccn'", "cnn, fv, imagenet, or the path of a model file"),
+    ("explain photo.png --model ccn", "'ccn'", "cnn, fv, vit, imagenet, or the path of a model file"),
     ("explain photo.png --model missing.npz", "missing.npz", "give the path"),
     ("explain photo.png --model huge.npz", "huge.npz", "give the path"),
     ("explain photo.png --model photo.png", "photo.png", "needed .npz"),
@@ -165,8 +166,9 @@ ASKED = ["explain {}", "explain photo.png --model {}", "explain photo.png --mode
 
 
 @pytest.mark.parametrize("asked", ASKED)
-def test_a_message_is_a_line_of_at_most_500_letters_whatever_it_tells_of(run, folder, asked):
+def test_a_message_is_a_line_of_at_most_500_letters_whatever_it_tells_of(run, folder, asked, monkeypatch):
     """And nothing in it moves the cursor or turns the direction of writing."""
+    monkeypatch.setattr("lrp_ref.command.conform.load", recorded.suite)   # read once
     for odd in ODD:
         code, out, err = run(*(word.format(odd) for word in asked.split()))
         assert code == 0 or ((code, out) == (2, "") and err.startswith("lrp-ref: error: "))

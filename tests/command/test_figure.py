@@ -73,3 +73,9 @@ def test_the_demo_shows_photographs_and_then_the_scene(done, folder, monkeypatch
                                               "coffee\nlegible: gamma 1/4, z-box\nespresso: 11.50"]
     assert rows[0][0].shape == (350, 350) and len(rows[1]) == 2
     assert sorted(path.name for path in folder.glob("demo*")) == ["demo.jpg", "demo_scene.jpg"]
+
+
+def test_the_higher_cut_off_of_a_figure_may_be_the_one_at_r1(done, rows):
+    done("figure", "photo.png", "--cnn", "model.npz", "--cutoff", "R1")
+    panels = rows[0][0].panels
+    assert (panels[4].relevance == panels[2].relevance).all()

@@ -21,13 +21,19 @@ from lrp_ref import (
     load_model,
     save_model,
 )
-from lrp_ref.models.bundled import BUNDLED
+from lrp_ref.models.bundled import PAPERS
 from lrp_ref.paper import precision as evaluate
 from lrp_ref.paper import report as experiment_report
 from lrp_ref.paper.plot import plot
 from lrp_ref.paper.study import study
 
 # ---- models and layers ----
+
+
+# The convolution and the patches; the token and all places; of three blocks queries, keys, values and what is read,
+# two matrices between 64 and 128, two norms, the root of 16 that divides queries; then the last norm, and the scores.
+VIT = (24 * 121 + 24) + (64 * 24 * 4 + 64) + 64 + 101 * 64 + 3 * (
+    4 * (64 * 64 + 64) + (64 * 128 + 128) + (128 * 64 + 64) + 4 * 64 + 1) + 2 * 64 + (64 * 6 + 6)
 
 
 def test_models_lists_what_the_bundled_models_know(done):
@@ -42,7 +48,9 @@ def test_models_lists_what_the_bundled_models_know(done):
                               "parameters": 44894, "provenance": cnn.provenance},
                       "fv": {"classes": list(fv.classes), "size": None, "colour": "grey", "tallest": 480,
                              "parameters": 80 * 128 + 32 + 2 * 32 * 80 + 6 * 8 * 2 * 32 * 80 + 6,
-                             "provenance": fv.provenance}}
+                             "provenance": fv.provenance},
+                      "vit": {"classes": list(cnn.classes), "size": [128, 128], "colour": "grey", "tallest": None,
+                              "parameters": VIT, "provenance": load_model(FIXTURES / "vit.npz").provenance}}
     out = done("models")
     assert "\n  knows 1,000 classes: tench, goldfish, great white shark, ...\n" in out
     assert "knows brick, grass, gravel, cat, text, stars\n" in out
@@ -151,7 +159,7 @@ def test_without_a_model_all_bundled_ones_are_evaluated_side_by_side(done, quick
     assert list(given["models"]) == ["other.npz", "cnn", "one/other.npz"]     # the path where the name says too little
     assert given["models"]["other.npz"] == given["models"]["cnn"] == given["models"]["one/other.npz"]
     assert list(given["average_precision"]["mean"]) == ["prevalence", "histogram", "other.npz", "cnn", "one/other.npz"]
-    assert list(parsed(done("evaluate", "--count", "2", "--json"))["models"]) == list(BUNDLED)
+    assert list(parsed(done("evaluate", "--count", "2", "--json"))["models"]) == list(PAPERS)
 
 
 def test_evaluate_writes_a_plot_and_arrays_of_the_numbers_that_it_prints(done, quick, folder):

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from recorded import suite as vectors
 
 from lrp_ref import (
     AlphaBeta,
@@ -40,7 +41,6 @@ from lrp_ref.conformance.judge import expectations
 from lrp_ref.conformance.judge.smoke import smoke
 from lrp_ref.conformance.lines import Lines
 from lrp_ref.conformance.vectors.case import RULES
-from lrp_ref.conformance.vectors.suite import load
 from lrp_ref.layers import LAYERS, SpreadLinear
 
 STANDIN = Path(__file__).parents[1] / "standin" / "toolbox"
@@ -181,7 +181,7 @@ def test_an_adapter_whose_version_raises_is_named_with_what_failed(folder: None)
 def test_the_page_lists_exactly_what_must_be_refused() -> None:
     page = (Path(__file__).parents[2] / "docs" / "adapters.md").read_text(encoding="utf-8")
     listed = re.findall(r"`(refused-[a-z0-9-]+)`", page)
-    assert sorted(listed) == sorted(case.id.rpartition("-")[0] for case in load().cases if case.level == "negative")
+    assert sorted(listed) == sorted(case.id.rpartition("-")[0] for case in vectors().cases if case.level == "negative")
 
 
 # ---- lrp_toolbox ----
@@ -294,7 +294,7 @@ EXPECTATIONS = sorted((Path(__file__).parents[2] / "data_fixtures" / "expectatio
 def test_every_line_that_is_expected_of_a_library_is_of_a_case_and_under_its_reason(path: Path) -> None:
     assert {path.stem for path in EXPECTATIONS} == {"captum", "zennit"}
     lines = expectations.read(path)
-    assert expectations.differences([], lines, load()) == []
+    assert expectations.differences([], lines, vectors()) == []
     assert {line.status for line in lines.values()} == {"failed", "unsupported", "undetermined"}
     title, *groups = path.read_text(encoding="utf-8").strip().split("\n\n")
     assert title.startswith(f"# {path.stem} {DIALECTS[path.stem].version}: ")

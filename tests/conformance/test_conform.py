@@ -445,4 +445,4 @@ def test_help_speaks_of_the_bundled_models_only_where_models_are_asked(
         name: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         main([name, "--help"])
-    assert ("bundled models, a CNN and" in " ".join(capsys.readouterr().out.split())) == (name in ("explain", "models"))
+    assert ("bundled models, a CNN," in " ".join(capsys.readouterr().out.split())) == (name in ("explain", "models"))

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 from dialect_adapters import answers, mixture, speaker
+from recorded import suite as vectors
 
 from lrp_ref.arrays import Array
 from lrp_ref.conformance.adapters.ours import InDialect, Ours
@@ -16,7 +17,6 @@ from lrp_ref.conformance.diagnose.measure import epsilon_of, format_of, stabilis
 from lrp_ref.conformance.dialects import CANONICAL, DIALECTS
 from lrp_ref.conformance.make import told_apart
 from lrp_ref.conformance.vectors.case import Case
-from lrp_ref.conformance.vectors.suite import load
 from lrp_ref.conventions.changes import Stabilised, kind
 from lrp_ref.conventions.table import TABLE, phrase
 from lrp_ref.rules import AlphaBeta, ZPlus
@@ -30,7 +30,7 @@ UNSEEN = {"start", "default_epsilon", "alpha_beta", "parameters", "activation", 
 
 @cache
 def cases() -> tuple[Case, ...]:
-    return tuple({case.id: case for case in [*load().cases, *told_apart.cases()] if case.either}.values())
+    return tuple({case.id: case for case in [*vectors().cases, *told_apart.cases()] if case.either}.values())
 
 
 @cache

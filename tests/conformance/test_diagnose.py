@@ -10,6 +10,8 @@ from typing import Any
 import numpy as np
 import pytest
 from faulty import FAULTS, LargestZ, Right, SmallNumber
+from recorded import ANSWERS
+from recorded import suite as vectors
 
 from lrp_ref.arrays import convert_numbers
 from lrp_ref.conformance.adapters.ours import Ours
@@ -23,9 +25,9 @@ from lrp_ref.conformance.diagnose.probes import Asker, Spent, probes
 from lrp_ref.conformance.diagnose.recover import formulas
 from lrp_ref.conformance.diagnose.separate import sentence, separate
 from lrp_ref.conformance.diagnose.table import tables
-from lrp_ref.conformance.judge.run import Answers, run
+from lrp_ref.conformance.judge.run import run
 from lrp_ref.conformance.report.told import grid, summary
-from lrp_ref.conformance.vectors.suite import Suite, load
+from lrp_ref.conformance.vectors.suite import Suite
 from lrp_ref.layers import Conv2D, Linear
 from lrp_ref.network import Network
 from lrp_ref.relevance import through_layer
@@ -33,22 +35,22 @@ from lrp_ref.rules import AlphaBeta, Epsilon, Gamma, ZBox
 
 EACH = 2   # cases of a rule and layer
 KINDS = ("Linear", "Conv2D", "MaxPool", "AvgPool")
-ANSWERS = Answers()
 
 
 @cache
 def suite() -> Suite:
     """Few cases of every rule on every layer, those with the most special of each, and two networks."""
     kept, count = [], dict[Any, int]()
-    for case in load().cases:
+    for case in vectors().cases:
         alone = len(case.network) == 1 and case.layers[0] in KINDS and case.level == "required"
         place = case.rule, case.layers
         if alone and (count.get(place, 0) < EACH or any(word in case.id for word in ("padded", "dilated", "groups"))):
             kept.append(case)
             count[place] = count.get(place, 0) + 1
-    kept += [case for case in load().cases if "perceptron" in case.id][:2]
-    kept += [case for case in load().cases if case.id.startswith("bias-") and case.layers in (("Linear",), ("Conv2D",))]
-    return replace(load(), cases=kept, count=len(kept))
+    kept += [case for case in vectors().cases if "perceptron" in case.id][:2]
+    kept += [case for case in vectors().cases if case.id.startswith("bias-")
+             and case.layers in (("Linear",), ("Conv2D",))]
+    return replace(vectors(), cases=kept, count=len(kept))
 
 
 def of_rules(rules: tuple[str, ...]) -> Suite:
@@ -76,7 +78,7 @@ def test_a_planted_fault_is_named_and_nothing_else(fault: Any) -> None:
 
 
 def test_of_what_is_right_nothing_is_said() -> None:
-    for adapter in (Right(), Ours(), Ours(2.0**-24)):
+    for adapter in (Right(), Ours(), Ours(unit_roundoff=2.0**-24)):
         assert told(adapter) is NOTHING
 
 

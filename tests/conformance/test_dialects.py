@@ -7,6 +7,7 @@ the dialect and not rounding.
 
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -513,13 +514,18 @@ def has(rule: In | Rule, name: str) -> bool:
     """Whether the library has the rule there, and the canonical one is one of that layer."""
     if not isinstance(rule, In):
         return name in ("Linear", "Conv2D")
-    a, m = LAYERS[name].linearize(inputs(name))
+    a, m = linearized(name)
     try:
         rule.rule.shares(m, a)
         rule.at(LAYERS[name])
     except ValueError:
         return False
     return True
+
+
+@cache
+def linearized(name: str) -> Any:
+    return LAYERS[name].linearize(inputs(name))
 
 
 def inputs(name: str) -> Any:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 from dialect_adapters import speaker
+from recorded import suite as vectors
 
 from lrp_ref.arrays import Array
 from lrp_ref.conformance.diagnose.diagnosis import NOTHING
@@ -18,9 +19,9 @@ from lrp_ref.conformance.dialects import DIALECTS
 from lrp_ref.conformance.judge.run import Run, run
 from lrp_ref.conformance.judge.tolerance import Convention
 from lrp_ref.conformance.vectors.case import Case
-from lrp_ref.conformance.vectors.suite import Note, load
+from lrp_ref.conformance.vectors.suite import Note
 
-SUITE = load()
+SUITE = vectors()
 WHOLE = Convention("bias_alpha_beta", "whole")
 
 

@@ -14,6 +14,7 @@ from typing import Any
 import jsonschema
 import numpy as np
 import pytest
+from recorded import suite as vectors
 
 from lrp_ref import Conv2D, Epsilon, Linear, MaxPool, Network, ReLU, SumPool, WSquare, ZBox, explain
 from lrp_ref.arrays import convert_numbers
@@ -25,7 +26,6 @@ from lrp_ref.conformance.judge.smoke import Broken, smoke
 from lrp_ref.conformance.lines import LINE, NAMES, Lines
 from lrp_ref.conformance.make.made import one
 from lrp_ref.conformance.task_json import depth, read_object, shortened, task_json, unhexed, unhexed_number
-from lrp_ref.conformance.vectors.suite import load
 
 ROOT = Path(__file__).parents[2]
 HARNESS = f"{shlex.quote(sys.executable)} {shlex.quote(str(ROOT / 'docs' / 'harness.py'))}"
@@ -181,7 +181,7 @@ def test_what_became_of_a_process_is_told_without_an_exception_of_pythons(line: 
                                                                           of_it: str) -> None:
     """What must be refused is refused by an error that is said, not by a crash."""
     command = program(line)
-    cases = {case.level: case for case in load().cases}
+    cases = {case.level: case for case in vectors().cases}
     with Lines(command) as adapter:
         want = Answers().of(adapter)
         failed, refused = (outcome(adapter, cases[level], want) for level in ("required", "negative"))
@@ -200,7 +200,7 @@ def test_who_goes_astray_refuses_nothing(line: str) -> None:
     with np.errstate(over="ignore"):   # float32 does not hold 1e308
         beyond = one("beyond", Epsilon(0), Linear(guarded([[z]])), guarded([[1]]), guarded([[10**308]]),
                      level="stress", comment="R / z is beyond float64.", section="Eq. 1")
-    refused = next(case for case in load().cases if case.level == "negative")
+    refused = next(case for case in vectors().cases if case.level == "negative")
     with Lines(program(line)) as adapter:
         found = {outcome(adapter, case, Answers().of(adapter)).status for case in (refused, beyond)}
     assert found == {"failed"}
@@ -262,7 +262,7 @@ def test_a_run_of_a_process_that_hangs_ends_with_the_case_that_it_came_to() -> N
     command = program("time.sleep(20) if message['case']['x'] != [[(1.0).hex()] * 3] * 2 else None",
                       "R = message['case']['R']",
                       "say({'seq': message['seq'], 'result': [[row[i] for i in (1, 2, 0)] for row in R]})")
-    suite = load()
+    suite = vectors()
     with Patient(command, 1) as adapter, pytest.raises(ValueError) as caught:
         run(adapter, suite)
     assert str(caught.value).startswith(f"{suite.cases[3].id} is not asked: ") and "asked no more" in str(caught.value)
@@ -438,7 +438,7 @@ def test_a_program_that_is_not_taken_as_an_adapter_is_ended(tmp_path: Path) -> N
 
 def test_the_example_fails_no_case_that_it_has() -> None:
     with Lines(HARNESS) as adapter:
-        outcomes = run(adapter, load()).outcomes
+        outcomes = run(adapter, vectors()).outcomes
     assert {one.status for one in outcomes if one.case.level in ("required", "convention")} == {"passed", "unsupported"}
     assert [one.case.id for one in outcomes if one.status == "failed"] == []
     assert {one.case.rule for one in outcomes if one.status == "passed"} == {"Epsilon", "Flat", "WSquare"}
@@ -466,7 +466,7 @@ def schema() -> object:
 def test_all_traffic_is_of_the_published_format() -> None:
     validator, heard = schema(), []
     with Lines(HARNESS, watch=heard.append) as adapter:
-        for case in load().cases[::3]:
+        for case in vectors().cases[::3]:
             with suppress(Unsupported, RuntimeError):   # what is refused is traffic too
                 adapter.relevance(*case.task())
     assert len(heard) > 80

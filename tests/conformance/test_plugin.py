@@ -9,8 +9,7 @@ from importlib.metadata import entry_points
 from pathlib import Path
 
 import pytest
-
-from lrp_ref.conformance.vectors.suite import load
+from recorded import suite as vectors
 
 pytest_plugins = ["pytester"]
 ROOT = Path(__file__).parents[2]
@@ -49,7 +48,7 @@ MINE = """
         def relevance(self, network, rules, x, R):
             return 0 * x
 """
-LINEAR = sorted(case.id for case in load().cases if case.layers == ("Linear",) and case.level == "required"
+LINEAR = sorted(case.id for case in vectors().cases if case.layers == ("Linear",) and case.level == "required"
                 and case.rule in ("Epsilon", "Flat", "ZPlus"))
 RIGHT, WRONG, MISSING = (next(id for id in LINEAR if id.startswith(rule)) for rule in ("flat", "epsilon", "zplus"))
 THREE = f"{RIGHT} or {WRONG} or {MISSING}"
@@ -99,7 +98,7 @@ def test_every_vector_is_an_item_by_its_id(run, pytester: pytest.Pytester) -> No
     pytester.makepyfile("def test_my_own(): pass")
     result = run("--lrp-adapter", "mine:Mine", "--collect-only", "-q", k="")
     got = [line.removeprefix("lrp_ref::") for line in result.outlines if line.startswith("lrp_ref::")]
-    assert got == [case.id for case in load().cases]
+    assert got == [case.id for case in vectors().cases]
     assert "test_every_vector_is_an_item_by_its_id.py::test_my_own" in result.outlines
 
 
@@ -211,7 +210,7 @@ def test_an_adapter_that_supports_nothing_is_refused_unless_that_is_expected(
     assert result.ret == pytest.ExitCode.USAGE_ERROR
     result.stderr.fnmatch_lines(["ERROR: mine supports none of 500 cases: nothing would be tested"])
     expected = tmp_path / "expected.txt"
-    expected.write_text("".join(f"{case.id} unsupported\n" for case in load().cases if case.level != "negative"))
+    expected.write_text("".join(f"{case.id} unsupported\n" for case in vectors().cases if case.level != "negative"))
     assert outcomes(run("--lrp-adapter", "mine:Refusing", "--lrp-expect", str(expected))) == {"skipped": 3}
 
 

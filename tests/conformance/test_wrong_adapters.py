@@ -10,27 +10,28 @@ from typing import Any
 
 import numpy as np
 import pytest
+from recorded import ANSWERS
+from recorded import suite as vectors
 from wrong_adapters import SAID, WRONG
 
 from lrp_ref.conformance.adapters.ours import Ours
 from lrp_ref.conformance.diagnose.failures import UNEXPLAINED
 from lrp_ref.conformance.judge.outcome import Outcome, outcome
-from lrp_ref.conformance.judge.run import Answers, run
+from lrp_ref.conformance.judge.run import run
 from lrp_ref.conformance.judge.smoke import Broken
 from lrp_ref.conformance.report.facts import Report, report
 from lrp_ref.conformance.vectors.case import Case
-from lrp_ref.conformance.vectors.suite import Suite, load
+from lrp_ref.conformance.vectors.suite import Suite
 from lrp_ref.testing.task import Task
 
 EACH, EXPLAINED = 1, 8   # cases of a rule and layers, and failures looked at of an adapter: the rest only takes time
-ANSWERS = Answers()
 LAYERS = {"Linear", "Conv2D", "MaxPool", "AvgPool", "SumPool", "ReLU", "Flatten", "BatchNorm"}
 ADAPTERS = {adapter.name: adapter for adapter, _ in WRONG}
 
 
 @cache
 def suite() -> Suite:
-    return load()
+    return vectors()
 
 
 def judged() -> list[Case]:

@@ -105,6 +105,10 @@ def test_rules_and_cut_offs_stay_what_they_are() -> None:
      "got through=b, a, but b is not made of a: nothing passes through both"),
     (lambda: explain(SKIP, X).top("relu", 0), "got 0 channels to find, needed a whole number of at least 1"),
     (lambda: explain(SKIP, X).top("rely"), "got the layer name 'rely', needed one of input, fc, relu, add, top"),
+    (lambda: explain(SKIP, X).top(["relu"]), "got the layer name ['relu'], needed one of input, fc, …"),
+    (lambda: top_channels(np.array([[np.nan, 1]])), "got relevance with NaN or infinity, needed finite numbers"),
+    (lambda: top_channels(None), "got a NoneType, needed an array of numbers…"),
+    (lambda: top_channels([["a"]]), "got numbers of type <U1, needed float32, …"),
     (lambda: top_channels(np.ones(3)), "got relevance of shape (3,), needed (N, C, ...)"),
 ])
 def test_what_makes_no_sense_is_refused(call: Callable[[], Any], text: str) -> None:

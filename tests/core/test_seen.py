@@ -1,6 +1,7 @@
 """Rules that see another map of a layer: derivatives, other shares, a norm before its affine part; their presets."""
 
 from collections.abc import Callable
+from decimal import Decimal
 from typing import Any
 
 import numpy as np
@@ -41,6 +42,7 @@ from lrp_ref import (
     explain,
     gradient_times_input,
 )
+from lrp_ref.arrays import number_type
 from lrp_ref.checks import bounds
 from lrp_ref.checks.claims.claim import Case
 from lrp_ref.checks.claims.examples import LAYERS
@@ -86,6 +88,14 @@ def test_a_product_by_its_halves_by_other_parts_and_by_its_derivatives(rule: Any
     # z = (1, 6), R = (1, 6)
     got, columns = of_one(Multiply(), PAIR, fractions(["1 6"]), rule)
     assert got == received and columns[1] == bias
+
+
+def test_of_three_factors_two_times_the_product_is_left_over() -> None:
+    # 2 * 3 * 5 = 30: the derivatives are 15, 10 and 6, each with its factor 30; 30 - 90 is the bias's
+    x, R = fractions([[[2], [3], [5]]]), fractions(["7"])
+    got, columns = of_one(Multiply(), x, R, Tangent(0))
+    assert got == [[7], [7], [7]] and columns == [[21], [-14], [0], [0]]
+    assert of_one(Multiply(), x, R, Factors((F(1, 2), 0, F(1, 2))))[0] == [[F(7, 2)], [0], [F(7, 2)]]
 
 
 def test_attention_that_decides_receives_nothing() -> None:
@@ -142,17 +152,35 @@ def test_derivatives_of_curves_are_central_differences(name: str) -> None:
         assert np.allclose(m.apply(moved / h, lambda w: w), slope, rtol=0, atol=1e-8)
 
 
+FISHER = {"DenseSift", "FisherVector", "SignedSqrt", "L2Norm", "PMeans", "SpreadLinear", "IntersectionSVM",
+          "ChiSquareSVM", "NegativeChiSquareSVM", "ExponentialChiSquareSVM", "GaussianSVM"}
+
+
 def test_every_layer_of_a_cnn_or_a_transformer_states_its_derivatives() -> None:
-    fisher = {"DenseSift", "FisherVector", "SignedSqrt", "L2Norm", "PMeans", "SpreadLinear", "IntersectionSVM",
-              "ChiSquareSVM", "NegativeChiSquareSVM", "ExponentialChiSquareSVM", "GaussianSVM"}
     for example in LAYERS.values():
         layer, x = example.at(np.float64, 1)
-        if type(layer).__name__ in fisher:
+        if type(layer).__name__ in FISHER:
             with refused("Tangent needs the layer's derivatives, which this layer does not state: give it another …"):
                 layer.linearize(x)[1].tangent(x)
         else:
             layer.linearize(x)[1].tangent(x)
     assert set(DEFINED) <= {type(example.layer).__name__ for example in LAYERS.values()}
+
+
+@pytest.mark.parametrize("number", [np.float32, np.float64, Decimal])
+@pytest.mark.parametrize("name", LAYERS)
+def test_other_maps_keep_the_number_type(name: str, number: Any) -> None:
+    example = LAYERS[name]
+    if number is Decimal and not example.rational:
+        return   # no exact form, and no Decimals
+    layer, x = example.at(number, 1, 3)
+    if type(layer).__name__ in FISHER:
+        return   # which states no derivatives
+    a, m = layer.linearize(x)
+    kind = type(layer).__name__
+    maps = [m.tangent(a)] + ([m.shared(a, (F(1, 4), F(3, 4)))] if kind in ("MatMul", "Multiply") else []) + (
+        [m.unscaled()] if kind == "LayerNorm" else [])
+    assert all(number_type(some.weight) is number_type(some(a)) is number for some in maps)
 
 
 # ---- Presets ----
@@ -232,6 +260,7 @@ def test_gradient_times_input_sees_tangents_everywhere() -> None:
      "no bound: layers do not say in how many roundings their derivatives are made"),
     (lambda: attnlrp("network"), "got a str, needed a Network: …"),     # type: ignore[arg-type]
     (lambda: cp_lrp(3), "got a int, needed a Network: …"),              # type: ignore[arg-type]
+    (lambda: ali(None), "got a NoneType, needed a Network: …"),         # type: ignore[arg-type]
     (lambda: gradient_times_input(None), "got a NoneType, needed a Network: …"),   # type: ignore[arg-type]
 ])
 def test_what_makes_no_sense_is_refused(call: Callable[[], Any], text: str) -> None:

@@ -18,9 +18,14 @@ from lrp_ref import (
     Scale,
     WSquare,
     ZBox,
+    assign,
     explain,
+    logit_difference,
+    one_hot,
+    softmax_gradient,
     weight_relevance,
 )
+from lrp_ref.arrays import number_type
 from lrp_ref.checks.claims.by_loops import defined, defined_step
 from lrp_ref.checks.claims.examples import RATIONAL, RULES, relevance_for
 
@@ -118,6 +123,10 @@ def test_inside_a_network() -> None:
         weight_relevance(network, e, rules, "relu")
     with refused("got the layer name 'tap', which the network does not have: did you mean 'top'? …"):
         weight_relevance(network, e, rules, "tap")
+    with refused("got a str, needed a Network: …"):
+        weight_relevance("fc", e, rules, "fc")   # type: ignore[arg-type]
+    with refused("got None, needed what explain(network, x, rules) gives"):
+        weight_relevance(network, None, rules, "fc")   # type: ignore[arg-type]
     masked = explain(network, fractions(["1 2"]), rules, through={"fc": 0})
     with refused("layer fc hands down something else …"):
         weight_relevance(network, masked, rules, "fc")
@@ -126,3 +135,17 @@ def test_inside_a_network() -> None:
 def test_windows_of_a_pooling_have_no_weights_of_the_model() -> None:
     with refused("layer it: relevance of weights is for layers with weights of their own: …"):
         of_one(MaxPool(2), mixed((1, 1, 2, 4), 3), Epsilon(0), mixed((1, 1, 1, 2), 4))
+
+
+@pytest.mark.parametrize("number", [np.float32, np.float64, F])
+def test_every_way_keeps_the_number_type(number: Any) -> None:
+    layers = [("fc", Linear(mixed((3, 4), 2), mixed((4,), 3))), ("top", Linear(mixed((4, 2), 4)))]
+    network = Network(layers).astype(number)
+    x = mixed((2, 3), 5).astype(number) if number is not F else mixed((2, 3), 5)
+    starts = [one_hot(1), logit_difference(0, 1)] + ([softmax_gradient(0)] if number is not F else [])
+    for start in starts:
+        e = explain(network, x, target=start, through={"fc": np.array([True, False, True, True])})
+        found = weight_relevance(network, e, assign(network), "top")
+        arrays = (e.relevance, *e.ledger.total().values(), *found.values(), e.start["fc"])
+        assert {number_type(array) for array in arrays} == {number}
+        assert {number_type(np.array([R], dtype=e.relevance.dtype)) for _, R in e.top("fc")[0]} == {number}

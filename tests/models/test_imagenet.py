@@ -62,7 +62,7 @@ def test_it_explains_where_no_model_is_named_if_it_is_there(monkeypatch):
 
 
 def test_a_legible_map_is_not_one_of_its_class():
-    """As docs/sanity.md says: under the usual rules tiger cat and hunting dog have one map, under epsilon not."""
+    """As docs/sanity.md says: under the usual rules tiger cat and hunting dog have one map, under epsilon two."""
     x = MODEL.prepare(PHOTOGRAPHS["chelsea"])
     classes = [MODEL.class_index(name) for name in ("tiger cat", "African hunting dog")]
     for rules, low, high in ((usual_rules(MODEL.chain, *MODEL.preprocessing.box), 0.995, 1),

@@ -778,7 +778,7 @@ def test_a_crop_that_is_none_is_refused(size, crop):
 
 
 def test_models_that_have_names_are_loaded_by_them_and_only_names_are():
-    for name in ("cnn", "fv"):
+    for name in ("cnn", "fv", "vit"):
         by_file = load_model(Path(__file__).parents[2] / "data_fixtures" / f"{name}.npz")
         assert_same_network(load_model(name).chain, by_file.chain)
     with pytest.raises(ValueError, match="no model file cnn"):

@@ -88,6 +88,7 @@ LIKELY = {
     "layers/pool.py": ("pool", "against_definitions"),
     "layers/elementwise.py": ("elementwise", "against_definitions"),
     "layers/activation.py": ("activation", "elementwise", "seen"),
+    "layers/gated.py": ("activation", "seen"),
     "layers/shape.py": ("shape",),
     "layers/reduce.py": ("shape",),
     "layers/conv_transpose.py": ("conv_transpose",),

@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from configparser import ConfigParser
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -21,7 +22,13 @@ from lrp_ref.rules import Rule
 ROOT = Path(lrp_ref.__file__).parent
 MODULES = {".".join(path.relative_to(ROOT.parent).with_suffix("").parts).removesuffix(".__init__"): path
            for path in sorted(ROOT.rglob("*.py"))}
-TREES = {name: ast.parse(path.read_text()) for name, path in MODULES.items()}
+
+
+@cache
+def tree(name: str) -> ast.Module:
+    return ast.parse(MODULES[name].read_text())
+
+
 CORE = [name.removeprefix("lrp_ref.") for name in MODULES if name.split(".")[1:2] in (
     ["arrays"], ["linear_map"], ["rules"], ["seen"], ["ledger"], ["step"], ["layers"], ["network"], ["merging"],
     ["assignment"], ["starts"], ["concepts"], ["relevance"], ["weights"],
@@ -29,7 +36,7 @@ CORE = [name.removeprefix("lrp_ref.") for name in MODULES if name.split(".")[1:2
 
 def imports(name: str, inside: bool = True) -> Iterator[tuple[str, set[str]]]:
     """(module, names taken from it) for every import of a module, those inside functions included or not."""
-    for node in ast.walk(TREES[name]) if inside else TREES[name].body:
+    for node in ast.walk(tree(name)) if inside else tree(name).body:
         if isinstance(node, ast.Import):
             yield from ((alias.name, set()) for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
@@ -48,9 +55,9 @@ def own(name: str, inside: bool = True) -> set[str]:
 
 def test_rules_know_no_layer_and_touch_no_weight() -> None:
     assert not any("layers" in module for module in own("lrp_ref.rules"))
-    attributes = {node.attr for node in ast.walk(TREES["lrp_ref.rules"]) if isinstance(node, ast.Attribute)}
+    attributes = {node.attr for node in ast.walk(tree("lrp_ref.rules")) if isinstance(node, ast.Attribute)}
     assert "weight" not in attributes and {"bias", "learned", "gate"} <= attributes
-    names = {node.id for node in ast.walk(TREES["lrp_ref.rules"]) if isinstance(node, ast.Name)}
+    names = {node.id for node in ast.walk(tree("lrp_ref.rules")) if isinstance(node, ast.Name)}
     assert not names & set(LAYERS)
 
 
@@ -63,7 +70,7 @@ def test_the_backward_pass_knows_layers_and_rules_only_as_such() -> None:
 def test_the_core_needs_numpy_and_the_standard_library_only() -> None:
     for part in CORE:
         for module, _ in imports(f"lrp_ref.{part}"):
-            own = part == "layers.activation" and module == "scipy.special"   # Phi, inside the function that wants it
+            own = part == "layers.gated" and module == "scipy.special"   # Phi, inside the function that wants it
             assert own or module.split(".")[0] in {"lrp_ref", "numpy"} | sys.stdlib_module_names, (part, module)
 
 
@@ -84,16 +91,16 @@ def test_importing_the_package_leaves_scipy_imageio_and_pillow_alone() -> None:
 
 def test_the_core_has_no_tolerance() -> None:
     for part in CORE:
-        tree = TREES[f"lrp_ref.{part}"]
-        names = {getattr(node, "attr", getattr(node, "id", "")) for node in ast.walk(tree)}
+        whole = tree(f"lrp_ref.{part}")
+        names = {getattr(node, "attr", getattr(node, "id", "")) for node in ast.walk(whole)}
         assert not names & {"isclose", "allclose", "assert_allclose", "round", "around"}, part
-        small = {node.value for node in ast.walk(tree)
+        small = {node.value for node in ast.walk(whole)
                  if isinstance(node, ast.Constant) and isinstance(node.value, float) and 0 < abs(node.value) < 0.1}
         # numbers of a tenth and more are no tolerances; of the smaller ones,
         # the epsilons of the norms and of the presets, VLFeat's least contrast and GELU's cubic are parameters of the
         # method
         known = {"layers.normalize": {1e-5}, "assignment": {1e-6}, "layers.fisher.sift": {0.005},
-                 "layers.activation": {0.044715}, "layers.layer_norm": {1e-5, 1e-6}}
+                 "layers.gated": {0.044715}, "layers.layer_norm": {1e-5, 1e-6}}
         assert small <= known.get(part, set()), part
 
 
@@ -125,7 +132,7 @@ REMEMBER = {"cache", "lru_cache", "cached_property", "singledispatch"}
 
 def writes(part: str) -> Iterator[str]:
     """The functions of a module that write into an object or a container they were given, or that remember."""
-    for function in (node for node in ast.walk(TREES[f"lrp_ref.{part}"]) if isinstance(node, ast.FunctionDef)):
+    for function in (node for node in ast.walk(tree(f"lrp_ref.{part}")) if isinstance(node, ast.FunctionDef)):
         decorators = {getattr(node, "attr", getattr(node, "id", ""))
                       for one in function.decorator_list for node in ast.walk(one)}
         made = function.name in ("__init__", "__post_init__")     # here an object writes itself
@@ -141,7 +148,7 @@ def writes(part: str) -> Iterator[str]:
 def test_the_core_keeps_no_state_between_calls() -> None:
     assert {(part, name) for part in CORE for name in writes(part)} == STATE
     for part in CORE:
-        for node in TREES[f"lrp_ref.{part}"].body:
+        for node in tree(f"lrp_ref.{part}").body:
             if isinstance(node, ast.Assign):    # types, numbers and texts; the tables of defaults are annotated
                 public = getattr(node.targets[0], "id", "") == "__all__"
                 assert public or not isinstance(node.value, (ast.List, ast.ListComp, ast.DictComp, ast.Set)), part
@@ -158,7 +165,7 @@ def test_layers_and_rules_are_frozen_values(kind: type) -> None:
 
 
 def test_the_table_of_layers_is_one_literal_that_names_each_by_its_type() -> None:
-    [table] = [node.value for node in TREES["lrp_ref.layers"].body
+    [table] = [node.value for node in tree("lrp_ref.layers").body
                if isinstance(node, ast.AnnAssign) and getattr(node.target, "id", "") == "LAYERS"]
     assert isinstance(table, ast.Dict) and all(isinstance(key, ast.Constant) for key in table.keys)
     assert all(name == kind.__name__ and issubclass(kind, Layer) for name, kind in LAYERS.items())
@@ -192,7 +199,7 @@ def test_every_public_name_is_documented_from_the_first_line(name: str) -> None:
 
 def test_every_module_of_the_core_says_what_it_is() -> None:
     for part in CORE:
-        assert ast.get_docstring(TREES[f"lrp_ref.{part}"]), part
+        assert ast.get_docstring(tree(f"lrp_ref.{part}")), part
 
 
 def test_the_version_is_a_version() -> None:

@@ -42,10 +42,17 @@ class GuardedFraction(Fraction):
         return None
 
     def __add__(self, other: Any) -> Any:
-        ratio = self._ratio(other, "+")
-        if ratio is None:
-            return NotImplemented
-        n, d = ratio
+        if type(other) is GuardedFraction:   # Same results without these lines, as in __mul__; most sums and products
+            if not other._numerator:         # are of two of us, and many of those with a 0 that pads or covers.
+                return self
+            if not self._numerator:
+                return other
+            n, d = other._numerator, other._denominator
+        else:
+            ratio = self._ratio(other, "+")
+            if ratio is None:
+                return NotImplemented
+            n, d = ratio
         return reduced(self._numerator * d + n * self._denominator, self._denominator * d)
 
     def __sub__(self, other: Any) -> Any:
@@ -59,6 +66,10 @@ class GuardedFraction(Fraction):
         return -self + other
 
     def __mul__(self, other: Any) -> Any:
+        if type(other) is GuardedFraction:
+            if not self._numerator:
+                return self
+            return reduced(self._numerator * other._numerator, self._denominator * other._denominator)
         ratio = self._ratio(other, "*")
         if ratio is None:
             return NotImplemented
@@ -104,10 +115,12 @@ class GuardedFraction(Fraction):
 def reduced(n: int, d: int) -> GuardedFraction:
     """n / d in lowest terms."""
     common = gcd(n, d) if d > 0 else -gcd(n, d)
-    if not common or not d:
-        raise ZeroDivisionError(f"{n} / {d} of exact numbers")
+    if common != 1:   # 1 only if d > 0
+        if not common or not d:
+            raise ZeroDivisionError(f"{n} / {d} of exact numbers")
+        n, d = n // common, d // common
     out = object.__new__(GuardedFraction)
-    out._numerator, out._denominator = n // common, d // common
+    out._numerator, out._denominator = n, d
     return out
 
 

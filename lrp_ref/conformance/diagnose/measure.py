@@ -7,6 +7,7 @@ every epsilon. What fits within rounding is reported as the shortest decimal tha
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from functools import cache
 
 import numpy as np
 
@@ -14,7 +15,9 @@ from lrp_ref.arrays import Array
 from lrp_ref.conformance.judge.tolerance import ROUNDINGS
 from lrp_ref.conformance.vectors.case import Case
 from lrp_ref.conventions.changes import Stabilised, guarded
+from lrp_ref.layers import Layer
 from lrp_ref.relevance import through_layer
+from lrp_ref.rules import Rule
 from lrp_ref.testing.compared import relative_distance
 
 DECIMALS = [float(f"{digit}e{power}") for power in range(-31, 1) for digit in range(1, 10)]
@@ -29,17 +32,29 @@ def epsilon_of(answered: Answered, u: float, at_zero: bool = False) -> float | N
 
     at_zero  it may be added to a z of 0 alone, and negative
     """
-    def off(epsilon: float) -> float:
-        """The largest difference, in roundings that are allowed; at most 1 if it fits."""
-        offs = [relative_distance(answer, stabilised(case, epsilon, at_zero), 1) for case, answer in answered]
-        return max(offs) / (ROUNDINGS * u)
+    tasks = [(task_of(case), answer) for case, answer in answered]
+
+    @cache
+    def of_case(n: int, epsilon: float) -> float:
+        task, answer = tasks[n]
+        return relative_distance(answer, with_stabiliser(*task, epsilon, at_zero), 1) / (ROUNDINGS * u)
+
+    def off(epsilon: float, enough: float = np.inf) -> float:
+        """The largest difference, in roundings that are allowed, at most 1 if it fits; or the first above `enough`."""
+        largest = 0.0
+        for n in range(len(tasks)):
+            largest = max(largest, of_case(n, epsilon))
+            if largest > enough:
+                break
+        return largest
 
     if off(0.0) <= 1:
         return 0.0
     grid = [*GRID, *-GRID] if at_zero else [*GRID]
-    offs = [off(epsilon) for epsilon in grid]
+    offs = [off(epsilon, enough=1) for epsilon in grid]
     if min(offs) <= 1:   # someone typed it
         return float(grid[int(np.argmin(offs))])
+    offs = [off(epsilon) for epsilon in grid]
     found = [shortest(off, narrowed(off, grid[n])) for n in valleys(offs)]
     return min((number for number in found if number is not None), key=lambda number: len(repr(number)), default=None)
 
@@ -59,9 +74,18 @@ def shortest(off: Callable[[float], float], near: float) -> float | None:
 
 def stabilised(case: Case, epsilon: float, at_zero: bool = False) -> Array:
     """R_0 of a case of one layer with that stabiliser, sign 0 = +1."""
+    return with_stabiliser(*task_of(case), epsilon, at_zero)
+
+
+def task_of(case: Case) -> tuple[Rule, Layer, Array, Array]:
+    """The rule, layer, x and R of a case of one layer."""
     network, rules, x, R = case.task()
     [(name, layer)] = network
-    rule = guarded(rules[name], "at 0", epsilon) if at_zero else Stabilised(rules[name], epsilon)
+    return rules[name], layer, x, R
+
+
+def with_stabiliser(rule: Rule, layer: Layer, x: Array, R: Array, epsilon: float, at_zero: bool) -> Array:
+    rule = guarded(rule, "at 0", epsilon) if at_zero else Stabilised(rule, epsilon)
     return through_layer(rule, layer, x, R)[0]
 
 

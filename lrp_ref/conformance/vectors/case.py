@@ -18,7 +18,7 @@ import numpy as np
 
 from lrp_ref import rules as canonical
 from lrp_ref.arrays import Array, convert_numbers
-from lrp_ref.checks.numbers.exact import GuardedFraction
+from lrp_ref.checks.numbers.exact import GuardedFraction, reduced
 from lrp_ref.hints import did_you_mean, listed, shown
 from lrp_ref.layers import LAYERS
 from lrp_ref.network import Network
@@ -127,7 +127,10 @@ def parsed(text: Any) -> Any:
     if not isinstance(text, str) or len(text) > DIGITS or not NUMBER.fullmatch(text):   # 10^999999999 is worked out
         raise ValueError(f"got the number {shown(text)}, needed a text such as \"3\", \"-17/90\" or \"0x1.8p+3\", with "
                          f"at most {DIGITS} letters and three digits of an exponent")
+    p, _, q = text.partition("/")
     try:
+        if p.lstrip("+-").isdecimal():   # Same result without these lines, in several times the time.
+            return reduced(int(p), int(q or 1))
         return GuardedFraction(Fraction(float.fromhex(text)) if "0x" in text.lower() else text)
     except ArithmeticError:   # a denominator of 0; a hex float beyond float64
         raise ValueError(f"got the number {shown(text)}, needed one that there is") from None

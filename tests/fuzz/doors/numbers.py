@@ -168,17 +168,44 @@ def a_target(rng: np.random.Generator) -> Any:
                 extreme(rng, (1, 2)))
 
 
+def a_start(rng: np.random.Generator) -> Any:
+    """A function of the scores, or relevance that begins elsewhere."""
+    value, at = some_number(rng), pick(rng, "relu", "fc", "input", some_number(rng))
+    try:
+        elsewhere = {at: spoilt(rng, np.ones((1, 2)))}
+    except TypeError:   # a name that is no key
+        elsewhere = {}
+    return pick(rng, lrp_ref.one_hot(value), lrp_ref.logit_difference(0, value), lrp_ref.softmax_gradient(value),
+                elsewhere)
+
+
 def explains(rng: np.random.Generator) -> Attempt:
-    watch = [some_number(rng)] if rng.integers(9) == 0 else []
-    given = a_network(rng), an_x(rng), some_rules(rng), a_target(rng), *watch
-    return Attempt(told("explain", *given), lambda: explain(*given))
+    watch = {"watch": some_number(rng)} if rng.integers(9) == 0 else {}
+    through = pick(rng, some_number(rng), {"relu": some_number(rng)}, {"fc": [0]}, {"fc": spoilt(rng, np.ones(2))})
+    more: dict[str, Any] = watch | ({"through": through} if rng.integers(3) == 0 else {})
+    target = a_start(rng) if rng.integers(4) == 0 else a_target(rng)
+    given = a_network(rng), an_x(rng), some_rules(rng), target
+    return Attempt(told("explain", *given, more), lambda: explain(*given, **more))
+
+
+def parts(rng: np.random.Generator) -> Attempt:
+    """The relevance of weights, the highest channels, relevance of probabilities."""
+    e = explain(NETWORK, X)
+    value, array = some_number(rng), spoilt(rng, np.ones((1, 2)))
+    rules, network = pick(rng, assign(NETWORK), some_rules(rng)), pick(rng, NETWORK, a_network(rng))
+    call = pick(rng, lambda: lrp_ref.weight_relevance(network, pick(rng, e, value), rules, pick(rng, "fc", value)),
+                lambda: lrp_ref.top_channels(pick(rng, array, value), pick(rng, 2, value)),
+                lambda: e.top(pick(rng, "fc", value), pick(rng, 2, value)),
+                lambda: lrp_ref.of_probabilities(pick(rng, array, value), pick(rng, 0, value)))
+    return Attempt(told("parts", value, array, rules), call)
 
 
 def cut_offs(rng: np.random.Generator) -> Attempt:
     mapping, below, filler = some_rules(rng), pick(rng, "fc", "flat", some_number(rng)), pick(
         rng, None, *SOME_RULES, some_number(rng))
     by = {pick(rng, *LAYERS.values(), int): filler}, {pick(rng, "fc", "no"): filler}
-    preset = pick(rng, lrp_ref.paper_cnn, lrp_ref.paper_fv, lrp_ref.epsilon_plus)
+    preset = pick(rng, lrp_ref.paper_cnn, lrp_ref.paper_fv, lrp_ref.epsilon_plus, lrp_ref.attnlrp, lrp_ref.cp_lrp,
+                  lrp_ref.ali)
     network, value = a_network(rng), some_number(rng)
     call = pick(rng, lambda: cutoff(mapping, below, filler), lambda: assign(network, by[0]),
                 lambda: assign(network, first=filler), lambda: assign(network, None, None, by[1]),
@@ -224,4 +251,5 @@ def assertions(rng: np.random.Generator) -> Attempt:
 
 
 DOORS = (Door("layers", layers), Door("rules", rules), Door("networks", networks), Door("explain", explains),
-         Door("cut-offs", cut_offs), Door("heatmaps", heatmaps), Door("assertions and bounds", assertions))
+         Door("cut-offs", cut_offs), Door("heatmaps", heatmaps), Door("parts", parts),
+         Door("assertions and bounds", assertions))
