@@ -105,7 +105,9 @@ def test_a_failure_ends_with_1(capsys: pytest.CaptureFixture[str]) -> None:
 def test_what_is_undetermined_or_unsupported_is_no_failure(capsys: pytest.CaptureFixture[str]) -> None:
     code, out, _ = conform(capsys, "small_suite:Single")
     assert code == 0 and "11 passed, 0 loose, 1 undetermined, 1 unsupported, 0 failed, of 13" in out
-    assert "unsupported, and why\n   1  float32 does not hold x\n" in out
+    told = out.partition("unsupported, by what the cases need, and why\n")[2].splitlines()
+    assert told[0].startswith("   1 of ") and told[0].endswith(" dense: fully connected layers, ReLU, flattening")
+    assert told[1] == "         1  float32 does not hold x"
 
 
 def test_undetermined_cases_are_listed_with_their_reason(capsys: pytest.CaptureFixture[str]) -> None:
