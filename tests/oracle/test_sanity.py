@@ -128,3 +128,9 @@ def test_it_runs_in_fractions_too() -> None:
     x = fractions([[[[1, 2], [3, -1]]]])
     found = sanity(network, x, assign(network, ZPlus()), 0, [1])
     assert found.values.tolist() == [[float(Fraction(1, 7)), float(Fraction(6, 7))], [0, 0]]   # 1 2 and 3 6 are above 0
+
+
+def test_layers_of_the_same_numbers_are_shuffled_each_in_its_own_order() -> None:
+    weight = np.arange(36.0).reshape(6, 6)
+    other = shuffled(Network([("one", Linear(weight)), ("two", Linear(weight))]), ["one", "two"], 0)
+    assert (other["one"].weight != other["two"].weight).any()   # type: ignore[attr-defined]
