@@ -208,6 +208,15 @@ def test_every_file_of_this_project_is_of_these_vectors_and_has_its_row_in_the_r
     assert one.unit_roundoff in (2.0**-53, 2.0**-24)
 
 
+def test_answers_to_an_earlier_specification_stand_and_say_that_later_cases_were_not_asked() -> None:
+    one, suite = read(str(FOLDER / "captum.json")), vectors()
+    one.check(suite)
+    assert one.spec == "1.0" and len(one.answers) == suite.at("1.0").count
+    later = next(case for case in suite.cases if case.since == "1.1")
+    with pytest.raises(Unsupported, match=r"^not asked: captum answered the vectors 1\.0, and the case came "):
+        one.answer(later)
+
+
 def test_the_page_in_the_documentation_is_of_these_files() -> None:
     """`make compare-all` takes minutes: what is compared is whose answers it shows, how many, and to which vectors."""
     text = (FOLDER.parents[1] / "docs" / "compare.html").read_text(encoding="utf-8")
