@@ -14,7 +14,7 @@ PROTOCOL = {   # names of functions that more than two files may have, and what 
     "facts": "the same as plain values, for --json",
     **dict.fromkeys(("avg_pool", "conv2d", "conv_transpose2d", "linear", "lrn", "max_pool", "batch_norm", "clip",
                      "relu", "leaky_relu", "flatten", "reshape", "transpose", "pad", "layer_norm", "rms_norm",
-                     "where"), LAYER_KINDS),
+                     "softmax", "multiply", "mat_mul", "where"), LAYER_KINDS),
 }
 
 

@@ -51,7 +51,7 @@ class Lxt:
             parts = [made[t] for t in reads]
             if layer.joins and len(parts) == 1:   # read alone: the tensors joined
                 parts = of_joined(layer, parts[0])
-            made[name] = called(layer, rules[name], *parts)
+            made[name] = handed(layer, rules[name], *parts)
         made[network.output].backward(torch.from_numpy(R.copy()))
         return made[INPUT].grad
 
@@ -65,7 +65,7 @@ def of_joined(layer: Any, x: Any) -> list[Any]:
     return list(x.unbind(1))
 
 
-def called(layer: Any, rule: Rule, *parts: Any) -> Any:
+def handed(layer: Any, rule: Rule, *parts: Any) -> Any:
     """What LXT's function for a layer makes of the tensors that it reads."""
     x, epsilon = parts[0], float(getattr(rule, "epsilon", 0))
     halves = getattr(layer, "shares", None) is None and len(parts) == 2
@@ -74,7 +74,7 @@ def called(layer: Any, rule: Rule, *parts: Any) -> Any:
             shape = layer.output_shape(tuple(x.shape))
             return x.permute(layer.axes) if isinstance(layer, Transpose) else x.reshape(shape)
         case Pass(), ReLU() | Tanh() | SiLU() | GELU():
-            return identity(gate(layer), x)
+            return identity(gate_of(layer), x)
         case Pass(), RMSNorm():
             return theirs.rms_norm_identity(x, tensor(layer.scale), float(layer.epsilon))
         case Epsilon(), Linear() if type(layer) is Linear:
@@ -95,7 +95,7 @@ def called(layer: Any, rule: Rule, *parts: Any) -> Any:
     raise Unsupported(f"LXT has no function for {type(rule).__name__} on {type(layer).__name__}")
 
 
-def gate(layer: Any) -> Callable[[Any], Any]:
+def gate_of(layer: Any) -> Callable[[Any], Any]:
     """The function of a gate."""
     match layer:
         case GELU():

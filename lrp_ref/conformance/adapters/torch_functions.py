@@ -68,7 +68,7 @@ def softmax(layer: Softmax, shape: Shape) -> Any:
     return Function(lambda x: torch.softmax(x.masked_fill(out, -math.inf), -1))
 
 
-def reduced(layer: Mean | Sum, shape: Shape) -> Any:
+def summed(layer: Mean | Sum, shape: Shape) -> Any:
     axes, keep = layer.axes, layer.keep
     if isinstance(layer, Mean):
         return Function(lambda x: x.mean(axes, keep))
@@ -100,6 +100,6 @@ def rotary(layer: Rotary, shape: Shape) -> Any:
 
 
 FUNCTIONS: dict[type[Layer], Callable[..., Any]] = {
-    Multiply: multiply, MatMul: mat_mul, Softmax: softmax, Mean: reduced, Sum: reduced, Transpose: transpose,
+    Multiply: multiply, MatMul: mat_mul, Softmax: softmax, Mean: summed, Sum: summed, Transpose: transpose,
     Slice: sliced, ClassToken: class_token, Rotary: rotary,
 }

@@ -51,7 +51,7 @@ def cases() -> Iterator[Case]:
     yield from rms_norms()
     yield from softmaxes()
     yield from matrix_products()
-    yield from activations()
+    yield from own_gates()
     yield from tokens()
     yield from blocks()
     yield from refusals()
@@ -158,7 +158,7 @@ def matrix_products() -> Iterator[Case]:
 # ---- Activations ----
 
 
-def activations() -> Iterator[Case]:
+def own_gates() -> Iterator[Case]:
     table: tuple[tuple[str, Layer, bool], ...] = (
         ("leaky-relu", LeakyReLU(F(1, 8)), False), ("p-re-lu", LeakyReLU(guarded(["1/8", "-1/2", "2"])), False),
         ("relu6", Clip(0, 6), False), ("hardswish", Hardswish(), False), ("hardsigmoid", Hardsigmoid(), False),

@@ -88,7 +88,7 @@ def cases() -> Iterator[Case]:
             R = relevance_for(slug(rule, layer, place.name), layer, x, place.seed + 7)
             yield one(slug(rule, layer, place.name), rule, layer, x, R, comment=place.comment,
                       section=SECTIONS[type(rule)], topic="geometry", flags=place.flags,
-                      level="convention" if asks(place, rule) else "required", maybe=answers(rule))
+                      level="convention" if asks(place, rule) else "required", maybe=others_answer(rule))
 
 
 def asks(place: Place, rule: Rule) -> bool:
@@ -99,7 +99,7 @@ def asks(place: Place, rule: Rule) -> bool:
     return padded or (place.bias and isinstance(rule, (Gamma, WSquare, ZBox)))
 
 
-def answers(rule: Rule) -> list[Other]:
+def others_answer(rule: Rule) -> list[Other]:
     """Those of the grid, and what libraries do with a bias and with groups."""
     own: list[Other] = []
     match rule:

@@ -36,7 +36,7 @@ WHOLE = other(add="whole")
 
 
 def cases() -> Iterator[Case]:
-    yield from sums()
+    yield from added_up()
     yield from read_twice()
     yield from products()
     yield from beside()
@@ -57,7 +57,7 @@ def with_itself(weight: Any, rule: Rule | None = None, bias: Any = None) -> tupl
     return network, {"add": rule or Epsilon(0)}
 
 
-def sums() -> Iterator[Case]:
+def added_up() -> Iterator[Case]:
     network, rules = with_itself([[1, 1], [1, 1]])
     yield graph("add-two", "sum", network, rules, row("3 -2"), row("4 2"), "The branches 3 -2 and 1 1 receive 3 4 and "
                 "1 -2; a bare + hands 4 2 to both", WHOLE, flags=["SUM"], level="convention")

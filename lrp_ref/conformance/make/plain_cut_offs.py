@@ -31,7 +31,7 @@ def cases() -> Iterator[Case]:
         yield made(f"cutoff-plain-epsilon-plus-{below}", "cutoff", "plain", network, cutoff(mixed, below), x, R,
                    section=CUT, flags=flags(network, below), comment="Epsilon on fully connected layers, z+ on "
                    f"convolutions, evenly below {below}.")
-    network, x, R = same(6300)
+    network, x, R = padded_alike(6300)
     rules = assign(network, {Conv2D: ZPlus(), Linear: ZPlus()})
     for below in ("pool1", "relu2", "fc"):
         yield made(f"cutoff-same-{below}", "cutoff", "plain", network, cutoff(rules, below), x, R, section=CUT,
@@ -57,7 +57,7 @@ def plain(seed: int) -> Question:
     return network, small((2, 2, 7, 6), seed + 8, -2, 4), small((2, 3), seed + 9, -3, 4)
 
 
-def same(seed: int) -> Question:
+def padded_alike(seed: int) -> Question:
     """Of 2 x 4 x 5 pixels: convolutions of 3 x 3 that keep the size, and a maximum between."""
     network = Network([
         ("conv1", Conv2D(small((3, 2, 3, 3), seed, -2, 3), halves((3,), seed + 1), pad=1)), ("relu1", ReLU()),
