@@ -25,7 +25,7 @@ QUESTIONS = list(TABLE)
 # What a dialect of this package's layers cannot show: where to begin and how parameters are written are the caller's.
 # No vector asks what one library alone does in layers without weights, groups or padding 1.
 UNSEEN = {"start", "default_epsilon", "alpha_beta", "parameters", "activation", "flatten", "average", "other_max_pool",
-          "groups", "z_box", "convolution", "batch_norm_rules", "without_weights"}
+          "convolution", "batch_norm_rules"}
 
 
 @cache

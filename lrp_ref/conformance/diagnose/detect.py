@@ -20,7 +20,7 @@ from lrp_ref.conformance.judge.tolerance import ROUNDINGS
 from lrp_ref.conformance.vectors.case import MOVED, Case, Either
 from lrp_ref.conformance.vectors.suite import Suite
 from lrp_ref.conventions.changes import Stabilised
-from lrp_ref.conventions.table import TABLE, phrase, stated
+from lrp_ref.conventions.table import TABLE, phrase, spoken_in, stated
 from lrp_ref.relevance import through_network
 from lrp_ref.rules import Epsilon
 
@@ -63,8 +63,15 @@ def detect(answers: Mapping[str, Array], suite: Suite | Iterable[Case]) -> list[
     values = {question: measured(question, asked[question], answers, u) for question in MEASURED if asked[question]}
     sizes = [abs(value) for value in values.values() if isinstance(value, float) and abs(value) < SMALL]
     room = Room(u, u**0.5 + MOST_MOVED * max([LARGEST, *sizes]), values.get("stabiliser") or 0)
-    for question in [question for question in asked if asked[question] and question not in MEASURED]:
+    told = [question for question in asked if asked[question] and question not in MEASURED]
+    for question in told:
         values[question] = agreed(question, [(case, answers[case.id]) for case in asked[question]], room)
+    known = {question: values[question] for question in told
+             if values[question] not in (None, getattr(CANONICAL, question))}
+    for question in [question for question in told if values[question] is None and known]:   # beside what is known
+        values[question] = agreed(question, [(case, answers[case.id]) for case in asked[question]], room, known)
+    for question in [question for question in told if hidden(question, values[question], asked[question])]:
+        values.pop(question)
     if values.get("epsilon_sign") == "none":   # then 0 has none either
         values.pop("sign_of_zero", None)
     return [Finding(question, values[question], dialects(question, values[question]), [case.id for case in here])
@@ -98,8 +105,11 @@ class Room:
     stabiliser: float
 
 
-def agreed(question: str, answered: Sequence[tuple[Case, Array]], room: Room) -> Any:
+def agreed(question: str, answered: Sequence[tuple[Case, Array]], room: Room, known: Mapping[str, Any] | None = None
+           ) -> Any:
     """The one value that all cases admit, if at least half of them name some; else None.
+
+    known: what is known of other questions; rows are worked out with that.
 
     Where they contradict each other, an answer without a row of its own may have been taken for a neighbour's: the
     value that is left when every case admits those too, if it is one.
@@ -107,7 +117,7 @@ def agreed(question: str, answered: Sequence[tuple[Case, Array]], room: Room) ->
     canonical = getattr(CANONICAL, question)
     every = {canonical, *(row.value for case, _ in answered for row in case.either if row.convention == question)}
     votes = [(values, every - {canonical, *(row.value for row in case.either if row.convention == question)})
-             for case, answer in answered if (values := vote(question, case, answer, room)) is not None]
+             for case, answer in answered if (values := vote(question, case, answer, room, known)) is not None]
     named = [values for values, _ in votes if values]
     if 2 * len(named) < len(votes) or not named:
         return None
@@ -119,7 +129,8 @@ def agreed(question: str, answered: Sequence[tuple[Case, Array]], room: Room) ->
     return next((left.pop() for left in (strict, lenient) if len(left) == 1), None)
 
 
-def vote(question: str, case: Case, answer: Array, room: Room) -> set[Any] | None:
+def vote(question: str, case: Case, answer: Array, room: Room, known: Mapping[str, Any] | None = None
+         ) -> set[Any] | None:
     """The values whose rows are near, and much nearer than the others'; none where nothing is near.
 
     None: nothing is said, for the answer is another question's.
@@ -128,6 +139,9 @@ def vote(question: str, case: Case, answer: Array, room: Room) -> set[Any] | Non
     canonical = Either(question, getattr(CANONICAL, question), case.relevance)
     rows = [canonical, replace(canonical, relevance=with_stabiliser(case, room.stabiliser)),
             *(row for row in case.either if row.convention not in MEASURED)]
+    if known:
+        own = dict.fromkeys(row.value for row in rows if row.convention == question)
+        rows = [Either(question, value, under(case, {**known, question: value})) for value in own]
     offs = [apart(answer, row.relevance) for row in rows]
     if min(offs) > room.allowed:
         return set()
@@ -135,6 +149,21 @@ def vote(question: str, case: Case, answer: Array, room: Room) -> set[Any] | Non
     values = {row.value for row in near if row.convention == question}
     others = any(row.convention != question for row in near)
     return None if others and canonical.value not in values else values
+
+
+def under(case: Case, row: Mapping[str, Any]) -> Array:
+    """The case's relevance by a library that answers so."""
+    network, rules, x, R = case.task()
+    return through_network(network, spoken_in(row, rules, network), x, R)["input"]
+
+
+def hidden(question: str, value: Any, cases: Sequence[Case]) -> bool:
+    """Whether an answer without a row would have given the canonical one's numbers in all cases: nothing is known."""
+    if value is None or value != getattr(CANONICAL, question):
+        return False
+    seen = {value, *(row.value for case in cases for row in case.either if row.convention == question)}
+    return any(all(apart(under(case, {question: other}), under(case, {})) == 0 for case in cases)
+               for other in TABLE[question].answers if other not in seen)
 
 
 def with_stabiliser(case: Case, epsilon: float) -> Array:
