@@ -25,7 +25,7 @@ class Embedding(Layer):
 
     hands_down = "evenly"
     lean = True
-    roundings = Roundings()
+    roundings = Roundings(output=0)   # rows as they stand, of ids that are exact
 
     @classmethod
     def example(cls) -> Example:

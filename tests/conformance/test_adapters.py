@@ -1,5 +1,6 @@
 """Adapters by name, and lrp_toolbox's modules behind one; those of torch's libraries are in test_adapters_peers.py."""
 
+import ast
 import dataclasses
 import os
 import re
@@ -106,7 +107,7 @@ def test_a_program_that_reads_and_writes_lines_is_found_by_its_command() -> None
 
 @pytest.mark.parametrize(("text", "wanted"), [
     ("zenit", "got the adapter 'zenit', which is not known: did you mean 'zennit'? needed zennit, "
-              "captum, toolbox:PATH, lrp_ref, dialect:NAME, recorded:FILE, exec:COMMAND, or module:Name of your own"),
+              "captum, lxt, toolbox:PATH, lrp_ref, dialect:NAME, recorded:FILE, exec:COMMAND, or module:Name of your own"),
     ("mine:", "got the adapter 'mine:', which is not known: "),
     ("toolbox", "toolbox:PATH"),
     ("yours:Mine", "got the adapter yours:Mine, but No module named 'yours': needed a module of"),
@@ -258,10 +259,14 @@ def test_numpy_itself_keeps_no_float() -> None:
     assert not hasattr(np, "float")
 
 
-@pytest.mark.parametrize("name", ["zennit", "captum"])
+@pytest.mark.parametrize("name", ["zennit", "captum", "lxt"])
 def test_an_adapter_to_a_library_is_short(name: str) -> None:
+    """Besides what it imports, of which a layer is a line."""
     path = Path(__file__).parents[2] / "lrp_ref" / "conformance" / "adapters" / f"{name}.py"
-    assert len(path.read_text(encoding="utf-8").splitlines()) <= 60
+    text = path.read_text(encoding="utf-8")
+    imports = {n for node in ast.parse(text).body if isinstance(node, (ast.Import, ast.ImportFrom))
+               for n in range(node.lineno, (node.end_lineno or 0) + 1)}
+    assert sum(bool(line.strip()) and n not in imports for n, line in enumerate(text.splitlines(), 1)) <= 60
 
 
 # ---- The page ----
@@ -285,14 +290,14 @@ def test_the_page_names_every_rule_and_the_layers_of_every_case_that_is_no_fishe
         "Flatten", "SignedSqrt", "L2Norm"}
 
 
-# ---- What is expected of zennit and captum ----
+# ---- What is expected of zennit, captum and LXT ----
 
 EXPECTATIONS = sorted((Path(__file__).parents[2] / "data_fixtures" / "expectations").glob("*.txt"))
 
 
 @pytest.mark.parametrize("path", EXPECTATIONS, ids=lambda path: path.stem)
 def test_every_line_that_is_expected_of_a_library_is_of_a_case_and_under_its_reason(path: Path) -> None:
-    assert {path.stem for path in EXPECTATIONS} == {"captum", "zennit"}
+    assert {path.stem for path in EXPECTATIONS} == {"captum", "lxt", "zennit"}
     lines = expectations.read(path)
     assert expectations.differences([], lines, vectors()) == []
     assert {line.status for line in lines.values()} == {"failed", "unsupported", "undetermined"}
