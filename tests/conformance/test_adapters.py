@@ -106,8 +106,8 @@ def test_a_program_that_reads_and_writes_lines_is_found_by_its_command() -> None
 
 
 @pytest.mark.parametrize(("text", "wanted"), [
-    ("zenit", "got the adapter 'zenit', which is not known: did you mean 'zennit'? needed zennit, "
-              "captum, lxt, toolbox:PATH, lrp_ref, dialect:NAME, recorded:FILE, exec:COMMAND, or module:Name of your own"),
+    ("zenit", "got the adapter 'zenit', which is not known: did you mean 'zennit'? needed zennit, captum, lxt, "
+              "toolbox:PATH, lrp_ref, dialect:NAME, recorded:FILE, exec:COMMAND, or module:Name of your own"),
     ("mine:", "got the adapter 'mine:', which is not known: "),
     ("toolbox", "toolbox:PATH"),
     ("yours:Mine", "got the adapter yours:Mine, but No module named 'yours': needed a module of"),
