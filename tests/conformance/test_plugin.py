@@ -11,6 +11,8 @@ from pathlib import Path
 import pytest
 from recorded import suite as vectors
 
+from lrp_ref.conformance.vectors.suite import load
+
 pytest_plugins = ["pytester"]
 ROOT = Path(__file__).parents[2]
 MINE = """
@@ -209,7 +211,7 @@ def test_an_adapter_that_supports_nothing_is_refused_unless_that_is_expected(
         run: Callable[..., pytest.RunResult], tmp_path: Path) -> None:
     result = run("--lrp-adapter", "mine:Refusing")
     assert result.ret == pytest.ExitCode.USAGE_ERROR
-    result.stderr.fnmatch_lines([f"ERROR: mine supports none of {vectors().count} cases: nothing would be tested"])
+    result.stderr.fnmatch_lines([f"ERROR: mine supports none of {load().count} cases: nothing would be tested"])
     expected = tmp_path / "expected.txt"
     expected.write_text("".join(f"{case.id} unsupported\n" for case in vectors().cases if case.level != "negative"))
     assert outcomes(run("--lrp-adapter", "mine:Refusing", "--lrp-expect", str(expected))) == {"skipped": 3}
