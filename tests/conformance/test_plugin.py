@@ -16,8 +16,7 @@ from lrp_ref.conformance.vectors.suite import load
 pytest_plugins = ["pytester"]
 ROOT = Path(__file__).parents[2]
 MINE = """
-    from lrp_ref.conformance.vectors.suite import load
-from lrp_ref import explain
+    from lrp_ref import explain
     from lrp_ref.conformance.adapter import Hung, Unsupported
     from lrp_ref.rules import Epsilon, Flat
 
