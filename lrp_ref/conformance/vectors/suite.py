@@ -127,8 +127,8 @@ def load(folder: Traversable | None = None) -> Suite:
     for name, version in versions.items():
         if promised_versions.get(name) != vars(version):
             raise ValueError(f"manifest.json says of the specification {name} {shown(promised_versions.get(name))}, "
-                             f"and "
-                             f"its files have {version.count} cases and the digest {version.digest}: copy them again")
+                             f"and its files have {version.count} cases and the digest {version.digest}: copy them "
+                             "again")
     return Suite(cases, records, notes, spec, count, versions[SPEC].digest, versions)
 
 

@@ -35,7 +35,7 @@ from lrp_ref import (
     load_model,
 )
 from lrp_ref.conformance.vectors.case import from_json
-from lrp_ref.conformance.vectors.suite import load
+from lrp_ref.conformance.vectors.suite import load, versions_of
 from lrp_ref.models.bundled import find_model
 from lrp_ref.models.files import save_model
 from lrp_ref.outside import json_value
@@ -507,8 +507,9 @@ def folder(rng: Rng) -> Attempt:
     (root / name).write_bytes(data)
     for other, value in parts.items():
         (root / other).write_text(dumped(value), encoding="utf-8")
-    manifest |= {"count": len(inside["cases"]), "files": {name: {"sha256": sha256(data).hexdigest(),
-                                                                 "count": len(inside["cases"])}}}
+    own = {name: {"sha256": sha256(data).hexdigest(), "count": len(inside["cases"])}}
+    manifest |= {"count": len(inside["cases"]), "files": own, "versions": {
+        spec: vars(version) for spec, version in versions_of(own, {name: inside.get("spec")}).items()}}
     if which == "manifest":
         manifest, what = changed(rng, manifest)
         if isinstance(manifest, dict) and isinstance(manifest.get("files"), dict) and not rng.integers(2):
