@@ -64,8 +64,8 @@ def norm_of(name: str, source: str, size: int, nodes: tuple[Any, ...], values: M
     shift = (seen[0] + seen[1]) / 2
     for kind, centred in ((LayerNorm, u - u.mean()), (RMSNorm, u)):
         v = np.mean(centred**2)
-        ratio = np.abs(seen[2] - shift).max() / np.abs(seen[0] - shift).max()
         with np.errstate(all="ignore"):
+            ratio = np.abs(seen[2] - shift).max() / np.abs(seen[0] - shift).max()
             epsilon = float(f"{SMALL**2 * v * (1 - ratio**2) / (ratio**2 - SMALL**2):.6g}")
             if not 0 <= epsilon < 1:
                 continue
