@@ -114,7 +114,7 @@ def test_options_hold_for_other_files_too(done, folder):
 REFUSED = {
     "no numbers": (("--mean", "a,b"), "got --mean a,b, needed a number, or one per channel"),
     "numbers of other channels": (("--std", "1,2"), "needed a finite number or 3 of them"),
-    "too few names": (("--classes", "one.txt"), "Model got 1 class names (cat) for 3 scores, needed a name for every score"),
+    "too few names": (("--classes", "one.txt"), "Model got 1 class names (cat) for 3 scores, needed a name for every"),
     "no file of names": (("--classes", "none.txt"), "got --classes: got none.txt, which does not exist"),
     "names that are no text": (("--classes", "photo.png"), "which is no text in UTF-8, needed a name per line"),
 }
