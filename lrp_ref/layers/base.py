@@ -22,7 +22,7 @@ class Roundings:
     weight   k of a weight; 0 where it is a parameter as it stands. Transcendental functions count as four
     bias     k of a bias
     size     of the numbers of which a bias is the sum, (channels,)
-    output   k of layer(x) where that is no sum; None: it is the map's sum
+    output   k of layer(x) where that is no sum, 0 where it is numbers as they stand; None: it is the map's sum
     unknown  why there is no such k; then only rules that ask for no weights (Pass, Flat) have a bound
     """
 
