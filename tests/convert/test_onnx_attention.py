@@ -12,6 +12,7 @@ model, node, weights = graphs.model, graphs.node, graphs.weights
 T, D = 4, 6
 ROWS = (2, T, D)
 LATER = ~np.tri(T, dtype=bool)   # a token does not see those after it
+FIRST = np.arange(T) % 2 > 0   # some columns, which a mask of two hides first
 LOW = {"minus infinity": -np.inf, "the lowest float32": np.finfo(np.float32).min, "-10000": -1e4}
 ATTENTION = [node("Transpose", "x", "keys", perm=[0, 2, 1]), node("MatMul", "x keys", "scores")]
 READ = [node("Softmax", "masked", "a", axis=-1), node("MatMul", "a x", "y")]
@@ -27,6 +28,9 @@ def masks(low):
         "added first": ([node("Add", "m scores", "masked")], {"m": np.where(LATER, number(low), number(0))[None]}),
         "where": ([node("Where", "m low scores", "masked")], {"m": LATER, "low": number(low)}),
         "where not": ([node("Where", "m scores low", "masked")], {"m": ~LATER[None], "low": number(low)}),
+        "in two halves": ([node("Add", "scores m", "half"), node("Where", "n low half", "masked")],
+                          {"m": np.where(LATER & FIRST, number(low), number(0)), "n": LATER & ~FIRST,
+                           "low": number(low)}),
         "with a bias": ([node("Add", "scores m", "masked")],
                         {"m": np.where(LATER, number(low), weights(T, T))}),
     }

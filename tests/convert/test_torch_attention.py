@@ -99,6 +99,9 @@ def test_multi_head_attention_gives_what_torch_gives(cross):
 EARLIER = torch.ones(T, T, dtype=torch.bool).tril()   # a token sees those before it, and itself
 
 
+FIRST = torch.arange(T) % 2 > 0   # some columns, which a mask of two hides first
+
+
 class Masking(nn.Module):
     """Attention by hand, whose scores are masked by a function."""
 
@@ -117,6 +120,7 @@ MASKS = {
     "added": lambda s: s + torch.zeros(T, T).masked_fill(~EARLIER, torch.finfo(torch.float32).min),
     "where": lambda s: torch.where(EARLIER, s, torch.tensor(float("-inf"))),
     "where not": lambda s: torch.where(~EARLIER, torch.tensor(-torch.inf), s),
+    "in two halves": lambda s: s.masked_fill(~EARLIER & FIRST, -1e5).masked_fill(~EARLIER & ~FIRST, -torch.inf),
     "one by one": lambda s: s.masked_fill(~EARLIER & (torch.arange(T) > 3), -1e5).masked_fill(~EARLIER, -1e5),
 }
 
