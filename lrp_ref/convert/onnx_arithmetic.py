@@ -7,13 +7,12 @@ from math import prod
 import numpy as np
 
 from lrp_ref.arrays import Array, Shape
+from lrp_ref.convert.masks import HIDDEN, finite_and_there
 from lrp_ref.convert.onnx_node import Node
 from lrp_ref.convert.onnx_values import Known, Tensor
 from lrp_ref.convert.refused import refuse
 from lrp_ref.hints import listed
 from lrp_ref.layers import LRN, Add, BatchNorm, ClassToken, Clip, Concat, Linear, Multiply, Pad, Scale, Transpose
-
-HIDDEN = -1e4   # a score that a constant makes so low is left out: e to that power is 0 in both number types
 
 
 def for_one(node: Node, k: int, shape: Shape, kind: type = float) -> Array:
@@ -49,14 +48,12 @@ def same_for_all(node: Node, k: int) -> Array:
 
 def masked(node: Node, x: Tensor, added: Array, part: str = "") -> Tensor:
     """x + added, of which what is very low says which scores a softmax that follows leaves out."""
-    finite: Array = np.where(np.isfinite(added), added, 0).astype(node.layers.number)
-    made = node.add(Scale(None, finite), x, part=part)
-    there = added > HIDDEN
-    if not there.all():
-        before = node.layers.masks.get(x.name)
-        node.layers.masks[made.name] = there if before is None else there & before
-        if not np.isfinite(added).all():
-            node.layers.gone.add(node.proto.output[0])
+    finite, there = finite_and_there(added, node.layers.masks.get(x.name))
+    made = node.add(Scale(None, finite.astype(node.layers.number)), x, part=part)
+    if there is not None:
+        node.layers.masks[made.name] = there
+    if not np.isfinite(added).all():
+        node.layers.gone.add(node.proto.output[0])
     return made
 
 

@@ -14,9 +14,10 @@ from typing import Any
 import numpy as np
 
 from lrp_ref.arrays import Array
+from lrp_ref.convert.masks import HIDDEN
 from lrp_ref.convert.refused import refuse
 from lrp_ref.convert.torch_layers import gelu, relu, silu
-from lrp_ref.convert.torch_shapes import HIDDEN, constant, masked
+from lrp_ref.convert.torch_shapes import constant, masked
 from lrp_ref.convert.torch_tensor import NEEDS, Tensor, holds_tensor, own_array, together
 from lrp_ref.hints import listed, quotable, shown
 from lrp_ref.layers import (
@@ -151,12 +152,12 @@ def heads_of(part: Any, every: tuple[Tensor, Tensor, Tensor], mask: Any = None, 
     rows, bias = own_array(part.in_proj_weight), own_array(part.in_proj_bias)
     weights: Any = ([own_array(getattr(part, f"{name}_proj_weight")) for name in "qkv"] if rows is None
                     else np.split(rows, 3))
-    q, k, v = (by_head(linear(x, w, b, f"{prefix}{name}"), part.num_heads, f"{prefix}{name}")
+    q, k, v = (by_head(connected(x, w, b, f"{prefix}{name}"), part.num_heads, f"{prefix}{name}")
                for x, name, w, b in zip(every, "qkv", weights, [None] * 3 if bias is None else np.split(bias, 3)))
     read = attended(q, k, v, mask_of(mask, False, q, k, inverted=True), None, prefix, f"{prefix}read")
     tokens = read.then(Transpose((0, 2, 1, 3)), f"{prefix}tokens")
     joined = tokens.then(Reshape((read.shape[2], read.shape[1] * read.shape[3])), f"{prefix}joined")
-    return linear(joined, own_array(part.out_proj.weight), own_array(part.out_proj.bias), last)
+    return connected(joined, own_array(part.out_proj.weight), own_array(part.out_proj.bias), last)
 
 
 def by_head(x: Tensor, heads: int, name: str) -> Tensor:
@@ -166,7 +167,8 @@ def by_head(x: Tensor, heads: int, name: str) -> Tensor:
     return parted.then(Transpose((0, 2, 1, 3)), f"{name}_by_head")
 
 
-def linear(x: Tensor, weight: Any, bias: Any, suffix: str) -> Tensor:
+def connected(x: Tensor, weight: Any, bias: Any, suffix: str) -> Tensor:
+    """torch_layers.linear, under the name of a part of a block."""
     return x.then(Linear(np.ascontiguousarray(weight.T), bias), suffix)
 
 
@@ -182,9 +184,9 @@ def encoder_layer(src: Tensor, src_mask: Any = None, src_key_padding_mask: Any =
 
     def mlp(x: Tensor) -> Tensor:
         one, two = part.linear1, part.linear2
-        hidden = linear(x, own_array(one.weight), own_array(one.bias), f"{prefix}linear1")
+        hidden = connected(x, own_array(one.weight), own_array(one.bias), f"{prefix}linear1")
         active = replace(activation_of(part.activation)(hidden), suffix=f"{prefix}activation")
-        return linear(active, own_array(two.weight), own_array(two.bias), f"{prefix}linear2")
+        return connected(active, own_array(two.weight), own_array(two.bias), f"{prefix}linear2")
 
     if part.norm_first:
         middle = together(Add(), src, attention(norm(src, "norm1")), suffix=f"{prefix}add1")

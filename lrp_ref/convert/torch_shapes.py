@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from lrp_ref.arrays import Array, Shape
+from lrp_ref.convert.masks import HIDDEN, finite_and_there
 from lrp_ref.convert.refused import refuse
 from lrp_ref.convert.torch_tensor import NEEDS, Tensor, dims, holds_tensor, own_array, together
 from lrp_ref.hints import shown
@@ -32,8 +33,6 @@ from lrp_ref.layers import (
     Transpose,
     Upsample,
 )
-
-HIDDEN = -1e4   # a score that a constant makes so low is left out: e to that power is 0 in both number types
 
 # ---- Sums and products ----
 
@@ -63,12 +62,10 @@ def linear_sum(parts: tuple[Any, Any], factors: tuple[Any, Any]) -> Tensor:
 
 def masked(x: Tensor, added: Array, suffix: str = "") -> Tensor:
     """x + added, of which what is very low says which scores a softmax that follows leaves out."""
-    there = added > HIDDEN
-    finite, kept = np.where(np.isfinite(added), added, 0), x
+    (finite, there), kept = finite_and_there(added, x.mask), x
     if finite.any() or x.layer is None:   # of the input itself no other can be made
         kept = x.then(Scale(None, np.asarray(finite, x.number)), suffix)
-    mask = there if x.mask is None else there & (x.mask != 0)
-    return replace(kept, mask=None if mask.all() else np.asarray(mask, x.number))
+    return replace(kept, mask=None if there is None else np.asarray(there, x.number))
 
 
 def mul(x: Any, other: Any) -> Tensor:
