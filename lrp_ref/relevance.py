@@ -47,7 +47,7 @@ def pieces(layer: Layer, x: Array, R: Array, z: Array | None) -> Iterator[tuple[
         a, m = layer.linearize(x[batch])
         for inputs, outputs, piece in m.pieces(a.shape):
             a_piece, outputs = a[inputs], shifted(outputs, first, samples)
-            if z is not None and not layer.tangent:
+            if z is not None and not layer.approximate:
                 piece = piece.recalling(a_piece, z[outputs])
             yield shifted(inputs, first, samples), outputs, a_piece, piece
 

@@ -204,7 +204,7 @@ class Softmax(Layer):
         z, there = self(x), self.there(x)
         mean = np.sum(np.where(there, x, constant(0, x)) * z, axis=-1, keepdims=True)
         bias = z * (constant(1, x) - np.where(there, x, constant(0, x)) + mean)
-        return x, Tangent(z, bias, there)
+        return x, SoftmaxMap(z, bias, there)
 
     def smaller(self, shape: Shape, drawn: Drawn) -> Layer | None:
         return Softmax()
@@ -221,7 +221,7 @@ def equal_scores(x: Array, there: Array) -> Array:
 
 
 @dataclass(frozen=True, eq=False)
-class Tangent(LinearMap):
+class SoftmaxMap(LinearMap):
     """w_ij = z_j (d_ij - z_i) along the last axis, c_ij = 1 where i and j take part. weight: z."""
 
     weight: Array

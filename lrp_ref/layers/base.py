@@ -50,7 +50,7 @@ class Layer:
 
     joins       whether it reads several tensors, joined into one array; all that follows is about that array
     lean        the map takes no more memory than its input, so that whole batches can go at once
-    tangent     the documented exception: a map near the layer, whose m(a) is not layer(x)
+    approximate the documented exception: a map near the layer, whose m(a) is not layer(x)
     hands_down  the rule it has where none is given: "by contribution" Epsilon(0), "as it is" Pass(), "to the winners"
                 Winner(), "evenly" Flat(); None: one must be given
     sees        the window of inputs that an output sees, in rows and columns; None: not one window, or not known
@@ -65,7 +65,7 @@ class Layer:
 
     joins = False
     lean = False
-    tangent = False
+    approximate = False
     hands_down: Literal["by contribution", "as it is", "to the winners", "evenly"] | None = None
     affine = False
     monotone = False

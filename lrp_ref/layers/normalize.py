@@ -174,7 +174,7 @@ class LRN(Elementwise):
         return not self.taylor
 
     @property
-    def tangent(self) -> bool:  # type: ignore[override]
+    def approximate(self) -> bool:  # type: ignore[override]
         return self.taylor
 
     @property

@@ -324,7 +324,7 @@ def replaced_bias(m: LinearMap) -> Rule:
 
 
 @pytest.mark.parametrize("pair", [     # of a tangent the forward pass leaves something else
-    pytest.param(pair, id=pair.what) for pair in pairs(RATIONAL) if not pair.example.layer.tangent])
+    pytest.param(pair, id=pair.what) for pair in pairs(RATIONAL) if not pair.example.layer.approximate])
 def test_with_the_output_known_relevance_and_ledger_are_the_same(pair: Pair) -> None:
     a, m = pair.map()
     z = m(a)
@@ -383,10 +383,10 @@ def test_the_output_of_a_layer_whose_map_is_another_is_not_taken_for_the_maps() 
     a, m = example.layer.linearize(x)
     R = relevance_for(m(a))
     e = explain(Network([("lrn", example.layer)]), x, {"lrn": Epsilon(F(1, 4))}, target=R)
-    assert example.layer.tangent and (e.scores != m(a)).any()
+    assert example.layer.approximate and (e.scores != m(a)).any()
     assert (e.relevance == step(Epsilon(F(1, 4)), m, a, R)[0]).all()
 
 
 def test_only_the_documented_exceptions_have_a_map_that_is_not_the_layer() -> None:
-    assert {name for name, example in LAYERS.items() if example.layer.tangent} == {
+    assert {name for name, example in LAYERS.items() if example.layer.approximate} == {
         "DenseSift", "LRN, taylor", "LRN, Caffe, taylor"}

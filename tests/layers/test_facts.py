@@ -81,7 +81,7 @@ def twins(example: Example) -> bool:
     return all(len(set(z[ids == number].flat)) == 1 for number in np.unique(ids))
 
 
-STATED = {name: example for name, example in LAYERS.items() if not example.layer.tangent}
+STATED = {name: example for name, example in LAYERS.items() if not example.layer.approximate}
 each = pytest.mark.parametrize("name", LAYERS)
 
 

@@ -101,7 +101,7 @@ def network_ledger() -> Iterator[Case]:
 def is_defined_layer(example: Example, seed: int) -> Found:
     layer, x = example.layer, example.x(3, seed)
     output, (a, m) = layer(x), layer.linearize(x)
-    holds = equal(m(a), output) != layer.tangent   # which is of first order only
+    holds = equal(m(a), output) != layer.approximate   # which is of first order only
     for n, sample in enumerate(x):
         there = defined(layer, sample)
         wanted = {j: sum(c * a[n][i] * w for i, c, w in there.connections[j]) + there.bias[j]

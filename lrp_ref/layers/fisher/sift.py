@@ -82,7 +82,7 @@ class DenseSift(Layer):
                  of all sizes have their centre in common, to half a pixel
     """
 
-    tangent = True   # its map says which pixels the bins cover
+    approximate = True   # its map says which pixels the bins cover
     hands_down = "evenly"
     roundings = Roundings()
 
