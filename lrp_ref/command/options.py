@@ -151,7 +151,7 @@ def parser() -> argparse.ArgumentParser:
 
     new = command("selfcheck", "Prove the identities again on this machine. A line per claim: proved, within bound or "
                   "FAILED, on how many cases, with a digest of the exact results; the program ends with 1 where one "
-                  "failed. It takes about half a minute.", None)
+                  "failed. It takes about a minute.", None)
     new.add_argument("--full", action="store_true", help="more seeds and a network as deep as VGG-16: some minutes")
     json(new)
 
