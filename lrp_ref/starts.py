@@ -54,7 +54,7 @@ def an_array(R: Array, z: Array, what: str, whose: str) -> Array:
 
 def place_of(scores: Array, target: Any) -> tuple[Array, Array]:
     """Where the target's score is in every sample: an index, indices (N,), or None, the top score."""
-    if scores.ndim != 2:
+    if scores.ndim != 2 or scores.size == 0:
         raise ValueError(f"the scores have shape {scores.shape}, needed (N, classes) to choose a class: end the "
                          f"network with Flatten(), or give an array of that shape as the target")
     n, classes = scores.shape

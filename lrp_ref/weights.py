@@ -7,9 +7,9 @@ from collections.abc import Mapping
 import numpy as np
 
 from lrp_ref.arrays import Array, Shape, times, total, zeros
-from lrp_ref.hints import shown
+from lrp_ref.hints import listed, shown
 from lrp_ref.linear_map import LinearMap
-from lrp_ref.network import Network, a_network, named
+from lrp_ref.network import Network, a_network, named, same_numbers
 from lrp_ref.relevance import Explanation, every_layer, through_layer
 from lrp_ref.rules import Rule
 
@@ -25,7 +25,7 @@ def weight_relevance(network: Network, e: Explanation, rules: Mapping[str, Rule]
     if not isinstance(e, Explanation):
         raise ValueError(f"got {shown(e)}, needed what explain(network, x, rules) gives")
     layer, rule = a_network(network)[name], every_layer(network, rules)[name]
-    x, R = network.read(name, e.activations), e.relevances[name]
+    x, R = read_of_it(network, e, name), e.relevances[name]
     account, own = through_layer(rule, layer, x, R, e.activations[name])[1], getattr(layer, "bias", None)
     if not np.array_equal(account.handed, e.ledger[name].handed):
         raise ValueError(f"layer {name} hands down something else by these rules than in this explanation: give those "
@@ -35,6 +35,19 @@ def weight_relevance(network: Network, e: Explanation, rules: Mapping[str, Rule]
         weight = of_weights(rule, m, a, R)
     bias = summed_to(account.bias, m.bias.shape)
     return {"weight": weight, "bias": bias if own is None else np.reshape(bias, (len(x), *own.shape))}
+
+
+def read_of_it(network: Network, e: Explanation, name: str) -> Array:
+    """What the layer reads; an error unless the layer answers there as in e, bit for bit."""
+    if not {name, *network.reads[name]} <= {*e.activations}:
+        raise ValueError(f"got an explanation with the tensors {listed(e.activations)}, needed one of this network: "
+                         f"{listed(network.names)}")
+    x = network.read(name, e.activations)
+    same_numbers(network, x)
+    with named(name):
+        if not np.array_equal(network[name](x), e.activations[name]):
+            raise ValueError("gives something else here than in this explanation: give the network that it explains")
+    return x
 
 
 def of_weights(rule: Rule, m: LinearMap, a: Array, R: Array) -> Array:

@@ -103,6 +103,7 @@ def test_it_is_what_a_network_of_the_layers_below_gives() -> None:
     (lambda: one_hot(0)(SCORES[0]), "the scores have shape (3,), needed (N, classes) to choose a class: …"),
     (lambda: softmax_gradient(0)(SCORES), "Softmax has no exact form unless all scores are equal: …"),
     (lambda: of_probabilities([[np.inf, 1.0]]), "got probabilities with NaN or infinity, needed finite numbers"),
+    (lambda: of_probabilities(np.zeros((0, 2)), 0), "the scores have shape (0, 2), needed (N, classes) …"),
     (lambda: of_probabilities(0.5), "the scores have shape (), needed (N, classes) to choose a class: …"),
     (lambda: of_probabilities([["a", "b"]]), "got numbers of type <U1, needed float32, …"),
     (lambda: explain(SKIP, X, target={"relu": [[1], [1, 2]]}), "got a list, which NumPy does not take, needed …"),

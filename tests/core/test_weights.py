@@ -1,5 +1,6 @@
 """The relevance of weights and biases: by hand, by the definitions' messages, and in sum what was handed down."""
 
+from decimal import Decimal
 from typing import Any
 
 import numpy as np
@@ -130,6 +131,14 @@ def test_inside_a_network() -> None:
     masked = explain(network, fractions(["1 2"]), rules, through={"fc": 0})
     with refused("layer fc hands down something else …"):
         weight_relevance(network, masked, rules, "fc")
+    with refused("got an input of Fraction for a network of Decimal: …"):
+        weight_relevance(network.astype(Decimal), e, rules, "fc")
+    with refused("layer fc: gives something else here than in this explanation: give the network that it explains"):
+        weight_relevance(Network([(name, Linear(-layer.weight) if name == "fc" else layer)
+                                  for name, layer, _ in network.nodes]), e, rules, "fc")
+    with refused("got an explanation with the tensors input, it, needed one of this network: fc, …"):
+        weight_relevance(network, of_one(Linear(fractions([[2], [3]])), fractions(["1 2"]), Epsilon(0),
+                                         fractions(["1"]))[0], rules, "fc")
 
 
 def test_windows_of_a_pooling_have_no_weights_of_the_model() -> None:
