@@ -13,7 +13,7 @@ from lrp_ref.command.failed import losing_nothing
 from lrp_ref.command.measuring import measured_by
 from lrp_ref.command.outputs import dumped, save_arrays, spare, writes_arrays
 from lrp_ref.command.which_model import ready_model
-from lrp_ref.command.workers import checked
+from lrp_ref.command.workers import workers_asked
 from lrp_ref.hints import Watch
 from lrp_ref.models.bundled import PAPERS
 from lrp_ref.paper import report as experiment_report
@@ -40,7 +40,7 @@ def evaluate_command(options: Namespace, watch: Watch) -> str:
         if value is not None and options.scenes is None:
             raise ValueError(f"got {option} {value} without a folder of photographs, needed SCENES: the bundled scenes "
                              "have neither sets nor difficult objects")
-    checked(options)
+    workers_asked(options)
     given = options.model or PAPERS
     spare("--results", options.results, *given, *lost(options.results, options.scenes))
     spare("--plot", options.plot, *given, *lost(options.plot, options.scenes))
@@ -61,10 +61,10 @@ def evaluate_command(options: Namespace, watch: Watch) -> str:
         **{f"rules of {name}": "paper" for name in models}})
     job = Studying(models, tested.classes)
     records = measured_by(options, described, job, tested, watch)
-    return reported(options, described, records, watch)
+    return report_of(options, described, records, watch)
 
 
-def reported(options: Namespace, described: dict[str, str], records: Sequence[Record], watch: Watch) -> str:
+def report_of(options: Namespace, described: dict[str, str], records: Sequence[Record], watch: Watch) -> str:
     """What is printed of a run, after its files are written."""
     seen = from_records(described, records)
     found = experiment_report.text(seen.collection, seen.precisions, seen.studies)

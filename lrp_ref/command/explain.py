@@ -22,7 +22,7 @@ from lrp_ref.command.layer_table import by
 from lrp_ref.command.outputs import Pictured, dumped, save_arrays, spare, writes_arrays
 from lrp_ref.command.rule_names import rules_for, usual_rule
 from lrp_ref.command.which_model import ready_model
-from lrp_ref.command.workers import checked, workers
+from lrp_ref.command.workers import workers, workers_asked
 from lrp_ref.hints import Watch, listed, unwatched
 from lrp_ref.ledger import COLUMNS
 from lrp_ref.models.bundled import knows, ready, usual_model
@@ -44,7 +44,7 @@ def explain_command(options: Namespace, watch: Watch) -> str:
     name = options.model or usual_model()
     images = photographs(options.images)
     several = len(images) > 1 or images != options.images
-    checked(options)
+    workers_asked(options)
     if not several and (options.workers or options.dask):
         raise ValueError("got --workers or --dask with one photograph, which is one task: leave it out, or name a "
                          "folder")

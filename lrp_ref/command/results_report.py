@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from argparse import Namespace
 
-from lrp_ref.command.evaluate import reported
+from lrp_ref.command.evaluate import report_of
 from lrp_ref.command.outputs import spare, writes_arrays
 from lrp_ref.hints import Watch
 from lrp_ref.paper.results import read_results
@@ -21,7 +21,7 @@ def report_command(options: Namespace, watch: Watch) -> str:
     if not any(not one.error for one in records):
         raise ValueError(f"{options.results} has no photograph yet of {total}: wait for the first")
     options.plot = options.output
-    found = reported(options, run, records, watch)
+    found = report_of(options, run, records, watch)
     if options.json or len(records) >= total:
         return found
     return f"so far {len(records)} of {total} photographs\n\n{found}"

@@ -13,20 +13,21 @@ from contextlib import contextmanager
 from importlib.metadata import PackageNotFoundError
 from importlib.metadata import version as installed
 from multiprocessing import get_context, parent_process
-from typing import Any
+from typing import Any, NoReturn
 
 from lrp_ref.hints import listed, quotable
 from lrp_ref.paper.tasks import AHEAD
 from lrp_ref.version import __version__
 
 MOST = 256      # processes of one machine
+GRACE = 0.5     # seconds in which a worker that is ended tidies up
 TIMEOUT = 10    # seconds in which a scheduler must answer
 # What the libraries that work out NumPy's products take their number of threads from, when they are loaded.
 THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "BLIS_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
 PACKAGE = "lrp_ref"
 
 
-def checked(options: Namespace) -> None:
+def workers_asked(options: Namespace) -> None:
     """An error, before any work, where the options cannot be."""
     if options.workers is not None and options.dask:
         raise ValueError("got --workers with --dask, whose workers are the cluster's: leave one of them out")
@@ -63,8 +64,16 @@ def one_thread_each() -> Iterator[None]:
 def begin_worker() -> None:
     """A worker does not hear Ctrl-C, which is for its parent, and ends with it, also where that is killed."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))   # what it writes is tidied up
+    signal.signal(signal.SIGTERM, end_worker)
     threading.Thread(target=follow, daemon=True).start()
+
+
+def end_worker(*_: object) -> NoReturn:
+    """What is being written is tidied up; the pool's loop, which takes this for a task's error, ends GRACE later."""
+    timer = threading.Timer(GRACE, os._exit, (1,))
+    timer.daemon = True
+    timer.start()
+    sys.exit(1)
 
 
 def follow() -> None:

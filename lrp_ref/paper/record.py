@@ -65,10 +65,10 @@ def tasks(collection: Collection, but: Any = (), explained_only: bool = False) -
 
 def unread(task: Task, error: Exception) -> Record:
     """The record of a photograph that cannot be read."""
-    return record(task, {}, (), str(error))
+    return recorded(task, {}, (), str(error))
 
 
-def record(task: Task, scores: Mapping[str, tuple[float, ...]], found: tuple[Found, ...], error: str = "") -> Record:
+def recorded(task: Task, scores: Mapping[str, tuple[float, ...]], found: tuple[Found, ...], error: str = "") -> Record:
     labels, counted = (tuple(map(bool, of)) for of in (task.seen.labels, task.seen.counted))
     return Record(task.position, task.name, labels, counted, task.explain, {**task.baselines, **scores}, found, error)
 
@@ -95,11 +95,11 @@ def digest(model: Model) -> str:
         for key, value in vars(layer).items():
             found.update(key.encode())
             for part in value if isinstance(value, (tuple, list)) else (value,):
-                found.update(stored(part))
+                found.update(in_bytes(part))
     return found.hexdigest()[:16]
 
 
-def stored(value: Any) -> bytes:
+def in_bytes(value: Any) -> bytes:
     if isinstance(value, np.ndarray):
         numbers: NDArray[Any] = np.ascontiguousarray(value)
         content = repr(value.tolist()).encode() if value.dtype == object else numbers.tobytes()

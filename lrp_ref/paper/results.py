@@ -104,7 +104,8 @@ def read_results(path: str) -> tuple[dict[str, str], list[Record]]:
     """What a file is a run of, and its records so far; it may be written to meanwhile."""
     if not os.path.isfile(path):
         raise ValueError(f"got {quotable(path)}, which is no file: give what evaluate --results has written")
-    with sqlites_words(path), closing(sqlite3.connect(f"{Path(path).resolve().as_uri()}?mode=ro", WAIT, uri=True)) as file:
+    address = f"{Path(path).resolve().as_uri()}?mode=ro"
+    with sqlites_words(path), closing(sqlite3.connect(address, WAIT, uri=True)) as file:
         file.execute("begin")   # one state of the file for all that is read
         run = run_in(path, file)
         return run, [*records(file, json.loads(run["measures"]))]

@@ -27,7 +27,7 @@ from lrp_ref.models.model import Model
 from lrp_ref.network import INPUT, Network
 from lrp_ref.paper.measures import gini, holding, inside
 from lrp_ref.paper.precision import Collection, kept
-from lrp_ref.paper.record import Found, Record, Task, counting, record, tasks, unread
+from lrp_ref.paper.record import Found, Record, Task, counting, recorded, tasks, unread
 from lrp_ref.paper.tasks import Progress, run_tasks
 from lrp_ref.pictures.photograph import resize
 from lrp_ref.relevance import relevances
@@ -124,8 +124,8 @@ def contrast(x: Array) -> Numbers:
 
 
 def measured(values: Array, region: Numbers) -> tuple[float, float, float]:
-    """MEASURES of a map."""
-    return inside(values, region), gini(values), holding(values)
+    """MEASURES of a map; + 0.0 turns -0 to 0, as files of results keep it."""
+    return inside(values, region) + 0.0, gini(values) + 0.0, holding(values)
 
 
 @dataclass(frozen=True, eq=False)
@@ -154,7 +154,7 @@ def studied(job: Studying, networks: Mapping[str, Callable[[tuple[int, ...]], An
         x = prepared[name]
         network, columns = networks[name](x.shape), [model.class_index(one) for one in job.classes]
         xs = network.activations(x)
-        scores[name] = tuple(xs[network.output][0, columns].tolist())
+        scores[name] = tuple((xs[network.output][0, columns] + 0.0).tolist())
         if masks is not None:
             rules, below = job.rules(network), cutoffs(model.chain)
             for n, c in enumerate(np.flatnonzero(task.seen.labels).tolist()):
@@ -165,7 +165,7 @@ def studied(job: Studying, networks: Mapping[str, Callable[[tuple[int, ...]], An
                     seen |= {SIGNS: random_signs(region.shape, task.first + n), CONTRAST: contrast(x)}
                 found.append(Found(name, c, score, float(region.mean()),
                                    {label: measured(values, region) for label, values in seen.items()}))
-    return record(task, scores, tuple(found))
+    return recorded(task, scores, tuple(found))
 
 
 def study(model: Model, collection: Collection, rules: Callable[[Network], Rules] = paper_rules, name: str = "model",
