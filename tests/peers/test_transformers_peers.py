@@ -1,11 +1,12 @@
 """Hugging Face's own ViT and BERT, with seeded weights: the same logits, and a ledger that closes."""
 
+import json
 import warnings
 
 import numpy as np
 import pytest
 
-from lrp_ref import Embedding, LayerNorm, Softmax, explain
+from lrp_ref import Embedding, LayerNorm, Softmax, attnlrp, explain
 from lrp_ref.convert import from_onnx, from_torch
 
 torch = pytest.importorskip("torch")
@@ -85,3 +86,24 @@ def test_a_model_of_theirs_gives_its_logits_and_closes_its_ledger(make, kind):
     size = sum(abs(np.asarray(relevance)).sum() for relevance in e.relevances.values())
     # likewise, of all the relevance that is handed down anywhere
     assert np.abs(parts - total["received"]).max() <= 1000 * eps * size
+
+
+def test_a_text_goes_through_the_command_as_through_the_network(tmp_path, capsys):
+    from lrp_ref.command.cli import main
+
+    torch.manual_seed(1)
+    model, x = bert("eager")
+    path = tmp_path / "bert.onnx"
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")   # what the exporter says of sizes
+        torch.onnx.export(Logits(model).eval(), x, path, opset_version=17, dynamo=False, dynamic_axes={"x": {0: "n"}},
+                          input_names=["x"])
+    (tmp_path / "vocabulary.txt").write_text("\n".join(f"word{n}" for n in range(30)))
+    text = " ".join(f"word{n}" for n in x[0].tolist())
+    assert main(["explain", "--model", str(path), "--tokens", text, "--vocabulary", str(tmp_path / "vocabulary.txt"),
+                 "--json"]) == 0
+    said = json.loads(capsys.readouterr().out)
+    network = from_onnx(path)
+    e = explain(network, x[:1].numpy().astype(np.float32), attnlrp(network))
+    assert [one["relevance"] for one in said["tokens"]] == e.relevance[0].tolist()
+    assert len(said["scores"]) == 5 and [one["id"] for one in said["tokens"]] == x[0].tolist()
