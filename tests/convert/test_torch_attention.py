@@ -338,6 +338,14 @@ def test_what_is_no_linear_map_of_ours_is_refused(name):
     assert said in str(caught.value)
 
 
+def test_modules_made_in_a_forward_and_constants_spread_by_a_tensor_are_taken():
+    module = Calling(lambda x: nn.GELU()(x - torch.arange(D).expand_as(x)) * EACH[:, 0].view(T, 1).expand_as(x))
+    x = torch.randn(2, T, D, dtype=torch.float64)
+    ours = from_torch(module.eval(), x)
+    close(ours, module, x)
+    assert [type(layer).__name__ for _, layer in ours] == ["Scale", "GELU", "Scale"]
+
+
 def test_scores_with_the_batch_second_are_refused_where_their_shape_does_not_tell():
     with pytest.raises(ValueError, match=r"whose output has the batch second, \(T, N, \.\.\): end it with transpose"):
         from_torch(Turning(lambda x, attend: attend(x, x, x)[0]).eval(), torch.randn(T, T, D))
