@@ -68,6 +68,8 @@ def one_command(arguments: Sequence[str] | None) -> int:
 def run(options: Namespace, watch: Watch) -> str:
     """The text that a command prints, after all its files are written; what only it needs is imported for it alone."""
     match options.command:
+        case "explain" if options.tokens is not None:
+            from lrp_ref.command.tokens import tokens_command as command
         case "explain":
             from lrp_ref.command.explain import explain_command as command
         case "figure":

@@ -1,4 +1,4 @@
-"""lrp-ref explain and figure: photographs in, heatmaps and ledgers out."""
+"""lrp-ref explain and figure: photographs in, heatmaps and ledgers out; texts go to tokens.py."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from lrp_ref.command import report
 from lrp_ref.command.beginning import for_bounds, notes, start_of, through_of
 from lrp_ref.command.failed import Unwritten
 from lrp_ref.command.layer_table import by
-from lrp_ref.command.outputs import Pictured, dumped, save_arrays, spare, writes_arrays
+from lrp_ref.command.outputs import Pictured, dumped, lines_on, save_arrays, spare, writes_arrays
 from lrp_ref.command.rule_names import rules_for, usual_rule
 from lrp_ref.command.which_model import ready_model
 from lrp_ref.command.workers import workers, workers_asked
@@ -41,6 +41,9 @@ PERCENTILE = 99.5   # of |relevance| in a picture's strongest colour: of some ru
 
 def explain_command(options: Namespace, watch: Watch) -> str:
     """One photograph in full; of several, or of a folder, scores and files."""
+    if not options.images or options.vocabulary is not None:
+        raise ValueError("got --vocabulary without --tokens TEXT, which it is for" if options.images else
+                         "got nothing to explain, needed an IMAGE, or --tokens TEXT: see lrp-ref explain --help")
     name = options.model or usual_model()
     images = photographs(options.images)
     several = len(images) > 1 or images != options.images
@@ -187,11 +190,6 @@ def files_of(options: Namespace, image: str) -> dict[str, str | None]:
         return {what: getattr(options, what) for what in ("output", "panels", "save")}
     path = str(Path(options.output_dir) / Path(image).stem)
     return {"output": options.output, "panels": f"{path}.png", "save": f"{path}.npz"}
-
-
-def lines_on(written: Mapping[str, str | None]) -> list[str]:
-    what = {"output": "heatmap", "panels": "panels", "save": "arrays"}
-    return [f"{what[name]} written to {path}" for name, path in written.items() if path]
 
 
 def draw(options: Namespace, e: Explained, written: Mapping[str, str | None], watch: Watch) -> str:

@@ -53,10 +53,17 @@ def parser() -> argparse.ArgumentParser:
     def command(name: str, text: str, epilog: str | None = KNOWS) -> argparse.ArgumentParser:
         return commands.add_parser(name, help=text.partition(".")[0], description=text, epilog=epilog)
 
-    new = command("explain", "Explain photographs. Prints the scores, the rules and the ledger; of several "
+    new = command("explain", "Explain photographs, or a text. Prints the scores, the rules and the ledger; of several "
                   "photographs the scores. In a terminal the heatmap is drawn there if it is written nowhere.")
-    new.add_argument("images", nargs="+", metavar="IMAGE",
+    new.add_argument("images", nargs="*", metavar="IMAGE",
                      help="a photograph: PNG, JPEG, TIFF, ...; several; or a folder of them")
+    new.add_argument("--tokens", metavar="TEXT",
+                     help="instead of photographs a text for a model that reads tokens: their numbers with spaces "
+                     "between, or words of --vocabulary. The relevance of every token is printed; --output FILE.html "
+                     "writes the coloured text")
+    new.add_argument("--vocabulary", metavar="FILE",
+                     help="of --tokens: a text file with a token per line, or a tokenizer.json, which cuts the text "
+                     "itself (lrp-ref[tokens])")
     which(new)
     how(new, "safe", None, "99.5, or 100 where that is 0")
     new.add_argument("--cutoff", metavar="LAYER",
