@@ -7,11 +7,12 @@ from collections.abc import Callable
 from contextlib import suppress
 
 from lrp_ref.command.workers import workers
-from lrp_ref.hints import Watch, quotable
+from lrp_ref.hints import Watch
 from lrp_ref.paper.precision import Collection
 from lrp_ref.paper.record import Record, tasks
 from lrp_ref.paper.results import Results, read_results
 from lrp_ref.paper.tasks import Make, Progress, run_tasks
+from lrp_ref.pictures.stored import told
 
 
 def measured_by(options: Namespace, described: dict[str, str], job: Make, tested: Collection, watch: Watch,
@@ -27,7 +28,7 @@ def measured_by(options: Namespace, described: dict[str, str], job: Make, tested
             work(options, job, tested, watch, explained_only, before, results.add)
         except BaseException as error:
             with suppress(ValueError):   # a disk that is full may be why
-                error.add_note(f"{len(results.done())} photographs are in {quotable(options.results)}, and the same "
+                error.add_note(f"{len(results.done())} photographs are in {told(options.results)}, and the same "
                                "command goes on from there")
             raise
     return read_results(options.results)[1]

@@ -15,6 +15,7 @@ import numpy as np
 from lrp_ref.files import writable
 from lrp_ref.hints import listed, quotable
 from lrp_ref.paper.record import Found, Record
+from lrp_ref.pictures.stored import told
 
 MARK = 0x4C525021   # application_id: "LRP!"
 WAIT = 60.0         # seconds for which a reader or another writer is waited for
@@ -103,7 +104,7 @@ class Results:
 def read_results(path: str) -> tuple[dict[str, str], list[Record]]:
     """What a file is a run of, and its records so far; it may be written to meanwhile."""
     if not os.path.isfile(path):
-        raise ValueError(f"got {quotable(path)}, which is no file: give what evaluate --results has written")
+        raise ValueError(f"got {told(path)}, which is no file: give what evaluate --results has written")
     address = f"{Path(path).resolve().as_uri()}?mode=ro"
     with sqlites_words(path), closing(sqlite3.connect(address, WAIT, uri=True)) as file:
         file.execute("begin")   # one state of the file for all that is read
@@ -150,7 +151,7 @@ def empty(file: sqlite3.Connection) -> bool:
 def run_in(path: str, file: sqlite3.Connection) -> dict[str, str]:
     """The table `run`, or an error where the file is not one of these."""
     if file.execute("pragma application_id").fetchone()[0] != MARK:
-        raise ValueError(f"got {quotable(path)}, which holds no results of lrp-ref: give another file")
+        raise ValueError(f"got {told(path)}, which holds no results of lrp-ref: give another file")
     return dict(file.execute("select name, value from run"))
 
 
@@ -160,7 +161,7 @@ def same_run(path: str, there: Mapping[str, str], run: Mapping[str, str]) -> Non
     if differs:
         said = [f"{name} {quotable(there.get(name, 'nothing'), 30)}, now {quotable(run.get(name, 'nothing'), 30)}"
                 for name in differs]
-        raise ValueError(f"{quotable(path)} holds results of another run ({listed(said)}): {LIKE}")
+        raise ValueError(f"{told(path)} holds results of another run ({listed(said)}): {LIKE}")
 
 
 @contextmanager
@@ -169,4 +170,4 @@ def sqlites_words(path: str) -> Iterator[None]:
     try:
         yield
     except sqlite3.Error as error:
-        raise ValueError(f"cannot use {quotable(path)}: {error}: choose another path, or make room") from error
+        raise ValueError(f"cannot use {told(path)}: {error}: choose another path, or make room") from error

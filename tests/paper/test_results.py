@@ -24,7 +24,7 @@ RECORDS = [Record(0, "a", (True, False), (True, True), True, {"zeta": (1 / 7, -3
            Record(7, "c", (False, True), (True, True), True, {"zeta": (0.0, 1.0), "cnn": (math.pi, -1.0)}, ())]
 
 
-def told(records):
+def in_words(records):
     """NaN is equal to itself in words; so is 0 to itself, and not to -0."""
     return [repr(one) for one in records]
 
@@ -44,7 +44,7 @@ def test_what_is_read_is_what_was_written_to_the_bit_in_the_order_of_photographs
             results.add(RECORDS[n])   # again, as after an interruption
         assert results.done() == {0, 1, 7}
     run, found = read_results(path)
-    assert run == RUN and told(map(plain, found)) == told(map(plain, RECORDS))
+    assert run == RUN and in_words(map(plain, found)) == in_words(map(plain, RECORDS))
     assert os.listdir(tmp_path) == ["r.sqlite"]
 
 
@@ -91,7 +91,7 @@ def test_a_full_disk_is_one_line_and_what_was_done_stays(tmp_path):
         with pytest.raises(ValueError, match=r"r\.sqlite: database or disk is full: choose another path, or make room"):
             results.add(large)
         assert results.done() == {0}
-    assert told(map(plain, read_results(path)[1])) == told([plain(RECORDS[0])])
+    assert in_words(map(plain, read_results(path)[1])) == in_words([plain(RECORDS[0])])
 
 
 def test_a_photograph_is_all_there_or_not_at_all(tmp_path):
@@ -148,5 +148,5 @@ def test_a_run_that_is_killed_again_and_again_ends_as_one_that_is_not(tmp_path):
     for one in (path, tmp_path / "whole.sqlite"):
         sixty_photographs(str(one), SimpleNamespace(send=lambda n: None))
     (_, found), (_, whole) = read_results(str(path)), read_results(str(tmp_path / "whole.sqlite"))
-    assert told(found) == told(whole) and [one.position for one in found] == list(range(60))
+    assert in_words(found) == in_words(whole) and [one.position for one in found] == list(range(60))
     assert sorted(os.listdir(tmp_path)) == ["killed.sqlite", "whole.sqlite"]
