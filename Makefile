@@ -3,6 +3,7 @@ PYTHON ?= python3
 VENV ?= .venv
 PEERS ?= .venv-peers
 MUTATION ?= .venv-mutation
+SITE ?= .venv-site
 BIN = $(VENV)/bin
 
 .PHONY: demo test compare-all release fuzz docs mutants mutation peers zoo bench clean
@@ -29,9 +30,15 @@ compare-all: $(VENV)/.installed
 release: $(VENV)/.installed
 	$(BIN)/python examples/release.py dist
 
-# The tables in docs/ that classes and proofs know themselves.
-docs: $(VENV)/.installed
+# The tables in docs/ that classes and proofs know themselves, and the site, out/site/index.html: warnings are errors.
+docs: $(VENV)/.installed $(SITE)/.installed
 	$(BIN)/python docs/generate.py
+	$(SITE)/bin/sphinx-build -q -W --keep-going -c docs/site . out/site
+
+$(SITE)/.installed: setup.cfg
+	$(PYTHON) -m venv $(SITE)
+	$(SITE)/bin/python -m pip install --quiet --disable-pip-version-check -e .[docs]
+	touch $@
 
 # Which test kills each mutant of the specification (tests/mutants), on copies of the code.
 mutants: $(VENV)/.test
@@ -85,4 +92,4 @@ bench: peers
 	$(PEERS)/bin/python benchmarks/fisher.py
 
 clean:
-	rm -rf $(VENV) $(PEERS) $(MUTATION) mutants out build dist *.egg-info
+	rm -rf $(VENV) $(PEERS) $(MUTATION) $(SITE) mutants out build dist *.egg-info
