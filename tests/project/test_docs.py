@@ -169,7 +169,8 @@ def help_of(command: str, capsys: pytest.CaptureFixture[str]) -> str:
     return capsys.readouterr().out
 
 
-COMMANDS = ["compare", "conform", "demo", "evaluate", "explain", "figure", "layers", "models", "sanity", "selfcheck",
+COMMANDS = ["compare", "conform", "demo", "evaluate", "explain", "figure", "layers", "models", "report", "sanity",
+            "selfcheck",
             "vectors"]
 
 
