@@ -12,8 +12,8 @@ demo: $(VENV)/.installed
 	mkdir -p out
 	$(BIN)/lrp-ref demo --output out/figure1.png
 
-test: $(VENV)/.test   # two processes: threads of both would wait for each other
-	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest -q -n 2 --dist loadgroup $(PYTEST_ARGS)
+test: $(VENV)/.test   # two processes: threads of both would wait for each other; compiled once: a third of all start-up
+	PYTHONDONTWRITEBYTECODE= OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest -q -n 2 --dist loadgroup $(PYTEST_ARGS)
 
 # Every door that something comes in by, with made inputs: what happened, in six columns (docs/reliability.md).
 fuzz: $(VENV)/.test
