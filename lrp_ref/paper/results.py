@@ -9,6 +9,7 @@ import sqlite3
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from pathlib import Path
+from typing import Self
 
 import numpy as np
 
@@ -19,8 +20,8 @@ from lrp_ref.pictures.stored import told
 
 MARK = 0x4C525021   # application_id: "LRP!"
 WAIT = 60.0         # seconds for which a reader or another writer is waited for
+RUN_TABLE = "create table run (name text primary key, value text not null) without rowid;"
 TABLES = """
-create table run (name text primary key, value text not null) without rowid;
 create table photographs (position integer primary key, name text not null, labels text not null, counted text not null,
   explain integer not null, error text not null);
 create table scores (position integer, model text, place integer, score real, primary key (position, model, place))
@@ -35,20 +36,22 @@ CHILDREN = ("scores", "found", "measures", "curves")
 LIKE = "give another --results FILE, or repeat the command as it was"
 
 
-class Results:
-    """The file of a run. `run` says what it is a run of: {name: value}; a file with other values is refused by name."""
+class RunFile:
+    """A file of SQLite that belongs to one run: `run` says of what, {name: value}; with other values it is refused."""
+
+    tables = ""   # statements that make those of a new file, besides `run`
 
     def __init__(self, path: str, run: Mapping[str, str]) -> None:
-        self.path, self.measures = path, tuple(json.loads(run["measures"]))
+        self.path = path
         writable(path)
         with sqlites_words(path):
             self.file = sqlite3.connect(path, timeout=WAIT, isolation_level=None)
-            self.file.execute("pragma synchronous = normal")
         try:
             with sqlites_words(path):
+                self.file.execute("pragma synchronous = normal")
                 if empty(self.file):
                     with self.transaction():
-                        for statement in TABLES.split(";"):
+                        for statement in f"{RUN_TABLE}{self.tables}".split(";"):
                             self.file.execute(statement)
                         self.file.execute(f"pragma application_id = {MARK}")
                         self.file.executemany("insert into run values (?, ?)", run.items())
@@ -57,7 +60,7 @@ class Results:
             self.file.close()
             raise
 
-    def __enter__(self) -> Results:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -74,6 +77,16 @@ class Results:
             if self.file.in_transaction:
                 self.file.execute("rollback")
             raise
+
+
+class Results(RunFile):
+    """Every photograph that was measured."""
+
+    tables = TABLES
+
+    def __init__(self, path: str, run: Mapping[str, str]) -> None:
+        self.measures = tuple(json.loads(run["measures"]))
+        super().__init__(path, run)
 
     def done(self) -> set[int]:
         """The positions of the photographs that are in the file, those that could not be read too."""
