@@ -1,0 +1,137 @@
+"""One page, complete in itself: what `lrp-ref explore` writes."""
+
+from __future__ import annotations
+
+import json
+import os
+from base64 import b64encode
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from hashlib import sha256
+from html import escape
+from importlib import resources
+from typing import Any
+
+import numpy as np
+
+from lrp_ref.arrays import Array
+from lrp_ref.explorer.facts import view
+from lrp_ref.explorer.view import View
+from lrp_ref.files import writing
+from lrp_ref.hints import Watch, listed, shown, unwatched
+from lrp_ref.models.bundled import find_model
+from lrp_ref.models.explained import Given
+from lrp_ref.models.model import Model
+from lrp_ref.pictures.colours import COLOURS
+from lrp_ref.pictures.photograph import read_photograph, resize, to_pixels
+from lrp_ref.version import __version__
+
+MOST = 5_000_000   # bytes per photograph
+SIDE = 448         # pixels of a photograph's longer side in the page
+POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'; script-src"
+
+
+@dataclass(frozen=True, eq=False)
+class Explorer:
+    """The page, and what was left out of it because it would have been too large."""
+
+    html: str
+    left_out: tuple[str, ...]
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        with writing(path) as temporary:
+            temporary.write_text(self.html, encoding="utf-8")
+
+    def __repr__(self) -> str:
+        return f"Explorer({len(self.html):,} bytes; .save(path), then open it in a browser)"
+
+
+def explorer(photographs: Mapping[str, Any] | Sequence[Any] | str | os.PathLike[str],
+             models: Mapping[str, Model] | Sequence[str] | Model | str, classes: Sequence[str | int] = (),
+             rules: Mapping[str, Given] | None = None, most: int = MOST, watch: Watch = unwatched) -> Explorer:
+    """A page of photographs by models side by side, with a slider over every cut-off: `explorer("cat.jpg", "cnn")`.
+
+    photographs  a path, several, or {name: photograph as `Model.prepare` takes it}
+    models       a model or its name, several names, or {name: model}
+    classes      by name or number, besides none: the three highest; with some, these and the next
+    rules        {name: preset or rule}; None: those that are usual for each model
+    most         bytes per photograph; where it would be more, messages, rules and classes are left out, and it is said
+    """
+    found = {name: to_pixels(one) for name, one in named_photographs(photographs).items()}
+    every = named_models(models)
+    return page([(name, [view(pixels, model, every[model], classes, rules, watched(watch, name)) for model in every])
+                 for name, pixels in found.items()], most)
+
+
+def watched(watch: Watch, name: str) -> Watch:
+    return lambda text: watch(f"{name}: {text}")
+
+
+def named_photographs(given: Any) -> dict[str, Any]:
+    if isinstance(given, Mapping):
+        return dict(given)
+    paths = [given] if isinstance(given, (str, os.PathLike)) else given
+    if not isinstance(paths, Sequence) or not paths or not all(isinstance(one, (str, os.PathLike)) for one in paths):
+        raise ValueError(f"explorer got photographs={shown(given)}, needed a path, several, or {{name: photograph}}")
+    return {os.path.basename(one): read_photograph(one) for one in paths}
+
+
+def named_models(given: Any) -> dict[str, Model]:
+    if isinstance(given, Model):
+        return {"model": given}
+    names = {given: given} if isinstance(given, str) else given
+    names = names if isinstance(names, Mapping) else {one: one for one in names}
+    found = {name: find_model(one) if isinstance(one, str) else one for name, one in names.items()}
+    if not found or not all(isinstance(one, Model) for one in found.values()):
+        raise ValueError(f"explorer got models={shown(given)}, needed a name such as cnn, several, or {{name: Model}}")
+    return found
+
+
+def page(subjects: Sequence[tuple[str, Sequence[View]]], most: int = MOST) -> Explorer:
+    """The page of photographs, each a name and its views."""
+    left_out, written = list[str](), list[str]()
+    if not subjects:
+        raise ValueError("got no photographs, needed at least one")
+    for name, views in subjects:
+        pictures = [encoded(one.picture) for one in views]
+        parts = [one.written() for one in views]
+        while sum(map(len, (*parts, *pictures))) > most:
+            largest = max(range(len(views)), key=lambda n: len(parts[n]))
+            lost = views[largest].smaller() or next(filter(None, (one.smaller() for one in views)), None)
+            if lost is None:
+                break
+            left_out.append(f"{name}, {views[largest].name}: without {lost}")
+            parts = [one.written() for one in views]
+        written.append('{"name":' + json.dumps(name) + ',"pictures":' + json.dumps(pictures) + ',"views":['
+                       + ",".join(parts) + "]}")
+    facts = {"version": __version__, "colours": COLOURS["safe"], "most": most, "left_out": left_out}
+    data = json.dumps(facts)[:-1] + ',"photographs":[' + ",".join(written) + "]}"
+    return Explorer(filled(data, f"LRP explorer: {listed(name for name, _ in subjects)}"), tuple(left_out))
+
+
+def filled(data: str, title: str) -> str:
+    """page.html with its parts in their places; no text of anyone's becomes a tag."""
+    script = contents("page.js")
+    digest = b64encode(sha256(script.encode()).digest()).decode()
+    parts = {"title": escape(title), "policy": f"{POLICY} 'sha256-{digest}'", "style": contents("page.css"),
+             "data": data.replace("<", "\\u003c"), "script": script}
+    html = contents("page.html")
+    for name, text in parts.items():
+        before, _, after = html.partition(f"@{name}@")
+        html = before + text + after
+    return html
+
+
+def contents(name: str) -> str:
+    return (resources.files(__package__) / name).read_text(encoding="utf-8")
+
+
+def encoded(pixels: Array) -> str:
+    """A photograph (H, W) or (H, W, 3) in [0, 1] as the address of a JPEG."""
+    from lrp_ref.pictures.picture import jpeg
+
+    height, width = pixels.shape[:2]
+    part = min(1.0, SIDE / max(height, width))
+    small = resize(pixels, (max(1, round(height * part)), max(1, round(width * part))))
+    colours = small if small.ndim == 3 else np.repeat(small[:, :, None], 3, axis=2)
+    return "data:image/jpeg;base64," + b64encode(jpeg(np.rint(255 * colours).astype(np.uint8))).decode()
