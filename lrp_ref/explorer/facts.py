@@ -27,7 +27,7 @@ from lrp_ref.hints import Watch, listed, quotable, unwatched
 from lrp_ref.layers import Softmax
 from lrp_ref.models.explained import Given, rules_of
 from lrp_ref.models.model import Model
-from lrp_ref.models.sight import SEVERAL, bins, words_for
+from lrp_ref.models.sight import SEVERAL, WHOLE, bins, words_for
 from lrp_ref.models.usual import deep, pixel_cutoff
 from lrp_ref.network import INPUT, Network, receptive_fields, where_they_meet
 from lrp_ref.relevance import Explanation, every_layer, relevances
@@ -182,7 +182,7 @@ def spreads_over(network: Network, shape: Sequence[int]) -> list[str]:
             found.append(next((said[t] for t in reads if said[t]), SEVERAL))
         else:
             whole = all(size >= 2 * side for size, side in zip(under.size, shape[2:]))
-            found.append("the whole image" if whole else f"{under.size[0]} x {under.size[1]} pixels")
+            found.append(WHOLE if whole else f"{under.size[0]} x {under.size[1]} pixels")
     return found
 
 

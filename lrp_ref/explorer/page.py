@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from base64 import b64encode
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -115,15 +116,11 @@ def filled(data: str, title: str) -> str:
     digest = b64encode(sha256(script.encode()).digest()).decode()
     parts = {"title": escape(title), "policy": f"{POLICY} 'sha256-{digest}'", "style": contents("page.css"),
              "data": data.replace("<", "\\u003c"), "script": script}
-    html = contents("page.html")
-    for name, text in parts.items():
-        before, _, after = html.partition(f"@{name}@")
-        html = before + text + after
-    return html
+    return re.sub("@(" + "|".join(parts) + ")@", lambda found: parts[found[1]], contents("page.html"))
 
 
 def contents(name: str) -> str:
-    return (resources.files(__package__) / name).read_text(encoding="utf-8")
+    return (resources.files("lrp_ref.explorer") / name).read_text(encoding="utf-8")
 
 
 def encoded(pixels: Array) -> str:
