@@ -2,5 +2,6 @@
 
 from lrp_ref.explorer.facts import view
 from lrp_ref.explorer.page import Explorer, explorer, page
+from lrp_ref.explorer.view import View
 
-__all__ = ["Explorer", "explorer", "page", "view"]
+__all__ = ["Explorer", "View", "explorer", "page", "view"]

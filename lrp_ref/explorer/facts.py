@@ -20,7 +20,7 @@ from lrp_ref.assignment import (
     paper_rules,
 )
 from lrp_ref.explorer.cuts import Cut, at_cut, cuts, largest_messages, no_cut
-from lrp_ref.explorer.numbers import LARGEST, Maps, brief, packed
+from lrp_ref.explorer.numbers import LARGEST, Maps, packed, twelve_digits
 from lrp_ref.explorer.view import View
 from lrp_ref.explorer.walk import Axis, Walk
 from lrp_ref.hints import Watch, listed, quotable, unwatched
@@ -86,8 +86,8 @@ def view(photograph: Array, name: str, model: Model, classes: Sequence[str | int
     label, rows = labels(model, scores), range(0, len(tasks), len(given))
     facts = {
         "model": name, "about": model.provenance.partition(". ")[0][:200], "size": list(x.shape[2:]),
-        "scores": [[label(n), brief(scores[n])] for n in order[:SCORES]], "count": len(scores),
-        "classes": [{"name": label(n), "score": brief(scores[n])} for n in chosen],
+        "scores": [[label(n), twelve_digits(scores[n])] for n in order[:SCORES]], "count": len(scores),
+        "classes": [{"name": label(n), "score": twelve_digits(scores[n])} for n in chosen],
         "rules": [{"name": key, "layers": summary(rule)} for key, rule in given.items()],
         **layers(walk, x.shape)}
     return View(name, facts, [strips[n: n + len(given)] for n in rows], [messages[n: n + len(given)] for n in rows],
@@ -127,18 +127,22 @@ def strip_texts(walk: Walk, explained: Sequence[Explanation]) -> list[str]:
             at[n].append(stand(walk, cut, maps[n], places))
     texts = []
     for n, e in enumerate(explained):
-        ledger = [[brief(np.asarray(column, np.float64).sum()) for column in (account.received, *account.parts())]
+        ledger = [[sum_of(column) for column in (account.received, *account.parts())]
                   for _, account in reversed([*e.ledger])]
-        facts = {"start": brief(np.asarray(e.start, np.float64).sum()), "ledger": ledger, "cuts": at[n]}
+        facts = {"start": sum_of(e.start), "ledger": ledger, "cuts": at[n]}
         texts.append(json.dumps({**facts, **maps[n].written()}, allow_nan=False, separators=(",", ":")))
     return texts
+
+
+def sum_of(column: Array) -> float:
+    return twelve_digits(np.asarray(column, np.float64).sum())
 
 
 def stand(walk: Walk, cut: Cut, maps: Maps, places: Mapping[str, int]) -> dict[str, Any]:
     """Which maps stand at which tensors, and the exact sums of what arrives at the pixels and of what does not."""
     pixels, dead = walk.down(cut.there)
     return {"at": [[places[t], maps.add(values)] for t, values in cut.there.items()],
-            "pixels": brief(pixels.sum()), "dead": brief(dead + cut.dead)}
+            "pixels": twelve_digits(pixels.sum()), "dead": twelve_digits(dead + cut.dead)}
 
 
 def layers(walk: Walk, shape: Sequence[int]) -> dict[str, Any]:

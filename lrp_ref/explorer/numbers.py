@@ -43,6 +43,6 @@ def packed(*arrays: NDArray[Any]) -> str:
     return b64encode(zlib.compress(b"".join(plane.tobytes() for plane in planes), 9)).decode()
 
 
-def brief(value: Any) -> float:
+def twelve_digits(value: Any) -> float:
     """Twelve digits of a number."""
     return float(f"{float(value):.12g}")

@@ -60,11 +60,11 @@ def explorer(photographs: Mapping[str, Any] | Sequence[Any] | str | os.PathLike[
     """
     found = {name: to_pixels(one) for name, one in named_photographs(photographs).items()}
     every = named_models(models)
-    return page([(name, [view(pixels, model, every[model], classes, rules, watched(watch, name)) for model in every])
-                 for name, pixels in found.items()], most)
+    return page([(name, [view(pixels, kind, model, classes, rules, naming_photograph(watch, name))
+                         for kind, model in every.items()]) for name, pixels in found.items()], most)
 
 
-def watched(watch: Watch, name: str) -> Watch:
+def naming_photograph(watch: Watch, name: str) -> Watch:
     return lambda text: watch(f"{name}: {text}")
 
 
@@ -90,40 +90,50 @@ def named_models(given: Any) -> dict[str, Model]:
 
 def page(subjects: Sequence[tuple[str, Sequence[View]]], most: int = MOST) -> Explorer:
     """The page of photographs, each a name and its views."""
+    if not subjects or not all(views for _, views in subjects):
+        raise ValueError("got no photograph, or one without a view, needed at least one of each")
     left_out, written = list[str](), list[str]()
-    if not subjects:
-        raise ValueError("got no photographs, needed at least one")
     for name, views in subjects:
-        pictures = [encoded(one.picture) for one in views]
-        parts = [one.written() for one in views]
-        while sum(map(len, (*parts, *pictures))) > most:
-            largest = max(range(len(views)), key=lambda n: len(parts[n]))
-            lost = views[largest].smaller() or next(filter(None, (one.smaller() for one in views)), None)
-            if lost is None:
-                break
-            left_out.append(f"{name}, {views[largest].name}: without {lost}")
-            parts = [one.written() for one in views]
-        written.append('{"name":' + json.dumps(name) + ',"pictures":' + json.dumps(pictures) + ',"views":['
-                       + ",".join(parts) + "]}")
+        pictures = [as_address(one.picture) for one in views]
+        left_out += [f"{name}, {text}" for text in shrunk(views, most - sum(map(len, pictures)))]
+        written.append(f'{{"name":{json.dumps(name)},"pictures":{json.dumps(pictures)},"views":'
+                       f"[{','.join(one.written() for one in views)}]}}")
     facts = {"version": __version__, "colours": COLOURS["safe"], "most": most, "left_out": left_out}
-    data = json.dumps(facts)[:-1] + ',"photographs":[' + ",".join(written) + "]}"
-    return Explorer(filled(data, f"LRP explorer: {listed(name for name, _ in subjects)}"), tuple(left_out))
+    data = f'{json.dumps(facts)[:-1]},"photographs":[{",".join(written)}]}}'
+    return Explorer(put_in(data, f"LRP explorer: {listed(name for name, _ in subjects)}"), tuple(left_out))
 
 
-def filled(data: str, title: str) -> str:
+def shrunk(views: Sequence[View], most: int) -> list[str]:
+    """What was left out of views of one photograph, the largest first, so that they have at most so many bytes."""
+    lost: list[list[str]] = [[] for _ in views]
+    sizes = [len(one.written()) for one in views]
+    while sum(sizes) > most:
+        for n in sorted(range(len(views)), key=lambda n: -sizes[n]):
+            what = views[n].smaller()
+            if what is not None:
+                lost[n].append(what)
+                sizes[n] = len(views[n].written())
+                break
+        else:
+            lost[0].append(f"anything more, at {sum(sizes):,} bytes")
+            break
+    return [f"{one.name}: without {', '.join(each)}" for one, each in zip(views, lost) if each]
+
+
+def put_in(data: str, title: str) -> str:
     """page.html with its parts in their places; no text of anyone's becomes a tag."""
-    script = contents("page.js")
+    script = part_of_page("page.js")
     digest = b64encode(sha256(script.encode()).digest()).decode()
-    parts = {"title": escape(title), "policy": f"{POLICY} 'sha256-{digest}'", "style": contents("page.css"),
+    parts = {"title": escape(title), "policy": f"{POLICY} 'sha256-{digest}'", "style": part_of_page("page.css"),
              "data": data.replace("<", "\\u003c"), "script": script}
-    return re.sub("@(" + "|".join(parts) + ")@", lambda found: parts[found[1]], contents("page.html"))
+    return re.sub("@(" + "|".join(parts) + ")@", lambda found: parts[found[1]], part_of_page("page.html"))
 
 
-def contents(name: str) -> str:
+def part_of_page(name: str) -> str:
     return (resources.files("lrp_ref.explorer") / name).read_text(encoding="utf-8")
 
 
-def encoded(pixels: Array) -> str:
+def as_address(pixels: Array) -> str:
     """A photograph (H, W) or (H, W, 3) in [0, 1] as the address of a JPEG."""
     from lrp_ref.pictures.picture import jpeg
 

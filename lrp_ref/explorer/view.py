@@ -26,15 +26,20 @@ class View:
     def __post_init__(self) -> None:
         self.classes, self.rules = len(self.strips), len(self.strips[0])
 
+    def kept(self) -> dict[str, Any]:
+        """The facts, with so many classes and rules as it is to have."""
+        return {**self.facts, "classes": self.facts["classes"][:self.classes],
+                "rules": self.facts["rules"][:self.rules]}
+
     def written(self) -> str:
-        """The JSON of the view, with so many classes and rules as it is to have."""
-        facts = {**self.facts, "classes": self.facts["classes"][:self.classes],
-                 "rules": self.facts["rules"][:self.rules]}
+        """The JSON of what is kept of the view."""
         strips = [[self.strips[c][r] for r in range(self.rules)] for c in range(self.classes)]
         messages = [[self.messages[c][r] if self.with_messages else "null" for r in range(self.rules)]
                     for c in range(self.classes)]
-        return (json.dumps(facts, allow_nan=False, separators=(",", ":"))[:-1]
-                + ',"strips":' + array(map(array, strips)) + ',"messages":' + array(map(array, messages)) + "}")
+        facts = json.dumps(self.kept(), allow_nan=False, separators=(",", ":"))
+        tables = (f'"{name}":{json_list(map(json_list, rows))}'
+                  for name, rows in (("strips", strips), ("messages", messages)))
+        return f"{facts[:-1]},{','.join(tables)}}}"
 
     def smaller(self) -> str | None:
         """Leave out what is missed least; what that was, or None where nothing more can be left out."""
@@ -50,5 +55,5 @@ class View:
         return None
 
 
-def array(parts: Iterable[str]) -> str:
+def json_list(parts: Iterable[str]) -> str:
     return "[" + ",".join(parts) + "]"

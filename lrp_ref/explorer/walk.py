@@ -40,12 +40,12 @@ class Spread:
         """What each tensor that is read gets, on its grid; and what stays where an output sees nothing: dead."""
         if self.rows is None or self.columns is None:
             return R / self.parts, 0.0
-        rows, columns = shares(self.rows, grid[0]), shares(self.columns, grid[1])
+        rows, columns = share_matrix(self.rows, grid[0]), share_matrix(self.columns, grid[1])
         blind = ~np.outer(rows.any(axis=0), columns.any(axis=0))
         return rows @ R @ columns.T, float(R[blind].sum())
 
 
-def shares(axis: Axis, n: int) -> Map:
+def share_matrix(axis: Axis, n: int) -> Map:
     """(n, outputs): 1 / n_v where output v sees row y; a column sums to 1, or to 0 where it sees none."""
     out = np.zeros((n, len(axis)))
     for v, (first, count, apart) in enumerate(axis):
@@ -57,17 +57,17 @@ def shares(axis: Axis, n: int) -> Map:
 def window_axes(window: Window, image: Sequence[int], outputs: Sequence[int]) -> tuple[Axis, Axis]:
     """y = v stride + t dilation - before, those inside the image."""
     rows, columns = (
-        tuple(inside([v * s + t * d - p for t in range(k)], n, d) for v in range(count))
+        tuple(seen_inside([v * s + t * d - p for t in range(k)], n, d) for v in range(count))
         for n, count, k, s, p, d in zip(image, outputs, window.size, window.stride, window.before, window.dilation))
     return rows, columns
 
 
-def inside(places: Sequence[int], n: int, apart: int) -> Seen:
+def seen_inside(places: Sequence[int], n: int, apart: int) -> Seen:
     found = [y for y in places if 0 <= y < n]
     return (found[0], len(found), apart) if found else (0, 0, apart)
 
 
-def cells(n: int, parts: int) -> Axis:
+def cell_axis(n: int, parts: int) -> Axis:
     """floor(v n / parts) .. ceil((v + 1) n / parts) - 1, as adaptive pooling has it."""
     return tuple((v * n // parts, -(-(v + 1) * n // parts) - v * n // parts, 1) for v in range(parts))
 
@@ -84,7 +84,7 @@ def spread_of(layer: Layer, shapes: Sequence[Shape], grids: Sequence[Pair], outp
     if isinstance(layer, Linear):
         return Spread(((0, grid[0], 1),), ((0, grid[1], 1),)) if len(shapes[0]) == 2 else None
     if isinstance(layer, AdaptiveAvgPool):
-        return Spread(cells(grid[0], layer.size[0]), cells(grid[1], layer.size[1]))
+        return Spread(cell_axis(grid[0], layer.size[0]), cell_axis(grid[1], layer.size[1]))
     if isinstance(layer, (Conv2D, Pool)):
         return Spread(*window_axes(layer.window, grid, output[2:]))
     return None
