@@ -65,7 +65,7 @@ def view(photograph: Array, name: str, model: Model, classes: Sequence[str | int
     xs = network.activations(x)
     scores = xs[network.output][0]
     order = [int(n) for n in np.argsort(-scores, kind="stable")]
-    asked = list(dict.fromkeys(model.class_index(one) for one in classes))
+    asked = list(dict.fromkeys(model.class_index(one) if model.classes else int(one) for one in classes))
     chosen = [*asked, *(n for n in order if n not in asked)][: max(len(asked), TOP)]
     box = model.preprocessing.box
     given = {key: every_layer(network, rules_of(network, one, None, box))

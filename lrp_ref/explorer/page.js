@@ -290,6 +290,7 @@
       this.drawSum();
       this.drawTable();
       this.tell();
+      this.section.dataset.shown = `${this.c} ${this.r} ${this.n}`;
     }
 
     draw() {

@@ -28,6 +28,7 @@ from lrp_ref.pictures.photograph import read_photograph, resize, to_pixels
 from lrp_ref.version import __version__
 
 MOST = 5_000_000   # bytes per photograph
+NAMES = 2000       # of them for names, and for what is said to be left out
 SIDE = 448         # pixels of a photograph's longer side in the page
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'; script-src"
 
@@ -58,6 +59,10 @@ def explorer(photographs: Mapping[str, Any] | Sequence[Any] | str | os.PathLike[
     rules        {name: preset or rule}; None: those that are usual for each model
     most         bytes per photograph; where it would be more, messages, rules and classes are left out, and it is said
     """
+    if isinstance(classes, str) or not isinstance(classes, Sequence):
+        raise ValueError(f"explorer got classes={shown(classes)}, needed a list of classes, by name or number")
+    if rules is not None and not (isinstance(rules, Mapping) and rules):
+        raise ValueError(f"explorer got rules={shown(rules)}, needed {{name: preset or rule}}")
     found = {name: to_pixels(one) for name, one in named_photographs(photographs).items()}
     every = named_models(models)
     return page([(name, [view(pixels, kind, model, classes, rules, naming_photograph(watch, name))
@@ -80,9 +85,10 @@ def named_photographs(given: Any) -> dict[str, Any]:
 def named_models(given: Any) -> dict[str, Model]:
     if isinstance(given, Model):
         return {"model": given}
-    names = {given: given} if isinstance(given, str) else given
-    names = names if isinstance(names, Mapping) else {one: one for one in names}
-    found = {name: find_model(one) if isinstance(one, str) else one for name, one in names.items()}
+    names = [given] if isinstance(given, str) else given
+    names = {str(one): one for one in names} if isinstance(names, (list, tuple)) else names
+    pairs = names.items() if isinstance(names, Mapping) else ()
+    found = {str(name): find_model(one) if isinstance(one, str) else one for name, one in pairs}
     if not found or not all(isinstance(one, Model) for one in found.values()):
         raise ValueError(f"explorer got models={shown(given)}, needed a name such as cnn, several, or {{name: Model}}")
     return found
@@ -92,10 +98,10 @@ def page(subjects: Sequence[tuple[str, Sequence[View]]], most: int = MOST) -> Ex
     """The page of photographs, each a name and its views."""
     if not subjects or not all(views for _, views in subjects):
         raise ValueError("got no photograph, or one without a view, needed at least one of each")
-    left_out, written = list[str](), list[str]()
+    left_out, written, around = list[str](), list[str](), len(put_in("", "")) + NAMES
     for name, views in subjects:
         pictures = [as_address(one.picture) for one in views]
-        left_out += [f"{name}, {text}" for text in shrunk(views, most - sum(map(len, pictures)))]
+        left_out += [f"{name}, {text}" for text in shrunk(views, most - around - sum(map(len, pictures)))]
         written.append(f'{{"name":{json.dumps(name)},"pictures":{json.dumps(pictures)},"views":'
                        f"[{','.join(one.written() for one in views)}]}}")
     facts = {"version": __version__, "colours": COLOURS["safe"], "most": most, "left_out": left_out}
@@ -105,7 +111,7 @@ def page(subjects: Sequence[tuple[str, Sequence[View]]], most: int = MOST) -> Ex
 
 def shrunk(views: Sequence[View], most: int) -> list[str]:
     """What was left out of views of one photograph, the largest first, so that they have at most so many bytes."""
-    lost: list[list[str]] = [[] for _ in views]
+    lost, even_so = [list[str]() for _ in views], list[str]()
     sizes = [len(one.written()) for one in views]
     while sum(sizes) > most:
         for n in sorted(range(len(views)), key=lambda n: -sizes[n]):
@@ -115,9 +121,9 @@ def shrunk(views: Sequence[View], most: int) -> list[str]:
                 sizes[n] = len(views[n].written())
                 break
         else:
-            lost[0].append(f"anything more, at {sum(sizes):,} bytes")
+            even_so.append(f"even so {sum(sizes):,} bytes, of {max(0, most):,}")
             break
-    return [f"{one.name}: without {', '.join(each)}" for one, each in zip(views, lost) if each]
+    return [f"{one.name}: without {', '.join(each)}" for one, each in zip(views, lost) if each] + even_so
 
 
 def put_in(data: str, title: str) -> str:
