@@ -163,7 +163,13 @@ def layers(walk: Walk, shape: Sequence[int]) -> dict[str, Any]:
             "spread": None if spread is None else [
                 *([axis(one) for one in (spread.rows, spread.columns)]  # type: ignore[arg-type]
                   if spread.rows is not None else [None, None]), spread.parts]})
-    return {"layers": found, "axes": axes, "paper": paper_cut(network)}
+    return {"layers": found, "axes": axes, "paper": paper_cut(network), "comb": comb(network)}
+
+
+def comb(network: Network) -> int:
+    """The stride of the windows that read the pixels, with which a map under a cut-off is combed (docs/cutoff.md)."""
+    windows = [layer.sees for _, layer, reads in network.nodes if INPUT in reads]
+    return max((max(window.stride) for window in windows if window is not None), default=1)
 
 
 def paper_cut(network: Network) -> int | None:

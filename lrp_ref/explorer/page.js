@@ -89,6 +89,17 @@
     return all.get(-1) || new Float64Array(view.size[0] * view.size[1]);
   }
 
+  function smoothed(R, [H, W], size) {   // every pixel over the size x size pixels around it: for the picture alone
+    const out = new Float64Array(H * W), tall = new Float64Array(H * W);
+    const around = n => Array.from({ length: n }, (_, q) => {
+      const first = Math.max(0, q - (size >> 1)), last = Math.min(n - 1, q - (size >> 1) + size - 1);
+      return [first, last - first + 1, 1];
+    });
+    each(around(H), (q, y, count) => { for (let x = 0; x < W; x++) tall[y * W + x] += R[q * W + x] / count; });
+    each(around(W), (q, x, count) => { for (let y = 0; y < H; y++) out[y * W + x] += tall[y * W + q] / count; });
+    return out;
+  }
+
   function up(view, under, pixel) {   // {tensor: which part of every unit's relevance arrives at the pixel}
     const all = new Map([[-1, new Float64Array(view.size[0] * view.size[1])]]);
     all.get(-1)[pixel] = 1;
@@ -149,7 +160,7 @@
 
   class View {
     constructor(facts, picture, name, number, page) {
-      Object.assign(this, { facts, page, c: 0, r: 0, n: facts.paper || 0, pixel: null, turn: 0, number });
+      Object.assign(this, { facts, page, c: 0, r: 0, n: 0, pixel: null, turn: 0, number });
       this.under = facts.layers.map((_, n) => filled(facts, n));
       this.strips = new Map();
       this.build(picture, name);
@@ -166,6 +177,11 @@
       image.style.height = "100%";
       this.ends = [element("span"), element("span"), element("span")];
       this.bar = element("canvas", { width: 257, height: 1, "aria-hidden": "true" });
+      const smooth = element("input", { type: "checkbox" });
+      smooth.checked = true;
+      smooth.addEventListener("change", () => this.draw());
+      this.comb = element("label", { class: "comb quiet" }, smooth,
+        ` picture smoothed over ${facts.comb} \u00d7 ${facts.comb} pixels, without the comb of the lowest layer\u2019s stride`);
       this.told = element("div", { class: "told", id: id("told"), role: "status" });
 
       this.classes = element("fieldset", { class: "classes" }, element("legend", {}, "Class, and its score"));
@@ -214,11 +230,13 @@
         element("header", {}, element("h2", {}, facts.model), element("span", { class: "quiet", title: facts.about }, facts.about)),
         element("div", { class: "parts" },
           element("div", {},
-            element("div", { class: "seen" }, this.stage, element("div", { class: "scale" }, this.bar, ...this.ends)), this.told),
+            element("div", { class: "seen" }, this.stage, element("div", { class: "scale" }, this.bar, ...this.ends), this.comb),
+            this.told),
           element("div", {},
+            element("div", { class: "cutting" }, this.said, this.flow, this.slider, steps, this.sum),
             element("div", { class: "choices" }, this.classes, element("div", { class: "rule" },
               element("h3", {}, element("label", { for: id("rule") }, "Rule above the cut-off")), this.rule, this.layersOfRule)),
-            element("div", { class: "cutting" }, this.said, this.flow, this.slider, steps, this.sum), this.table)));
+            this.table)));
 
       const bar = this.bar.getContext("2d"), strip = bar.createImageData(257, 1);
       for (let i = 0; i < 257; i++) strip.data.set([...COLOURS[4 * i], 255], 4 * i);
@@ -281,8 +299,6 @@
       const cut = strip.cuts[this.n];
       this.there = cut.at.map(([t, map]) => [t, strip.maps[map]]);
       this.R = down(facts, this.there);
-      const sizes = Float64Array.from(this.R, Math.abs).sort();
-      this.limit = sizes[Math.floor(PERCENTILE * (sizes.length - 1))] || sizes[sizes.length - 1];
       this.canvas.relevance = this.R;
       this.draw();
       this.say();
@@ -294,9 +310,15 @@
     }
 
     draw() {
-      const [H, W] = this.facts.size, context = this.canvas.getContext("2d"), image = context.createImageData(W, H);
+      const { facts } = this, combed = this.under[this.n].size && facts.comb > 1;
+      this.comb.hidden = !combed;
+      const seen = combed && this.comb.querySelector("input").checked ? smoothed(this.R, facts.size, facts.comb) : this.R;
+      const sizes = Float64Array.from(seen, Math.abs).sort();
+      this.limit = sizes[Math.floor(PERCENTILE * (sizes.length - 1))] || sizes[sizes.length - 1];
+      this.canvas.drawn = seen;
+      const [H, W] = facts.size, context = this.canvas.getContext("2d"), image = context.createImageData(W, H);
       const opacity = this.page.opacity, base = Math.max(0, 2 * opacity - 1), gain = Math.min(1, 2 * opacity);
-      this.R.forEach((r, i) => {
+      seen.forEach((r, i) => {
         const part = this.limit ? Math.min(1, Math.max(-1, r / this.limit)) : 0;
         const alpha = base + (1 - base) * gain * Math.sqrt(Math.abs(part));
         image.data.set([...COLOURS[Math.round(512 * (part + 1))], 255 * alpha], 4 * i);
@@ -313,8 +335,8 @@
       const units = tensors.length ? Math.max(...tensors.map(t => grid(facts, t)[0] * grid(facts, t)[1])) : 0;
       const many = this.under[n].size;
       return [`Cut-off below ${layer.name}` + (n === facts.paper ? ", the paper\u2019s R(1)" : ""),
-        `${many === 1 ? "The layer below only spreads" : `The ${many} layers below only spread`}: what a unit at the cut has goes, in equal parts`
-        + `${many === 1 ? "" : " at every layer"}, to ${layer.over.replace(/^(the )?/, "the ")} it sees`
+        `${many === 1 ? "The layer below only spreads" : `The ${many} layers below only spread`}: each unit at the cut shares what it has`
+        + ` ${many === 1 ? "equally " : ""}among ${layer.over.replace(/^(the )?/, "the ")} it sees${many === 1 ? "" : ", equally at every layer"}`
         + (units ? `. The map is made of ${units === 1 ? "one place" : `${units.toLocaleString("en")} places`}.` : ".")];
     }
 
@@ -418,7 +440,7 @@
       const { strip: { start } } = this, parts = this.amounts(), rest = start - parts.reduce((a, b) => a + b);
       const terms = ["pixels", ...KINDS].map((name, i) => {
         const term = element("span", { class: "term", "data-part": name, "data-amount": parts[i] });
-        const percent = start ? ` (${(100 * parts[i] / start).toFixed(0).replace("-", "\u2212")} %)` : "";
+        const percent = start ? ` (${shown(Math.round(100 * parts[i] / start))} %)` : "";
         term.append(i ? "+ " : "= ", element("span", { class: `swatch ${name}` }), element("b", {}, shown(parts[i])), ` ${name}${percent}`);
         return term;
       });
@@ -528,11 +550,10 @@
       const bar = element("div", { class: "bar" }, element("div", {}, element("h3", {}, "Photograph"), this.photographs),
         element("div", { class: "opacity" }, element("h3", {}, element("label", { for: "opacity" }, "Heatmap on the photograph")), slider, ends));
       this.box = element("div", { class: "views" });
-      const notes = data.left_out.length ? [element("p", { class: "note" },
-        `To stay under ${shown(data.most / 1e6)} megabytes per photograph: ${data.left_out.join("; ")}.`)] : [];
-      this.main.append(bar, ...notes, this.box);
+      this.main.append(bar, this.box);
       document.getElementById("foot").textContent = `Made by lrp-ref ${data.version}. Every map's numbers are rounded to the 65534th part of its `
-        + "largest; sums are exact to twelve digits. The page loads nothing.";
+        + "largest; sums are exact to twelve digits. The page loads nothing."
+        + (data.left_out.length ? ` To stay under ${shown(data.most / 1e6)} megabytes per photograph something is left out: ${data.left_out.join("; ")}.` : "");
       this.show(0);
     }
 

@@ -17,6 +17,7 @@ from lrp_ref.explorer import explorer
 from lrp_ref.explorer.cuts import at_cut, largest_messages, no_cut
 from lrp_ref.explorer.walk import Walk
 from lrp_ref.network import INPUT
+from lrp_ref.pictures import smoothed
 from lrp_ref.pictures.colours import colour
 
 if PROGRAM is None:
@@ -122,6 +123,11 @@ def test_the_picture_has_the_librarys_colours_and_moving_the_slider_changes_it(b
     pictures = []
     for n in (0, 1, 7, 12):
         values = shown(browser, 0, 0, 0, n)
+        if n:   # of conv1's stride 2, and no longer
+            seen = np.array(browser.value("Array.from(document.querySelector('.stage canvas').drawn)")).reshape(19, 26)
+            near = 1e-12 * abs(values).max()   # sums of float64
+            np.testing.assert_allclose(seen, smoothed(values, 2), rtol=0, atol=near)
+            browser.value("document.querySelector('.comb input').click()")
         painted = np.array(browser.value("""Array.from(document.querySelector('.stage canvas').getContext('2d')
             .getImageData(0, 0, 26, 19).data)""")).reshape(19, 26, 4)
         sizes = np.sort(abs(values), axis=None)
@@ -129,6 +135,8 @@ def test_the_picture_has_the_librarys_colours_and_moving_the_slider_changes_it(b
         # the nearest of 1025 colours, between which there is less than one step of a byte; and two roundings
         assert abs(painted[..., :3] - wanted).max() <= 2 and (painted[..., 3] == 255).all()
         pictures.append(painted.tobytes())
+        if n:
+            browser.value("document.querySelector('.comb input').click()")
     assert len(set(pictures)) == 4
     browser.value("""(() => { const s = document.getElementById('opacity'); s.value = 0;
                      s.dispatchEvent(new Event('input')); })()""")
@@ -331,3 +339,22 @@ def test_without_script_the_page_says_what_it_needs(browser: Browser, path: Path
     browser.open(path, script=False)
     browser.call("Emulation.setScriptExecutionDisabled", value=False)
     assert "needs JavaScript" in browser.value("document.querySelector('noscript').innerText")
+
+
+def test_the_ready_page_of_the_documentation_works(browser: Browser) -> None:
+    browser.open(Path(__file__).parents[2] / "docs" / "explorer.html")
+    waited(browser, "document.querySelectorAll('.view[data-shown]').length === 1")
+    sums = []
+    for n in (0, 23, 93):
+        browser.value(f"""(() => {{ const s = document.querySelector('.cutting input'); s.value = {n};
+                          s.dispatchEvent(new Event('input')); }})()""")
+        waited(browser, f"document.querySelector('.view').dataset.shown === '0 0 {n}'")
+        drawn_sum, said = browser.value("""[document.querySelector('.stage canvas').relevance.reduce((a, b) => a + b),
+            Number(document.querySelector('[data-part="pixels"]').dataset.amount)]""")
+        assert drawn_sum == pytest.approx(said, rel=0.02)   # 50,176 numbers of 16 bits, of which a few are large
+        sums.append(said)
+    assert sums[0] < sums[1] < sums[2]
+    for p, views in ((1, 1), (2, 2)):
+        browser.value(f"document.querySelectorAll('.photographs input')[{p}].click()")
+        waited(browser, f"document.querySelectorAll('.view[data-shown]').length === {views}")
+    assert browser.said == []
