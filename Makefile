@@ -3,6 +3,7 @@ PYTHON ?= python3
 VENV ?= .venv
 PEERS ?= .venv-peers
 MUTATION ?= .venv-mutation
+SITE ?= .venv-site
 BIN = $(VENV)/bin
 
 .PHONY: demo test compare-all explorer release fuzz docs mutants mutation peers zoo bench clean
@@ -33,9 +34,15 @@ explorer: $(VENV)/.installed
 release: $(VENV)/.installed
 	$(BIN)/python examples/release.py dist
 
-# The tables in docs/ that classes and proofs know themselves.
-docs: $(VENV)/.installed
+# The tables in docs/ that classes and proofs know themselves, and the site, out/site/index.html: warnings are errors.
+docs: $(VENV)/.installed $(SITE)/.installed
 	$(BIN)/python docs/generate.py
+	$(SITE)/bin/sphinx-build -q -W --keep-going -c docs/site . out/site
+
+$(SITE)/.installed: setup.cfg
+	$(PYTHON) -m venv $(SITE)
+	$(SITE)/bin/python -m pip install --quiet --disable-pip-version-check -e .[docs]
+	touch $@
 
 # Which test kills each mutant of the specification (tests/mutants), on copies of the code.
 mutants: $(VENV)/.test
@@ -73,7 +80,7 @@ $(PEERS)/.installed: setup.cfg Makefile
 	$(PEERS)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps zennit==0.5.1 captum==0.9.0 \
 	  efficientnet_lite_pytorch==0.1.0 lxt==2.1
 	$(PEERS)/bin/python -m pip install --quiet --disable-pip-version-check click tqdm matplotlib packaging \
-	  scikit-image scikit-learn threadpoolctl onnx==1.23.2 transformers==4.57.1 -e .[test]
+	  scikit-image scikit-learn threadpoolctl distributed==2026.8.0 onnx==1.23.2 transformers==4.57.1 -e .[test]
 	$(PEERS)/bin/python -c "import torchvision" 2>/dev/null || \
 	  cp -r tests/standin/torchvision $$($(PEERS)/bin/python -c "import sysconfig; print(sysconfig.get_path('purelib'))")
 	$(PEERS)/bin/python -c "import zennit.composites, captum.attr"
@@ -89,4 +96,4 @@ bench: peers
 	$(PEERS)/bin/python benchmarks/fisher.py
 
 clean:
-	rm -rf $(VENV) $(PEERS) $(MUTATION) mutants out build dist *.egg-info
+	rm -rf $(VENV) $(PEERS) $(MUTATION) $(SITE) mutants out build dist *.egg-info

@@ -113,9 +113,14 @@ def holds(number: Any, c: Any) -> bool:
         return False
 
 
+def pythons(c: Any) -> Any:
+    """A number of NumPy's as Python's, which Fractions of any size can be compared with and divided by."""
+    return c.item() if isinstance(c, np.generic) else c
+
+
 def to_number(c: Any, number: Any) -> Any:
     """The number c in another number type, exact where that type can hold it."""
-    c = c.item() if isinstance(c, np.generic) else c
+    c = pythons(c)
     if issubclass(number, Decimal):
         numerator, denominator = c.as_integer_ratio()
         return number(numerator) / number(denominator)

@@ -67,6 +67,12 @@ def test_activations_are_the_input_and_every_output() -> None:
     assert (NETWORK(X) == xs["fc"]).all()
 
 
+def test_a_number_is_no_input() -> None:
+    for x in (F(1, 3), np.array(F(1, 3)), np.array(0.5)):
+        with refused("got a number as an input, needed a batch (N, ...)"):
+            Network([("relu", ReLU())])(x)
+
+
 def test_shapes_are_those_of_the_activations_without_computing_them() -> None:
     assert NETWORK.shapes(X.shape) == {name: x.shape for name, x in NETWORK.activations(X).items()}
     shapes = NETWORK.shapes((7, 1, 5, 3))
