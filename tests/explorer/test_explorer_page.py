@@ -30,7 +30,7 @@ def test_scores_classes_and_rules_are_the_models_with_those_asked_for_first() ->
     scores = NETWORK(MODEL.prepare(PIXELS))[0]
     order = np.argsort(-scores)
     assert (photograph["name"], one["model"], one["about"], one["size"]) == ("noise", "small", "drawn", [19, 26])
-    assert one["scores"] == [[CLASSES[n], pytest.approx(scores[n], rel=1e-11)] for n in order]   # twelve digits
+    assert one["scores"] == [[CLASSES[n], pytest.approx(scores[n], rel=1e-11, abs=0)] for n in order]   # twelve digits
     assert [c["name"] for c in one["classes"]] == [CLASSES[n] for n in (1, *(n for n in order if n != 1))]
     assert [rule["name"] for rule in one["rules"]] == ["zplus", "epsilon:0.5"]
     assert one["rules"][1]["layers"].startswith("Epsilon(epsilon=0.5): ")
@@ -45,7 +45,7 @@ def test_the_ledger_and_the_sums_of_every_cutoff_are_the_librarys() -> None:
     for r, rule in enumerate(RULES.values()):
         rules, strip = assign(NETWORK, rule), one["strips"][0][r]
         e = explain(NETWORK, x, rules, 2)
-        assert strip["start"] == pytest.approx(e.scores[0, 2], rel=1e-11)   # twelve digits
+        assert strip["start"] == pytest.approx(e.scores[0, 2], rel=1e-11, abs=0)   # twelve digits
         for n, name in enumerate(NETWORK.names):
             totals = [float(column[0]) for column in e.ledger[name].totals()]
             assert strip["ledger"][n] == pytest.approx(totals, rel=1e-11, abs=1e-14)   # twelve digits, and sums of 0
