@@ -157,8 +157,8 @@ def convert_numbers(x: Any, number: type) -> Array:
 
 def zeros(shape: Shape, x: Array) -> Array:
     """Zeros of x's number type (numpy's zeros of dtype object are ints, whose 0/0 is a float)."""
-    if type(x) is np.ndarray and x.dtype != object:   # Same result without these lines; `zeros_like` takes longer.
-        return np.zeros(shape, x.dtype)
+    if type(x) is np.ndarray:   # Same result without these two lines; `zeros_like` takes longer.
+        return np.full(shape, constant(0, x), object) if x.dtype == object else np.zeros(shape, x.dtype)
     out = np.zeros_like(x, shape=shape)
     return out + constant(0, x) if x.dtype == object else out
 

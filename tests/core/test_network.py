@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from helpers import F, fractions, law, mixed, refused, types_in
+from helpers import F, assert_holds, fractions, law, mixed, refused, types_in
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -32,7 +32,7 @@ from lrp_ref import (
     explain,
     receptive_field,
 )
-from lrp_ref.checks.claims.claim import Case
+from lrp_ref.checks.claims.claim import Claim
 from lrp_ref.checks.claims.examples import LAYERS
 
 NETWORK = Network([
@@ -168,8 +168,8 @@ def test_an_error_in_a_layer_names_it() -> None:
 
 
 @law("receptive fields")
-def test_a_receptive_field_is_where_relevance_goes(case: Case) -> None:
-    assert case.found().holds
+def test_a_receptive_field_is_where_relevance_goes(claim: Claim) -> None:
+    assert_holds(claim)
 
 
 def test_a_receptive_field_grows_by_extents_and_steps_by_strides() -> None:
