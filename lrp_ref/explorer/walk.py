@@ -17,6 +17,7 @@ from lrp_ref.arrays import Array, Pair, Shape
 from lrp_ref.layers import AdaptiveAvgPool, Add, Conv2D, Layer, Linear
 from lrp_ref.layers.elementwise import Elementwise
 from lrp_ref.layers.pool import Pool
+from lrp_ref.layers.shape import Moving
 from lrp_ref.layers.window import Window
 from lrp_ref.network import INPUT, Network
 
@@ -80,7 +81,7 @@ def spread_of(layer: Layer, shapes: Sequence[Shape], grids: Sequence[Pair], outp
     if len(grids) > 1 or layer.joins:
         return None
     if isinstance(layer, Elementwise):
-        return Spread() if layer.sees == Window((1, 1), (1, 1)) else None
+        return Spread() if layer.sees == Window((1, 1), (1, 1)) and not isinstance(layer, Moving) else None
     if isinstance(layer, Linear):
         return Spread(((0, grid[0], 1),), ((0, grid[1], 1),)) if len(shapes[0]) == 2 else None
     if isinstance(layer, AdaptiveAvgPool):

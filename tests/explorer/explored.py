@@ -15,6 +15,7 @@ from lrp_ref.layers import (
     Flatten,
     Linear,
     MaxPool,
+    Pad,
     ReLU,
     Transpose,
 )
@@ -45,6 +46,12 @@ GREY = Preprocessing((9, 12))
 MIXED = Network([
     ("conv", Conv2D(drawn(2, 1, 3, 4), drawn(2), stride=(2, 1))), ("relu", ReLU()),
     ("wide", Conv2D(drawn(3, 2, 1, 3), drawn(3), pad=(0, 1))), ("both", Concat(), ("relu", "wide")),
-    ("turned", Transpose((0, 1, 3, 2))), ("again", Conv2D(drawn(2, 5, 2, 2), drawn(2))), ("flat", Flatten()),
-    ("fc", Linear(drawn(48, 2), drawn(2)))])
+    ("turned", Transpose((0, 1, 3, 2))), ("framed", Pad((0, 1, 0), (1, 0, 0), 2)),
+    ("again", Conv2D(drawn(2, 6, 2, 2), drawn(2))), ("flat", Flatten()), ("fc", Linear(drawn(54, 2), drawn(2)))])
+# the pixels are read from above too, past layers of which one turns rows into columns and back
+SKIP = Network([
+    ("conv", Conv2D(drawn(1, 1, 3, 3), drawn(1), pad=1)), ("turned", Transpose((0, 1, 3, 2))),
+    ("back", Transpose((0, 1, 3, 2))), ("add", Add(), ("back", "input")), ("flat", Flatten()),
+    ("fc", Linear(drawn(108, 2), drawn(2)))])
+SKIP_MODEL = Model(SKIP, ["hen", "owl"], GREY)
 MIXED_MODEL = Model(MIXED, ["hen", "owl"], GREY)

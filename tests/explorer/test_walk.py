@@ -6,7 +6,7 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
-from explored import MIXED, MIXED_MODEL, MODEL, NETWORK, PIXELS
+from explored import MIXED, MIXED_MODEL, MODEL, NETWORK, PIXELS, SKIP, SKIP_MODEL
 
 from lrp_ref import (
     AlphaBeta,
@@ -27,7 +27,7 @@ from lrp_ref import (
 )
 from lrp_ref.explorer.cuts import at_cut, cuts, largest_messages, no_cut
 from lrp_ref.explorer.walk import Spread, Walk, cell_axis
-from lrp_ref.layers import MaxPool
+from lrp_ref.layers import MaxPool, Pad
 from lrp_ref.network import INPUT
 
 RULES = [Epsilon(0.25), AlphaBeta(2, 1), ZPlus()]
@@ -41,7 +41,7 @@ def explained(model: Model, rule: object) -> tuple[Network, Explanation, dict]:
 
 
 @pytest.mark.parametrize("rule", RULES, ids=repr)
-@pytest.mark.parametrize("model", [MODEL, MIXED_MODEL], ids=["known", "mixed"])
+@pytest.mark.parametrize("model", [MODEL, MIXED_MODEL, SKIP_MODEL], ids=["known", "mixed", "skip"])
 def test_what_stands_at_every_cutoff_walks_down_to_the_librarys_own_map(model: Model, rule: object) -> None:
     network, e, rules = explained(model, rule)
     walk = Walk.of(network, e.relevance.shape)
@@ -93,6 +93,10 @@ def test_the_walk_says_what_it_knows() -> None:
         INPUT: (19, 26), "conv1": (10, 13), "add": (10, 13), "pool1": (5, 7), "pool2": (4, 5), "pool3": (2, 3),
         "flat": (2, 3), "fc1": (1, 1), "fc2": (1, 1)}
     assert [*Walk.of(MIXED, (1, 1, 9, 12)).spreads] == ["conv", "relu", "wide"]
+    assert [*Walk.of(SKIP, (1, 1, 9, 12)).spreads] == ["conv"]
+    for channels in ((0, 0), (0, 1)):   # a frame of channels, in which relevance is dead
+        framed = Network([("pad", Pad((channels[0], 0, 0), (channels[1], 0, 0))), ("flat", Flatten())])
+        assert not Walk.of(framed, (1, 1, 9, 12)).spreads
 
 
 def test_explanations_of_one_input_go_as_one_batch() -> None:
