@@ -80,7 +80,7 @@ $(PEERS)/.installed: setup.cfg Makefile
 	$(PEERS)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps zennit==0.5.1 captum==0.9.0 \
 	  efficientnet_lite_pytorch==0.1.0 lxt==2.1
 	$(PEERS)/bin/python -m pip install --quiet --disable-pip-version-check click tqdm matplotlib packaging \
-	  scikit-image scikit-learn threadpoolctl distributed==2026.8.0 onnx==1.23.2 transformers==4.57.1 nbclient nbformat ipykernel \
+	  scikit-image scikit-learn threadpoolctl distributed==2026.8.0 onnx==1.23.2 transformers==4.57.1 nbclient nbformat ipykernel python-flint \
 	  -e .[test]
 	$(PEERS)/bin/python -c "import torchvision" 2>/dev/null || \
 	  cp -r tests/standin/torchvision $$($(PEERS)/bin/python -c "import sysconfig; print(sysconfig.get_path('purelib'))")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from math import isclose
 from typing import Any
 
@@ -166,8 +167,9 @@ def hidden(question: str, value: Any, cases: Sequence[Case]) -> bool:
                for other in TABLE[question].answers if other not in seen)
 
 
+@lru_cache(1 << 11)
 def with_stabiliser(case: Case, epsilon: float) -> Array:
-    """The case's relevance if every rule but Epsilon had that stabiliser."""
+    """The case's relevance if every rule but Epsilon had that stabiliser; every question that a case asks wants it."""
     network, rules, x, R = case.task()
     others = {name: rule if isinstance(rule, Epsilon) else Stabilised(rule, epsilon) for name, rule in rules.items()}
     return through_network(network, others, x, R)["input"]
