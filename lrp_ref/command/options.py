@@ -120,6 +120,28 @@ def parser() -> argparse.ArgumentParser:
                      "pooling)")
     new.add_argument("--output", default="figure.png", metavar="FILE.png", help="default: figure.png")
 
+    new = command("explore", "Write a page to explore explanations in. A slider over every cut-off, classes and rules "
+                  "to choose from, where the score goes as a flow, and for every pixel the units it comes from; "
+                  "several models side by side. One file that loads nothing.")
+    new.add_argument("images", nargs="+", metavar="IMAGE",
+                     help="photographs: PNG, JPEG, TIFF, ...; or a folder of them")
+    new.add_argument("--model", action="append", default=[], metavar="imagenet|cnn|fv|vit|FILE",
+                     help="a model by its name or from a file; may be given up to four times: side by side (default: "
+                     "imagenet where its weights are installed, else cnn)")
+    size(new)
+    new.add_argument("--class", dest="target", action="append", default=[], metavar="NAME_OR_INDEX",
+                     help="a class to choose besides those with the highest scores, and shown first; may be given "
+                     "several times")
+    new.add_argument("--rule", action="append", default=[], metavar="RULE",
+                     help="as explain takes it; may be given several times, the first is shown first (default: four "
+                     "that are usual for the model)")
+    new.add_argument("--first", metavar="zbox|wsquare|flat", help="as explain takes it")
+    new.add_argument("--megabytes", type=decimal, default=5.0, metavar="N",
+                     help="for a photograph, at most; where it would be more, rules and classes are left out, and the "
+                     "page says which (default: 5)")
+    new.add_argument("--output", default="explorer.html", metavar="FILE.html", help="default: explorer.html")
+    json(new)
+
     new = command("sanity", "Compare a map with others. Those of the network with its weights shuffled layer by layer, "
                   "from the top, those of other classes, and the photograph's edges: a map that stays the same does "
                   "not show what was learned, or not of this class.")

@@ -160,3 +160,5 @@ def test_another_recipe_is_refused_by_name(folder, capsys):
     assert main(["train-fv", "voc", *SMALL]) == 0
     assert main(["train-fv", "voc", *SMALL, "--gaussians", "3"]) == 2
     assert "holds results of another run (gaussians 2, now 3)" in capsys.readouterr().err
+    assert main(["report", "t.sqlite"]) == 2
+    assert "t.sqlite holds what train-fv has made, which no report is of" in capsys.readouterr().err
