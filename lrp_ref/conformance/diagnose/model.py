@@ -96,8 +96,10 @@ def joined_slots(formulas: Iterable[Formula]) -> Formula:
 
 def predicted(formulas: Sequence[Formula], rule: Rule, p: Pairs, declared: Mapping[str, Any] | None = None) -> Array:
     """M_ij of all shares of a rule, each by the formulas that are about it."""
-    parts = [joined_slots(one for one in formulas if one.only in ("", share.kind)).messages(rule, p, share)
-             for share in shares(rule, p, declared)]
+    parts = []
+    for share in shares(rule, p, declared):
+        here = [one for one in formulas if one.only in ("", share.kind)]
+        parts.append((here[0] if len(here) == 1 else joined_slots(here)).messages(rule, p, share))
     if isinstance(rule, AlphaBeta) and rule.beta == 0:
         parts = parts[:1]
     total: Array = sum(parts[1:], start=parts[0])
