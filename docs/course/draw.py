@@ -31,7 +31,8 @@ class Drawing:
 
     def unit(self, x: float, y: float, inside: Any, below: str = "", radius: int = 21) -> None:
         """A circle with a number in it and words under it."""
-        self.above.append(f'<circle cx="{x:g}" cy="{y:g}" r="{radius}" fill="white" stroke="{INK}" stroke-width="1.6"/>')
+        self.above.append(f'<circle cx="{x:g}" cy="{y:g}" r="{radius}" fill="white" stroke="{INK}" '
+                          'stroke-width="1.6"/>')
         self.text(x, y + 5, inside if isinstance(inside, str) else said(inside))
         if below:
             self.text(x, y + radius + 17, below, 13)
@@ -76,10 +77,11 @@ class Drawing:
     @property
     def svg(self) -> str:
         return "\n".join([
-            f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {self.width} {self.height}" width="{self.width}" '
-            f'height="{self.height}" font-family="Helvetica, Arial, sans-serif" role="img">',
+            f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {self.width} {self.height}" '
+            f'width="{self.width}" height="{self.height}" font-family="Helvetica, Arial, sans-serif" role="img">',
             f"<title>{escape(self.title)}</title>",
-            f'<rect width="{self.width}" height="{self.height}" fill="white"/>', *self.below, *self.above, "</svg>", ""])
+            f'<rect width="{self.width}" height="{self.height}" fill="white"/>',
+            *self.below, *self.above, "</svg>", ""])
 
 
 def shade(amount: Any, largest: Any) -> str:

@@ -1,7 +1,7 @@
 """Grade a folder of students' files, one per student: python grade.py FOLDER
 
-Each file is a mine.py under the student's name. For every exercise: how many cases pass of how many that it has, and the
-first sentence of what is said of those that fail. A file is run in a process of its own, with its folder as the current one.
+Each file is a mine.py under the student's name. For every exercise: how many cases pass of how many that it has, and
+the first sentence of what is said of those that fail. A file runs in a process of its own, in its folder.
 """
 
 import csv
@@ -33,7 +33,8 @@ def graded(file, exercise, seconds=300):
     if done.returncode == 2:   # nothing is filled in, or it cannot be run: the last line says which
         return 0, 0, done.stderr.strip().rpartition("\n")[2].removeprefix("lrp-ref: error: ")
     found = json.loads(done.stdout)
-    said = [told["sentence"] for told in found["diagnosis"]] or [one["cause"]["text"] for one in found["failures"]]
+    said = [told["sentence"] for told in found["diagnosis"]] or [one["cause"] for one in found["failures"]]
+    said += [f"unsupported: {one['reason']}" for one in found["outcomes"] if one["status"] == "unsupported"]
     return sum(found["counts"][name] for name in RIGHT), sum(found["counts"].values()), said[0] if said else ""
 
 

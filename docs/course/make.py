@@ -81,8 +81,8 @@ def forward() -> Drawing:
 def sharing() -> Drawing:
     """The same unit, backwards."""
     messages, account, z = shared(Epsilon(0), X, [[w] for w, _ in W], B[:1], R[:1])
-    d = Drawing(640, 320, "R = 6 at an output of 3 is shared: 6 and 6 to the first two inputs, -8 to the third, 2 to the "
-                          "bias", 8)
+    d = Drawing(640, 320, "R = 6 at an output of 3 is shared: 6 and 6 to the first two inputs, -8 to the third, 2 to "
+                          "the bias", 8)
     units(d, 70, 500, X, messages, account, R[:1], z)
     return d
 
@@ -91,8 +91,8 @@ def sharing() -> Drawing:
 def two_outputs() -> Drawing:
     """Two outputs, of which one is dead."""
     messages, account, z = shared(Epsilon(0), X, W, B, R)
-    d = Drawing(700, 320, "Outputs 3 and 0 with R of 6 and 5: the first shares 6, 6, -8 and its bias takes 2; the second "
-                          "hands nothing down, its 5 are dead", 8)
+    d = Drawing(700, 320, "Outputs 3 and 0 with R of 6 and 5: the first shares 6, 6, -8 and its bias takes 2; the "
+                          "second hands nothing down, its 5 are dead", 8)
     units(d, 110, 480, X, messages, account, R, z)
     return d
 
@@ -104,12 +104,10 @@ def two_outputs() -> Drawing:
 def stabilised() -> Drawing:
     """The same two outputs with epsilon 1."""
     messages, account, z = shared(Epsilon(1), X, W, B, R)
-    d = Drawing(700, 320, "With epsilon = 1 the first output hands 9/2, 9/2 and -6 down, 3/2 each to bias and "
-                          "stabiliser; the second 10/2.. and the rest to the stabiliser", 8)
-    d.title = "With epsilon = 1: " + "; ".join(
+    d = Drawing(700, 320, "With epsilon = 1: " + "; ".join(
         f"output {said(z[j])} hands down {', '.join(said(m[j]) for m in messages)}, loses "
-        f"{said(account[j][0])} to the bias and {said(account[j][1])} to the stabiliser" for j in range(2))
-    d.largest = float(abs(messages).max())
+        f"{said(account[j][0])} to the bias and {said(account[j][1])} to the stabiliser" for j in range(2)),
+        abs(messages).max())
     units(d, 110, 480, X, messages, account, R, z)
     return d
 
@@ -171,7 +169,8 @@ def five_rules() -> Drawing:
         left = 10 + 222 * n
         units(d, left, 210, [said(a * v[0]) for a, v in zip(x, w)], messages, [(0, 0, 0)], R, z, 84, 12)
         d.text(left + 105, 24, name, 15, weight="bold")
-        lost = ", ".join(f"{what} {said(part)}" for what, part in zip(("bias", "stabiliser", "dead"), account[0]) if part)
+        lost = ", ".join(f"{what} {said(part)}" for what, part in zip(("bias", "stabiliser", "dead"), account[0])
+                         if part)
         d.text(left + 105, 337, lost, 13, colour=DRAIN)
         words.append(f"{name}: {', '.join(said(m[0]) for m in messages)}; {lost}")
     d.title = "Contributions of 6, -3 and -2 and a bias of 2 share R = 15. " + ". ".join(words)
@@ -186,8 +185,8 @@ def convolution_as_matrix() -> Drawing:
     """A row of five pixels, a kernel of three, padding 1, stride 2."""
     kernel, pixels = [2, -1, 3], [1, 4, 2, 0, 5]
     z = Network([("c", Conv2D(fractions([[[kernel]]]), stride=(1, 2), pad=(0, 1)))])(fractions([[[pixels]]])).ravel()
-    d = Drawing(700, 330, "A kernel 2, -1, 3 over five pixels 1, 4, 2, 0, 5 with padding 1 and stride 2: its outputs see "
-                          "pixels 0 to 1, 1 to 3 and 3 to 4, what hangs over is no connection; beside it the matrix of "
+    d = Drawing(700, 330, "A kernel 2, -1, 3 over five pixels 1, 4, 2, 0, 5 with padding 1 and stride 2: its outputs "
+                          "see pixels 0 to 1, 1 to 3 and 3 to 4, what hangs over is no connection; beside it the matrix of "
                           "the weights", 3)
     for j, value in enumerate(z):
         d.unit(90 + 110 * j, 60, value)
@@ -216,8 +215,8 @@ def winner() -> Drawing:
     network = Network([("pool", MaxPool((2, 2)))])
     e = explain(network, fractions([[x]]), {"pool": Winner()}, target=fractions([[[R]]]))
     f = explain(network, fractions([[x]]), {"pool": Flat()}, target=fractions([[[R]]]))
-    d = Drawing(720, 190, "Two windows, 1 4 0 3 and 2 2 2 -1, with R = 5 and 6. Winner: 5 to the 4, 2 to each 2. Flat: 5/4 "
-                          "and 3/2 to every pixel")
+    d = Drawing(720, 190, "Two windows, 1 4 0 3 and 2 2 2 -1, with R = 5 and 6. Winner: 5 to the 4, 2 to each 2. Flat: "
+                          "5/4 and 3/2 to every pixel")
     for n, (name, values) in enumerate([("inputs", fractions(x)), ("Winner", e.relevance[0, 0]),
                                         ("Flat", f.relevance[0, 0])]):
         left = 20 + 240 * n
@@ -335,8 +334,8 @@ def skip() -> Drawing:
     weight = fractions([[1, -1], [1, 0]])
     network = Network([("fc", Linear(weight)), ("relu", ReLU()), ("add", Add(), ("relu", "input"))])
     e = explain(network, fractions([[2, 1]]), target=fractions([[5, 1]]))
-    d = Drawing(640, 400, "The sum's R of 5 and 1 goes to the branch, 3 and 0, and to the skip, 2 and 1; of the branch's 3 "
-                          "fc hands 2 and 1 down; the inputs receive 4 and 2", 5)
+    d = Drawing(640, 400, "The sum's R of 5 and 1 goes to the branch, 3 and 0, and to the skip, 2 and 1; of the "
+                          "branch's 3 fc hands 2 and 1 down; the inputs receive 4 and 2", 5)
     by_branch, by_skip = (m[0] for m in e.messages["add"])
     of_fc = e.messages["fc"][0][0]
     for i in range(2):
@@ -377,7 +376,7 @@ def small_cnn() -> Drawing:
                 value = values[row, column]
                 fill = "white" if n < 2 else shade(value, abs(values).max())
                 d.cell(left + side * column, 56 + side * row, side, value, fill)
-    d.title = f"A small CNN: score {said(e.start.sum())}; its relevance at the convolution, at one winner, and at the image"
+    d.title = f"A small CNN: a score of {said(e.start.sum())}; relevance at the convolution's winner, and at the image"
     return d
 
 
@@ -398,7 +397,7 @@ def skeleton() -> str:
         emptied.append(method)
     made = "".join([head, *emptied])
     return made.replace('"""LRP, written by a student: all exercises of the course, filled in."""',
-                        '"""LRP, to be written by you: fill in a method per exercise of the course, in place of its raise."""')
+                        '"""LRP, to be written by you: fill in the methods that are exercises, in place of `raise`."""')
 
 
 def files() -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""LRP, to be written by you: fill in a method per exercise of the course, in place of its raise."""
+"""LRP, to be written by you: fill in the methods that are exercises, in place of `raise`."""
 
 from dataclasses import dataclass
 
@@ -77,7 +77,7 @@ class Mine:
     def pixels(self, layer, size, shape, v, h):
         """Exercise 4. What output (v, h) sees: a list of (row, column, y, x), kernel number and pixel under it.
 
-        size: rows and columns of the kernel; shape: (channels, height, width) of the image, outside of which is nothing.
+        size: rows and columns of the kernel; shape: (channels, height, width) of the image, outside which is nothing.
         """
         raise Unsupported("exercise 4")
 
@@ -101,7 +101,7 @@ class Mine:
         raise Unsupported("exercise 4")
 
     def average_pooling(self, layer, x):
-        """Exercise 5. All of a window has one weight: the layer's output for an image of ones, over how many it sees."""
+        """Exercise 5. A window has one weight: the layer's output for an image of ones, over how many it sees."""
         raise Unsupported("exercise 5")
 
     def fisher(self, layer, x):
@@ -113,7 +113,7 @@ class Mine:
         raise Unsupported("exercise 8")
 
     def matrix_product(self, layer, x):
-        """Exercise 8. z = A B; x has the numbers of A, then those of B. A weight is a share of what 1 more would add."""
+        """Exercise 8. z = A B; x has the numbers of A, then those of B. A weight is a share of what 1 more adds."""
         raise Unsupported("exercise 8")
 
     def softmax(self, layer, x):

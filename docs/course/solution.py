@@ -95,7 +95,7 @@ class Mine:
     def pixels(self, layer, size, shape, v, h):
         """Exercise 4. What output (v, h) sees: a list of (row, column, y, x), kernel number and pixel under it.
 
-        size: rows and columns of the kernel; shape: (channels, height, width) of the image, outside of which is nothing.
+        size: rows and columns of the kernel; shape: (channels, height, width) of the image, outside which is nothing.
         """
         found = []
         for row in range(size[0]):
@@ -139,7 +139,7 @@ class Mine:
         return Map(x.ravel(), c, divide(wins, wins.sum(0)), 0 * z, learned=False)
 
     def average_pooling(self, layer, x):
-        """Exercise 5. All of a window has one weight: the layer's output for an image of ones, over how many it sees."""
+        """Exercise 5. A window has one weight: the layer's output for an image of ones, over how many it sees."""
         c, of_ones = self.pooled(layer, x), layer(np.ones((1, *x.shape))).ravel()
         return Map(x.ravel(), c, c * divide(of_ones, c.sum(0)), 0 * of_ones, learned=False)
 
@@ -169,7 +169,7 @@ class Mine:
                    np.zeros(x[0].size), learned=False)
 
     def matrix_product(self, layer, x):
-        """Exercise 8. z = A B; x has the numbers of A, then those of B. A weight is a share of what 1 more would add."""
+        """Exercise 8. z = A B; x has the numbers of A, then those of B. A weight is a share of what 1 more adds."""
         split = int(np.prod(layer.left))
         A, B = x.ravel()[:split].reshape(layer.left), x.ravel()[split:].reshape(layer.right)
         of_A, of_B = (1 / 2, 1 / 2) if layer.shares is None else layer.shares

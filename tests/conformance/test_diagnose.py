@@ -138,7 +138,8 @@ def test_a_formula_gives_the_fractions_that_it_says() -> None:
     p = written_out(Linear(np.array([[5.0], [-1.0]]), np.array([4.0])), np.array([[2.0, 3.0]]))
     one = Formula(bias="0", factor=Factor(1.0, "|sum|", "|b|", True))
     wanted = [Fraction(7, 11) * Fraction(10, 7), Fraction(7, 11) * Fraction(-3, 7)]
-    np.testing.assert_allclose(predicted([one], Epsilon(0.0), p)[0, :, 0], convert_numbers(np.array(wanted), np.float64),
+    got = predicted([one], Epsilon(0.0), p)[0, :, 0]
+    np.testing.assert_allclose(got, convert_numbers(np.array(wanted), np.float64),
                                rtol=1e-15, atol=0)   # two roundings
 
 
