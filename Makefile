@@ -1,18 +1,19 @@
-# make demo | test | compare-all | release | fuzz | docs | mutants | mutation | peers | zoo | bench: each makes the environment it needs, from nothing but Python 3.11 or newer.
+# make demo | test | compare-all | release | fuzz | docs | mutants | mutation | peers | notebooks | zoo | bench: each makes the environment it needs, from nothing but Python 3.11 or newer.
 PYTHON ?= python3
 VENV ?= .venv
 PEERS ?= .venv-peers
 MUTATION ?= .venv-mutation
+SITE ?= .venv-site
 BIN = $(VENV)/bin
 
-.PHONY: demo test compare-all release fuzz docs mutants mutation peers zoo bench clean
+.PHONY: demo test compare-all release fuzz docs mutants mutation peers notebooks zoo bench clean
 
 demo: $(VENV)/.installed
 	mkdir -p out
 	$(BIN)/lrp-ref demo --output out/figure1.png
 
-test: $(VENV)/.test   # two processes: threads of both would wait for each other
-	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest -q -n 2 --dist loadgroup $(PYTEST_ARGS)
+test: $(VENV)/.test   # two processes: threads of both would wait for each other; compiled once: a third of all start-up
+	PYTHONDONTWRITEBYTECODE= OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest -q -n 2 --dist loadgroup $(PYTEST_ARGS)
 
 # Every door that something comes in by, with made inputs: what happened, in six columns (docs/reliability.md).
 fuzz: $(VENV)/.test
@@ -29,9 +30,15 @@ compare-all: $(VENV)/.installed
 release: $(VENV)/.installed
 	$(BIN)/python examples/release.py dist
 
-# The tables in docs/ that classes and proofs know themselves.
-docs: $(VENV)/.installed
+# The tables in docs/ that classes and proofs know themselves, and the site, out/site/index.html: warnings are errors.
+docs: $(VENV)/.installed $(SITE)/.installed
 	$(BIN)/python docs/generate.py
+	$(SITE)/bin/sphinx-build -q -W --keep-going -c docs/site . out/site
+
+$(SITE)/.installed: setup.cfg
+	$(PYTHON) -m venv $(SITE)
+	$(SITE)/bin/python -m pip install --quiet --disable-pip-version-check -e .[docs]
+	touch $@
 
 # Which test kills each mutant of the specification (tests/mutants), on copies of the code.
 mutants: $(VENV)/.test
@@ -69,11 +76,16 @@ $(PEERS)/.installed: setup.cfg Makefile
 	$(PEERS)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps zennit==0.5.1 captum==0.9.0 \
 	  efficientnet_lite_pytorch==0.1.0 lxt==2.1
 	$(PEERS)/bin/python -m pip install --quiet --disable-pip-version-check click tqdm matplotlib packaging \
-	  scikit-image scikit-learn threadpoolctl onnx==1.23.2 transformers==4.57.1 -e .[test]
+	  scikit-image scikit-learn threadpoolctl distributed==2026.8.0 onnx==1.23.2 transformers==4.57.1 nbclient nbformat ipykernel \
+	  -e .[test]
 	$(PEERS)/bin/python -c "import torchvision" 2>/dev/null || \
 	  cp -r tests/standin/torchvision $$($(PEERS)/bin/python -c "import sysconfig; print(sysconfig.get_path('purelib'))")
 	$(PEERS)/bin/python -c "import zennit.composites, captum.attr"
 	touch $@
+
+# The notebooks of docs/, run again, with what they print.
+notebooks: peers
+	$(PEERS)/bin/python docs/notebooks/run.py
 
 # The nine graphs of ONNX's model zoo, each under every preset and beside zennit: six minutes.
 zoo: peers
@@ -85,4 +97,4 @@ bench: peers
 	$(PEERS)/bin/python benchmarks/fisher.py
 
 clean:
-	rm -rf $(VENV) $(PEERS) $(MUTATION) mutants out build dist *.egg-info
+	rm -rf $(VENV) $(PEERS) $(MUTATION) $(SITE) mutants out build dist *.egg-info

@@ -113,9 +113,14 @@ def holds(number: Any, c: Any) -> bool:
         return False
 
 
+def pythons(c: Any) -> Any:
+    """A number of NumPy's as Python's, which Fractions of any size can be compared with and divided by."""
+    return c.item() if isinstance(c, np.generic) else c
+
+
 def to_number(c: Any, number: Any) -> Any:
     """The number c in another number type, exact where that type can hold it."""
-    c = c.item() if isinstance(c, np.generic) else c
+    c = pythons(c)
     if issubclass(number, Decimal):
         numerator, denominator = c.as_integer_ratio()
         return number(numerator) / number(denominator)
@@ -152,8 +157,8 @@ def convert_numbers(x: Any, number: type) -> Array:
 
 def zeros(shape: Shape, x: Array) -> Array:
     """Zeros of x's number type (numpy's zeros of dtype object are ints, whose 0/0 is a float)."""
-    if type(x) is np.ndarray and x.dtype != object:   # Same result without these lines; `zeros_like` takes longer.
-        return np.zeros(shape, x.dtype)
+    if type(x) is np.ndarray:   # Same result without these two lines; `zeros_like` takes longer.
+        return np.full(shape, constant(0, x), object) if x.dtype == object else np.zeros(shape, x.dtype)
     out = np.zeros_like(x, shape=shape)
     return out + constant(0, x) if x.dtype == object else out
 

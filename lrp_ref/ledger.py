@@ -40,11 +40,12 @@ class Account:
     def plus(self, x: Array, handed: Any = 0, bias: Any = 0, stabiliser: Any = 0, dead: Any = 0) -> Account:
         """In every column x times the number named there more.
 
-        Same result without the first line where x is finite: numbers that are all 0 need no product. (Handed may: if R
-        over 0 is NaN, what is handed says so.)
+        Same result without `some` where x is finite: numbers that are all 0 need no product. (An array of what is
+        handed may: if R over 0 is NaN, it says so.)
         """
-        numbers = (handed, *(y if some(y) else 0 for y in (bias, stabiliser, dead)))
-        return Account(self.received, *(plus(column, product(x, y)) for column, y in zip(self.parts(), numbers)))
+        wanted = (isinstance(handed, np.ndarray) or some(handed), some(bias), some(stabiliser), some(dead))
+        return Account(self.received, *(plus(column, product(x, y)) if there else column for column, y, there in zip(
+            self.parts(), (handed, bias, stabiliser, dead), wanted)))
 
     def put(self, where: Index, part: Account) -> Account:
         """The account with that of some outputs in its place."""

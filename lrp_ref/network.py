@@ -158,6 +158,8 @@ class Network:
         """{"input": x, and every layer's output by its name}. `watch` hears each name as its turn comes."""
         xs = {INPUT: as_array(x)}
         same_numbers(self, xs[INPUT])
+        if xs[INPUT].ndim == 0:
+            raise ValueError("got a number as an input, needed a batch (N, ...)")
         for name, layer, reads in self.nodes:
             watch(name)
             with named(name):

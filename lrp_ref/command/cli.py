@@ -28,7 +28,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         with stoppable():
             return one_command(arguments)
     except KeyboardInterrupt as stopped:
-        say(str(stopped) or "interrupted")
+        say("; ".join([str(stopped) or "interrupted", *getattr(stopped, "__notes__", [])]))
         return 128 + getattr(stopped, "number", SIGINT)
 
 
@@ -56,7 +56,7 @@ def one_command(arguments: Sequence[str] | None) -> int:
         say(f"error: not enough memory ({error}): use a smaller --size, or smaller or fewer photographs")
         return 2
     except ValueError as error:
-        say(f"error: {error}")
+        say("; ".join([f"error: {error}", *getattr(error, "__notes__", [])]))
         return 2
     except OSError as error:
         path = "" if error.filename is None else f"cannot use {error.filename}: "
@@ -68,6 +68,8 @@ def one_command(arguments: Sequence[str] | None) -> int:
 def run(options: Namespace, watch: Watch) -> str:
     """The text that a command prints, after all its files are written; what only it needs is imported for it alone."""
     match options.command:
+        case "explain" if options.tokens is not None:
+            from lrp_ref.command.tokens import tokens_command as command
         case "explain":
             from lrp_ref.command.explain import explain_command as command
         case "figure":
@@ -82,6 +84,8 @@ def run(options: Namespace, watch: Watch) -> str:
             from lrp_ref.command.models import layers_command as command
         case "evaluate":
             from lrp_ref.command.evaluate import evaluate_command as command
+        case "report":
+            from lrp_ref.command.results_report import report_command as command
         case "selfcheck":
             from lrp_ref.command.selfcheck import selfcheck_command as command
         case "vectors":

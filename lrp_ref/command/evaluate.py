@@ -10,14 +10,18 @@ from contextlib import suppress
 from pathlib import Path
 
 from lrp_ref.command.failed import losing_nothing
+from lrp_ref.command.measuring import measured_by
 from lrp_ref.command.outputs import dumped, save_arrays, spare, writes_arrays
 from lrp_ref.command.which_model import ready_model
+from lrp_ref.command.workers import workers_asked
 from lrp_ref.hints import Watch
 from lrp_ref.models.bundled import PAPERS
 from lrp_ref.paper import report as experiment_report
 from lrp_ref.paper.plot import plot
-from lrp_ref.paper.precision import bundled, evaluate, knows_all
-from lrp_ref.paper.study import study
+from lrp_ref.paper.precision import bundled, knows_all
+from lrp_ref.paper.record import Record
+from lrp_ref.paper.runs import description, from_records, unread_text
+from lrp_ref.paper.study import MEASURES, Studying
 from lrp_ref.paper.voc import read_voc
 from lrp_ref.pictures.picture import image_format, save_image
 
@@ -36,7 +40,9 @@ def evaluate_command(options: Namespace, watch: Watch) -> str:
         if value is not None and options.scenes is None:
             raise ValueError(f"got {option} {value} without a folder of photographs, needed SCENES: the bundled scenes "
                              "have neither sets nor difficult objects")
+    workers_asked(options)
     given = options.model or PAPERS
+    spare("--results", options.results, *given, *lost(options.results, options.scenes))
     spare("--plot", options.plot, *given, *lost(options.plot, options.scenes))
     writes_arrays(options.save, *given, *lost(options.save, options.scenes))
     if options.plot:
@@ -49,19 +55,31 @@ def evaluate_command(options: Namespace, watch: Watch) -> str:
                           options.seed, watch)
     for name, model in models.items():
         knows_all(model, tested.classes, name)
-    precisions = evaluate(models, tested, watch)
-    studies = {name: study(model, tested, name=name, watch=watch) for name, model in models.items()}
-    found = experiment_report.text(tested, precisions, studies)
+    described = description(tested, models, {
+        "command": "evaluate", "count": str(options.count), "seed": str(options.seed), "set": options.set or "",
+        "difficult": options.difficult or "", "measures": dumped(list(MEASURES)),
+        **{f"rules of {name}": "paper" for name in models}})
+    job = Studying(models, tested.classes)
+    records = measured_by(options, described, job, tested, watch)
+    return report_of(options, described, records, watch)
+
+
+def report_of(options: Namespace, described: dict[str, str], records: Sequence[Record], watch: Watch) -> str:
+    """What is printed of a run, after its files are written."""
+    seen = from_records(described, records)
+    found = experiment_report.text(seen.collection, seen.precisions, seen.studies)
     if options.json:
-        found = dumped({"count": options.count, "seed": options.seed,
-                        **experiment_report.facts(tested, precisions, studies), "plot": options.plot,
-                        "save": options.save})
+        found = dumped({"count": int(described["count"]), "seed": int(described["seed"]),
+                        **experiment_report.facts(seen.collection, seen.precisions, seen.studies), "plot": options.plot,
+                        "save": options.save, "unread": dict(seen.unread)})
+    elif seen.unread:
+        found += "\n\n" + unread_text(seen.unread, int(described["photographs"]))
     with losing_nothing(found):
         if options.plot:
             watch(f"writing {options.plot}")
-            save_image(options.plot, plot(studies).pixels)
+            save_image(options.plot, plot(seen.studies).pixels)
         if options.save:
-            save_arrays(options.save, experiment_report.arrays(tested, studies))
+            save_arrays(options.save, experiment_report.arrays(seen.collection, seen.studies))
     written = {} if options.json else {"plot": options.plot, "arrays": options.save}
     return "\n".join([found, *(f"{what} written to {path}" for what, path in written.items() if path)])
 

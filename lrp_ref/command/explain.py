@@ -1,4 +1,4 @@
-"""lrp-ref explain and figure: photographs in, heatmaps and ledgers out."""
+"""lrp-ref explain and figure: photographs in, heatmaps and ledgers out; texts go to tokens.py."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import os
 from argparse import Namespace
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from functools import partial
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -19,10 +19,11 @@ from lrp_ref.command import report
 from lrp_ref.command.beginning import for_bounds, notes, start_of, through_of
 from lrp_ref.command.failed import Unwritten
 from lrp_ref.command.layer_table import by
-from lrp_ref.command.outputs import Pictured, dumped, save_arrays, spare, writes_arrays
+from lrp_ref.command.outputs import Pictured, dumped, lines_on, save_arrays, spare, writes_arrays
 from lrp_ref.command.rule_names import rules_for, usual_rule
 from lrp_ref.command.which_model import ready_model
-from lrp_ref.hints import Watch, listed
+from lrp_ref.command.workers import workers, workers_asked
+from lrp_ref.hints import Watch, listed, unwatched
 from lrp_ref.ledger import COLUMNS
 from lrp_ref.models.bundled import knows, ready, usual_model
 from lrp_ref.models.explained import Explained
@@ -30,6 +31,7 @@ from lrp_ref.models.model import Model
 from lrp_ref.models.usual import named_cutoff
 from lrp_ref.network import INPUT, Network
 from lrp_ref.paper.figures import Subject, one_figure, paper_figure
+from lrp_ref.paper.tasks import Progress, run_tasks
 from lrp_ref.pictures.colours import limit_of
 from lrp_ref.pictures.photograph import is_photograph, read_photograph
 from lrp_ref.pictures.picture import image_format, save_heatmap, save_image
@@ -39,20 +41,53 @@ PERCENTILE = 99.5   # of |relevance| in a picture's strongest colour: of some ru
 
 def explain_command(options: Namespace, watch: Watch) -> str:
     """One photograph in full; of several, or of a folder, scores and files."""
+    if not options.images or options.vocabulary is not None:
+        raise ValueError("got --vocabulary without --tokens TEXT, which it is for" if options.images else
+                         "got nothing to explain, needed an IMAGE, or --tokens TEXT: see lrp-ref explain --help")
     name = options.model or usual_model()
     images = photographs(options.images)
     several = len(images) > 1 or images != options.images
+    workers_asked(options)
+    if not several and (options.workers or options.dask):
+        raise ValueError("got --workers or --dask with one photograph, which is one task: leave it out, or name a "
+                         "folder")
     writes(options, images, name, several)
     for_bounds(options)
-    model = ready_model(name, options, options.size)
-    target = None if options.target is None else model.class_index(options.target)
-    rules = rules_for(model, model.chain, options.rule or usual_rule(model.chain), options.first, options.cutoff)
-    start, through = start_of(options.start, target, model), through_of(options.through, model.chain)
-    given = {"target": target, "rules": rules, "start": start, "through": through, "watch": watch}
-    one = partial(one_photograph, options, name, model, given)
+    job = Explaining(options, name, ready_model(name, options, options.size))
+    given = job.given()   # misspelt? now, not later
     if several:
-        return all_photographs(options, images, one)
-    return dumped(one(images[0])) if options.json else one(images[0])
+        return all_photographs(job, images, watch)
+    one = one_photograph(options, name, job.model, {**given, "watch": watch}, images[0])
+    return dumped(one) if options.json else one
+
+
+@dataclass(frozen=True, eq=False)
+class Explaining:
+    """What a worker is sent: the model, and the options, of which it makes the rest."""
+
+    options: Namespace
+    name: str
+    model: Model
+
+    def given(self) -> dict[str, Any]:
+        """What `model.explain` is given besides the photograph."""
+        options, model = self.options, self.model
+        target = None if options.target is None else model.class_index(options.target)
+        return {"target": target, "watch": unwatched, "start": start_of(options.start, target, model),
+                "rules": rules_for(model, model.chain, options.rule or usual_rule(model.chain), options.first,
+                                   options.cutoff),
+                "through": through_of(options.through, model.chain)}
+
+    def __call__(self) -> Callable[[tuple[int, str]], tuple[int, Any, str]]:
+        given = self.given()
+
+        def one(task: tuple[int, str]) -> tuple[int, Any, str]:
+            """The photograph's position, what is printed of it, and why there is nothing."""
+            try:
+                return task[0], one_photograph(self.options, self.name, self.model, given, task[1], brief=True), ""
+            except (ValueError, OSError) as error:
+                return task[0], None, f"{task[1]}: {error}"
+        return one
 
 
 def one_photograph(options: Namespace, name: str, model: Model, given: dict[str, Any], image: str,
@@ -91,18 +126,23 @@ def one_photograph(options: Namespace, name: str, model: Model, given: dict[str,
     return Pictured("\n".join([*lines, *lines_on(written)]), drawn)
 
 
-def all_photographs(options: Namespace, images: Sequence[str], one: Callable[..., Any]) -> str:
+def all_photographs(job: Explaining, images: Sequence[str], watch: Watch) -> str:
     """All that can be read; what cannot is told at the end, and the program ends with 2."""
-    found, wrong = [], []
-    for image in images:
-        try:
-            found.append(one(image, brief=True))
-        except (ValueError, OSError) as error:
-            wrong.append(f"{image}: {error}")
-    printed = dumped(found) if options.json else "\n\n".join(found)
+    found: dict[int, tuple[Any, str]] = {}
+    with workers(job.options) as (executor, ahead):
+        progress = Progress(watch, "photographs", len(images))
+
+        def done(one: tuple[int, Any, str]) -> None:
+            found[one[0]] = one[1:]
+            progress.one_more()
+
+        run_tasks(job, enumerate(images), done, executor, ahead)
+    printed = [found[n][0] for n in range(len(images)) if not found[n][1]]
+    wrong = [found[n][1] for n in range(len(images)) if found[n][1]]
+    text = dumped(printed) if job.options.json else "\n\n".join(printed)
     if wrong:
-        raise Unwritten(ValueError(f"{len(wrong)} of {len(images)} photographs are not explained: {wrong[0]}"), printed)
-    return printed
+        raise Unwritten(ValueError(f"{len(wrong)} of {len(images)} photographs are not explained: {wrong[0]}"), text)
+    return text
 
 
 def photographs(given: Sequence[str]) -> list[str]:
@@ -150,11 +190,6 @@ def files_of(options: Namespace, image: str) -> dict[str, str | None]:
         return {what: getattr(options, what) for what in ("output", "panels", "save")}
     path = str(Path(options.output_dir) / Path(image).stem)
     return {"output": options.output, "panels": f"{path}.png", "save": f"{path}.npz"}
-
-
-def lines_on(written: Mapping[str, str | None]) -> list[str]:
-    what = {"output": "heatmap", "panels": "panels", "save": "arrays"}
-    return [f"{what[name]} written to {path}" for name, path in written.items() if path]
 
 
 def draw(options: Namespace, e: Explained, written: Mapping[str, str | None], watch: Watch) -> str:

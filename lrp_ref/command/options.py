@@ -53,10 +53,17 @@ def parser() -> argparse.ArgumentParser:
     def command(name: str, text: str, epilog: str | None = KNOWS) -> argparse.ArgumentParser:
         return commands.add_parser(name, help=text.partition(".")[0], description=text, epilog=epilog)
 
-    new = command("explain", "Explain photographs. Prints the scores, the rules and the ledger; of several "
+    new = command("explain", "Explain photographs, or a text. Prints the scores, the rules and the ledger; of several "
                   "photographs the scores. In a terminal the heatmap is drawn there if it is written nowhere.")
-    new.add_argument("images", nargs="+", metavar="IMAGE",
+    new.add_argument("images", nargs="*", metavar="IMAGE",
                      help="a photograph: PNG, JPEG, TIFF, ...; several; or a folder of them")
+    new.add_argument("--tokens", metavar="TEXT",
+                     help="instead of photographs a text for a model that reads tokens: their numbers with spaces "
+                     "between, or words of --vocabulary. The relevance of every token is printed; --output FILE.html "
+                     "writes the coloured text")
+    new.add_argument("--vocabulary", metavar="FILE",
+                     help="of --tokens: a text file with a token per line, or a tokenizer.json, which cuts the text "
+                     "itself (lrp-ref[tokens])")
     which(new)
     how(new, "safe", None, "99.5, or 100 where that is 0")
     new.add_argument("--cutoff", metavar="LAYER",
@@ -79,6 +86,7 @@ def parser() -> argparse.ArgumentParser:
                      help="write the arrays relevance, heatmap, scores, target, rules, classes and ledger")
     new.add_argument("--output-dir", metavar="FOLDER",
                      help="write NAME.png, three panels, and NAME.npz, the arrays, for every photograph")
+    shared_among(new)
     new.add_argument("--ledger", action="store_true", help="print all lines of a long ledger, and every layer's rule")
     new.add_argument("--bound", action="store_true",
                      help="print how far the exact relevance of these weights and pixels can be from float64's (CNNs)")
@@ -146,6 +154,15 @@ def parser() -> argparse.ArgumentParser:
                      help="a photograph whose only objects of a class are difficult is neither positive nor negative "
                      "for it, as in VOC, or counts as positive (default: ignore)")
     new.add_argument("--plot", metavar="FILE.png", help="draw medians and quartiles of every map")
+    new.add_argument("--save", metavar="FILE.npz", help="write every explanation's measures as arrays")
+    shared_among(new)
+    kept_in(new)
+    json(new)
+
+    new = command("report", "Print what is in a file of results. What evaluate prints, of the photographs that are "
+                  "done, also while the file is still being written.", None)
+    new.add_argument("results", metavar="FILE.sqlite", help="what evaluate --results has written")
+    new.add_argument("--output", metavar="FILE.png", help="draw medians and quartiles of every map")
     new.add_argument("--save", metavar="FILE.npz", help="write every explanation's measures as arrays")
     json(new)
 
@@ -237,6 +254,19 @@ def reported(new: argparse.ArgumentParser) -> None:
                      "1.0 (default: the newest)")
     new.add_argument("--report", metavar="FILE.html", help="write one page of HTML that needs nothing else")
     json(new)
+
+
+def shared_among(new: argparse.ArgumentParser) -> None:
+    """Options that say who does the work, a photograph at a time."""
+    new.add_argument("--workers", type=integer, metavar="N", help="processes of this machine that share the "
+                     "photographs, each with one thread for its products (default: this process alone)")
+    new.add_argument("--dask", metavar="ADDRESS", help="the workers of a Dask cluster instead: tcp://scheduler:8786")
+
+
+def kept_in(new: argparse.ArgumentParser) -> None:
+    """Where what is found is kept."""
+    new.add_argument("--results", metavar="FILE.sqlite", help="keep every photograph that is done in this file: the "
+                     "same command goes on where it was ended, and lrp-ref report prints it meanwhile")
 
 
 def size(new: argparse.ArgumentParser) -> None:

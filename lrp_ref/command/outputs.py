@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +40,12 @@ def spare(option: str, path: str | None, *inputs: str) -> None:
     for other in inputs if path and writable(path).exists() else ():
         if path and Path(other).exists() and any(one.samefile(other) for one in (Path(path), *writable(path).parents)):
             raise ValueError(f"got {option} {path}, an input that would be lost: choose another path")
+
+
+def lines_on(written: Mapping[str, str | None]) -> list[str]:
+    """Where the files are that were asked for."""
+    what = {"output": "heatmap", "panels": "panels", "save": "arrays", "page": "page"}
+    return [f"{what[name]} written to {path}" for name, path in written.items() if path]
 
 
 def dumped(values: Any) -> str:

@@ -61,6 +61,8 @@ def where(node: Node) -> Tensor:
     low = for_one(node, other, x.shape)
     there = np.broadcast_to(for_one(node, 0, x.shape, bool) == first, x.shape)
     refuse(bool(np.isnan(low).any()), "fills in numbers that are none")
+    if there.all():   # a text without padding
+        return x
     made = masked(node, x, np.where(there, 0, low), "where")
     refuse(made.name not in node.layers.masks, f"fills in {shown(float(low.max()))}, needed a number so low that a "
            "softmax leaves it out")

@@ -143,8 +143,6 @@ def heads_of(part: Any, every: tuple[Tensor, Tensor, Tensor], mask: Any = None, 
              last: str = "") -> Tensor:
     """softmax(q k^T / sqrt(E)) v for each head, and the projection of them all."""
     refuse(not all(map(holds_tensor, every)), "queries, keys or values that are constants")
-    refuse(not part.batch_first, "batch_first=False, whose first axis is not the batch's: make it with "
-           "batch_first=True and the same weights, and leave out the transposing before and after it")
     refuse(len(every[0].shape) != 3, f"queries of shape {every[0].shape}, needed (N, T, E)")
     refuse(part.bias_k is not None or part.add_zero_attn, "add_bias_kv or add_zero_attn, needed False")
     refuse(padding is not None, "a padding mask, another one for every image: give images without padding")

@@ -12,26 +12,28 @@ import numpy as np
 
 from lrp_ref.convert.refused import refuse
 from lrp_ref.convert.torch_attention import LEAVE_OUT
+from lrp_ref.convert.torch_second import carried_through, has_second, in_order
 from lrp_ref.convert.torch_table import CALLED, NO_LAYER, TORCH
-from lrp_ref.convert.torch_tensor import Tensor, holds_tensor
+from lrp_ref.convert.torch_tensor import Second, Tensor, holds_tensor
 from lrp_ref.convert.torch_trace import Traced, called_by, sizes_alone, torch, type_name
 from lrp_ref.hints import quotable
 from lrp_ref.layers import Flatten, Layer, Reshape, Softmax, Transpose
 from lrp_ref.network import INPUT, Network, made_of
 
 Values = Mapping[Any, Any] | None
+Origin = tuple[Any, int | None, bool]
 
 
 @dataclass(frozen=True)
 class Built:
     """Layers that have their names already.
 
-    origins  {layer: (node, position)}: which value of the graph it makes
+    origins  {layer: (node, position, second)}: which value of the graph it makes, and whether that has the batch second
     """
 
     names: dict[Tensor, str] = field(default_factory=dict)
     layers: list[tuple[str, Layer, tuple[str, ...]]] = field(default_factory=list)
-    origins: dict[str, tuple[Any, int | None]] = field(default_factory=dict)
+    origins: dict[str, Origin] = field(default_factory=dict)
 
     def place(self, tensor: Tensor, base: str) -> str:
         """The name of a tensor; its layer, and those before it, are put at the end of the network if they are new."""
@@ -48,12 +50,13 @@ class Built:
     def settle(self, value: Any, base: str, node: Any) -> None:
         """What a call gives is put into the network: a tensor, or a tuple of them."""
         in_tuple = isinstance(value, (tuple, list))
-        several = in_tuple and sum(isinstance(one, Tensor) for one in value) > 1
-        for position, one in enumerate(value if in_tuple else [value]):
+        several = in_tuple and sum(map(holds_tensor, value)) > 1
+        for position, given in enumerate(value if in_tuple else [value]):
+            one = given.tensor if isinstance(given, Second) else given
             if isinstance(one, Tensor) and one not in self.names:
                 name = self.place(one, f"{base}.{position}" if several else base)
                 if one.mask is None:   # else torch's numbers have -inf where a softmax is to leave them out
-                    self.origins[name] = (node, position if in_tuple else None)
+                    self.origins[name] = (node, position if in_tuple else None, given is not one)
 
     def network(self, output: Tensor) -> Network:
         """All that the output is made of."""
@@ -63,7 +66,7 @@ class Built:
         return Network(one for one in self.layers if one[0] in needed)
 
 
-def converted(trace: Traced, values: Values, x: Any) -> tuple[Network, dict[str, tuple[Any, int | None]]]:
+def converted(trace: Traced, values: Values, x: Any) -> tuple[Network, dict[str, Origin]]:
     """The network, and what its layers are in the graph. values: what the calls gave at the example x, if there is one.
     """
     built, env = Built(), dict[Any, Any]()
@@ -75,6 +78,8 @@ def converted(trace: Traced, values: Values, x: Any) -> tuple[Network, dict[str,
             env[node] = start(x)
             built.place(env[node], INPUT)
         elif node.op == "output":
+            refuse(isinstance(args[0], Second), "from_torch got a module whose output has the batch second, (T, N, "
+                   "..): end it with transpose(0, 1)")
             refuse(not isinstance(args[0], Tensor), "from_torch got a module whose output is not made of its input")
             refuse(probabilities(args[0]), f"from_torch got a network that ends in a softmax: {LEAVE_OUT}")
             return built.network(args[0]), built.origins
@@ -84,7 +89,7 @@ def converted(trace: Traced, values: Values, x: Any) -> tuple[Network, dict[str,
             env[node] = carried_out(trace, node, args, kwargs, values)
             built.settle(env[node], base_name(trace, node), node)
             before = env[node.args[0]] if in_place(trace, node) else None
-            if isinstance(before, Tensor):
+            if isinstance(before, (Tensor, Second)):
                 env.update({one: env[node] for one, value in env.items() if value is before})
     raise ValueError("from_torch got a graph without an output")
 
@@ -147,10 +152,14 @@ def carried_out(trace: Traced, node: Any, args: Any, kwargs: Any, values: Values
     make, out = TORCH[kind], None if values is None else shapes(values[node])
     try:
         asked = {name: value for name, value in (("out", out), ("part", part)) if name in takes(make)}
-        result = make(*args, **kwargs, **attributes(part, make), **asked)
-        if values is not None and isinstance(result, Tensor):
-            made = number_of(values[node])
-            refuse(made is not result.number, f"makes {made.__name__} of {result.number.__name__}, needed one number "
+        in_order(part, [args, kwargs])
+        if has_second([args, kwargs]):
+            result = carried_through(kind, make, args, kwargs, attributes(part, make) | asked)
+        else:
+            result = make(*args, **kwargs, **attributes(part, make), **asked)
+        if values is not None and isinstance(result, (Tensor, Second)):
+            made, here = number_of(values[node]), (result.tensor if isinstance(result, Second) else result).number
+            refuse(made is not here, f"makes {made.__name__} of {here.__name__}, needed one number "
                    "type throughout")
         return result
     except ValueError as error:

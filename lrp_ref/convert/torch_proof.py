@@ -40,7 +40,8 @@ def ran(trace: Traced, x: Any, wanted: Any, what: str) -> Ran:
 def prove(trace: Traced, network: Network, origins: Mapping[str, Any], example: Ran) -> None:
     """An error that names the first layer that differs from torch, on the example or on a random batch.
 
-    origins  {layer: (node, position)}: what it is in the graph of torch.fx; position is None or that in a tuple
+    origins  {layer: (node, position, second)}: what it is in the graph of torch.fx; position is None or that in a
+             tuple; second: torch has the batch second
     The random batch has an image more than the example, if the module takes that, so that the batch's axis is free.
     """
     must_agree(network, origins, example)
@@ -68,8 +69,9 @@ def must_agree(network: Network, origins: Mapping[str, Any], torchs: Ran) -> Non
             except ValueError as error:
                 raise ValueError(f"from_torch: {quotable(name)} does not work on {torchs.what}: {error}") from None
             if name in origins and torchs.values:
-                node, position = origins[name]
+                node, position, second = origins[name]
                 value = torchs.values[node] if position is None else torchs.values[node][position]
+                value = value.transpose(0, 1) if second else value
                 who = f"{quotable(name)}, a {type(layer).__name__},"
                 xs[name] = held_to(xs[name], own(value), who, torchs.what, PART)
         xs.clear()

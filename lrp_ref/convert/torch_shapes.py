@@ -15,7 +15,8 @@ import numpy as np
 from lrp_ref.arrays import Array, Shape
 from lrp_ref.convert.masks import HIDDEN, finite_and_there
 from lrp_ref.convert.refused import refuse
-from lrp_ref.convert.torch_tensor import NEEDS, Tensor, dims, holds_tensor, own_array, together
+from lrp_ref.convert.torch_second import reordered
+from lrp_ref.convert.torch_tensor import NEEDS, Second, Tensor, dims, holds_tensor, own_array, together
 from lrp_ref.hints import shown
 from lrp_ref.layers import (
     Add,
@@ -167,19 +168,22 @@ def reshape(x: Tensor, *sizes: Any, out: Any, **named: Any) -> Tensor:
     return x.then(Flatten() if len(out) == 2 else Reshape(tuple(out[1:])))
 
 
-def transpose(x: Tensor, dim0: Any, dim1: Any) -> Tensor:
-    a, b = x.axis(dim0), x.axis(dim1)
-    axes = list(range(len(x.shape)))
-    axes[a], axes[b] = b, a
+def transpose(x: Tensor | Second, dim0: Any, dim1: Any) -> Any:
+    count = len((x.tensor if isinstance(x, Second) else x).shape)
+    axes = list(range(count))
+    refuse(not all(-count <= n < count for n in (dim0, dim1)), f"exchanges the axes {shown(dim0)} and {shown(dim1)} of "
+           f"{count}")
+    axes[dim0], axes[dim1] = axes[dim1], axes[dim0]
     return permute(x, axes)
 
 
-def permute(x: Tensor, *axes: Any, **named: Any) -> Tensor:
+def permute(x: Tensor | Second, *axes: Any, **named: Any) -> Any:
     given = dims(axes or (named["dims"],))
-    order = tuple(n + len(x.shape) if n < 0 else n for n in given)
-    refuse(order[0] != 0, f"puts the axes in the order {order}, and the batch's own axis, the first, has to stay the "
-           "first")
-    return x if order == tuple(range(len(order))) else x.then(Transpose(order))
+    return reordered(x, [n + len(given) if n < 0 else n for n in given], put_in_order)
+
+
+def put_in_order(x: Tensor, order: Sequence[int]) -> Tensor:
+    return x if tuple(order) == tuple(range(len(order))) else x.then(Transpose(tuple(order)))
 
 
 def attribute(x: Tensor, name: Any) -> Tensor:

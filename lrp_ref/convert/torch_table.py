@@ -90,6 +90,8 @@ CALLED = {name: next(filter(str.islower, names.split()), name) for names, _ in R
 SIZES = {"size", "dim", "ndimension", "numel", "nelement", "shape", "ndim", "dtype", "device", "is_cuda", "get_device",
          "is_floating_point", "zeros_like", "ones_like", "full_like", "new_zeros", "new_ones", "new_full"}
 
+LIKE = {"expand_as", "view_as", "reshape_as", "type_as"}   # of their second argument
+
 NO_LAYER = (", for which there is no layer: explain the part of the network before it or after it (docs/from-torch.md "
             "lists what there are layers for)")
 

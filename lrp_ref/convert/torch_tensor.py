@@ -54,6 +54,13 @@ class Tensor:
         return axis
 
 
+@dataclass(frozen=True, eq=False)
+class Second:
+    """A tensor that torch has with the batch second, (T, N, ..), and that is (N, T, ..) here."""
+
+    tensor: Tensor
+
+
 def together(layer: Layer, *tensors: Tensor, suffix: str = "") -> Tensor:
     """What a layer makes of several tensors."""
     shapes = [tensor.sizes for tensor in tensors]
@@ -68,7 +75,7 @@ def holds_tensor(value: Any) -> bool:
         return any(map(holds_tensor, value))
     if isinstance(value, dict):
         return any(map(holds_tensor, value.values()))
-    return isinstance(value, Tensor)
+    return isinstance(value, (Tensor, Second))
 
 
 def own_array(tensor: Any) -> Array | None:

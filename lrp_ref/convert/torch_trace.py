@@ -18,7 +18,7 @@ from traceback import extract_tb
 from typing import Any
 
 from lrp_ref.convert.refused import refuse
-from lrp_ref.convert.torch_table import SIZES
+from lrp_ref.convert.torch_table import LIKE, SIZES
 from lrp_ref.hints import quotable, shown
 
 
@@ -100,6 +100,8 @@ def paths(module: Any, x: Any, defaults: tuple[Any, ...]) -> Any:
             return super().trace(root, concrete_args)
 
         def call_module(self, m: Any, forward: Any, args: Any, kwargs: Any) -> Any:
+            if all(m is not one for one in self.root.modules()):   # made in a forward: its calls are that forward's
+                return forward(*args, **kwargs)
             path, parent, calls = self.stack[-1]
             own = [name for name, child in parent._modules.items() if child is m]
             called = f"{path}.{own[calls[m] % len(own)]}".strip(".") if own else self.path_of_module(m)
@@ -171,7 +173,9 @@ def of_sizes(node: Any) -> bool:
 
 
 def sizes_alone(node: Any) -> bool:
-    """Whether a call asks for nothing but sizes: x.size(0), x.shape, torch.zeros_like(x)."""
+    """Whether a call asks for nothing but sizes: x.size(0), x.shape, torch.zeros_like(x), c.expand_as(x)."""
+    if called_by(node) in LIKE and node.op != "call_module":
+        return of_sizes(node.args[0])
     if node.op == "call_function" and called_by(node) == "getattr":
         return node.args[1] in SIZES
     return node.op != "call_module" and called_by(node) in SIZES

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from lrp_ref.arrays import Array, Shape, constant, is_number, ones_like, zeros
+from lrp_ref.arrays import Array, Shape, constant, is_number, ones_like, pythons, zeros
 from lrp_ref.hints import SHOWN, shown
 from lrp_ref.layers.base import Drawn, Layer, Roundings, parameter
 from lrp_ref.layers.elementwise import Elementwise, Gate
@@ -108,7 +108,7 @@ class Clip(Activation):
         for name in ("low", "high"):
             if getattr(self, name) is not None and not is_number(getattr(self, name)):
                 raise ValueError(f"Clip got {name}={shown(getattr(self, name))}, needed a finite number or None")
-        if self.low is not None and self.high is not None and self.low >= self.high:
+        if self.low is not None and self.high is not None and pythons(self.low) >= pythons(self.high):
             raise ValueError(f"Clip got low={shown(self.low, SHOWN)}, high={shown(self.high, SHOWN)}, needed low below "
                              "high")
 

@@ -6,8 +6,10 @@ region is brought there as the photograph was: squeezed to fit, each pixel count
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import Executor
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -25,6 +27,8 @@ from lrp_ref.models.model import Model
 from lrp_ref.network import INPUT, Network
 from lrp_ref.paper.measures import gini, holding, inside
 from lrp_ref.paper.precision import Collection, kept
+from lrp_ref.paper.record import Found, Record, Task, counting, recorded, tasks, unread
+from lrp_ref.paper.tasks import Progress, run_tasks
 from lrp_ref.pictures.photograph import resize
 from lrp_ref.relevance import relevances
 from lrp_ref.starts import start
@@ -120,41 +124,76 @@ def contrast(x: Array) -> Numbers:
 
 
 def measured(values: Array, region: Numbers) -> tuple[float, float, float]:
-    """MEASURES of a map."""
-    return inside(values, region), gini(values), holding(values)
+    """MEASURES of a map; + 0.0 turns -0 to 0, as files of results keep it."""
+    return inside(values, region) + 0.0, gini(values) + 0.0, holding(values)
+
+
+@dataclass(frozen=True, eq=False)
+class Studying:
+    """What a worker is sent: models and rules, from which it makes a task's record."""
+
+    models: Mapping[str, Model]
+    classes: tuple[str, ...]
+    rules: Callable[[Network], Rules] = paper_rules
+
+    def __call__(self) -> Callable[[Task], Record]:
+        return partial(studied, self, {name: kept(model) for name, model in self.models.items()})
+
+
+def studied(job: Studying, networks: Mapping[str, Callable[[tuple[int, ...]], Any]], task: Task) -> Record:
+    """One photograph, read and run once per model: its scores, and its maps of every class that is seen in it."""
+    try:
+        image = task.seen.image
+        prepared = {name: model.prepare(image) for name, model in job.models.items()}
+        masks = task.seen.masks if task.explain else None
+    except (ValueError, OSError) as error:
+        return unread(task, error)
+    scores: dict[str, tuple[float, ...]] = {}
+    found: list[Found] = []
+    for name, model in job.models.items():
+        x = prepared[name]
+        network, columns = networks[name](x.shape), [model.class_index(one) for one in job.classes]
+        xs = network.activations(x)
+        scores[name] = tuple((xs[network.output][0, columns] + 0.0).tolist())
+        if masks is not None:
+            rules, below = job.rules(network), cutoffs(model.chain)
+            for n, c in enumerate(np.flatnonzero(task.seen.labels).tolist()):
+                region, score = resize(model.seen(masks[c]).astype(float), x.shape[2:]), scores[name][c]
+                seen: dict[str, Array] = {}
+                if score > 0:
+                    seen = maps(network, xs, rules, columns[c], below)
+                    seen |= {SIGNS: random_signs(region.shape, task.first + n), CONTRAST: contrast(x)}
+                found.append(Found(name, c, score, float(region.mean()),
+                                   {label: measured(values, region) for label, values in seen.items()}))
+    return recorded(task, scores, tuple(found))
 
 
 def study(model: Model, collection: Collection, rules: Callable[[Network], Rules] = paper_rules, name: str = "model",
-          watch: Watch = unwatched) -> Study:
-    """A model's maps of every class that is seen in the images to explain, and the two controls, measured."""
-    network_for = kept(model)
-    below = cutoffs(model.chain)
-    labels = [*below, SIGNS, CONTRAST]
-    rows: list[tuple[int, int, float, float, Mapping[str, tuple[float, ...]]]] = []
-    nothing: Mapping[str, tuple[float, ...]] = dict.fromkeys(labels, (np.nan,) * len(MEASURES))
-    for scene, c, x, region in explanations_asked(model, collection, name, watch):
-        network, target = network_for(x.shape), model.class_index(collection.classes[c])
-        if not rows or rows[-1][0] != scene:
-            xs = network.activations(x)   # once per image
-        score, found = float(xs[network.output][0, target]), nothing
-        if score > 0:
-            seen = maps(network, xs, rules(network), target, below)
-            seen |= {SIGNS: random_signs(region.shape, len(rows)), CONTRAST: contrast(x)}
-            found = {label: measured(values, region) for label, values in seen.items()}
-        rows.append((scene, c, score, float(region.mean()), found))
-    scenes, classes, scores, areas, each = zip(*rows) if rows else ((),) * 5
-    return Study(frozenset(type(layer) for _, layer in model.chain), below, np.array(scenes, int),
-                 np.array(classes, int), np.array(scores, float), np.array(areas, float),
-                 {label: np.array([found[label] for found in each], float).reshape(-1, len(MEASURES))
-                  for label in labels})
+          watch: Watch = unwatched, executor: Executor | None = None) -> Study:
+    """A model's maps of every class that is seen in the images to explain, and the two controls, measured.
+
+    executor  whose workers do it, an image each; None: this process. The numbers are the same.
+    """
+    asked, records = list(tasks(collection, explained_only=True)), list[Record]()
+    progress = Progress(watch, f"images, {name}", len(asked))
+
+    def done(one: Record) -> None:
+        if one.error:
+            raise ValueError(one.error)
+        records.append(one)
+        progress.one_more()
+
+    run_tasks(Studying({name: model}, collection.classes, rules), asked, done, executor)
+    return study_of(records, name, cutoffs(model.chain), {type(layer) for _, layer in model.chain})
 
 
-def explanations_asked(model: Model, collection: Collection, name: str,
-          watch: Watch) -> Iterator[tuple[int, int, Any, Numbers]]:
-    """(image, class, the image made ready, the class's region at its size): every class of every image to explain."""
-    for n, scene in enumerate(collection.explain, 1):
-        seen = collection.scenes[scene]
-        x, masks = model.prepare(seen.image), seen.masks
-        for c in np.flatnonzero(seen.labels).tolist():
-            watch(f"{name}: explaining {collection.classes[c]}, scene {n} of {len(collection.explain)}")
-            yield scene, c, x, resize(model.seen(masks[c]).astype(float), x.shape[2:])
+def study_of(records: Iterable[Record], name: str, below: Mapping[str, str | None],
+             kinds: Iterable[type[Layer]]) -> Study:
+    """A model's study from the records of photographs, in the photographs' order."""
+    rows = [(one.position, found) for one in counting(records) for found in one.found if found.model == name]
+    nothing = (np.nan,) * len(MEASURES)
+    return Study(frozenset(kinds), below, np.array([scene for scene, _ in rows], int),
+                 np.array([found.place for _, found in rows], int), np.array([found.score for _, found in rows], float),
+                 np.array([found.area for _, found in rows], float),
+                 {label: np.array([found.measures.get(label, nothing) for _, found in rows], float)
+                  .reshape(-1, len(MEASURES)) for label in (*below, SIGNS, CONTRAST)})

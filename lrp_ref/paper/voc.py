@@ -11,6 +11,7 @@ from __future__ import annotations
 import os
 import warnings
 from collections import Counter
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,7 +23,7 @@ from numpy.typing import NDArray
 from lrp_ref.hints import Watch, unwatched
 from lrp_ref.paper.precision import COUNT, SEED, Collection
 from lrp_ref.pictures.photograph import Box, read_photograph, size_of, upright_box
-from lrp_ref.pictures.stored import told
+from lrp_ref.pictures.stored import Refused, told
 
 SETS = ("train", "val", "trainval", "test")
 LAYOUT = "give a folder in the layout of VOC 2007, with JPEGImages, ImageSets/Main and Annotations"
@@ -63,8 +64,9 @@ def read_voc(folder: str | Path, which: str = "test", count_difficult: bool = Fa
 
     An image whose only objects of a class are difficult is neither positive nor negative for it, as in the VOC
     development kit; or, with count_difficult, positive. Photographs are read when they are asked for, everything
-    else here, their sizes too: what is missing or broken is said before the work begins. Where EXIF turns a
-    photograph, the boxes of an annotation of its size as stored are turned with it.
+    else here, their sizes too: what is missing or broken is said before the work begins, but for a photograph that
+    cannot be read, which says so when it is asked for. Where EXIF turns a photograph, the boxes of an annotation of
+    its size as stored are turned with it.
     """
     folder = Path(folder)
     sets = folder / "ImageSets" / "Main"
@@ -90,7 +92,10 @@ def read_voc(folder: str | Path, which: str = "test", count_difficult: bool = Fa
         path, note = folder / "JPEGImages" / f"{name}.jpg", folder / "Annotations" / f"{name}.xml"
         if not os.path.isfile(path):
             raise ValueError(f"no photograph {told(path)}, which {which}.txt names: is the folder complete?")
-        size, found, turns = fitted(*annotation(note), path, note)
+        size, found = annotation(note)
+        turns = False
+        with suppress(Refused):   # it cannot be read, which is said when it is asked for: the others can be
+            size, found, turns = fitted(size, found, path, note)
         turned += [name] if turns else []
         for one in np.array(classes)[labels[n]].tolist():
             if one not in found:

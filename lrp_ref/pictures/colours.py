@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from lrp_ref.hints import listed
+from lrp_ref.hints import listed, shown
 
 # Colours at R / limit = -1 .. 1, straight lines between them.
 COLOURS: dict[str, tuple[tuple[float, int, int, int], ...]] = {
@@ -59,8 +59,8 @@ def parts(values: NDArray[Any], limit: float) -> NDArray[np.float64]:
 
 def colour(values: NDArray[Any], limit: float, colours: str = "paper") -> NDArray[np.uint8]:
     """The colour of each R / limit: a map (H, W) of any number type to bytes (H, W, 3)."""
-    if colours not in COLOURS:
-        raise ValueError(f"colours {colours!r} are not known: choose one of {listed(sorted(COLOURS))}")
+    if not isinstance(colours, str) or colours not in COLOURS:
+        raise ValueError(f"colours {shown(colours)} are not known: choose one of {listed(sorted(COLOURS))}")
     at, *channels = np.array(COLOURS[colours]).T
     mixed = [np.interp(parts(values, limit), at, channel) for channel in channels]
     return np.rint(np.stack(mixed, axis=-1)).astype(np.uint8)

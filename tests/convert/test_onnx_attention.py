@@ -50,6 +50,12 @@ def test_a_mask_leaves_scores_out(how, low):
     assert e.relevances["scores"][:, 1:][:, ~LATER[1:]].all()   # the first sees itself alone: its softmax is 1
 
 
+def test_a_mask_that_hides_nothing_is_no_layer():
+    nodes = [*ATTENTION, node("Where", "m low scores", "masked"), *READ]
+    network, _ = converted(model(nodes, ROWS, {"m": LATER & False, "low": number(-1e9)}))
+    assert [type(layer) for _, layer in network] == [Transpose, MatMul, Softmax, MatMul] and network["a"].mask is None
+
+
 def test_a_mask_that_is_repeated_for_every_image_is_one():
     """As exporters write it: expanded to the number of images that the graph sees."""
     nodes = [*ATTENTION, node("Shape", "x", "shape"), node("Slice", "shape zero one", "n"),

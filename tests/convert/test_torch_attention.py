@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from lrp_ref import ClassToken, Embedding, LayerNorm, MatMul, RMSNorm, Softmax, explain
+from lrp_ref import ClassToken, Embedding, LayerNorm, MatMul, RMSNorm, Softmax, attnlrp, explain
 from lrp_ref.convert import from_torch
 
 torch = pytest.importorskip("torch")
@@ -94,6 +94,72 @@ def test_multi_head_attention_gives_what_torch_gives(cross):
 
     module, x = Attending().eval(), torch.randn(2, T, D)
     close(from_torch(module, x), module, x)
+
+
+class Second(nn.Module):
+    """An encoder on images' patches, with a class token: (T, N, D) inside where the batch is second, else (N, T, D)."""
+
+    def __init__(self, batch_first, **options):
+        super().__init__()
+        self.first = batch_first
+        layer = nn.TransformerEncoderLayer(D, HEADS, 20, batch_first=batch_first, **options)
+        self.encoder = nn.TransformerEncoder(layer, 2, nn.LayerNorm(D), enable_nested_tensor=False)
+        self.patches, self.fc = nn.Conv2d(2, D, 4, 4), nn.Linear(D, 3)
+        self.token, self.places = nn.Parameter(torch.randn(1, 1, D)), nn.Parameter(torch.randn(1, 7, D))
+
+    def forward(self, x):
+        x = self.patches(x).flatten(2)
+        if self.first:
+            x = torch.cat([self.token.expand(x.shape[0], -1, -1), x.transpose(1, 2)], 1) + self.places
+            return self.fc(self.encoder(x)[:, 0])
+        x = x.permute(2, 0, 1)
+        x = torch.cat([self.token.expand(-1, x.shape[1], -1), x]) + self.places.transpose(0, 1)
+        return self.fc(self.encoder(x)[0])
+
+
+@pytest.mark.parametrize("options", [{}, {"norm_first": True, "activation": "gelu"}], ids=["norms last", "norms first"])
+def test_the_batch_second_is_the_same_network_as_the_batch_first(options):
+    second, x = Second(False, **options).eval().double(), torch.randn(2, 2, 8, 12, dtype=torch.float64)
+    first = Second(True, **options).eval().double()
+    first.load_state_dict(second.state_dict())
+    close(from_torch(second, x), second, x)
+    ours, twin = from_torch(second, x), from_torch(first, x)
+    assert [type(layer) for _, layer in ours] == [type(layer) for _, layer in twin]
+    of_ours, of_twin = (explain(n, x.numpy(), attnlrp(n)) for n in (ours, twin))
+    assert np.array_equal(of_ours.relevance, of_twin.relevance)
+
+
+EACH = torch.arange(T)[:, None, None]
+SECOND = {   # of x (T, N, D): what is done before the batch is brought back to the front
+    "sums over tokens": lambda x, attend: attend(x, x, x)[0].mean(0),
+    "sums that stay": lambda x, attend: attend(x, x, x)[0].sum(0, keepdim=True).transpose(0, 1),
+    "some tokens": lambda x, attend: attend(x, x, x)[0][1:4].transpose(1, 0),
+    "from the end": lambda x, attend: attend(x[1:], x, x)[0][..., 2:5][-1],
+    "parts of a row": lambda x, attend: attend(torch.cat(x.chunk(3, -1)[::-1], -1), x, x)[0].transpose(0, 1),
+    "parts of the tokens": lambda x, attend: attend(torch.cat(x.split([2, 3], 0)[::-1], 0), x, x)[0].transpose(0, 1),
+    "numbers and constants": lambda x, attend: (2 * attend(x, x - 1, x)[0] + EACH).permute(1, 2, 0),
+    "a row of constants": lambda x, attend: (attend(x, x, x)[0] * torch.arange(D)).transpose(0, 1),
+    "in place": lambda x, attend: attend(x, x, x)[0].add_(x).relu_().transpose(0, 1),
+}
+
+
+class Turning(nn.Module):
+    """x (N, T, D) with the batch put second, and what is done with that."""
+
+    def __init__(self, done, **options):
+        super().__init__()
+        self.done, self.attend = done, nn.MultiheadAttention(D, HEADS, **options)
+
+    def forward(self, x):
+        return self.done(x.transpose(0, 1), self.attend)
+
+
+@pytest.mark.parametrize("name", SECOND)
+def test_what_is_done_while_the_batch_is_second_is_done_here(name):
+    module, x = Turning(SECOND[name]).eval().double(), torch.randn(2, T, D, dtype=torch.float64)
+    ours = from_torch(module, x)
+    close(ours, module, x)
+    close(ours, module, torch.randn(3, T, D, dtype=torch.float64))
 
 
 EARLIER = torch.ones(T, T, dtype=torch.bool).tril()   # a token sees those before it, and itself
@@ -239,6 +305,15 @@ def attending(**options):
 ONE = torch.randn(1, T, D)
 REFUSED = {
     "the batch second": (attending(batch_first=False), "attend, a MultiheadAttention: batch_first=False, whose first"),
+    "the batch put second": (Turning(lambda x, a: a(x, x, x)[0].mean(0), batch_first=True), "attend, a MultiheadAtten"
+                             "tion: batch_first=True, of a tensor whose batch was put second: leave out the transposi"),
+    "one of the batch": (Turning(lambda x, a: x.mean(0) + x[:, 0].mean(0)), "getitem in forward: takes some images of"),
+    "over the batch": (Turning(lambda x, a: (x - x.mean(1, keepdim=True)).mean(0)), "mean in forward: works along axi"),
+    "first and second": (Turning(lambda x, a: (x + x[0]).mean(0)), "together tensors whose batch is first and second"),
+    "heads by hand": (Turning(lambda x, a: x.reshape(T, 6, 4).reshape(T, 2, D).mean(0)), "reshape in forward: the bat"),
+    "a constant by image": (Turning(lambda x, a: (x + torch.eye(2, D)).mean(0)), "whose batch is first and second"),
+    "a new axis": (Turning(lambda x, a: x[None].mean((0, 1))), "a new axis of a tensor whose batch is seco"),
+    "the batch third": (Calling(lambda x: x.permute(1, 2, 0).permute(2, 0, 1)), "axis has to stay the first, or becom"),
     "more keys": (attending(add_bias_kv=True), "attend, a MultiheadAttention: add_bias_kv or add_zero_attn, needed F"),
     "a softmax last": (Calling(lambda x: F.softmax(x @ x.mT, 2)), "a network that ends in a softmax: at the"),
     "a softmax turned": (Calling(lambda x: x.softmax(1).flatten(1)), "a network that ends in a softmax: at the end of"),
@@ -261,6 +336,19 @@ def test_what_is_no_linear_map_of_ours_is_refused(name):
     with pytest.raises(ValueError) as caught:
         from_torch(module.eval(), torch.randn(2, T, D))
     assert said in str(caught.value)
+
+
+def test_modules_made_in_a_forward_and_constants_spread_by_a_tensor_are_taken():
+    module = Calling(lambda x: nn.GELU()(x - torch.arange(D).expand_as(x)) * EACH[:, 0].view(T, 1).expand_as(x))
+    x = torch.randn(2, T, D, dtype=torch.float64)
+    ours = from_torch(module.eval(), x)
+    close(ours, module, x)
+    assert [type(layer).__name__ for _, layer in ours] == ["Scale", "GELU", "Scale"]
+
+
+def test_scores_with_the_batch_second_are_refused_where_their_shape_does_not_tell():
+    with pytest.raises(ValueError, match=r"whose output has the batch second, \(T, N, \.\.\): end it with transpose"):
+        from_torch(Turning(lambda x, attend: attend(x, x, x)[0]).eval(), torch.randn(T, T, D))
 
 
 def test_a_sequential_with_a_softmax_at_its_end_says_what_to_do_without_an_example():

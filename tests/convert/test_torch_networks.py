@@ -287,7 +287,7 @@ REFUSED = {
     "two outputs": (Two, "gives 2 of them, needed one tensor: which one is to be explained?"),
     "outputs by name": (Named, "gives 2 of them (out, aux), needed one tensor"),
     "two inputs": (Pair, "takes left, right, needed one that takes one tensor"),
-    "the batch moves": (lambda: with_call(lambda x: x.transpose(0, 1)[:, :4].transpose(0, 1)), "the batch's own axis"),
+    "the batch moves": (lambda: with_call(lambda x: x.permute(1, 2, 0, 3).permute(2, 0, 1, 3)), "the batch's own axis"),
     "the batch summed": (lambda: with_call(lambda x: x + x.mean()), "mean in forward: sums over the whole batch"),
     "a tensor spread": (lambda: with_call(lambda x: x + x[:, :1]), "and only rows and columns are repeated"),
     "another number type": (lambda: with_call(lambda x: x.float().double()), "float in forward: makes float32 of fl"),

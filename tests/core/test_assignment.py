@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from helpers import law, refused
+from helpers import assert_holds, law, refused
 
 from lrp_ref import (
     LRN,
@@ -47,7 +47,7 @@ from lrp_ref import (
     paper_fv,
 )
 from lrp_ref.assignment import DEFAULTS
-from lrp_ref.checks.claims.claim import Case
+from lrp_ref.checks.claims.claim import Claim
 from lrp_ref.layers import LAYERS, Layer
 from lrp_ref.layers.pool import Pool
 
@@ -63,8 +63,8 @@ DEFAULT = {"bn0": Pass(), "conv1": Epsilon(0), "relu1": Pass(), "norm1": Pass(),
 
 
 @law("choices")
-def test_what_is_settled_stays_settled(case: Case) -> None:
-    assert case.found().holds
+def test_what_is_settled_stays_settled(claim: Claim) -> None:
+    assert_holds(claim)
 
 
 def test_every_layer_type_has_a_default_and_no_other() -> None:

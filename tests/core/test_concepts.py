@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from helpers import F, fractions, law, mixed, refused
+from helpers import F, assert_holds, fractions, law, mixed, refused
 
 from lrp_ref import (
     Add,
@@ -20,7 +20,7 @@ from lrp_ref import (
     explain,
     top_channels,
 )
-from lrp_ref.checks.claims.claim import Case
+from lrp_ref.checks.claims.claim import Claim
 
 SKIP = Network([("fc", Linear(fractions(["1 0", "1 2"]))), ("relu", ReLU()), ("add", Add(), ("relu", "input")),
                 ("top", Linear(fractions(["1 2", "-1 1"])))])
@@ -29,8 +29,8 @@ R = fractions(["2 7"])            # to add: -4 + 4 = 0 and 6 + 3 = 9; of 9 to re
 
 
 @law("concepts")
-def test_channels_of_a_partition_and_what_bypasses_them_are_the_whole(case: Case) -> None:
-    assert case.found().holds
+def test_channels_of_a_partition_and_what_bypasses_them_are_the_whole(claim: Claim) -> None:
+    assert_holds(claim)
 
 
 def test_relevance_through_one_unit_by_hand() -> None:

@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from helpers import QUARTER, F, fractions, law, mixed, refused
+from helpers import QUARTER, F, assert_holds, fractions, law, mixed, refused
 
 from lrp_ref import (
     AlphaBeta,
@@ -24,7 +24,7 @@ from lrp_ref import (
     explain,
     paper_cnn,
 )
-from lrp_ref.checks.claims.claim import Case
+from lrp_ref.checks.claims.claim import Claim
 from lrp_ref.checks.claims.examples import RATIONAL, relevance_for, small_network
 from lrp_ref.step import step
 
@@ -54,28 +54,28 @@ RULES = paper_cnn(NETWORK)
 
 
 @law("cut-off")
-def test_the_cut_off_applies_below_and_nowhere_else(case: Case) -> None:
-    assert case.found().holds
+def test_the_cut_off_applies_below_and_nowhere_else(claim: Claim) -> None:
+    assert_holds(claim)
 
 
 @law("cut-off (a)")
-def test_flat_is_a_substitution_and_blind(case: Case) -> None:
-    assert case.found().holds
+def test_flat_is_a_substitution_and_blind(claim: Claim) -> None:
+    assert_holds(claim)
 
 
 @law("cut-off (b)")
-def test_flat_averages_messages_but_for_what_is_absorbed(case: Case) -> None:
-    assert case.found().holds
+def test_flat_averages_messages_but_for_what_is_absorbed(claim: Claim) -> None:
+    assert_holds(claim)
 
 
 @law("cut-off (c)")
-def test_stacked_flat_layers_walk_at_random(case: Case) -> None:
-    assert case.found().holds
+def test_stacked_flat_layers_walk_at_random(claim: Claim) -> None:
+    assert_holds(claim)
 
 
 @law("cut-off (d)")
-def test_flat_fully_connected_layers_are_uniform(case: Case) -> None:
-    assert case.found().holds
+def test_flat_fully_connected_layers_are_uniform(claim: Claim) -> None:
+    assert_holds(claim)
 
 
 # ---- Where it applies ----

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from helpers import fractions, law, refused
+from helpers import assert_holds, fractions, law, refused
 
 from lrp_ref import (
     Add,
@@ -27,7 +27,7 @@ from lrp_ref import (
 )
 from lrp_ref.arrays import Array
 from lrp_ref.checks import bounds, monte_carlo
-from lrp_ref.checks.claims.claim import Case
+from lrp_ref.checks.claims.claim import Claim
 from lrp_ref.checks.claims.graphs import GRAPHS, graph
 from lrp_ref.layers.example import mixed
 from lrp_ref.relevance import through_network
@@ -113,13 +113,13 @@ def test_channels_beside_each_other_keep_their_relevance() -> None:
 
 
 @law("graph ledger")
-def test_what_began_is_at_every_frontier_what_it_has_and_what_was_absorbed_above(case: Case) -> None:
-    assert case.found().holds
+def test_what_began_is_at_every_frontier_what_it_has_and_what_was_absorbed_above(claim: Claim) -> None:
+    assert_holds(claim)
 
 
 @law("graph cut-off")
-def test_a_cut_off_changes_what_a_layer_is_made_of_and_below_it_no_image_matters(case: Case) -> None:
-    assert case.found().holds
+def test_a_cut_off_changes_what_a_layer_is_made_of_and_below_it_no_image_matters(claim: Claim) -> None:
+    assert_holds(claim)
 
 
 def test_several_names_cut_every_branch_and_one_below_another_is_refused() -> None:

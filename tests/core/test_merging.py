@@ -5,10 +5,10 @@ from typing import Any
 
 import numpy as np
 import pytest
-from helpers import fractions, image, law, mixed, refused
+from helpers import assert_holds, fractions, image, law, mixed, refused
 
 from lrp_ref import Add, BatchNorm, Conv2D, Flatten, Linear, MaxPool, Network, ReLU, merge_batchnorm
-from lrp_ref.checks.claims.claim import Case
+from lrp_ref.checks.claims.claim import Claim
 
 NETWORK = Network([
     ("conv1", Conv2D(mixed((2, 1, 2, 3), 1), mixed((2,), 2), pad=(0, 1))), ("relu1", ReLU()),
@@ -18,8 +18,8 @@ BN = BatchNorm(fractions("1 -1/2 3"), fractions("4 9/4 1/9"), fractions("-1 3/2 
 CONV = Network([("conv", Conv2D(mixed((3, 2, 2, 1), 3), None, (1, 2), (1, 0))), ("bn", BN), ("relu", ReLU())])
 
 @law("batch norm")
-def test_merged_batch_norm_is_the_same(case: Case) -> None:
-    assert case.found().holds
+def test_merged_batch_norm_is_the_same(claim: Claim) -> None:
+    assert_holds(claim)
 
 
 def test_several_batch_norms_fold_one_after_another() -> None:

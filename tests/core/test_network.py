@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from helpers import F, fractions, law, mixed, refused, types_in
+from helpers import F, assert_holds, fractions, law, mixed, refused, types_in
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -32,7 +32,7 @@ from lrp_ref import (
     explain,
     receptive_field,
 )
-from lrp_ref.checks.claims.claim import Case
+from lrp_ref.checks.claims.claim import Claim
 from lrp_ref.checks.claims.examples import LAYERS
 
 NETWORK = Network([
@@ -65,6 +65,12 @@ def test_activations_are_the_input_and_every_output() -> None:
     for (name, layer), x in zip(NETWORK, xs.values()):
         assert (layer(x) == xs[name]).all(), name
     assert (NETWORK(X) == xs["fc"]).all()
+
+
+def test_a_number_is_no_input() -> None:
+    for x in (F(1, 3), np.array(F(1, 3)), np.array(0.5)):
+        with refused("got a number as an input, needed a batch (N, ...)"):
+            Network([("relu", ReLU())])(x)
 
 
 def test_shapes_are_those_of_the_activations_without_computing_them() -> None:
@@ -162,8 +168,8 @@ def test_an_error_in_a_layer_names_it() -> None:
 
 
 @law("receptive fields")
-def test_a_receptive_field_is_where_relevance_goes(case: Case) -> None:
-    assert case.found().holds
+def test_a_receptive_field_is_where_relevance_goes(claim: Claim) -> None:
+    assert_holds(claim)
 
 
 def test_a_receptive_field_grows_by_extents_and_steps_by_strides() -> None:

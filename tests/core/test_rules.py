@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from helpers import QUARTER, THIRD, F, columns, fractions, image, law, refused
+from helpers import QUARTER, THIRD, F, assert_holds, columns, fractions, image, law, refused
 
 from lrp_ref import (
     AlphaBeta,
@@ -28,7 +28,7 @@ from lrp_ref import (
 )
 from lrp_ref.arrays import Array, constant, same
 from lrp_ref.checks.claims.by_hand import of_one_output
-from lrp_ref.checks.claims.claim import Case
+from lrp_ref.checks.claims.claim import Claim
 from lrp_ref.checks.claims.examples import RULES
 from lrp_ref.linear_map import LinearMap, Term
 from lrp_ref.rules import Rule, Share
@@ -45,8 +45,8 @@ def check(rule: Rule, weight: str, bias: str, x: str, R: str, relevance: str, ac
 
 
 @law("conventions")
-def test_conventions_are_kept(case: Case) -> None:
-    assert case.found().holds
+def test_conventions_are_kept(claim: Claim) -> None:
+    assert_holds(claim)
 
 
 # ---- Epsilon ----

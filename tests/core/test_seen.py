@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from helpers import F, fractions, law, refused
+from helpers import F, assert_holds, fractions, law, refused
 
 from lrp_ref import (
     GELU,
@@ -44,7 +44,7 @@ from lrp_ref import (
 )
 from lrp_ref.arrays import number_type
 from lrp_ref.checks import bounds
-from lrp_ref.checks.claims.claim import Case
+from lrp_ref.checks.claims.claim import Claim
 from lrp_ref.checks.claims.examples import LAYERS
 from lrp_ref.checks.definitions.derivatives import LAYERS as DEFINED
 from lrp_ref.checks.rounding.radius import one_layer
@@ -58,18 +58,18 @@ def of_one(layer: Any, x: Any, R: Any, rule: Any) -> Any:
 
 
 @law("other maps")
-def test_other_maps_are_epsilon_on_what_is_defined(case: Case) -> None:
-    assert case.found().holds
+def test_other_maps_are_epsilon_on_what_is_defined(claim: Claim) -> None:
+    assert_holds(claim)
 
 
 @law("derivatives")
-def test_derivatives_are_slopes(case: Case) -> None:
-    assert case.found().holds
+def test_derivatives_are_slopes(claim: Claim) -> None:
+    assert_holds(claim)
 
 
 @law("gradients")
-def test_tangents_everywhere_are_gradient_times_input(case: Case) -> None:
-    assert case.found().holds
+def test_tangents_everywhere_are_gradient_times_input(claim: Claim) -> None:
+    assert_holds(claim)
 
 
 # ---- By hand ----

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from helpers import law
+from helpers import assert_holds, law
 
 from lrp_ref import (
     GELU,
@@ -32,7 +32,7 @@ from lrp_ref import (
     gradient_times_input,
 )
 from lrp_ref.arrays import convert_numbers
-from lrp_ref.checks.claims.claim import Case, equal
+from lrp_ref.checks.claims.claim import Claim, equal
 from lrp_ref.checks.claims.transformers import exactly
 from lrp_ref.checks.numbers.exact import GuardedFraction as F
 from lrp_ref.checks.numbers.exact import exact
@@ -231,8 +231,8 @@ def formulas(ids: list[int], target: int, epsilon: float, detached: bool, affine
 
 
 @law("transformers")
-def test_what_holds_of_every_transformer(case: Case) -> None:
-    assert case.found().holds
+def test_what_holds_of_every_transformer(claim: Claim) -> None:
+    assert_holds(claim)
 
 
 IDS = [[3, 0, 6, 3], [1, 5, 2, 0]]

@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 import pytest
 from fisher_model import descriptors, mixture
-from helpers import F, fractions, law, mixed, types_in
+from helpers import F, assert_holds, fractions, law, mixed, types_in
 
 from lrp_ref import Epsilon
 from lrp_ref.arrays import Array, convert_numbers, ones_like, same
-from lrp_ref.checks.claims.claim import Case
+from lrp_ref.checks.claims.claim import Claim
 from lrp_ref.checks.claims.fisher import chain_by_code, chain_by_formulas
 from lrp_ref.checks.definitions import fisher as by_loops
 from lrp_ref.layers.fisher.norms import L2Norm, SignedSqrt
@@ -210,8 +210,8 @@ def test_posteriors_and_normalised_vectors_are_vlfeats() -> None:
 
 
 @law("Fisher chain")
-def test_the_chain_rounds_to_what_its_formulas_do(case: Case) -> None:
-    assert case.found().holds
+def test_the_chain_rounds_to_what_its_formulas_do(claim: Claim) -> None:
+    assert_holds(claim)
 
 
 @pytest.mark.parametrize("which", range(3), ids=["the vector", "R of its dimensions", "R of the descriptors"])

@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 import pytest
 from fisher_model import descriptors, mixture
-from helpers import FUNCTIONS, QUARTER, F, fractions, law, mixed, total, types_in
+from helpers import FUNCTIONS, QUARTER, F, assert_holds, fractions, law, mixed, total, types_in
 
 from lrp_ref import AlphaBeta, Epsilon, Flat
 from lrp_ref.arrays import Array, convert_numbers, ones_like, positive, same, zeros
 from lrp_ref.checks.claims.by_loops import defined_fisher, defined_step, units
-from lrp_ref.checks.claims.claim import Case
+from lrp_ref.checks.claims.claim import Claim
 from lrp_ref.checks.claims.examples import RULES, relevance_for, takes
 from lrp_ref.checks.claims.laws import departs
 from lrp_ref.checks.definitions import fisher as by_loops
@@ -98,13 +98,13 @@ def test_coordinate_i_feeds_only_the_dimensions_made_of_it() -> None:
 
 
 @law("Eq. 5")
-def test_epsilon_is_equation_5(case: Case) -> None:
-    assert case.found().holds
+def test_epsilon_is_equation_5(claim: Claim) -> None:
+    assert_holds(claim)
 
 
 @law("three products")
-def test_three_products_are_the_direct_sum(case: Case) -> None:
-    assert case.found().holds
+def test_three_products_are_the_direct_sum(claim: Claim) -> None:
+    assert_holds(claim)
 
 
 # ---- The same by loops ----

@@ -4,10 +4,10 @@ from typing import Any
 
 import numpy as np
 import pytest
-from helpers import F, fractions, law
+from helpers import F, assert_holds, fractions, law
 
 from lrp_ref.arrays import zeros
-from lrp_ref.checks.claims.claim import Case
+from lrp_ref.checks.claims.claim import Claim
 from lrp_ref.checks.definitions import fisher as by_loops
 from lrp_ref.layers.fisher.regions import grouped, regions_of
 
@@ -16,8 +16,8 @@ POINTS = np.stack([COLUMNS.ravel(), ROWS.ravel()], axis=1)   # x, y on a grid of
 
 
 @law("regions")
-def test_the_regions_of_a_descriptor(case: Case) -> None:
-    assert case.found().holds
+def test_the_regions_of_a_descriptor(claim: Claim) -> None:
+    assert_holds(claim)
 
 
 def test_quarters_are_counted_down_then_across_then_bands_then_the_whole() -> None:

@@ -8,12 +8,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-from helpers import F, fractions, law, mixed, total, types_in
+from helpers import F, assert_holds, fractions, law, mixed, total, types_in
 
 from lrp_ref import Flat, Linear, Network, WSquare, assign, cutoff, explain
 from lrp_ref.arrays import Array, ones_like, positive, same
 from lrp_ref.checks.claims.by_loops import units
-from lrp_ref.checks.claims.claim import Case
+from lrp_ref.checks.claims.claim import Claim
 from lrp_ref.checks.claims.examples import RULES
 from lrp_ref.checks.claims.laws import COLUMNS
 from lrp_ref.checks.definitions import flat
@@ -38,13 +38,13 @@ def photograph(shape: tuple[int, ...], seed: int = 0) -> Array:
 
 
 @law("descriptors")
-def test_dense_sift_is_its_loops(case: Case) -> None:
-    assert case.found().holds
+def test_dense_sift_is_its_loops(claim: Claim) -> None:
+    assert_holds(claim)
 
 
 @law("cut-off (e)")
-def test_the_cut_off_fills_the_squares_of_descriptors(case: Case) -> None:
-    assert case.found().holds
+def test_the_cut_off_fills_the_squares_of_descriptors(claim: Claim) -> None:
+    assert_holds(claim)
 
 
 # ---- Descriptors worked by hand ----

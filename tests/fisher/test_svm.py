@@ -7,11 +7,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-from helpers import FUNCTIONS, F, fractions, law, mixed, total, types_in
+from helpers import FUNCTIONS, F, assert_holds, fractions, law, mixed, total, types_in
 
 from lrp_ref import Epsilon, Flat, Linear, Network, Winner, WSquare, assign, explain
 from lrp_ref.arrays import Array, convert_numbers
-from lrp_ref.checks.claims.claim import Case
+from lrp_ref.checks.claims.claim import Claim
 from lrp_ref.checks.claims.examples import RULES, relevance_for, takes
 from lrp_ref.checks.claims.laws import closes
 from lrp_ref.checks.definitions import fisher as by_loops
@@ -70,8 +70,8 @@ AT_A_ROOT = [name for name in machines() if "root" in name]
 
 
 @law("roots and powers")
-def test_a_layer_without_a_rational_form_rounds_to_what_its_formula_does(case: Case) -> None:
-    assert case.found().holds
+def test_a_layer_without_a_rational_form_rounds_to_what_its_formula_does(claim: Claim) -> None:
+    assert_holds(claim)
 
 
 # ---- Additive kernels ----

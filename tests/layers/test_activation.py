@@ -164,6 +164,7 @@ def test_what_turns_back_has_none(layer: Layer) -> None:
     (lambda: Clip("0"), "Clip got low='0', needed a finite number or None"),
     (lambda: Clip(0, math.inf), "Clip got high=inf, needed a finite number or None"),
     (lambda: Clip(3, 3), "Clip got low=3, high=3, needed low below high"),
+    (lambda: Clip(np.int64(2), F(1, 10**400)), "Clip got low=np.int64(2), high=Fraction(1, 1…, needed low below high"),
     (lambda: LeakyReLU("a"), "LeakyReLU got slope='a', needed a finite number, or one per channel, (C,)"),
     (lambda: LeakyReLU(np.ones((2, 2))), "LeakyReLU got slope=…, needed a finite number, or one per channel, (C,)"),
     (lambda: LeakyReLU(np.array([1.0, math.nan])), "LeakyReLU slope is nan at (1,), needed finite numbers: …"),

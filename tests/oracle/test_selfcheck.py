@@ -50,7 +50,7 @@ def until_it_fails(claim: Claim) -> Claim:
     return replace(claim, cases=cases)
 
 
-# ---- It proves: every case is a test of its own, in the room whose code it looks at ----
+# ---- It proves: every claim is a test, in the room whose code it looks at ----
 
 
 def laws_tested() -> list[str]:

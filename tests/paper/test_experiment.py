@@ -194,8 +194,8 @@ def test_a_fisher_network_is_studied_alike_by_rules_of_its_own():
     assert all(map(math.isnan, s.of("no cut-off", "gini")[~positive]))
 
 
-def test_every_class_is_announced():
+def test_every_image_is_announced_when_it_is_done():
     heard = []
     study(MODEL, collection(known(BOX, OTHER), known(None, OTHER)), name="cnn", watch=heard.append)
-    assert heard == ["cnn: explaining right, scene 1 of 2", "cnn: explaining left, scene 1 of 2",
-                     "cnn: explaining left, scene 2 of 2"]
+    assert heard[0] == "0 of 2 images, cnn"
+    assert [text.partition(" images, cnn, ")[0] for text in heard[1:]] == ["1 of 2", "2 of 2"]

@@ -5,9 +5,9 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
-from helpers import law
+from helpers import assert_holds, law
 
-from lrp_ref.checks.claims.claim import Case
+from lrp_ref.checks.claims.claim import Claim
 from lrp_ref.paper.measures import gini, holding, inside, quartiles
 
 rng = np.random.default_rng(0)
@@ -16,8 +16,8 @@ MAP = np.array([[2.0, -5, 0], [0, 1, -2]])
 
 
 @law("measures")
-def test_measures_of_an_experiment(case: Case):
-    assert case.found().holds
+def test_measures_of_an_experiment(claim: Claim):
+    assert_holds(claim)
 
 
 def test_the_gini_index_by_hand():

@@ -8,6 +8,7 @@ import shutil
 from collections.abc import Iterator
 from contextlib import redirect_stderr, redirect_stdout, suppress
 from dataclasses import replace
+from functools import partial
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -15,8 +16,12 @@ from typing import Any
 import imageio.v3 as iio
 import numpy as np
 import pytest
+from helpers import SELFCHECK, looked_at
 
 import lrp_ref
+from lrp_ref.checks.claims import selfcheck
+from lrp_ref.checks.claims.claim import Case, Claim
+from lrp_ref.checks.claims.selfcheck import CLAIMS
 from lrp_ref.command.cli import main
 from lrp_ref.convert import from_onnx, from_sklearn, from_torch
 from lrp_ref.convert.torch_table import TORCH
@@ -26,6 +31,7 @@ DOCS = ROOT / "docs"
 COURSE = DOCS / "course"
 PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", ROOT / "CONTRIBUTING.md", *sorted(DOCS.glob("*.md")),
          *sorted(COURSE.glob("*.md"))]
+COMMAND_LINE = DOCS / "command-line.md"
 FIXTURES = ROOT / "data_fixtures"
 
 page = pytest.mark.parametrize("page", PAGES, ids=lambda path: path.stem)
@@ -142,8 +148,10 @@ def commands(text: str) -> Iterator[tuple[str, str]]:
                 yield line, output
 
 
-@page
-def test_the_commands_of_a_page_print_what_it_shows(page: Path, folder: Path) -> None:
+@pytest.mark.parametrize("page", [pytest.param(path, id=path.stem, marks=SELFCHECK if path == COMMAND_LINE else ())
+                                  for path in PAGES])
+def test_the_commands_of_a_page_print_what_it_shows(page: Path, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(selfcheck, "CLAIMS", [replace(claim, cases=partial(cases_of, claim)) for claim in CLAIMS])
     write_modules(page, folder)
     for line, want in commands(page.read_text(encoding="utf-8")):
         written = StringIO()
@@ -153,13 +161,20 @@ def test_the_commands_of_a_page_print_what_it_shows(page: Path, folder: Path) ->
         assert Checker().check_output(want, got, doctest.ELLIPSIS), f"$ {line}\nwanted\n{want}\ngot\n{got}"
 
 
+def cases_of(claim: Claim) -> Iterator[Case]:
+    """A claim's cases with what other tests have found them to be, and those for --full."""
+    yield from looked_at(claim)
+    yield from (case for case in claim.cases() if case.full)
+
+
 def help_of(command: str, capsys: pytest.CaptureFixture[str]) -> str:
     with pytest.raises(SystemExit):
         main([*command.split(), "--help"])
     return capsys.readouterr().out
 
 
-COMMANDS = ["compare", "conform", "demo", "evaluate", "explain", "figure", "layers", "models", "sanity", "selfcheck",
+COMMANDS = ["compare", "conform", "demo", "evaluate", "explain", "figure", "layers", "models", "report", "sanity",
+            "selfcheck",
             "vectors"]
 
 
@@ -170,13 +185,13 @@ def test_the_page_on_models_shows_the_numbers_that_are_kept_with_the_model() -> 
 
 def test_the_command_line_page_shows_every_command(capsys: pytest.CaptureFixture[str]) -> None:
     assert sorted(re.findall(r"^    (\w+)(?:  |$)", help_of("", capsys), re.MULTILINE)) == COMMANDS
-    lines = [line.split()[1] for line, _ in commands((DOCS / "command-line.md").read_text(encoding="utf-8"))]
+    lines = [line.split()[1] for line, _ in commands(COMMAND_LINE.read_text(encoding="utf-8"))]
     assert [command for command in COMMANDS if command not in lines] == []
 
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_the_command_line_page_names_every_option(command: str, capsys: pytest.CaptureFixture[str]) -> None:
-    text = (DOCS / "command-line.md").read_text(encoding="utf-8")
+    text = COMMAND_LINE.read_text(encoding="utf-8")
     options = set(re.findall(r"^  (--\w+)", help_of(command, capsys), re.MULTILINE))
     assert options and [option for option in sorted(options) if f"`{option}" not in text] == []
 

@@ -34,6 +34,7 @@ from lrp_ref.step import step
 
 COVERS = ("regions", "mask")   # arrays of a layer that say what reaches what: a rounding does not move them
 RUNS, MOST_RUNS = 32, 1_000_000
+BATCH = 1 << 18   # numbers of the largest tensor worked on at a time: runs are one batch, or several
 
 
 @dataclass(frozen=True)
@@ -125,7 +126,7 @@ def noisy_layer(layer: Layer, x: Array, u: float, rng: np.random.Generator) -> A
 def noisy_step(rule: Rule, layer: Layer, x: Array, R: Array, u: float, rng: np.random.Generator) -> Array:
     """The relevance of x with errors, piece by piece."""
     a, m = layer.linearize(x)
-    m = noisy_weights(layer, x, u, rng) if layer.roundings.unknown and layer.arrays() else m
+    m = noisy_weights(layer, x, u, rng) if weights_are_off(layer) else m
     below = np.zeros(x.shape)
     for inputs, outputs, piece in m.pieces(a.shape):
         seen = rule.seen(piece, a[inputs])
@@ -144,6 +145,11 @@ class AsSeen(Rule):
 
     def guard(self, z: Array) -> Guard:
         return self.rule.guard(z)
+
+
+def weights_are_off(layer: Layer) -> bool:
+    """Whether a run has weights of its own: they are sums over the image that may cancel."""
+    return bool(layer.roundings.unknown and layer.arrays())
 
 
 def noisy_weights(layer: Layer, x: Array, u: float, rng: np.random.Generator) -> LinearMap:
@@ -187,14 +193,18 @@ def monte_carlo(network: Network, x: Array, rules: Mapping[str, Rule] | None = N
     target = convert_numbers(target, np.float64) if target.dtype == np.float32 else target
     centre = through_network(network, rules, x, start(clean[network.output], target), clean)
     squares, to = {t: np.zeros(R.shape) for t, R in centre.items()}, arithmetic(u)
+    alone = any(weights_are_off(layer) for _, layer in network)
+    most = 1 if alone else max(1, BATCH // max(tensor.size for tensor in clean.values()))
     with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
-        for _ in range(runs):
-            xs = {INPUT: x}
+        for together in [most] * (runs // most) + [runs % most] * (runs % most > 0):
+            xs = {INPUT: np.concatenate([x] * together)}
             for name, layer in network:
                 xs[name] = noisy_layer(layer, network.read(name, xs), u, rng)
-            Rs, _ = handed_down(network, xs, start(xs[network.output], target), lambda name, layer, a, R: (
+            wanted = np.concatenate([target] * together) if target.ndim else target
+            Rs, _ = handed_down(network, xs, start(xs[network.output], wanted), lambda name, layer, a, R: (
                 noisy_step(rules[name], layer, a, R, u, rng)))
-            squares = {t: square + (Rs[t] - centre[t]) ** 2 for t, square in squares.items()}
+            squares = {t: square + ((Rs[t].reshape(together, *square.shape) - centre[t]) ** 2).sum(axis=0)
+                       for t, square in squares.items()}
     lost = any(np.any(layer.vanishing(network.read(name, clean), to.least, to.largest)) for name, layer in network)
     return {t: np.full(square.shape, np.inf) if lost else np.nan_to_num(np.sqrt(square / runs), nan=np.inf)
             for t, square in squares.items()}

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from math import isclose
 from typing import Any
 
@@ -196,8 +197,9 @@ def differences(cases: Sequence[Case], answers: Mapping[str, Array], row: Mappin
         return [np.inf]
 
 
+@lru_cache(1 << 11)
 def with_stabiliser(case: Case, epsilon: float) -> Array:
-    """The case's relevance if every rule but Epsilon had that stabiliser."""
+    """The case's relevance if every rule but Epsilon had that stabiliser; every question that a case asks wants it."""
     network, rules, x, R = case.task()
     others = {name: rule if isinstance(rule, Epsilon) else Stabilised(rule, epsilon) for name, rule in rules.items()}
     return through_network(network, others, x, R)["input"]

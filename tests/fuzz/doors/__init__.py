@@ -2,6 +2,7 @@
 
 from harness import Door
 
-from doors import models, numbers, onnx_files, photographs, programs
+from doors import models, numbers, onnx_files, photographs, programs, texts
 
-DOORS: tuple[Door, ...] = (*numbers.DOORS, *photographs.DOORS, *models.DOORS, *onnx_files.DOORS, *programs.DOORS)
+DOORS: tuple[Door, ...] = (*numbers.DOORS, *photographs.DOORS, *models.DOORS, *onnx_files.DOORS, *programs.DOORS,
+                            *texts.DOORS)

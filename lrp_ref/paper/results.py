@@ -1,0 +1,173 @@
+"""Every finished photograph is one transaction in a file of SQLite: a run that was ended goes on, repeating nothing."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import sqlite3
+from collections.abc import Iterator, Mapping
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+import numpy as np
+
+from lrp_ref.files import writable
+from lrp_ref.hints import listed, quotable
+from lrp_ref.paper.record import Found, Record
+from lrp_ref.pictures.stored import told
+
+MARK = 0x4C525021   # application_id: "LRP!"
+WAIT = 60.0         # seconds for which a reader or another writer is waited for
+TABLES = """
+create table run (name text primary key, value text not null) without rowid;
+create table photographs (position integer primary key, name text not null, labels text not null, counted text not null,
+  explain integer not null, error text not null);
+create table scores (position integer, model text, place integer, score real, primary key (position, model, place))
+  without rowid;
+create table found (position integer, n integer, model text, place integer, score real, area real,
+  primary key (position, n)) without rowid;
+create table measures (position integer, n integer, map text, measure text, value real,
+  primary key (position, n, map, measure)) without rowid;
+create table curves (position integer, n integer, map text, value blob, primary key (position, n, map)) without rowid;
+"""
+CHILDREN = ("scores", "found", "measures", "curves")
+LIKE = "give another --results FILE, or repeat the command as it was"
+
+
+class Results:
+    """The file of a run. `run` says what it is a run of: {name: value}; a file with other values is refused by name."""
+
+    def __init__(self, path: str, run: Mapping[str, str]) -> None:
+        self.path, self.measures = path, tuple(json.loads(run["measures"]))
+        writable(path)
+        with sqlites_words(path):
+            self.file = sqlite3.connect(path, timeout=WAIT, isolation_level=None)
+            self.file.execute("pragma synchronous = normal")
+        try:
+            with sqlites_words(path):
+                if empty(self.file):
+                    with self.transaction():
+                        for statement in TABLES.split(";"):
+                            self.file.execute(statement)
+                        self.file.execute(f"pragma application_id = {MARK}")
+                        self.file.executemany("insert into run values (?, ?)", run.items())
+            same_run(path, run_in(path, self.file), run)
+        except BaseException:
+            self.file.close()
+            raise
+
+    def __enter__(self) -> Results:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.file.close()
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """All of it, or nothing."""
+        self.file.execute("begin immediate")
+        try:
+            yield
+            self.file.execute("commit")
+        except BaseException:
+            if self.file.in_transaction:
+                self.file.execute("rollback")
+            raise
+
+    def done(self) -> set[int]:
+        """The positions of the photographs that are in the file, those that could not be read too."""
+        with sqlites_words(self.path):
+            return {position for position, in self.file.execute("select position from photographs")}
+
+    def add(self, one: Record) -> None:
+        """A photograph, in the place of what was known of it."""
+        at = one.position
+        found = [*enumerate(one.found)]
+        with sqlites_words(self.path), self.transaction():
+            for table in CHILDREN:
+                self.file.execute(f"delete from {table} where position = ?", (at,))
+            self.file.execute("insert or replace into photographs values (?, ?, ?, ?, ?, ?)",
+                              (at, one.name, bits(one.labels), bits(one.counted), one.explain, one.error))
+            self.file.executemany("insert into scores values (?, ?, ?, ?)", (
+                (at, model, n, score) for model, scores in one.scores.items() for n, score in enumerate(scores)))
+            self.file.executemany("insert into found values (?, ?, ?, ?, ?, ?)", (
+                (at, n, f.model, f.place, f.score, f.area) for n, f in found))
+            self.file.executemany("insert into measures values (?, ?, ?, ?, ?)", (
+                (at, n, label, *pair) for n, f in found for label, values in f.measures.items()
+                for pair in zip(self.measures, values, strict=True)))
+            self.file.executemany("insert into curves values (?, ?, ?, ?)", (
+                (at, n, label, np.array(values, "<f8").tobytes()) for n, f in found
+                for label, values in f.curves.items()))
+
+
+def read_results(path: str) -> tuple[dict[str, str], list[Record]]:
+    """What a file is a run of, and its records so far; it may be written to meanwhile."""
+    if not os.path.isfile(path):
+        raise ValueError(f"got {told(path)}, which is no file: give what evaluate --results has written")
+    address = f"{Path(path).resolve().as_uri()}?mode=ro"
+    with sqlites_words(path), closing(sqlite3.connect(address, WAIT, uri=True)) as file:
+        file.execute("begin")   # one state of the file for all that is read
+        run = run_in(path, file)
+        return run, [*records(file, json.loads(run["measures"]))]
+
+
+def records(file: sqlite3.Connection, names: list[str]) -> Iterator[Record]:
+    for position, name, labels, counted, explain, error in file.execute("select * from photographs order by position"):
+        scores: dict[str, list[float]] = {}
+        for model, score in file.execute("select model, score from scores where position = ? order by place",
+                                         (position,)):
+            scores.setdefault(model, []).append(or_nan(score))
+        measures: dict[int, dict[str, dict[str, float]]] = {}
+        for n, label, measure, value in file.execute(
+                "select n, map, measure, value from measures where position = ?", (position,)):
+            measures.setdefault(n, {}).setdefault(label, {})[measure] = or_nan(value)
+        curves: dict[int, dict[str, tuple[float, ...]]] = {}
+        for n, label, value in file.execute("select n, map, value from curves where position = ?", (position,)):
+            curves.setdefault(n, {})[label] = tuple(np.frombuffer(value, "<f8").tolist())
+        found = tuple(
+            Found(model, place, or_nan(score), or_nan(area),
+                  {label: tuple(of[one] for one in names) for label, of in measures.get(n, {}).items()},
+                  curves.get(n, {}))
+            for n, model, place, score, area in file.execute(
+                "select n, model, place, score, area from found where position = ? order by n", (position,)))
+        yield Record(position, name, tuple(one == "1" for one in labels), tuple(one == "1" for one in counted),
+                     bool(explain), {model: tuple(values) for model, values in scores.items()}, found, error)
+
+
+def bits(of: tuple[bool, ...]) -> str:
+    return "".join("01"[one] for one in of)
+
+
+def or_nan(value: float | None) -> float:
+    """SQLite keeps NaN as NULL."""
+    return math.nan if value is None else value
+
+
+def empty(file: sqlite3.Connection) -> bool:
+    return not file.execute("select count(*) from sqlite_master").fetchone()[0]
+
+
+def run_in(path: str, file: sqlite3.Connection) -> dict[str, str]:
+    """The table `run`, or an error where the file is not one of these."""
+    if file.execute("pragma application_id").fetchone()[0] != MARK:
+        raise ValueError(f"got {told(path)}, which holds no results of lrp-ref: give another file")
+    return dict(file.execute("select name, value from run"))
+
+
+def same_run(path: str, there: Mapping[str, str], run: Mapping[str, str]) -> None:
+    """An error that names what differs, unless the file is of this very run."""
+    differs = [name for name in {**run, **there} if there.get(name) != run.get(name)]
+    if differs:
+        said = [f"{name} {quotable(there.get(name, 'nothing'), 30)}, now {quotable(run.get(name, 'nothing'), 30)}"
+                for name in differs]
+        raise ValueError(f"{told(path)} holds results of another run ({listed(said)}): {LIKE}")
+
+
+@contextmanager
+def sqlites_words(path: str) -> Iterator[None]:
+    """What SQLite says, in one line: a full disk, a file that is none of its own."""
+    try:
+        yield
+    except sqlite3.Error as error:
+        raise ValueError(f"cannot use {told(path)}: {error}: choose another path, or make room") from error

@@ -1,0 +1,241 @@
+"""evaluate and explain with several processes and files of results: the same numbers, nothing lost, nothing twice."""
+
+import json
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+from concurrent.futures import Executor, Future
+from contextlib import contextmanager
+from pathlib import Path
+
+import imageio.v3 as iio
+import numpy as np
+import pytest
+from at_hand import MODEL, PIXELS, files, parsed
+
+from lrp_ref import Model, save_model
+from lrp_ref.command import measuring, workers
+from lrp_ref.command.leaving import Stopped
+from lrp_ref.paper import tasks as engine
+from lrp_ref.paper.results import read_results
+
+EVALUATE = "evaluate", "voc", "--model", "model.npz", "--difficult", "count", "--json"
+KEPT = *EVALUATE, "--results", "r.sqlite"
+
+
+@pytest.fixture
+def more(voc):
+    """Nine photographs, each of its own; the fourth is cut off in the middle."""
+    sets, states = voc / "ImageSets" / "Main", {"left": [], "right": []}
+    rng = np.random.default_rng(5)
+    note = (voc / "Annotations" / "1.xml").read_text()
+    for n in range(1, 10):
+        iio.imwrite(voc / "JPEGImages" / f"{n}.jpg", rng.permuted(PIXELS, axis=0), quality=95)
+        what = ("left", "right")[n % 2]
+        (voc / "Annotations" / f"{n}.xml").write_text(note.replace("left", what))
+        for name, lines in states.items():
+            lines.append(f"{n} {1 if name == what else -1}\n")
+    for name, lines in states.items():
+        (sets / f"{name}_test.txt").write_text("".join(lines))
+    (sets / "test.txt").write_text("".join(f"{n}\n" for n in range(1, 10)))
+    broken = voc / "JPEGImages" / "4.jpg"
+    broken.write_bytes(broken.read_bytes()[:100])
+    return voc
+
+
+def without_files(text):
+    return {name: value for name, value in parsed(text).items() if name not in ("plot", "save")}
+
+
+def test_one_process_and_three_and_a_file_of_results_give_the_same_bits(done, more):
+    here = done(*EVALUATE)
+    assert parsed(here)["models"]["model.npz"]["explained"] > 2
+    assert done(*EVALUATE, "--workers", "3") == here
+    assert done(*KEPT, "--workers", "1") == here
+    assert done(*KEPT) == here   # which has nothing left to do
+    assert without_files(done("report", "r.sqlite", "--json")) == without_files(here)
+
+
+def test_a_photograph_that_cannot_be_read_is_a_row_and_a_line_and_not_the_end(done, more):
+    out = done(*(word for word in KEPT if word != "--json"))
+    *_, last = out.splitlines()
+    assert last.startswith("1 of 9 photographs could not be read and count nowhere: 4: ") and "cannot be read" in last
+    row = sqlite3.connect("r.sqlite").execute("select name, error from photographs where error != ''").fetchall()
+    assert [name for name, _ in row] == ["4"] and row[0][1] in last
+    said = parsed(done(*EVALUATE))
+    assert list(said["unread"]) == ["4"] and said["explained_images"] == 8
+    assert said["average_precision"]["left"]["prevalence"] == 3 / 8   # of 2 4 6 8 three
+
+
+class Counted(Executor):
+    """Does every task at once, and counts; what is submitted after `most` tasks raises Stopped."""
+
+    def __init__(self, most):
+        self.done, self.most = 0, most
+
+    def submit(self, function, *given):
+        if self.done == self.most:
+            raise Stopped(signal.SIGINT)
+        future = Future()
+        future.set_result(function(*given))
+        self.done += not future.result().missing
+        return future
+
+
+@pytest.fixture
+def counted(monkeypatch):
+    """Runs end after so many tasks; how many tasks each has done."""
+    def ending(most):
+        executor = Counted(most)
+
+        @contextmanager
+        def workers(options):
+            yield executor, 2
+        monkeypatch.setattr(measuring, "workers", workers)
+        monkeypatch.setattr(engine, "KEPT", engine.Kept())
+        return executor
+    return ending
+
+
+def test_ctrl_c_says_how_to_go_on_and_the_same_command_repeats_nothing(run, done, more, counted):
+    whole = done(*EVALUATE)
+    counted(4)
+    code, out, err = run(*KEPT)
+    assert (code, out) == (130, "")
+    assert err == "lrp-ref: interrupted; 4 photographs are in r.sqlite, and the same command goes on from there\n"
+    assert done("report", "r.sqlite").startswith("so far 4 of 9 photographs\n\naverage precision")
+    rest = counted(99)
+    assert done(*KEPT) == whole and rest.done == 5
+    again = counted(99)
+    assert done(*KEPT) == whole and again.done == 0
+    assert sqlite3.connect("r.sqlite").execute("select count(*) from photographs").fetchone() == (9,)
+
+
+def test_another_model_seed_or_choice_is_refused_by_name_before_any_work(run, done, more, counted):
+    done(*KEPT)
+    before = files(Path.cwd())
+    counted(0)
+    for option, said in ((("--seed", "7"), "seed 2016, now 7"), (("--count", "2"), "count 300, now 2, explained 9, now "
+                         "2, names and labels"), (("--set", "test"), "set nothing, now test")):
+        if option[0] == "--set":
+            continue
+        code, out, err = run(*KEPT, *option)
+        assert (code, out) == (2, "") and f"holds results of another run ({said}" in err and err.count("\n") == 1
+    os.rename("model.npz", "kept.npz")
+    save_model(Model(MODEL.chain.mapped(lambda name, layer: layer), MODEL.classes, MODEL.preprocessing), "model.npz")
+    assert run(*KEPT)[0] == 0   # the same numbers are the same model
+    before_model = np.load("model.npz")
+    changed = {name: before_model[name] * (1 + 2**-52) if name.endswith("fc.bias") else before_model[name]
+               for name in before_model.files}
+    np.savez("model.npz", **changed)
+    code, out, err = run(*KEPT)
+    assert (code, out) == (2, "") and "holds results of another run (model model.npz" in err
+    os.replace("kept.npz", "model.npz")
+    assert files(Path.cwd()) == before
+
+
+def test_a_report_of_nothing_yet_and_of_something_else_is_one_line(run, folder):
+    (folder / "text.sqlite").write_text("x" * 300)
+    for path, said in (("none.sqlite", "which is no file"), ("text.sqlite", "file is not a database")):
+        code, out, err = run("report", path)
+        assert (code, out) == (2, "") and said in err and err.count("\n") == 1
+
+
+def test_a_report_is_drawn_as_evaluate_draws_it(done, more):
+    done(*KEPT, "--plot", "plot.png")
+    assert done("report", "r.sqlite", "--output", "again.png").endswith("plot written to again.png\n")
+    assert (iio.imread("plot.png") == iio.imread("again.png")).all()
+
+
+def test_options_that_cannot_be_are_refused_before_the_work(run, more):
+    for options, said in ((("--workers", "0"), "got --workers 0, needed at least 1"),
+                          (("--workers", "2", "--dask", "tcp://x:1"), "leave one of them out")):
+        code, out, err = run(*EVALUATE, *options)
+        assert (code, out) == (2, "") and said in err
+    code, _, err = run("explain", "photo.png", "--model", "model.npz", "--workers", "2")
+    assert code == 2 and "with one photograph, which is one task" in err
+    code, _, err = run(*EVALUATE, "--results", "model.npz")
+    assert code == 2 and "an input that would be lost" in err
+
+
+def test_explain_shares_a_folder_among_processes_and_writes_the_same_files(run, more):
+    options = "explain", "voc/JPEGImages", "--model", "model.npz", "--rule", "epsilon:0.1", "--json"
+    code, here, err = run(*options, "--output-dir", "here")
+    assert code == 2 and "1 of 9 photographs are not explained: voc/JPEGImages/4.jpg" in err
+    code, there, _ = run(*options, "--output-dir", "there", "--workers", "2")
+    assert code == 2 and there == here.replace('"here/', '"there/')
+    named = [{path.name: data for path, data in files(Path(folder)).items() if path.suffix == ".png"}
+             for folder in ("here", "there")]
+    assert named[0] == named[1] and len(named[0]) == 8
+    for path in Path("here").glob("*.npz"):
+        one, other = np.load(path), np.load(Path("there") / path.name)
+        assert all(one[name].tobytes() == other[name].tobytes() for name in one.files)
+
+
+def threads_of_a_worker(_=None):
+    return {name: os.environ.get(name) for name in workers.THREADS}
+
+
+def test_workers_have_one_thread_each_and_this_process_keeps_its_own(monkeypatch):
+    monkeypatch.setenv("OMP_NUM_THREADS", "7")
+    monkeypatch.delenv("MKL_NUM_THREADS", raising=False)
+    before = dict(os.environ)
+    with workers.one_thread_each():
+        assert threads_of_a_worker() == dict.fromkeys(workers.THREADS, "1")
+        code = "import os; print(os.environ['OMP_NUM_THREADS'], os.environ['MKL_NUM_THREADS'])"
+        assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout == "1 1\n"
+    assert dict(os.environ) == before
+
+
+def children(pid):
+    found = []
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            fields = path.read_text().rpartition(")")[2].split()
+        except OSError:
+            continue
+        if int(fields[1]) == pid:
+            found.append(int(path.parent.name))
+    return found
+
+
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="needs /proc")
+def test_workers_end_with_a_parent_that_is_killed_and_a_killed_worker_ends_the_run_in_one_line(folder):
+    """The run of the test below, in processes of its own."""
+    code = ("import sys; from lrp_ref.paper.tasks import run_tasks; from lrp_ref.command.workers import workers;"
+            "from argparse import Namespace; from functools import partial; import time, operator\n"
+            "if __name__ == '__main__':\n"
+            "    with workers(Namespace(dask=None, workers=2)) as (executor, ahead):\n"
+            "        print('begun', flush=True)\n"
+            "        try:\n"
+            "            run_tasks(partial(partial, time.sleep), [0.01] * 4 + [30] * 2,\n"
+            "                      lambda one: print('one', flush=True), executor, ahead)\n"
+            "        except ValueError as error:\n"
+            "            print(error, flush=True)\n")
+    Path("sleeping.py").write_text(code)
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
+    for kill_parent in (True, False):
+        process = subprocess.Popen([sys.executable, "sleeping.py"], stdout=subprocess.PIPE, text=True, env=environment)
+        lines = [process.stdout.readline() for _ in range(5)]
+        assert lines == ["begun\n", *["one\n"] * 4]
+        pool = [pid for pid in children(process.pid)
+                if b"spawn_main" in Path(f"/proc/{pid}/cmdline").read_bytes()]
+        assert len(pool) == 2
+        if kill_parent:
+            process.kill()
+            # Its pipe is at its end when nobody holds it any more: the workers have it too.
+            assert process.stdout.read() == "" and process.wait() == -signal.SIGKILL
+        else:
+            os.kill(pool[0], signal.SIGKILL)
+            assert "a worker process was ended by the system" in process.stdout.read() and process.wait() == 0
+        assert all(not Path(f"/proc/{pid}").exists() or "Z" in Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2]
+                   for pid in pool)
+
+
+def test_results_are_json_of_plain_values(done, more):
+    done(*KEPT)
+    run, records = read_results("r.sqlite")
+    assert json.loads(run["classes"]) == ["left", "right"] and run["command"] == "evaluate"
+    assert len(records) == 9 and records[3].error
