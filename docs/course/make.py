@@ -186,7 +186,7 @@ def convolution_as_matrix() -> Drawing:
     kernel, pixels = [2, -1, 3], [1, 4, 2, 0, 5]
     z = Network([("c", Conv2D(fractions([[[kernel]]]), stride=(1, 2), pad=(0, 1)))])(fractions([[[pixels]]])).ravel()
     d = Drawing(700, 330, "A kernel 2, -1, 3 over five pixels 1, 4, 2, 0, 5 with padding 1 and stride 2: its outputs "
-                          "see pixels 0 to 1, 1 to 3 and 3 to 4, what hangs over is no connection; beside it the matrix "
+                          "see pixels 0 to 1, 1 to 3 and 3 to 4, what hangs over is nothing; beside it the matrix "
                           "of the weights", 3)
     for j, value in enumerate(z):
         d.unit(90 + 110 * j, 60, value)
