@@ -68,7 +68,7 @@ def forward() -> Drawing:
         x = 110 + 150 * n
         d.line(320, 70, x, 235, a * w)
         d.unit(x, 235, a, f"a = {a}")
-        d.text((320 + x) / 2 + (-70 if n == 0 else 70 if n == 2 else 42), 165, f"{a} x {w} = {a * w}", 14)
+        d.text(x + (-48, -52, 70)[n], 190, f"{a} x {w} = {a * w}", 14)
         z += a * w
     d.line(320, 70, 560, 235, B[0], DRAIN)
     d.drain(560, 235, "bias", B[0])
