@@ -1,4 +1,4 @@
-# make demo | test | compare-all | release | fuzz | docs | mutants | mutation | peers | notebooks | zoo | bench: each makes the environment it needs, from nothing but Python 3.11 or newer.
+# make demo | test | compare-all | explorer | release | fuzz | docs | mutants | mutation | peers | notebooks | zoo | bench: each makes the environment it needs, from nothing but Python 3.11 or newer.
 PYTHON ?= python3
 VENV ?= .venv
 PEERS ?= .venv-peers
@@ -6,7 +6,7 @@ MUTATION ?= .venv-mutation
 SITE ?= .venv-site
 BIN = $(VENV)/bin
 
-.PHONY: demo test compare-all release fuzz docs mutants mutation peers notebooks zoo bench clean
+.PHONY: demo test compare-all explorer release fuzz docs mutants mutation peers notebooks zoo bench clean
 
 demo: $(VENV)/.installed
 	mkdir -p out
@@ -25,6 +25,10 @@ RECORDED = zennit.json zennit_crp.json.gz captum.json innvestigate.json toolbox.
   autolrp.json.gz moboehle.json.gz kaifishr.json.gz
 compare-all: $(VENV)/.installed
 	$(BIN)/lrp-ref compare --spec 1.0 $(RECORDED:%=recorded:data_fixtures/recorded/%) --report docs/compare.html || test $$? = 1
+
+# The page to explore three photographs in: docs/explorer.html (docs/explorer.md).
+explorer: $(VENV)/.installed
+	$(BIN)/python docs/explorer_page.py
 
 # The vectors with runners in five languages, in dist/: the same bytes every time.
 release: $(VENV)/.installed
@@ -76,7 +80,7 @@ $(PEERS)/.installed: setup.cfg Makefile
 	$(PEERS)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps zennit==0.5.1 captum==0.9.0 \
 	  efficientnet_lite_pytorch==0.1.0 lxt==2.1
 	$(PEERS)/bin/python -m pip install --quiet --disable-pip-version-check click tqdm matplotlib packaging \
-	  scikit-image scikit-learn threadpoolctl distributed==2026.8.0 onnx==1.23.2 transformers==4.57.1 nbclient nbformat ipykernel \
+	  scikit-image scikit-learn threadpoolctl distributed==2026.8.0 onnx==1.23.2 transformers==4.57.1 nbclient nbformat ipykernel python-flint \
 	  -e .[test]
 	$(PEERS)/bin/python -c "import torchvision" 2>/dev/null || \
 	  cp -r tests/standin/torchvision $$($(PEERS)/bin/python -c "import sysconfig; print(sysconfig.get_path('purelib'))")

@@ -74,6 +74,8 @@ def run(options: Namespace, watch: Watch) -> str:
             from lrp_ref.command.explain import explain_command as command
         case "figure":
             from lrp_ref.command.explain import figure_command as command
+        case "explore":
+            from lrp_ref.command.explore import explore_command as command
         case "sanity":
             from lrp_ref.command.sanity import sanity_command as command
         case "demo":
@@ -84,6 +86,8 @@ def run(options: Namespace, watch: Watch) -> str:
             from lrp_ref.command.models import layers_command as command
         case "evaluate":
             from lrp_ref.command.evaluate import evaluate_command as command
+        case "faithful":
+            from lrp_ref.command.faithful import faithful_command as command
         case "report":
             from lrp_ref.command.results_report import report_command as command
         case "selfcheck":

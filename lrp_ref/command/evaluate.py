@@ -18,7 +18,7 @@ from lrp_ref.hints import Watch
 from lrp_ref.models.bundled import PAPERS
 from lrp_ref.paper import report as experiment_report
 from lrp_ref.paper.plot import plot
-from lrp_ref.paper.precision import bundled, knows_all
+from lrp_ref.paper.precision import Collection, bundled, knows_all
 from lrp_ref.paper.record import Record
 from lrp_ref.paper.runs import description, from_records, unread_text
 from lrp_ref.paper.study import MEASURES, Studying
@@ -32,14 +32,7 @@ FOLDERS = ("JPEGImages", "ImageSets/Main", "Annotations")   # of VOC's layout, w
 
 
 def evaluate_command(options: Namespace, watch: Watch) -> str:
-    counted = SCENES if options.scenes is None else PHOTOGRAPHS
-    for option, value, least, most in (("--count", options.count, 1, counted), ("--seed", options.seed, 0, SEEDS)):
-        if not least <= value <= most:
-            raise ValueError(f"got {option} {value}, needed at least {least} and at most {most}")
-    for option, value in (("--set", options.set), ("--difficult", options.difficult)):
-        if value is not None and options.scenes is None:
-            raise ValueError(f"got {option} {value} without a folder of photographs, needed SCENES: the bundled scenes "
-                             "have neither sets nor difficult objects")
+    images_asked(options)
     workers_asked(options)
     given = options.model or PAPERS
     spare("--results", options.results, *given, *lost(options.results, options.scenes))
@@ -48,11 +41,7 @@ def evaluate_command(options: Namespace, watch: Watch) -> str:
     if options.plot:
         image_format(options.plot)
     models = {name: ready_model(path, options, options.size) for name, path in labelled(given).items()}
-    if options.scenes is None:
-        tested = bundled(options.count, options.seed, watch)
-    else:
-        tested = read_voc(options.scenes, options.set or "test", options.difficult == "count", options.count,
-                          options.seed, watch)
+    tested = collected(options, watch)
     for name, model in models.items():
         knows_all(model, tested.classes, name)
     described = description(tested, models, {
@@ -62,6 +51,26 @@ def evaluate_command(options: Namespace, watch: Watch) -> str:
     job = Studying(models, tested.classes)
     records = measured_by(options, described, job, tested, watch)
     return report_of(options, described, records, watch)
+
+
+def images_asked(options: Namespace) -> None:
+    """An error, before any work, where the options that say which images cannot be."""
+    counted = SCENES if options.scenes is None else PHOTOGRAPHS
+    for option, value, least, most in (("--count", options.count, 1, counted), ("--seed", options.seed, 0, SEEDS)):
+        if not least <= value <= most:
+            raise ValueError(f"got {option} {value}, needed at least {least} and at most {most}")
+    for option, value in (("--set", options.set), ("--difficult", options.difficult)):
+        if value is not None and options.scenes is None:
+            raise ValueError(f"got {option} {value} without a folder of photographs, needed SCENES: the bundled scenes "
+                             "have neither sets nor difficult objects")
+
+
+def collected(options: Namespace, watch: Watch, baseline: bool = True) -> Collection:
+    """The images that the options ask for: the bundled scenes, or those of a folder."""
+    if options.scenes is None:
+        return bundled(options.count, options.seed, watch, baseline)
+    return read_voc(options.scenes, options.set or "test", options.difficult == "count", options.count, options.seed,
+                    watch)
 
 
 def report_of(options: Namespace, described: dict[str, str], records: Sequence[Record], watch: Watch) -> str:

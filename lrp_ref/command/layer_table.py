@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
-from lrp_ref.arrays import Pair
-from lrp_ref.layers import AdaptiveAvgPool
 from lrp_ref.models.bundled import channels, sized
 from lrp_ref.models.model import Model
-from lrp_ref.network import INPUT, Network, ReceptiveField, receptive_fields, where_they_meet
-
-WHOLE, SEVERAL = "the whole image", "windows of several sizes"
+from lrp_ref.models.sight import SEVERAL, bins, squares, words_for
+from lrp_ref.network import receptive_fields, where_they_meet
 
 
 def layer_rows(model: Model) -> list[dict[str, Any]]:
@@ -31,37 +28,6 @@ def layer_rows(model: Model) -> list[dict[str, Any]]:
             "sees_squares": squares(network, n + 1),
             "cutoff_below_spreads_over_squares": bins(network, n)})
     return rows
-
-
-def words_for(network: Network, fields: Mapping[str, ReceptiveField | None], image: Sequence[int]) -> dict[str, str]:
-    """{tensor: what its units see where these are no windows of one size, or a single window that covers the image}"""
-    said = {INPUT: ""}
-    for name, layer, reads in network.nodes:
-        field, parts = fields[name], layer.sees is not None or (
-            isinstance(layer, AdaptiveAvgPool) and layer.size != (1, 1))
-        if field is None:
-            said[name] = SEVERAL if parts and WHOLE not in [said[t] for t in reads] else WHOLE
-        else:
-            said[name] = WHOLE if all(start <= 0 and start + size >= n and step >= n for n, size, step, start in
-                                      zip(image, field.size, field.step, field.start)) else ""
-    return said
-
-
-def described(network: Network, n: int) -> tuple[Pair, ...]:
-    """The squares of the descriptors (`layer.squares`) that go into layer n row by row; none where rows are mixed."""
-    below = reversed([layer for _, layer in network.layers[:n]])
-    return next((layer.squares for layer in below if layer.squares or not layer.rowwise), ())
-
-
-def squares(network: Network, n: int) -> list[int] | None:
-    """The sides of the descriptors' squares, 4 s pixels, where descriptors (N, L, D) go into layer n; else None."""
-    return [side for side, _ in described(network, n)] or None
-
-
-def bins(network: Network, n: int) -> list[int] | None:
-    """Likewise the squares over which relevance below layer n spreads evenly: right above descriptors those of bins."""
-    own = network.layers[n - 1][1].squares if n else ()
-    return [side for _, side in own] or squares(network, n)
 
 
 def layer_table(model: Model, rows: Sequence[dict[str, Any]]) -> str:

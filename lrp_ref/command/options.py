@@ -7,7 +7,18 @@ import re
 from difflib import get_close_matches
 from typing import Any, NoReturn
 
-from lrp_ref.command.rule_names import RULE_HELP
+from lrp_ref.command.option_groups import (
+    decimal,
+    how,
+    integer,
+    json,
+    kept_in,
+    reported,
+    shared_among,
+    size,
+    which,
+    which_images,
+)
 from lrp_ref.version import __version__
 
 ABOUT = """Explain a classifier's decision by Layer-wise Relevance Propagation: hand its score back to the
@@ -109,6 +120,28 @@ def parser() -> argparse.ArgumentParser:
                      "pooling)")
     new.add_argument("--output", default="figure.png", metavar="FILE.png", help="default: figure.png")
 
+    new = command("explore", "Write a page to explore explanations in. A slider over every cut-off, classes and rules "
+                  "to choose from, where the score goes as a flow, and for every pixel the units it comes from; "
+                  "several models side by side. One file that loads nothing.")
+    new.add_argument("images", nargs="+", metavar="IMAGE",
+                     help="photographs: PNG, JPEG, TIFF, ...; or a folder of them")
+    new.add_argument("--model", action="append", default=[], metavar="imagenet|cnn|fv|vit|FILE",
+                     help="a model by its name or from a file; may be given up to four times: side by side (default: "
+                     "imagenet where its weights are installed, else cnn)")
+    size(new)
+    new.add_argument("--class", dest="target", action="append", default=[], metavar="NAME_OR_INDEX",
+                     help="a class to choose besides those with the highest scores, and shown first; may be given "
+                     "several times")
+    new.add_argument("--rule", action="append", default=[], metavar="RULE",
+                     help="as explain takes it; may be given several times, the first is shown first (default: four "
+                     "that are usual for the model)")
+    new.add_argument("--first", metavar="zbox|wsquare|flat", help="as explain takes it")
+    new.add_argument("--megabytes", type=decimal, default=5.0, metavar="N",
+                     help="for a photograph, at most; where it would be more, rules and classes are left out, and the "
+                     "page says which (default: 5)")
+    new.add_argument("--output", default="explorer.html", metavar="FILE.html", help="default: explorer.html")
+    json(new)
+
     new = command("sanity", "Compare a map with others. Those of the network with its weights shuffled layer by layer, "
                   "from the top, those of other classes, and the photograph's edges: a map that stays the same does "
                   "not show what was learned, or not of this class.")
@@ -138,23 +171,26 @@ def parser() -> argparse.ArgumentParser:
     new = command("evaluate", "Test models on images whose truth is known. Average precision per class (VOC 2007's "
                   "measure with 11 points); how much of a class's relevance falls inside its region, how sparse its "
                   "maps are, without and with cut-offs; and which of the paper's statements hold.")
-    new.add_argument("scenes", nargs="?", metavar="SCENES",
-                     help="a folder in the layout of VOC 2007 (default: scenes cut from the bundled photographs)")
-    new.add_argument("--model", action="append", metavar="cnn|fv|FILE",
-                     help="a bundled model, or an .npz, .onnx or lrp_toolbox .txt file; may be given several times "
-                     "(default: every bundled model)")
-    size(new)
-    new.add_argument("--count", type=integer, default=300, metavar="N",
-                     help="how many scenes are made, or photographs of a folder explained (default: 300)")
-    new.add_argument("--seed", type=integer, default=2016, metavar="N",
-                     help="of the scenes, or of the choice of photographs (default: 2016, whose numbers the "
-                     "documentation shows)")
-    new.add_argument("--set", choices=("train", "val", "trainval", "test"), help="of the folder (default: test)")
-    new.add_argument("--difficult", choices=("ignore", "count"),
-                     help="a photograph whose only objects of a class are difficult is neither positive nor negative "
-                     "for it, as in VOC, or counts as positive (default: ignore)")
+    which_images(new)
     new.add_argument("--plot", metavar="FILE.png", help="draw medians and quartiles of every map")
     new.add_argument("--save", metavar="FILE.npz", help="write every explanation's measures as arrays")
+    shared_among(new)
+    kept_in(new)
+    json(new)
+
+    new = command("faithful", "Replace the regions that a map names. What is lost of the score on the way, most "
+                  "relevant regions first and least relevant first, under every rule and with every cut-off, beside "
+                  "maps that know no model; and how well maps point at the objects.")
+    which_images(new)
+    new.add_argument("--rule", action="append", metavar="RULE",
+                     help="as explain takes it; may be given up to six times, the others are compared with the first "
+                     "(default: alphabeta:2,1, zplus, epsilon:1e-6, gamma:0.25)")
+    new.add_argument("--regions", type=integer, default=40, metavar="N",
+                     help="how many regions of 9 x 9 pixels are replaced (default: 40)")
+    new.add_argument("--fill", choices=("uniform", "mean", "blur"), default="uniform",
+                     help="what replaces a region: numbers drawn by the seed, each channel's mean, the image blurred "
+                     "(default: uniform)")
+    new.add_argument("--output", metavar="FILE.png", help="draw the curves")
     shared_among(new)
     kept_in(new)
     json(new)
@@ -223,75 +259,3 @@ def parser() -> argparse.ArgumentParser:
                      help="regenerate: write nothing, compare byte by byte with the files that are here")
     new.add_argument("--output", metavar="FOLDER", help="regenerate: the new folder to write into")
     return top
-
-
-def which(new: argparse.ArgumentParser) -> None:
-    """Options that say which model."""
-    new.add_argument("--model", metavar="imagenet|cnn|fv|FILE",
-                     help="a model by its name, or an .npz, .onnx or lrp_toolbox .txt file (default: imagenet where "
-                     "its weights are installed, else cnn)")
-    size(new)
-
-
-def how(new: argparse.ArgumentParser, colours: str = "paper", percentile: float | None = 100,
-        usual: str = "100, the largest") -> None:
-    """Options that say what is explained and by which rules, and how it is shown."""
-    new.add_argument("--class", dest="target", metavar="NAME_OR_INDEX",
-                     help="what to explain (default: top score)")
-    new.add_argument("--rule", metavar="RULE", help=RULE_HELP)
-    new.add_argument("--first", metavar="zbox|wsquare|flat",
-                     help="another rule for the lowest layer with weights; zbox takes its bounds from the "
-                     "model's preprocessing, or write zbox:LOW,HIGH")
-    new.add_argument("--percentile", type=decimal, default=percentile, metavar="P",
-                     help=f"strongest colour at this percentile of |relevance| (default: {usual})".replace("%", "%%"))
-    new.add_argument("--colours", default=colours, choices=("paper", "safe"),
-                     help=f"the paper's colours, or ones for every colour vision (default: {colours})")
-
-
-def reported(new: argparse.ArgumentParser) -> None:
-    """Options that say which vectors are asked, and where a report goes."""
-    new.add_argument("--spec", metavar="VERSION", help="the cases of a released specification of the vectors, such as "
-                     "1.0 (default: the newest)")
-    new.add_argument("--report", metavar="FILE.html", help="write one page of HTML that needs nothing else")
-    json(new)
-
-
-def shared_among(new: argparse.ArgumentParser) -> None:
-    """Options that say who does the work, a photograph at a time."""
-    new.add_argument("--workers", type=integer, metavar="N", help="processes of this machine that share the "
-                     "photographs, each with one thread for its products (default: this process alone)")
-    new.add_argument("--dask", metavar="ADDRESS", help="the workers of a Dask cluster instead: tcp://scheduler:8786")
-
-
-def kept_in(new: argparse.ArgumentParser) -> None:
-    """Where what is found is kept."""
-    new.add_argument("--results", metavar="FILE.sqlite", help="keep every photograph that is done in this file: the "
-                     "same command goes on where it was ended, and lrp-ref report prints it meanwhile")
-
-
-def size(new: argparse.ArgumentParser) -> None:
-    new.add_argument("--size", metavar="HxW", help="input height and width, where the model file lacks them")
-    new.add_argument("--mean", metavar="M", help="what is subtracted from pixels, one number or one per channel: "
-                     "0.485,0.456,0.406; this and the next four for files that do not say it, such as .onnx")
-    new.add_argument("--std", metavar="S", help="what the difference is divided by, likewise")
-    new.add_argument("--colour", choices=("grey", "rgb", "bgr"), help="the order of the channels")
-    new.add_argument("--maximum", type=decimal, metavar="W", help="what white is before the mean is taken: 1 or 255")
-    new.add_argument("--classes", metavar="FILE", help="a text file of class names, one per line")
-
-
-def json(new: argparse.ArgumentParser) -> None:
-    new.add_argument("--json", action="store_true", help="print JSON instead of text")
-
-
-def integer(text: str) -> int:
-    try:
-        return int(text)
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"got {text!r}, needed a whole number") from None
-
-
-def decimal(text: str) -> float:
-    try:
-        return float(text)
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"got {text!r}, needed a number") from None

@@ -5,6 +5,7 @@ from __future__ import annotations
 from argparse import Namespace
 
 from lrp_ref.command.evaluate import report_of
+from lrp_ref.command.faithful import faithful_report
 from lrp_ref.command.outputs import spare, writes_arrays
 from lrp_ref.hints import Watch
 from lrp_ref.paper.results import read_results
@@ -17,11 +18,14 @@ def report_command(options: Namespace, watch: Watch) -> str:
     if options.output:
         image_format(options.output)
     run, records = read_results(options.results)
-    total = int(run["photographs"])
+    total = int(run["explained" if run["command"] == "faithful" else "photographs"])
     if not any(not one.error for one in records):
         raise ValueError(f"{options.results} has no photograph yet of {total}: wait for the first")
     options.plot = options.output
-    found = report_of(options, run, records, watch)
+    if run["command"] == "faithful":
+        found = faithful_report(options, run, records, watch)
+    else:
+        found = report_of(options, run, records, watch)
     if options.json or len(records) >= total:
         return found
     return f"so far {len(records)} of {total} photographs\n\n{found}"

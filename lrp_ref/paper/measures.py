@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from lrp_ref.pictures.colours import plane
 
+LEVELS = 20         # of a map's largest number, at which a box is drawn around what reaches it
 HELD, OF = 9, 10   # the part of sum |R| that the holding pixels hold: nine tenths, in integers
 
 Map = NDArray[Any]
@@ -47,6 +48,44 @@ def inside(values: Map, region: Map) -> float:
                          "resize the region")
     total = positive.sum()
     return float((positive * region).sum() / total) if total else math.nan
+
+
+def pointing(values: Map, region: Map) -> float:
+    """The share of the most relevant pixels that lie inside: 1 or 0, or a part where several are equally relevant.
+
+    The pointing game of Zhang et al. 2018, without their margin of 15 pixels. A pixel is inside where at least half of
+    it is. Without positive relevance there is no most relevant pixel: NaN.
+    """
+    R = plane(values)
+    most = R.max() <= R
+    return float((region[most] >= 1 / 2).mean()) if R.max() > 0 else math.nan
+
+
+def box_overlap(values: Map, region: Map) -> float:
+    """max over t = 1/20, .., 19/20 of |B_t and B| / |B_t or B|: how well a map's best box lies on the region's, B.
+
+    B_t is the box around the largest connected part of the pixels with R_p >= t max R (Choe et al. 2020). NaN without
+    positive relevance, or where no pixel is inside.
+    """
+    from scipy.ndimage import find_objects, label
+
+    R, inside_it = plane(values), region >= 1 / 2
+    if not (R.max() > 0 and inside_it.any()):
+        return math.nan
+    truth = find_objects(inside_it.astype(int))[0]
+    found = []
+    for t in range(1, LEVELS):
+        parts, _ = label(t * R.max() <= LEVELS * R)
+        largest = int(np.argmax(np.bincount(parts.ravel())[1:]))
+        found.append(overlap(find_objects(parts)[largest], truth))
+    return max(found)
+
+
+def overlap(one: tuple[slice, slice], other: tuple[slice, slice]) -> float:
+    """|A and B| / |A or B| of two boxes."""
+    both = math.prod(max(0, min(a.stop, b.stop) - max(a.start, b.start)) for a, b in zip(one, other))
+    sizes = [math.prod(side.stop - side.start for side in box) for box in (one, other)]
+    return both / (sum(sizes) - both)
 
 
 def ordered(values: Map) -> NDArray[np.float64]:

@@ -184,14 +184,16 @@ def precision_table(labels: Labels, columns: Mapping[str, Numbers], classes: Seq
     return Table(("class", "prevalence", *columns), tuple((name, *row) for name, row in rows))
 
 
-def bundled(count: int = COUNT, seed: int = SEED, watch: Watch = unwatched) -> Collection:
-    """`count` scenes of a seed, cut from the bundled test halves."""
-    watch(f"cutting {count} scenes and {OTHERS} for the histogram baseline")
+def bundled(count: int = COUNT, seed: int = SEED, watch: Watch = unwatched, baseline: bool = True) -> Collection:
+    """`count` scenes of a seed, cut from the bundled test halves; baseline: with the histogram's scores."""
+    watch(f"cutting {count} scenes" + f" and {OTHERS} for the histogram baseline" * baseline)
     photographs, backgrounds = bundled_photographs()
-    scenes = generate(photographs, backgrounds, count, seed)
-    others = generate(photographs, backgrounds, OTHERS, seed + 1)
+    scenes, baselines = generate(photographs, backgrounds, count, seed), {}
+    if baseline:
+        others = generate(photographs, backgrounds, OTHERS, seed + 1)
+        baselines = {"histogram": histogram_baseline(scenes, others)}
     return Collection(f"{count} test scenes, seed {seed}", CLASSES, [str(n) for n in range(count)], scenes,
-                      range(count), {"histogram": histogram_baseline(scenes, others)})
+                      range(count), baselines)
 
 
 def evaluate(models: Mapping[str, Classifier], collection: Collection, watch: Watch = unwatched) -> Table:

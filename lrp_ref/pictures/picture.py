@@ -151,8 +151,17 @@ def save_image(path: str | os.PathLike[str], pixels: Bytes) -> None:
 
 def png(pixels: Bytes) -> bytes:
     """The bytes of a PNG file with these pixels (H, W, 3)."""
+    return bytes_of_file(pixels, "PNG")
+
+
+def jpeg(pixels: Bytes) -> bytes:
+    """Those of a JPEG file, to look at and not to compute with."""
+    return bytes_of_file(pixels, "JPEG", quality=88)
+
+
+def bytes_of_file(pixels: Bytes, file_format: str, **options: Any) -> bytes:
     file = io.BytesIO()
-    Image.fromarray(pixels).save(file, "PNG")
+    Image.fromarray(pixels).save(file, file_format, **options)
     return file.getvalue()
 
 

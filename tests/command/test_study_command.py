@@ -239,3 +239,35 @@ def test_results_are_json_of_plain_values(done, more):
     run, records = read_results("r.sqlite")
     assert json.loads(run["classes"]) == ["left", "right"] and run["command"] == "evaluate"
     assert len(records) == 9 and records[3].error
+
+
+FAITHFUL = "faithful", "voc", "--model", "model.npz", "--difficult", "count", "--regions", "2"
+
+
+def test_faithful_prints_and_draws_the_same_from_a_file_of_results_that_was_ended(run, done, more, counted):
+    code, out, err = run(*FAITHFUL, "--output", "whole.png")
+    assert (code, err) == (0, "") and "1 of 9 photographs could not be read and count nowhere: 4: " in out
+    assert "2 regions of 9 x 9, filling uniform" in out and "model.npz, zplus" in out
+    kept = *FAITHFUL, "--results", "f.sqlite", "--output", "again.png"
+    counted(4)
+    assert run(*kept)[0] == 130
+    assert done("report", "f.sqlite").startswith("so far 4 of 9 photographs\n\nregion perturbation")
+    counted(99)
+    assert done(*kept) == out.replace("whole.png", "again.png")
+    assert done("report", "f.sqlite") == out.removesuffix("\nplot written to whole.png\n") + "\n"
+    assert (iio.imread("whole.png") == iio.imread("again.png")).all()
+    facts = parsed(done("report", "f.sqlite", "--json"))
+    assert facts == {**parsed(done(*FAITHFUL, "--json")), "output": None}
+    code, out, err = run(*kept, "--fill", "blur")
+    assert (code, out) == (2, "") and "(fill uniform, now blur)" in err
+    code, out, err = run(*EVALUATE, "--results", "f.sqlite")
+    assert code == 2 and "command faithful, now evaluate" in err
+
+
+def test_faithful_refuses_what_cannot_be_before_the_work(run, more):
+    for options, said in ((("--regions", "0"), "got --regions 0, needed at least 1"),
+                          (("--rule", "zplus", "--rule", "zplus"), "got --rule 2 times, needed at most 6 rules"),
+                          (("--rule", "zpluss"), "did you mean 'zplus'?"),
+                          (("--output", "f.txt"), "f.txt"), (("--output", "model.npz"), "an input that would be lost")):
+        code, out, err = run(*FAITHFUL, *options)
+        assert (code, out) == (2, "") and said in err and err.count("\n") == 1

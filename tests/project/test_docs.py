@@ -173,9 +173,8 @@ def help_of(command: str, capsys: pytest.CaptureFixture[str]) -> str:
     return capsys.readouterr().out
 
 
-COMMANDS = ["compare", "conform", "demo", "evaluate", "explain", "figure", "layers", "models", "report", "sanity",
-            "selfcheck",
-            "vectors"]
+COMMANDS = ["compare", "conform", "demo", "evaluate", "explain", "explore", "faithful", "figure", "layers", "models",
+            "report", "sanity", "selfcheck", "vectors"]
 
 
 def test_the_page_on_models_shows_the_numbers_that_are_kept_with_the_model() -> None:
