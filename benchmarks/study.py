@@ -11,6 +11,7 @@ import subprocess
 import sys
 import tempfile
 from argparse import Namespace
+from dataclasses import replace
 from functools import partial
 from time import perf_counter
 
@@ -51,20 +52,25 @@ def speed(folder: str) -> None:
 
 
 def photograph() -> None:
-    from lrp_ref import DenseSift, FisherVector, L2Norm, Linear, Model, Network, Preprocessing, SignedSqrt
+    from fisher_chain import SHAPE, fisher_chain, image
+
+    from lrp_ref import Model, Preprocessing
+    from lrp_ref.layers import DenseSift, FisherVector
+    from lrp_ref.network import Network
     from lrp_ref.paper.record import Task
     from lrp_ref.paper.study import Studying
 
-    rng = np.random.default_rng(0)
-    chain = Network([
-        ("sift", DenseSift((4, 6, 8, 10), step=3)), ("pca", Linear(rng.normal(size=(128, 80)) / 11)),
-        ("fisher", FisherVector(np.full(256, 1 / 256), rng.normal(size=(256, 80)) / 9, np.full((256, 80), 0.01))),
-        ("norm", L2Norm(8)), ("root", SignedSqrt()), ("norm_all", L2Norm()),
-        ("svm", Linear(rng.normal(size=(8 * 2 * 256 * 80, 20)), np.full(20, 50.0)))]).astype(np.float32)
+    # The regions belong to the size of the photograph: the model puts them in, as for photographs of all sizes.
+    chain = Network([(name, replace(layer, regions=None) if isinstance(layer, FisherVector) else layer)
+                     for name, layer in fisher_chain(SHAPE, np.float32)])
+    assert any(isinstance(layer, DenseSift) for _, layer in chain)
+    svm = chain["svm"]
+    chain = Network([*list(chain)[:-1], ("svm", replace(svm, bias=svm.bias + np.float32(50)))])   # all > 0
     model = Model(chain, [str(n) for n in range(20)], Preprocessing(None, tallest=480), regions="2x2+3x1+1x1")
+    light = image(SHAPE, np.float64)[0, 0]
     masks = np.zeros((20, 375, 500), bool)
     masks[3, 90:200, 100:300] = True
-    seen = Namespace(image=rng.uniform(size=(375, 500)), masks=masks, labels=masks.any(axis=(1, 2)),
+    seen = Namespace(image=light / light.max(), masks=masks, labels=masks.any(axis=(1, 2)),
                      counted=np.ones(20, bool))
     work = Studying({"fv": model}, tuple(model.classes))()
     for what, explain in (("scores", False), ("scores and two maps", True)):
