@@ -504,10 +504,9 @@
       Object.assign(told.dataset, { row: y, column: x, value: R });
       const where = ([top, bottom, left, right]) => `rows ${top}\u2013${bottom}, columns ${left}\u2013${right}`;
       if (places.length) {
-        const more = places.length > 3 ? `; the largest of ${places.length}` : "";
-        const own = this.there.every(([t]) => facts.layers[this.n].reads.includes(t));   // or on the way down from there
-        lines.push(element("p", {}, `It is the sum of what ${places.length === 1 ? "one place" : "places"} ${own ? "at" : "below"}`
-          + ` the cut give${places.length === 1 ? "s" : ""} it${more}:`));
+        const many = places.length;
+        lines.push(element("p", {}, many === 1 ? "All of it comes from one place:" :
+          `It is the sum of what ${many} places give it${many > 3 ? ", of which the largest are" : ""}:`));
         lines.push(element("ol", {}, ...places.slice(0, 3).map(([amount, t, place, held], i) => {
           const box = field(facts, t, place);
           if (!i) boxes.push(box);
