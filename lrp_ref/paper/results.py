@@ -8,7 +8,9 @@ import os
 import sqlite3
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
+from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -20,9 +22,9 @@ from lrp_ref.pictures.stored import told
 MARK = 0x4C525021   # application_id: "LRP!"
 WAIT = 60.0         # seconds for which a reader or another writer is waited for
 TABLES = """
-create table run (name text primary key, value text not null) without rowid;
+create table run (name text primary key, value text not null);
 create table photographs (position integer primary key, name text not null, labels text not null, counted text not null,
-  explain integer not null, error text not null);
+  explain integer not null, error text not null, seal text not null);
 create table scores (position integer, model text, place integer, score real, primary key (position, model, place))
   without rowid;
 create table found (position integer, n integer, model text, place integer, score real, area real,
@@ -32,6 +34,7 @@ create table measures (position integer, n integer, map text, measure text, valu
 create table curves (position integer, n integer, map text, value blob, primary key (position, n, map)) without rowid;
 """
 CHILDREN = ("scores", "found", "measures", "curves")
+SEAL = "seal"
 LIKE = "give another --results FILE, or repeat the command as it was"
 
 
@@ -43,6 +46,7 @@ class Results:
         writable(path)
         with sqlites_words(path):
             self.file = sqlite3.connect(path, timeout=WAIT, isolation_level=None)
+            self.file.text_factory = readable
             self.file.execute("pragma synchronous = normal")
         try:
             with sqlites_words(path):
@@ -51,8 +55,8 @@ class Results:
                         for statement in TABLES.split(";"):
                             self.file.execute(statement)
                         self.file.execute(f"pragma application_id = {MARK}")
-                        self.file.executemany("insert into run values (?, ?)", run.items())
-            same_run(path, run_in(path, self.file), run)
+                        self.file.executemany("insert into run values (?, ?)", [*run.items(), (SEAL, sealed(run))])
+                same_run(path, run_in(path, self.file), run)
         except BaseException:
             self.file.close()
             raise
@@ -76,9 +80,10 @@ class Results:
             raise
 
     def done(self) -> set[int]:
-        """The positions of the photographs that are in the file, those that could not be read too."""
+        """The positions of the photographs that are in the file, undamaged; those that could not be read too."""
         with sqlites_words(self.path):
-            return {position for position, in self.file.execute("select position from photographs")}
+            there = self.file.execute("select position, seal from photographs").fetchall()
+            return {position for position, seal in there if sealed(rows_of(self.file, position)) == seal}
 
     def add(self, one: Record) -> None:
         """A photograph, in the place of what was known of it."""
@@ -87,7 +92,7 @@ class Results:
         with sqlites_words(self.path), self.transaction():
             for table in CHILDREN:
                 self.file.execute(f"delete from {table} where position = ?", (at,))
-            self.file.execute("insert or replace into photographs values (?, ?, ?, ?, ?, ?)",
+            self.file.execute("insert or replace into photographs values (?, ?, ?, ?, ?, ?, '')",
                               (at, one.name, bits(one.labels), bits(one.counted), one.explain, one.error))
             self.file.executemany("insert into scores values (?, ?, ?, ?)", (
                 (at, model, n, score) for model, scores in one.scores.items() for n, score in enumerate(scores)))
@@ -99,6 +104,8 @@ class Results:
             self.file.executemany("insert into curves values (?, ?, ?, ?)", (
                 (at, n, label, np.array(values, "<f8").tobytes()) for n, f in found
                 for label, values in f.curves.items()))
+            self.file.execute("update photographs set seal = ? where position = ?",
+                              (sealed(rows_of(self.file, at)), at))
 
 
 def read_results(path: str) -> tuple[dict[str, str], list[Record]]:
@@ -107,32 +114,52 @@ def read_results(path: str) -> tuple[dict[str, str], list[Record]]:
         raise ValueError(f"got {told(path)}, which is no file: give what evaluate --results has written")
     address = f"{Path(path).resolve().as_uri()}?mode=ro"
     with sqlites_words(path), closing(sqlite3.connect(address, WAIT, uri=True)) as file:
+        file.text_factory = readable
         file.execute("begin")   # one state of the file for all that is read
         run = run_in(path, file)
-        return run, [*records(file, json.loads(run["measures"]))]
+        return run, [*records(path, file, json.loads(run["measures"]))]
 
 
-def records(file: sqlite3.Connection, names: list[str]) -> Iterator[Record]:
-    for position, name, labels, counted, explain, error in file.execute("select * from photographs order by position"):
+def records(path: str, file: sqlite3.Connection, names: list[str]) -> Iterator[Record]:
+    for at, seal in file.execute("select position, seal from photographs order by position").fetchall():
+        rows = rows_of(file, at)
+        if sealed(rows) != seal:
+            raise ValueError(f"{told(path)} is damaged: photograph {at} is not what was written; evaluate, with this "
+                             "file as its --results, does it again")
         scores: dict[str, list[float]] = {}
-        for model, score in file.execute("select model, score from scores where position = ? order by place",
-                                         (position,)):
+        for _, model, _place, score in sorted(rows["scores"], key=lambda row: row[2]):
             scores.setdefault(model, []).append(or_nan(score))
         measures: dict[int, dict[str, dict[str, float]]] = {}
-        for n, label, measure, value in file.execute(
-                "select n, map, measure, value from measures where position = ?", (position,)):
+        for _, n, label, measure, value in rows["measures"]:
             measures.setdefault(n, {}).setdefault(label, {})[measure] = or_nan(value)
         curves: dict[int, dict[str, tuple[float, ...]]] = {}
-        for n, label, value in file.execute("select n, map, value from curves where position = ?", (position,)):
+        for _, n, label, value in rows["curves"]:
             curves.setdefault(n, {})[label] = tuple(np.frombuffer(value, "<f8").tolist())
         found = tuple(
             Found(model, place, or_nan(score), or_nan(area),
                   {label: tuple(of[one] for one in names) for label, of in measures.get(n, {}).items()},
                   curves.get(n, {}))
-            for n, model, place, score, area in file.execute(
-                "select n, model, place, score, area from found where position = ? order by n", (position,)))
-        yield Record(position, name, tuple(one == "1" for one in labels), tuple(one == "1" for one in counted),
+            for _, n, model, place, score, area in rows["found"])
+        [(_, name, labels, counted, explain, error)] = rows["photographs"]
+        yield Record(at, name, tuple(one == "1" for one in labels), tuple(one == "1" for one in counted),
                      bool(explain), {model: tuple(values) for model, values in scores.items()}, found, error)
+
+
+def rows_of(file: sqlite3.Connection, position: int) -> dict[str, list[tuple[Any, ...]]]:
+    """{table: its rows on a photograph, in the order of their keys}"""
+    columns = {"photographs": "position, name, labels, counted, explain, error"}
+    return {table: file.execute(f"select {columns.get(table, '*')} from {table} where position = ? order by 1, 2, 3, 4",
+                                (position,)).fetchall() for table in ("photographs", *CHILDREN)}
+
+
+def sealed(rows: Any) -> str:
+    """Sixteen digits of a SHA-256 of what was written: rows that are not these are damaged."""
+    return sha256(repr(dict(rows)).encode("utf-8", "replace")).hexdigest()[:16]
+
+
+def readable(data: bytes) -> str:
+    """Text, also where it is damaged."""
+    return data.decode("utf-8", "replace")
 
 
 def bits(of: tuple[bool, ...]) -> str:
@@ -152,7 +179,11 @@ def run_in(path: str, file: sqlite3.Connection) -> dict[str, str]:
     """The table `run`, or an error where the file is not one of these."""
     if file.execute("pragma application_id").fetchone()[0] != MARK:
         raise ValueError(f"got {told(path)}, which holds no results of lrp-ref: give another file")
-    return dict(file.execute("select name, value from run"))
+    run = dict(file.execute("select name, value from run order by rowid"))
+    seal = run.pop(SEAL, "")
+    if sealed(run) != seal:
+        raise ValueError(f"{told(path)} is damaged: what it says of its run is not what was written: give another file")
+    return run
 
 
 def same_run(path: str, there: Mapping[str, str], run: Mapping[str, str]) -> None:
@@ -169,5 +200,5 @@ def sqlites_words(path: str) -> Iterator[None]:
     """What SQLite says, in one line: a full disk, a file that is none of its own."""
     try:
         yield
-    except sqlite3.Error as error:
-        raise ValueError(f"cannot use {told(path)}: {error}: choose another path, or make room") from error
+    except (sqlite3.Error, UnicodeDecodeError) as error:   # the second where a damaged file is quoted in the first
+        raise ValueError(f"cannot use {told(path)}: {quotable(error)}: choose another path, or make room") from error

@@ -538,33 +538,36 @@ def asked(name: str) -> tuple[Any, Any, Any]:
     return layer, x, mixed(layer(x).shape, 9)
 
 
-PLACES = [pytest.param(spoken, name, id=f"{spoken}-{name}") for spoken in SPOKEN for name in LAYERS
-          if has(SPOKEN[spoken], name) and not (spoken.startswith("torchlrp") and name == "Conv2D")]   # D18: no map
+PLACES = {spoken: [name for name in LAYERS if has(SPOKEN[spoken], name)
+                   and not (spoken.startswith("torchlrp") and name == "Conv2D")]   # D18: no map
+          for spoken in SPOKEN}
 
 
-@pytest.mark.parametrize(("rule", "name"), PLACES)
-def test_the_ledgers_law_holds_for_every_dialect(rule: str, name: str) -> None:
-    layer, x, R = asked(name)
-    a, m = layer.linearize(x)
-    try:
-        below, account = step(at(SPOKEN[rule], layer), m, a, R)
-    except ZeroDivisionError:   # what is not a number in floats
-        assert "nan" in str(SPOKEN[rule].dialect.row)
-        return
-    assert types_in(below) == types_in(account.stabiliser) == {Fraction}
-    assert (account.received == account.handed + account.bias + account.stabiliser + account.dead).all()
-    assert total(below) == total(account.handed)
+@pytest.mark.parametrize("rule", PLACES)
+def test_the_ledgers_law_holds_for_every_dialect(rule: str) -> None:
+    for name in PLACES[rule]:
+        layer, x, R = asked(name)
+        a, m = layer.linearize(x)
+        try:
+            below, account = step(at(SPOKEN[rule], layer), m, a, R)
+        except ZeroDivisionError:   # what is not a number in floats
+            assert "nan" in str(SPOKEN[rule].dialect.row), name
+            continue
+        assert types_in(below) == types_in(account.stabiliser) == {Fraction}, name
+        assert (account.received == account.handed + account.bias + account.stabiliser + account.dead).all(), name
+        assert total(below) == total(account.handed), name
 
 
-@pytest.mark.parametrize(("rule", "name"), [*PLACES, pytest.param("scaled", "Linear"), pytest.param("slow", "Linear")])
-def test_every_dialect_keeps_single_precision(rule: str, name: str) -> None:
-    layer, x, R = asked(name)
-    layer = layer.astype(np.float32)
-    a, m = layer.linearize(x.astype(np.float32))
+@pytest.mark.parametrize("rule", [*PLACES, "scaled", "slow"])
+def test_every_dialect_keeps_single_precision(rule: str) -> None:
     spoken = {"scaled": zennit(Epsilon(F(1, 7)), epsilon="scaled"), "slow": SLOW, **SPOKEN}[rule]
-    with np.errstate(divide="ignore", invalid="ignore"):
-        below, account = step(at(spoken, layer), m, a, R.astype(np.float32))
-    assert below.dtype == account.stabiliser.dtype == np.float32
+    for name in PLACES.get(rule, ["Linear"]):
+        layer, x, R = asked(name)
+        layer = layer.astype(np.float32)
+        a, m = layer.linearize(x.astype(np.float32))
+        with np.errstate(divide="ignore", invalid="ignore"):
+            below, account = step(at(spoken, layer), m, a, R.astype(np.float32))
+        assert below.dtype == account.stabiliser.dtype == np.float32, name
 
 
 def test_epsilon_scaled_obeys_the_law_too_where_roots_are_rational() -> None:

@@ -123,7 +123,7 @@ MUTANTS = [
            "layers/fisher/pmeans.py", "scaled = divide(x, largest)", "scaled = x"),
     Mutant("padding_only_window_has_a_denominator",
            "A window of padding alone hands nothing down: 'its inputs are zeros', shared as by any other.",
-           "ledger.py", "y if some(y) else 0", "y if (np.all(y) if y is dead else some(y)) else 0", first=("rules",)),
+           "ledger.py", "some(stabiliser), some(dead))", "some(stabiliser), bool(np.all(dead)))", first=("rules",)),
     Mutant("gate_is_open_for_winner",
            "Winner on a gate asks for its weights, 0 where it is closed: 'a gate always passes'.",
            "layers/elementwise.py", "return np.where(self.x > 0, constant(1, self.x), constant(0, self.x))",

@@ -81,6 +81,32 @@ def test_a_file_that_is_none_of_these_is_refused_and_left_as_it_is(tmp_path):
     assert (tmp_path / "a.txt").read_text() == "words " * 99 and len(os.listdir(tmp_path)) == 2
 
 
+@pytest.mark.parametrize("change", [
+    "update scores set score = 2.5 where place = 0", "delete from found", "update measures set value = value + 1e-9",
+    "update curves set value = 'x'", "update photographs set labels = '01'", "update photographs set error = x'ff'"])
+def test_a_damaged_photograph_is_named_and_done_again(tmp_path, change):
+    path = str(tmp_path / "r.sqlite")
+    with Results(path, RUN) as results:
+        for one in RECORDS:
+            results.add(one)
+        results.file.execute(f"{change}{' and' if 'where' in change else ' where'} position = 0")
+        assert results.done() == {1, 7}
+        with pytest.raises(ValueError, match="is damaged: photograph 0 is not what was written; evaluate, with "):
+            read_results(path)
+        results.add(RECORDS[0])
+        assert results.done() == {0, 1, 7}
+    assert in_words(map(plain, read_results(path)[1])) == in_words(map(plain, RECORDS))
+
+
+def test_a_damaged_run_is_refused(tmp_path):
+    path = str(tmp_path / "r.sqlite")
+    with Results(path, RUN) as results:
+        results.file.execute("update run set value = '4' where name = 'seed'")
+    for opened in (lambda: Results(path, RUN), lambda: read_results(path)):
+        with pytest.raises(ValueError, match=r"r\.sqlite is damaged: what it says of its run is not what was written"):
+            opened()
+
+
 def test_a_full_disk_is_one_line_and_what_was_done_stays(tmp_path):
     path = str(tmp_path / "r.sqlite")
     with Results(path, RUN) as results:

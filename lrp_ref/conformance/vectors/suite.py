@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
+from functools import cache
 from hashlib import sha256
 from importlib import resources
 from importlib.resources.abc import Traversable
@@ -90,8 +91,19 @@ class Suite:
 
 
 def load(folder: Traversable | None = None) -> Suite:
-    """The suite in a folder; an error where a file is not the one that the manifest promises."""
-    folder = folder or resources.files("lrp_ref.data_fixtures") / "vectors" / "v1"
+    """The suite in a folder, or that of this package; an error where a file is not the one that the manifest promises.
+    """
+    return shipped() if folder is None else suite_in(folder)
+
+
+@cache
+def shipped() -> Suite:
+    """The suite of this package, read once: nobody changes it."""
+    return suite_in(resources.files("lrp_ref.data_fixtures") / "vectors" / "v1")
+
+
+def suite_in(folder: Traversable) -> Suite:
+    """See `load`."""
     manifest = Fields(contents(folder, "manifest.json"), "manifest.json")
     schema, spec = manifest.take("schema", anything), manifest.take("spec", anything)
     if (schema, spec) != (FORMAT, SPEC):

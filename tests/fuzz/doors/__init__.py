@@ -2,7 +2,7 @@
 
 from harness import Door
 
-from doors import models, numbers, onnx_files, photographs, programs, texts
+from doors import models, numbers, onnx_files, photographs, programs, results, texts
 
 DOORS: tuple[Door, ...] = (*numbers.DOORS, *photographs.DOORS, *models.DOORS, *onnx_files.DOORS, *programs.DOORS,
-                            *texts.DOORS)
+                            *texts.DOORS, *results.DOORS)
