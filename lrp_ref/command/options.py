@@ -217,9 +217,12 @@ def parser() -> argparse.ArgumentParser:
                      help="a program in any language instead, which reads and writes lines of JSON")
     new.add_argument("--case", action="append", default=[], metavar="ID",
                      help="this case alone, in full; may be given several times")
-    new.add_argument("--rule", metavar="NAME", help="only the cases of a rule, such as AlphaBeta")
-    new.add_argument("--layer", metavar="KIND", help="only those on a layer, such as Conv2D, or on a whole network")
-    new.add_argument("--level", metavar="LEVEL", help="only those that are required, convention, stress or negative")
+    new.add_argument("--rule", action="append", default=[], metavar="NAME",
+                     help="only the cases of a rule, such as AlphaBeta; may be given several times")
+    new.add_argument("--layer", action="append", default=[], metavar="KIND",
+                     help="only those on a layer, such as Conv2D, or on a whole network; may be given several times")
+    new.add_argument("--level", action="append", default=[], metavar="LEVEL",
+                     help="only those that are required, convention, stress or negative; may be given several times")
     new.add_argument("--expect", metavar="FILE",
                      help="lines `id status issue-url` of what does not pass: the program ends with 0 where all is as "
                      "expected, with 1 where anything is not, or a line is stale")

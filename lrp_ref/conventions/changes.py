@@ -203,6 +203,7 @@ def terms(new: Callable[[Share, Any, Array], list[Term]]) -> Change:
 
 
 split_weights = terms(lambda s, m, a: [replace(s.terms[0], a=a)])
+weights_alone = terms(lambda s, m, a: [replace(s.terms[0], a=ones_like(a))])
 on_the_sum = terms(lambda s, m, a: [replace(t, f=ones_like) for t in s.terms if t.f is not negative])
 
 
@@ -233,6 +234,11 @@ def one_form(f_of: Callable[[Any], Function]) -> Change:
         f = f_of(kind(rule).gamma)
         return Changed(rule, divides=lambda shares, m, a: [Share(1, [Term(a, f, f(m.bias))])])
     return change
+
+
+def whatever_sign(rule: Rule, layer: Any, value: Any) -> Rule:
+    """The share of z > 0 for every z."""
+    return Changed(rule, divides=lambda shares, m, a: [replace(shares[0], part=constant(1, a))])
 
 
 def of_positive_outputs(rule: Rule, layer: Any, value: Any) -> Rule:
@@ -322,6 +328,7 @@ FORMS: dict[str, Callable[[Any], Guard]] = {
     "signed": lambda c: lambda z: constant(c, z) * sign(z),
     "signed float32": lambda c: lambda z: constant(single(c), z) * sign(z),
     "sign(0) = -1": lambda c: lambda z: constant(c, z) * ((z > 0) * constant(2, z) - constant(1, z)),
+    "sign(0) = 0": lambda c: lambda z: constant(c, z) * sign(z) * (z != 0),
     "undivided at 0": lambda c: lambda z: constant(c, z) * sign(z) * (z != 0) + constant(1, z) * (z == 0),
     "unsigned": lambda c: lambda z: constant(c, z) + 0 * z,
     "at 0": lambda c: lambda z: constant(c, z) * (z == 0),
@@ -361,6 +368,12 @@ def own_epsilon(form: str, layers: Any = None) -> Change:
 
 
 scaled = own_epsilon("scaled", Linear)   # convolutions are worked on piece by piece
+
+
+def dead_at_zero(rule: Rule, layer: Any, value: Any) -> Rule:
+    """Where z = 0 nothing is handed down, whatever epsilon is."""
+    return Changed(rule, divides=lambda shares, m, a: [
+        replace(s, part=s.part * (m(a) != 0)) for s in shares]) if kind(rule).epsilon else rule
 
 
 def difference(rule: Rule, layer: Any, value: Any) -> Rule:

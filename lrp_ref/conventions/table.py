@@ -201,6 +201,8 @@ TABLE: dict[str, Question] = {
     "split": Question("what alpha-beta splits by sign", {
         "products": Answer("products"),
         "weights": Answer("weights, not products", c.split_weights, "weights were split, not products", "D3"),
+        "weights alone": Answer("weights, and inputs are not asked", c.weights_alone,
+                                "weights were split, and inputs not asked"),
         "quadrants": Answer("inputs and weights: four sums", c.quadrants, "each pair of signs had a sum of its own",
                             "D17")}, rules=SPLIT),
     "gamma": Question("gamma", {
@@ -208,6 +210,8 @@ TABLE: dict[str, Question] = {
         "weights": Answer("w + gamma w+ whatever the signs", c.one_form(c.raised),
                           "w + gamma w+ stood for every sign of z and a", "D8"),
         "squares": Answer("w + gamma w w+", c.one_form(c.Squared), "w + gamma (w+)^2 stood for the weights", "D8"),
+        "positive products": Answer("a w + gamma (a w)+ whatever the sign of z", c.whatever_sign,
+                                    "a w + gamma (a w)+ stood for every sign of z"),
         "positive outputs": Answer("nothing where z < 0", c.of_positive_outputs, "R were dead where z < 0", "D8")},
         rules=Gamma),
     "pool_epsilon": Question("epsilon in average pooling", {
@@ -273,7 +277,9 @@ TABLE: dict[str, Question] = {
         rules=Epsilon),
     "sign_of_zero": Question("the sign of 0", {
         1: Answer("sign(0) = +1"), -1: Answer("sign(0) = -1", c.own_epsilon("sign(0) = -1"), "sign(0) = -1", "D1"),
-        0: Answer("z = 0 is not divided by", c.own_epsilon("undivided at 0"), "z = 0 were not divided by", "D1")},
+        0: Answer("z = 0 is not divided by", c.own_epsilon("undivided at 0"), "z = 0 were not divided by", "D1"),
+        "nan": Answer("sign(0) = 0, and R is divided by 0", c.own_epsilon("sign(0) = 0"), "sign(0) = 0"),
+        "dead": Answer("sign(0) = 0, and R over 0 is 0", c.dead_at_zero, "sign(0) = 0, and R over 0 were 0")},
         rules=Epsilon),
     "zero_rule": Question("Epsilon(0) where z = 0", {
         "dead": Answer("hands nothing down"), "nan": Answer("not a number", c.no_epsilon, disagreement="D1")},
@@ -311,7 +317,7 @@ def plain(value: Any) -> str:
 
 def stated(question: str, value: Any) -> str:
     """Question and answer in one phrase: "bias in w-square: squared into the denominator"."""
-    if question in ("sign_of_zero", "epsilon_sign") and value in (-1, 0, 1, "none"):
+    if question in ("sign_of_zero", "epsilon_sign") and value in (-1, 0, 1, "none", "nan", "dead"):
         return phrase(question, value)   # which says what it is about
     return f"{TABLE[question].title}: {phrase(question, value)}"
 

@@ -199,7 +199,7 @@ class Convolution(LinearMap):
         return np.reshape(np.transpose(views, (0, 1, 4, 5, 2, 3)), (len(padded), self.groups, -1, rows * columns))
 
     def pieces(self, shape: Shape) -> Iterator[tuple[Index, Index, LinearMap]]:
-        """One image and some output rows at a time."""
+        """Some images, or one and some output rows, at a time."""
         rows, columns = self.window.outputs(shape[2:])
         numbers = max(CHUNK, PACKED * self.weight.size)
         step = max(1, numbers // ((self.weight[0].size * self.groups + ARRAYS * len(self.weight)) * columns))
@@ -207,11 +207,12 @@ class Convolution(LinearMap):
         step = step if strips else rows   # Else some row of outputs sees padding only.
         stacks: dict[tuple[Function, ...], Array] = {}
         everything = slice(None)
-        for n in range(shape[0]):
+        images = max(1, step // rows)
+        for n in range(0, shape[0], images):
             for first in range(0, rows, step):
                 last = min(first + step, rows)
                 reach, window = self.window.strip(first, last, shape[2]) if strips else (everything, self.window)
                 bias = self.bias if self.bias.shape[1] == 1 else self.bias[:, first:last]
                 piece = Convolution(self.weight, bias, window, self.groups, stacks)
-                image = slice(n, n + 1)
-                yield (image, everything, reach), (image, everything, slice(first, last)), piece
+                some = slice(n, min(n + images, shape[0]))
+                yield (some, everything, reach), (some, everything, slice(first, last)), piece

@@ -18,7 +18,8 @@ from lrp_ref.conformance.dialects import CANONICAL, DIALECTS
 from lrp_ref.conformance.make import told_apart
 from lrp_ref.conformance.vectors.case import Case
 from lrp_ref.conventions.changes import Stabilised, kind
-from lrp_ref.conventions.table import TABLE, phrase
+from lrp_ref.conventions.table import TABLE, phrase, spoken_in
+from lrp_ref.relevance import through_network
 from lrp_ref.rules import AlphaBeta, ZPlus
 
 QUESTIONS = list(TABLE)
@@ -110,6 +111,28 @@ def told(*numbers: float, copies: int = 1) -> dict[str, Any]:
 def test_the_nearest_row_is_the_answer_to_its_question_and_says_nothing_about_another() -> None:
     assert told(4.0) == {"bias_epsilon": "left out", "epsilon_sign": None}
     assert told(8.0) == {"bias_epsilon": "kept", "epsilon_sign": "z"}
+
+
+@pytest.mark.parametrize(("question", "value"), [
+    ("sign_of_zero", "nan"), ("sign_of_zero", "dead"), ("gamma", "positive products"), ("split", "weights alone"),
+    ("gamma", "general")])
+def test_an_answer_that_has_no_rows_is_worked_out(question: str, value: Any) -> None:
+    """Also where rows would have told another: of gamma, `positive products` has no row near and none far enough."""
+    here = [case for case in cases() if case.layers == ("Linear",) and case.level == "convention"]
+    got = {}
+    for case in here:
+        network, rules, x, R = case.task()
+        with np.errstate(all="ignore"):
+            got[case.id] = through_network(network, spoken_in({question: value}, rules, network), x, R)["input"]
+    (finding,) = [one for one in detect(got, here) if one.question == question]
+    assert finding.value == value
+
+
+def test_a_library_without_such_a_rule_is_no_answer() -> None:
+    """An epsilon that is scaled needs a fully connected layer: of convolutions alone it is not told."""
+    here = [case for case in cases() if case.layers == ("Conv2D",) and case.rule == "Epsilon"]
+    told = {one.question: one.value for one in detect(answers(Ours(), tuple(here)), here)}
+    assert told["epsilon_sign"] == "z" and set(told) <= set(QUESTIONS)
 
 
 def test_cases_that_contradict_each_other_answer_nothing() -> None:

@@ -18,8 +18,8 @@ from lrp_ref.conformance.adapters.ours import Ours
 from lrp_ref.conformance.diagnose.detect import Finding
 from lrp_ref.conformance.diagnose.diagnosis import NOTHING, Diagnosis, diagnose, facts
 from lrp_ref.conformance.diagnose.explain import Cases, explain
-from lrp_ref.conformance.diagnose.formula import Factor, Formula, predicted
-from lrp_ref.conformance.diagnose.model import Departure, Model, conventions
+from lrp_ref.conformance.diagnose.formula import Factor, Formula
+from lrp_ref.conformance.diagnose.model import Departure, Model, conventions, predicted
 from lrp_ref.conformance.diagnose.pairs import TooLarge, shares, written_out
 from lrp_ref.conformance.diagnose.probes import Asker, Spent, probes
 from lrp_ref.conformance.diagnose.recover import formulas
@@ -138,7 +138,8 @@ def test_a_formula_gives_the_fractions_that_it_says() -> None:
     p = written_out(Linear(np.array([[5.0], [-1.0]]), np.array([4.0])), np.array([[2.0, 3.0]]))
     one = Formula(bias="0", factor=Factor(1.0, "|sum|", "|b|", True))
     wanted = [Fraction(7, 11) * Fraction(10, 7), Fraction(7, 11) * Fraction(-3, 7)]
-    np.testing.assert_allclose(predicted(one, Epsilon(0.0), p)[0, :, 0], convert_numbers(np.array(wanted), np.float64),
+    got = predicted([one], Epsilon(0.0), p)[0, :, 0]
+    np.testing.assert_allclose(got, convert_numbers(np.array(wanted), np.float64),
                                rtol=1e-15, atol=0)   # two roundings
 
 
@@ -147,7 +148,7 @@ def test_a_formula_holds_under_its_condition_alone() -> None:
     one = Formula(bias="0", where=("the bias is positive",))
     for b, wanted in ((4.0, 10 / 7), (-4.0, 10 / 3)):
         p = written_out(Linear(np.array([[5.0], [-1.0]]), np.array([b])), np.array([[2.0, 3.0]]))
-        assert predicted(one, Epsilon(0.0), p)[0, 0, 0] == pytest.approx(wanted, rel=1e-15, abs=0)   # two roundings
+        assert predicted([one], Epsilon(0.0), p)[0, 0, 0] == pytest.approx(wanted, rel=1e-15, abs=0)   # two roundings
 
 
 def test_a_formula_is_recovered_from_questions_alone() -> None:

@@ -76,9 +76,10 @@ def ids(suite: Suite) -> list[str]:
 
 
 @pytest.mark.parametrize(("asked", "found"), [
-    ({"ids": [ID["even"], ID["dead"]]}, ["even", "dead"]), ({"rule": "AlphaBeta"}, ["split", "refused"]),
-    ({"layer": "network"}, ["whole", "rounded"]), ({"level": "negative"}, ["refused"]),
-    ({"rule": "Epsilon", "level": "required"}, ["plain"]),
+    ({"ids": [ID["even"], ID["dead"]]}, ["even", "dead"]), ({"rules": ["AlphaBeta"]}, ["split", "refused"]),
+    ({"layers": ["network"]}, ["whole", "rounded"]), ({"levels": ["negative"]}, ["refused"]),
+    ({"rules": ["Epsilon"], "levels": ["required"]}, ["plain"]),
+    ({"rules": ["AlphaBeta", "Epsilon"], "levels": ["required", "negative"]}, ["plain", "split", "refused"]),
 ])
 def test_cases_are_chosen_by_id_rule_layer_and_level(asked: dict[str, Any], found: list[str]) -> None:
     some = selected(SUITE, **asked)
@@ -91,11 +92,12 @@ def test_without_a_choice_the_suite_is_the_whole_one() -> None:
 
 @pytest.mark.parametrize(("asked", "message"), [
     ({"ids": ["plain"]}, f"got --case plain, which no case of the vectors has: did you mean '{ID['plain']}'?"),
-    ({"rule": "Gama"}, "got --rule Gama, which no case of the vectors has: they are "),
+    ({"rules": ["Flat", "Gama"]}, "got --rule Gama, which no case of the vectors has: they are "),
     ({"ids": ["nosuch"]}, "got --case nosuch, which no case of the vectors has"),
-    ({"layer": "Conv2d"}, "got --layer Conv2d, which no case of the vectors has: did you mean 'Conv2D'? they are "),
-    ({"level": "hard"}, "got --level hard, which no case of the vectors has: "),
-    ({"rule": "Flat", "layer": "Linear"}, "no case has the rule Flat, the layer Linear and the level (any) together"),
+    ({"layers": ["Conv2d"]}, "got --layer Conv2d, which no case of the vectors has: did you mean 'Conv2D'? they are "),
+    ({"levels": ["hard"]}, "got --level hard, which no case of the vectors has: "),
+    ({"rules": ["Flat"], "layers": ["Linear", "MaxPool"]},
+     "no case has the rule Flat, the layer Linear or MaxPool and the level (any) together"),
 ])
 def test_a_name_that_no_case_has_is_refused(asked: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError) as error:
@@ -174,7 +176,7 @@ def test_a_file_that_cannot_be_read_is_an_error_that_says_what_to_do(tmp_path: P
 
 def test_lines_of_cases_that_are_not_asked_for_are_left_alone(tmp_path: Path) -> None:
     expected = written(tmp_path, f"{ID['split']} unsupported", f"{ID['even']} failed")
-    assert differences(run(Partial(), selected(SUITE, rule="Flat")), expected) == []
+    assert differences(run(Partial(), selected(SUITE, rules=["Flat"])), expected) == []
 
 
 @pytest.mark.parametrize(("lines", "message"), [

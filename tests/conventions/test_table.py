@@ -15,6 +15,7 @@ from lrp_ref.conventions.table import TABLE, But, number, phrase, plain, spoken,
 from lrp_ref.layers.conv import Conv2D
 from lrp_ref.layers.linear import Linear
 from lrp_ref.layers.pool import AvgPool
+from lrp_ref.relevance import through_layer
 from lrp_ref.rules import AlphaBeta, Epsilon, Flat, Gamma, Pass, Rule, Winner, WSquare, ZBox, ZPlus
 
 RULES = (Epsilon(0), Epsilon(F(1, 4)), AlphaBeta(1, 0), AlphaBeta(2, 1), ZPlus(), Gamma(F(1, 10)), ZBox(-1, 2),
@@ -63,6 +64,34 @@ def test_guards_are_the_last_and_the_difference_takes_them_into_its_sums() -> No
     a, m = layer.linearize(np.ones((1, 2)))
     up, down = rule.shares(m, a)
     assert up.over == 1.5 and down.over == -2 and rule.guard(np.ones(1)) is None   # 1 + 1/2; -1 - 1
+
+
+@pytest.mark.parametrize(("row", "rule", "x", "w", "b", "R", "wanted"), [
+    # z 6, -5 and 1: of w+ 2/(2 + 1) twice 3 is 4, of w- all of -3; by products it would be 6/7 and 5/5 of them
+    ({"split": "weights alone"}, AlphaBeta(2, 1), [3, 5], [2, -1], 1, 3, [4, -3]),
+    ({}, AlphaBeta(2, 1), [3, 5], [2, -1], 1, 7, [12, -7]),
+    # z = 1 - 6 + 2 = -3; 3/2, -6 and a bias of 3 are -3/2
+    ({"gamma": "positive products"}, Gamma(F(1, 2)), [1, 2], [1, -3], 2, 9, [-9, 36]),
+    ({}, Gamma(F(1, 2)), [1, 2], [1, -3], 2, 6, [-1, 9]),   # 1, -9 and 2 are -6
+    ({"gamma": "positive products"}, Gamma(1), [1, 2], [4, -2], 0, 8, [16, -8]),   # z = 0, which has a share then
+    ({"sign_of_zero": "dead"}, Epsilon(F(1, 4)), [3, 1], [1, -3], 0, 5, [0, 0]),
+    ({"sign_of_zero": "dead"}, Epsilon(1), [3, 1], [1, -4], 0, 4, [-6, 8]),   # z = -1 is stabilised: -2
+    ({}, Epsilon(F(1, 4)), [3, 1], [1, -3], 0, 5, [60, -60]),
+])
+def test_answers_without_vectors_by_hand(row: Any, rule: Rule, x: Any, w: Any, b: Any, R: Any, wanted: Any) -> None:
+    fractions = np.vectorize(F, otypes=[object])
+    layer = Linear(fractions([[v] for v in w]), fractions([b]))
+    got, account = through_layer(spoken(row, rule, layer), layer, fractions([x]), fractions([[R]]))
+    assert got[0].tolist() == wanted
+    assert account.received == account.handed + account.bias + account.stabiliser + account.dead
+
+
+def test_a_sign_of_0_that_is_0_divides_by_0() -> None:
+    layer = Linear(np.array([[1.0], [-3.0]]))
+    with np.errstate(all="ignore"):
+        rule = spoken({"sign_of_zero": "nan"}, Epsilon(0.25), layer)
+        got = through_layer(rule, layer, np.array([[3.0, 1], [3, 2]]), np.array([[5.0], [13]]))[0]
+    assert got[0].tolist() == [np.inf, -np.inf] and got[1].tolist() == [-12, 24]   # z = -3 is -13/4 then
 
 
 def test_numbers_that_mean_an_answer_are_told_from_its_names() -> None:

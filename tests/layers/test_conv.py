@@ -96,7 +96,7 @@ SHORT = Conv2D(mixed((1, 1, 3, 2), 1), pad=1), mixed((1, 1, 2, 3), 2)     # one 
 FRAMED = Conv2D(mixed((1, 1, 1, 1), 1), mixed((1,), 3), pad=3), mixed((1, 1, 2, 3), 2)   # rows in the padding only
 
 
-@given(convolutions(), st.sampled_from([1, 7, 40]))
+@given(convolutions(), st.sampled_from([1, 7, 40, 400]))
 @example(SHORT, 1)
 @example(FRAMED, 1)
 def test_the_forward_pass_is_the_definition_whole_or_in_pieces(case: tuple[Conv2D, Any], chunk: int) -> None:
@@ -109,7 +109,7 @@ def test_the_forward_pass_is_the_definition_whole_or_in_pieces(case: tuple[Conv2
         assert [units(z) for z in layer(x)] == wanted
 
 
-@given(convolutions(), st.sampled_from([1, 7, 40]))
+@given(convolutions(), st.sampled_from([1, 7, 40, 400]))
 @example(SHORT, 1)
 @example(FRAMED, 1)
 def test_pieces_together_are_the_map(case: tuple[Conv2D, Any], chunk: int) -> None:
@@ -129,7 +129,7 @@ def test_pieces_together_are_the_map(case: tuple[Conv2D, Any], chunk: int) -> No
 
 
 @given(convolutions(), st.sampled_from([Epsilon(F(1, 4)), AlphaBeta(2, 1), Gamma(F(1, 2)), ZBox(-4, 5), Flat()]),
-       st.sampled_from([1, 7, 40]))
+       st.sampled_from([1, 7, 40, 400]))
 @example(SHORT, Flat(), 1)
 @example(FRAMED, Epsilon(0), 1)
 def test_relevance_and_ledger_are_the_same_whole_or_in_pieces(case: tuple[Conv2D, Any], rule: Any, chunk: int) -> None:
@@ -154,6 +154,16 @@ def test_a_small_chunk_makes_pieces_of_one_row_of_one_image(monkeypatch: pytest.
     monkeypatch.setattr(conv, "ARRAYS", 3)
     monkeypatch.setattr(conv, "CHUNK", 2 * 2 * (4 + 3 * 2))   # two rows of two windows, four numbers each, and outputs
     assert len(list(layer.linearize(x)[1].pieces(x.shape))) == 2 * 2
+
+
+def test_small_images_go_several_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    layer, x = Conv2D(mixed((2, 1, 2, 2), 1)), mixed((5, 1, 4, 3), 2)
+    monkeypatch.setattr(conv, "ARRAYS", 3)
+    monkeypatch.setattr(conv, "PACKED", 0)
+    for images, found in ((1, [1, 1, 1, 1, 1]), (2, [2, 2, 1]), (5, [5])):
+        monkeypatch.setattr(conv, "CHUNK", images * 3 * 2 * (4 + 3 * 2))   # three rows as above for every image
+        places = [outputs for _, outputs, _ in layer.linearize(x)[1].pieces(x.shape)]
+        assert [place[0].stop - place[0].start for place in places] == found
 
 
 def test_padding_at_the_sides_leaves_rows_to_go_one_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:

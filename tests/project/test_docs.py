@@ -28,7 +28,9 @@ from lrp_ref.convert.torch_table import TORCH
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
-PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", ROOT / "CONTRIBUTING.md", *sorted(DOCS.glob("*.md"))]
+COURSE = DOCS / "course"
+PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", ROOT / "CONTRIBUTING.md", *sorted(DOCS.glob("*.md")),
+         *sorted(COURSE.glob("*.md"))]
 COMMAND_LINE = DOCS / "command-line.md"
 FIXTURES = ROOT / "data_fixtures"
 
@@ -87,6 +89,8 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     shutil.copy(FIXTURES / "imagenet" / "chelsea.jpg", tmp_path / "chelsea.jpg")
     shutil.copy(FIXTURES / "cnn.npz", tmp_path / "model.npz")
     shutil.copy(FIXTURES / "fv.npz", tmp_path / "fv.npz")
+    for name in ("mine.py", "solution.py"):   # what the course is about
+        shutil.copy(COURSE / name, tmp_path / name)
     monkeypatch.chdir(tmp_path)
     return tmp_path
 

@@ -7,15 +7,15 @@ numerators alone, "put" to put what the right inputs should get into other place
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from functools import cached_property
 from typing import Any
 
 import numpy as np
 
 from lrp_ref.arrays import Array
 from lrp_ref.conformance.diagnose.pairs import Pairs, TooLarge, divided, shares, written_out
+from lrp_ref.conformance.diagnose.windows import Other, of_windows, rows_moved
 from lrp_ref.layers import Conv2D
 from lrp_ref.layers.pool import Pool
 from lrp_ref.rules import Rule
@@ -34,22 +34,6 @@ class Map:
         """M_ij; None where the layer has no such alternative, or where it is the layer's own map."""
         made = dict(alternatives(p)).get(self.name)
         return None if made is None else used(made, self.way, rule, p, declared)
-
-
-@dataclass(frozen=True, eq=False)
-class Other:
-    """A map beside a layer's own: pairs whose columns belong to outputs (at), or a permutation of inputs per output.
-
-    put    (I, J): in which input's place what input i should get of output j is put; -1 for nowhere
-    """
-
-    make: Callable[[], Pairs] | None = None
-    at: Array | None = None
-    put: Array | None = None
-
-    @cached_property
-    def pairs(self) -> Pairs | None:
-        return self.make() if self.make else None
 
 
 def used(other: Other, way: str, rule: Rule, p: Pairs, declared: Mapping[str, Any]) -> Array | None:
@@ -72,15 +56,6 @@ def used(other: Other, way: str, rule: Rule, p: Pairs, declared: Mapping[str, An
 def sum_of(parts: list[Array]) -> Array:
     total: Array = sum(parts[1:], start=parts[0])
     return total
-
-
-def rows_moved(M: Array, put: Array) -> Array:
-    """M with every column's numbers in other rows, summed."""
-    found = np.zeros_like(M)
-    inputs, outputs = np.nonzero(put >= 0)
-    where: Any = (slice(None), put[inputs, outputs], outputs)
-    np.add.at(found, where, M[:, inputs, outputs])
-    return found
 
 
 def columns_gathered(c: Array, at: Array, outputs: int) -> Array:
@@ -114,84 +89,6 @@ def alternatives(p: Pairs) -> Iterator[tuple[str, Other]]:
 
 def with_weights(p: Pairs, w: Array) -> Pairs:
     return replace(p, w=np.where(p.covered, w, 0.0))
-
-
-def of_windows(p: Pairs) -> Iterator[tuple[str, Other]]:
-    """Windows that lie elsewhere: what the kernel's taps hand back is put into other rows and columns."""
-    window = p.layer.window if isinstance(p.layer, (Conv2D, Pool)) else None
-    assert window is not None
-    (sh, sw), (dh, dw), (top, left), (h, w) = window.stride, window.dilation, window.before, window.size
-    own = (sh, sw), (dh, dw), (top, left)
-    moves: dict[str, Any] = {
-        "as if the kernel were not dilated": (own[0], (1, 1), own[2]),
-        "as if the stride were 1": ((1, 1), *own[1:]),
-        "as if there were no padding": (*own[:2], (0, 0)),
-        "with the strides of rows and columns exchanged": ((sw, sh), *own[1:]),
-        "with the dilations of rows and columns exchanged": (own[0], (dw, dh), own[2]),
-        "with the paddings of rows and columns exchanged": (*own[:2], (left, top)),
-        "as if the stride were the window": ((h, w), *own[1:]),
-        "as if the stride were that of the rows": ((sh, sh), *own[1:]),
-        "as if the dilation were that of the rows": (own[0], (dh, dh), own[2]),
-        "as if the padding were that of the rows": (*own[:2], (top, top)),
-        "as if the padding were 1": (*own[:2], (1, 1)),
-        "as if the dilation were the stride": (own[0], own[0], own[2])}
-    for words, (y, x) in {"a row too low": (-1, 0), "a row too high": (1, 0), "a column too far right": (0, -1),
-                          "a column too far left": (0, 1), "a row and a column too low": (-1, -1),
-                          "a row and a column too high": (1, 1)}.items():
-        moves[words] = (*own[:2], (top + y, left + x))
-    for words, there in moves.items():
-        if there != own:
-            yield words, placed(p, taps(p, *own), taps(p, *there))
-    flips: dict[str, Any] = {"with the kernel's rows and columns reversed": (-1, -1),
-                             "with the kernel's rows reversed": (-1, 1), "with the kernel's columns reversed": (1, -1)}
-    here = taps(p, *own)
-    for words, (rows, columns) in flips.items():
-        yield words, placed(p, here, tuple(t.reshape(h, w, -1)[::rows, ::columns].reshape(h * w, -1) for t in here))
-    if h == w and h > 1:
-        yield "with the kernel transposed", placed(p, here, tuple(
-            t.reshape(h, w, -1).swapaxes(0, 1).reshape(h * w, -1) for t in here))
-    if window.stride != (1, 1) and not window.ceil:
-        yield "repeated stride times, as by nearest upsampling, by the layer without its stride", upsampled(p)
-
-
-def taps(p: Pairs, stride: Any, dilation: Any, before: Any) -> tuple[Array, Array]:
-    """Rows and columns of every tap (kh kw) of every window (V U)."""
-    (h, w), (rows, columns) = p.layer.window.size, p.outputs[2:]   # type: ignore[attr-defined]
-    t, u, v, q = np.ix_(np.arange(h), np.arange(w), np.arange(rows), np.arange(columns))
-    y, x = v * stride[0] + t * dilation[0] - before[0], q * stride[1] + u * dilation[1] - before[1]
-    shape = (h, w, rows, columns)
-    return (np.broadcast_to(y, shape).reshape(h * w, -1), np.broadcast_to(x, shape).reshape(h * w, -1))
-
-
-def placed(p: Pairs, here: tuple[Array, ...], there: tuple[Array, ...]) -> Other:
-    """The map whose taps lie `there` in place of `here`."""
-    _, channels, height, width = p.x.shape
-    _, outputs, rows, columns = p.outputs
-    put = np.full((channels, height * width, outputs, rows * columns), -1)
-    q = np.broadcast_to(np.arange(rows * columns), here[0].shape)
-    inside = [(y >= 0) & (y < height) & (x >= 0) & (x < width) for y, x in (here, there)]
-    good = inside[0] & inside[1]
-    source, target = (here[0] * width + here[1])[good], (there[0] * width + there[1])[good]
-    for c in range(channels):
-        put[c, source, :, q[good]] = c * height * width + target[:, None]
-    put = put.reshape(channels * height * width, -1)
-    put = np.where(p.covered[0], put, -1)
-
-    def make() -> Pairs:
-        w = rows_moved(p.w, put)
-        return replace(p, w=w, covered=rows_moved(p.covered * 1.0, put) != 0)
-    return Other(make, None, put)
-
-
-def upsampled(p: Pairs) -> Other:
-    """Every output stands for as many windows of the layer without stride as its stride covers."""
-    stride, (_, outputs, rows, columns) = p.layer.window.stride, p.outputs   # type: ignore[attr-defined]
-    dense = replace(p.layer, stride=(1, 1))   # type: ignore[type-var]
-    _, _, down, across = dense.output_shape(p.x.shape)
-    y = np.minimum(np.arange(down) // stride[0], rows - 1)[:, None]
-    one = (y * columns + np.minimum(np.arange(across) // stride[1], columns - 1)).reshape(-1)
-    at = (np.arange(outputs)[:, None] * rows * columns + one).reshape(-1)
-    return Other(lambda: written_out(dense, p.x), at)
 
 
 def of_pooling(p: Pairs) -> Iterator[tuple[str, Other]]:
@@ -228,6 +125,7 @@ def of_kernel(p: Pairs) -> Iterator[tuple[str, Other]]:
     if groups > 1:
         each = len(w) // groups
         yield "with the weights of the first group in every group", other(np.concatenate([w[:each]] * groups))
+        yield "as if there were no groups: every group reads the channels of the first", first_channels(p)
         yield "with the groups in reverse order", other(np.concatenate(np.split(w, groups)[::-1]))
         yield "as if there were no groups: every input channel gets all", ungrouped(p)
         turned = np.arange(len(w)).reshape(groups, each).T.reshape(-1)
@@ -239,6 +137,13 @@ def of_kernel(p: Pairs) -> Iterator[tuple[str, Other]]:
     yield "with the kernel's rows and columns reversed in the weights", other(w[:, :, ::-1, ::-1])
     if w.shape[2] == w.shape[3]:
         yield "with the kernel transposed in the weights", other(w.swapaxes(2, 3))
+
+
+def first_channels(p: Pairs) -> Other:
+    """What inputs of a group hold lies at those of the first group."""
+    inputs, each = p.w.shape[1], p.w.shape[1] // p.groups
+    put = np.where(p.covered[0], (np.arange(inputs) % each)[:, None], -1)
+    return Other(lambda: replace(p, w=rows_moved(p.w, put), covered=rows_moved(p.covered * 1.0, put) != 0), None, put)
 
 
 def ungrouped(p: Pairs) -> Other:

@@ -21,6 +21,7 @@ from lrp_ref.conformance.judge.tolerance import ROUNDINGS
 from lrp_ref.conformance.vectors.case import MOVED, Case, Either
 from lrp_ref.conformance.vectors.suite import Suite
 from lrp_ref.conventions.changes import Stabilised
+from lrp_ref.conventions.maps import NoRule
 from lrp_ref.conventions.table import TABLE, phrase, spoken_in, stated
 from lrp_ref.relevance import through_network
 from lrp_ref.rules import Epsilon
@@ -71,6 +72,8 @@ def detect(answers: Mapping[str, Array], suite: Suite | Iterable[Case]) -> list[
              if values[question] not in (None, getattr(CANONICAL, question))}
     for question in [question for question in told if values[question] is None and known]:   # beside what is known
         values[question] = agreed(question, [(case, answers[case.id]) for case in asked[question]], room, known)
+    for question in [question for question in told if values[question] != getattr(CANONICAL, question)]:
+        values[question] = without_row(question, asked[question], answers, room, values[question])
     for question in [question for question in told if hidden(question, values[question], asked[question])]:
         values.pop(question)
     if values.get("epsilon_sign") == "none":   # then 0 has none either
@@ -162,9 +165,36 @@ def hidden(question: str, value: Any, cases: Sequence[Case]) -> bool:
     """Whether an answer without a row would have given the canonical one's numbers in all cases: nothing is known."""
     if value is None or value != getattr(CANONICAL, question):
         return False
-    seen = {value, *(row.value for case in cases for row in case.either if row.convention == question)}
-    return any(all(apart(under(case, {question: other}), under(case, {})) == 0 for case in cases)
-               for other in TABLE[question].answers if other not in seen)
+    return any(all(off == 0 for off in offs) for offs in (
+        differences(cases, {case.id: under(case, {}) for case in cases}, {question: other})
+        for other in unrowed(question, cases) if other != value))
+
+
+def without_row(question: str, cases: Sequence[Case], answers: Mapping[str, Array], room: Room, told: Any) -> Any:
+    """The one answer without rows whose numbers, worked out here, are those of all cases; else what rows told.
+
+    If that gives all numbers too, it stays.
+    """
+    def gives(value: Any) -> bool:
+        return max(differences(cases, answers, {question: value})) <= room.allowed
+
+    found = [value for value in unrowed(question, cases) if value != getattr(CANONICAL, question) and gives(value)]
+    return found[0] if len(found) == 1 and (told is None or not gives(told)) else told
+
+
+def unrowed(question: str, cases: Sequence[Case]) -> list[Any]:
+    """The answers that no case has a row for."""
+    seen = {row.value for case in cases for row in case.either if row.convention == question}
+    return [value for value in TABLE[question].answers if value not in seen]
+
+
+def differences(cases: Sequence[Case], answers: Mapping[str, Array], row: Mapping[str, Any]) -> list[float]:
+    """How far each case's answer is from a row's; without end where that has no such rule."""
+    try:
+        with np.errstate(all="ignore"):
+            return [apart(answers[case.id], under(case, row)) for case in cases]
+    except NoRule:
+        return [np.inf]
 
 
 @lru_cache(1 << 11)

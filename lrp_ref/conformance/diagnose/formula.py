@@ -15,7 +15,7 @@ import numpy as np
 
 from lrp_ref.arrays import Array
 from lrp_ref.conformance.diagnose.conditions import facts
-from lrp_ref.conformance.diagnose.pairs import Pairs, Share, divided, shares, sign
+from lrp_ref.conformance.diagnose.pairs import Pairs, Share, divided, sign
 from lrp_ref.conformance.diagnose.quantities import (
     OWN,
     biases,
@@ -24,7 +24,7 @@ from lrp_ref.conformance.diagnose.quantities import (
     guards,
     sums,
 )
-from lrp_ref.rules import AlphaBeta, Rule
+from lrp_ref.rules import Rule
 
 PARTS: dict[str, Any] = {OWN: lambda rule, part: part, "1": lambda rule, part: 1.0,
                          "-part": lambda rule, part: -part,
@@ -102,8 +102,10 @@ class Formula:
         top = sums(rule, p, share, share.c if self.total == "own sum" else c)
         total = top[OWN if self.total in ("own sum", OWN) else self.total]
         bias = biases(rule, p, share, share.s).get(self.bias, share.bias)
-        guard = self.scale * measured_guard(self.guard, total + bias) if self.guard in MEASURED else guards(
-            rule, p, share, share.s).get(self.guard, share.guard)
+        of_rule = guards(rule, p, share, share.s)
+        guard = self.scale * measured_guard(self.guard, total + bias) if self.guard in MEASURED else (
+            of_rule[UNSIGNED] * sign(total + bias) if self.guard == ITS_SIGN and UNSIGNED in of_rule else
+            of_rule.get(self.guard, share.guard))
         part = PARTS[self.part](rule, share.part)
         found = divided(part * share.on * c, total + bias + guard)
         if self.factor != ONE:
@@ -115,17 +117,11 @@ MEASURED = ("a number with the sign of the denominator", "a number without a sig
             "a number where the denominator is 0")
 
 
+UNSIGNED, ITS_SIGN = "epsilon without a sign", "epsilon with the sign of that sum"
+
+
 def measured_guard(name: str, d: Any) -> Any:
     """What a stabiliser of 1 is to a denominator."""
     if name == MEASURED[1]:
         return np.ones_like(d)
     return sign(d) if name == MEASURED[0] else (np.asarray(d) == 0) * 1.0
-
-
-def predicted(formula: Formula, rule: Rule, p: Pairs, declared: Mapping[str, Any] | None = None) -> Array:
-    """M_ij of all shares of a rule."""
-    parts = [formula.messages(rule, p, share) for share in shares(rule, p, declared)]
-    if isinstance(rule, AlphaBeta) and rule.beta == 0:
-        parts = parts[:1]
-    total: Array = sum(parts[1:], start=parts[0])
-    return total

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, Literal
@@ -12,7 +12,7 @@ import numpy as np
 from lrp_ref.arrays import Array
 from lrp_ref.conformance.diagnose.conditions import facts
 from lrp_ref.conformance.diagnose.coverage import alternatives, used
-from lrp_ref.conformance.diagnose.formula import ONE, Formula, predicted
+from lrp_ref.conformance.diagnose.formula import ONE, Formula
 from lrp_ref.conformance.diagnose.instead import Instead
 from lrp_ref.conformance.diagnose.pairs import Pairs, shares, written_out
 from lrp_ref.conformance.diagnose.quantities import OWN
@@ -22,7 +22,7 @@ from lrp_ref.conventions.table import TABLE, spoken
 from lrp_ref.layers import Layer
 from lrp_ref.network import INPUT, Network
 from lrp_ref.relevance import handed_down, through_layer
-from lrp_ref.rules import Rule
+from lrp_ref.rules import AlphaBeta, Rule
 
 Place = tuple[str, str]   # a rule's and a layer's kind
 Kind = Literal["convention", "formula", "map", "meeting", "start", "between", "end"]
@@ -94,6 +94,18 @@ def joined_slots(formulas: Iterable[Formula]) -> Formula:
     return found
 
 
+def predicted(formulas: Sequence[Formula], rule: Rule, p: Pairs, declared: Mapping[str, Any] | None = None) -> Array:
+    """M_ij of all shares of a rule, each by the formulas that are about it."""
+    parts = []
+    for share in shares(rule, p, declared):
+        here = [one for one in formulas if one.only in ("", share.kind)]
+        parts.append((here[0] if len(here) == 1 else joined_slots(here)).messages(rule, p, share))
+    if isinstance(rule, AlphaBeta) and rule.beta == 0:
+        parts = parts[:1]
+    total: Array = sum(parts[1:], start=parts[0])
+    return total
+
+
 @dataclass(eq=False)
 class Model:
     """Departures together, on top of declared stabilisers."""
@@ -151,7 +163,7 @@ class Model:
     def messages(self, rule: Rule, p: Pairs, here: list[Departure]) -> Array:
         formulas = [one.what for one in here if one.kind == "formula"]
         maps = [one.what for one in here if one.kind == "map"]
-        M = predicted(joined_slots(one for one in formulas if not one.where), rule, p, self.declared)
+        M = predicted([one for one in formulas if not one.where], rule, p, self.declared)
         if maps:
             made = dict(alternatives(p))
             for one in maps:
@@ -162,7 +174,7 @@ class Model:
                 M = M if other is None else other
         for where in dict.fromkeys(one.where for one in formulas if one.where):
             some = [one.plain for one in formulas if one.where in ((), where)]
-            theirs = predicted(joined_slots(some), rule, p, self.declared)
+            theirs = predicted(some, rule, p, self.declared)
             holds = np.zeros_like(M)
             for share in shares(rule, p, self.declared):
                 known = facts(rule, p, share)

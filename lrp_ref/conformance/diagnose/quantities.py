@@ -36,7 +36,8 @@ def contributions(rule: Rule, p: Pairs, share: Share) -> Named:
         name = "|a w|" if name == "|a| |w|" else name
         basic[name] = f(p.a) * np.where(p.covered, g(p.w), 0.0)
     zw = p.products
-    basic |= {"(a w)+": up(zw), "(a w)-": low(zw)}
+    basic |= {"(a w)+": up(zw), "(a w)-": low(zw), "1 where w is not 0, and else nothing,": (p.w != 0) * 1.0,
+              "1 where a is not 0, and else nothing,": (p.a != 0) * p.covered * 1.0}
     found |= basic
     if share.kind != "all":
         by_sign = up if share.kind == "positive" else low

@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 
 from lrp_ref.arrays import Array
-from lrp_ref.conformance.diagnose.formula import MEASURED, ONE, Factor, Formula, measured_guard
-from lrp_ref.conformance.diagnose.pairs import divided
+from lrp_ref.conformance.diagnose.formula import ITS_SIGN, MEASURED, ONE, UNSIGNED, Factor, Formula, measured_guard
+from lrp_ref.conformance.diagnose.pairs import divided, sign
 from lrp_ref.conformance.diagnose.quantities import (
     OWN,
 )
@@ -58,7 +58,7 @@ def holds(t: Table, one: Formula, tolerance: float) -> bool:
         if words not in t["fact"]:
             return False
         here &= t["fact"][words] > 0
-    known = {"numerator": one.numerator, "bias": one.bias, "guard": one.guard}
+    known = {"numerator": one.numerator, "bias": one.bias, "guard": UNSIGNED if one.guard == ITS_SIGN else one.guard}
     if any(name not in t[slot] for slot, name in known.items() if name not in MEASURED):
         if "epsilon" not in one.guard or one.numerator not in t["numerator"] or one.bias not in t["bias"]:
             return False
@@ -135,6 +135,8 @@ def denominator(t: Table, one: Formula, rows: Array) -> Array:
     else:
         s = t["total"][one.total][rows]
     d: Array = s + t["bias"][one.bias][rows]
+    if one.guard == ITS_SIGN:
+        return d + t["guard"][UNSIGNED][rows] * sign(d)
     return d if one.guard in MEASURED else d + t["guard"][one.guard][rows]
 
 
@@ -166,12 +168,18 @@ def by_slots(t: Table, rows: Array) -> list[Formula]:
             if not names:
                 continue
             target = np.array(d)
-            rest = (target - np.array(S))[:, None] - B[None]
+            every = np.array(S)[:, None] + B[None]
+            rest = target[:, None] - every
             scale = ((1e-7 + 3e-5 * tolerant(t)) * (1e-3 + abs(target)))[:, None]
             for n, guard in enumerate(G):
                 for v, b in np.argwhere((abs(rest - guard) <= scale).all(2)):
                     numerator, total = names[v]
                     found.append(Formula(numerator, total, b_names[b], g_names[n], part))
+            if UNSIGNED in g_names:
+                for v, b in np.argwhere((abs(rest - t["guard"][UNSIGNED][rows] * sign(every)) <= scale).all(2)):
+                    numerator, total = names[v]
+                    if (numerator, total) != (OWN, OWN):   # whose sum's sign stands among the guards
+                        found.append(Formula(numerator, total, b_names[b], ITS_SIGN, part))
     found = [one for one in found if one.cost <= 4]
     return sorted(found, key=lambda one: one.cost)[: 4 * KEPT]
 

@@ -147,7 +147,7 @@ def looked_into(asker: Asker, cases: Cases, place: Place, declared: Mapping[str,
         told = by_share(found, columns, asker.tolerance)
         wrong = told is not None
         maps: list[Any] = []
-        if wrong and (not told or not all(told.values())):
+        if wrong and (not told or not all(told.values()) or off_coverage(found)):
             maps = [*recovered(found, asker.tolerance, declared), *of_rules(found, asker.tolerance, declared)]
         unknown = wrong and not maps and not (told and all(told.values()))
         asked = table_rows(found, asker.tolerance) if unknown else []
@@ -184,7 +184,9 @@ def says(row: Mapping[str, Any], probe: Probe, tolerance: float) -> bool:
             R = np.zeros((len(p.x), p.b.size))
             R[:, j] = 1
             M = through_layer(rule, p.layer, p.x, R.reshape(p.outputs))[0].reshape(len(p.x), -1)
-            if not near(M, probe.M[..., j], tolerance).all():
+            theirs = probe.M[..., j]
+            finite = np.isfinite(theirs)
+            if (np.isfinite(M) != finite).any() or not near(M[finite], theirs[finite], tolerance).all():
                 return False
     except ValueError:   # it has no such rule
         return False
@@ -213,8 +215,9 @@ def departures(places: Sequence[Looked], tolerance: float) -> list[Bundle]:
             break
         best = max(useful, key=lambda one: (len(covers[one] & left) - 0.25 * one.cost, -one.cost, -rank(one)))
         here = covers[best] & left
-        for only in sorted({only_of(place, here, columns) for place, _ in here}):
-            at = {place for place, _ in here if only_of(place, here, columns) == only}
+        only_at = {place: only_of(place, here, columns, best, places, tolerance) for place, _ in here}
+        for only in sorted(set(only_at.values())):
+            at = {place for place in only_at if only_at[place] == only}
             found.append(tuple(of_one_slot(replace(best, only=only), at)))
         left -= here
     if len(found) > 1:
@@ -233,10 +236,13 @@ def departures(places: Sequence[Looked], tolerance: float) -> list[Bundle]:
     return found
 
 
-def only_of(place: Place, here: set[Any], columns: Mapping[Any, Table]) -> str:
-    """The kind of share that a formula is about at a place; "" where it is about all that depart."""
+def only_of(place: Place, here: set[Any], columns: Mapping[Any, Table], one: Formula, places: Sequence[Looked],
+            tolerance: float) -> str:
+    """The kind of share that a formula is about at a place; "" where it is about all that depart and holds in all."""
     kinds = {kind for p, kind in here if p == place}
-    return "" if kinds == {kind for p, kind in columns if p == place} else min(kinds)
+    others = [t for looked in places if looked.place == place for kind, t in looked.tables.items() if kind not in kinds]
+    every = kinds == {kind for p, kind in columns if p == place}
+    return "" if every and all(holds(t, one, tolerance) for t in others) else min(kinds)
 
 
 def rank(one: Formula) -> int:

@@ -43,13 +43,22 @@ def heading(one: Departure) -> str:
         case "map":
             return f"{at}: {of_map(one.what)}"
     where = f"where {' and '.join(one.what.where)}, " if one.what.where else ""
-    return f"{at}: {where}{of_formula(one)}"
+    return f"{at}: {of_share(one)}{where}{of_formula(one)}"
 
 
 def under(one: Departure) -> str:
     """AlphaBeta and ZPlus on Linear and Conv2D"""
     rules, layers = (sorted({place[n] for place in one.places}) for n in (0, 1))
     return f"{anded(rules)} on {anded(layers)}"
+
+
+def of_share(one: Departure) -> str:
+    """Which share of several it is: of Gamma by the sign of z, else by that of contributions."""
+    if not one.what.only:
+        return ""
+    if {rule for rule, _ in one.places} == {"Gamma"}:
+        return f"where z is {one.what.only}, "
+    return f"in the share of {one.what.only} contributions "
 
 
 def anded(names: Iterable[str]) -> str:
@@ -90,8 +99,8 @@ def of_formula(one: Departure) -> str:
         return of_factor(f)
     parts = []
     if f.part != OWN:
-        parts.append("they hand down all of R (R in place of alpha R or -beta R)" if f.part == "1"
-                     else f"the part of R is {f.part}")
+        parts.append({"1": "they hand down all of R (R in place of alpha R or -beta R)",
+                      "-part": "the part of R has the other sign"}.get(f.part, f"the part of R is {f.part}"))
     if f.numerator != OWN:
         more = ", the magnitude of contributions of both signs," if "|a w|" in f.numerator else ""
         only = " in the numerator alone" if f.total == "own sum" else ""

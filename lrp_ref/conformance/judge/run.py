@@ -15,7 +15,7 @@ from lrp_ref.conformance.judge.smoke import smoke
 from lrp_ref.conformance.judge.tolerance import Expected
 from lrp_ref.conformance.vectors.case import LEVELS, Case
 from lrp_ref.conformance.vectors.suite import Suite
-from lrp_ref.hints import Watch, did_you_mean, unwatched
+from lrp_ref.hints import Watch, did_you_mean, listed, unwatched
 
 
 class Place(NamedTuple):
@@ -118,25 +118,28 @@ def run(adapter: Adapter, suite: Suite, watch: Watch = unwatched, answers: Answe
     return Run(adapter, suite, outcomes, perf_counter() - begin, command or adapter.name)
 
 
-def selected(suite: Suite, ids: Sequence[str] = (), rule: str | None = None, layer: str | None = None,
-             level: str | None = None) -> Suite:
-    """The suite with only these cases; an error where a name is none that its cases have."""
+def selected(suite: Suite, ids: Sequence[str] = (), rules: Sequence[str] = (), layers: Sequence[str] = (),
+             levels: Sequence[str] = ()) -> Suite:
+    """The suite with only these cases; of an option without names all. An error where a name is none of its cases'."""
     cases = suite.cases
     known: Mapping[str, tuple[Sequence[str], set[str]]] = {
-        "--case": (ids, {case.id for case in cases}), "--rule": ([rule] if rule else [], {case.rule for case in cases}),
-        "--layer": ([layer] if layer else [], {place(case).layer for case in cases}),
-        "--level": ([level] if level else [], set(LEVELS))}
+        "--case": (ids, {case.id for case in cases}), "--rule": (rules, {case.rule for case in cases}),
+        "--layer": (layers, {place(case).layer for case in cases}), "--level": (levels, set(LEVELS))}
     for option, (given, names) in known.items():
         for name in given:
             if name not in names:
                 choices = "" if option == "--case" else f"they are {', '.join(sorted(names))}"
                 raise ValueError(f"got {option} {name}, which no case of the vectors has: "
                                  f"{did_you_mean(name, sorted(names))}{choices}".rstrip(": "))
-    if not (ids or rule or layer or level):
+    if not (ids or rules or layers or levels):
         return suite
-    kept = [case for case in cases if (not ids or case.id in ids) and (not rule or case.rule == rule)
-            and (not layer or place(case).layer == layer) and (not level or case.level == level)]
+    kept = [case for case in cases if (not ids or case.id in ids) and (not rules or case.rule in rules)
+            and (not layers or place(case).layer in layers) and (not levels or case.level in levels)]
     if not kept:
-        raise ValueError(f"no case has the rule {rule or '(any)'}, the layer {layer or '(any)'} and the level "
-                         f"{level or '(any)'} together: leave one out")
+        raise ValueError(f"no case has the rule {one_of(rules)}, the layer {one_of(layers)} and the level "
+                         f"{one_of(levels)} together: leave one out")
     return replace(suite, cases=kept, count=len(kept))
+
+
+def one_of(names: Sequence[str]) -> str:
+    return listed(names).replace(", ", " or ") or "(any)"
