@@ -86,6 +86,8 @@ def run(options: Namespace, watch: Watch) -> str:
             from lrp_ref.command.models import layers_command as command
         case "evaluate":
             from lrp_ref.command.evaluate import evaluate_command as command
+        case "train-fv":
+            from lrp_ref.command.train import train_fv_command as command
         case "faithful":
             from lrp_ref.command.faithful import faithful_command as command
         case "report":

@@ -35,7 +35,7 @@ def evaluate_command(options: Namespace, watch: Watch) -> str:
     images_asked(options)
     workers_asked(options)
     given = options.model or PAPERS
-    spare("--results", options.results, *given, *lost(options.results, options.scenes))
+    spare("--results", options.results, *given)   # among photographs too: no file but its own is written over
     spare("--plot", options.plot, *given, *lost(options.plot, options.scenes))
     writes_arrays(options.save, *given, *lost(options.save, options.scenes))
     if options.plot:
@@ -46,7 +46,7 @@ def evaluate_command(options: Namespace, watch: Watch) -> str:
         knows_all(model, tested.classes, name)
     described = description(tested, models, {
         "command": "evaluate", "count": str(options.count), "seed": str(options.seed), "set": options.set or "",
-        "difficult": options.difficult or "", "measures": dumped(list(MEASURES)),
+        "difficult": options.difficult or "", "truth": options.truth or "", "measures": dumped(list(MEASURES)),
         **{f"rules of {name}": "paper" for name in models}})
     job = Studying(models, tested.classes)
     records = measured_by(options, described, job, tested, watch)
@@ -59,7 +59,7 @@ def images_asked(options: Namespace) -> None:
     for option, value, least, most in (("--count", options.count, 1, counted), ("--seed", options.seed, 0, SEEDS)):
         if not least <= value <= most:
             raise ValueError(f"got {option} {value}, needed at least {least} and at most {most}")
-    for option, value in (("--set", options.set), ("--difficult", options.difficult)):
+    for option, value in (("--set", options.set), ("--difficult", options.difficult), ("--truth", options.truth)):
         if value is not None and options.scenes is None:
             raise ValueError(f"got {option} {value} without a folder of photographs, needed SCENES: the bundled scenes "
                              "have neither sets nor difficult objects")
@@ -70,7 +70,7 @@ def collected(options: Namespace, watch: Watch, baseline: bool = True) -> Collec
     if options.scenes is None:
         return bundled(options.count, options.seed, watch, baseline)
     return read_voc(options.scenes, options.set or "test", options.difficult == "count", options.count, options.seed,
-                    watch)
+                    watch, options.truth == "masks")
 
 
 def report_of(options: Namespace, described: dict[str, str], records: Sequence[Record], watch: Watch) -> str:

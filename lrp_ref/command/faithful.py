@@ -35,9 +35,8 @@ def faithful_command(options: Namespace, watch: Watch) -> str:
         raise ValueError(f"got --regions {options.regions}, needed at least 1 and at most {MOST_REGIONS}")
     if len(set(names)) < len(names) or len(names) > MOST_RULES:
         raise ValueError(f"got --rule {len(names)} times, needed at most {MOST_RULES} rules, every one once")
-    for option in ("results", "output"):
-        path = getattr(options, option)
-        spare(f"--{option}", path, *given, *lost(path, options.scenes))
+    spare("--results", options.results, *given)
+    spare("--output", options.output, *given, *lost(options.output, options.scenes))
     if options.output:
         image_format(options.output)
     models = {name: ready_model(path, options, options.size) for name, path in labelled(given).items()}
@@ -47,7 +46,8 @@ def faithful_command(options: Namespace, watch: Watch) -> str:
         knows_all(model, tested.classes, name)
     described = description(tested, models, {
         "command": "faithful", "count": str(options.count), "seed": str(options.seed), "set": options.set or "",
-        "difficult": options.difficult or "", "measures": dumped(list(MEASURES)), "rules": dumped(list(names)),
+        "difficult": options.difficult or "", "truth": options.truth or "", "measures": dumped(list(MEASURES)),
+        "rules": dumped(list(names)),
         "fill": options.fill, "regions": str(options.regions)})
     job = Perturbing(models, tested.classes, rules, options.fill, options.regions, options.seed)
     return faithful_report(options, described, measured_by(options, described, job, tested, watch, True), watch)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from argparse import Namespace
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 
 from lrp_ref.command.workers import workers
 from lrp_ref.hints import Watch
@@ -24,14 +24,20 @@ def measured_by(options: Namespace, described: dict[str, str], job: Make, tested
         return [found[position] for position in sorted(found)]
     with Results(options.results, described) as results:
         before = results.done()
-        try:
+        with going_on(options.results, lambda: len(results.done())):
             work(options, job, tested, watch, explained_only, before, results.add)
-        except BaseException as error:
-            with suppress(ValueError):   # a disk that is full may be why
-                error.add_note(f"{len(results.done())} photographs are in {told(options.results)}, and the same "
-                               "command goes on from there")
-            raise
     return read_results(options.results)[1]
+
+
+@contextmanager
+def going_on(path: str, count: Callable[[], int]) -> Iterator[None]:
+    """What ends the work says how much is kept."""
+    try:
+        yield
+    except BaseException as error:
+        with suppress(ValueError):   # a disk that is full may be why
+            error.add_note(f"{count()} photographs are in {told(path)}, and the same command goes on from there")
+        raise
 
 
 def work(options: Namespace, job: Make, tested: Collection, watch: Watch, explained_only: bool, before: set[int],

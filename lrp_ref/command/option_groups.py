@@ -10,7 +10,8 @@ from lrp_ref.command.rule_names import RULE_HELP
 def which_images(new: argparse.ArgumentParser) -> None:
     """Options that say which models are tested, and on which images."""
     new.add_argument("scenes", nargs="?", metavar="SCENES",
-                     help="a folder in the layout of VOC 2007 (default: scenes cut from the bundled photographs)")
+                     help="a folder in the layout of VOC 2007, or its .tar (default: scenes cut from the bundled "
+                     "photographs)")
     new.add_argument("--model", action="append", metavar="cnn|fv|FILE",
                      help="a bundled model, or an .npz, .onnx or lrp_toolbox .txt file; may be given several times "
                      "(default: every bundled model)")
@@ -21,6 +22,8 @@ def which_images(new: argparse.ArgumentParser) -> None:
                      help="of the scenes, or of the choice of photographs (default: 2016, whose numbers the "
                      "documentation shows)")
     new.add_argument("--set", choices=("train", "val", "trainval", "test"), help="of the folder (default: test)")
+    new.add_argument("--truth", choices=("boxes", "masks"), help="where objects are: in their boxes (default), or in "
+                     "the masks of SegmentationClass, whose photographs alone are explained then")
     new.add_argument("--difficult", choices=("ignore", "count"),
                      help="a photograph whose only objects of a class are difficult is neither positive nor negative "
                      "for it, as in VOC, or counts as positive (default: ignore)")

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
@@ -21,8 +21,8 @@ from lrp_ref.pictures.stored import told
 
 MARK = 0x4C525021   # application_id: "LRP!"
 WAIT = 60.0         # seconds for which a reader or another writer is waited for
+RUN_TABLE = "create table run (name text primary key, value text not null);"
 TABLES = """
-create table run (name text primary key, value text not null);
 create table photographs (position integer primary key, name text not null, labels text not null, counted text not null,
   explain integer not null, error text not null, seal text not null);
 create table scores (position integer, model text, place integer, score real, primary key (position, model, place))
@@ -38,21 +38,23 @@ SEAL = "seal"
 LIKE = "give another --results FILE, or repeat the command as it was"
 
 
-class Results:
-    """The file of a run. `run` says what it is a run of: {name: value}; a file with other values is refused by name."""
+class RunFile:
+    """A file of SQLite that belongs to one run: `run` says of what, {name: value}; with other values it is refused."""
+
+    tables = ""   # statements that make those of a new file, besides `run`
 
     def __init__(self, path: str, run: Mapping[str, str]) -> None:
-        self.path, self.measures = path, tuple(json.loads(run["measures"]))
+        self.path = path
         writable(path)
         with sqlites_words(path):
             self.file = sqlite3.connect(path, timeout=WAIT, isolation_level=None)
             self.file.text_factory = readable
-            self.file.execute("pragma synchronous = normal")
         try:
             with sqlites_words(path):
+                self.file.execute("pragma synchronous = normal")
                 if empty(self.file):
                     with self.transaction():
-                        for statement in TABLES.split(";"):
+                        for statement in f"{RUN_TABLE}{self.tables}".split(";"):
                             self.file.execute(statement)
                         self.file.execute(f"pragma application_id = {MARK}")
                         self.file.executemany("insert into run values (?, ?)", [*run.items(), (SEAL, sealed(run))])
@@ -61,7 +63,7 @@ class Results:
             self.file.close()
             raise
 
-    def __enter__(self) -> Results:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -78,6 +80,16 @@ class Results:
             if self.file.in_transaction:
                 self.file.execute("rollback")
             raise
+
+
+class Results(RunFile):
+    """Every photograph that was measured."""
+
+    tables = TABLES
+
+    def __init__(self, path: str, run: Mapping[str, str]) -> None:
+        self.measures = tuple(json.loads(run["measures"]))
+        super().__init__(path, run)
 
     def done(self) -> set[int]:
         """The positions of the photographs that are in the file, undamaged; those that could not be read too."""
@@ -117,6 +129,9 @@ def read_results(path: str) -> tuple[dict[str, str], list[Record]]:
         file.text_factory = readable
         file.execute("begin")   # one state of the file for all that is read
         run = run_in(path, file)
+        if "measures" not in run:
+            raise ValueError(f"{told(path)} holds what {run.get('command', 'another command')} has made, which no "
+                             "report is of: give what evaluate --results has written")
         return run, [*records(path, file, json.loads(run["measures"]))]
 
 

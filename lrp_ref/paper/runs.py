@@ -22,17 +22,22 @@ SHOWN = 3   # photographs that could not be read, with what is wrong
 
 def description(collection: Collection, models: Mapping[str, Model], options: Mapping[str, str]) -> dict[str, str]:
     """{name: value} of all that the results of a run depend on: two runs that are alike in it may share a file."""
-    labels = np.stack([seen.labels for seen in collection.scenes]) if len(collection.scenes) else np.zeros(0, bool)
-    names = sha256(json.dumps([list(collection.names), labels.tolist(), list(collection.explain)]).encode())
     return {
-        "lrp_ref": __version__, "numpy": np.__version__, **options, "images": collection.title,
-        "photographs": str(len(collection.scenes)), "explained": str(len(collection.explain)),
-        "names and labels": names.hexdigest()[:16], "classes": json.dumps(collection.classes),
+        "lrp_ref": __version__, "numpy": np.__version__, **options, **of_collection(collection),
         "baselines": json.dumps(list(collection.baselines)), "models": json.dumps(list(models)),
         **{f"model {name}": digest(model) for name, model in models.items()},
         **{f"cut-offs of {name}": json.dumps(cutoffs(model.chain)) for name, model in models.items()},
         **{f"layers of {name}": json.dumps(sorted({type(layer).__name__ for _, layer in model.chain}))
            for name, model in models.items()}}
+
+
+def of_collection(collection: Collection) -> dict[str, str]:
+    """What a collection is, its names and labels as a digest."""
+    labels = np.stack([seen.labels for seen in collection.scenes]) if len(collection.scenes) else np.zeros(0, bool)
+    names = sha256(json.dumps([list(collection.names), labels.tolist(), list(collection.explain)]).encode())
+    return {"images": collection.title, "photographs": str(len(collection.scenes)),
+            "explained": str(len(collection.explain)), "names and labels": names.hexdigest()[:16],
+            "classes": json.dumps(collection.classes)}
 
 
 @dataclass(frozen=True, eq=False)

@@ -4,11 +4,11 @@
     ImageSets/Main/test.txt                 the photographs of a set, one per line
     ImageSets/Main/cat_test.txt             1 where a class is in them, -1 where not, 0 where it is difficult
     Annotations/000001.xml                  boxes, in pixels counted from 1, the last one included
+    SegmentationClass/000001.png            of some: 0, the class's number from 1 in the order of the alphabet, 255
 """
 
 from __future__ import annotations
 
-import os
 import warnings
 from collections import Counter
 from contextlib import suppress
@@ -22,8 +22,9 @@ from numpy.typing import NDArray
 
 from lrp_ref.hints import Watch, unwatched
 from lrp_ref.paper.precision import COUNT, SEED, Collection
-from lrp_ref.pictures.photograph import Box, read_photograph, size_of, upright_box
-from lrp_ref.pictures.stored import Refused, told
+from lrp_ref.paper.voc_files import Place, data_set, is_there, members, photograph_at
+from lrp_ref.pictures.photograph import Box, read_photograph, size_of, upright, upright_box
+from lrp_ref.pictures.stored import Packed, Refused, reading, size_and_turn, told
 
 SETS = ("train", "val", "trainval", "test")
 LAYOUT = "give a folder in the layout of VOC 2007, with JPEGImages, ImageSets/Main and Annotations"
@@ -38,11 +39,12 @@ Labels = NDArray[np.bool_]
 class Annotated:
     """A photograph's file, its height and width and the boxes of every class, upright, and what is known of each."""
 
-    path: Path
+    path: Path | Packed
     size: tuple[int, int]
     boxes: tuple[tuple[Box, ...], ...]
     labels: Labels
     counted: Labels
+    drawn: Path | Packed | None = None   # the file of the mask, where that says where the classes are
 
     @property
     def image(self) -> NDArray[np.float64]:
@@ -50,17 +52,22 @@ class Annotated:
 
     @property
     def masks(self) -> Labels:
-        """(C, H, W): the union of a class's boxes, of difficult objects too."""
+        """(C, H, W): the union of a class's boxes, of difficult objects too; or its pixels, where some are drawn."""
         masks = np.zeros((len(self.boxes), *self.size), dtype=bool)
+        if self.drawn is not None:
+            masks = drawn_masks(self.drawn, self.size, len(self.boxes))
         for mask, boxes in zip(masks, self.boxes):
-            for left, top, right, bottom in boxes:
+            for left, top, right, bottom in () if mask.any() else boxes:
                 mask[top - 1 : bottom, left - 1 : right] = True
         return masks
 
 
 def read_voc(folder: str | Path, which: str = "test", count_difficult: bool = False, count: int = COUNT,
-             seed: int = SEED, watch: Watch = unwatched) -> Collection:
+             seed: int = SEED, watch: Watch = unwatched, masks: bool = False) -> Collection:
     """The photographs of a set; the maps of `count` of them, drawn by the seed, are to be looked at.
+
+    folder  in VOC's layout, or the .tar of it, not compressed
+    masks   only photographs whose classes are drawn pixel by pixel are looked at, and regions are these pixels
 
     An image whose only objects of a class are difficult is neither positive nor negative for it, as in the VOC
     development kit; or, with count_difficult, positive. Photographs are read when they are asked for, everything
@@ -68,15 +75,15 @@ def read_voc(folder: str | Path, which: str = "test", count_difficult: bool = Fa
     cannot be read, which says so when it is asked for. Where EXIF turns a photograph, the boxes of an annotation of
     its size as stored are turned with it.
     """
-    folder = Path(folder)
-    sets = folder / "ImageSets" / "Main"
+    at = data_set(folder)
+    sets: Place = at / "ImageSets/Main"
     listed = [line[0] for _, line in entries(sets / f"{which}.txt", 1)]
     names = list(dict.fromkeys(listed))
     if len(names) < len(listed):
         twice = Counter(listed).most_common(1)[0][0]
         warnings.warn(f"{told(sets / which)}.txt names {brief(twice)} more than once ({len(listed) - len(names)} "
                       "lines too many): every photograph is counted once", stacklevel=2)
-    files = [file for file in sorted(sets.iterdir()) if file.name.endswith(f"_{which}.txt") and file.name[0] != "."]
+    files = [file for file in members(sets) if file.name.endswith(f"_{which}.txt") and file.name[0] != "."]
     if not files:
         raise ValueError(f"{told(sets)} has no file <class>_{which}.txt: {LAYOUT}")
     strange = [file.name for file in files if not file.name.isprintable()]
@@ -89,34 +96,51 @@ def read_voc(folder: str | Path, which: str = "test", count_difficult: bool = Fa
     photographs, turned = [], []
     for n, name in enumerate(names):
         watch(f"annotation {n + 1} of {len(names)}")
-        path, note = folder / "JPEGImages" / f"{name}.jpg", folder / "Annotations" / f"{name}.xml"
-        if not os.path.isfile(path):
+        path: Place = at / f"JPEGImages/{name}.jpg"
+        note: Place = at / f"Annotations/{name}.xml"
+        mask: Place = at / f"SegmentationClass/{name}.png"
+        if not is_there(path):
             raise ValueError(f"no photograph {told(path)}, which {which}.txt names: is the folder complete?")
         size, found = annotation(note)
         turns = False
         with suppress(Refused):   # it cannot be read, which is said when it is asked for: the others can be
-            size, found, turns = fitted(size, found, path, note)
+            size, found, turns = fitted(size, found, photograph_at(path), note)
         turned += [name] if turns else []
         for one in np.array(classes)[labels[n]].tolist():
             if one not in found:
                 raise ValueError(f"{told(note)} has no {brief(one)}, but {brief(one)}_{which}.txt says that "
                                  f"there is one in {brief(name)}: are both of the same data set?")
         boxes = tuple(tuple(found.get(one, ())) for one in classes)
-        photographs.append(Annotated(path, size, boxes, labels[n], counted[n]))
+        drawn = photograph_at(mask) if masks and is_there(mask) else None
+        photographs.append(Annotated(photograph_at(path), size, boxes, labels[n], counted[n], drawn))
     if turned:
         warnings.warn(f"EXIF turns {brief(turned[0])}.jpg ({len(turned)} such photographs): the boxes, taken as "
                       "drawn on the pixels as they are stored, are turned with it", stacklevel=2)
     order = np.random.PCG64(seed).random_raw(len(names)).argsort(kind="stable")
-    explain = sorted(order[labels[order].any(axis=1)][:count].tolist())
-    title = f"{len(names)} photographs of {told(folder.name)}, set {which}"
+    asked = labels.any(axis=1) & np.array([not masks or one.drawn is not None for one in photographs], bool)
+    if masks and not asked.any():
+        raise ValueError(f"{told(at / 'SegmentationClass')} has no mask of a photograph of {which}.txt with "
+                         "something in it: leave --truth out, for boxes")
+    explain = sorted(order[asked[order]][:count].tolist())
+    title = f"{len(names)} photographs of {told(at.name)}, set {which}" + ", regions drawn" * masks
     return Collection(title, classes, names, photographs, explain, {})
+
+
+def drawn_masks(path: Path | Packed, size: tuple[int, int], classes: int) -> Labels:
+    """(C, H, W): where the numbers of a mask are those of the classes; 255 and other numbers are nobody's."""
+    numbers, orientation = reading(path, lambda image: (np.array(image), size_and_turn(image)[1]))
+    numbers = upright(numbers, orientation)
+    if numbers.ndim != 2 or numbers.shape != size or numbers.dtype != np.uint8:
+        raise ValueError(f"{told(path)} is {numbers.dtype} of shape {numbers.shape}, needed the number of a class for "
+                         f"each of {size} pixels, as in a PNG with a palette")
+    return np.array(numbers[None] == np.arange(1, classes + 1, dtype=np.uint8)[:, None, None])
 
 
 def brief(name: str) -> str:
     return told(name, NAME)
 
 
-def entries(path: Path, words: int) -> list[tuple[int, list[str]]]:
+def entries(path: Place, words: int) -> list[tuple[int, list[str]]]:
     """The numbers of a file's lines and their words; an error unless each has as many as it should."""
     lines = [(n, line.split()) for n, line in enumerate(text(path).splitlines(), 1) if line.strip()]
     for n, line in lines:
@@ -128,7 +152,7 @@ def entries(path: Path, words: int) -> list[tuple[int, list[str]]]:
     return lines
 
 
-def presence(path: Path, names: list[str]) -> NDArray[np.int8]:
+def presence(path: Place, names: list[str]) -> NDArray[np.int8]:
     """1, 0 or -1 for every photograph of a set, from the file of a class."""
     states: dict[str, int] = {}
     both = []
@@ -149,7 +173,7 @@ def presence(path: Path, names: list[str]) -> NDArray[np.int8]:
     return np.array([states[name] for name in names], dtype=np.int8)
 
 
-def annotation(path: Path) -> tuple[tuple[int, int], dict[str, list[Box]]]:
+def annotation(path: Place) -> tuple[tuple[int, int], dict[str, list[Box]]]:
     """Height and width, and every class's boxes, from an annotation's XML."""
     data = bytes_of(path, "annotation")
     try:
@@ -169,8 +193,8 @@ def annotation(path: Path) -> tuple[tuple[int, int], dict[str, list[Box]]]:
     return (height, width), found
 
 
-def fitted(size: tuple[int, int], found: dict[str, list[Box]], path: Path,
-           note: Path) -> tuple[tuple[int, int], dict[str, list[Box]], bool]:
+def fitted(size: tuple[int, int], found: dict[str, list[Box]], path: Path | Packed,
+           note: Place) -> tuple[tuple[int, int], dict[str, list[Box]], bool]:
     """Size and boxes of the photograph as it is read, upright, and whether they were turned; no pixel is read for it.
 
     An annotation of the turned size was drawn on the turned photograph. Where both sizes are the same, as of squares
@@ -183,17 +207,21 @@ def fitted(size: tuple[int, int], found: dict[str, list[Box]], path: Path,
         return upright, found, orientation > 1
     if size != upright:
         raise ValueError(f"{told(note)} is of a photograph of {size[0]} x {size[1]} pixels (height x width), but "
-                         f"{brief(path.name)} has {real[0]} x {real[1]}: are both of the same data set?")
+                         f"{brief(note.stem)}.jpg has {real[0]} x {real[1]}: are both of the same data set?")
     return upright, found, False
 
 
-def bytes_of(path: Path, what: str = "file") -> bytes:
+def bytes_of(path: Place, what: str = "file") -> bytes:
     """All of a regular file that is not larger than a list or an annotation can be."""
-    if not os.path.isfile(path):
+    if not is_there(path):
         raise ValueError(f"no {what} {told(path)}: {LAYOUT}")
+    at = photograph_at(path)
     try:
-        with path.open("rb") as file:
-            data = file.read(MOST_TEXT + 1)
+        if isinstance(at, Packed):
+            data = at.read(MOST_TEXT + 1)
+        else:
+            with at.open("rb") as file:
+                data = file.read(MOST_TEXT + 1)
     except OSError as error:
         raise ValueError(f"{told(path)} cannot be read: {error.strerror}: check the file") from error
     if len(data) > MOST_TEXT:
@@ -201,7 +229,7 @@ def bytes_of(path: Path, what: str = "file") -> bytes:
     return data
 
 
-def text(path: Path) -> str:
+def text(path: Place) -> str:
     """A file's text in UTF-8, or in UTF-16 where its first bytes say so, without that mark."""
     data = bytes_of(path)
     encoding = "utf-16" if data[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig"
@@ -212,7 +240,7 @@ def text(path: Path) -> str:
                          f"0x{data[error.start]:02x}): save it in UTF-8") from error
 
 
-def whole_at(element: Any, place: str, path: Path) -> int:
+def whole_at(element: Any, place: str, path: Place) -> int:
     """The whole number at a place in an annotation; some data sets of VOC's layout write it with decimals."""
     text = element.findtext(place)
     try:

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lrp_ref.pictures.stored import (
+    Packed,
     Refused,
     Stored,
     check_size,
@@ -32,7 +33,7 @@ MIRRORED = (2, 4, 5, 7)
 BLOCK = 1 << 20  # numbers that are worked on at a time, so that no second photograph of floats is needed
 
 
-def read_photograph(path: str | os.PathLike[str]) -> Pixels:
+def read_photograph(path: str | os.PathLike[str] | Packed) -> Pixels:
     """The file's light in [0, 1]: (H, W) grey or (H, W, 3) RGB, upright, on white where it is transparent.
 
     Of several images in one file, an animation's frames say, the first is used, with a warning. Colour
@@ -51,7 +52,7 @@ def is_photograph(path: str | os.PathLike[str]) -> bool:
         return False
 
 
-def size_of(path: str | os.PathLike[str]) -> tuple[tuple[int, int], int]:
+def size_of(path: str | os.PathLike[str] | Packed) -> tuple[tuple[int, int], int]:
     """Height and width of a photograph as it is stored, and its EXIF orientation, 1 to 8: no pixel is read."""
     return reading(path, size_and_turn)
 

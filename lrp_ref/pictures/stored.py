@@ -9,6 +9,7 @@ import threading
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext, suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
@@ -184,17 +185,49 @@ def in_our_words(name: str, kind: str, begins: bytes = bytes(HEAD)) -> Iterator[
                           "it is complete, or save it anew as PNG") from error
 
 
-def reading(path: str | os.PathLike[str], use: Callable[[Any], T]) -> T:
+@dataclass(frozen=True)
+class Packed:
+    """A file inside another, as a tar keeps it: `size` bytes from `start` on."""
+
+    path: Path
+    name: str
+    start: int
+    size: int
+
+    def __str__(self) -> str:
+        return f"{self.path}: {self.name}"
+
+    def read(self, most: int = MOST_BYTES) -> bytes:
+        """Its bytes, `most` of them."""
+        try:
+            with self.path.open("rb") as file:
+                file.seek(self.start)
+                return file.read(min(self.size, most))
+        except OSError as error:
+            raise Refused(f"{told(self.path)} cannot be read: {told(error.strerror)}: check the file") from error
+
+
+def reading(path: str | os.PathLike[str] | Packed, use: Callable[[Any], T]) -> T:
     """use(image) of a file's image, opened but not yet decoded."""
+    if isinstance(path, Packed):
+        data = path.read()
+        if not data:
+            raise Refused(f"{told(path)} is empty: give an image file such as PNG, JPEG or TIFF")
+        return opened(io.BytesIO(data), data[:HEAD], told(path), use)
+    path = Path(path)
+    head = regular(path)
+    with Whole(path.open("rb", buffering=0)) as file:
+        return opened(file, head, told(path), use)
+
+
+def opened(file: Any, head: bytes, name: str, use: Callable[[Any], T]) -> T:
+    """use(image) of what begins with these bytes, by the one reader that they name."""
     from PIL import Image
 
-    path = Path(path)
-    name = told(path)
-    head = regular(path)
     kind = format_of(head, name)
     if kind == "HEIF":
         register_heif(name)
-    with Whole(path.open("rb", buffering=0)) as file, in_our_words(name, kind, head):
+    with in_our_words(name, kind, head):
         if kind == "WEBP":
             check_size(*webp_size(head), name)   # its reader allocates at once
         if kind == "TIFF":

@@ -1,7 +1,9 @@
 """A folder in VOC's layout, made here: what is read from it, and one line for everything that is wrong in it."""
 
 import os
+import pickle
 import re
+import tarfile
 from contextlib import nullcontext
 
 import imageio.v3 as iio
@@ -295,3 +297,90 @@ def test_numbers_that_no_pixel_has_are_refused_briefly(voc, number):
     with pytest.raises(ValueError) as error:
         read_voc(voc)
     assert len(str(error.value)) <= 500 and str(error.value).isprintable()
+
+
+# --- the tar that the data set comes in, and masks ------------------------------------------------------------------
+
+
+def packed(voc, path, *more):
+    """A tar of the folder as VOC's are: VOCdevkit/VOC2007/JPEGImages/a.jpg; and other files in it."""
+    with tarfile.open(path, "w") as file:
+        file.add(voc, "VOCdevkit/VOC2007")
+        for name in more:
+            file.add(voc / "ImageSets" / "Main" / "test.txt", name)
+    return path
+
+
+def test_the_tar_of_a_folder_is_read_as_the_folder_is(voc, tmp_path):
+    folder, tar = read_voc(voc), read_voc(packed(voc, tmp_path / "VOCtest.tar"))
+    assert (tar.classes, tar.names, tar.title, tar.explain) == (folder.classes, folder.names, folder.title,
+                                                                folder.explain)
+    for one, other in zip(folder.scenes, tar.scenes):
+        assert (one.image == other.image).all() and (one.masks == other.masks).all() and one.boxes == other.boxes
+    assert len(pickle.dumps(tar.scenes[0])) < 2000   # a task carries where it lies, not what is in it
+
+
+def test_what_is_wrong_in_a_tar_is_one_line(voc, tmp_path):
+    (voc / "Annotations" / "a.xml").write_text("<annotation><size>")
+    with pytest.raises(ValueError, match=r"VOC2007/Annotations/a\.xml is no XML"):
+        read_voc(packed(voc, tmp_path / "one.tar"))
+    (voc / "JPEGImages" / "c.jpg").unlink()
+    write_annotation(voc, "a", OBJECTS["a"])
+    with pytest.raises(ValueError, match=r"no photograph .*one\.tar: VOC2007/JPEGImages/c\.jpg, which test\.txt names"):
+        read_voc(packed(voc, tmp_path / "one.tar"))
+    with pytest.raises(ValueError, match=r"two\.tar has 2 folders with ImageSets/Main/ in them, needed one"):
+        read_voc(packed(voc, tmp_path / "two.tar", "other/ImageSets/Main/test.txt"))
+    with tarfile.open(tmp_path / "small.tar.gz", "w:gz") as file:
+        file.add(voc, "VOC2007")
+    for name in ("small.tar.gz", "words.tar"):
+        (tmp_path / "words.tar").write_text("words " * 999)
+        with pytest.raises(ValueError, match=r"is neither a folder nor a \.tar that is not compressed .*extract it"):
+            read_voc(tmp_path / name)
+
+
+def test_a_link_in_a_tar_leads_nowhere(voc, tmp_path):
+    (tmp_path / "secret.jpg").write_bytes((voc / "JPEGImages" / "a.jpg").read_bytes())
+    (voc / "JPEGImages" / "c.jpg").unlink()
+    (voc / "JPEGImages" / "c.jpg").symlink_to(tmp_path / "secret.jpg")
+    with pytest.raises(ValueError, match=r"no photograph .*JPEGImages/c\.jpg"):
+        read_voc(packed(voc, tmp_path / "one.tar"))
+
+
+def test_a_photograph_that_cannot_be_read_says_so_when_it_is_asked_for_and_not_before(voc, tmp_path):
+    (voc / "JPEGImages" / "b.jpg").write_bytes(b"\xff\xd8\xff" + bytes(99))
+    (voc / "JPEGImages" / "c.jpg").write_bytes(b"")
+    for where in (voc, packed(voc, tmp_path / "one.tar")):
+        scenes = read_voc(where).scenes
+        assert scenes[0].image.shape == (9, 7, 3)
+        for n, said in ((1, r"b\.jpg cannot be read as JPEG"), (2, r"c\.jpg is empty")):
+            with pytest.raises(ValueError, match=said):
+                scenes[n].image   # noqa: B018
+
+
+def draw_mask(voc, name, numbers):
+    (voc / "SegmentationClass").mkdir(exist_ok=True)
+    image = Image.fromarray(numbers.astype(np.uint8))
+    image.putpalette([n % 256 for n in range(768)])
+    image.save(voc / "SegmentationClass" / f"{name}.png")
+
+
+def test_regions_are_the_pixels_of_a_mask_where_one_is_asked_for(voc, tmp_path):
+    numbers = np.zeros((9, 7))
+    numbers[2:4, 1:3], numbers[4, 4], numbers[0] = 2, 1, 255     # 1 is cat, 2 is dog, 255 is nobody's
+    draw_mask(voc, "a", numbers)
+    draw_mask(voc, "d", np.zeros((9, 7)))
+    assert read_voc(voc).scenes[0].masks[1].sum() == 28 and read_voc(voc).explain == [0, 1, 3]
+    for where in (voc, packed(voc, tmp_path / "one.tar")):
+        read = read_voc(where, masks=True)
+        assert read.explain == [0, 3] and read.title == "4 photographs of VOC2007, set test, regions drawn"
+        assert np.argwhere(read.scenes[0].masks[1]).tolist() == [[2, 1], [2, 2], [3, 1], [3, 2]]
+        assert np.argwhere(read.scenes[0].masks[0]).tolist() == [[4, 4]]
+        assert read.scenes[3].masks[0].all()   # nothing of the cat is drawn: its box
+
+
+def test_masks_that_are_none_are_said(voc):
+    with pytest.raises(ValueError, match=r"SegmentationClass has no mask of a photograph of test\.txt"):
+        read_voc(voc, masks=True)
+    draw_mask(voc, "a", np.zeros((7, 9)))
+    with pytest.raises(ValueError, match=r"a\.png is uint8 of shape \(7, 9\), needed the number of a class for"):
+        read_voc(voc, masks=True).scenes[0].masks   # noqa: B018

@@ -174,7 +174,7 @@ def help_of(command: str, capsys: pytest.CaptureFixture[str]) -> str:
 
 
 COMMANDS = ["compare", "conform", "demo", "evaluate", "explain", "explore", "faithful", "figure", "layers", "models",
-            "report", "sanity", "selfcheck", "vectors"]
+            "report", "sanity", "selfcheck", "train-fv", "vectors"]
 
 
 def test_the_page_on_models_shows_the_numbers_that_are_kept_with_the_model() -> None:
@@ -183,7 +183,7 @@ def test_the_page_on_models_shows_the_numbers_that_are_kept_with_the_model() -> 
 
 
 def test_the_command_line_page_shows_every_command(capsys: pytest.CaptureFixture[str]) -> None:
-    assert sorted(re.findall(r"^    (\w+)(?:  |$)", help_of("", capsys), re.MULTILINE)) == COMMANDS
+    assert sorted(re.findall(r"^    ([\w-]+)(?:  |$)", help_of("", capsys), re.MULTILINE)) == COMMANDS
     lines = [line.split()[1] for line, _ in commands(COMMAND_LINE.read_text(encoding="utf-8"))]
     assert [command for command in COMMANDS if command not in lines] == []
 
