@@ -34,9 +34,10 @@ explorer: $(VENV)/.installed
 release: $(VENV)/.installed
 	$(BIN)/python examples/release.py dist
 
-# The tables in docs/ that classes and proofs know themselves, and the site, out/site/index.html: warnings are errors.
+# The tables in docs/ that classes and proofs know themselves, the course's figures and file to fill in, and the site, out/site/index.html: warnings are errors.
 docs: $(VENV)/.installed $(SITE)/.installed
 	$(BIN)/python docs/generate.py
+	$(BIN)/python docs/course/make.py
 	$(SITE)/bin/sphinx-build -q -W --keep-going -c docs/site . out/site
 
 $(SITE)/.installed: setup.cfg

@@ -65,7 +65,7 @@ def assert_holds(claim: Claim) -> None:
             wrong += [] if case.found().holds else [case.what]
         except Exception as error:
             errors.append(error)
-    assert wrong == []
+    assert not wrong, f"{claim.name} does not hold of {', '.join(wrong)}"
     if errors:
         raise errors[0]
 

@@ -121,7 +121,7 @@ def parser() -> argparse.ArgumentParser:
     new.add_argument("--output", default="figure.png", metavar="FILE.png", help="default: figure.png")
 
     new = command("explore", "Write a page to explore explanations in. A slider over every cut-off, classes and rules "
-                  "to choose from, where the score goes as a flow, and for every pixel the units it comes from; "
+                  "to choose from, where the score goes as a flow, and for every pixel the places it comes from; "
                   "several models side by side. One file that loads nothing.")
     new.add_argument("images", nargs="+", metavar="IMAGE",
                      help="photographs: PNG, JPEG, TIFF, ...; or a folder of them")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -23,14 +23,14 @@ from lrp_ref.explorer.cuts import Cut, at_cut, cuts, largest_messages, no_cut
 from lrp_ref.explorer.numbers import LARGEST, Maps, packed, twelve_digits
 from lrp_ref.explorer.view import View
 from lrp_ref.explorer.walk import Axis, Walk
-from lrp_ref.hints import Watch, listed, quotable, unwatched
+from lrp_ref.hints import Watch, listed, quotable, shown, unwatched
 from lrp_ref.layers import Softmax
 from lrp_ref.models.explained import Given, rules_of
 from lrp_ref.models.model import Model
 from lrp_ref.models.sight import SEVERAL, WHOLE, bins, words_for
 from lrp_ref.models.usual import deep, pixel_cutoff
 from lrp_ref.network import INPUT, Network, receptive_fields, where_they_meet
-from lrp_ref.relevance import Explanation, every_layer, relevances
+from lrp_ref.relevance import Explanation, checked, every_layer, must_be_finite, relevances
 from lrp_ref.rules import AlphaBeta, Epsilon, Rule, ZPlus
 from lrp_ref.starts import begins
 
@@ -60,12 +60,15 @@ def view(photograph: Array, name: str, model: Model, classes: Sequence[str | int
     """Everything that a page shows of a photograph (H, W) or (H, W, 3) in [0, 1] and one model."""
     x = model.prepare(photograph)
     network = model.network(x.shape)
-    walk = Walk.of(network, x.shape)
+    walk, x = Walk.of(network, x.shape), checked(network, x)
     watch(f"{name}: forward")
     xs = network.activations(x)
+    for layer, output in xs.items():
+        must_be_finite(layer, output)
     scores = xs[network.output][0]
+    label = labels(model, scores)
     order = [int(n) for n in np.argsort(-scores, kind="stable")]
-    asked = list(dict.fromkeys(model.class_index(one) if model.classes else int(one) for one in classes))
+    asked = list(dict.fromkeys(place_of_class(model, one, len(scores)) for one in classes))
     chosen = [*asked, *(n for n in order if n not in asked)][: max(len(asked), TOP)]
     box = model.preprocessing.box
     given = {key: every_layer(network, rules_of(network, one, None, box))
@@ -73,7 +76,7 @@ def view(photograph: Array, name: str, model: Model, classes: Sequence[str | int
     tasks = [(index, key) for index in chosen for key in given]
     strips, messages, group = list[str](), list[str](), list[Explanation]()
     for n, (index, key) in enumerate(tasks):
-        watch(f"{name}: {quotable(model.classes[index], 30)} by {key}" if model.classes else f"{name}: {key}")
+        watch(f"{name}: {label(index)} by {key}")
         begin = begins(xs, network.output, index)
         found = relevances(network, xs, given[key], begin)
         e = Explanation(xs[network.output], xs, found.of, found.messages, found.ledger, begin[network.output])
@@ -83,7 +86,7 @@ def view(photograph: Array, name: str, model: Model, classes: Sequence[str | int
             watch(f"{name}: cut-offs")
             strips += strip_texts(walk, group)
             group = []
-    label, rows = labels(model, scores), range(0, len(tasks), len(given))
+    rows = range(0, len(tasks), len(given))
     facts = {
         "model": name, "about": model.provenance.partition(". ")[0][:200], "size": list(x.shape[2:]),
         "scores": [[label(n), twelve_digits(scores[n])] for n in order[:SCORES]], "count": len(scores),
@@ -94,7 +97,18 @@ def view(photograph: Array, name: str, model: Model, classes: Sequence[str | int
                 model.seen(photograph))
 
 
-def labels(model: Model, scores: Array) -> Any:
+def place_of_class(model: Model, one: str | int, scores: int) -> int:
+    """The number of a class, by its name where there are names."""
+    if model.classes:
+        return model.class_index(one)
+    if isinstance(one, bool) or not isinstance(one, (int, np.integer)) or not 0 <= one < scores:
+        raise ValueError(f"got the class {shown(one)} for a model without class names, needed a number from 0 to "
+                         f"{scores - 1}")
+    return int(one)
+
+
+def labels(model: Model, scores: Array) -> Callable[[int], str]:
+    """The name of every class, or where there are none its number, short enough to show."""
     names = model.classes or [str(n) for n in range(len(scores))]
     if len(names) != len(scores):
         raise ValueError(f"got a model with {len(names)} class names for {len(scores)} scores: give every score a name")

@@ -36,7 +36,7 @@
              amount: numbers(bytes.subarray(count), 0, count, count, message.unit) };
   }
 
-  // ---- The walk below a cut-off: every unit gives each of the n inputs that it sees the n-th part ----
+  // ---- The walk below a cut-off: every unit gives each of the n inputs that it sees the n-th part, all channels together ----
 
   const grid = (view, t) => t < 0 ? view.size : view.layers[t].grid;
 
@@ -332,12 +332,12 @@
       const { facts, n } = this, layer = facts.layers[n];
       if (!this.under[n].size) return ["No cut-off", "Every layer is explained by the rule, down to the pixels."];
       const tensors = [...new Set(this.there.map(([t]) => t))].filter(t => t >= 0);
-      const units = tensors.length ? Math.max(...tensors.map(t => grid(facts, t)[0] * grid(facts, t)[1])) : 0;
+      const places = tensors.length ? Math.max(...tensors.map(t => grid(facts, t)[0] * grid(facts, t)[1])) : 0;
       const many = this.under[n].size;
       return [`Cut-off below ${layer.name}` + (n === facts.paper ? ", the paper\u2019s R(1)" : ""),
-        `${many === 1 ? "The layer below only spreads" : `The ${many} layers below only spread`}: each unit at the cut shares what it has`
+        `${many === 1 ? "The layer below only spreads" : `The ${many} layers below only spread`}: each place at the cut shares what it has`
         + ` ${many === 1 ? "equally " : ""}among ${layer.over.replace(/^(the )?/, "the ")} it sees${many === 1 ? "" : ", equally at every layer"}`
-        + (units ? `. The map is made of ${units === 1 ? "one place" : `${units.toLocaleString("en")} places`}.` : ".")];
+        + (places ? `. The map is made of ${places === 1 ? "one place" : `${places.toLocaleString("en")} places`}.` : ".")];
     }
 
     say() {
@@ -459,14 +459,14 @@
           strip.ledger[k].map(value => element("td", {}, shown(value)))))).reverse());
     }
 
-    // ---- A pixel, and the units above it ----
+    // ---- A pixel, and the places above it: of a layer all channels at one row and column ----
 
     look(y, x) {
       this.pixel = [y, x];
       this.tell();
     }
 
-    largest(y, x) {   // the units at the cut-off from which most arrives: [[amount, tensor, [row, column], held], ..]
+    largest(y, x) {   // the places at the cut-off from which most arrives: [[amount, tensor, [row, column], held], ..]
       const { facts, size = facts.size } = this, pixel = y * size[1] + x, found = [];
       const parts = up(facts, this.under[this.n], pixel);
       for (const [t, values] of this.there) {
@@ -493,20 +493,21 @@
       const { facts, told, marks } = this;
       if (!this.pixel || !this.R) {
         told.replaceChildren(element("p", { class: "quiet" }, "Point at a pixel of the picture, tap it, or move there with the arrow keys: "
-          + "its relevance, and the units it comes from."));
+          + "its relevance, and the places in the network that it comes from."));
         marks.replaceChildren();
         return;
       }
-      const [y, x] = this.pixel, R = this.R[y * facts.size[1] + x], units = this.largest(y, x), message = this.message(y, x);
+      const [y, x] = this.pixel, R = this.R[y * facts.size[1] + x], places = this.largest(y, x), message = this.message(y, x);
       const name = facts.classes[this.c].name, boxes = [];
       const lines = [element("p", {}, element("b", {}, `Pixel in row ${y}, column ${x}: relevance ${shown(R)}`),
         R ? ` \u2014 it speaks ${R > 0 ? "for" : "against"} ${name}.` : ".")];
       Object.assign(told.dataset, { row: y, column: x, value: R });
       const where = ([top, bottom, left, right]) => `rows ${top}\u2013${bottom}, columns ${left}\u2013${right}`;
-      if (units.length) {
-        const more = units.length > 3 ? `; the largest of ${units.length}` : "";
-        lines.push(element("p", {}, `It is the sum of what ${units.length === 1 ? "one unit gives" : "units at the cut give"} it${more}:`));
-        lines.push(element("ol", {}, ...units.slice(0, 3).map(([amount, t, place, held], i) => {
+      if (places.length) {
+        const many = places.length;
+        lines.push(element("p", {}, many === 1 ? "All of it comes from one place:" :
+          `It is the sum of what ${many} places give it${many > 3 ? ", of which the largest are" : ""}:`));
+        lines.push(element("ol", {}, ...places.slice(0, 3).map(([amount, t, place, held], i) => {
           const box = field(facts, t, place);
           if (!i) boxes.push(box);
           return element("li", { "data-amount": amount }, element("b", {}, shown(amount)), ` from ${facts.layers[t].name}`
@@ -518,7 +519,7 @@
         lines.push(element("p", {}, "The largest of the messages it gets: "), element("ol", {}, element("li", { "data-amount": message.amount },
           element("b", {}, shown(message.amount)), ` from ${facts.layers[message.n].name} (${message.place.join(", ")}), which sees ${where(box)}`)));
       } else lines.push(element("p", { class: "quiet" }, this.under[this.n].size ?
-        `Units at the cut see ${facts.layers[this.n].over}, of several sizes or overlapping: they are not told apart here.` :
+        `What is cut off here sees ${facts.layers[this.n].over}, which overlap and have no rows and columns: it is not told apart.` :
         "No layer spreads anything here: this is what the lowest layer hands down."));
       told.replaceChildren(...lines);
       boxes.push([y, y, x, x]);
@@ -575,5 +576,6 @@
     }
   }
 
-  new Page();
+  if ("DecompressionStream" in window) new Page();
+  else document.getElementById("main").textContent = "This page needs a browser of 2023 or newer.";
 })();

@@ -53,7 +53,7 @@ def explorer(photographs: Mapping[str, Any] | Sequence[Any] | str | os.PathLike[
              rules: Mapping[str, Given] | None = None, most: int = MOST, watch: Watch = unwatched) -> Explorer:
     """A page of photographs by models side by side, with a slider over every cut-off: `explorer("cat.jpg", "cnn")`.
 
-    photographs  a path, several, or {name: photograph as `Model.prepare` takes it}
+    photographs  a path, several, or {name: path, or photograph as `Model.prepare` takes it}
     models       a model or its name, several names, or {name: model}
     classes      by name or number, besides none: the three highest; with some, these and the next
     rules        {name: preset or rule}; None: those that are usual for each model
@@ -63,23 +63,25 @@ def explorer(photographs: Mapping[str, Any] | Sequence[Any] | str | os.PathLike[
         raise ValueError(f"explorer got classes={shown(classes)}, needed a list of classes, by name or number")
     if rules is not None and not (isinstance(rules, Mapping) and rules):
         raise ValueError(f"explorer got rules={shown(rules)}, needed {{name: preset or rule}}")
-    found = {name: to_pixels(one) for name, one in named_photographs(photographs).items()}
+    found = [(name, read_photograph(one) if isinstance(one, (str, os.PathLike)) else to_pixels(one))
+             for name, one in named_photographs(photographs)]
     every = named_models(models)
     return page([(name, [view(pixels, kind, model, classes, rules, naming_photograph(watch, name))
-                         for kind, model in every.items()]) for name, pixels in found.items()], most)
+                         for kind, model in every.items()]) for name, pixels in found], most)
 
 
 def naming_photograph(watch: Watch, name: str) -> Watch:
     return lambda text: watch(f"{name}: {text}")
 
 
-def named_photographs(given: Any) -> dict[str, Any]:
+def named_photographs(given: Any) -> list[tuple[str, Any]]:
+    """The name of each, of which two may be alike, and its pixels or path."""
     if isinstance(given, Mapping):
-        return dict(given)
+        return [(str(name), one) for name, one in given.items()]
     paths = [given] if isinstance(given, (str, os.PathLike)) else given
     if not isinstance(paths, Sequence) or not paths or not all(isinstance(one, (str, os.PathLike)) for one in paths):
         raise ValueError(f"explorer got photographs={shown(given)}, needed a path, several, or {{name: photograph}}")
-    return {os.path.basename(one): read_photograph(one) for one in paths}
+    return [(os.path.basename(one), one) for one in paths]
 
 
 def named_models(given: Any) -> dict[str, Model]:

@@ -57,7 +57,7 @@ X = "explain photo.png --model model.npz "
 WRONG = [
     # the command line itself
     ("", "COMMAND", "lrp-ref --help"),
-    ("explian photo.png", "'explian'", "'explain', 'figure', 'sanity', 'demo', 'models', 'layers', 'evaluate'"),
+    ("explian photo.png", "'explian'", "'explain', 'figure', 'explore', 'sanity', 'demo', 'models', 'layers'"),
     ("explain", "IMAGE", "lrp-ref explain --help"),
     (X + "--ouput heat.png", "got --ouput heat.png", "did you mean --output?"),
     (X + "other.png", "got other.png after the options", "name all photographs one after another"),

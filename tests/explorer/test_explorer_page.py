@@ -14,7 +14,7 @@ from explored import CLASSES, MIXED_MODEL, MODEL, NETWORK, PIXELS
 from lrp_ref import Epsilon, Model, Network, ZPlus, assign, cutoff, explain, load_model
 from lrp_ref.explorer import explorer, page, view
 from lrp_ref.explorer.facts import spreads_over, usual_choice
-from lrp_ref.layers import Flatten, Linear
+from lrp_ref.layers import Flatten, Linear, ReLU
 from lrp_ref.models.model import Preprocessing
 
 RULES = {"zplus": ZPlus(), "epsilon:0.5": Epsilon(0.5)}
@@ -109,6 +109,13 @@ def test_photographs_and_models_are_paths_names_or_themselves(tmp_path: Path) ->
     made = explorer(path, MODEL, rules={"zplus": ZPlus()})
     [photograph] = facts(made.html)["photographs"]
     assert (photograph["name"], photograph["views"][0]["model"]) == ("one.png", "model")
+    (tmp_path / "other").mkdir()
+    iio.imwrite(tmp_path / "other" / "one.png", (255 * PIXELS[::-1]).astype(np.uint8))
+    both = facts(explorer([path, tmp_path / "other" / "one.png"], MODEL, rules={"zplus": ZPlus()}).html)["photographs"]
+    assert [one["name"] for one in both] == ["one.png", "one.png"]
+    assert both[0]["views"][0]["scores"] != both[1]["views"][0]["scores"]
+    named = facts(explorer({"mine": path}, {"m": MODEL}, rules={"zplus": ZPlus()}).html)["photographs"]
+    assert named[0]["name"] == "mine" and named[0]["views"][0]["scores"] == photograph["views"][0]["scores"]
     made.save(tmp_path / "page.html")
     assert (tmp_path / "page.html").read_text(encoding="utf-8") == made.html
     assert re.fullmatch(r"Explorer\([\d,]+ bytes; \.save\(path\), then open it in a browser\)", repr(made))
@@ -133,3 +140,17 @@ def test_a_model_without_class_names_shows_their_numbers_and_one_with_too_few_is
     model = Model(network, [], Preprocessing((3, 4)))
     [photograph] = facts(explorer({"a": PIXELS}, model).html)["photographs"]
     assert [one["name"] for one in photograph["views"][0]["classes"]] == ["1", "0"]
+    [photograph] = facts(explorer({"a": PIXELS}, model, [0]).html)["photographs"]
+    assert [one["name"] for one in photograph["views"][0]["classes"]] == ["0", "1"]
+    for wrong in ("hen", 2, -1, True, 0.5):
+        with pytest.raises(ValueError, match="for a model without class names, needed a number from 0 to 1"):
+            explorer({"a": PIXELS}, model, [wrong])
+    with pytest.raises(ValueError, match="got a model with 3 class names for 2 scores"):
+        view(PIXELS, "few", Model(Network([*network.layers, ("last", ReLU())]), ["a", "b", "c"], Preprocessing((3, 4))),
+             [], None)
+
+
+def test_numbers_that_are_not_finite_are_told_with_their_layer() -> None:
+    huge = Network([("flat", Flatten()), ("fc", Linear(np.full((12, 2), 1e308)))])
+    with pytest.raises(ValueError, match="layer fc gives NaN or infinity"), np.errstate(over="ignore"):
+        explorer({"a": np.ones((3, 4))}, Model(huge, ["a", "b"], Preprocessing((3, 4))))

@@ -20,6 +20,7 @@ from lrp_ref import (
     ZPlus,
     assign,
     cutoff,
+    epsilon_plus,
     explain,
     heatmap,
     load_model,
@@ -110,6 +111,21 @@ def test_explanations_of_one_input_go_as_one_batch() -> None:
             assert list(cut.there) == list(alone.there)
             for t, values in cut.there.items():   # a product of other matrices may round otherwise
                 np.testing.assert_allclose(values, alone.there[t], rtol=0, atol=SUMS * abs(alone.there[t]).max())
+
+
+def test_the_imagenet_network_walks_down_from_anywhere() -> None:
+    """Its blocks of depthwise convolutions, sums beside them, and the mean over everything."""
+    model = load_model("imagenet")
+    x = model.prepare(np.random.default_rng(5).random((256, 300, 3)))
+    network = model.network(x.shape)
+    rules = epsilon_plus(network)
+    e = explain(network, x, rules, 282)
+    walk = Walk.of(network, x.shape)
+    assert [*walk.spreads] == list(network.names)
+    for below in ("_relu0", "_blocks.6._depthwise_conv", "_fc"):
+        [cut] = at_cut(walk, [e], below)
+        wanted = heatmap(explain(network, x, cutoff(rules, below), 282).relevance)[0]
+        np.testing.assert_allclose(walk.down(cut.there)[0], wanted, rtol=0, atol=SUMS * abs(wanted).max())
 
 
 def test_a_fisher_pipeline_goes_down_by_its_own_layers() -> None:
