@@ -48,7 +48,7 @@ def main(folder: str, kills: int) -> None:
             process = subprocess.Popen([*command, "--workers", "2", "--results", path], cwd=work,
                                        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
             there = rows(f"{work}/{path}")
-            while process.poll() is None and rows(f"{work}/{path}") < there + int(rng.integers(1, 12)):
+            while process.poll() is None and rows(f"{work}/{path}") < there + int(rng.integers(1, 5)):
                 time.sleep(0.01)
             time.sleep(float(rng.uniform(0, 0.2)))
             pool = workers_of(process.pid)
@@ -58,6 +58,7 @@ def main(folder: str, kills: int) -> None:
                 killed[which] += 1
                 orphans |= set(pool)
                 process.wait()
+                print(f"{sum(killed.values())} killed, {rows(f'{work}/{path}')} rows", file=sys.stderr, flush=True)
             elif process.poll() == 0:
                 assert run("--results", path) == want
                 whole += 1
