@@ -1,6 +1,5 @@
 """Tasks on executors of every kind: each is done once, few are in flight, and the results are those of one process."""
 
-import threading
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -98,29 +97,40 @@ def test_threads_and_this_process_give_the_same():
     assert sorted(found) == here == [(n, n * n) for n in range(50)]
 
 
-def test_what_is_in_flight_is_done_before_an_error_ends_it_and_what_has_not_begun_is_not():
-    found, begun, go = [], threading.Event(), threading.Event()
+class Two(Executor):
+    """Two workers, which are at the first two tasks; a task is done when somebody waits for it."""
 
-    class Slow(Squares):
-        def __reduce__(self):
-            return Slow, ()
+    def __init__(self):
+        self.submitted = []
 
-        def __call__(self):
-            def one(n):
-                if n == 0:
-                    assert begun.wait(10)
-                    threading.Timer(0.05, go.set).start()
-                    raise ValueError("no 0")
-                begun.set()
-                assert go.wait(10)
-                return n
-            return one
+    def submit(self, function, *given):
+        future = Future()
+        if len(self.submitted) < 2:
+            future.set_running_or_notify_cancel()
+        self.submitted.append((future, function, given))
+        return future
 
-    tasks_slow = Slow
-    globals()["Slow"], Slow.__qualname__ = tasks_slow, "Slow"   # so that it can be pickled
-    with ThreadPoolExecutor(2) as pool, pytest.raises(ValueError, match="no 0"):
-        run_tasks(Slow(), range(9), found.append, pool, ahead=9)
-    assert 1 in found and len(found) <= 3
+    def finish(self, n):
+        future, function, given = self.submitted[n]
+        try:
+            future.set_result(function(*given))
+        except ValueError as error:
+            future.set_exception(error)
+
+
+def test_what_is_in_flight_is_done_before_an_error_ends_it_and_what_has_not_begun_is_not(monkeypatch):
+    """Of nine tasks the first fails while another worker is at the second: that is waited for, and its result kept."""
+    executor, found = Two(), []
+    monkeypatch.setattr(tasks, "answer", lambda version, digest, task: Answer(Squares((0,))()(task)))
+
+    def wait(flying, return_when=None):
+        executor.finish(0 if return_when else 1)
+        return tasks_wait(flying, return_when="FIRST_COMPLETED" if return_when else "ALL_COMPLETED")
+    monkeypatch.setattr(tasks, "wait", wait)
+    with pytest.raises(ValueError, match="no 0"):
+        run_tasks(Squares(), range(9), found.append, executor, ahead=9)
+    assert found == [(1, 1)]
+    assert [future.cancelled() for future, *_ in executor.submitted] == [False] * 2 + [True] * 7
 
 
 def test_a_worker_of_another_version_is_named(late, monkeypatch):
