@@ -16,7 +16,8 @@ from lrp_ref.command.workers import workers_asked
 from lrp_ref.hints import Watch
 from lrp_ref.models.bundled import PAPERS
 from lrp_ref.paper.faithful import MEASURES, Perturbing, faithfulness_of
-from lrp_ref.paper.faithful_report import faithful_facts, faithful_plot, faithful_text
+from lrp_ref.paper.faithful_plot import faithful_plot
+from lrp_ref.paper.faithful_report import faithful_facts, faithful_text
 from lrp_ref.paper.precision import knows_all
 from lrp_ref.paper.record import Record
 from lrp_ref.paper.runs import description, unread_text

@@ -142,7 +142,8 @@ def test_an_answer_may_miss_what_a_stabiliser_takes() -> None:
                                             "mean 'stabiliser'? they are start, default_epsilon, "),
     ({"conventions": {"bias_epsilon": "leftout"}}, "given: got the convention bias_epsilon = 'leftout', which is no "
                                                    "answer: needed 'kept', 'left out', or None where it has none"),
-    ({"conventions": {"sign_of_zero": "-1"}}, "sign_of_zero = '-1', which is no answer: needed 1, -1, 0, or None"),
+    ({"conventions": {"sign_of_zero": "-1"}}, "sign_of_zero = '-1', which is no answer: needed 1, -1, 0, 'nan', "
+                                                "'dead', or None"),
     ({"conventions": {"sign_of_zero": True}}, "sign_of_zero = True, which is no answer"),
     ({"conventions": {"split": ["weights"]}}, "split = ['weights'], which is no answer"),
     ({"conventions": {"max_pool": 7}}, "max_pool = 7, which is no answer: needed 'ties share', 'first', "),

@@ -18,7 +18,8 @@ from lrp_ref.paper.faithful import (
     gradient_size,
     statements,
 )
-from lrp_ref.paper.faithful_report import faithful_facts, faithful_plot, faithful_text
+from lrp_ref.paper.faithful_plot import faithful_plot
+from lrp_ref.paper.faithful_report import faithful_facts, faithful_text
 from lrp_ref.paper.measures import box_overlap, pointing
 from lrp_ref.paper.perturb import aopc, curve, curve_over_ties, filling, ranking, region_sums, replaced
 from lrp_ref.paper.precision import Collection
