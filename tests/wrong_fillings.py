@@ -184,6 +184,14 @@ class GroupsSeeAll(Mine):
         return convolved(self, layer, x, lambda layer, o: (slice(None), np.tile(layer.weight[o], (layer.groups, 1, 1))))
 
 
+class GroupsByEveryChannel(Mine):
+    """A loop over all channels, where a group's kernel has only its own: Python stops it."""
+
+    def convolution(self, layer, x):
+        return convolved(self, layer, x, lambda layer, o: (
+            slice(None), np.stack([layer.weight[o, k] for k in range(len(x))])))
+
+
 class KernelReversed(Mine):
     def convolution(self, layer, x):
         return super().convolution(replace(layer, weight=layer.weight[:, :, ::-1, ::-1]), x)
@@ -305,6 +313,7 @@ FILLINGS: list[tuple[type, str, list[str]]] = [
     (GammaOfABareBias, GAMMA, ["Bias in gamma: as it is"]),
     (GroupsIgnored, CONVOLUTION, ["as if there were no groups: every group reads the channels of the first"]),
     (GroupsSeeAll, CONVOLUTION, ["as if there were no groups: every input channel gets all"]),
+    (GroupsByEveryChannel, CONVOLUTION, ["of those that raise IndexError all 3 have groups; the 18 that pass without"]),
     (KernelReversed, CONVOLUTION, ["with the kernel's rows and columns reversed"]),
     (PaddingForgotten, CONVOLUTION, ["as if there were no padding"]),
     (NegativeIndices, CONVOLUTION, ["with the image's other end in the padding, where negative indices lead"]),

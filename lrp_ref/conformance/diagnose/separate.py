@@ -85,7 +85,7 @@ def separate(failed: Sequence[Outcome], passed: Sequence[Outcome]) -> Separation
 
 
 def sentence(found: Separation) -> str:
-    what = " and ".join(found.facts)
+    what = " and ".join(fact.removeprefix("there is ") for fact in found.facts)
     beside = f"the {found.without} that pass without" if found.exact else (
         f"of those that pass {found.passed} have it as well and {found.without} have not")
     return f"all {found.failed} have {what}; {beside}"

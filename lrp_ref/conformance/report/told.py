@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from textwrap import fill
 
@@ -10,6 +11,9 @@ import numpy as np
 from lrp_ref.arrays import Array
 from lrp_ref.conformance.diagnose.diagnosis import Told
 from lrp_ref.conformance.diagnose.every import Recovered
+from lrp_ref.conformance.diagnose.separate import sentence, separate
+from lrp_ref.conformance.judge.outcome import RIGHT, Outcome
+from lrp_ref.conformance.judge.record import RAISED
 from lrp_ref.conformance.report.facts import Report
 
 WIDTH, SENTENCES = 120, 5
@@ -18,7 +22,8 @@ WIDTH, SENTENCES = 120, 5
 def summary(report: Report) -> Iterator[str]:
     """What the implementation computes where it departs, how many failures that is, and how many are left."""
     found, total = report.diagnosis, len(report.failures)
-    if not found.told and not found.left:
+    raising = [*what_raises(report)]
+    if not found.told and not found.left and not raising:
         return
     some = [f"{one.sentence[:1].upper()}{one.sentence[1:]}: {len(one.ids)} of {total} failures." for one in found.told]
     if len(some) > SENTENCES - 1:
@@ -34,7 +39,7 @@ def summary(report: Report) -> Iterator[str]:
         last.append(f"{len(left)} failures with numbers are not explained"
                     f"{'; ' if found.common else ''}{found.common}")
     if errors := total - len(found.causes) - len(found.left):
-        last.append(f"{errors} are errors, or answers to what must be refused")
+        last.append("; ".join([f"{errors} are errors, or answers to what must be refused", *raising]))
     if found.unasked:
         last.append(f"the budget did not reach {', '.join(' on '.join(place) for place in found.unasked)}")
     if last:
@@ -42,6 +47,22 @@ def summary(report: Report) -> Iterator[str]:
         some.append(f"{sentence[:1].upper()}{sentence[1:]}.")
     yield "\n".join(fill(one, WIDTH, break_long_words=False, break_on_hyphens=False, subsequent_indent="   ")
                     for one in some)
+
+
+def what_raises(report: Report) -> Iterator[str]:
+    """Of every type of error that several cases raise what these have, and no case that passes."""
+    groups: dict[str, list[Outcome]] = {}
+    for failure in report.failures:
+        outcome = getattr(failure, "outcome", None)
+        if outcome is not None and (said := re.match(RAISED + r"(\w+)", outcome.reason)):
+            groups.setdefault(said[1], []).append(outcome)
+    for kind, outcomes in groups.items():
+        if len(outcomes) == 1:
+            continue
+        right = [one for one in report.run.outcomes if one.status in RIGHT and one.case.level != "negative"]
+        split = separate(outcomes, right)
+        if split is not None and split.exact:
+            yield f"of those that raise {kind} {sentence(split)}"
 
 
 def sides_told(one: Told) -> Iterator[tuple[str, str]]:
