@@ -7,17 +7,18 @@ from dataclasses import dataclass
 from typing import Any
 
 from lrp_ref.arrays import Array
-from lrp_ref.assignment import Rules, cutoff, is_fisher
+from lrp_ref.assignment import Rules, is_fisher
 from lrp_ref.heatmap import heatmap
 from lrp_ref.hints import Watch, unwatched
 from lrp_ref.models.explained import title
 from lrp_ref.models.model import Model
 from lrp_ref.models.usual import higher_cutoff, pixel_cutoff
-from lrp_ref.network import INPUT, Network
+from lrp_ref.network import Network
+from lrp_ref.paper.below import cut_off
 from lrp_ref.pictures.colours import limit_of
 from lrp_ref.pictures.photograph import resize
 from lrp_ref.pictures.picture import LARGEST, Figure, Panel, Row, figure
-from lrp_ref.relevance import Explanation, explain, relevances
+from lrp_ref.relevance import explain
 
 ROWS = 100   # of one figure, which is then some 30,000 pixels high
 
@@ -82,21 +83,9 @@ def explained_subject(subject: Subject, x: Array, cutoffs: Sequence[str], watch:
     whole = explain(network, x, rules, subject.target, watch)
     scores = whole.scores[0]
     best = int(scores.argmax()) if subject.target is None else subject.target
-    made = [whole.relevance, *(cut_off(network, rules, name, whole, watch) for name in cutoffs)]
+    made = [whole.relevance, *(
+        cut_off(network, rules, name, whole.activations, whole.relevances, whole.start, watch) for name in cutoffs)]
     return title(subject.model.classes, scores, best), [heatmap(R)[0] for R in made]
-
-
-def cut_off(network: Network, rules: Rules, below: str, whole: Explanation, watch: Watch) -> Array:
-    """R_0 with a cut-off below that layer, where `whole` is the explanation without.
-
-    Down to it relevance is the same. Same result without the condition: where all that is filled hands down what it has
-    from one tensor, only that is gone through again.
-    """
-    filled, R, tops = cutoff(rules, below), whole.start, network.reads[below]
-    if len(tops) == 1 and tops[0] in network.crossings():
-        network, R = network[: network.index(tops[0]) + 1], whole.relevances[tops[0]]
-    kept = {name: filled[name] for name in network.names}
-    return relevances(network, whole.activations, kept, R, watch).of[INPUT]
 
 
 def one_figure(photographs: int, models: int = 1) -> None:

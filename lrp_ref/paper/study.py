@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lrp_ref.arrays import Array
-from lrp_ref.assignment import Rules, cutoff, paper_rules
+from lrp_ref.assignment import Rules, paper_rules
 from lrp_ref.heatmap import heatmap
 from lrp_ref.hints import Watch, unwatched
 from lrp_ref.layers import Conv2D, Layer
@@ -25,6 +25,7 @@ from lrp_ref.layers.fisher.vector import FisherVector
 from lrp_ref.layers.pool import Pool
 from lrp_ref.models.model import Model
 from lrp_ref.network import INPUT, Network
+from lrp_ref.paper.below import cut_off
 from lrp_ref.paper.measures import gini, holding, inside
 from lrp_ref.paper.precision import Collection, kept
 from lrp_ref.paper.record import Found, Record, Task, counting, recorded, tasks, unread
@@ -97,18 +98,12 @@ def maps(network: Network, xs: Mapping[str, Array], rules: Rules, target: int,
          below: Mapping[str, str | None]) -> dict[str, Array]:
     """{label: (H, W)}: the relevance of an image's pixels, channels summed, for every cut-off.
 
-    xs is what `network.activations` gave for one image. Down to a cut-off, relevance is the same as without: only the
-    layers under it are gone through again.
+    xs is what `network.activations` gave for one image.
     """
-    whole, found = relevances(network, xs, rules, start(xs[network.output], target)).of, {}
-    for label, layer in below.items():
-        R = whole[INPUT]
-        if layer is not None:
-            (top,), filled = network.reads[layer], cutoff(rules, layer)
-            lower = network[: network.index(layer)]
-            R = relevances(lower, xs, {name: filled[name] for name in lower.names}, whole[top]).of[INPUT]
-        found[label] = heatmap(R)[0]
-    return found
+    begin = start(xs[network.output], target)
+    Rs = relevances(network, xs, rules, begin).of
+    return {label: heatmap(Rs[INPUT] if layer is None else cut_off(network, rules, layer, xs, Rs, begin))[0]
+            for label, layer in below.items()}
 
 
 def random_signs(shape: tuple[int, ...], seed: int) -> Numbers:

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from lrp_ref import (
+    Add,
     AvgPool,
     Conv2D,
     Epsilon,
@@ -77,6 +78,19 @@ def test_every_map_is_the_one_that_explain_gives_with_that_cut_off(network, rule
     for label, below in cutoffs(network).items():
         chosen = rules(network) if below is None else cutoff(rules(network), below)
         assert found[label].tolist() == heatmap(explain(network, x, chosen, 1).relevance)[0].tolist()
+
+
+def test_a_cut_off_below_a_pooling_in_a_branch_is_the_one_that_explain_gives():
+    # the layers above both poolings read past what stands before them in the network
+    network = Network([("conv", Conv2D(rng.normal(size=(4, 1, 3, 2)))), ("relu", ReLU()), ("max", MaxPool(2)),
+                       ("avg", AvgPool(2), "relu"), ("add", Add(), ("max", "avg")), ("flat", Flatten()),
+                       ("fc", Linear(rng.normal(size=(64, 3))))])
+    x, below = rng.normal(size=(1, 1, 10, 9)), cutoffs(network)
+    assert [*below.values()] == [None, "relu", "avg", "add"]
+    found = maps(network, network.activations(x), paper_cnn(network), 2, below)
+    for label, layer in below.items():
+        rules = paper_cnn(network) if layer is None else cutoff(paper_cnn(network), layer)
+        assert found[label].tolist() == heatmap(explain(network, x, rules, 2).relevance)[0].tolist()
 
 
 # ---- Controls ----
