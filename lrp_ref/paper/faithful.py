@@ -17,7 +17,7 @@ from lrp_ref.paper.measures import box_overlap, pointing
 from lrp_ref.paper.perturb import aopc, curve, filling, ranking, region_sums
 from lrp_ref.paper.precision import kept
 from lrp_ref.paper.record import Found, Record, Task, counting, recorded, unread
-from lrp_ref.paper.study import CONTRAST, NO_CUTOFF, Numbers, contrast, cutoffs, maps
+from lrp_ref.paper.study import CONTRAST, NO_CUTOFF, Numbers, contrast, cutoffs, maps, scored
 from lrp_ref.pictures.photograph import resize
 
 RANDOM, EDGES = "random order", "edges"   # beside CONTRAST
@@ -59,9 +59,7 @@ def perturbed(job: Perturbing, networks: Mapping[str, Callable[[tuple[int, ...]]
     found: list[Found] = []
     for name, model in job.models.items():
         x = prepared[name]
-        network, columns = networks[name](x.shape), [model.class_index(one) for one in job.classes]
-        xs = network.activations(x)
-        scores[name] = tuple((xs[network.output][0, columns] + 0.0).tolist())
+        network, columns, xs, scores[name] = scored(model, networks[name], x, job.classes)
         low, high = (np.resize(np.array(end, x.dtype), x.shape[1]) for end in model.preprocessing.box)
         fill = filling(x[0], job.fill, job.seed + task.position, low, high).astype(x.dtype)
         for c in np.flatnonzero(task.seen.labels).tolist():

@@ -147,9 +147,7 @@ def studied(job: Studying, networks: Mapping[str, Callable[[tuple[int, ...]], An
     found: list[Found] = []
     for name, model in job.models.items():
         x = prepared[name]
-        network, columns = networks[name](x.shape), [model.class_index(one) for one in job.classes]
-        xs = network.activations(x)
-        scores[name] = tuple((xs[network.output][0, columns] + 0.0).tolist())
+        network, columns, xs, scores[name] = scored(model, networks[name], x, job.classes)
         if masks is not None:
             rules, below = job.rules(network), cutoffs(model.chain)
             for n, c in enumerate(np.flatnonzero(task.seen.labels).tolist()):
@@ -161,6 +159,14 @@ def studied(job: Studying, networks: Mapping[str, Callable[[tuple[int, ...]], An
                 found.append(Found(name, c, score, float(region.mean()),
                                    {label: measured(values, region) for label, values in seen.items()}))
     return recorded(task, scores, tuple(found))
+
+
+def scored(model: Model, network_for: Callable[[tuple[int, ...]], Network], x: Array, classes: Iterable[str]
+           ) -> tuple[Network, list[int], dict[str, Array], tuple[float, ...]]:
+    """The network for x, where the classes are among its scores, all its tensors, and these scores."""
+    network, columns = network_for(x.shape), [model.class_index(one) for one in classes]
+    xs = network.activations(x)
+    return network, columns, xs, tuple((xs[network.output][0, columns] + 0.0).tolist())
 
 
 def study(model: Model, collection: Collection, rules: Callable[[Network], Rules] = paper_rules, name: str = "model",
