@@ -124,6 +124,8 @@ def to_number(c: Any, number: Any) -> Any:
     if issubclass(number, Decimal):
         numerator, denominator = c.as_integer_ratio()
         return number(numerator) / number(denominator)
+    if type(c) is number:   # Same result without these two lines; a Fraction is never changed.
+        return c
     if issubclass(number, np.floating) and not holds(number, c):
         raise ValueError(f"got the number {shown(c)}, which {number.__name__} does not hold: use a smaller one, or "
                          "numbers of a larger type")
