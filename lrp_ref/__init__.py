@@ -1,9 +1,9 @@
 """Layer-wise Relevance Propagation in NumPy: layers, rules, cut-off, and a ledger of where relevance went."""
 
-from lrp_ref import start
+from lrp_ref import entry
 
-if start.as_program():
-    start.begin()
+if entry.as_program():
+    entry.begin()
 
 from lrp_ref.assignment import (
     ali,

@@ -13,8 +13,8 @@ from signal import SIGINT
 from lrp_ref.command.failed import Failed, Unwritten
 from lrp_ref.command.leaving import stoppable
 from lrp_ref.command.options import parser
+from lrp_ref.entry import current_folder
 from lrp_ref.hints import Watch, brief, printable
-from lrp_ref.start import current_folder
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

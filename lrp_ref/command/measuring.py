@@ -12,7 +12,7 @@ from lrp_ref.paper.precision import Collection
 from lrp_ref.paper.record import Record, tasks
 from lrp_ref.paper.results import Results, read_results
 from lrp_ref.paper.tasks import Make, Progress, run_tasks
-from lrp_ref.pictures.stored import told
+from lrp_ref.pictures.refusal import told
 
 
 def measured_by(options: Namespace, described: dict[str, str], job: Make, tested: Collection, watch: Watch,

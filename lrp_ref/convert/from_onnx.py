@@ -16,7 +16,7 @@ from lrp_ref.convert.onnx_node import Layers, Node
 from lrp_ref.convert.onnx_norms import LAST, written_out
 from lrp_ref.convert.onnx_proof import prove
 from lrp_ref.convert.onnx_read import check_graph, operator_set, read_onnx
-from lrp_ref.convert.onnx_rows import QUANTISED, ROWS
+from lrp_ref.convert.onnx_table import QUANTISED, ROWS
 from lrp_ref.convert.onnx_values import Known, Tensor
 from lrp_ref.convert.refused import refuse
 from lrp_ref.hints import listed, quotable, shown

@@ -17,7 +17,7 @@ import numpy as np
 from lrp_ref.files import writable
 from lrp_ref.hints import listed, quotable
 from lrp_ref.paper.record import Found, Record
-from lrp_ref.pictures.stored import told
+from lrp_ref.pictures.refusal import told
 
 MARK = 0x4C525021   # application_id: "LRP!"
 WAIT = 60.0         # seconds for which a reader or another writer is waited for

@@ -23,8 +23,10 @@ from numpy.typing import NDArray
 from lrp_ref.hints import Watch, unwatched
 from lrp_ref.paper.precision import COUNT, SEED, Collection
 from lrp_ref.paper.voc_files import Place, data_set, is_there, members, photograph_at
+from lrp_ref.pictures.formats import Packed, reading
 from lrp_ref.pictures.photograph import Box, read_photograph, size_of, upright, upright_box
-from lrp_ref.pictures.stored import Packed, Refused, reading, size_and_turn, told
+from lrp_ref.pictures.refusal import Refused, told
+from lrp_ref.pictures.samples import size_and_turn
 
 SETS = ("train", "val", "trainval", "test")
 LAYOUT = "give a folder in the layout of VOC 2007, with JPEGImages, ImageSets/Main and Annotations"

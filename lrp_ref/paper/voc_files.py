@@ -8,7 +8,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from lrp_ref.pictures.stored import Packed, told
+from lrp_ref.pictures.formats import Packed
+from lrp_ref.pictures.refusal import told
 
 MARKER = "ImageSets/Main/"   # what the folder of a data set in VOC's layout has
 

@@ -10,20 +10,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from lrp_ref.pictures.stored import (
-    Packed,
-    Refused,
-    Stored,
-    check_size,
-    first_line,
-    format_of,
-    in_our_words,
-    reading,
-    regular,
-    size_and_turn,
-    stored,
-    told,
-)
+from lrp_ref.pictures.formats import Packed, format_of, in_our_words, reading
+from lrp_ref.pictures.refusal import Refused, check_size, first_line, regular, told
+from lrp_ref.pictures.samples import Stored, size_and_turn, stored
 
 Pixels = NDArray[np.float64]
 Box = tuple[int, int, int, int]  # left, top, right, bottom, counted from 1, the last pixel included

@@ -1,4 +1,4 @@
-"""Numbers to an image file: single heatmaps, and panels side by side. Only this, stored.py and plot.py import PIL."""
+"""Numbers to an image file: single heatmaps, and panels side by side. Pillow is imported here and by few others."""
 
 import io
 import os
@@ -14,7 +14,7 @@ from PIL import Image, ImageDraw, ImageFont
 from lrp_ref.files import writing
 from lrp_ref.pictures.colours import colour, limit_of, parts, plane
 from lrp_ref.pictures.photograph import enlarge, resize, to_channels
-from lrp_ref.pictures.stored import first_line, told
+from lrp_ref.pictures.refusal import first_line, told
 
 Size = tuple[int, int]
 Bytes = NDArray[np.uint8]

@@ -11,7 +11,7 @@ import onnx
 from onnx import helper, numpy_helper
 
 from lrp_ref.convert.from_onnx import converted
-from lrp_ref.convert.onnx_rows import ROWS
+from lrp_ref.convert.onnx_table import ROWS
 
 CHECKED, REFUSED, WRONG = "agrees", "refused", "WRONG"
 FORM = "no network: "   # what is none with one input: a case of text, of sequences, of several batches

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from lrp_ref.convert.onnx_reference import evaluated
-from lrp_ref.convert.onnx_rows import ROWS
+from lrp_ref.convert.onnx_table import ROWS
 
 onnx = pytest.importorskip("onnx")
 cases = pytest.importorskip("onnx_cases")

@@ -6,7 +6,7 @@ import pytest
 from onnx_said import said
 
 from lrp_ref.convert.from_onnx import converted
-from lrp_ref.convert.onnx_rows import ROWS
+from lrp_ref.convert.onnx_table import ROWS
 from lrp_ref.layers import Add, LeakyReLU, ReLU
 
 onnx = pytest.importorskip("onnx")

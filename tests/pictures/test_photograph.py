@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from lrp_ref.pictures import stored
+from lrp_ref.pictures import formats, refusal
 from lrp_ref.pictures.photograph import enlarge, read_photograph, resize, to_channels, to_pixels
 
 # Nothing but the tests that expect a warning may cause one.
@@ -287,7 +287,8 @@ def test_a_file_cut_in_its_header_is_no_image(tmp_path, name):
 
 def test_an_image_too_large_to_be_opened_says_so(tmp_path, monkeypatch):
     path = saved(tmp_path, image([[0] * 10] * 9), "large.png")
-    monkeypatch.setattr(stored, "MOST_PIXELS", 89)
+    for module in (refusal, formats):
+        monkeypatch.setattr(module, "MOST_PIXELS", 89)
     assert refused(path) == (" is too large: 9 x 10 pixels, but at most 89 are read (MOST_PIXELS): make it smaller "
                              "first")
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 44)  # the reader itself refuses beyond twice as many

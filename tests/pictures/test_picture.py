@@ -51,7 +51,7 @@ def test_imageio_still_requires_pillow():
 def test_only_the_modules_of_pictures_import_pil():
     package = Path(lrp_ref.files.__file__).parent
     importing = [p.name for p in package.rglob("*.py") if re.search(r"^\s*(from|import)\s+PIL\b", p.read_text(), re.M)]
-    assert sorted(importing) == ["faithful_plot.py", "picture.py", "plot.py", "stored.py"]
+    assert sorted(importing) == ["faithful_plot.py", "formats.py", "picture.py", "plot.py", "tiff.py"]
 
 
 # --- one heatmap --------------------------------------------------------------------------------------------------

@@ -18,7 +18,7 @@ ROWS = re.findall(r"^\| `(\w+)` \| (.+?) \| (.*?) ?\|$", PAGE, re.MULTILINE)
 ROOMS = {room: {one for one in allowed.split(", ") if one} for room, _, allowed in ROWS}
 NAMES = [*ROOMS]
 CORE = NAMES[: NAMES.index("hints")]
-LEAVES = ["files", "hints", "outside", "version", "start"]
+LEAVES = ["files", "hints", "outside", "version", "entry"]
 STATIONS = re.findall(r"`(\w+)`", PAGE.partition("each of which may import those before it:")[2].partition(".\n")[0])
 FRONT = ("__init__", "__main__")   # of the package: what it exports, and the command line by another name
 

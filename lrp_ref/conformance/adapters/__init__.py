@@ -10,8 +10,8 @@ from traceback import extract_tb
 from typing import Any
 
 from lrp_ref.conformance.adapter import PARTS, Adapter, one_line
+from lrp_ref.entry import current_folder, search
 from lrp_ref.hints import did_you_mean, listed
-from lrp_ref.start import current_folder, search
 
 LIBRARIES = {"zennit": "Zennit", "captum": "Captum", "lxt": "Lxt"}   # {module here and package there: class}
 FORMS = ("zennit, captum, lxt, toolbox:PATH, lrp_ref, dialect:NAME, recorded:FILE, exec:COMMAND, or module:Name of "

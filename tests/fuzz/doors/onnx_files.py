@@ -12,7 +12,7 @@ from harness import Attempt, Door
 
 from lrp_ref.convert import from_onnx
 from lrp_ref.convert.onnx_fold import FOLDED
-from lrp_ref.convert.onnx_rows import ROWS
+from lrp_ref.convert.onnx_table import ROWS
 
 KEPT = tempfile.TemporaryDirectory(prefix="lrp-ref-fuzz-onnx-")   # as long as this process lives
 Rng = np.random.Generator

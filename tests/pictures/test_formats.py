@@ -20,8 +20,9 @@ sys.path.insert(0, str(Path(__file__).parent))
 from files import chunk, packed, png, tiff
 
 from lrp_ref import Linear, Model, Network, Preprocessing, read_photograph
-from lrp_ref.pictures import stored
+from lrp_ref.pictures import formats, refusal
 from lrp_ref.pictures.photograph import size_of, to_pixels, upright
+from lrp_ref.pictures.tiff import TAGS
 
 pytestmark = pytest.mark.filterwarnings("error")
 
@@ -65,7 +66,7 @@ def test_only_the_reader_that_the_first_bytes_name_is_asked(tmp_path, monkeypatc
             asked.append(kind)
             return factory(*given)
         monkeypatch.setitem(Image.OPEN, kind, (noted, None))
-    ours = {*stored.BEGINS, "WEBP", "AVIF", "TGA"}
+    ours = {*formats.BEGINS, "WEBP", "AVIF", "TGA"}
     read = set()
     for kind in sorted(Image.SAVE):
         with warnings.catch_warnings():
@@ -147,12 +148,12 @@ def test_more_pixels_than_are_read_are_refused_before_they_are_there(tmp_path):
 def test_the_size_a_webp_declares_is_its_own(tmp_path, lossless):
     for mode in ("RGB", "RGBA"):
         Image.new(mode, (83, 61)).save(tmp_path / "a.webp", lossless=lossless, exif=b"Exif\0\0" * (mode == "RGBA"))
-        assert stored.webp_size((tmp_path / "a.webp").read_bytes()[:32]) == (61, 83)
+        assert formats.webp_size((tmp_path / "a.webp").read_bytes()[:32]) == (61, 83)
 
 
 def test_a_file_of_more_bytes_than_are_read_is_refused(tmp_path, monkeypatch):
     path = written(tmp_path, png(np.zeros((1, 1, 1), int), 8))
-    monkeypatch.setattr(stored, "MOST_BYTES", 10)
+    monkeypatch.setattr(refusal, "MOST_BYTES", 10)
     assert "bytes, but at most 10 are read (MOST_BYTES): make it smaller" in refused(path)
 
 
@@ -229,7 +230,7 @@ def test_a_refused_tiff_says_what_it_holds(tmp_path):
     tags = {256: (4, [2]), 257: (4, [2]), 258: (3, [8]), 259: (3, [1]), 262: (3, [1]), 339: (3, [2])}
     message = refused(written(tmp_path, tiff(tags, [b"\1\2\3\4"])))
     assert "is a TIFF of BitsPerSample 8, PhotometricInterpretation 1, SampleFormat 2, a kind that is not" in message
-    tags |= {tag: (4, [2**32 - 1] * 5) for tag in stored.TAGS}
+    tags |= {tag: (4, [2**32 - 1] * 5) for tag in TAGS}
     refused(written(tmp_path, tiff(tags, [b"\1\2\3\4"]), 250 * "b"))   # of 500 characters at most
 
 
@@ -354,7 +355,7 @@ def test_what_is_wrong_with_a_file_of_a_known_format_is_said(tmp_path):
 
 def test_names_are_shown_on_one_line_and_not_whole(tmp_path):
     name = "a\x1b[31m\n" + 180 * "b" + ".png"
-    assert "\\x1b[31m\\n" in stored.told(name)
+    assert "\\x1b[31m\\n" in refusal.told(name)
     assert "bbb.png is no image" in refused(written(tmp_path, b"no image", name))
 
 
