@@ -253,6 +253,14 @@ def thin(x: Array) -> Array:
     return x if 0 in (x.size, x.ndim) or any(x.strides) else x[(slice(0, 1),) * x.ndim]
 
 
+def some(x: Any) -> bool:
+    """Whether a number, or any of an array, is not 0."""
+    if not isinstance(x, np.ndarray):
+        return bool(x)
+    x = thin(x)
+    return x.size > 0 and (bool(x.flat[0]) or bool(x.any()))   # Same result without the first, mostly at once.
+
+
 def finite(x: Array) -> bool:
     """Whether no number of x is NaN or infinite."""
     x = thin(x)

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from lrp_ref.arrays import Array, Index, added_at, nothing, plus, thin, times, total
+from lrp_ref.arrays import Array, Index, added_at, nothing, plus, some, times, total
 from lrp_ref.hints import listed, shown
 
 
@@ -137,11 +137,6 @@ class Ledger:
 def between(count: int) -> str:
     """The line in the place of layers that are not shown."""
     return f"  .. {count} layer{'s' if count > 1 else ''}"
-
-
-def some(y: Any) -> bool:
-    """Whether a number, or any of an array, is not 0."""
-    return bool(thin(y).any() if isinstance(y, np.ndarray) else y)
 
 
 def product(x: Array, y: Any) -> Array:

@@ -9,7 +9,7 @@ from typing import Any, Self
 
 import numpy as np
 
-from lrp_ref.arrays import Array, Function, Index, Shape, same, thin, times, zeros
+from lrp_ref.arrays import Array, Function, Index, Shape, same, some, thin, times, zeros
 
 
 @dataclass(frozen=True, eq=False)
@@ -159,4 +159,4 @@ def by_input(terms: Sequence[Term]) -> Iterable[tuple[Array, list[int]]]:
     groups: dict[int, list[int]] = {}
     for n, t in enumerate(terms):
         groups.setdefault(id(t.a), []).append(n)
-    return [(a, group) for group in groups.values() if thin(a := terms[group[0]].a).any()]
+    return [(a, group) for group in groups.values() if some(a := terms[group[0]].a)]

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from lrp_ref.arrays import Array, Function, Shape, constant, is_fraction, ones_like, same, zeros
+from lrp_ref.arrays import Array, Function, Shape, constant, everywhere, is_fraction, ones_like, same, zeros
 from lrp_ref.hints import listed, shown
 from lrp_ref.layers.base import Drawn, Layer, Roundings, parameter, several, whole
 from lrp_ref.layers.example import Example, fractions
@@ -187,27 +187,32 @@ class Softmax(Layer):
     def there(self, x: Array) -> Array:
         """Which scores take part, in x's shape."""
         self.output_shape(x.shape)
-        return np.ones(x.shape, bool) if self.mask is None else np.broadcast_to(self.mask != 0, x.shape)
+        return np.broadcast_to(np.True_ if self.mask is None else self.mask != 0, x.shape)
 
     def __call__(self, x: Array) -> Array:
-        there, zero = self.there(x), constant(0, x)
+        there = self.there(x)
         if is_fraction(x):
             return equal_scores(x, there)
-        if x.dtype == object:
+        if x.dtype == object or everywhere(1, there):
             shifted = x - x.max(axis=-1, keepdims=True)
         else:
             shifted = x - np.max(x, axis=-1, keepdims=True, where=there, initial=-np.inf)
-        power = np.where(there, np.exp(np.where(there, shifted, zero)), zero)
+        power = among(there, np.exp(among(there, shifted)))
         return power / np.sum(power, axis=-1, keepdims=True)
 
     def linearize(self, x: Array) -> tuple[Array, LinearMap]:
         z, there = self(x), self.there(x)
-        mean = np.sum(np.where(there, x, constant(0, x)) * z, axis=-1, keepdims=True)
-        bias = z * (constant(1, x) - np.where(there, x, constant(0, x)) + mean)
+        mean = np.sum(among(there, x) * z, axis=-1, keepdims=True)
+        bias = z * (constant(1, x) - among(there, x) + mean)
         return x, SoftmaxMap(z, bias, there)
 
     def smaller(self, shape: Shape, drawn: Drawn) -> Layer | None:
         return Softmax()
+
+
+def among(there: Array, x: Array) -> Array:
+    """x where scores take part, and 0 elsewhere: in the shape of both. No work where all take part."""
+    return np.broadcast_to(x, there.shape) if everywhere(1, there) else np.where(there, x, constant(0, x))
 
 
 def equal_scores(x: Array, there: Array) -> Array:
@@ -232,20 +237,20 @@ class SoftmaxMap(LinearMap):
     straight = True
 
     def apply(self, a: Array, f: Function) -> Array:
-        a = np.where(self.there, a, constant(0, a))
+        a = among(self.there, a)
         if f is same:   # Same result without these lines; no array of (N, .., T, T).
             return self.weight * (a - np.sum(self.weight * a, axis=-1, keepdims=True))
         if f is ones_like:
-            return np.where(self.there, np.sum(a, axis=-1, keepdims=True), constant(0, a))
+            return among(self.there, np.sum(a, axis=-1, keepdims=True))
         return np.squeeze(a[..., None, :] @ self.dense(f), axis=-2)
 
     def transpose(self, s: Array, f: Function, shape: Shape) -> Array:
-        s = np.where(self.there, s, constant(0, s))
+        s = among(self.there, s)
         if f is same:
             sent = self.weight * s
             return sent - self.weight * np.sum(sent, axis=-1, keepdims=True)
         if f is ones_like:
-            return np.where(self.there, np.sum(s, axis=-1, keepdims=True), constant(0, s))
+            return among(self.there, np.sum(s, axis=-1, keepdims=True))
         return np.squeeze(self.dense(f) @ s[..., None], axis=-1)
 
     def dense(self, f: Function) -> Array:

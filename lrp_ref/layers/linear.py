@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from lrp_ref.arrays import Array, Function, Shape, negative, positive, same, zeros
+from lrp_ref.arrays import Array, Function, Shape, added_at, negative, nothing, plus, positive, same, zeros
 from lrp_ref.layers.base import Drawn, Layer, Roundings, normalised_bias, parameter, same_channels
 from lrp_ref.layers.example import Example, fractions, mixed
 from lrp_ref.linear_map import LinearMap
@@ -90,15 +90,15 @@ class Dense(LinearMap):
     straight = True
 
     def apply_each(self, a: Array, functions: Sequence[Function]) -> list[Array]:
-        z = [zeros((*a.shape[:-1], self.weight.shape[1]), a) for _ in functions]
+        z = [nothing((*a.shape[:-1], self.weight.shape[1]), a) for _ in functions]
         for n, block, w in self.blocks(functions):
-            z[n] = z[n] + a[..., block] @ w
+            z[n] = plus(z[n], a[..., block] @ w)
         return z
 
     def transpose_sum(self, s: Sequence[Array], functions: Sequence[Function], shape: Shape) -> Array:
-        out = zeros(shape, s[0])
+        out = nothing(shape, s[0])
         for n, block, w in self.blocks(functions):
-            out[..., block] += s[n] @ np.swapaxes(w, 0, 1)
+            out = added_at(out, (..., block), s[n] @ np.swapaxes(w, 0, 1))
         return out
 
     def by_weight(self, a: Array, s: Array) -> Array:

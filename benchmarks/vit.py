@@ -1,0 +1,192 @@
+"""A transformer of ViT-Base's shape under AttnLRP, lrp_ref beside LXT's explicit functions: a table of `make bench`.
+
+Twelve blocks of 768 units, twelve heads, 197 tokens, seeded weights. Ours keeps the relevance of every tensor and the
+ledger of every unit; LXT hands back that of the input. Seconds are medians of several rounds in which both are timed
+once; memory is the most that the process had, measured in one of its own.
+"""
+
+import argparse
+import resource
+
+from timing import (  # first: it sets the number of threads
+    CORES,
+    alternate,
+    clock,
+    head,
+    introduce,
+    line,
+    medians,
+    now,
+    python,
+    ratio,
+    write,
+)
+
+# isort: split
+import numpy as np
+
+from lrp_ref import explain
+from lrp_ref.assignment import attnlrp
+from lrp_ref.layers import GELU, Add, ClassToken, LayerNorm, Linear, MatMul, Reshape, Scale, Slice, Softmax, Transpose
+from lrp_ref.network import Network
+
+BLOCKS, HEADS, UNITS, PATCHES, CLASSES = 12, 12, 768, 196, 1000
+WIDTHS = 10, 8, 8, 16, 20, 11
+EPSILON = 1e-6
+
+
+def vit(number, blocks=BLOCKS, heads=HEADS, units=UNITS, patches=PATCHES, classes=CLASSES, seed=0):
+    """Patches (N, patches, 768 numbers of 16 x 16 x 3 pixels) to scores (N, classes), norms first."""
+    rng = np.random.default_rng(seed)
+    tokens, each = patches + 1, units // heads
+
+    def drawn(*shape, by=None):
+        return (rng.standard_normal(shape) * (shape[0] ** -0.5 if by is None else by)).astype(number)
+
+    def linear(inputs, outputs):
+        return Linear(drawn(inputs, outputs), drawn(outputs, by=0.1))
+
+    def norm():
+        return LayerNorm(1 + drawn(units, by=0.1), drawn(units, by=0.1), 1e-6)
+
+    layers = [("patches", linear(768, units)), ("class", ClassToken(drawn(units, by=1))),
+              ("position", Scale(None, drawn(tokens, units, by=0.1)))]
+    x = "position"
+    for b in range(blocks):
+        layers.append((f"{b}.norm1", norm(), x))
+        for part in "qkv":
+            layers += [(f"{b}.{part}", linear(units, units), f"{b}.norm1"),
+                       (f"{b}.{part}.heads", Reshape((tokens, heads, each))),
+                       (f"{b}.{part}.by_head", Transpose((0, 2, 1, 3)))]
+        layers += [
+            (f"{b}.scaled", Scale(np.array(each**-0.5, number), None), f"{b}.q.by_head"),
+            (f"{b}.keys", Transpose((0, 1, 3, 2)), f"{b}.k.by_head"),
+            (f"{b}.scores", MatMul((heads, tokens, each), (heads, each, tokens)), (f"{b}.scaled", f"{b}.keys")),
+            (f"{b}.softmax", Softmax()),
+            (f"{b}.read", MatMul((heads, tokens, tokens), (heads, tokens, each)), (f"{b}.softmax", f"{b}.v.by_head")),
+            (f"{b}.tokens", Transpose((0, 2, 1, 3))), (f"{b}.joined", Reshape((tokens, units))),
+            (f"{b}.attention", linear(units, units)), (f"{b}.add1", Add(), (x, f"{b}.attention")),
+            (f"{b}.norm2", norm()), (f"{b}.up", linear(units, 4 * units)), (f"{b}.gelu", GELU()),
+            (f"{b}.down", linear(4 * units, units)), (f"{b}.add2", Add(), (f"{b}.add1", f"{b}.down"))]
+        x = f"{b}.add2"
+    return Network([*layers, ("norm", norm()), ("first", Slice(1, 0, 1)), ("flat", Reshape((units,))),
+                    ("scores", linear(units, classes))])
+
+
+def lxt_of(network):
+    """The same network of LXT's explicit functions: a function of a torch tensor."""
+    import torch
+    from lxt.explicit import functional as theirs
+    from lxt.explicit.rules import identity
+    from torch.nn import functional
+
+    def tensor(array):
+        return torch.from_numpy(np.ascontiguousarray(array))
+
+    def of(layer):
+        match layer:
+            case Linear():
+                w, b = tensor(layer.weight.T), tensor(layer.bias)
+                return lambda x: theirs.linear_epsilon(x, w, b, EPSILON)
+            case LayerNorm():
+                w, b = tensor(layer.scale), tensor(layer.shift)
+                return lambda x: theirs.layer_norm(x, w, b, float(layer.epsilon))
+            case Scale():   # ours passes relevance by a position, too
+                number = tensor(layer.shift if layer.scale is None else layer.scale)
+                return lambda x: identity(lambda y: y + number if layer.scale is None else y * number, x)
+            case ClassToken():
+                token = tensor(layer.token)
+                return lambda x: torch.cat([token.expand(len(x), 1, -1), x], 1)
+            case GELU():
+                return lambda x: identity(functional.gelu, x)
+            case Softmax():
+                return lambda x: theirs.softmax(x, -1)
+            case MatMul():
+                return lambda a, b: theirs.matmul(a, b, False, EPSILON)
+            case Add():
+                return lambda a, b: theirs.add2(a, b, False, EPSILON)
+            case Transpose():
+                return lambda x: x.permute(layer.axes)
+            case Slice():
+                return lambda x: x[layer.cut()]
+        return lambda x: x.reshape(len(x), *layer.shape)
+
+    parts = [(name, of(layer), reads) for name, layer, reads in network.nodes]
+
+    def scores(x):
+        made = {"input": x}
+        for name, part, reads in parts:
+            made[name] = part(*(made[t] for t in reads))
+        return made[network.output]
+    return scores
+
+
+def lxt(scores, x, R):
+    """Seconds for LXT's explanation of the same network, and its relevance."""
+    import torch
+
+    image = torch.from_numpy(x).requires_grad_()
+    begin = now()
+    scores(image).backward(torch.from_numpy(R))
+    return now() - begin, image.grad.numpy()
+
+
+def asked(number):
+    """The network, the patches and R, a score and 0 elsewhere."""
+    network = vit(number)
+    x = np.random.default_rng(1).standard_normal((1, PATCHES, 768)).astype(number)
+    z = network(x)
+    return network, x, np.where(z == z.max(), z, number(0))
+
+
+def peak_memory(number):
+    """GB that a process has at most which explains and keeps every relevance; and before it explains."""
+    code = ("import sys; sys.path.insert(0, sys.argv[1]); import vit, numpy; "
+            "print(*vit.before_and_after(getattr(numpy, sys.argv[2])))")
+    return map(float, python(code, __file__.rpartition("/")[0] or ".", number.__name__).split())
+
+
+def before_and_after(number):
+    network, x, R = asked(number)
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
+    explain(network, x, attnlrp(network, EPSILON), R)
+    return before, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
+
+
+def row(number, rounds):
+    network, x, R = asked(number)
+    rules, scores = attnlrp(network, EPSILON), lxt_of(network)
+    seconds, results = alternate({"ours": lambda: clock(lambda: explain(network, x, rules, R).relevance),
+                                  "lxt": lambda: lxt(scores, x, R)}, rounds)
+    gap = abs(results["ours"] - results["lxt"]).max() / abs(results["lxt"]).max()
+    before, most = peak_memory(number)
+    return {"numbers": number.__name__, **medians(seconds), "lxt/ours": ratio(seconds, "lxt", "ours"),
+            "memory": most, "memory before": before, "gap": float(gap)}
+
+
+def show(one):
+    line((one["numbers"], f"{one['ours']:.2f}", f"{one['lxt']:.2f}", f"{one['lxt/ours']:.2f} (at least 1)",
+          f"{one['memory']:.2f} GB (at most 3)", f"{one['gap']:.0e}"), WIDTHS)
+
+
+def main(arguments=None):
+    options = argparse.ArgumentParser(description=__doc__)
+    options.add_argument("--rounds", type=int, default=5)
+    options.add_argument("--output", default="out/bench.json")
+    given = options.parse_args(arguments)
+    import torch
+
+    torch.set_num_threads(int(CORES))
+    introduce()
+    print(f"\nViT-Base's shape, {BLOCKS} blocks of {UNITS} units and {HEADS} heads, {PATCHES + 1} tokens, AttnLRP, "
+          "forward and relevance of every tensor, ledger included:\n")
+    head(("numbers", "ours s", "LXT", "LXT/ours", "memory", "differs by"), WIDTHS)
+    rows = []
+    for number in (np.float32, np.float64):
+        rows.append(row(number, given.rounds))
+        show(rows[-1])
+    write(given.output, vit_base=rows)
+
+
+if __name__ == "__main__":
+    main()
