@@ -149,3 +149,18 @@ def test_what_the_pages_show_of_layers_and_rules_is_what_the_classes_say(monkeyp
     for page in generate.PAGES:
         text = page.read_text(encoding="utf-8")
         assert "<!-- / -->" in text and generate.written(text) == text, f"{page.name} is stale: make docs"
+
+
+def test_the_table_of_anything_else_names_what_is_there() -> None:
+    table = PAGE.partition("## Anything else")[2]
+    rows = [line.split("|")[2:4] for line in table.splitlines() if line.startswith("| a")]
+    assert len(rows) > 10
+    for opened, said in rows:
+        files = re.findall(r"`([\w/]+\.py)`", opened)
+        texts = [(ROOT / file).read_text(encoding="utf-8") for file in files]
+        inner = re.findall(r"`([\w/]+/)`|`([\w/]+\.py)`", said)
+        assert texts and all((ROOT / (folder or file)).exists() for folder, file in inner), opened
+        named = [word for word in re.findall(r"`(\w+)`", said) if word[0].isupper()]
+        beside = [path.read_text(encoding="utf-8") for file in files for path in (ROOT / file).parent.glob("*.py")]
+        assert all(any(re.search(rf"^(class )?{word}\b", text, re.MULTILINE) or f"import {word}" in text
+                       or f"{word}," in text for text in (*texts, *beside)) for word in named), (opened, named)
