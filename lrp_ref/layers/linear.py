@@ -96,9 +96,9 @@ class Dense(LinearMap):
         return z
 
     def transpose_sum(self, s: Sequence[Array], functions: Sequence[Function], shape: Shape) -> Array:
-        out = nothing(shape, s[0])
+        out, rows = nothing(shape, s[0]), (slice(None),) * (len(shape) - 1)
         for n, block, w in self.blocks(functions):
-            out = added_at(out, (..., block), s[n] @ np.swapaxes(w, 0, 1))
+            out = added_at(out, (*rows, block), s[n] @ np.swapaxes(w, 0, 1))
         return out
 
     def by_weight(self, a: Array, s: Array) -> Array:
