@@ -90,16 +90,20 @@ class Dense(LinearMap):
     straight = True
 
     def apply_each(self, a: Array, functions: Sequence[Function]) -> list[Array]:
-        z = [nothing((*a.shape[:-1], self.weight.shape[1]), a) for _ in functions]
+        inputs, outputs = self.weight.shape
+        rows = np.reshape(a, (-1, inputs))   # of all samples: one product
+        z = [nothing((len(rows), outputs), a) for _ in functions]
         for n, block, w in self.blocks(functions):
-            z[n] = plus(z[n], a[..., block] @ w)
-        return z
+            z[n] = plus(z[n], rows[:, block] @ w)
+        return [np.reshape(one, (*a.shape[:-1], outputs)) for one in z]
 
     def transpose_sum(self, s: Sequence[Array], functions: Sequence[Function], shape: Shape) -> Array:
-        out, rows = nothing(shape, s[0]), (slice(None),) * (len(shape) - 1)
+        inputs, outputs = self.weight.shape
+        rows = [np.reshape(one, (-1, outputs)) for one in s]
+        out = nothing((len(rows[0]), inputs), s[0])
         for n, block, w in self.blocks(functions):
-            out = added_at(out, (*rows, block), s[n] @ np.swapaxes(w, 0, 1))
-        return out
+            out = added_at(out, (slice(None), block), rows[n] @ np.swapaxes(w, 0, 1))
+        return np.reshape(out, shape)
 
     def by_weight(self, a: Array, s: Array) -> Array:
         rows, outputs = (np.reshape(x, (len(x), -1, x.shape[-1])) for x in (a, s))
