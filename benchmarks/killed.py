@@ -11,6 +11,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
@@ -31,7 +32,8 @@ def workers_of(pid: int) -> list[int]:
 
 def rows(path: str) -> int:
     try:
-        return int(sqlite3.connect(path).execute("select count(*) from photographs").fetchone()[0])
+        with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as file:
+            return int(file.execute("select count(*) from photographs").fetchone()[0])
     except sqlite3.Error:
         return 0
 
