@@ -63,6 +63,7 @@ class RunFile:
         try:
             with sqlites_words(path):
                 self.file.execute("pragma synchronous = normal")
+                self.file.execute("pragma wal_autocheckpoint = 0")
                 if empty(self.file):
                     with self.transaction():
                         for statement in f"{RUN_TABLE}{self.tables}".split(";"):
@@ -70,8 +71,6 @@ class RunFile:
                         self.file.execute(f"pragma application_id = {MARK}")
                         self.file.executemany("insert into run values (?, ?)", [*run.items(), (SEAL, sealed(run))])
                 same_run(path, run_in(path, self.file), run)
-                self.file.execute("pragma journal_mode = wal")   # a file system that cannot goes on without, slower
-                self.file.execute("pragma wal_autocheckpoint = 0")
         except BaseException:
             self.file.close()
             raise
@@ -90,6 +89,7 @@ class RunFile:
     @contextmanager
     def transaction(self) -> Iterator[None]:
         """All of it, or nothing."""
+        self.file.execute("pragma journal_mode = wal")   # a file system that cannot goes on without, slower
         self.file.execute("begin immediate")
         try:
             yield
