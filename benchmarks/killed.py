@@ -49,19 +49,21 @@ def main(folder: str, kills: int) -> None:
             path = f"killed{whole}.sqlite"
             process = subprocess.Popen([*command, "--workers", "2", "--results", path], cwd=work,
                                        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-            there = rows(f"{work}/{path}")
-            while process.poll() is None and rows(f"{work}/{path}") < there + int(rng.integers(1, 5)):
-                time.sleep(0.01)
-            time.sleep(float(rng.uniform(0, 0.2)))
-            pool = workers_of(process.pid)
-            if process.poll() is None and pool:
-                which = ("parent", "worker")[int(rng.integers(2))]
-                os.kill(process.pid if which == "parent" else pool[0], signal.SIGKILL)
-                killed[which] += 1
-                orphans |= set(pool)
-                process.wait()
-                print(f"{sum(killed.values())} killed, {rows(f'{work}/{path}')} rows", file=sys.stderr, flush=True)
-            elif process.poll() == 0:
+            while process.poll() is None and sum(killed.values()) < kills:   # until it is killed itself, or is done
+                there = rows(f"{work}/{path}")
+                while process.poll() is None and rows(f"{work}/{path}") < there + int(rng.integers(1, 5)):
+                    time.sleep(0.01)
+                time.sleep(float(rng.uniform(0, 0.2)))
+                pool = workers_of(process.pid)
+                if process.poll() is None and pool:
+                    which = ("parent", "worker")[int(rng.integers(2))]
+                    os.kill(process.pid if which == "parent" else pool[0], signal.SIGKILL)
+                    killed[which] += 1
+                    orphans |= set(pool)
+                    if which == "parent":
+                        process.wait()
+                    print(f"{sum(killed.values())} killed, {rows(f'{work}/{path}')} rows", file=sys.stderr, flush=True)
+            if process.wait() == 0:
                 assert run("--results", path) == want
                 whole += 1
         path = f"killed{whole}.sqlite"

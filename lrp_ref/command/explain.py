@@ -86,8 +86,12 @@ class Explaining:
             try:
                 return task[0], one_photograph(self.options, self.name, self.model, given, task[1], brief=True), ""
             except (ValueError, OSError) as error:
-                return task[0], None, f"{task[1]}: {error}"
+                return failed(task, error)
         return one
+
+
+def failed(task: tuple[int, str], error: Exception) -> tuple[int, None, str]:
+    return task[0], None, f"{task[1]}: {error}"
 
 
 def one_photograph(options: Namespace, name: str, model: Model, given: dict[str, Any], image: str,
@@ -136,7 +140,7 @@ def all_photographs(job: Explaining, images: Sequence[str], watch: Watch) -> str
             found[one[0]] = one[1:]
             progress.one_more()
 
-        run_tasks(job, enumerate(images), done, executor, ahead)
+        run_tasks(job, enumerate(images), done, executor, ahead, failed)
     printed = [found[n][0] for n in range(len(images)) if not found[n][1]]
     wrong = [found[n][1] for n in range(len(images)) if found[n][1]]
     text = dumped(printed) if job.options.json else "\n\n".join(printed)

@@ -66,7 +66,7 @@ def from_records(run: Mapping[str, str], records: Sequence[Record]) -> FromRecor
 
 
 def unread_text(unread: Mapping[str, str], total: int) -> str:
-    """The line on photographs that could not be read."""
+    """The line on photographs that could not be used."""
     said = "; ".join(f"{quotable(name)}: {quotable(why, 200)}" for name, why in [*unread.items()][:SHOWN])
     more = f"; and {len(unread) - SHOWN} more" if len(unread) > SHOWN else ""
-    return f"{len(unread)} of {total} photographs could not be read and count nowhere: {said}{more}"
+    return f"{len(unread)} of {total} photographs could not be used and count nowhere: {said}{more}"
