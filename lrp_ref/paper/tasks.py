@@ -20,7 +20,7 @@ from lrp_ref.hints import Watch
 from lrp_ref.version import __version__
 
 AHEAD = 64   # tasks in flight where nobody says how many workers there are: memory does not grow with their number
-MOST_LOST = 3   # tasks, one after another
+MOST_DEATHS, MOST_LOST = 2, 3   # of workers that were at one task alone; tasks, one after another, that were given up
 DIED = "every process that worked on it was ended, perhaps for want of memory"
 
 Work = Callable[[Any], Any]   # from a task to its result; both can be pickled
@@ -84,7 +84,7 @@ def run_tasks(make: Make, tasks: Iterable[Any], done: Callable[[Any], object], e
     given_up  makes the result of a task that ends its workers; without it such a task is an error
 
     Where a worker dies, and the executor takes tasks all the same, those that were in flight are done again, one at a
-    time: if one of them ends a worker once more, it is given up; if MOST_LOST do in a row, something else is wrong.
+    time: one that ends MOST_DEATHS workers so is given up; if MOST_LOST are in a row, something else is wrong.
     Where it ends early, by Ctrl-C or an error, tasks that no worker has begun are cancelled, those in flight are
     waited for, and their results are done.
     """
@@ -106,6 +106,7 @@ class Flight:
 
     flying    {future: task}
     doubtful  tasks that were in flight when a worker died; the first is done alone
+    deaths    of workers that were at that one alone
     lost      tasks that have been given up since the last one that was done
     """
 
@@ -115,6 +116,7 @@ class Flight:
         self.digest = sha256(sent).hexdigest()
         self.flying: dict[Future[Answer], Any] = {}
         self.doubtful: list[Any] = []
+        self.deaths = 0
         self.lost: list[Any] = []
 
     def of_all(self, waiting: Iterator[Any], ahead: int) -> None:
@@ -159,14 +161,17 @@ class Flight:
                 alone = False   # not yet
                 self.begin(task, self.sent)
         except BrokenExecutor as error:
-            if alone or isinstance(error, Died):
+            self.deaths += alone
+            if self.deaths == MOST_DEATHS or isinstance(error, Died):
                 self.lost.append(task)
                 if self.given_up is None or len(self.lost) == MOST_LOST:
                     raise
             else:
-                self.doubtful.append(task)
+                self.doubtful += [] if alone else [task]
+                alone = False   # still, or again
         if alone:
             del self.doubtful[0]
+            self.deaths = 0
         del self.flying[future]
 
     def is_done(self, future: Future[Answer]) -> bool:

@@ -128,6 +128,7 @@ def test_a_task_that_ends_its_workers_is_given_up_and_the_rest_is_done(tmp_path)
             n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None) as mortal:
         options = Namespace(dask=mortal.scheduler_address, workers=None)
         with workers.workers(options) as (executor, ahead):
-            run_tasks(Slow(tmp_path, deadly=2), range(7), found.append, executor, ahead, lambda n, error: (n, str(error)))
+            run_tasks(Slow(tmp_path, deadly=2), range(7), found.append, executor, ahead,
+                      lambda n, error: (n, str(error)))
     said = "every process that worked on it was ended, perhaps for want of memory"
     assert sorted(found) == [(n, said if n == 2 else n * n) for n in range(7)]
