@@ -14,9 +14,9 @@ PERCENT = {
     "cow": (47.6, 61.1), "diningtable": (58.1, 64.6), "dog": (42.3, 76.2), "horse": (80.5, 81.6),
     "motorbike": (69.3, 79.3), "person": (85.1, 92.4), "pottedplant": (28.6, 50.0), "sheep": (49.6, 74.0),
     "sofa": (49.3, 49.5), "train": (82.7, 87.1), "tvmonitor": (54.3, 67.1), "mean": (60.0, 72.1)}
-SAID = (f"{FV} and {DNN}: the paper's numbers, of its own two models on VOC 2007, whose test set has 4,952 photographs.\n"
-        "It does not say at how many points of recall, nor whether difficult objects count; its network's classes\n"
-        "have a mean of 71.8, not the 72.1 that it prints")
+SAID = (f"{FV} and {DNN}: the paper's numbers, of its own two models on VOC 2007, whose test set has 4,952 "
+        "photographs.\nIt does not say at how many points of recall, nor whether difficult objects count; its "
+        "network's classes\nhave a mean of 71.8, not the 72.1 that it prints")
 
 
 def beside(ours: Table, run: Mapping[str, str]) -> Table:

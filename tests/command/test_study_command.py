@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 from at_hand import MODEL, PIXELS, files, parsed
 
-from lrp_ref import Model, save_model
+from lrp_ref import Model, Network, save_model
 from lrp_ref.command import explain, measuring, workers
 from lrp_ref.command.leaving import Stopped
 from lrp_ref.paper import tasks as engine
@@ -172,6 +172,74 @@ def test_explain_shares_a_folder_among_processes_and_writes_the_same_files(run, 
     for path in Path("here").glob("*.npz"):
         one, other = np.load(path), np.load(Path("there") / path.name)
         assert all(one[name].tobytes() == other[name].tobytes() for name in one.files)
+
+
+FOLDER = "explain", "voc/JPEGImages", "--model", "model.npz", "--rule", "epsilon:0.1", "--output-dir", "made"
+
+
+@pytest.fixture
+def explained_now(monkeypatch):
+    """The photographs that are explained, one after another."""
+    found, before = [], Model.explain
+
+    def explain(self, pixels, **given):
+        found.append(pixels.tobytes())
+        return before(self, pixels, **given)
+    monkeypatch.setattr(Model, "explain", explain)
+    return found
+
+
+@pytest.mark.parametrize("more_options", [(), ("--json",)], ids=["text", "json"])
+def test_photographs_whose_files_the_same_command_has_made_are_not_explained_again(run, more, explained_now,
+                                                                                   more_options):
+    os.remove("voc/JPEGImages/4.jpg")
+    code, out, _ = run(*FOLDER, *more_options)
+    assert code == 0 and len(explained_now) == 8
+    before, _ = files(Path("made")), explained_now.clear()
+    assert run(*FOLDER, *more_options) == (0, out, "") and explained_now == [] and files(Path("made")) == before
+    os.remove("made/1.png")
+    Path("made/2.npz").write_bytes(Path("made/2.npz").read_bytes()[:-50])
+    os.remove("made/3.npz")
+    np.savez("made/5.npz", relevance=PIXELS)
+    os.replace("voc/JPEGImages/7.jpg", "voc/JPEGImages/6.jpg")   # another photograph of that name
+    code, again, _ = run(*FOLDER, *more_options)
+    assert code == 0 and len(explained_now) == 5 and again.count("1.jpg") == 1 and "7.jpg" not in again
+    assert {path.name for path in Path("made").iterdir() if path.name[0] == "."} == set()
+
+
+def test_another_rule_or_model_explains_all_of_them_again(run, more, explained_now):
+    run(*FOLDER)
+    for change in (("--rule", "zplus"), ("--rule", "zplus", "--smooth", "3"), ("--json",)):
+        explained_now.clear()
+        run(*FOLDER, *change)
+        assert len(explained_now) == 8
+    chain = MODEL.chain.mapped(lambda name, layer: layer)
+    layers = [(name, layer.astype(np.float32).astype(np.float64)) for name, layer in chain]
+    save_model(Model(Network(layers), MODEL.classes, MODEL.preprocessing), "model.npz")
+    explained_now.clear()
+    run(*FOLDER, "--json")
+    assert len(explained_now) == 8
+
+
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="needs /proc")
+def test_a_folder_that_is_killed_leaves_whole_files_and_goes_on(run, more):
+    os.remove("voc/JPEGImages/4.jpg")
+    whole, _ = run(*FOLDER[:-1], "whole")[1].replace("whole/", "made/"), files(Path("whole"))
+    command = [sys.executable, "-m", "lrp_ref", *FOLDER, "--workers", "2"]
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment)
+    while not [*Path("made").glob("*.npz")] and process.poll() is None:
+        pass
+    process.kill()
+    process.stdout.read()   # until the workers have ended, too
+    killed = files(Path("made"))
+    for path, data in files(Path("whole")).items():
+        there = killed.get(Path("made") / path.name)
+        assert there is None or path.suffix == ".npz" or there == data
+    for path in Path("made").glob("*.npz"):
+        assert len(np.load(path)["relevance"])
+    assert run(*FOLDER) == (0, whole, "")
+    assert {path.name for path in files(Path("made"))} == {path.name for path in files(Path("whole"))}
 
 
 def threads_of_a_worker(_=None):
