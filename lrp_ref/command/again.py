@@ -35,7 +35,7 @@ def digest_of(image: str) -> str:
         return sha256(repr((image, file_digest(file, "sha256").digest())).encode()).hexdigest()[:16]
 
 
-def kept(of: str, found: Any) -> dict[str, str]:
+def stamp(of: str, found: Any) -> dict[str, str]:
     """What stands beside the arrays: of which command and photograph they are, and what is printed of it."""
     return {"of": of, "printed": json.dumps(found)}
 

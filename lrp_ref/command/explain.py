@@ -16,7 +16,7 @@ import numpy as np
 from lrp_ref.arrays import Array
 from lrp_ref.assignment import Rules, is_fisher
 from lrp_ref.command import report
-from lrp_ref.command.again import digest_of, kept, made_before, same_command, with_files
+from lrp_ref.command.again import digest_of, made_before, same_command, stamp, with_files
 from lrp_ref.command.beginning import for_bounds, notes, start_of, through_of
 from lrp_ref.command.failed import Unwritten
 from lrp_ref.command.layer_table import by
@@ -92,11 +92,11 @@ class Explaining:
                     found = one_photograph(self.options, self.name, self.model, given, image, of)
                 return n, found, ""
             except (ValueError, OSError) as error:
-                return failed(task, error)
+                return not_explained(task, error)
         return one
 
 
-def failed(task: tuple[int, str], error: Exception) -> tuple[int, None, str]:
+def not_explained(task: tuple[int, str], error: Exception) -> tuple[int, None, str]:
     return task[0], None, f"{task[1]}: {error}"
 
 
@@ -138,7 +138,7 @@ def one_photograph(options: Namespace, name: str, model: Model, given: dict[str,
             lines += ["", f"bound: {b}"]
         found = "\n".join(lines)
     if arrays := written["save"]:
-        save_arrays(arrays, arrays_of(e) | (kept(of, found) if of else {}))
+        save_arrays(arrays, arrays_of(e) | (stamp(of, found) if of else {}))
     printed = with_files(found, written)
     return printed if of or options.json else Pictured(printed, drawn)
 
@@ -153,7 +153,7 @@ def all_photographs(job: Explaining, images: Sequence[str], watch: Watch) -> str
             found[one[0]] = one[1:]
             progress.one_more()
 
-        run_tasks(job, enumerate(images), done, executor, ahead, failed)
+        run_tasks(job, enumerate(images), done, executor, ahead, not_explained)
     printed = [found[n][0] for n in range(len(images)) if not found[n][1]]
     wrong = [found[n][1] for n in range(len(images)) if found[n][1]]
     text = dumped(printed) if job.options.json else "\n\n".join(printed)

@@ -53,9 +53,9 @@ class Pool(Executor):
 
     def __init__(self, count: int) -> None:
         self.count = count
-        self.pool = self.begun()
+        self.pool = self.new()
 
-    def begun(self) -> ProcessPoolExecutor:
+    def new(self) -> ProcessPoolExecutor:
         return ProcessPoolExecutor(self.count, get_context("spawn"), begin_worker)
 
     def submit(self, work: Callable[..., Any], /, *given: Any, **named: Any) -> Future[Any]:
@@ -63,7 +63,7 @@ class Pool(Executor):
             return self.pool.submit(work, *given, **named)
         except BrokenExecutor:
             self.pool.shutdown()
-            self.pool = self.begun()
+            self.pool = self.new()
             return self.pool.submit(work, *given, **named)
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:

@@ -83,7 +83,7 @@ class RunFile:
         until = monotonic() + SETTLE
         with closing(self.file), suppress(sqlite3.Error):   # a disk that is full: it is all in FILE-wal
             self.file.execute(f"pragma busy_timeout = {PAUSE}")
-            while not alone(self.file) and monotonic() < until:
+            while not settled(self.file) and monotonic() < until:
                 sleep(PAUSE / 1000)
 
     @contextmanager
@@ -233,7 +233,7 @@ def same_run(path: str, there: Mapping[str, str], run: Mapping[str, str]) -> Non
         raise ValueError(f"{told(path)} holds results of another run ({listed(said)}): {LIKE}")
 
 
-def alone(file: sqlite3.Connection) -> bool:
+def settled(file: sqlite3.Connection) -> bool:
     """Whether all that was written is in the file itself, and nothing beside it; False where somebody is reading."""
     try:
         file.execute("pragma journal_mode = delete")

@@ -19,7 +19,7 @@ SAID = (f"{FV} and {DNN}: the paper's numbers, of its own two models on VOC 2007
         "network's classes\nhave a mean of 71.8, not the 72.1 that it prints")
 
 
-def beside(ours: Table, run: Mapping[str, str]) -> Table:
+def with_table1(ours: Table, run: Mapping[str, str]) -> Table:
     """Our table with the paper's columns, where the classes are VOC's twenty and the set is `test`; else as it is."""
     classes = [name for name, *_ in ours.rows]
     if sorted(classes) != sorted(PERCENT) or run["set"] not in ("", "test"):

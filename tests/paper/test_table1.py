@@ -9,7 +9,7 @@ from lrp_ref.paper.precision import Table, precision_table
 from lrp_ref.paper.record import Record
 from lrp_ref.paper.report import facts, text
 from lrp_ref.paper.runs import from_records
-from lrp_ref.paper.table1 import DNN, FV, PERCENT, SAID, beside
+from lrp_ref.paper.table1 import DNN, FV, PERCENT, SAID, with_table1
 
 CLASSES = [name for name in PERCENT if name != "mean"]
 RUN = {"set": "", "images": "5 photographs of VOC2007, set test", "classes": json.dumps(CLASSES), "models": '["m"]',
@@ -43,10 +43,10 @@ def test_it_is_printed_beside_ours_on_voc_and_in_json():
 def test_nothing_of_it_stands_beside_other_classes_or_another_set(classes, which):
     labels = np.arange(len(classes)) % 2 == [[0], [1]]
     ours = precision_table(labels, {"m": rng.standard_normal(labels.shape)}, classes)
-    assert beside(ours, {"set": which}) is ours
+    assert with_table1(ours, {"set": which}) is ours
     assert "Table 1" not in text(from_records(RUN, RECORDS).collection, ours, from_records(RUN, RECORDS).studies)
 
 
 def test_the_classes_may_come_in_any_order():
     ours = Table(("class", "m"), tuple((name, 0.25) for name in reversed([*CLASSES, "mean"])))
-    assert beside(ours, {"set": "test"})["cow", DNN] == pytest.approx(0.611, rel=1e-15)
+    assert with_table1(ours, {"set": "test"})["cow", DNN] == pytest.approx(0.611, rel=1e-15)
