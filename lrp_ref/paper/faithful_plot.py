@@ -76,7 +76,7 @@ def faithful_plot(found: Mapping[str, Faithfulness]) -> Bytes:
             draw.text((one.left - 6, one.at(0, value)[1]), f"{value:g}", INK, small, anchor="rm")
         draw.text((one.left, one.top + HEIGHT + 3), "0", INK, small)
         draw.text((one.left + WIDTH, one.top + HEIGHT + 3), f"{one.steps} regions replaced", INK, small, anchor="ra")
-        for (label, colour), y in zip(coloured(one), places(one)):
+        for (label, colour), y in zip(coloured(one), name_heights(one)):
             draw.text((one.left + WIDTH + LEADER + 3, y), wrap(label, NAMES - LEADER - 9, small, 1)[0], colour, small,
                       anchor="lm")
     return np.array(canvas)
@@ -110,7 +110,7 @@ def coloured(one: Panel) -> list[tuple[str, Colour]]:
     return [(label, PALE if label == RANDOM else SHADES[n % len(SHADES)]) for n, label in enumerate(one.curves)]
 
 
-def places(one: Panel) -> list[float]:
+def name_heights(one: Panel) -> list[float]:
     """The heights of the maps' names: at the ends of their thick lines, LINE apart, none above or below the panel."""
     ends = [one.line(both[MOST])[-1][1] if both[MOST] else one.top for both in one.curves.values()]
     order = np.argsort(ends, kind="stable")
@@ -140,7 +140,7 @@ def draw_lines(canvas: Image.Image, one: Panel) -> None:
             band = Image.new("L", canvas.size, 0)
             ImageDraw.Draw(band).polygon(fine(one.line(curve, 0) + one.line(curve, 2)[::-1]), fill=FAINT)
             canvas.paste(Image.new("RGB", canvas.size, first), mask=band)
-    for (label, colour), y in reversed([*zip(coloured(one), places(one))]):   # the first map's on top
+    for (label, colour), y in reversed([*zip(coloured(one), name_heights(one))]):   # the first map's on top
         for way, thick in ((LEAST, THIN), (MOST, THICK)):
             if one.curves[label][way] and not (label == RANDOM and way == LEAST):
                 points = one.line(one.curves[label][way])
