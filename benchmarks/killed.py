@@ -11,6 +11,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
@@ -31,7 +32,8 @@ def workers_of(pid: int) -> list[int]:
 
 def rows(path: str) -> int:
     try:
-        return int(sqlite3.connect(path).execute("select count(*) from photographs").fetchone()[0])
+        with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as file:
+            return int(file.execute("select count(*) from photographs").fetchone()[0])
     except sqlite3.Error:
         return 0
 
@@ -47,19 +49,21 @@ def main(folder: str, kills: int) -> None:
             path = f"killed{whole}.sqlite"
             process = subprocess.Popen([*command, "--workers", "2", "--results", path], cwd=work,
                                        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-            there = rows(f"{work}/{path}")
-            while process.poll() is None and rows(f"{work}/{path}") < there + int(rng.integers(1, 5)):
-                time.sleep(0.01)
-            time.sleep(float(rng.uniform(0, 0.2)))
-            pool = workers_of(process.pid)
-            if process.poll() is None and pool:
-                which = ("parent", "worker")[int(rng.integers(2))]
-                os.kill(process.pid if which == "parent" else pool[0], signal.SIGKILL)
-                killed[which] += 1
-                orphans |= set(pool)
-                process.wait()
-                print(f"{sum(killed.values())} killed, {rows(f'{work}/{path}')} rows", file=sys.stderr, flush=True)
-            elif process.poll() == 0:
+            while process.poll() is None and sum(killed.values()) < kills:   # until it is killed itself, or is done
+                there = rows(f"{work}/{path}")
+                while process.poll() is None and rows(f"{work}/{path}") < there + int(rng.integers(1, 5)):
+                    time.sleep(0.01)
+                time.sleep(float(rng.uniform(0, 0.2)))
+                pool = workers_of(process.pid)
+                if process.poll() is None and pool:
+                    which = ("parent", "worker")[int(rng.integers(2))]
+                    os.kill(process.pid if which == "parent" else pool[0], signal.SIGKILL)
+                    killed[which] += 1
+                    orphans |= set(pool)
+                    if which == "parent":
+                        process.wait()
+                    print(f"{sum(killed.values())} killed, {rows(f'{work}/{path}')} rows", file=sys.stderr, flush=True)
+            if process.wait() == 0:
                 assert run("--results", path) == want
                 whole += 1
         path = f"killed{whole}.sqlite"

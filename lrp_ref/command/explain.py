@@ -16,10 +16,11 @@ import numpy as np
 from lrp_ref.arrays import Array
 from lrp_ref.assignment import Rules, is_fisher
 from lrp_ref.command import report
+from lrp_ref.command.again import digest_of, made_before, same_command, stamp, with_files
 from lrp_ref.command.beginning import for_bounds, notes, start_of, through_of
 from lrp_ref.command.failed import Unwritten
 from lrp_ref.command.layer_table import by
-from lrp_ref.command.outputs import Pictured, dumped, lines_on, save_arrays, spare, writes_arrays
+from lrp_ref.command.outputs import Pictured, dumped, save_arrays, spare, writes_arrays
 from lrp_ref.command.rule_names import rules_for, usual_rule
 from lrp_ref.command.which_model import ready_model
 from lrp_ref.command.workers import workers, workers_asked
@@ -79,20 +80,31 @@ class Explaining:
                 "through": through_of(options.through, model.chain)}
 
     def __call__(self) -> Callable[[tuple[int, str]], tuple[int, Any, str]]:
-        given = self.given()
+        given, command = self.given(), same_command(self.options, self.name, self.model)
 
         def one(task: tuple[int, str]) -> tuple[int, Any, str]:
             """The photograph's position, what is printed of it, and why there is nothing."""
+            n, image = task
             try:
-                return task[0], one_photograph(self.options, self.name, self.model, given, task[1], brief=True), ""
+                of = command + digest_of(image)
+                found = made_before(files_of(self.options, image), of)
+                if found is None:
+                    found = one_photograph(self.options, self.name, self.model, given, image, of)
+                return n, found, ""
             except (ValueError, OSError) as error:
-                return task[0], None, f"{task[1]}: {error}"
+                return not_explained(task, error)
         return one
 
 
-def one_photograph(options: Namespace, name: str, model: Model, given: dict[str, Any], image: str,
-                   brief: bool = False) -> Any:
-    """What is printed of a photograph, after its files are written: text, or facts; `brief`: no rules and ledger."""
+def not_explained(task: tuple[int, str], error: Exception) -> tuple[int, None, str]:
+    return task[0], None, f"{task[1]}: {error}"
+
+
+def one_photograph(options: Namespace, name: str, model: Model, given: dict[str, Any], image: str, of: str = "") -> Any:
+    """What is printed of a photograph, after its files are written: text, or facts.
+
+    of  one of several: of which command and photograph the files are, which is kept in them; no rules and ledger
+    """
     watch, rules = given["watch"], given["rules"]
     watch(f"reading {image}")
     pixels = read_photograph(image)
@@ -108,22 +120,27 @@ def one_photograph(options: Namespace, name: str, model: Model, given: dict[str,
                            "infinite": b.infinite}}
     written = files_of(options, image)
     drawn = draw(options, e, written, watch)
-    if arrays := written["save"]:
-        save_arrays(arrays, arrays_of(e))
+    found: Any
     if options.json:
-        return {"image": image, "model": name, **report.facts(model, network, e, index, rules),
-                "start": options.start or "logit", "through": given["through"] or {}, **bound, **written}
-    seen, shape = e.photograph.shape[:2], e.relevance.shape
-    middle = "" if seen == pixels.shape[:2] else f", the middle {by(seen)} of them"
-    lines = [f"{Path(image).name}: {by(pixels.shape[:2])} pixels (height x width){middle}, seen by the model "
-             f"as {by(shape[2:])} {model.preprocessing.colour}"]
-    if brief:
-        return "\n".join([*lines, report.scores_text(model, e.scores[0], index), *lines_on(written)])
-    lines += [*knows(name, model, chosen=options.model is not None), *notes(options), "",
-              report.text(model, network, e, index, rules, options.ledger)]
-    if options.bound:
-        lines += ["", f"bound: {b}"]
-    return Pictured("\n".join([*lines, *lines_on(written)]), drawn)
+        found = {"image": image, "model": name, **report.facts(model, network, e, index, rules),
+                 "start": options.start or "logit", "through": given["through"] or {}, **bound}
+    else:
+        seen, shape = e.photograph.shape[:2], e.relevance.shape
+        middle = "" if seen == pixels.shape[:2] else f", the middle {by(seen)} of them"
+        lines = [f"{Path(image).name}: {by(pixels.shape[:2])} pixels (height x width){middle}, seen by the model "
+                 f"as {by(shape[2:])} {model.preprocessing.colour}"]
+        if of:
+            lines.append(report.scores_text(model, e.scores[0], index))
+        else:
+            lines += [*knows(name, model, chosen=options.model is not None), *notes(options), "",
+                      report.text(model, network, e, index, rules, options.ledger)]
+        if options.bound:
+            lines += ["", f"bound: {b}"]
+        found = "\n".join(lines)
+    if arrays := written["save"]:
+        save_arrays(arrays, arrays_of(e) | (stamp(of, found) if of else {}))
+    printed = with_files(found, written)
+    return printed if of or options.json else Pictured(printed, drawn)
 
 
 def all_photographs(job: Explaining, images: Sequence[str], watch: Watch) -> str:
@@ -136,7 +153,7 @@ def all_photographs(job: Explaining, images: Sequence[str], watch: Watch) -> str
             found[one[0]] = one[1:]
             progress.one_more()
 
-        run_tasks(job, enumerate(images), done, executor, ahead)
+        run_tasks(job, enumerate(images), done, executor, ahead, not_explained)
     printed = [found[n][0] for n in range(len(images)) if not found[n][1]]
     wrong = [found[n][1] for n in range(len(images)) if found[n][1]]
     text = dumped(printed) if job.options.json else "\n\n".join(printed)

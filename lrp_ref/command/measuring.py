@@ -9,7 +9,7 @@ from contextlib import contextmanager, suppress
 from lrp_ref.command.workers import workers
 from lrp_ref.hints import Watch
 from lrp_ref.paper.precision import Collection
-from lrp_ref.paper.record import Record, tasks
+from lrp_ref.paper.record import Record, tasks, unread
 from lrp_ref.paper.results import Results, read_results
 from lrp_ref.paper.tasks import Make, Progress, run_tasks
 from lrp_ref.pictures.refusal import told
@@ -50,4 +50,4 @@ def work(options: Namespace, job: Make, tested: Collection, watch: Watch, explai
             keep(one)
             progress.one_more()
 
-        run_tasks(job, tasks(tested, before, explained_only), done, executor, ahead)
+        run_tasks(job, tasks(tested, before, explained_only), done, executor, ahead, unread)

@@ -96,7 +96,8 @@ def parser() -> argparse.ArgumentParser:
     new.add_argument("--save", metavar="FILE.npz",
                      help="write the arrays relevance, heatmap, scores, target, rules, classes and ledger")
     new.add_argument("--output-dir", metavar="FOLDER",
-                     help="write NAME.png, three panels, and NAME.npz, the arrays, for every photograph")
+                     help="write NAME.png, three panels, and NAME.npz, the arrays, for every photograph; of several, "
+                     "those whose files are there, made by the same command, are not explained again")
     shared_among(new)
     new.add_argument("--ledger", action="store_true", help="print all lines of a long ledger, and every layer's rule")
     new.add_argument("--bound", action="store_true",

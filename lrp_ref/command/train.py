@@ -52,5 +52,5 @@ def train_fv_command(options: Namespace, watch: Watch) -> str:
     lines = [f"trained on {len(tested.scenes) - len(bad)} photographs: {len(tested.classes)} classes, "
              f"{learned_numbers(model)} numbers", f"model written to {options.output}"]
     if bad:
-        lines.append(f"{len(bad)} of {len(tested.scenes)} photographs could not be read: {quotable(bad[0], 200)}")
+        lines.append(f"{len(bad)} of {len(tested.scenes)} photographs could not be used: {quotable(bad[0], 200)}")
     return "\n".join(lines)

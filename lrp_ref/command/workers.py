@@ -7,8 +7,8 @@ import signal
 import sys
 import threading
 from argparse import Namespace
-from collections.abc import Iterator
-from concurrent.futures import Executor, ProcessPoolExecutor
+from collections.abc import Callable, Iterator
+from concurrent.futures import BrokenExecutor, Executor, Future, ProcessPoolExecutor
 from contextlib import contextmanager
 from importlib.metadata import PackageNotFoundError
 from importlib.metadata import version as installed
@@ -16,7 +16,7 @@ from multiprocessing import get_context, parent_process
 from typing import Any, NoReturn
 
 from lrp_ref.hints import listed, quotable
-from lrp_ref.paper.tasks import AHEAD
+from lrp_ref.paper.tasks import AHEAD, Died
 from lrp_ref.version import __version__
 
 MOST = 256      # processes of one machine
@@ -42,10 +42,56 @@ def workers(options: Namespace) -> Iterator[tuple[Executor | None, int]]:
         with cluster(options.dask) as found:
             yield found
     elif options.workers:
-        with one_thread_each(), ProcessPoolExecutor(options.workers, get_context("spawn"), begin_worker) as pool:
+        with one_thread_each(), Pool(options.workers) as pool:
             yield pool, 2 * options.workers   # one that is worked on, and one that waits
     else:
         yield None, AHEAD
+
+
+class Pool(Executor):
+    """Processes of this machine. Where one dies the standard's pool ends them all: the next task begins a new one."""
+
+    def __init__(self, count: int) -> None:
+        self.count = count
+        self.pool = self.new()
+
+    def new(self) -> ProcessPoolExecutor:
+        return ProcessPoolExecutor(self.count, get_context("spawn"), begin_worker)
+
+    def submit(self, work: Callable[..., Any], /, *given: Any, **named: Any) -> Future[Any]:
+        try:
+            return self.pool.submit(work, *given, **named)
+        except BrokenExecutor:
+            self.pool.shutdown()
+            self.pool = self.new()
+            return self.pool.submit(work, *given, **named)
+
+    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
+        self.pool.shutdown(wait, cancel_futures=cancel_futures)
+
+
+class Cluster(Executor):
+    """Dask's workers. A task that was sent counts as begun: nobody knows which are, and all are waited for."""
+
+    def __init__(self, there: Executor, killed: type[Exception]) -> None:
+        self.there, self.killed = there, killed   # what Dask says when it has begun a task again in vain
+
+    def submit(self, work: Callable[..., Any], /, *given: Any, **named: Any) -> Future[Any]:
+        here: Future[Any] = Future()
+        here.set_running_or_notify_cancel()
+
+        def land(there: Future[Any]) -> None:
+            if there.cancelled():
+                here.set_exception(ValueError("the Dask scheduler has dropped a task: is it still running?"))
+            elif isinstance(error := there.exception(), self.killed):
+                here.set_exception(Died(str(error)))
+            elif error is not None:
+                here.set_exception(error)
+            else:
+                here.set_result(there.result())
+
+        self.there.submit(work, *given, **named).add_done_callback(land)
+        return here
 
 
 @contextmanager
@@ -69,7 +115,7 @@ def begin_worker() -> None:
 
 
 def end_worker(*_: object) -> NoReturn:
-    """What is being written is tidied up; the pool's loop, which takes this for a task's error, ends GRACE later."""
+    """What is being written is tidied up; whatever holds that up ends GRACE later."""
     timer = threading.Timer(GRACE, os._exit, (1,))
     timer.daemon = True
     timer.start()
@@ -87,7 +133,7 @@ def follow() -> None:
 def cluster(address: str) -> Iterator[tuple[Executor, int]]:
     """The workers of a Dask scheduler. How many threads their products have is theirs to say; Dask's default is one."""
     try:
-        from distributed import Client
+        from distributed import Client, KilledWorker
     except ImportError:
         raise ValueError('got --dask, which needs another package: pip install "lrp-ref[dask]"') from None
     try:
@@ -98,7 +144,7 @@ def cluster(address: str) -> Iterator[tuple[Executor, int]]:
     try:
         same_version(client.run(version_of, PACKAGE, on_error="return"))
         threads = sum(client.nthreads().values())
-        yield client.get_executor(pure=False), 2 * threads
+        yield Cluster(client.get_executor(pure=False), KilledWorker), 2 * threads
     finally:
         client.close()
 

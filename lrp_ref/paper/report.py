@@ -14,6 +14,7 @@ from lrp_ref.paper.findings import Finding, findings
 from lrp_ref.paper.measures import quartiles
 from lrp_ref.paper.precision import Collection, Table, aligned, three_decimals
 from lrp_ref.paper.study import CONTRAST, MEASURES, SIGNS, Study
+from lrp_ref.paper.table1 import DNN, SAID
 
 SHOWN = {"inside": "inside", "excess": "inside - area", "gini": "Gini index of |R|", "holding": "pixels with 9/10"}
 CONTROLS = (SIGNS, CONTRAST)
@@ -22,7 +23,8 @@ CONTROLS = (SIGNS, CONTRAST)
 def text(collection: Collection, precisions: Table, studies: Mapping[str, Study]) -> str:
     """Average precision, the measures of every model's maps, and the paper's statements."""
     seen, classes = len(collection.explain), max(len(study.scores) for study in studies.values())
-    lines = [f"average precision (VOC 2007, 11 points) on {collection.title}", str(precisions), "",
+    lines = [f"average precision (VOC 2007, 11 points) on {collection.title}", str(precisions),
+             *([SAID] if DNN in precisions.columns else []), "",
              f"relevance maps of the {classes} classes seen in {seen} of them: median [lower and upper quartile]"]
     for name, study in studies.items():
         lines += ["", f"{name}: {classes - study.left_out} explained, {study.left_out} left out whose score is not "

@@ -6,10 +6,11 @@ import json
 import math
 import os
 import sqlite3
-from collections.abc import Iterator, Mapping
-from contextlib import closing, contextmanager
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager, suppress
 from hashlib import sha256
 from pathlib import Path
+from time import monotonic, sleep
 from typing import Any, Self
 
 import numpy as np
@@ -21,6 +22,10 @@ from lrp_ref.pictures.refusal import told
 
 MARK = 0x4C525021   # application_id: "LRP!"
 WAIT = 60.0         # seconds for which a reader or another writer is waited for
+SAFE = 1.0          # seconds after which what was written is safe from a power cut, too
+SETTLE = 5.0        # seconds for which a reader is waited for at the end
+PAUSE = 50          # milliseconds between the times that it is looked for
+BESIDE = ("-wal", "-journal")   # what SQLite writes beside a file, and reads with it
 RUN_TABLE = "create table run (name text primary key, value text not null);"
 TABLES = """
 create table photographs (position integer primary key, name text not null, labels text not null, counted text not null,
@@ -35,16 +40,22 @@ create table curves (position integer, n integer, map text, value blob, primary 
 """
 CHILDREN = ("scores", "found", "measures", "curves")
 SEAL = "seal"
+SAID = "cannot use {}: {}: choose another path, or make room"
 LIKE = "give another --results FILE, or repeat the command as it was"
 
 
 class RunFile:
-    """A file of SQLite that belongs to one run: `run` says of what, {name: value}; with other values it is refused."""
+    """A file of SQLite that belongs to one run: `run` says of what, {name: value}; with other values it is refused.
+
+    A transaction is first written to FILE-wal, beside it, and is there whoever is killed: to wait for the disk each
+    time takes longer than many a photograph. Every SAFE seconds FILE itself gets all that is in FILE-wal, and has it
+    when the power is cut. FILE-wal goes when a run ends; one that was killed goes on, and ends.
+    """
 
     tables = ""   # statements that make those of a new file, besides `run`
 
     def __init__(self, path: str, run: Mapping[str, str]) -> None:
-        self.path = path
+        self.path, self.saved = path, monotonic()
         writable(path)
         with sqlites_words(path):
             self.file = sqlite3.connect(path, timeout=WAIT, isolation_level=None)
@@ -52,6 +63,7 @@ class RunFile:
         try:
             with sqlites_words(path):
                 self.file.execute("pragma synchronous = normal")
+                self.file.execute("pragma wal_autocheckpoint = 0")
                 if empty(self.file):
                     with self.transaction():
                         for statement in f"{RUN_TABLE}{self.tables}".split(";"):
@@ -67,15 +79,24 @@ class RunFile:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.file.close()
+        """All of it into FILE; what lies beside it stays only where somebody reads for longer than SETTLE."""
+        until = monotonic() + SETTLE
+        with closing(self.file), suppress(sqlite3.Error):   # a disk that is full: it is all in FILE-wal
+            self.file.execute(f"pragma busy_timeout = {PAUSE}")
+            while not settled(self.file) and monotonic() < until:
+                sleep(PAUSE / 1000)
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
         """All of it, or nothing."""
+        self.file.execute("pragma journal_mode = wal")   # a file system that cannot goes on without, slower
         self.file.execute("begin immediate")
         try:
             yield
             self.file.execute("commit")
+            if monotonic() - self.saved > SAFE:
+                self.file.execute("pragma wal_checkpoint(passive)")
+                self.saved = monotonic()
         except BaseException:
             if self.file.in_transaction:
                 self.file.execute("rollback")
@@ -124,8 +145,10 @@ def read_results(path: str) -> tuple[dict[str, str], list[Record]]:
     """What a file is a run of, and its records so far; it may be written to meanwhile."""
     if not os.path.isfile(path):
         raise ValueError(f"got {told(path)}, which is no file: give what evaluate --results has written")
-    address = f"{Path(path).resolve().as_uri()}?mode=ro"
-    with sqlites_words(path), closing(sqlite3.connect(address, WAIT, uri=True)) as file:
+    beside = [f"{path}{one}" for one in BESIDE if os.path.exists(f"{path}{one}")]
+    # A file that nothing lies beside is one that nobody writes to: read so it can be where nothing can be written.
+    address = f"{Path(path).resolve().as_uri()}?mode=ro{'' if beside else '&immutable=1'}"
+    with sqlites_words(path, beside), closing(sqlite3.connect(address, WAIT, uri=True)) as file:
         file.text_factory = readable
         file.execute("begin")   # one state of the file for all that is read
         run = run_in(path, file)
@@ -210,10 +233,26 @@ def same_run(path: str, there: Mapping[str, str], run: Mapping[str, str]) -> Non
         raise ValueError(f"{told(path)} holds results of another run ({listed(said)}): {LIKE}")
 
 
+def settled(file: sqlite3.Connection) -> bool:
+    """Whether all that was written is in the file itself, and nothing beside it; False where somebody is reading."""
+    try:
+        file.execute("pragma journal_mode = delete")
+    except sqlite3.OperationalError as error:
+        if error.sqlite_errorcode == sqlite3.SQLITE_BUSY:
+            return False
+        raise
+    return True
+
+
 @contextmanager
-def sqlites_words(path: str) -> Iterator[None]:
-    """What SQLite says, in one line: a full disk, a file that is none of its own."""
+def sqlites_words(path: str, beside: Sequence[str] = ()) -> Iterator[None]:
+    """What SQLite says, in one line: a full disk, a file that is none of its own; beside: what it has to read, too."""
     try:
         yield
+    except sqlite3.OperationalError as error:
+        if beside and error.sqlite_errorcode == sqlite3.SQLITE_CANTOPEN:
+            raise ValueError(f"cannot read {told(path)} with what lies beside it, {told(beside[0])}, where nothing can "
+                             "be written: copy both to another folder") from error
+        raise ValueError(SAID.format(told(path), quotable(error))) from error
     except (sqlite3.Error, UnicodeDecodeError) as error:   # the second where a damaged file is quoted in the first
-        raise ValueError(f"cannot use {told(path)}: {quotable(error)}: choose another path, or make room") from error
+        raise ValueError(SAID.format(told(path), quotable(error))) from error

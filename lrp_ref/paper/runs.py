@@ -15,6 +15,7 @@ from lrp_ref.models.model import Model
 from lrp_ref.paper.precision import Collection, Table
 from lrp_ref.paper.record import Record, digest, precisions
 from lrp_ref.paper.study import Study, cutoffs, study_of
+from lrp_ref.paper.table1 import with_table1
 from lrp_ref.version import __version__
 
 SHOWN = 3   # photographs that could not be read, with what is wrong
@@ -60,13 +61,13 @@ def from_records(run: Mapping[str, str], records: Sequence[Record]) -> FromRecor
     kinds = {name: [LAYERS[kind] for kind in json.loads(run[f"layers of {name}"]) if kind in LAYERS]
              for name in models}
     return FromRecords(
-        collection, precisions(read, classes, [*json.loads(run["baselines"]), *models]),
+        collection, with_table1(precisions(read, classes, [*json.loads(run["baselines"]), *models]), run),
         {name: study_of(read, name, json.loads(run[f"cut-offs of {name}"]), kinds[name]) for name in models},
         {one.name: one.error for one in sorted(records, key=lambda one: one.position) if one.error})
 
 
 def unread_text(unread: Mapping[str, str], total: int) -> str:
-    """The line on photographs that could not be read."""
+    """The line on photographs that could not be used."""
     said = "; ".join(f"{quotable(name)}: {quotable(why, 200)}" for name, why in [*unread.items()][:SHOWN])
     more = f"; and {len(unread) - SHOWN} more" if len(unread) > SHOWN else ""
-    return f"{len(unread)} of {total} photographs could not be read and count nowhere: {said}{more}"
+    return f"{len(unread)} of {total} photographs could not be used and count nowhere: {said}{more}"

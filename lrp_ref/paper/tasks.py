@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import os
 import pickle
 import threading
 import warnings
-from collections.abc import Callable, Iterable
-from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
-from concurrent.futures.process import BrokenProcessPool
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Executor, Future, wait
 from contextlib import suppress
 from dataclasses import dataclass
 from hashlib import sha256
 from itertools import islice
+from multiprocessing import parent_process
 from time import monotonic
 from typing import Any
 
@@ -19,6 +20,8 @@ from lrp_ref.hints import Watch
 from lrp_ref.version import __version__
 
 AHEAD = 64   # tasks in flight where nobody says how many workers there are: memory does not grow with their number
+MOST_DEATHS, MOST_LOST = 2, 3   # of workers that were at one task alone; tasks, one after another, that were given up
+DIED = "every process that worked on it was ended, perhaps for want of memory"
 
 Work = Callable[[Any], Any]   # from a task to its result; both can be pickled
 Make = Callable[[], Work]     # what a worker is sent once, pickled: models, rules, settings
@@ -44,6 +47,10 @@ class Answer:
     version: str = __version__
 
 
+class Died(BrokenExecutor):
+    """Workers have died of this very task, which was begun again: it need not be once more."""
+
+
 def answer(version: str, digest: str, task: Any, sent: bytes | None = None) -> Answer:
     """One task, in a worker."""
     if version != __version__:
@@ -58,18 +65,26 @@ def answer(version: str, digest: str, task: Any, sent: bytes | None = None) -> A
     with warnings.catch_warnings(record=True) as notes:
         warnings.simplefilter("ignore")
         warnings.simplefilter("always", UserWarning)
-        result = KEPT.work(task)
+        try:
+            result = KEPT.work(task)
+        except SystemExit:   # a process that is told to end has tidied up: this is no answer of the task's
+            if parent_process() is not None:
+                os._exit(1)
+            raise
     return Answer(result, tuple(str(note.message) for note in notes))
 
 
 def run_tasks(make: Make, tasks: Iterable[Any], done: Callable[[Any], object], executor: Executor | None = None,
-        ahead: int = AHEAD) -> None:
+              ahead: int = AHEAD, given_up: Callable[[Any, Exception], Any] | None = None) -> None:
     """done(make()(task)) for every task, here and in their order; or on an executor, in any order, `ahead` in flight.
 
     make      is pickled once; a worker that does not have it yet is sent it with its first task
     done      is called in this thread, and may be called again with a result when it is interrupted
     executor  any of the standard's: a pool of processes or threads, distributed's `Client.get_executor(pure=False)`
+    given_up  makes the result of a task that ends its workers; without it such a task is an error
 
+    Where a worker dies, and the executor takes tasks all the same, those that were in flight are done again, one at a
+    time: one that ends MOST_DEATHS workers so is given up; if MOST_LOST are in a row, something else is wrong.
     Where it ends early, by Ctrl-C or an error, tasks that no worker has begun are cancelled, those in flight are
     waited for, and their results are done.
     """
@@ -83,13 +98,83 @@ def run_tasks(make: Make, tasks: Iterable[Any], done: Callable[[Any], object], e
     except Exception as error:   # a lambda among the rules, a class of a notebook's
         raise ValueError(f"the work cannot be sent to other processes ({str(error)[:200]}): define its functions and "
                          "classes in a module, or leave the executor out") from error
-    digest, waiting = sha256(sent).hexdigest(), iter(tasks)
-    flying: dict[Future[Answer], Any] = {}
+    Flight(executor, sent, done, given_up).of_all(iter(tasks), ahead)
 
-    def begin(task: Any, *whole: bytes) -> None:
-        flying[executor.submit(answer, __version__, digest, task, *whole)] = task
 
-    def land(future: Future[Answer]) -> bool:
+class Flight:
+    """Tasks on their way.
+
+    flying    {future: task}
+    doubtful  tasks that were in flight when a worker died; the first is done alone
+    deaths    of workers that were at that one alone
+    lost      tasks that have been given up since the last one that was done
+    """
+
+    def __init__(self, executor: Executor, sent: bytes, done: Callable[[Any], object],
+                 given_up: Callable[[Any, Exception], Any] | None) -> None:
+        self.executor, self.sent, self.done, self.given_up = executor, sent, done, given_up
+        self.digest = sha256(sent).hexdigest()
+        self.flying: dict[Future[Answer], Any] = {}
+        self.doubtful: list[Any] = []
+        self.deaths = 0
+        self.lost: list[Any] = []
+
+    def of_all(self, waiting: Iterator[Any], ahead: int) -> None:
+        try:
+            while self.begun(waiting, ahead):
+                for future in wait(self.flying, return_when=FIRST_COMPLETED).done:
+                    self.land(future)
+            self.bury()
+        except BaseException as error:
+            for future in [*self.flying]:
+                if future.cancel():
+                    del self.flying[future]
+            for future in wait(self.flying).done:
+                with suppress(Exception):
+                    self.is_done(future)
+            if isinstance(error, BrokenExecutor):
+                raise ValueError("worker processes were ended by the system, perhaps for want of memory: use fewer "
+                                 "workers") from error
+            raise
+
+    def begun(self, waiting: Iterator[Any], ahead: int) -> bool:
+        """As many tasks as may be are in flight; whether there are any."""
+        if self.doubtful:
+            begin = [] if self.flying else self.doubtful[:1]
+        else:
+            begin = [*islice(waiting, ahead - len(self.flying))]
+        for task in begin:
+            self.begin(task)
+        return bool(self.flying)
+
+    def begin(self, task: Any, *sent: bytes) -> None:
+        self.flying[self.executor.submit(answer, __version__, self.digest, task, *sent)] = task
+
+    def land(self, future: Future[Answer]) -> None:
+        """The task is done; or begun again with the work, which its worker lacks; or its worker has died."""
+        task = self.flying[future]
+        alone = bool(self.doubtful) and task is self.doubtful[0]
+        try:
+            if self.is_done(future):
+                self.bury()
+            else:
+                alone = False   # not yet
+                self.begin(task, self.sent)
+        except BrokenExecutor as error:
+            self.deaths += alone
+            if self.deaths == MOST_DEATHS or isinstance(error, Died):
+                self.lost.append(task)
+                if self.given_up is None or len(self.lost) == MOST_LOST:
+                    raise
+            else:
+                self.doubtful += [] if alone else [task]
+                alone = False   # still, or again
+        if alone:
+            del self.doubtful[0]
+            self.deaths = 0
+        del self.flying[future]
+
+    def is_done(self, future: Future[Answer]) -> bool:
         """Whether the task is done; if not, the worker lacks the work."""
         got = future.result()
         if got.version != __version__:
@@ -97,32 +182,15 @@ def run_tasks(make: Make, tasks: Iterable[Any], done: Callable[[Any], object], e
                              "the same version everywhere")
         if not got.missing:
             for note in got.notes:
-                warnings.warn(note, stacklevel=3)
-            done(got.result)
+                warnings.warn(note, stacklevel=5)
+            self.done(got.result)
         return not got.missing
 
-    try:
-        for task in islice(waiting, ahead):
-            begin(task)
-        while flying:
-            for future in wait(flying, return_when=FIRST_COMPLETED).done:
-                if land(future):
-                    for task in islice(waiting, 1):
-                        begin(task)
-                else:
-                    begin(flying[future], sent)
-                del flying[future]
-    except BaseException as error:
-        for future in [*flying]:
-            if future.cancel():
-                del flying[future]
-        for future in wait(flying).done:
-            with suppress(Exception):
-                land(future)
-        if isinstance(error, BrokenProcessPool):
-            raise ValueError("a worker process was ended by the system, perhaps for want of memory: use fewer "
-                             "workers") from error
-        raise
+    def bury(self) -> None:
+        """The results of tasks that are given up: workers that do other tasks died of these."""
+        while self.lost and self.given_up is not None:
+            self.done(self.given_up(self.lost[0], Died(DIED)))
+            del self.lost[0]
 
 
 class Progress:

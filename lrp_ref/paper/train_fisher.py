@@ -145,7 +145,11 @@ def attempt(work: Callable[[Task], Array], task: Task) -> tuple[int, Array | Non
     try:
         return task.position, work(task), ""
     except (ValueError, OSError) as error:
-        return task.position, None, f"{task.name}: {error}"
+        return not_read(task, error)
+
+
+def not_read(task: Task, error: Exception) -> tuple[int, None, str]:
+    return task.position, None, f"{task.name}: {error}"
 
 
 def train_fisher(collection: Collection, recipe: Recipe, parts: Parts, watch: Watch = unwatched,
@@ -187,7 +191,7 @@ def stage(collection: Collection, job: Any, name: str, parts: Parts, watch: Watc
         parts.add(name, *got)
         progress.one_more()
 
-    run_tasks(job, tasks(replace(collection, explain=[]), set(before)), done, executor, ahead)
+    run_tasks(job, tasks(replace(collection, explain=[]), set(before)), done, executor, ahead, not_read)
 
 
 def from_sklearn_parts(recipe: Recipe, PCA: Any, GaussianMixture: Any) -> Model:

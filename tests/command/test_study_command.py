@@ -6,8 +6,8 @@ import signal
 import sqlite3
 import subprocess
 import sys
-from concurrent.futures import Executor, Future
-from contextlib import contextmanager
+from concurrent.futures import BrokenExecutor, Executor, Future
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 import imageio.v3 as iio
@@ -15,8 +15,8 @@ import numpy as np
 import pytest
 from at_hand import MODEL, PIXELS, files, parsed
 
-from lrp_ref import Model, save_model
-from lrp_ref.command import measuring, workers
+from lrp_ref import Model, Network, save_model
+from lrp_ref.command import explain, measuring, workers
 from lrp_ref.command.leaving import Stopped
 from lrp_ref.paper import tasks as engine
 from lrp_ref.paper.results import read_results
@@ -61,7 +61,7 @@ def test_one_process_and_three_and_a_file_of_results_give_the_same_bits(done, mo
 def test_a_photograph_that_cannot_be_read_is_a_row_and_a_line_and_not_the_end(done, more):
     out = done(*(word for word in KEPT if word != "--json"))
     *_, last = out.splitlines()
-    assert last.startswith("1 of 9 photographs could not be read and count nowhere: 4: ") and "cannot be read" in last
+    assert last.startswith("1 of 9 photographs could not be used and count nowhere: 4: ") and "cannot be read" in last
     row = sqlite3.connect("r.sqlite").execute("select name, error from photographs where error != ''").fetchall()
     assert [name for name, _ in row] == ["4"] and row[0][1] in last
     said = parsed(done(*EVALUATE))
@@ -174,6 +174,74 @@ def test_explain_shares_a_folder_among_processes_and_writes_the_same_files(run, 
         assert all(one[name].tobytes() == other[name].tobytes() for name in one.files)
 
 
+FOLDER = "explain", "voc/JPEGImages", "--model", "model.npz", "--rule", "epsilon:0.1", "--output-dir", "made"
+
+
+@pytest.fixture
+def explained_now(monkeypatch):
+    """The photographs that are explained, one after another."""
+    found, before = [], Model.explain
+
+    def explain(self, pixels, **given):
+        found.append(pixels.tobytes())
+        return before(self, pixels, **given)
+    monkeypatch.setattr(Model, "explain", explain)
+    return found
+
+
+@pytest.mark.parametrize("more_options", [(), ("--json",)], ids=["text", "json"])
+def test_photographs_whose_files_the_same_command_has_made_are_not_explained_again(run, more, explained_now,
+                                                                                   more_options):
+    os.remove("voc/JPEGImages/4.jpg")
+    code, out, _ = run(*FOLDER, *more_options)
+    assert code == 0 and len(explained_now) == 8
+    before, _ = files(Path("made")), explained_now.clear()
+    assert run(*FOLDER, *more_options) == (0, out, "") and explained_now == [] and files(Path("made")) == before
+    os.remove("made/1.png")
+    Path("made/2.npz").write_bytes(Path("made/2.npz").read_bytes()[:-50])
+    os.remove("made/3.npz")
+    np.savez("made/5.npz", relevance=PIXELS)
+    os.replace("voc/JPEGImages/7.jpg", "voc/JPEGImages/6.jpg")   # another photograph of that name
+    code, again, _ = run(*FOLDER, *more_options)
+    assert code == 0 and len(explained_now) == 5 and again.count("1.jpg") == 1 and "7.jpg" not in again
+    assert {path.name for path in Path("made").iterdir() if path.name[0] == "."} == set()
+
+
+def test_another_rule_or_model_explains_all_of_them_again(run, more, explained_now):
+    run(*FOLDER)
+    for change in (("--rule", "zplus"), ("--rule", "zplus", "--smooth", "3"), ("--json",)):
+        explained_now.clear()
+        run(*FOLDER, *change)
+        assert len(explained_now) == 8
+    chain = MODEL.chain.mapped(lambda name, layer: layer)
+    layers = [(name, layer.astype(np.float32).astype(np.float64)) for name, layer in chain]
+    save_model(Model(Network(layers), MODEL.classes, MODEL.preprocessing), "model.npz")
+    explained_now.clear()
+    run(*FOLDER, "--json")
+    assert len(explained_now) == 8
+
+
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="needs /proc")
+def test_a_folder_that_is_killed_leaves_whole_files_and_goes_on(run, more):
+    os.remove("voc/JPEGImages/4.jpg")
+    whole, _ = run(*FOLDER[:-1], "whole")[1].replace("whole/", "made/"), files(Path("whole"))
+    command = [sys.executable, "-m", "lrp_ref", *FOLDER, "--workers", "2"]
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment)
+    while not [*Path("made").glob("*.npz")] and process.poll() is None:
+        pass
+    process.kill()
+    process.stdout.read()   # until the workers have ended, too
+    killed = files(Path("made"))
+    for path, data in files(Path("whole")).items():
+        there = killed.get(Path("made") / path.name)
+        assert there is None or path.suffix == ".npz" or there == data
+    for path in Path("made").glob("*.npz"):
+        assert len(np.load(path)["relevance"])
+    assert run(*FOLDER) == (0, whole, "")
+    assert {path.name for path in files(Path("made"))} == {path.name for path in files(Path("whole"))}
+
+
 def threads_of_a_worker(_=None):
     return {name: os.environ.get(name) for name in workers.THREADS}
 
@@ -202,36 +270,56 @@ def children(pid):
 
 
 @pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="needs /proc")
-def test_workers_end_with_a_parent_that_is_killed_and_a_killed_worker_ends_the_run_in_one_line(folder):
-    """The run of the test below, in processes of its own."""
-    code = ("import sys; from lrp_ref.paper.tasks import run_tasks; from lrp_ref.command.workers import workers;"
-            "from argparse import Namespace; from functools import partial; import time, operator\n"
+def test_workers_end_with_a_parent_that_is_killed(folder):
+    code = ("from lrp_ref.paper.tasks import run_tasks; from lrp_ref.command.workers import workers;"
+            "from argparse import Namespace; from functools import partial; import time\n"
             "if __name__ == '__main__':\n"
             "    with workers(Namespace(dask=None, workers=2)) as (executor, ahead):\n"
             "        print('begun', flush=True)\n"
-            "        try:\n"
-            "            run_tasks(partial(partial, time.sleep), [0.01] * 4 + [30] * 2,\n"
-            "                      lambda one: print('one', flush=True), executor, ahead)\n"
-            "        except ValueError as error:\n"
-            "            print(error, flush=True)\n")
+            "        run_tasks(partial(partial, time.sleep), [0.01] * 4 + [30] * 2,\n"
+            "                  lambda one: print('one', flush=True), executor, ahead)\n")
     Path("sleeping.py").write_text(code)
     environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
-    for kill_parent in (True, False):
-        process = subprocess.Popen([sys.executable, "sleeping.py"], stdout=subprocess.PIPE, text=True, env=environment)
-        lines = [process.stdout.readline() for _ in range(5)]
-        assert lines == ["begun\n", *["one\n"] * 4]
-        pool = [pid for pid in children(process.pid)
-                if b"spawn_main" in Path(f"/proc/{pid}/cmdline").read_bytes()]
-        assert len(pool) == 2
-        if kill_parent:
-            process.kill()
-            # Its pipe is at its end when nobody holds it any more: the workers have it too.
-            assert process.stdout.read() == "" and process.wait() == -signal.SIGKILL
+    process = subprocess.Popen([sys.executable, "sleeping.py"], stdout=subprocess.PIPE, text=True, env=environment)
+    lines = [process.stdout.readline() for _ in range(5)]
+    assert lines == ["begun\n", *["one\n"] * 4]
+    pool = [pid for pid in children(process.pid) if b"spawn_main" in Path(f"/proc/{pid}/cmdline").read_bytes()]
+    assert len(pool) == 2
+    process.kill()
+    # Its pipe is at its end when nobody holds it any more: the workers have it too.
+    assert process.stdout.read() == "" and process.wait() == -signal.SIGKILL
+    assert all(not Path(f"/proc/{pid}").exists() or "Z" in Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2]
+               for pid in pool)
+
+
+class Deadly(Executor):
+    """Does every task at once, but for one: the worker that has it dies."""
+
+    def __init__(self, name):
+        self.name = name
+
+    def submit(self, function, version, digest, task, *sent):
+        future = Future()
+        if self.name in str(getattr(task, "name", task)):
+            future.set_exception(BrokenExecutor("abruptly"))
         else:
-            os.kill(pool[0], signal.SIGKILL)
-            assert "a worker process was ended by the system" in process.stdout.read() and process.wait() == 0
-        assert all(not Path(f"/proc/{pid}").exists() or "Z" in Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2]
-                   for pid in pool)
+            future.set_result(function(version, digest, task, *sent))
+        return future
+
+
+def test_a_photograph_that_ends_its_workers_is_a_row_and_a_line_and_not_the_end(run, done, more, monkeypatch):
+    for module, name in ((measuring, "7"), (explain, "7.jpg")):
+        def workers(options, name=name):
+            return nullcontext((Deadly(name), 2))
+        monkeypatch.setattr(module, "workers", workers)
+    monkeypatch.setattr(engine, "KEPT", engine.Kept())
+    last = done(*(word for word in KEPT if word != "--json")).splitlines()[-1]
+    said = "7: every process that worked on it was ended, perhaps for want of memory"
+    assert last.startswith("2 of 9 photographs could not be used and count nowhere: 4: ") and last.endswith(said)
+    assert done("report", "r.sqlite").splitlines()[-1] == last
+    assert list(parsed(done(*KEPT))["unread"]) == ["4", "7"]   # and it is not begun again
+    code, out, err = run("explain", "voc/JPEGImages", "--model", "model.npz")
+    assert code == 2 and "2 of 9 photographs are not explained: " in err and out.count("jpg: ") == 7
 
 
 def test_results_are_json_of_plain_values(done, more):
@@ -246,7 +334,7 @@ FAITHFUL = "faithful", "voc", "--model", "model.npz", "--difficult", "count", "-
 
 def test_faithful_prints_and_draws_the_same_from_a_file_of_results_that_was_ended(run, done, more, counted):
     code, out, err = run(*FAITHFUL, "--output", "whole.png")
-    assert (code, err) == (0, "") and "1 of 9 photographs could not be read and count nowhere: 4: " in out
+    assert (code, err) == (0, "") and "1 of 9 photographs could not be used and count nowhere: 4: " in out
     assert "2 regions of 9 x 9, filling uniform" in out and "model.npz, zplus" in out
     kept = *FAITHFUL, "--results", "f.sqlite", "--output", "again.png"
     counted(4)

@@ -3,6 +3,7 @@
 import math
 import multiprocessing
 import os
+import shutil
 import signal
 import sqlite3
 from contextlib import suppress
@@ -13,6 +14,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from lrp_ref.paper import results as kept
 from lrp_ref.paper.record import Found, Record
 from lrp_ref.paper.results import Results, read_results
 
@@ -142,10 +144,61 @@ def test_it_is_read_while_it_is_written(tmp_path):
         assert [one.position for one in read_results(path)[1]] == [2 + 5]
 
 
-def sixty_photographs(path, begun):
+def test_a_copy_of_the_file_alone_is_whole_and_what_is_beside_it_holds_the_rest(tmp_path, monkeypatch):
+    path, alone, both = (str(tmp_path / name / "r.sqlite") for name in ("run", "alone", "both"))
+    for one in (path, alone, both):
+        os.mkdir(os.path.dirname(one))
+    with Results(path, RUN) as results:
+        monkeypatch.setattr(kept, "SAFE", -1.0)   # the next one is in the file at once
+        results.add(RECORDS[0])
+        monkeypatch.setattr(kept, "SAFE", 60.0)
+        results.add(RECORDS[2])
+        for copy, ends in ((alone, [""]), (both, ["", "-wal"])):   # as it is while it is written, or after kill -9
+            for end in ends:
+                shutil.copy(path + end, copy + end)
+        assert [one.position for one in read_results(path)[1]] == [0, 7]
+    assert os.listdir(tmp_path / "run") == ["r.sqlite"]
+    assert in_words(map(plain, read_results(alone)[1])) == in_words([plain(RECORDS[0])])
+    assert os.listdir(tmp_path / "alone") == ["r.sqlite"]
+    assert [one.position for one in read_results(both)[1]] == [0, 7]
+    with Results(both, RUN) as results:
+        assert results.done() == {0, 7}
+    assert os.listdir(tmp_path / "both") == ["r.sqlite"]
+
+
+def test_what_lies_beside_a_file_where_nothing_can_be_written_is_named(tmp_path):
+    path, copy = str(tmp_path / "r.sqlite"), str(tmp_path / "c.sqlite")
+    with Results(path, RUN) as results:
+        results.add(RECORDS[0])
+        for end in ("", "-wal"):
+            shutil.copy(path + end, copy + end)
+    os.symlink(tmp_path / "none" / "x", f"{copy}-shm")   # where SQLite would have to write
+    with pytest.raises(ValueError, match=r"c\.sqlite with what lies beside it, .*c\.sqlite-wal, where nothing can be "
+                                         r"written: copy both to another folder"):
+        read_results(copy)
+
+
+def test_a_reader_that_stays_is_not_waited_for_forever_and_loses_nothing(tmp_path, monkeypatch):
+    monkeypatch.setattr(kept, "SETTLE", 0.1)
+    path = str(tmp_path / "r.sqlite")
+    with Results(path, RUN) as results:
+        results.add(RECORDS[0])
+        reader = sqlite3.connect(path)
+        reader.execute("begin")
+        assert reader.execute("select count(*) from photographs").fetchone() == (1,)
+        results.add(RECORDS[2])
+    assert [one.position for one in read_results(path)[1]] == [0, 7]
+    assert reader.execute("select count(*) from photographs").fetchone() == (1,)   # one state for all that is read
+    reader.close()
+    with Results(path, RUN) as results:
+        assert results.done() == {0, 7}
+    assert os.listdir(tmp_path) == ["r.sqlite"]
+
+
+def many_photographs(path, begun):
     with Results(path, {"measures": '["m"]', "seed": "1"}) as results:
         before = results.done()
-        for n in range(60):
+        for n in range(240):
             if n not in before:
                 found = tuple(Found("m", k, n / 3, k / 7, {f"map {j}": (n / 7 + j,) for j in range(9)})
                               for k in range(4))
@@ -160,7 +213,7 @@ def test_a_run_that_is_killed_again_and_again_ends_as_one_that_is_not(tmp_path):
     killed = 0
     for _ in range(12):
         heard, begun = fork.Pipe(duplex=False)
-        process = fork.Process(target=sixty_photographs, args=(str(path), begun))
+        process = fork.Process(target=many_photographs, args=(str(path), begun))
         process.start()
         begun.close()
         with suppress(EOFError):   # there is nothing left to do
@@ -172,7 +225,7 @@ def test_a_run_that_is_killed_again_and_again_ends_as_one_that_is_not(tmp_path):
         killed += process.exitcode == -signal.SIGKILL
     assert killed >= 8
     for one in (path, tmp_path / "whole.sqlite"):
-        sixty_photographs(str(one), SimpleNamespace(send=lambda n: None))
+        many_photographs(str(one), SimpleNamespace(send=lambda n: None))
     (_, found), (_, whole) = read_results(str(path)), read_results(str(tmp_path / "whole.sqlite"))
-    assert in_words(found) == in_words(whole) and [one.position for one in found] == list(range(60))
+    assert in_words(found) == in_words(whole) and [one.position for one in found] == list(range(240))
     assert sorted(os.listdir(tmp_path)) == ["killed.sqlite", "whole.sqlite"]

@@ -134,7 +134,7 @@ def test_a_trained_model_is_one_like_others(folder, capsys, monkeypatch):
     assert main(["train-fv", "voc", *SMALL]) == 0
     first, second, third = capsys.readouterr().out.splitlines()
     assert first.startswith("trained on 5 photographs: 2 classes, ") and second == "model written to m.npz"
-    assert third.startswith("1 of 6 photographs could not be read: f: ")
+    assert third.startswith("1 of 6 photographs could not be used: f: ")
     assert load_model("m.npz").classes == ("left", "right") and "lrp-ref train-fv, 6 photographs of voc" in (
         load_model("m.npz").provenance)
     before = (folder / "m.npz").read_bytes()

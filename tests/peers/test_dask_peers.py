@@ -1,12 +1,18 @@
 """A Dask cluster with two worker processes of this machine: the same bits as here, and one line for what is wrong."""
 
 import json
+import os
+import signal
+import time
+from argparse import Namespace
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
 pytest.importorskip("distributed", reason="needs distributed (make peers)")
 
+import dask
 from distributed import Client, LocalCluster
 
 from lrp_ref import load_model
@@ -14,6 +20,7 @@ from lrp_ref.command import workers
 from lrp_ref.command.cli import main
 from lrp_ref.paper.precision import bundled
 from lrp_ref.paper.study import study
+from lrp_ref.paper.tasks import run_tasks
 
 EVALUATE = ["evaluate", "--model", "cnn", "--count", "12", "--json"]
 
@@ -80,3 +87,48 @@ def test_explain_shares_a_folder_among_the_workers(run, cluster):
     folder = Path(__file__).parents[2] / "data_fixtures" / "photographs"
     options = "explain", folder, "--model", "cnn", "--json"
     assert run(*options, "--dask", cluster.scheduler_address) == run(*options)
+
+
+@dataclass(frozen=True)
+class Slow:
+    """Squares, a fifth of a second each; each task that is begun leaves a file. One number ends its process."""
+
+    folder: Path
+    deadly: int = -1
+
+    def __call__(self):
+        return self.one
+
+    def one(self, n):
+        (self.folder / f"{n}.begun").touch()
+        if n == self.deadly:
+            os.kill(os.getpid(), signal.SIGKILL)
+        time.sleep(0.2)
+        return n, n * n
+
+
+def test_ctrl_c_waits_for_what_the_cluster_is_at_and_the_rest_is_all_that_is_left(cluster, tmp_path):
+    found = {}
+
+    def done(one):
+        found[one[0]] = one[1]
+        if len(found) == 3:
+            raise KeyboardInterrupt
+    options = Namespace(dask=cluster.scheduler_address, workers=None)
+    with workers.workers(options) as (executor, ahead), pytest.raises(KeyboardInterrupt):
+        run_tasks(Slow(tmp_path), range(30), done, executor, ahead)
+    time.sleep(1)   # in which a task that was forgotten would begin
+    begun = {int(path.stem) for path in tmp_path.glob("*.begun")}
+    assert ahead == 4 and begun == set(found) and 3 <= len(found) <= 3 + ahead
+
+
+def test_a_task_that_ends_its_workers_is_given_up_and_the_rest_is_done(tmp_path):
+    found = []
+    with dask.config.set({"distributed.scheduler.allowed-failures": 0}), LocalCluster(
+            n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None) as mortal:
+        options = Namespace(dask=mortal.scheduler_address, workers=None)
+        with workers.workers(options) as (executor, ahead):
+            run_tasks(Slow(tmp_path, deadly=2), range(7), found.append, executor, ahead,
+                      lambda n, error: (n, str(error)))
+    said = "every process that worked on it was ended, perhaps for want of memory"
+    assert sorted(found) == [(n, said if n == 2 else n * n) for n in range(7)]
