@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from math import prod
 from typing import Any, Literal
 
 import numpy as np
@@ -31,7 +32,8 @@ from lrp_ref.linear_map import LinearMap
 
 CHUNK = 1 << 21   # numbers worked on at a time, few enough for the processor's cache: the windows of some output rows,
 ARRAYS = 4        # and so many arrays of these outputs;
-PACKED = 4        # or so many times as many as there are weights, which every product copies before it begins
+PACKED = 4        # or so many times as many as there are weights, which every product copies before it begins.
+NEAR = 1 << 17    # Of groups, whose products are too small to hide it, the windows that a nearer cache holds.
 
 
 @dataclass(frozen=True, eq=False)
@@ -140,7 +142,7 @@ class Convolution(LinearMap):
     bias (O, 1, 1), or (O, V, U) for one per position.
 
     Gather the windows once, then one product with the weights of all functions stacked; backwards one product with the
-    same stack, then fold the windows back.
+    same stack, then fold the windows back, or gather those of the outputs where these are fewer.
     """
 
     weight: Array
@@ -160,21 +162,34 @@ class Convolution(LinearMap):
         return z
 
     def apply_each(self, a: Array, functions: Sequence[Function]) -> list[Array]:
-        outputs = self.window.outputs(a.shape[2:])
-        stack, windows = self.stacked(functions), self.gather(self.window.spread(a), outputs)
-        z = np.reshape(stack @ windows, (len(a), self.groups, len(functions), -1, *outputs))
+        outputs, stack = self.window.outputs(a.shape[2:]), self.stacked(functions)
+        windows, (_, _, taps) = self.windows(self.window.spread(a), outputs), stack.shape
+        some = max(1, NEAR // (len(a) * taps * prod(outputs)))   # groups at a time
+        parts = [stack[g : g + some] @ np.reshape(windows[:, g : g + some], (len(a), -1, taps, prod(outputs)))
+                 for g in range(0, self.groups, some)]
+        z = np.concatenate(parts, axis=1) if len(parts) > 1 else parts[0]
+        z = np.reshape(z, (len(a), self.groups, len(functions), -1, *outputs))
         return [np.reshape(z[:, :, f], (len(a), -1, *outputs)) for f in range(len(functions))]
 
     def transpose_sum(self, s: Sequence[Array], functions: Sequence[Function], shape: Shape) -> Array:
         n, outputs = len(s[0]), s[0].shape[2:]
-        stack = np.swapaxes(self.stacked(functions), 1, 2)
-        parts = [np.reshape(s_f, (n, self.groups, -1, outputs[0] * outputs[1])) for s_f in s]
-        windows = stack @ (np.concatenate(parts, axis=2) if len(parts) > 1 else parts[0])
+        parts = [np.reshape(s_f, (n, self.groups, -1, prod(outputs))) for s_f in s]
+        together = np.concatenate(parts, axis=2) if len(parts) > 1 else parts[0]
+        few = len(self.weight) == self.groups or self.window.size == (1, 1)
+        if few and (back := self.window.turned):   # Same result without these lines; of channels alone half the time.
+            return self.turned(functions, back).apply(np.reshape(together, (n, -1, *outputs)), same)
+        windows = np.swapaxes(self.stacked(functions), 1, 2) @ together
         windows = np.reshape(windows, (n, shape[1], -1, *outputs))
         out = zeros((*shape[:2], *self.window.padded(shape[2:])), s[0])
         for t, view in enumerate(self.window.taps(out, outputs)):
             view += windows[:, :, t]
         return self.window.inside(out, shape[2:])
+
+    def turned(self, functions: Sequence[Function], back: Window) -> Convolution:
+        """w'[c, f o, t, u] = f(w)[o, c, kh - 1 - t, kw - 1 - u]: the way back as a convolution of all s together."""
+        stack = np.reshape(self.stacked(functions), (self.groups, -1, *self.weight.shape[1:]))
+        w = np.swapaxes(stack, 1, 2)[..., ::-1, ::-1]
+        return Convolution(np.reshape(w, (-1, *w.shape[2:])), self.bias, back, self.groups)
 
     def by_weight(self, a: Array, s: Array) -> Array:
         windows = self.gather(self.window.spread(a), s.shape[2:])
@@ -193,10 +208,15 @@ class Convolution(LinearMap):
 
     def gather(self, padded: Array, outputs: Pair) -> Array:
         """The windows of all outputs: (N, groups, C / groups * kh * kw, outputs)."""
+        return np.reshape(self.windows(padded, outputs), (len(padded), self.groups, -1, prod(outputs)))
+
+    def windows(self, padded: Array, outputs: Pair) -> Array:
+        """The same as a view: (N, groups, C / groups, kh, kw, V, U)."""
         (sh, sw), (dh, dw), (rows, columns) = self.window.stride, self.window.dilation, outputs
         views = np.lib.stride_tricks.sliding_window_view(padded, self.window.extent, axis=(2, 3))
         views = views[:, :, : (rows - 1) * sh + 1 : sh, : (columns - 1) * sw + 1 : sw, ::dh, ::dw]
-        return np.reshape(np.transpose(views, (0, 1, 4, 5, 2, 3)), (len(padded), self.groups, -1, rows * columns))
+        views = np.transpose(views, (0, 1, 4, 5, 2, 3))
+        return np.reshape(views, (len(padded), self.groups, -1, *views.shape[2:]))
 
     def pieces(self, shape: Shape) -> Iterator[tuple[Index, Index, LinearMap]]:
         """Some images, or one and some output rows, at a time."""

@@ -69,6 +69,17 @@ class Window:
             y, x = t * dh, u * dw
             yield padded[..., y : y + (rows - 1) * sh + 1 : sh, x : x + (columns - 1) * sw + 1 : sw]
 
+    @property
+    def turned(self) -> Window | None:
+        """v = y - t dilation + before: the window of outputs that an input reaches; None: it is not one.
+
+        It is one where the stride is 1 and no output sees the padding alone.
+        """
+        (h, w), (top, left), (bottom, right) = self.extent, self.before, self.after
+        before, after = (h - 1 - top, w - 1 - left), (h - 1 - bottom, w - 1 - right)
+        one = self.stride == (1, 1) and min(*before, *after) >= 0
+        return Window(self.size, (1, 1), before, after, self.dilation) if one else None
+
     def strip(self, first: int, last: int, height: int) -> tuple[slice, Window]:
         """The input rows that output rows first .. last - 1 reach in an image of that height, and their window."""
         top = first * self.stride[0] - self.before[0]

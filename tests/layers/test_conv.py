@@ -10,7 +10,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from lrp_ref import AlphaBeta, Conv2D, Epsilon, Flat, Gamma, Network, ZBox, explain
-from lrp_ref.arrays import same
+from lrp_ref.arrays import negative, positive, same
 from lrp_ref.checks.claims.by_loops import defined, units
 from lrp_ref.checks.claims.examples import relevance_for
 from lrp_ref.layers import conv
@@ -95,17 +95,21 @@ def convolutions(draw: Any) -> tuple[Conv2D, Any]:
 SHORT = Conv2D(mixed((1, 1, 3, 2), 1), pad=1), mixed((1, 1, 2, 3), 2)     # one output row reaches the whole image
 FRAMED = Conv2D(mixed((1, 1, 1, 1), 1), mixed((1,), 3), pad=3), mixed((1, 1, 2, 3), 2)   # rows in the padding only
 
+ALONE = Conv2D(mixed((3, 1, 2, 3), 1), pad=((1, 0), (2, 1)), groups=3), mixed((1, 3, 3, 2), 2)   # every channel alone
+LAST = Conv2D(mixed((1, 2, 3, 2), 1), pad=(1, 0)), mixed((2, 2, 2, 3), 2)                        # one output channel
+
 
 @given(convolutions(), st.sampled_from([1, 7, 40, 400]))
 @example(SHORT, 1)
 @example(FRAMED, 1)
+@example(ALONE, 7)
 def test_the_forward_pass_is_the_definition_whole_or_in_pieces(case: tuple[Conv2D, Any], chunk: int) -> None:
     layer, x = case
     wanted = [defined(layer, sample).output for sample in x]
     assert [units(z) for z in layer(x)] == wanted
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(conv, "CHUNK", chunk)
-        patch.setattr(conv, "PACKED", 0)
+        for name, numbers in {"CHUNK": chunk, "PACKED": 0, "NEAR": chunk}.items():
+            patch.setattr(conv, name, numbers)
         assert [units(z) for z in layer(x)] == wanted
 
 
@@ -126,6 +130,25 @@ def test_pieces_together_are_the_map(case: tuple[Conv2D, Any], chunk: int) -> No
             met[outputs] += 1
     assert (met == 1).all()
     assert z.tolist() == layer(x).tolist() and below.tolist() == m.transpose(s, same, x.shape).tolist()
+
+
+@given(convolutions(), st.sampled_from([1, 7, 40, 400]))
+@example(SHORT, 1)
+@example(FRAMED, 1)
+@example(ALONE, 7)
+@example(LAST, 1)
+def test_what_every_output_hands_back_are_the_weights_of_its_inputs(case: tuple[Conv2D, Any], near: int) -> None:
+    layer, x = case
+    m, functions = layer.linearize(x)[1], (positive, negative)
+    ones = [np.where(np.arange(x[0].size).reshape(x[:1].shape) == i, F(1), F(0)) for i in range(x[0].size)]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(conv, "NEAR", near)
+        columns = [m.apply_each(one, functions) for one in ones]   # of every input: its weight in every output
+        s = [relevance_for(z) for z in columns[0]]
+        s = [s[0], 3 - s[1]]
+        for some in ((0,), (1,), (0, 1)):
+            back = m.transpose_sum([s[f] for f in some], [functions[f] for f in some], x[:1].shape)
+            assert back.ravel().tolist() == [sum((column[f] * s[f]).sum() for f in some) for column in columns], some
 
 
 @given(convolutions(), st.sampled_from([Epsilon(F(1, 4)), AlphaBeta(2, 1), Gamma(F(1, 2)), ZBox(-4, 5), Flat()]),

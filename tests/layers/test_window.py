@@ -99,6 +99,24 @@ def test_every_strip_of_output_rows_is_a_window_of_its_own(case: tuple[Window, t
         assert [tap.tolist() for tap in taps] == [[tap[0][first:last]] for tap in whole]
 
 
+@given(windows_and_images())
+@example((Window((2, 3), (1, 1), (1, 0), (1, 2)), (1, 4)))
+@example((Window((3, 2), (1, 1), (1, 1), (4, 2), (2, 1)), (4, 3)))
+@example((Window((3, 2), (1, 1), (4, 1), (4, 2), (2, 1)), (4, 3)))   # the third output column sees padding alone
+def test_a_window_turned_sees_the_outputs_that_see_the_input(case: tuple[Window, tuple[int, int]]) -> None:
+    window, (height, width) = case
+    rows, columns = window.outputs((height, width))
+    least = [min(k - 1 - p for p in pads) for k, *pads in zip(window.extent, window.before, window.after)]
+    assert (window.turned is not None) == (window.stride == (1, 1) and min(least) >= 0)
+    if window.turned:
+        x, v = (np.arange(1.0, h * w + 1).reshape(1, h, w) for h, w in ((height, width), (rows, columns)))
+        seen = [tap[0] for tap in window.taps(window.spread(x), (rows, columns))]
+        assert window.turned.outputs((rows, columns)) == (height, width)
+        back = list(window.turned.taps(window.turned.spread(v), (height, width)))
+        for there, here in zip(seen, back[::-1], strict=True):
+            assert {(i, j) for i, j in zip(there.flat, v.flat) if i} == {(i, j) for i, j in zip(x.flat, here.flat) if j}
+
+
 @number_types
 def test_frames_are_of_the_images_number_type(number: type) -> None:
     x = array(number, [[[1, 2]]])

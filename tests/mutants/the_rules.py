@@ -127,8 +127,9 @@ MUTANTS = [
            "return (0 * bound + bound[0]).reshape(-1, *(1,) * (a.ndim - 2))"),
     Mutant("zbox_in_the_padding",
            "Padding has low = high = 0: 'the box is everywhere'.",
-           "layers/conv.py", "self.gather(self.window.spread(a), outputs)",
-           "self.gather(self.window.spread(a, a.flat[0] if any(a.strides) and (a == a.flat[0]).all() else 0), outputs)",
+           "layers/conv.py", "self.windows(self.window.spread(a), outputs)",
+           "self.windows(self.window.spread(a, a.flat[0] if any(a.strides) and (a == a.flat[0]).all() else 0), "
+           "outputs)",
            first=("rules", "definitions", "against_definitions")),
     Mutant("wsquare_by_size",
            "w^2: '|w| is a square's root and does as well'.",
