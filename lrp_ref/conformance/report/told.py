@@ -36,8 +36,9 @@ def summary(report: Report) -> Iterator[str]:
         last.append(f"{len(kept)} failures have another answer when they are asked again, so that something is kept "
                     "between calls, or is random")
     if left := [id for id in found.left if id not in kept]:
-        last.append(f"{len(left)} failures with numbers are not explained"
-                    f"{'; ' if found.common else ''}{found.common}")
+        last.append("; ".join([f"{len(left)} failures with numbers are not explained",
+                               *([found.common] if found.common else []),
+                               *map(str, found.conditions)]))
     if errors := total - len(found.causes) - len(found.left):
         last.append("; ".join([f"{errors} are errors, or answers to what must be refused", *raising]))
     if found.unasked:
