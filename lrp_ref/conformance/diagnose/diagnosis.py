@@ -25,6 +25,7 @@ from lrp_ref.conformance.judge.outcome import RIGHT, Outcome
 from lrp_ref.conformance.judge.run import Run
 from lrp_ref.hints import Watch, unwatched
 
+ERRORS = 3.0   # seconds for what cures errors of one type
 EXAMPLES = 8   # departures, those of most failures first, of which an example is looked for
 
 
@@ -93,7 +94,23 @@ def cured(one: Condition) -> str:
 
 
 def diagnose(run: Run, findings: Sequence[Finding], watch: Watch = unwatched, asker: Asker | None = None) -> Diagnosis:
-    """What the implementation computes where it departs; nothing where no case with numbers failed."""
+    """What the implementation computes where it departs, and what cures what is not told; nothing where none failed."""
+    errors = of_errors(run)
+    found = of_numbers(run, findings, watch, asker)
+    return replace(found, conditions=[*found.conditions, *errors]) if errors else found
+
+
+def of_errors(run: Run) -> list[Condition]:
+    """What cures those that raise errors of one type."""
+    kinds: dict[str, list[Outcome]] = {}
+    for one in run.failed:
+        if one.answer is None:
+            kinds.setdefault(one.reason.partition(":")[0], []).append(one)
+    return [one for some in kinds.values() if len(some) > 1 and can_ask(run) for one in conditions(run, some, ERRORS)]
+
+
+def of_numbers(run: Run, findings: Sequence[Finding], watch: Watch, asker: Asker | None) -> Diagnosis:
+    """The same of answers that are numbers."""
     if not any(one.compared is not None for one in run.failed):
         return NOTHING
     u = precision(run)

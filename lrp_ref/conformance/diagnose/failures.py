@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from time import perf_counter
+from typing import Any
 
 import numpy as np
 
@@ -70,11 +72,13 @@ def failures(run: Run, findings: Sequence[Finding], watch: Watch = unwatched,
     """One for every failed case; of each cause the first has the counterexample."""
     diagnosis = diagnose(run, findings, watch) if diagnosis is None else diagnosis
     found: list[Failure] = []
+    errors = causes_of_errors([one for one in run.failed if one.compared is None and not one.answered])
     shrunk: set[Cause] = set()
     begin = perf_counter()
     for outcome in run.failed:
         watch(f"{run.adapter.name}: looking into {outcome.case.id}")
         one = failure(as_it_is_told(outcome, findings, diagnosis), run, diagnosis, perf_counter() - begin < SECONDS)
+        one = replace(one, cause=errors.get(outcome.case.id, one.cause))
         if outcome.compared is not None and one.cause not in shrunk and len(shrunk) < SHRUNK:
             shrunk.add(one.cause)
             told = diagnosis.of(outcome.case.id)
@@ -111,6 +115,26 @@ def as_it_is_told(outcome: Outcome, findings: Sequence[Finding], diagnosis: Diag
     values = {f.question: f.value for f in findings if f.question not in diagnosis.denied}
     kept = agree(values.get(outcome.convention.question), outcome.convention.value)
     return outcome if kept else replace(outcome, convention=None)
+
+
+def causes_of_errors(failed: Sequence[Outcome]) -> dict[str, Cause]:
+    """Of one type and raised in one line, or with texts that differ in numbers and shapes alone: one cause."""
+    groups: dict[Any, list[Outcome]] = {}
+    for one in failed:
+        said = without_numbers(one.reason)
+        groups.setdefault((said.partition(":")[0], one.raised.place) if one.raised else said, []).append(one)
+    found: dict[str, Cause] = {}
+    for some in groups.values():
+        texts = list(dict.fromkeys(one.reason for one in some))
+        plain = list(dict.fromkeys(map(without_numbers, texts)))
+        text = texts[0] if len(texts) == 1 else plain[0] if len(plain) == 1 else f"{plain[0]} (and other texts)"
+        found |= {one.case.id: Cause(text) for one in some}
+    return found
+
+
+def without_numbers(text: str) -> str:
+    """Every number, and every list of numbers, as N."""
+    return re.sub(r"N(?:,? *N)*,?", "N", re.sub(r"[-+]?\b\d+(?:\.\d*)?(?:e[-+]?\d+)?\b", "N", text))
 
 
 def mostly(what: Convention) -> Convention:
