@@ -90,10 +90,7 @@ def of_bounds(one: Outcome, run: Run) -> bool:
             status(one.answer, right, SINGLE) != "failed" for right in want)
 
 
-def right_in_float32(run: Run, failed: Sequence[Outcome]) -> bool:
-    """Whether all of them are right to float32's bounds, as far as they are judged."""
+def right_in_float32(run: Run, failed: Sequence[Outcome]) -> list[Outcome]:
+    """Those of them that are right to float32's bounds, as far as there is time to judge."""
     begin = perf_counter()
-    if not failed or not all(map(nearly, failed)):
-        return False
-    some = failed[:: max(1, len(failed) // JUDGED)]
-    return all(perf_counter() - begin < SECONDS and of_bounds(one, run) for one in some)
+    return [one for one in failed if nearly(one) and perf_counter() - begin < SECONDS and of_bounds(one, run)]

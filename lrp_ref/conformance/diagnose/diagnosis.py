@@ -167,17 +167,17 @@ def in_sentences(run: Run, found: Study, cases: Cases, findings: Sequence[Findin
         sentences.append(Told(one, words.heading(one), ids, len(explained.against[one]),
                               sides_of(one, explained.departures), example))
     left = [one for one in explained.left if one.case.id not in causes]
-    if right_in_float32(run, left):
-        return of_format(Diagnosis([one for one in sentences if one.ids], causes, (), "", (), found.unasked,
-                                   denied(cases, found, findings), found.questions), left)
+    rounded = right_in_float32(run, left)
+    left = [one for one in left if one not in rounded]
     split = separate(left, [one for one in run.outcomes if one.status in RIGHT and one.case.level != "negative"])
     conditioned: Sequence[Condition] = ()
     if left and can_ask(run):
         watch(f"{run.adapter.name}: leaving one thing out")
         conditioned = conditions(run, left)
-    return Diagnosis([one for one in sentences if one.ids], causes,
+    told = Diagnosis([one for one in sentences if one.ids], causes,
                      [one.case.id for one in left], sentence(split) if split else "", conditioned, found.unasked,
                      denied(cases, found, findings), found.questions)
+    return of_format(told, rounded)
 
 
 def small(one: Departure) -> bool:

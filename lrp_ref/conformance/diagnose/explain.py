@@ -21,6 +21,7 @@ from lrp_ref.conformance.judge.run import Run
 from lrp_ref.testing.compared import distance
 
 Bundle = tuple[Departure, ...]
+LEAST = 2   # networks that other rules must tell: one may be told by chance
 SMALLEST = 4   # networks that are not told: what tells none of the smallest is not tried at all
 
 
@@ -130,7 +131,9 @@ def explain(cases: Cases, bundles: Sequence[Bundle]) -> Explained:
     if left:   # what no layer alone showed
         few = sorted(left, key=lambda one: (one.case.x.size, len(one.case.network)))
         chosen = grown(cases, bundles, chosen, networks, few[:SMALLEST])
-    return accounted(cases, chosen)
+    found = accounted(cases, chosen)
+    chance = {one for one in chosen if one.kind == "rules" and len(found.counts[one]) < LEAST}
+    return accounted(cases, tuple(one for one in chosen if one not in chance)) if chance else found
 
 
 def grown(cases: Cases, bundles: Sequence[Bundle], chosen: Bundle, some: Sequence[Outcome],
