@@ -32,7 +32,7 @@ from lrp_ref.rules import Rule
 
 NOT_OF_RULES = ("start", "default_epsilon")   # questions that no change of a rule answers
 CANDIDATES = 16   # formulas of a place that are tried at the others
-WIDENED = 6   # departures, those of most places first, that are tried at places of which nothing is told
+WIDENED = 3   # departures, those of most places first, that are tried at places of which nothing is told
 GIVEN = 6   # layers of the cases that a place is asked about, beside those made for it
 
 
@@ -152,7 +152,8 @@ def looked_into(asker: Asker, cases: Cases, place: Place, declared: Mapping[str,
         told = by_share(found, columns, asker.tolerance)
         wrong = told is not None
         maps: list[Any] = []
-        if wrong and (not told or not all(told.values()) or off_coverage(found) or of_winners(found)):
+        if wrong and (not told or not all(told.values()) or off_coverage(found)
+                      or place[0] == "Winner"):   # whose weights say who wins: another map is the plainer word
             maps = [*recovered(found, asker.tolerance, declared), *of_rules(found, asker.tolerance, declared)]
         unknown = wrong and not maps and not (told and all(told.values()))
         asked = table_rows(found, asker.tolerance) if unknown else []
@@ -196,11 +197,6 @@ def says(row: Mapping[str, Any], probe: Probe, tolerance: float) -> bool:
     except ValueError:   # it has no such rule
         return False
     return True
-
-
-def of_winners(found: Sequence[Probe]) -> bool:
-    """Whether weights say who wins, so that another map is the plainer word for another formula."""
-    return any(probe.pairs.layer.hands_down == "to the winners" for probe in found)
 
 
 def off_coverage(found: Sequence[Probe]) -> bool:
@@ -247,16 +243,17 @@ def departures(places: Sequence[Looked], tolerance: float) -> list[Bundle]:
 
 
 def widened(found: list[Bundle], suspected: Sequence[Place], places: Sequence[Looked]) -> list[Bundle]:
-    """Those, and each at all places in doubt of its kinds of layer, the widest at all: cases then say if it holds."""
+    """Those, and each at all places in doubt of its rules, of its layers; the widest at all. Cases say if it holds."""
     right = {one.place for one in places if one.right}
     doubtful = [place for place in suspected if place not in right]
     more: list[Bundle] = []
-    for bundle in sorted(found, key=lambda bundle: -max(len(one.places) for one in bundle))[:WIDENED]:
+    for n, bundle in enumerate(sorted(found, key=lambda bundle: -max(len(one.places) for one in bundle))[:WIDENED]):
         if all(one.kind in ("map", "formula") for one in bundle):
-            kinds = {layer for one in bundle for _, layer in one.places}
-            for all_of in ([place for place in doubtful if place[1] in kinds], doubtful if not more else []):
-                wide = tuple(replace(one, places=one.places | frozenset(all_of)) for one in bundle)
-                more += [wide] if wide != bundle else []
+            rules, layers = ({place[side] for one in bundle for place in one.places} for side in (0, 1))
+            for some in ([place for place in doubtful if place[0] in rules],
+                         [place for place in doubtful if place[1] in layers], doubtful if n == 0 else []):
+                wide = tuple(replace(one, places=one.places | frozenset(some)) for one in bundle)
+                more += [wide] if wide not in (bundle, *more) else []
     return [*found, *more]
 
 
