@@ -98,12 +98,12 @@ def sums(rule: Rule, p: Pairs, share: Share, c: Array) -> Named:
     zw = p.products.sum(1, keepdims=True)
     at_position = {} if isinstance(p.layer, Pool) else {   # of a pooling an input reaches its own channel alone
         "the sum over the outputs of the input at one position": over_channels(p, c)}
-    return {OWN: s, **at_position, "the sum of all its contributions": zw,
+    return {OWN: s, "the sum of all its contributions": zw,
             "the sum of the absolute contributions": abs(c).sum(1, keepdims=True),
             "the sum of all absolute contributions": abs(p.products).sum(1, keepdims=True),
             "the sum of the positive contributions": up(p.products).sum(1, keepdims=True),
             "the sum over the window with the padding": s + of_padding(rule, p, share),
-            "the sum over the outputs of the input": c.sum(2, keepdims=True),
+            "the sum over the outputs of the input": c.sum(2, keepdims=True), **at_position,
             "the sum over all inputs and outputs": c.sum((1, 2), keepdims=True),
             "the sum over the samples of the batch": s.sum(0, keepdims=True) + 0 * s,
             "the sum of the first sample": s[:1] + 0 * s,
