@@ -271,18 +271,18 @@ UNTOLD = "not explained"   # no formula of the diagnosis does that: it must not 
 SAID = {
     "gradient times input": Said("the denominator is 1, in place of the sum", ("epsilon-linear", "epsilon-conv2d")),
     "one denominator per batch": Said("the denominator is the sum over the samples of the batch", ("zplus-linear",)),
-    "float32 inside": Said(UNTOLD, ("epsilon-linear",)),
+    "float32 inside": Said("right to float32's accuracy", ("epsilon-linear",)),
     "sign(0) liar": Said("sign(0) = -1", ("sign-of-zero", "epsilon-linear")),
-    "padding off by one": Said("have a padding", ("flat-conv2d", "d5")),
+    "padding off by one": Said("right again with pad=0", ("flat-conv2d", "d5")),
     # Of a z+ the bias b+ is then left out: (a w)+ (1 + b+ / sum) / (sum + b), which is the share without it.
     "bias swapped": Said("its part of the bias by magnitude in the numerator", (
         "zplus-linear", "alphabeta-linear", "bias-alpha-beta-linear")),
     "not a number at times": Said("not explained: numbers that are not finite", ("epsilon-linear",)),
-    "image transposed": Said(UNTOLD, ("epsilon-conv2d",)),
+    "image transposed": Said("rows and columns of images transposed", ("epsilon-conv2d",)),
     "kept between calls": Said("something kept between calls: the same question had", ("epsilon-conv2d",)),
     "rule ignored": Said("an input contributes a w in place of (a w)+", ("zplus-linear", "zplus-conv2d")),
     "epsilon relative": Said("the stabiliser is epsilon z in place of epsilon sign z", ("epsilon-linear",)),
-    "cut-off too high": Said(UNTOLD, ("cutoff-cnn-relu1", "cutoff-cnn-conv2")),
+    "cut-off too high": Said("Flat of the lowest layers reaches too high", ("cutoff-cnn-relu1", "cutoff-cnn-conv2")),
     "kernel rows and columns swapped": Said("windows with the kernel transposed", ("alphabeta-conv2d",)),
     "kernel flipped": Said("the kernel's rows and columns reversed", ("epsilon-conv2d",)),
     "groups ignored": Said("as if there were no groups", ("epsilon-conv2d", "flat-conv2d")),

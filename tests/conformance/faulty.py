@@ -14,10 +14,10 @@ import numpy as np
 from lrp_ref.arrays import Array
 from lrp_ref.conformance.adapter import Unsupported
 from lrp_ref.conformance.diagnose.pairs import Pairs, Share, TooLarge, low, shares, sign, up, written_out
-from lrp_ref.layers import Conv2D, Layer
+from lrp_ref.layers import Conv2D, Layer, MaxPool
 from lrp_ref.network import INPUT, Network
-from lrp_ref.relevance import handed_down
-from lrp_ref.rules import AlphaBeta, Epsilon, Gamma, Rule, WSquare, ZBox, ZPlus
+from lrp_ref.relevance import handed_down, through_layer
+from lrp_ref.rules import AlphaBeta, Epsilon, Gamma, Rule, Winner, WSquare, ZBox, ZPlus
 
 
 class Right:
@@ -262,6 +262,124 @@ class BiasInEqualParts(Right):
         return replace(share, c=share.c + p.covered * p.b / n, bias=0 * p.b)
 
 
+class BiasTiled(Right):
+    """The biases of a convolution are laid out one after another, over and over, where each stands at all positions."""
+
+    words = (("bias",), ("one after another",))
+    never = ("stabiliser", "padding", "stride")
+    rules = ("Epsilon", "ZPlus", "Gamma")
+
+    def seen(self, p: Pairs) -> Pairs:
+        if not isinstance(p.layer, Conv2D) or p.layer.bias is None:
+            return p
+        return replace(p, b=np.tile(p.layer.bias, p.b.size // len(p.layer.bias)).reshape(1, 1, -1))
+
+
+class UndividedTies(Right):
+    """Of tied winners each gets all of R."""
+
+    words = (("tied winner takes all",),)
+    never = ("sum over", "denominator", "padding")
+    rules = ("Winner",)
+
+    def messages(self, rule: Rule, p: Pairs, share: Share) -> Array:
+        return (p.w != 0) * 1.0 if isinstance(rule, Winner) else super().messages(rule, p, share)
+
+
+class OnlyRowsPadded(Right):
+    """What the windows of a padded convolution hand back is cut out of the image by the padding of its rows alone."""
+
+    words = (("padding",), ("columns",))
+    never = ("rows", "bias", "stabiliser")
+    rules = ("Epsilon", "Flat")
+
+    def messages(self, rule: Rule, p: Pairs, share: Share) -> Array:
+        M = super().messages(rule, p, share)
+        if not isinstance(p.layer, Conv2D) or not p.layer.pad[1]:
+            return M
+        images, left = M.reshape(len(M), *p.x.shape[1:], -1), p.layer.pad[1]
+        moved = np.zeros_like(images)
+        moved[:, :, :, left:] = images[:, :, :, :-left]
+        return moved.reshape(M.shape)
+
+
+class InAnotherLayersPlace(Right):
+    """A max-pooling without its padding, or with the stride of its window, is run in the pooling's place."""
+
+    never = ("bias", "stabiliser", "tied")
+    rules = ("Winner", "Flat")
+    field = ""
+
+    def step(self, rule: Rule, layer: Layer, x: Array, R: Array) -> Array:
+        if not isinstance(layer, MaxPool):
+            return super().step(rule, layer, x, R)
+        other = replace(layer, **{self.field: {"pad": 0, "stride": None}[self.field]})   # type: ignore[arg-type]
+        given = np.zeros_like(other(x))
+        rows, columns = (min(sizes) for sizes in zip(R.shape[2:], given.shape[2:]))
+        given[..., :rows, :columns] = R[..., :rows, :columns]
+        return through_layer(rule, other, x, given)[0]
+
+
+class PaddingLost(InAnotherLayersPlace):
+    words = (("pad were 0",),)
+    field = "pad"
+
+
+class StrideLost(InAnotherLayersPlace):
+    words = (("stride were none",),)
+    field = "stride"
+
+
+class GroupsReversed(Right):
+    """What the inputs of a grouped convolution get lies in the other group's channels."""
+
+    words = (("groups in reverse order",), ("put back",))
+    never = ("bias", "weight", "padding")
+    rules = ("Epsilon", "Flat")
+
+    def messages(self, rule: Rule, p: Pairs, share: Share) -> Array:
+        M = super().messages(rule, p, share)
+        return M.reshape(len(M), p.groups, -1, M.shape[2])[:, ::-1].reshape(M.shape)
+
+
+class SamplesAsTheFirst(Right):
+    """Every sample of a batch is taken for the first."""
+
+    words = (("every sample", "first"),)
+    never = ("bias", "stabiliser")
+    rules = ("Epsilon",)
+
+    def step(self, rule: Rule, layer: Layer, x: Array, R: Array) -> Array:
+        return super().step(rule, layer, x[:1] + 0 * x, R)
+
+
+class TransposedImages(Right):
+    """Images come back with rows and columns transposed, in an array of the right shape."""
+
+    words = (("returned",), ("transposed",))
+    never = ("bias", "stabiliser", "kernel")
+    rules = ("Epsilon",)
+
+    def end(self, R: Array, x: Array) -> Array:
+        return R.swapaxes(2, 3).reshape(x.shape) if x.ndim == 4 else R
+
+
+class InFloat32(Right):
+    """Every message is rounded to float32."""
+
+    words = (("float32",),)
+    never = ("bias", "stabiliser", "epsilon")
+    rules = ("Epsilon", "ZPlus")
+
+    def messages(self, rule: Rule, p: Pairs, share: Share) -> Array:
+        return super().messages(rule, p, share).astype(np.float32).astype(np.float64)
+
+    def end(self, R: Array, x: Array) -> Array:
+        return R.astype(np.float32).astype(np.float64)
+
+
 FAULTS: tuple[Callable[[], Right], ...] = (
+    TransposedImages,
+    BiasTiled, UndividedTies, OnlyRowsPadded, PaddingLost, StrideLost, GroupsReversed, SamplesAsTheFirst,
     HalfTheBias, LargestZ, NoPositiveZ, FlippedKernel, SwappedBox, ClippedBetween, Normalised, TimesBatch,
     AbsoluteWeights, GammaOfTheInputs, ARowTooLow, LargestMessage, SmallNumber, BiasInEqualParts)

@@ -344,6 +344,9 @@ def test_json_has_what_a_page_needs(partial: dict[str, Any]) -> None:
         "id": ID["split"], "rule": "AlphaBeta", "layer": "Linear", "level": "required", "flags": [],
         "status": "unsupported", "reason": "there is no alpha-beta", "url": "https://example.org/partial/3",
         "convention": None}
+    raised = partial["failures"][0].pop("raised")
+    assert raised["place"].startswith("small_suite.py:") and raised["place"].endswith(", in rule")
+    assert raised["trace"].splitlines()[-1] == r"KeyError: 'flat\nrule'" and "/" not in raised["trace"]
     assert partial["failures"] == [{
         "id": ID["even"], "rule": "Flat", "layer": "Conv2D", "level": "required", "comment": "Told in the test.",
         "convention": None, "first": None, "worst": None, "looks_like": "", "counterexample": None,

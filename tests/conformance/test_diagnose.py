@@ -34,6 +34,7 @@ from lrp_ref.relevance import through_layer
 from lrp_ref.rules import AlphaBeta, Epsilon, Gamma, ZBox
 
 EACH = 2   # cases of a rule and layer
+SPECIAL = ("padded", "dilated", "groups", "overlap", "maxpool-padding")
 KINDS = ("Linear", "Conv2D", "MaxPool", "AvgPool")
 
 
@@ -44,10 +45,11 @@ def suite() -> Suite:
     for case in vectors().cases:
         alone = len(case.network) == 1 and case.layers[0] in KINDS and case.level == "required"
         place = case.rule, case.layers
-        if alone and (count.get(place, 0) < EACH or any(word in case.id for word in ("padded", "dilated", "groups"))):
+        if alone and (count.get(place, 0) < EACH or any(word in case.id for word in SPECIAL)):
             kept.append(case)
             count[place] = count.get(place, 0) + 1
     kept += [case for case in vectors().cases if "perceptron" in case.id][:2]
+    kept += [case for case in vectors().cases if case.layers == ("MaxPool",) and case.level == "convention"]
     kept += [case for case in vectors().cases if case.id.startswith("bias-")
              and case.layers in (("Linear",), ("Conv2D",))]
     return replace(vectors(), cases=kept, count=len(kept))

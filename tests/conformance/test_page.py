@@ -16,6 +16,7 @@ from report_facts import compared, conformed, disagreement, failure, one, outcom
 from report_facts import outcome as outcome_of
 from tree import Element, tree
 
+from lrp_ref.conformance.adapters.ours import Ours
 from lrp_ref.conformance.diagnose.failures import Cause
 from lrp_ref.conformance.diagnose.known import Known
 from lrp_ref.conformance.judge.outcome import STATUSES
@@ -26,6 +27,7 @@ from lrp_ref.conformance.page.question import lines as question_lines
 from lrp_ref.conformance.page.words import FORMULAS
 from lrp_ref.conformance.report.as_json import as_json
 from lrp_ref.conformance.report.facts import Comparison, Disagreement, Report, in_words
+from lrp_ref.conformance.vectors.capabilities import CAPABILITIES
 from lrp_ref.conformance.vectors.case import RULES
 from lrp_ref.network import Network
 from lrp_ref.rules import Rule
@@ -184,6 +186,43 @@ def test_the_cells_of_every_implementation_add_up_to_the_manifests_count() -> No
         assert {**others, "passed": passed} == report.run.counts()
 
 
+def test_rows_stand_under_the_capability_that_their_cases_need() -> None:
+    groups: dict[str, list[str]] = {}
+    for body in real().by_id("matrix").all("tbody"):
+        if "capability" in body.classes:
+            here = groups.setdefault(body.attributes["id"].removeprefix("capability/"), [])
+        else:
+            here += [row.all("th")[0].text for row in body.all("tr")[1:]]
+    assert set(groups.pop("networks", [])) <= {"whole network"}
+    assert list(groups) == [name for name in CAPABILITIES if name in groups]
+    for name, layers in groups.items():
+        assert set(layers) <= set(CAPABILITIES[name].ops), name
+    assert {"Conv2D", "MaxPool"} <= {layer for layers in groups.values() for layer in layers}
+
+
+def test_a_capability_counts_what_is_right_of_what_is_answered() -> None:
+    report = facts().reports[0]
+    totals = [0, 0]
+    for name in [*CAPABILITIES, "networks"]:
+        group = [body for body in real().by_id("matrix").all("tbody") if body.attributes["id"] == f"capability/{name}"]
+        for body in group:
+            said = body.all("td")[0].text
+            totals = [sum(pair) for pair in zip(totals, map(int, said.split("/")))] if "/" in said else totals
+    counts = report.run.counts()
+    assert totals == [counts["passed"] + counts["loose"], sum(counts.values()) - counts["unsupported"]]
+
+
+def test_what_is_not_claimed_is_said_and_not_judged() -> None:
+    class Claiming(Ours):
+        capabilities = ("convolution",)
+
+    given = one(outcome(1, "unsupported"))
+    given = replace(given, run=replace(given.run, adapter=Claiming()))
+    cell = tree(page(given)).by_id("capability/dense").all("td")[0]
+    assert cell.text == "not claimed"
+    assert tree(page(one(outcome(1, "unsupported")))).by_id("capability/dense").all("td")[0].text == "has none"
+
+
 def test_every_case_has_one_anchor() -> None:
     for case in facts().suite.cases:
         assert real().by_id(slug("case", case.id)).attributes["data-rule"] == case.rule
@@ -198,13 +237,13 @@ def test_every_case_has_one_anchor() -> None:
 def test_a_rule_is_green_only_if_all_its_required_cases_passed(statuses: list[str], is_: str, text: str) -> None:
     cases = [outcome(n, status) for n, status in enumerate(statuses)]
     extra = [outcome(8, "failed", "convention"), outcome(9, "passed", "stress")]   # neither makes it so or unmakes it
-    badge, = tree(page(one(*cases, *extra))).by_id("rule/Flat").all("tr", "head")[0].all("span", "badge")
+    badge, = tree(page(one(*cases, *extra))).by_id("rule/Flat/dense").all("tr", "head")[0].all("span", "badge")
     assert is_ in badge.classes and badge.text == text and ("passed" in badge.classes) == (is_ == "passed")
 
 
 def test_a_rule_without_required_cases_is_not_green() -> None:
     document = tree(page(one(outcome(1, "passed", "stress"))))
-    badge, = document.by_id("rule/Flat").all("tr", "head")[0].all("span", "badge")
+    badge, = document.by_id("rule/Flat/dense").all("tr", "head")[0].all("span", "badge")
     assert badge.classes == ["badge", "none"] and badge.text == "· none required"
 
 

@@ -15,7 +15,7 @@ import numpy as np
 
 from lrp_ref.arrays import Array
 from lrp_ref.conformance.diagnose.pairs import Pairs, TooLarge, divided, shares, written_out
-from lrp_ref.conformance.diagnose.windows import Other, of_windows, rows_moved
+from lrp_ref.conformance.diagnose.windows import Other, in_place, of_channels, of_windows, rows_moved
 from lrp_ref.layers import Conv2D
 from lrp_ref.layers.pool import Pool
 from lrp_ref.rules import Rule
@@ -44,8 +44,11 @@ def used(other: Other, way: str, rule: Rule, p: Pairs, declared: Mapping[str, An
         return rows_moved(sum_of([share.messages + np.zeros_like(p.w) for share in own]), other.put)
     if other.pairs is None:
         return None
-    if way == "throughout":
-        return None if other.at is not None else sum_of([s.messages for s in shares(rule, other.pairs, declared)])
+    if way == "throughout" and (other.whole or other.at is None):
+        M = sum_of([s.messages for s in shares(rule, other.pairs, declared)])
+        return M if other.at is None else columns_gathered(M, other.at, p.b.size)
+    if way == "throughout" or other.whole:
+        return None
     theirs = []
     for there, here in zip(shares(rule, other.pairs, declared), own):
         c = there.c if other.at is None else columns_gathered(there.c, other.at, p.b.size)
@@ -61,8 +64,8 @@ def sum_of(parts: list[Array]) -> Array:
 def columns_gathered(c: Array, at: Array, outputs: int) -> Array:
     """The columns of c that belong to one output, summed."""
     found = np.zeros((*c.shape[:2], outputs))
-    where: Any = (slice(None), slice(None), at)
-    np.add.at(found, where, c)
+    where: Any = (slice(None), slice(None), at[at >= 0])
+    np.add.at(found, where, c[:, :, at >= 0])
     return found
 
 
@@ -73,10 +76,17 @@ def alternatives(p: Pairs) -> Iterator[tuple[str, Other]]:
     """Every alternative of a layer at an input, by the words that say what is done."""
     if isinstance(p.layer, (Conv2D, Pool)):
         yield from of_windows(p)
+        yield from of_channels(p)
+        yield from in_place(p)
+    if len(p.x) > 1:
+        yield "every sample is taken for the first", Other(lambda: written_out(p.layer, p.x[:1] + 0 * p.x))
     if isinstance(p.layer, Pool):
         yield from of_pooling(p)
     if isinstance(p.layer, Conv2D):
         yield from of_kernel(p)
+    if p.b.any():
+        for words, b in other_biases(p).items():
+            yield words, Other(lambda b=b: replace(p, b=b))   # type: ignore[misc]
     if not isinstance(p.layer, (Conv2D, Pool)) and p.covered.sum(1).max() == 1:
         yield "its slope is 1 everywhere", Other(lambda: with_weights(p, p.covered * 1.0))
         yield "it passes where the input is not 0", Other(lambda: with_weights(p, p.covered * (p.a != 0)))
@@ -89,6 +99,18 @@ def alternatives(p: Pairs) -> Iterator[tuple[str, Other]]:
 
 def with_weights(p: Pairs, w: Array) -> Pairs:
     return replace(p, w=np.where(p.covered, w, 0.0))
+
+
+def other_biases(p: Pairs) -> dict[str, Array]:
+    """The biases of other outputs: a bias is one per channel, and stands at all its positions."""
+    flat, width = np.arange(p.b.size), int(p.channel.max()) + 1
+    own, each = p.channel.reshape(-1), width // p.groups
+    first = np.unique(own, return_index=True)[1]
+    return {words: p.b[..., first[taken % width]] for words, taken in {
+        "with the biases one after another, repeated whole, where each is to be repeated over positions": flat,
+        "with the biases of every group's outputs those of the first group": own % each,
+        "with the biases in reverse order": width - 1 - own, "with the bias of the next output": own + 1,
+        "with the bias of the first output everywhere": 0 * own}.items() if (taken % width != own).any()}
 
 
 def of_pooling(p: Pairs) -> Iterator[tuple[str, Other]]:
@@ -126,7 +148,7 @@ def of_kernel(p: Pairs) -> Iterator[tuple[str, Other]]:
         each = len(w) // groups
         yield "with the weights of the first group in every group", other(np.concatenate([w[:each]] * groups))
         yield "as if there were no groups: every group reads the channels of the first", first_channels(p)
-        yield "with the groups in reverse order", other(np.concatenate(np.split(w, groups)[::-1]))
+        yield "with the weights of groups in reverse order", other(np.concatenate(np.split(w, groups)[::-1]))
         yield "as if there were no groups: every input channel gets all", ungrouped(p)
         turned = np.arange(len(w)).reshape(groups, each).T.reshape(-1)
         yield "with the output channels of groups interleaved", other(w[turned])

@@ -3,26 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 
 from lrp_ref.conformance.diagnose import words
+from lrp_ref.conformance.diagnose.again import can_ask, precision, right_in_float32, rounded_to_float32
 from lrp_ref.conformance.diagnose.detect import MEASURED, Finding
 from lrp_ref.conformance.diagnose.example import smallest
 from lrp_ref.conformance.diagnose.explain import Cases
 from lrp_ref.conformance.diagnose.formula import Formula
+from lrp_ref.conformance.diagnose.leave_out import Condition, conditions
 from lrp_ref.conformance.diagnose.model import Departure, Place, conventions, joined_slots
 from lrp_ref.conformance.diagnose.probes import Asker
 from lrp_ref.conformance.diagnose.separate import sentence, separate
 from lrp_ref.conformance.diagnose.shrink import Counterexample
 from lrp_ref.conformance.diagnose.study import Study, study
 from lrp_ref.conformance.dialects import CANONICAL
-from lrp_ref.conformance.judge.outcome import RIGHT
+from lrp_ref.conformance.judge.outcome import RIGHT, Outcome
 from lrp_ref.conformance.judge.run import Run
 from lrp_ref.hints import Watch, unwatched
 
+ERRORS = 3.0   # seconds for what cures errors of one type
 EXAMPLES = 8   # departures, those of most failures first, of which an example is looked for
 
 
@@ -60,6 +63,7 @@ class Diagnosis:
     told     departures, those of most failures first
     causes   {id of a failure: the departure that it is told under}
     left     ids of failures that nothing tells, and what they have in common, if anything
+    conditions  what cures those of them that were asked again with one thing left out
     unasked  rules and layers that the budget did not reach
     denied   questions whose detected answer other cases contradict
     """
@@ -68,6 +72,7 @@ class Diagnosis:
     causes: Mapping[str, Departure] = field(default_factory=dict)
     left: Sequence[str] = ()
     common: str = ""
+    conditions: Sequence[Condition] = ()
     unasked: Sequence[Place] = ()
     denied: frozenset[str] = frozenset()
     questions: int = 0
@@ -76,19 +81,69 @@ class Diagnosis:
         """What a failure is told under."""
         return next((one for one in self.told if one.departure == self.causes.get(id)), None)
 
+    def condition(self, id: str) -> str:
+        """What cures a failure that nothing tells; "" where nothing was found, or it was not asked again."""
+        return next((cured(one) for one in self.conditions if id in one.ids), "")
+
 
 NOTHING = Diagnosis()
 
 
+def cured(one: Condition) -> str:
+    return f"right again {one.words}"
+
+
 def diagnose(run: Run, findings: Sequence[Finding], watch: Watch = unwatched, asker: Asker | None = None) -> Diagnosis:
-    """What the implementation computes where it departs; nothing where no case with numbers failed."""
+    """What the implementation computes where it departs, and what cures what is not told; nothing where none failed."""
+    errors = of_errors(run)
+    found = of_numbers(run, findings, watch, asker)
+    return replace(found, conditions=[*found.conditions, *errors]) if errors else found
+
+
+def of_errors(run: Run) -> list[Condition]:
+    """What cures those that raise errors of one type."""
+    kinds: dict[str, list[Outcome]] = {}
+    for one in run.failed:
+        if one.answer is None:
+            kinds.setdefault(one.reason.partition(":")[0], []).append(one)
+    return [one for some in kinds.values() if len(some) > 1 and can_ask(run) for one in conditions(run, some, ERRORS)]
+
+
+def of_numbers(run: Run, findings: Sequence[Finding], watch: Watch, asker: Asker | None) -> Diagnosis:
+    """The same of answers that are numbers."""
     if not any(one.compared is not None for one in run.failed):
         return NOTHING
-    asker = asker or Asker(run.adapter)
+    u = precision(run)
+    asker = asker or Asker(run.adapter, u=u)
     with np.errstate(all="ignore"):
-        found = study(run, findings, watch, asker)
-        cases = Cases(run, {name: value for name, value in run.adapter.conventions.items() if value is not None})
-        return in_sentences(run, found, cases, findings, Asker(run.adapter, 2000, 12.0), watch)
+        rounded = rounded_to_float32(run)
+        rest = without(run, rounded)
+        if not any(one.compared is not None for one in rest.failed):
+            return of_format(NOTHING, rounded)
+        found = study(rest, findings, watch, asker)
+        cases = Cases(rest, {name: value for name, value in run.adapter.conventions.items() if value is not None})
+        told = in_sentences(rest, found, cases, findings, Asker(run.adapter, 2000, 12.0, u=u), watch)
+    return of_format(told, rounded)
+
+
+def without(run: Run, some: Sequence[Outcome]) -> Run:
+    """The run as if these cases had been right, loosely."""
+    ids = {one.case.id for one in some}
+    return replace(run, outcomes=[replace(one, status="loose") if one.case.id in ids else one for one in run.outcomes])
+
+
+IN_FLOAT32 = Departure("format", "float32")
+
+
+def of_format(one: Diagnosis, rounded: Sequence[Outcome]) -> Diagnosis:
+    """With what is float32's rounding."""
+    ids = [each.case.id for each in rounded]
+    if not ids:
+        return one
+    told = [*one.told, Told(IN_FLOAT32, words.heading(IN_FLOAT32), ids, 0)]
+    return replace(one, told=sorted(told, key=lambda told: -len(told.ids)),
+                   causes={**one.causes, **dict.fromkeys(ids, IN_FLOAT32)},
+                   left=[id for id in one.left if id not in ids])
 
 
 def in_sentences(run: Run, found: Study, cases: Cases, findings: Sequence[Finding], asker: Asker,
@@ -112,10 +167,17 @@ def in_sentences(run: Run, found: Study, cases: Cases, findings: Sequence[Findin
         sentences.append(Told(one, words.heading(one), ids, len(explained.against[one]),
                               sides_of(one, explained.departures), example))
     left = [one for one in explained.left if one.case.id not in causes]
+    rounded = right_in_float32(run, left)
+    left = [one for one in left if one not in rounded]
     split = separate(left, [one for one in run.outcomes if one.status in RIGHT and one.case.level != "negative"])
-    return Diagnosis([one for one in sentences if one.ids], causes,
-                     [one.case.id for one in left], sentence(split) if split else "", found.unasked,
+    conditioned: Sequence[Condition] = ()
+    if left and can_ask(run):
+        watch(f"{run.adapter.name}: leaving one thing out")
+        conditioned = conditions(run, left)
+    told = Diagnosis([one for one in sentences if one.ids], causes,
+                     [one.case.id for one in left], sentence(split) if split else "", conditioned, found.unasked,
                      denied(cases, found, findings), found.questions)
+    return of_format(told, rounded)
 
 
 def small(one: Departure) -> bool:

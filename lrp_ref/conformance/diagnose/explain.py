@@ -14,13 +14,15 @@ from typing import Any
 import numpy as np
 
 from lrp_ref.arrays import Array
-from lrp_ref.conformance.adapter import roundoff
+from lrp_ref.conformance.diagnose.again import precision
 from lrp_ref.conformance.diagnose.model import Departure, Model
 from lrp_ref.conformance.judge.outcome import Outcome
 from lrp_ref.conformance.judge.run import Run
 from lrp_ref.testing.compared import distance
 
 Bundle = tuple[Departure, ...]
+LEAST = 2   # networks that other rules must tell: one may be told by chance
+SMALLEST = 4   # networks that are not told: what tells none of the smallest is not tried at all
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,7 +53,7 @@ class Cases:
     met: dict[Any, bool] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self.u = roundoff(self.run.adapter)
+        self.u = precision(self.run)
         self.answered = [one for one in self.run.outcomes
                          if one.answer is not None and one.compared is not None and one.case.level != "negative"
                          and one.answer.shape == one.case.x.shape]
@@ -76,7 +78,7 @@ class Cases:
         key = departure, one.case.id
         if key not in self.met:
             network, rules, _, _ = self.tasks[one.case.id]
-            self.met[key] = any(departure.touches(rules[name], layer) for name, layer in network)
+            self.met[key] = departure.touches_any(network, rules)
         return self.met[key]
 
     def same(self, model: Model, one: Outcome) -> bool:
@@ -125,19 +127,24 @@ def explain(cases: Cases, bundles: Sequence[Bundle]) -> Explained:
         if cases.score(rest, alone) >= best:
             chosen, best = rest, cases.score(rest, alone)
     networks = [one for one in cases.answered if one not in alone]
-    if any(one.status == "failed" and not cases.gives(chosen, one) for one in networks):   # what no layer alone showed
-        chosen = grown(cases, bundles, chosen, networks)
-    return accounted(cases, chosen)
+    left = [one for one in networks if one.status == "failed" and not cases.gives(chosen, one)]
+    if left:   # what no layer alone showed
+        few = sorted(left, key=lambda one: (one.case.x.size, len(one.case.network)))
+        chosen = grown(cases, bundles, chosen, networks, few[:SMALLEST])
+    found = accounted(cases, chosen)
+    chance = {one for one in chosen if one.kind == "rules" and len(found.counts[one]) < LEAST}
+    return accounted(cases, tuple(one for one in chosen if one not in chance)) if chance else found
 
 
-def grown(cases: Cases, bundles: Sequence[Bundle], chosen: Bundle, some: Sequence[Outcome]) -> Bundle:
-    """With the bundles added, one by one, that tell most of these cases."""
+def grown(cases: Cases, bundles: Sequence[Bundle], chosen: Bundle, some: Sequence[Outcome],
+          few: Sequence[Outcome] | None = None) -> Bundle:
+    """With the bundles added, one by one, that tell most of these cases; few: what tells none of them is not tried."""
     best = cases.score(chosen, some)
     for _ in range(12):
         gains = []
         for bundle in bundles:
             joint = (*chosen, *(d for d in bundle if d not in chosen))
-            if joint != chosen and not cases.late:
+            if joint != chosen and not cases.late and (few is None or any(cases.gives(joint, one) for one in few)):
                 gains.append((cases.score(joint, some), -len(joint), joint))
         if not gains:
             break

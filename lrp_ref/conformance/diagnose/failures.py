@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import re
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from time import perf_counter
 from typing import Any
 
 import numpy as np
 
-from lrp_ref.arrays import Array
-from lrp_ref.conformance.adapter import NUMBERS, roundoff
-from lrp_ref.conformance.adapters.recorded import Recorded
-from lrp_ref.conformance.diagnose.bisect import Rules, first_divergence
+from lrp_ref.conformance.adapter import roundoff
+from lrp_ref.conformance.diagnose.again import agrees_with, asking, can_ask, first_layer, task
 from lrp_ref.conformance.diagnose.detect import MEASURED, Finding, agree
 from lrp_ref.conformance.diagnose.diagnosis import NOTHING as UNDIAGNOSED
 from lrp_ref.conformance.diagnose.diagnosis import Diagnosis, diagnose
 from lrp_ref.conformance.diagnose.known import Known, known, otherwise
 from lrp_ref.conformance.diagnose.shrink import Counterexample, shrink
-from lrp_ref.conformance.judge.expected import right_at
-from lrp_ref.conformance.judge.outcome import REFUSE, Outcome, ask, status
+from lrp_ref.conformance.judge.outcome import REFUSE, Outcome
 from lrp_ref.conformance.judge.run import Run
 from lrp_ref.conformance.judge.tolerance import Convention
 from lrp_ref.conventions.table import But, stated
@@ -32,7 +30,7 @@ SHRUNK = 10   # causes of which a smallest counterexample is looked for: each ta
 VISIBLE = 2.0**-10   # of the largest relevance: more than any library's stabiliser makes of whole numbers
 NOTHING = Known()   # is known
 UNEXPLAINED = "not explained"
-SECONDS = 20.0   # for first layers and shrinking
+SECONDS = 15.0   # for first layers and shrinking
 
 
 @dataclass(frozen=True)
@@ -74,11 +72,13 @@ def failures(run: Run, findings: Sequence[Finding], watch: Watch = unwatched,
     """One for every failed case; of each cause the first has the counterexample."""
     diagnosis = diagnose(run, findings, watch) if diagnosis is None else diagnosis
     found: list[Failure] = []
+    errors = causes_of_errors([one for one in run.failed if one.compared is None and not one.answered])
     shrunk: set[Cause] = set()
     begin = perf_counter()
     for outcome in run.failed:
         watch(f"{run.adapter.name}: looking into {outcome.case.id}")
         one = failure(as_it_is_told(outcome, findings, diagnosis), run, diagnosis, perf_counter() - begin < SECONDS)
+        one = replace(one, cause=errors.get(outcome.case.id, one.cause))
         if outcome.compared is not None and one.cause not in shrunk and len(shrunk) < SHRUNK:
             shrunk.add(one.cause)
             told = diagnosis.of(outcome.case.id)
@@ -117,6 +117,26 @@ def as_it_is_told(outcome: Outcome, findings: Sequence[Finding], diagnosis: Diag
     return outcome if kept else replace(outcome, convention=None)
 
 
+def causes_of_errors(failed: Sequence[Outcome]) -> dict[str, Cause]:
+    """Of one type and raised in one line, or with texts that differ in numbers and shapes alone: one cause."""
+    groups: dict[Any, list[Outcome]] = {}
+    for one in failed:
+        said = without_numbers(one.reason)
+        groups.setdefault((said.partition(":")[0], one.raised.place) if one.raised else said, []).append(one)
+    found: dict[str, Cause] = {}
+    for some in groups.values():
+        texts = list(dict.fromkeys(one.reason for one in some))
+        plain = list(dict.fromkeys(map(without_numbers, texts)))
+        text = texts[0] if len(texts) == 1 else plain[0] if len(plain) == 1 else f"{plain[0]} (and other texts)"
+        found |= {one.case.id: Cause(text) for one in some}
+    return found
+
+
+def without_numbers(text: str) -> str:
+    """Every number, and every list of numbers, as N."""
+    return re.sub(r"N(?:,? *N)*,?", "N", re.sub(r"[-+]?\b\d+(?:\.\d*)?(?:e[-+]?\d+)?\b", "N", text))
+
+
 def mostly(what: Convention) -> Convention:
     """Without the exceptions that a dialect's row makes of some rules and layers."""
     return Convention(what.question, what.value.mostly) if isinstance(what.value, But) else what
@@ -138,47 +158,8 @@ def cause(outcome: Outcome, known: Known = NOTHING, diagnosis: Diagnosis = UNDIA
         return Cause(outcome.reason)
     if outcome.answer is not None and not np.isfinite(outcome.answer).all():
         return Cause(f"{UNEXPLAINED}: numbers that are not finite", False)
-    return Cause(f"{UNEXPLAINED}{': ' if diagnosis.common else ''}{diagnosis.common}", False)
-
-
-# ---- Asking again ----
-
-
-def can_ask(run: Run) -> bool:
-    """Whether there is somebody who answers more than the cases: of recorded answers there is not."""
-    return not isinstance(run.adapter, Recorded)
-
-
-def asking(run: Run) -> Callable[..., Array]:
-    return lambda network, rules, x, R: ask(run.adapter, network, dict(rules), x, R)
-
-
-def agrees_with(run: Run, near: float = 0.0) -> Callable[..., bool]:
-    """Whether an answer to any question is right: within its bound, declared stabilisers allowed for, or that near."""
-    u, declared = roundoff(run.adapter), run.adapter.conventions
-
-    def agrees(network: Network, rules: Rules, x: Array, R: Array, answer: Any) -> bool:
-        with np.errstate(all="ignore"):
-            return np.shape(answer) == x.shape and any(
-                status(answer, one, u) != "failed" or distance(answer, one.value, u) < near
-                for one in right_at(network, rules, x, R, u, declared))
-    return agrees
-
-
-def first_layer(outcome: Outcome, run: Run) -> str | None:
-    """The layer at which a right relevance becomes wrong; None where none does by itself."""
-    case = outcome.case
-    if len(case.network) == 1:
-        return case.network.names[0]
-    if not can_ask(run):
-        return None
-    with np.errstate(all="ignore"):
-        network, rules, x, R = task(outcome, run)
-        return first_divergence(asking(run), network, rules, x, R, agrees_with(run)).layer
-
-
-def task(outcome: Outcome, run: Run) -> Any:
-    return outcome.case.task(NUMBERS[roundoff(run.adapter)])
+    common = diagnosis.condition(outcome.case.id) or diagnosis.common
+    return Cause(f"{UNEXPLAINED}{': ' if common else ''}{common}", False)
 
 
 def counterexample(failure: Failure, run: Run) -> Counterexample | None:

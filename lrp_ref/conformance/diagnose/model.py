@@ -10,9 +10,10 @@ from typing import Any, Literal
 import numpy as np
 
 from lrp_ref.arrays import Array
+from lrp_ref.conformance.diagnose.assignments import ASSIGNMENTS, alike
 from lrp_ref.conformance.diagnose.conditions import facts
 from lrp_ref.conformance.diagnose.coverage import alternatives, used
-from lrp_ref.conformance.diagnose.formula import ONE, Formula
+from lrp_ref.conformance.diagnose.formula import ITS_SIGN, ONE, Formula
 from lrp_ref.conformance.diagnose.instead import Instead
 from lrp_ref.conformance.diagnose.pairs import Pairs, shares, written_out
 from lrp_ref.conformance.diagnose.quantities import OWN
@@ -25,7 +26,7 @@ from lrp_ref.relevance import handed_down, through_layer
 from lrp_ref.rules import AlphaBeta, Rule
 
 Place = tuple[str, str]   # a rule's and a layer's kind
-Kind = Literal["convention", "formula", "map", "meeting", "start", "between", "end"]
+Kind = Literal["convention", "formula", "map", "meeting", "start", "between", "end", "rules", "format"]
 SYMBOLS = {"start": "z", "between": "a", "end": "the input"}
 
 
@@ -33,13 +34,20 @@ SYMBOLS = {"start": "z", "between": "a", "end": "the input"}
 class Departure:
     """One thing that an implementation does otherwise.
 
-    what    a Convention, a Formula of one slot, a Map, or the words of a change of relevance
+    what    a Convention, a Formula of one slot, a Map, or the words of a change of relevance, or of rules
     places  rules and layers where it does; none: wherever relevance is handed down
     """
 
     kind: Kind
     what: Any
     places: frozenset[Place] = frozenset()
+
+    def touches_any(self, network: Network, rules: Mapping[str, Rule]) -> bool:
+        """Whether it may change what some layer of a network hands down."""
+        if self.kind == "rules":
+            other = ASSIGNMENTS[self.what](network, rules) if len(network) > 1 else rules
+            return not all(alike(rules[name], other[name]) for name in network.names)
+        return any(self.touches(rules[name], layer) for name, layer in network)
 
     def touches(self, rule: Rule, layer: Any) -> bool:
         """Whether it may change what such a layer hands down."""
@@ -70,13 +78,18 @@ def place_of(rule: Rule, layer: Any) -> Place:
 
 
 def of_one_slot(formula: Formula, places: Iterable[Place]) -> list[Departure]:
-    """A formula as departures of one slot each; a factor, and what it goes with, stays whole."""
+    """A formula as departures of one slot each; a factor, and what it goes with, stays whole.
+
+    Whose denominator has another bias, and the stabiliser the sign of that sum, departs once.
+    """
     here = frozenset(places)
     if formula.factor != ONE or "bias" in formula.numerator:
         return [Departure("formula", formula, here)]
     own = Formula(where=formula.where, only=formula.only)
+    both = formula.bias != OWN and formula.guard == ITS_SIGN
+    of_sum = replace(own, bias=formula.bias, guard=formula.guard if both else OWN)
     parts = [replace(own, numerator=formula.numerator, total=formula.total, part=formula.part),
-             replace(own, bias=formula.bias), replace(own, guard=formula.guard, scale=formula.scale)]
+             of_sum, own if both else replace(own, guard=formula.guard, scale=formula.scale)]
     return [Departure("formula", part, here) for part in parts if part != own]
 
 
@@ -123,11 +136,11 @@ class Model:
         own = {name: value for name, value in self.declared.items() if name in ("stabiliser", "zero_rule") and value}
         return {**own, **{d.what.question: d.what.value for d in self.departures if d.kind == "convention"}}
 
-    def touches(self, network: Network, rules: Mapping[str, Rule]) -> bool:
-        return any(d.touches(rules[name], layer) for d in self.departures for name, layer in network)
-
     def answer(self, network: Network, rules: Mapping[str, Rule], x: Array, R: Array) -> Array:
         """R_0"""
+        for one in self.departures:
+            if one.kind == "rules":
+                rules = ASSIGNMENTS[one.what](network, rules)
         xs = network.activations(x)
         R = self.changed("start", R, xs[network.output])
         top = network.output

@@ -31,12 +31,16 @@ class Spent(Exception):
 
 @dataclass(eq=False)
 class Asker:
-    """An adapter that is asked so many questions, for so many seconds, and no more."""
+    """An adapter that is asked so many questions, for so many seconds, and no more.
+
+    u  of its answers, where that is more than its own unit_roundoff
+    """
 
     adapter: Adapter
     questions: int = 12_000
     seconds: float = 25.0
     asked: int = 0
+    u: float = 0.0
     begin: float = field(default_factory=perf_counter)
 
     @property
@@ -51,7 +55,7 @@ class Asker:
     @property
     def tolerance(self) -> float:
         """How far numbers of moderate size may be off by rounding, relative to the largest."""
-        return max(1e-10, 100 * roundoff(self.adapter))
+        return max(1e-10, 100 * max(self.u, roundoff(self.adapter)))
 
     def __call__(self, network: Network, rules: Mapping[str, Rule], x: Array, R: Array) -> Array | None:
         """What it answers; None where it has no such rule or raises."""

@@ -14,6 +14,7 @@ import numpy as np
 
 from lrp_ref.arrays import Array
 from lrp_ref.conformance.diagnose.pairs import LEARNED, Pairs, Share, divided, low, sign, up
+from lrp_ref.layers.pool import Pool
 from lrp_ref.rules import AlphaBeta, Epsilon, Flat, Gamma, Pass, Rule, WSquare, ZBox
 
 Named = dict[str, Any]
@@ -95,13 +96,14 @@ def sums(rule: Rule, p: Pairs, share: Share, c: Array) -> Named:
     """What the contributions c may be divided by in place of their own sum."""
     s = c.sum(1, keepdims=True)
     zw = p.products.sum(1, keepdims=True)
+    at_position = {} if isinstance(p.layer, Pool) else {   # of a pooling an input reaches its own channel alone
+        "the sum over the outputs of the input at one position": over_channels(p, c)}
     return {OWN: s, "the sum of all its contributions": zw,
             "the sum of the absolute contributions": abs(c).sum(1, keepdims=True),
             "the sum of all absolute contributions": abs(p.products).sum(1, keepdims=True),
             "the sum of the positive contributions": up(p.products).sum(1, keepdims=True),
             "the sum over the window with the padding": s + of_padding(rule, p, share),
-            "the sum over the outputs of the input": c.sum(2, keepdims=True),
-            "the sum over the outputs of the input at one position": over_channels(p, c),
+            "the sum over the outputs of the input": c.sum(2, keepdims=True), **at_position,
             "the sum over all inputs and outputs": c.sum((1, 2), keepdims=True),
             "the sum over the samples of the batch": s.sum(0, keepdims=True) + 0 * s,
             "the sum of the first sample": s[:1] + 0 * s,
@@ -136,6 +138,9 @@ def biases(rule: Rule, p: Pairs, share: Share, s: Array) -> Named:
     each = width // p.groups
     taken("the bias of the first output", 0 * p.channel)
     taken("the bias of the same output in the first group", p.channel % max(each, 1))
+    position, flat = np.arange(b.size) % max(b.size // width, 1), np.arange(b.size)
+    taken("the biases one after another, repeated whole over positions where each is to be repeated,", flat % width)
+    taken("the bias of the channel with the position's number", position % width)
     taken("the bias of the last output", 0 * p.channel + width - 1)
     taken("the bias of the outputs in reverse order", width - 1 - p.channel)
     taken("the bias of the next output", (p.channel + 1) % width)

@@ -14,7 +14,7 @@ import numpy as np
 from lrp_ref.arrays import Array
 from lrp_ref.conformance.diagnose.pairs import divided
 from lrp_ref.conformance.diagnose.probes import Asker
-from lrp_ref.layers import Linear
+from lrp_ref.layers import Conv2D, Linear
 from lrp_ref.network import Network
 from lrp_ref.rules import AlphaBeta, Epsilon, Flat, Gamma, WSquare, ZPlus
 
@@ -92,7 +92,19 @@ OF_ITSELF: dict[str, Change] = {
     "divided by the number of outputs": lambda R, z: R / R[0].size,
     "rounded to float32": lambda R, z: R.astype(np.float32).astype(float),
     "rounded to float16": lambda R, z: R.astype(np.float16).astype(float),
-    "replaced with 1": lambda R, z: np.ones_like(R)}
+    "replaced with 1": lambda R, z: np.ones_like(R),
+    "with rows and columns of images transposed": lambda R, z: of_images(
+        R, lambda r: r.swapaxes(2, 3).reshape(r.shape)),
+    "with the rows of images in reverse order": lambda R, z: of_images(R, lambda r: r[:, :, ::-1]),
+    "with the columns of images in reverse order": lambda R, z: of_images(R, lambda r: r[:, :, :, ::-1]),
+    "with the channels in the last axis": lambda R, z: of_images(R, lambda r: np.moveaxis(r, 1, 3).reshape(r.shape)),
+    "with the channels in reverse order": lambda R, z: of_images(R, lambda r: r[:, ::-1]),
+    "with the samples in reverse order": lambda R, z: R[::-1]}
+
+
+def of_images(R: Array, change: Callable[[Array], Array]) -> Array:
+    """Images changed; what is no image as it is."""
+    return change(R) if R.ndim == 4 else R
 
 
 def changes(symbol: str) -> dict[str, Change]:
@@ -104,11 +116,14 @@ def changes(symbol: str) -> dict[str, Change]:
 
 
 PLACES = {"start": "z", "between": "a", "end": "the input"}
+CHAINS = (1, 1), (1, 2), (2, 1), (3, 2), (2, 2)   # how many layers, how many samples
 SLOPES = (np.array([2.0, 3.0, 5.0]), np.array([-1.0, 4.0, 2.0]), np.array([3.0, 0.5, -2.0]))
 
 
 def diagonal_chain(depth: int, x: Array) -> Network:
-    """Fully connected layers of one connection per unit, so that R passes each under every rule of proportion."""
+    """Layers of one connection per unit, so that R passes each under every rule of proportion."""
+    if x.ndim == 4:
+        return Network([(f"conv{n}", Conv2D(np.diag(SLOPES[n])[:, :, None, None])) for n in range(depth)])
     return Network([(f"fc{n}", Linear(np.diag(SLOPES[n]))) for n in range(depth)])
 
 
@@ -127,17 +142,18 @@ def ends(asker: Asker) -> tuple[bool, list[tuple[str, str]]]:
     rng = np.random.default_rng(5)
     for rule in (Epsilon(0.0), ZPlus(), WSquare(), Flat(), Gamma(0.5), AlphaBeta(2.0, 1.0)):
         answers = []
-        for depth, samples in ((1, 1), (1, 2), (2, 1), (3, 2), (2, 2)):
-            x = (rng.integers(1, 9, (samples, 3)) / 4) * rng.choice([-1.0, 1.0], (samples, 3))
+        chains = [(depth, (samples, 3, *image)) for image in ((), (2, 3)) for depth, samples in CHAINS]
+        for depth, shape in chains:
+            x = (rng.integers(1, 9, shape) / 4) * rng.choice([-1.0, 1.0], shape)
             if isinstance(rule, (ZPlus, Gamma, AlphaBeta)):   # which share otherwise where signs differ
                 continue
-            R = rng.integers(1, 9, (samples, 3)) * rng.choice([-1.0, 1.0], (samples, 3)) / 2
+            R = rng.integers(1, 9, shape) * rng.choice([-1.0, 1.0], shape) / 2
             network = diagonal_chain(depth, x)
             answer = asker(network, dict.fromkeys(network.names, rule), x, R)
             if answer is None:
                 break
             answers.append((depth, [x, *network.activations(x).values()], R, answer))
-        if len(answers) == 5:
+        if len(answers) >= len(CHAINS):   # who has no convolutions answers these alone
             return ends_judged(answers, asker.tolerance)
     return True, []
 

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from lrp_ref.conformance.adapters.recorded import Recorded
+from lrp_ref.conformance.diagnose.assignments import ASSIGNMENTS
 from lrp_ref.conformance.diagnose.coverage import recovered
 from lrp_ref.conformance.diagnose.detect import MEASURED, Finding
 from lrp_ref.conformance.diagnose.explain import Bundle, Cases, Explained, explain
@@ -31,6 +32,7 @@ from lrp_ref.rules import Rule
 
 NOT_OF_RULES = ("start", "default_epsilon")   # questions that no change of a rule answers
 CANDIDATES = 16   # formulas of a place that are tried at the others
+WIDENED = 3   # departures, those of most places first, that are tried at places of which nothing is told
 GIVEN = 6   # layers of the cases that a place is asked about, beside those made for it
 
 
@@ -73,6 +75,7 @@ def study(run: Run, findings: Sequence[Finding], watch: Watch = unwatched, asker
     declared = {name: value for name, value in run.adapter.conventions.items() if value is not None}
     cases = Cases(run, declared)
     bundles = known_bundles(run, findings)
+    bundles += [(Departure("rules", words),) for words in ASSIGNMENTS]
     found = explain(cases, bundles)
     if not found.left or isinstance(run.adapter, Recorded):   # of recorded answers nobody can be asked
         return Study(found, (), (), asker.asked)
@@ -91,8 +94,9 @@ def study(run: Run, findings: Sequence[Finding], watch: Watch = unwatched, asker
                 places.append(looked_into(asker, cases, place, declared))
             except Spent:
                 unasked.append(place)
-        bundles += departures(places, asker.tolerance)
+        bundles += widened(departures(places, asker.tolerance), suspects(cases, found), places)
         found = explain(cases, bundles)
+        unasked = [place for place in unasked if place in dict.fromkeys(suspects(cases, found, left=True))]
     return Study(found, places, unasked, asker.asked, at_ends)
 
 
@@ -114,14 +118,15 @@ def known_bundles(run: Run, findings: Sequence[Finding]) -> list[Bundle]:
     return found
 
 
-def suspects(cases: Cases, found: Explained) -> list[Place]:
-    """Rules and layers of failures, those of one layer with the most that is not explained first."""
+def suspects(cases: Cases, found: Explained, left: bool = False) -> list[Place]:
+    """Rules and layers of failures, those of one layer with the most that is not explained first; left: of these alone.
+    """
     count: Counter[Place] = Counter()
-    left = {one.case.id for one in found.left}
-    for one in cases.failed:
-        weight = (1000 if one.case.id in left else 1) if len(one.case.network) == 1 else 0
+    ids = {one.case.id for one in found.left}
+    for one in found.left if left else cases.failed:
+        weight = (1000 if one.case.id in ids else 1) if len(one.case.network) == 1 else 0
         for name, layer in one.case.network:
-            if weight or one.case.id in left:
+            if weight or one.case.id in ids:
                 count[place_of(one.case.rules[name], layer)] += weight
     return [place for place, n in count.most_common() if n]+ [place for place, n in count.items() if not n]
 
@@ -147,7 +152,8 @@ def looked_into(asker: Asker, cases: Cases, place: Place, declared: Mapping[str,
         told = by_share(found, columns, asker.tolerance)
         wrong = told is not None
         maps: list[Any] = []
-        if wrong and (not told or not all(told.values()) or off_coverage(found)):
+        if wrong and (not told or not all(told.values()) or off_coverage(found)
+                      or place[0] == "Winner"):   # whose weights say who wins: another map is the plainer word
             maps = [*recovered(found, asker.tolerance, declared), *of_rules(found, asker.tolerance, declared)]
         unknown = wrong and not maps and not (told and all(told.values()))
         asked = table_rows(found, asker.tolerance) if unknown else []
@@ -234,6 +240,21 @@ def departures(places: Sequence[Looked], tolerance: float) -> list[Bundle]:
             found.append((Departure("map" if slot == "maps" else "meeting", most, frozenset(names[most])),))
             rest = {place: options for place, options in rest.items() if place not in names[most]}
     return found
+
+
+def widened(found: list[Bundle], suspected: Sequence[Place], places: Sequence[Looked]) -> list[Bundle]:
+    """Those, and each at all places in doubt of its rules, of its layers; the widest at all. Cases say if it holds."""
+    right = {one.place for one in places if one.right}
+    doubtful = [place for place in suspected if place not in right]
+    more: list[Bundle] = []
+    for n, bundle in enumerate(sorted(found, key=lambda bundle: -max(len(one.places) for one in bundle))[:WIDENED]):
+        if all(one.kind in ("map", "formula") for one in bundle):
+            rules, layers = ({place[side] for one in bundle for place in one.places} for side in (0, 1))
+            for some in ([place for place in doubtful if place[0] in rules],
+                         [place for place in doubtful if place[1] in layers], doubtful if n == 0 else []):
+                wide = tuple(replace(one, places=one.places | frozenset(some)) for one in bundle)
+                more += [wide] if wide not in (bundle, *more) else []
+    return [*found, *more]
 
 
 def only_of(place: Place, here: set[Any], columns: Mapping[Any, Table], one: Formula, places: Sequence[Looked],

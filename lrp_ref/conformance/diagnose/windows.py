@@ -6,13 +6,13 @@ Generated from the fields of a window; `coverage.py` says in which ways an imple
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import MISSING, dataclass, fields, replace
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 
-from lrp_ref.arrays import Array
+from lrp_ref.arrays import Array, Pair
 from lrp_ref.conformance.diagnose.pairs import Pairs, written_out
 from lrp_ref.layers import Conv2D
 from lrp_ref.layers.pool import Pool
@@ -22,12 +22,15 @@ from lrp_ref.layers.pool import Pool
 class Other:
     """A map beside a layer's own: pairs whose columns belong to outputs (at), or a permutation of inputs per output.
 
+    at     (J',): the layer's own output that an output of the pairs belongs to; -1 for none
     put    (I, J): in which input's place what input i should get of output j is put; -1 for nowhere
+    whole  the pairs are those of another layer in the layer's place, sums and all
     """
 
     make: Callable[[], Pairs] | None = None
     at: Array | None = None
     put: Array | None = None
+    whole: bool = False
 
     @cached_property
     def pairs(self) -> Pairs | None:
@@ -50,21 +53,12 @@ def of_windows(p: Pairs) -> Iterator[tuple[str, Other]]:
     """Windows that lie elsewhere: what the kernel's taps hand back is put into other rows and columns."""
     window = p.layer.window if isinstance(p.layer, (Conv2D, Pool)) else None
     assert window is not None
-    (sh, sw), (dh, dw), (top, left), (h, w) = window.stride, window.dilation, window.before, window.size
-    own = (sh, sw), (dh, dw), (top, left)
-    moves: dict[str, Any] = {
-        "as if the kernel were not dilated": (own[0], (1, 1), own[2]),
-        "as if the stride were 1": ((1, 1), *own[1:]),
-        "as if there were no padding": (*own[:2], (0, 0)),
-        "with the strides of rows and columns exchanged": ((sw, sh), *own[1:]),
-        "with the dilations of rows and columns exchanged": (own[0], (dw, dh), own[2]),
-        "with the paddings of rows and columns exchanged": (*own[:2], (left, top)),
-        "as if the stride were the window": ((h, w), *own[1:]),
-        "as if the stride were that of the rows": ((sh, sh), *own[1:]),
-        "as if the dilation were that of the rows": (own[0], (dh, dh), own[2]),
-        "as if the padding were that of the rows": (*own[:2], (top, top)),
-        "as if the padding were 1": (*own[:2], (1, 1)),
-        "as if the dilation were the stride": (own[0], own[0], own[2])}
+    (top, left), (h, w) = window.before, window.size
+    own = window.stride, window.dilation, window.before
+    moves: dict[str, Any] = {words: (*own[:n], there, *own[n + 1:]) for n, (what, neutral, words_) in enumerate(FIELDS)
+                             for words, there in other_pairs(what, words_, own[n], neutral)}
+    moves |= {"as if the stride were the window": ((h, w), *own[1:]), "as if the padding were 1": (*own[:2], (1, 1)),
+              "as if the dilation were the stride": (own[0], own[0], own[2])}
     for words, (y, x) in {"a row too low": (-1, 0), "a row too high": (1, 0), "a column too far right": (0, -1),
                           "a column too far left": (0, 1), "a row and a column too low": (-1, -1),
                           "a row and a column too high": (1, 1)}.items():
@@ -84,6 +78,66 @@ def of_windows(p: Pairs) -> Iterator[tuple[str, Other]]:
             t.reshape(h, w, -1).swapaxes(0, 1).reshape(h * w, -1) for t in here))
     if window.stride != (1, 1) and not window.ceil:
         yield "repeated stride times, as by nearest upsampling, by the layer without its stride", upsampled(p)
+
+
+FIELDS = (("stride", 1, "as if the stride were 1"), ("dilation", 1, "as if the kernel were not dilated"),
+          ("padding", 0, "as if there were no padding"))   # what, what it is where there is none, and that in words
+
+
+def other_pairs(what: str, none: str, own: Pair, neutral: int) -> Iterator[tuple[str, Pair]]:
+    """What may stand for a number of rows and one of columns: none, in one or in both, exchanged, one for both."""
+    rows, columns = own
+    yield none, (neutral, neutral)
+    yield f"{none} in the rows", (neutral, columns)
+    yield f"{none} in the columns", (rows, neutral)
+    yield f"with the {what}s of rows and columns exchanged", (columns, rows)
+    yield f"as if the {what} were that of the rows", (rows, rows)
+    yield f"as if the {what} were that of the columns", (columns, columns)
+
+
+def in_place(p: Pairs) -> Iterator[tuple[str, Other]]:
+    """Another layer in the layer's place, in which one field has its default; R is cut to fit, or ends in zeros."""
+    for field in fields(p.layer):   # type: ignore[arg-type]
+        own = getattr(p.layer, field.name)
+        if field.default is MISSING or isinstance(own, np.ndarray):
+            continue
+        try:
+            default = getattr(replace(p.layer, **{field.name: field.default}), field.name)   # type: ignore[type-var]
+        except ValueError:
+            continue
+        several = np.shape(own) == np.shape(default) == (2,)
+        for where, there in {"": default, **({" in the rows": (default[0], own[1]), " in the columns": (
+                own[0], default[1])} if several else {})}.items():
+            if there == own or (where and there == default):
+                continue
+            try:
+                other = replace(p.layer, **{field.name: there})   # type: ignore[type-var]
+                outputs = other.output_shape(p.x.shape)
+            except ValueError:
+                continue
+            if len(outputs) == len(p.outputs) == 4 and outputs[:2] == p.outputs[:2]:
+                yield (f"as if {field.name} were {field.default}{where}, with R cut to fit",
+                       Other(lambda other=other: written_out(other, p.x), cut(p.outputs, outputs), None, True))   # type: ignore[misc]
+
+
+def cut(own: tuple[int, ...], other: tuple[int, ...]) -> Array:
+    """Which output of an image of one size is in the same place of another's; -1 where there is none."""
+    k, v, q = np.indices(other[1:]).reshape(3, -1)
+    return np.where((v < own[2]) & (q < own[3]), (k * own[2] + v) * own[3] + q, -1)
+
+
+def of_channels(p: Pairs) -> Iterator[tuple[str, Other]]:
+    """What inputs get lies in the place of other channels."""
+    channels, positions = p.x.shape[1], int(np.prod(p.x.shape[2:]))
+    each, number = channels // p.groups, np.arange(channels)
+    by_group = number.reshape(p.groups, each)
+    for words, order in {"with the groups in reverse order": by_group[::-1], "with the channels in reverse order":
+                         number[::-1], "with the channels of each group in reverse order": by_group[:, ::-1],
+                         "with the channels of groups interleaved": by_group.T, "a channel too high":
+                         np.roll(number, -1), "a channel too low": np.roll(number, 1)}.items():
+        if (order.reshape(-1) != number).any():
+            there = (order.reshape(-1)[:, None] * positions + np.arange(positions)).reshape(-1)
+            yield words, Other(None, None, np.repeat(there[:, None], p.b.size, axis=1))
 
 
 def of_padding(p: Pairs, here: tuple[Array, Array]) -> Iterator[tuple[str, Other]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from lrp_ref.conformance.diagnose.coverage import Map
-from lrp_ref.conformance.diagnose.formula import MEASURED, ONE, Factor, Formula
+from lrp_ref.conformance.diagnose.formula import ITS_SIGN, MEASURED, ONE, Factor, Formula
 from lrp_ref.conformance.diagnose.instead import Instead
 from lrp_ref.conformance.diagnose.model import Departure
 from lrp_ref.conformance.diagnose.quantities import OWN
@@ -35,6 +35,10 @@ def heading(one: Departure) -> str:
         case "end":
             again = " once more" if one.what.startswith("times") else ""
             return f"the relevance that is returned is R_0 {changed(one.what)}{again}"
+        case "rules":
+            return one.what
+        case "format":
+            return f"numbers are right to {one.what}'s accuracy, and not to that of float64"
         case "meeting":
             return f"{at}: {met(one)}"
         case "map" if isinstance(one.what, Instead):
@@ -86,8 +90,10 @@ def met(one: Departure) -> str:
 def of_map(one: Map) -> str:
     if one.name.startswith("repeated stride times"):
         return f"with a stride, R_j / z_j goes back {one.name}"
-    if not one.name.startswith(("as if", "with", "a row", "a column")):
+    if not one.name.startswith(("as if", "with", "a row", "a column", "a channel")):
         return one.name
+    if "bias" in one.name:
+        return f"denominators are made {one.name}"
     how = {"put": "what inputs get is put back {}", "back": "the way back goes through windows {}",
            "throughout": "sums and the way back go through windows {}"}[one.way]
     return how.format(one.name)
@@ -110,7 +116,7 @@ def of_formula(one: Departure) -> str:
         parts.append(f"the denominator is {f.total}{lost}, in place of the sum over the inputs of the output")
     if f.bias != OWN and "bias" not in f.numerator:
         parts.append(of_bias(f.bias, rules))
-    if f.guard != OWN:
+    if f.guard != OWN and (f.guard != ITS_SIGN or f.bias == OWN):   # another bias, and with it the sign of the sum
         parts.append(of_guard(f))
     return "; ".join(parts)
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import sys
+import traceback
 import warnings
 from collections.abc import Callable, Sequence
 from contextlib import redirect_stdout
 from dataclasses import dataclass, replace
+from pathlib import Path
 from time import perf_counter
 from typing import Any
 
@@ -56,6 +58,14 @@ class Worst:
     excess: float   # error over bound
 
 
+@dataclass(frozen=True)
+class Raised:
+    """Where an error was raised: the last line of the adapter's own file on the way there; and all lines from it on."""
+
+    place: str
+    trace: str
+
+
 @dataclass(frozen=True, eq=False)
 class Outcome:
     """What became of a case.
@@ -65,6 +75,7 @@ class Outcome:
     compared    the answer against the expectation that it is nearest to being right by; None without an answer
     convention  of the `either` row that it agrees with, where that is not the canonical one
     answer      what came back, in float64
+    raised      where in the adapter's own file an error was raised
     """
 
     case: Case
@@ -75,6 +86,7 @@ class Outcome:
     convention: Convention | None = None
     answer: Array | None = None
     seconds: float = 0.0
+    raised: Raised | None = None
 
     @property
     def answered(self) -> bool:
@@ -164,7 +176,7 @@ def ended(adapter: Adapter, case: Case, want: Want) -> Outcome:
         if case.level == "negative":
             return Outcome(case, "passed", f"refused: {error if isinstance(error, Reported) else one_line(error)}")
         beyond = any(np.isinf(one.radius).any() for one in want(case))   # what the format holds: nothing is known
-        return Outcome(case, "undetermined" if beyond else "failed", happened(error))
+        return Outcome(case, "undetermined" if beyond else "failed", happened(error), raised=raised(error, adapter))
     if case.level == "negative":
         return Outcome(case, "failed", f"{REFUSE}: {case.error}", answer=answer)
     if answer.shape != case.x.shape:
@@ -175,6 +187,21 @@ def ended(adapter: Adapter, case: Case, want: Want) -> Outcome:
     if found.status != "failed":
         return found
     return replace(found, reason=furthest(found), convention=agreeing(case, answer, u))
+
+
+def raised(error: BaseException, adapter: Adapter) -> Raised | None:
+    """Where in the file of the adapter's class; None where its lines are not on the way, as those of another process.
+    """
+    file = getattr(sys.modules.get(type(adapter).__module__), "__file__", None)
+    frames = traceback.extract_tb(error.__traceback__)
+    own = [n for n, frame in enumerate(frames) if frame.filename == file]
+    if file is None or not own:
+        return None
+    some = [traceback.FrameSummary(Path(frame.filename).name, frame.lineno, frame.name, line=frame.line)
+            for frame in frames[own[0]:]]   # reports are passed on: without the folders of a machine
+    lines = traceback.format_list(some) + traceback.format_exception_only(error)
+    last = some[own[-1] - own[0]]
+    return Raised(f"{last.filename}:{last.lineno}, in {last.name}", "".join(lines).rstrip())
 
 
 def judged(answer: Array, want: Sequence[Expected], u: float) -> Verdict:

@@ -6,13 +6,16 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
-from lrp_ref.conformance.judge.outcome import STATUSES
-from lrp_ref.conformance.judge.run import Place
+from lrp_ref.conformance.adapter import claims
+from lrp_ref.conformance.judge.outcome import RIGHT, STATUSES
+from lrp_ref.conformance.judge.run import Place, place
 from lrp_ref.conformance.page.facts import Facts, Subject, state
 from lrp_ref.conformance.page.html import Html, issue, join, slug, table, tag
 from lrp_ref.conformance.page.words import FORMULAS, badge, mark
 from lrp_ref.conformance.report.text import plural
+from lrp_ref.conformance.vectors.capabilities import CAPABILITIES, special
 
+NETWORKS = "networks"   # of several layers, which need several capabilities
 HIDDEN = "unseen"   # for screen readers
 
 
@@ -20,10 +23,11 @@ def matrix(facts: Facts) -> Html:
     head = [tag("th", "Rule and layer", scope="col"), *(tag("th", s.title, scope="col") for s in facts.subjects)]
     return tag(
         "section", tag("h2", "Rule by layer"),
-        tag("p", "Passed cases of all cases, and beside them what became of the others. The line of a rule speaks of "
-            "its required cases alone, of those that are supported: it is ", badge("passed"), " only if all of them "
-            "passed", signs() if facts.many else "", "."),
-        table(head, [body(facts, rule, layers) for rule, layers in facts.places()],
+        tag("p", "By what cases need. Passed cases of all cases, and beside them what became of the others. A library "
+            "is judged on what it claims: the first line of a group counts what is right of the cases that it "
+            "answers. The line of a rule speaks of the group's required cases alone, of those that are supported: it "
+            "is ", badge("passed"), " only if all of them passed", signs() if facts.many else "", "."),
+        table(head, [bodies(facts, capability, places) for capability, places in grouped(facts).items()],
               caption="Passed cases by rule, layer and implementation", class_=widths(facts),
               style=f"--columns:{len(facts.subjects)}"),
         [unsupported(subject) for subject in facts.subjects], id="matrix")
@@ -39,21 +43,62 @@ def signs() -> Html:
     return join("; beside it ", [part for one in told for part in (", ", one)][1:])
 
 
-def body(facts: Facts, rule: str, layers: list[str]) -> Html:
+def grouped(facts: Facts) -> dict[str, dict[str, list[str]]]:
+    """{capability: {rule: its layers}}, capabilities in the order of their table; of several layers NETWORKS, last."""
+    of_place: dict[Place, str] = {}
+    for case in facts.cases.values():
+        of_place.setdefault(place(case), special(case) if len(case.layers) == 1 else NETWORKS)
+    found: dict[str, dict[str, list[str]]] = {name: {} for name in (*CAPABILITIES, NETWORKS)}
+    for rule, layers in facts.places():
+        for layer in layers:
+            found[of_place[Place(rule, layer)]].setdefault(rule, []).append(layer)
+    return {name: rules for name, rules in found.items() if rules}
+
+
+def bodies(facts: Facts, capability: str, rules: Mapping[str, list[str]]) -> list[Html]:
+    """The line of a capability, and a body for every rule that has cases there."""
+    places = {Place(rule, layer) for rule, layers in rules.items() for layer in layers}
+    title = CAPABILITIES[capability].title if capability in CAPABILITIES else "networks of several layers"
+    line = tag("tr", tag("th", tag("b", f"{capability}: "), title, scope="rowgroup"),
+               [claimed_cell(subject, capability, places) for subject in facts.subjects], class_="head")
+    first = tag("tbody", line, class_="capability", id=slug("capability", capability))
+    return [first, *(body(facts, rule, layers, capability) for rule, layers in rules.items())]
+
+
+def first_of(facts: Facts, rule: str) -> str:
+    """The capability under which a rule stands first, and with its formula."""
+    return next(capability for capability, rules in grouped(facts).items() if rule in rules)
+
+
+def claimed_cell(subject: Subject, capability: str, places: set[Place]) -> Html:
+    """What is right of what it answers; that it does not claim the capability, or answers none."""
+    claimed = claims(subject.report.run.adapter)
+    if claimed is not None and capability in CAPABILITIES and capability not in claimed:
+        return tag("td", tag("span", "not claimed", class_="quiet"), class_="none")
+    counts = Counter(one.status for one in subject.outcomes.values() if place(one.case) in places)
+    right, answered = sum(counts[status] for status in RIGHT), sum(counts.values()) - counts["unsupported"]
+    if not answered:
+        return tag("td", tag("span", "has none", class_="quiet"), class_="none")
+    return tag("td", f"{right}/{answered}", class_=state({**counts, "unsupported": 0}))
+
+
+def body(facts: Facts, rule: str, layers: list[str], capability: str) -> Html:
     """A rule's line of required cases, and a line for every layer."""
-    formula = tag("span", FORMULAS[rule], class_="formula") if rule in FORMULAS else None
+    told = rule in FORMULAS and first_of(facts, rule) == capability
+    formula = tag("span", FORMULAS[rule], class_="formula") if told else None
+    places = {Place(rule, layer) for layer in layers}
     first = tag("tr", tag("th", tag("span", rule, class_="rule"), formula, scope="rowgroup"),
-                [required(subject, rule, facts.many) for subject in facts.subjects], class_="head")
+                [required(subject, places, facts.many) for subject in facts.subjects], class_="head")
     return tag("tbody", first, [
         tag("tr", tag("th", "whole network" if layer == "network" else layer, scope="row"),
             [count_cell(subject, Place(rule, layer), facts.many) for subject in facts.subjects])
-        for layer in layers], id=slug("rule", rule))
+        for layer in layers], id=slug("rule", rule, capability))
 
 
-def required(subject: Subject, rule: str, narrow: bool) -> Html:
-    """Whether all required cases of a rule passed; of how many that it supports."""
+def required(subject: Subject, places: set[Place], narrow: bool) -> Html:
+    """Whether all required cases of a rule passed in these places; of how many that it supports."""
     counts = Counter(outcome.status for outcome in subject.outcomes.values()
-                     if outcome.case.rule == rule and outcome.case.level == "required")
+                     if place(outcome.case) in places and outcome.case.level == "required")
     is_, total = state(counts), sum(counts.values()) - counts["unsupported"]
     words = {"passed": f"all {total}", "none": "none", "unsupported": "unsupported"}
     text = words.get(is_, f"{counts['passed']}/{total}")
@@ -67,19 +112,21 @@ def other(status: str, count: int, narrow: bool) -> Any:
     return [mark(status), count, tag("span", f" {status}", class_="word")] if narrow else f"{count} {status}"
 
 
-def count_cell(subject: Subject, place: Place, narrow: bool) -> Html:
+def count_cell(subject: Subject, where: Place, narrow: bool) -> Html:
     """passed / count, and every other status by its name."""
-    row = subject.rows.get(place)
+    row = subject.rows.get(where)
     if row is None:
         return tag("td", tag("span", "no case", class_="quiet"), class_="none")
     is_ = state(row.counts)
+    if is_ == "unsupported" and narrow:   # eleven columns are mostly that: the sign says it
+        return tag("td", tag("a", mark(is_), tag("b", f"0/{row.count}"), href="#" + slug("cases", *where)), class_=is_,
+                   id=slug("cell", *where, subject.key))
     number = tag("a", mark(is_), tag("b", f"{row.counts['passed']}/{row.count}"), tag("span", " passed", class_=HIDDEN),
-                 href="#" + slug("cases", *place))
+                 href="#" + slug("cases", *where))
     others = [tag("span", other(status, row.counts[status], narrow), class_=status)
               for status in reversed(STATUSES[1:]) if row.counts[status]]
-    hidden = " word" if narrow and is_ == "unsupported" else ""   # which the cell says already
-    return tag("td", number, tag("span", others, class_=f"others{hidden}") if others else None,
-               class_=is_, id=slug("cell", *place, subject.key))
+    return tag("td", number, tag("span", others, class_="others") if others else None,
+               class_=is_, id=slug("cell", *where, subject.key))
 
 
 # ---- What is unsupported, and how much in all ----

@@ -88,7 +88,8 @@ def of_failure(one: Failure) -> Json:
         "first": None if first is None else {"layer": first.layer, "rule": in_words(first.rule)},
         "worst": None if worst is None else of_worst(worst), "looks_like": str(one.known),
         "counterexample": small and {"text": small.text, "got": small.got, "expected": small.expected},
-        "command": one.command, "issues": list(one.known.issues), "reason": one.outcome.reason, "cause": one.cause.text}
+        "command": one.command, "issues": list(one.known.issues), "reason": one.outcome.reason, "cause": one.cause.text,
+        "raised": one.outcome.raised and asdict(one.outcome.raised)}
 
 
 def of_worst(worst: Worst) -> Json:

@@ -33,6 +33,8 @@ def case_text(outcome: Outcome) -> str:
     lines += [f"{row.convention} = {row.value}: {array_text(row.relevance)}" for row in case.either]
     if outcome.answer is not None:
         lines.append(f"got = {array_text(outcome.answer)}")
+    if outcome.raised is not None:
+        lines += ["raised in the adapter:", *outcome.raised.trace.splitlines()]
     return "\n".join(lines)
 
 

@@ -186,6 +186,8 @@ def entries(failure: Failure, told: Told | None = None) -> Iterator[tuple[str, s
                         f"error {worst.error:.9g}, bound {worst.bound:.9g}")
     else:
         yield "reason", outcome.reason
+        if outcome.raised:
+            yield "raised at", outcome.raised.place
     if small := (told and told.example) or failure.counterexample:
         yield "smallest", f"{small.text} -> {small.got}, expected {small.expected}"
     yield "repeat", failure.command

@@ -23,6 +23,7 @@ def summary(report: Report) -> Iterator[str]:
     """What the implementation computes where it departs, how many failures that is, and how many are left."""
     found, total = report.diagnosis, len(report.failures)
     raising = [*what_raises(report)]
+    ids_left = set(found.left)
     if not found.told and not found.left and not raising:
         return
     some = [f"{one.sentence[:1].upper()}{one.sentence[1:]}: {len(one.ids)} of {total} failures." for one in found.told]
@@ -36,8 +37,9 @@ def summary(report: Report) -> Iterator[str]:
         last.append(f"{len(kept)} failures have another answer when they are asked again, so that something is kept "
                     "between calls, or is random")
     if left := [id for id in found.left if id not in kept]:
-        last.append(f"{len(left)} failures with numbers are not explained"
-                    f"{'; ' if found.common else ''}{found.common}")
+        last.append("; ".join([f"{len(left)} failures with numbers are not explained",
+                               *([found.common] if found.common else []),
+                               *(str(one) for one in found.conditions if ids_left.issuperset(one.ids))]))
     if errors := total - len(found.causes) - len(found.left):
         last.append("; ".join([f"{errors} are errors, or answers to what must be refused", *raising]))
     if found.unasked:
@@ -63,6 +65,9 @@ def what_raises(report: Report) -> Iterator[str]:
         split = separate(outcomes, right)
         if split is not None and split.exact:
             yield f"of those that raise {kind} {sentence(split)}"
+        ids = {one.case.id for one in outcomes}
+        yield from (f"of those that raise {kind} {one}" for one in report.diagnosis.conditions
+                    if ids.issuperset(one.ids))
 
 
 def sides_told(one: Told) -> Iterator[tuple[str, str]]:
