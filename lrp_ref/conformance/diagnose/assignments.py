@@ -17,7 +17,7 @@ DEFAULTS: dict[str | None, Rule] = {"by contribution": Epsilon(0), "as it is": P
                                     "evenly": Flat()}
 
 
-def alike(one: Rule, other: Rule) -> bool:
+def same_rule(one: Rule, other: Rule) -> bool:
     """Whether two rules are of one kind with the same parameters, bounds of channels among them."""
     return type(one) is type(other) and all(np.array_equal(value, vars(other)[name])
                                             for name, value in vars(one).items())
@@ -25,7 +25,7 @@ def alike(one: Rule, other: Rule) -> bool:
 
 def block(rules: Rules, names: list[str]) -> int:
     """How many of the first layers have the rule of the first."""
-    return next((n for n, name in enumerate(names) if not alike(rules[name], rules[names[0]])), len(names))
+    return next((n for n, name in enumerate(names) if not same_rule(rules[name], rules[names[0]])), len(names))
 
 
 def further(rules: Rules, names: list[str], weighted: bool) -> Rules:

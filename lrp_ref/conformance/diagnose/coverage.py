@@ -15,7 +15,7 @@ import numpy as np
 
 from lrp_ref.arrays import Array
 from lrp_ref.conformance.diagnose.pairs import Pairs, TooLarge, divided, shares, written_out
-from lrp_ref.conformance.diagnose.windows import Other, in_place, of_channels, of_windows, rows_moved
+from lrp_ref.conformance.diagnose.windows import Other, in_its_place, of_channels, of_windows, rows_moved
 from lrp_ref.layers import Conv2D
 from lrp_ref.layers.pool import Pool
 from lrp_ref.rules import Rule
@@ -77,7 +77,7 @@ def alternatives(p: Pairs) -> Iterator[tuple[str, Other]]:
     if isinstance(p.layer, (Conv2D, Pool)):
         yield from of_windows(p)
         yield from of_channels(p)
-        yield from in_place(p)
+        yield from in_its_place(p)
     if len(p.x) > 1:
         yield "every sample is taken for the first", Other(lambda: written_out(p.layer, p.x[:1] + 0 * p.x))
     if isinstance(p.layer, Pool):

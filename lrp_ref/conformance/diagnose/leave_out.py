@@ -16,7 +16,7 @@ import numpy as np
 
 from lrp_ref.arrays import Array
 from lrp_ref.conformance.diagnose.again import agrees_with, asking, first_layer, task
-from lrp_ref.conformance.diagnose.assignments import alike
+from lrp_ref.conformance.diagnose.assignments import same_rule
 from lrp_ref.conformance.diagnose.bisect import Agrees, Relevance
 from lrp_ref.conformance.diagnose.instead import Instead
 from lrp_ref.conformance.judge.outcome import Outcome
@@ -52,7 +52,7 @@ class Asked:
 
     def same(self, other: Asked) -> bool:
         """Whether it asks the same."""
-        return (alike(self.rule, other.rule) and np.array_equal(self.x, other.x) and np.array_equal(self.R, other.R)
+        return (same_rule(self.rule, other.rule) and np.array_equal(self.x, other.x) and np.array_equal(self.R, other.R)
                 and all(np.array_equal(getattr(self.layer, f.name), getattr(other.layer, f.name))
                         for f in fields(self.layer)))   # type: ignore[arg-type]
 

@@ -10,7 +10,7 @@ from typing import Any, Literal
 import numpy as np
 
 from lrp_ref.arrays import Array
-from lrp_ref.conformance.diagnose.assignments import ASSIGNMENTS, alike
+from lrp_ref.conformance.diagnose.assignments import ASSIGNMENTS, same_rule
 from lrp_ref.conformance.diagnose.conditions import facts
 from lrp_ref.conformance.diagnose.coverage import alternatives, used
 from lrp_ref.conformance.diagnose.formula import ITS_SIGN, ONE, Formula
@@ -46,7 +46,7 @@ class Departure:
         """Whether it may change what some layer of a network hands down."""
         if self.kind == "rules":
             other = ASSIGNMENTS[self.what](network, rules) if len(network) > 1 else rules
-            return not all(alike(rules[name], other[name]) for name in network.names)
+            return not all(same_rule(rules[name], other[name]) for name in network.names)
         return any(self.touches(rules[name], layer) for name, layer in network)
 
     def touches(self, rule: Rule, layer: Any) -> bool:

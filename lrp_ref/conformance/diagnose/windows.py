@@ -95,7 +95,7 @@ def other_pairs(what: str, none: str, own: Pair, neutral: int) -> Iterator[tuple
     yield f"as if the {what} were that of the columns", (columns, columns)
 
 
-def in_place(p: Pairs) -> Iterator[tuple[str, Other]]:
+def in_its_place(p: Pairs) -> Iterator[tuple[str, Other]]:
     """Another layer in the layer's place, in which one field has its default; R is cut to fit, or ends in zeros."""
     for field in fields(p.layer):   # type: ignore[arg-type]
         own = getattr(p.layer, field.name)

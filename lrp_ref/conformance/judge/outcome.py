@@ -176,7 +176,8 @@ def ended(adapter: Adapter, case: Case, want: Want) -> Outcome:
         if case.level == "negative":
             return Outcome(case, "passed", f"refused: {error if isinstance(error, Reported) else one_line(error)}")
         beyond = any(np.isinf(one.radius).any() for one in want(case))   # what the format holds: nothing is known
-        return Outcome(case, "undetermined" if beyond else "failed", happened(error), raised=raised(error, adapter))
+        became = "undetermined" if beyond else "failed"
+        return Outcome(case, became, happened(error), raised=where_raised(error, adapter))
     if case.level == "negative":
         return Outcome(case, "failed", f"{REFUSE}: {case.error}", answer=answer)
     if answer.shape != case.x.shape:
@@ -189,7 +190,7 @@ def ended(adapter: Adapter, case: Case, want: Want) -> Outcome:
     return replace(found, reason=furthest(found), convention=agreeing(case, answer, u))
 
 
-def raised(error: BaseException, adapter: Adapter) -> Raised | None:
+def where_raised(error: BaseException, adapter: Adapter) -> Raised | None:
     """Where in the file of the adapter's class; None where its lines are not on the way, as those of another process.
     """
     file = getattr(sys.modules.get(type(adapter).__module__), "__file__", None)

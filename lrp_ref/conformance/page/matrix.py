@@ -27,7 +27,7 @@ def matrix(facts: Facts) -> Html:
             "is judged on what it claims: the first line of a group counts what is right of the cases that it "
             "answers. The line of a rule speaks of the group's required cases alone, of those that are supported: it "
             "is ", badge("passed"), " only if all of them passed", signs() if facts.many else "", "."),
-        table(head, [bodies(facts, capability, places) for capability, places in grouped(facts).items()],
+        table(head, [bodies(facts, capability, places) for capability, places in by_needs(facts).items()],
               caption="Passed cases by rule, layer and implementation", class_=widths(facts),
               style=f"--columns:{len(facts.subjects)}"),
         [unsupported(subject) for subject in facts.subjects], id="matrix")
@@ -43,7 +43,7 @@ def signs() -> Html:
     return join("; beside it ", [part for one in told for part in (", ", one)][1:])
 
 
-def grouped(facts: Facts) -> dict[str, dict[str, list[str]]]:
+def by_needs(facts: Facts) -> dict[str, dict[str, list[str]]]:
     """{capability: {rule: its layers}}, capabilities in the order of their table; of several layers NETWORKS, last."""
     of_place: dict[Place, str] = {}
     for case in facts.cases.values():
@@ -67,7 +67,7 @@ def bodies(facts: Facts, capability: str, rules: Mapping[str, list[str]]) -> lis
 
 def first_of(facts: Facts, rule: str) -> str:
     """The capability under which a rule stands first, and with its formula."""
-    return next(capability for capability, rules in grouped(facts).items() if rule in rules)
+    return next(capability for capability, rules in by_needs(facts).items() if rule in rules)
 
 
 def claimed_cell(subject: Subject, capability: str, places: set[Place]) -> Html:
