@@ -76,7 +76,7 @@ MUTANTS = [
            "        guard: Any = self.guard(d)\n"),
     Mutant("first_sample_says_what_is_needed",
            "A term is left out only where it is 0 in the whole batch: 'the first sample shows whether it is empty'.",
-           "linear_map.py", "if thin(a := terms[group[0]].a).any()]", "if thin(a := terms[group[0]].a)[0].any()]"),
+           "linear_map.py", "if some(a := terms[group[0]].a)]", "if thin(a := terms[group[0]].a)[0].any()]"),
     Mutant("term_without_inputs_loses_its_bias",
            "b_j belongs to the share's denominator whatever the inputs: 'a term of zeros can be left out'.",
            "step.py", "total((t.b for t in share.terms), R)", "total((t.b for t in share.terms if t.a.any()), R)"),
