@@ -55,7 +55,7 @@ MUTANTS = [
            "rules.py", "bound = constant(np.asarray(bound), a)", "bound = np.asarray(bound, dtype=np.float64)"),
     Mutant("padding_is_a_float",
            "Zeros have the array's number type: 'zeros are zeros'.",
-           "arrays.py", "return out + constant(0, x) if x.dtype == object else out", "return out + 0.0"),
+           "arrays.py", "np.full(shape, constant(0, x), object)", "np.full(shape, 0.0, object)"),
     Mutant("total_without_the_lowest_layer",
            "The total adds what every layer lost: 'what the lowest hands down is R_0', its bias forgotten.",
            "ledger.py", "for column in zip(*sums, strict=True)]",
