@@ -25,10 +25,14 @@ from lrp_ref.rules import Rule
 from lrp_ref.seen import Factors, Tangent, Unscaled
 from lrp_ref.step import step
 
-STATED = {name: example for name, example in RATIONAL.items()   # whose derivatives are stated
-          if example.linearize(example.x(1))[1].straight or type(example.layer).__name__ in derivatives.LAYERS}
 CURVED = {"LRN", "LayerNorm", "RMSNorm", "Hardswish", "Multiply", "MatMul", "Embedding"}   # no straight pieces
 RULES: tuple[tuple[Rule, Any], ...] = ((Tangent(0), 0), (Tangent(F(1, 4)), F(1, 4)))
+
+
+def stated() -> dict[str, Example]:
+    """The examples whose derivatives are stated."""
+    return {name: example for name, example in RATIONAL.items()
+            if example.linearize(example.x(1))[1].straight or type(example.layer).__name__ in derivatives.LAYERS}
 
 
 def derivatives_of(example: Example, sample: Array) -> Map:
@@ -64,7 +68,7 @@ def unscaled(example: Example, sample: Array) -> Map:
 
 def other_maps() -> Iterator[Case]:
     for seed in SEEDS:
-        for name, example in STATED.items():
+        for name, example in stated().items():
             for rule, stabiliser in RULES:
                 yield Case(f"{rule!r} on {name}", partial(is_defined, example, rule, stabiliser, derivatives_of, seed),
                            seed > 0)
@@ -96,7 +100,7 @@ def is_its_slope(example: Example, seed: int) -> Found:
 
 def slopes() -> Iterator[Case]:
     for seed in SEEDS:
-        for name, example in STATED.items():
+        for name, example in stated().items():
             kind = type(example.layer).__name__
             if kind not in CURVED or kind in ("Multiply", "MatMul"):   # a product is straight in every factor
                 yield Case(name, partial(is_its_slope, example, seed), seed > 0)
