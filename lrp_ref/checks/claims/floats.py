@@ -38,9 +38,6 @@ def of_any_floats(example: Example) -> bool:
     return not example.layer.roundings.unknown
 
 
-LAYERS = {name: example for name, example in RATIONAL.items() if of_any_floats(example)}
-
-
 def is_within(pair: Pair, number: Any, u: float, seed: int) -> bool:
     """Whether the layer's step in these floats has their type and lies within its bound, where there is one."""
     z = output_of(*pair.map())
@@ -93,8 +90,9 @@ def narrow_gaussians() -> bool:
 
 
 def rounded() -> Iterator[Case]:
+    layers = {name: example for name, example in RATIONAL.items() if of_any_floats(example)}
     for seed in range(6):
-        for pair in pairs(LAYERS, samples=1, seed=seed):
+        for pair in pairs(layers, samples=1, seed=seed):
             for u in (FLOAT32.u, FLOAT64.u):
                 number = FORMATS[u]
                 yield Case(f"{pair.what}, {number.__name__}, seed {seed}", partial(is_within, pair, number, u, seed),
