@@ -14,6 +14,7 @@ from lrp_ref.arrays import negative, positive, same
 from lrp_ref.checks.claims.by_loops import defined, units
 from lrp_ref.checks.claims.examples import relevance_for
 from lrp_ref.layers import conv
+from lrp_ref.layers.window import Window
 
 
 def kernel(*channels: str) -> Any:
@@ -279,3 +280,9 @@ def test_an_image_that_no_window_touches_has_the_bias_alone_in_every_number_type
     assert layer(x).tolist() == [[[[F(3)]]]]
     below = explain(Network([("conv", layer)]), x, {"conv": Flat()}, np.array([[[[F(4)]]]])).relevance
     assert below.tolist() == [[[[F(0)]]]]
+
+
+def test_an_image_without_rows_receives_nothing_and_ends_no_way_back() -> None:
+    """As one convention has it, which hands back to an image of another size: an output of padding alone."""
+    m = conv.Convolution(np.ones((2, 1, 2, 2)), np.zeros((2, 1, 1)), Window((2, 2), (1, 1), (1, 1), (1, 1)), 2)
+    assert m.transpose(np.ones((3, 2, 1, 4)), same, (3, 2, 0, 3)).shape == (3, 2, 0, 3)
