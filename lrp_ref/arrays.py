@@ -215,7 +215,7 @@ def nothing(shape: Shape, x: Array) -> Array:
 
 def everywhere(c: int, x: Array) -> bool:
     """Whether x is one number c seen at every index, as `ones_like` makes it; False says nothing."""
-    return (x.size == 1 or not any(x.strides)) and bool(x.flat[0] == c)
+    return x.size > 0 and (x.size == 1 or not any(x.strides)) and bool(x.flat[0] == c)
 
 
 def times(x: Array, y: Array) -> Array:

@@ -157,6 +157,9 @@ class Network:
     def activations(self, x: Array, watch: Watch = unwatched) -> dict[str, Array]:
         """{"input": x, and every layer's output by its name}. `watch` hears each name as its turn comes."""
         xs = {INPUT: as_array(x)}
+        if 0 in xs[INPUT].shape:   # what NumPy says of nothing differs from layer to layer
+            raise ValueError(f"got an input of shape {xs[INPUT].shape}, needed a batch (N, ...) of at least one: "
+                             "x[None]?")
         same_numbers(self, xs[INPUT])
         if xs[INPUT].ndim == 0:
             raise ValueError("got a number as an input, needed a batch (N, ...)")

@@ -73,6 +73,13 @@ def test_a_number_is_no_input() -> None:
             Network([("relu", ReLU())])(x)
 
 
+def test_no_image_at_all_is_no_input_whatever_the_layers_say_of_nothing() -> None:
+    for example in LAYERS.values():
+        none = example.x(1)[:0]
+        with refused(f"got an input of shape {none.shape}, needed a batch (N, ...) of at least one: x[None]?"):
+            Network([("layer", example.layer)])(none)
+
+
 def test_shapes_are_those_of_the_activations_without_computing_them() -> None:
     assert NETWORK.shapes(X.shape) == {name: x.shape for name, x in NETWORK.activations(X).items()}
     shapes = NETWORK.shapes((7, 1, 5, 3))
