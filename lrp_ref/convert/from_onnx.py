@@ -88,7 +88,7 @@ def scores(graph: Any, top: str) -> str:
     makers = {name: node for node in graph.node for name in node.output if name}
     seen = top
     while seen in makers and makers[seen].op_type in ("Identity", *AT_THE_TOP):
-        node = makers[seen]
+        node = makers.pop(seen)   # each once: a damaged file may have a circle of them
         seen, before = (node.input[0] if node.input else ""), seen
         if node.op_type in AT_THE_TOP:
             warnings.warn(f"{quotable(node.name or before)}, the {node.op_type} at the top, is left out: relevance "
@@ -151,7 +151,7 @@ def described(source: Any, shape: Sequence[int] | None) -> tuple[tuple[int, ...]
 
 
 def described_axes(axes: Sequence[Any]) -> str:
-    return "(" + ", ".join(str(one.dim_value) if one.HasField("dim_value") else one.dim_param or "?"
+    return "(" + ", ".join(str(one.dim_value) if one.HasField("dim_value") else str(one.dim_param or "?")
                            for one in axes) + ")"
 
 
@@ -189,10 +189,11 @@ def constants_of(proto: Any, given: list[Any], layers: Layers, left: int) -> lis
         return None
     if proto.op_type == "Constant":
         return [Known((constant_in(proto),) * len(layers.batches))]
-    if proto.op_type in ("Shape", "Size") and isinstance(given[0], Tensor):
-        given = [Known(tuple(np.broadcast_to(np.int8(0), (n, *given[0].shape)) for n in layers.batches))]
-    if proto.op_type == "CastLike" and isinstance(given[0], Known) and isinstance(given[1], Tensor):
-        return [Known(tuple(value.astype(layers.number) for value in given[0].values))]
+    first, second = (*given, None, None)[:2]   # a damaged node may have no inputs
+    if proto.op_type in ("Shape", "Size") and isinstance(first, Tensor):
+        given = [Known(tuple(np.broadcast_to(np.int8(0), (n, *first.shape)) for n in layers.batches))]
+    if proto.op_type == "CastLike" and isinstance(first, Known) and isinstance(second, Tensor):
+        return [Known(tuple(value.astype(layers.number) for value in first.values))]
     if any(isinstance(one, (Tensor, str)) for one in given) or proto.op_type not in FOLDED:
         return None
     present = [one for one in given if one is not None]

@@ -8,7 +8,7 @@ import numpy as np
 
 from lrp_ref.arrays import Array
 from lrp_ref.convert.onnx_arithmetic import for_one, masked
-from lrp_ref.convert.onnx_node import Node, axis_of
+from lrp_ref.convert.onnx_node import Node, axis_of, few
 from lrp_ref.convert.onnx_shapes import MOVES, gather, shaped
 from lrp_ref.convert.onnx_values import Known, Tensor
 from lrp_ref.convert.refused import refuse
@@ -102,9 +102,9 @@ def expand(node: Node) -> Tensor:
     known = isinstance(target, Known)
     refuse(not known, "its shape depends on the network's input, needed a constant")
     for n, value in zip(node.layers.batches, target.values if isinstance(target, Known) else ()):
-        whole = (n, *x.shape)
+        whole, wanted = (n, *x.shape), few(value, "shape")
         try:
-            same = np.broadcast_shapes(whole, tuple(map(int, np.atleast_1d(value)))) == whole
+            same = np.broadcast_shapes(whole, wanted) == whole
         except ValueError:
             same = False
         refuse(not same, f"spreads a tensor of shape (N, *{x.shape}), which no layer here does: {MOVES}")

@@ -128,11 +128,7 @@ class Node:
     def whole(self, k: int, what: str) -> tuple[int, ...] | None:
         """A constant input of whole numbers; None where it is left out."""
         value = self.fixed(k, what)
-        if value is None:
-            return None
-        refuse(value.dtype.kind not in "iu" or value.ndim > 1 or value.size > 64, f"its {what} is of {value.dtype} and "
-               f"shape {value.shape}, needed a few whole numbers")
-        return tuple(map(int, np.atleast_1d(value)))
+        return None if value is None else few(value, what)
 
     def attribute(self, name: str) -> Any:
         """The attribute as Python's numbers, or None."""
@@ -190,3 +186,10 @@ def axis_of(axis: int, rank: int) -> int:
     refuse(not -rank <= axis < rank, f"axis {axis} of a tensor with {rank} axes")
     refuse(axis in (0, -rank), "works along axis 0, which is the batch")
     return axis % rank
+
+
+def few(value: Array, what: str) -> tuple[int, ...]:
+    """A row of whole numbers, or one."""
+    refuse(value.dtype.kind not in "iu" or value.ndim > 1 or value.size > 64, f"its {what} is of {value.dtype} and "
+           f"shape {value.shape}, needed a few whole numbers")
+    return tuple(map(int, np.atleast_1d(value)))

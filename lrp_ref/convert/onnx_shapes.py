@@ -7,7 +7,7 @@ from math import prod
 import numpy as np
 
 from lrp_ref.arrays import Shape
-from lrp_ref.convert.onnx_node import Node, axis_of
+from lrp_ref.convert.onnx_node import Node, axis_of, few
 from lrp_ref.convert.onnx_values import Known, Tensor
 from lrp_ref.convert.refused import refuse
 from lrp_ref.layers import Flatten, Layer, Mean, Pad, Reshape, Slice, Sum, Transpose, Upsample
@@ -28,7 +28,7 @@ def reshape(node: Node) -> Tensor:
     x, target = node.tensor(), node.given(1)
     if not isinstance(target, Known):
         raise ValueError("its shape depends on the network's input, needed a constant")
-    found = {resolved(node, x.shape, n, list(map(int, np.atleast_1d(value))))
+    found = {resolved(node, x.shape, n, [*few(value, "shape")])
              for n, value in zip(node.layers.batches, target.values)}
     refuse(len(found) != 1, MOVES)
     return shaped(node, x, found.pop())

@@ -72,6 +72,8 @@ NODES = {
     "two tensors chosen from": (node("Where", "m x x"), FLAT, {"m": np.ones(5, bool)}, 17, "chooses between"),
     "no mask": (node("Where", "m x c"), FLAT, {"m": np.eye(5)[0] > 0, "c": np.float32(-9)}, 17, "fills in -9.0"),
     "ids of two axes": (node("Gather", "w x"), (2, 3, 4), {"w": weights(6, 2)}, 17, "takes entries of a table"),
+    "a shape that is a table": (node("Reshape", "x s"), FLAT, {"s": ints(1, 5).reshape(2, 1)}, 17, "a few whole"),
+    "a shape of fractions": (node("Expand", "x s"), FLAT, {"s": np.ones((2, 1), np.float32)}, 17, "a few whole"),
     "spread": (node("Expand", "x s"), (2, 1, 5), {"s": ints(2, 3, 5)}, 17, "spreads a tensor of shape (N, *(1, 5))"),
     "a constant from the left": (node("MatMul", "w x"), FLAT, {"w": weights(3, 2)}, 17, "a constant from the left"),
     "batch norm in training": (node("BatchNormalization", "x o o o o", training_mode=1), IMAGE,
@@ -181,6 +183,16 @@ def test_a_graph_that_is_out_of_order_or_goes_in_a_circle_is_refused():
     assert "nothing makes 'r' before 0 reads it" in said(model([node("Neg", "r"), node("Relu", "x", "r")], FLAT))
     assert "nothing makes" in said(model([node("Add", "x b", "a"), node("Add", "x a", "b"), node("Neg", "b")], FLAT))
     assert "nothing makes 'gone'" in said(model([node("Add", "x gone")], FLAT))
+    for kind in ("Softmax", "Identity"):   # at the top, where they are left out
+        assert "nothing makes" in said(model([node(kind, "s", "y"), node(kind, "y", "s")], FLAT))
+    assert "CastLike" in said(model([node("CastLike", "c", "s"), node("Add", "x s")], FLAT, {"c": weights(5)}))
+
+
+def test_a_name_of_an_axis_that_is_no_text_is_shown_as_it_is(tmp_path):
+    made = model([node("Neg", "x")], FLAT)
+    made.graph.input[0].type.tensor_type.shape.dim[1].dim_param = "zzzz"
+    (tmp_path / "m.onnx").write_bytes(made.SerializeToString().replace(b"zzzz", b"z\xffzz"))
+    assert "say how large one image is" in said(onnx.load(tmp_path / "m.onnx"))
 
 
 def test_a_batch_that_the_file_fixes_has_a_limit():
