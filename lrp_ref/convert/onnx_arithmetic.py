@@ -40,7 +40,8 @@ def same_for_all(node: Node, k: int) -> Array:
         raise ValueError(f"its constant {k} is left out")
     if value.fixed:
         return value.values[0]
-    rows = [one[:1] for n, one in zip(node.layers.batches, value.values) if len(one) == n and (one == one[:1]).all()]
+    rows = [one[:1] for n, one in zip(node.layers.batches, value.values) if one.ndim and
+            len(one) == n and (one == one[:1]).all()]
     refuse(len(rows) < len(value.values) or any(one.shape != rows[0].shape or (one != rows[0]).any() for one in rows),
            f"its constant {k} depends on the number of images")
     return rows[0]
@@ -64,6 +65,7 @@ def constants(node: Node) -> list[int]:
 def sum_of_inputs(node: Node) -> Tensor:
     """Add, Sum, Sub, Mean: Add() of tensors, with coefficients where they are not 1; constants are a bias or Scale."""
     tensors = [k for k, value in enumerate(node.inputs) if isinstance(value, Tensor)]
+    refuse(not tensors, "works on constants, needed a tensor that depends on the network's input")
     weights = [-1 if node.op == "Sub" and k == 1 else 1 for k in range(len(node.inputs))]
     count = len(node.inputs) if node.op == "Mean" else 1
     shape = node.tensor(tensors[0]).shape

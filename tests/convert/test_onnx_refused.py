@@ -185,6 +185,9 @@ def test_a_graph_that_is_out_of_order_or_goes_in_a_circle_is_refused():
     assert "nothing makes 'gone'" in said(model([node("Add", "x gone")], FLAT))
     for kind in ("Softmax", "Identity"):   # at the top, where they are left out
         assert "nothing makes" in said(model([node(kind, "s", "y"), node(kind, "y", "s")], FLAT))
+    assert "on the number of images" in said(model([node("Size", "x", "s"), node("Cast", "s", "f", to=1),
+                                                    node("Mul", "x f")], ("N", 5)))
+    assert "works on constants" in said(model([node("Mean", "c c", "s"), node("Add", "x s")], FLAT, {"c": weights(5)}))
     assert "CastLike" in said(model([node("CastLike", "c", "s"), node("Add", "x s")], FLAT, {"c": weights(5)}))
 
 
