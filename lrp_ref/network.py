@@ -158,8 +158,7 @@ class Network:
         """{"input": x, and every layer's output by its name}. `watch` hears each name as its turn comes."""
         xs = {INPUT: as_array(x)}
         if 0 in xs[INPUT].shape:   # what NumPy says of nothing differs from layer to layer
-            raise ValueError(f"got an input of shape {xs[INPUT].shape}, needed a batch (N, ...) of at least one: "
-                             "x[None]?")
+            raise no_batch(xs[INPUT])
         same_numbers(self, xs[INPUT])
         if xs[INPUT].ndim == 0:
             raise ValueError("got a number as an input, needed a batch (N, ...)")
@@ -314,6 +313,11 @@ def a_network(given: object) -> Network:
                 "Network([(\"fc\", Linear(weight))])")
         raise ValueError(f"got a {type(given).__name__}, needed a Network: use {cure}")
     return given
+
+
+def no_batch(x: Array) -> ValueError:
+    """What is said of an input that is no batch, or one of nothing."""
+    return ValueError(f"got an input of shape {x.shape}, needed a batch (N, ...) of at least one: x[None]?")
 
 
 def same_numbers(network: Network, x: Array) -> None:

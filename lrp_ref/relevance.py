@@ -28,7 +28,7 @@ from lrp_ref.hints import Watch, listed, shown, unwatched
 from lrp_ref.layers import Layer
 from lrp_ref.ledger import Account, Ledger
 from lrp_ref.linear_map import LinearMap
-from lrp_ref.network import INPUT, Network, a_network, named, same_numbers
+from lrp_ref.network import INPUT, Network, a_network, named, no_batch, same_numbers
 from lrp_ref.rules import Rule
 from lrp_ref.starts import begins
 from lrp_ref.step import step
@@ -289,7 +289,7 @@ def checked(network: Network, x: Array) -> Array:
     x = as_array(x)
     same_numbers(network, x)
     if x.ndim < 2 or x.size == 0:
-        raise ValueError(f"got an input of shape {x.shape}, needed a batch (N, ...) of at least one: x[None]?")
+        raise no_batch(x)
     if not finite(x):
         index = not_finite(x)
         raise ValueError(f"got {x[index]} at {index} of the input, needed finite numbers: fill it first")
