@@ -144,6 +144,14 @@ def test_it_is_read_while_it_is_written(tmp_path):
         assert [one.position for one in read_results(path)[1]] == [2 + 5]
 
 
+def test_a_file_that_is_done_is_an_ordinary_one_that_any_program_reads_where_it_may_not_write(tmp_path):
+    path = tmp_path / "a.sqlite"
+    with Results(str(path), RUN):
+        pass
+    assert [one.name for one in tmp_path.iterdir()] == ["a.sqlite"]
+    assert path.read_bytes()[18:20] == b"\x01\x01"   # SQLite's file format: 2 is WAL, which wants files beside it
+
+
 def test_a_copy_of_the_file_alone_is_whole_and_what_is_beside_it_holds_the_rest(tmp_path, monkeypatch):
     path, alone, both = (str(tmp_path / name / "r.sqlite") for name in ("run", "alone", "both"))
     for one in (path, alone, both):
