@@ -48,7 +48,7 @@ class Answer:
 
 
 class Died(BrokenExecutor):
-    """Workers have died of this very task, which was begun again: it need not be once more."""
+    """Several workers have died that had this task: where nothing else was in flight, of it, and once is enough."""
 
 
 def answer(version: str, digest: str, task: Any, sent: bytes | None = None) -> Answer:
@@ -162,7 +162,7 @@ class Flight:
                 self.begin(task, self.sent)
         except BrokenExecutor as error:
             self.deaths += alone
-            if self.deaths == MOST_DEATHS or isinstance(error, Died):
+            if self.deaths == MOST_DEATHS or alone and isinstance(error, Died):
                 self.lost.append(task)
                 if self.given_up is None or len(self.lost) == MOST_LOST:
                     raise

@@ -10,7 +10,7 @@ from test_experiment import BOX, MODEL, OTHER, collection, known
 from lrp_ref import paper_cnn
 from lrp_ref.paper import tasks
 from lrp_ref.paper.study import study
-from lrp_ref.paper.tasks import Answer, Kept, Progress, as_time, run_tasks
+from lrp_ref.paper.tasks import Answer, Died, Kept, Progress, as_time, run_tasks
 
 
 @dataclass(frozen=True)
@@ -116,6 +116,38 @@ class Two(Executor):
             future.set_result(function(*given))
         except ValueError as error:
             future.set_exception(error)
+
+
+class Blames(Executor):
+    """Dask, when a worker dies: whatever that worker had been sent is blamed, whether it had begun or not."""
+
+    def __init__(self, deadly):
+        self.deadly, self.waiting, self.begun = deadly, [], []
+
+    def submit(self, function, version, digest, task, *sent):
+        self.begun.append(task)
+        self.waiting.append((task, Future()))
+        return self.waiting[-1][1]
+
+    def wait(self, flying, return_when=None):
+        died = any(task in self.deadly for task, _ in self.waiting)
+        for task, future in self.waiting:
+            if died:
+                future.set_exception(Died(f"{task} was on a worker that died"))
+            else:
+                future.set_result(Answer((task, task * task)))
+        self.waiting.clear()
+        return tasks_wait(flying, return_when="FIRST_COMPLETED")
+
+
+def test_a_task_that_was_blamed_with_others_is_done_again_alone_before_it_is_given_up(monkeypatch):
+    executor, found = Blames({102, 104}), []   # numbers above 100: none is another's neighbour by identity
+    monkeypatch.setattr(tasks, "wait", executor.wait)
+    run_tasks(Squares(), range(100, 107), found.append, executor, 3, lambda n, error: (n, str(error)))
+    assert sorted(found) == [(n, tasks.DIED if n in (102, 104) else n * n) for n in range(100, 107)]
+    # Three in flight, all blamed; each alone, of which 102 once, as the cluster has tried it often; and the next three.
+    alone = sorted(executor.begun[3:6]), sorted(executor.begun[9:12])
+    assert len(executor.begun) == 13 and alone == ([100, 101, 102], [103, 104, 105])
 
 
 def test_what_is_in_flight_is_done_before_an_error_ends_it_and_what_has_not_begun_is_not(monkeypatch):
