@@ -162,7 +162,7 @@ class Flight:
                 self.begin(task, self.sent)
         except BrokenExecutor as error:
             self.deaths += alone
-            if self.deaths == MOST_DEATHS or alone and isinstance(error, Died):
+            if self.deaths == MOST_DEATHS or (alone and isinstance(error, Died)):
                 self.lost.append(task)
                 if self.given_up is None or len(self.lost) == MOST_LOST:
                     raise

@@ -6,6 +6,7 @@ import json
 import re
 from collections import Counter
 from collections.abc import Iterator
+from functools import lru_cache
 from hashlib import sha256
 from importlib.resources.abc import Traversable
 from importlib.util import find_spec
@@ -92,21 +93,28 @@ def in_form(folder: Folder) -> list[str]:
     found: list[str] = []
     if not knows_schemas():
         return found
-    from jsonschema import Draft202012Validator
     from jsonschema.exceptions import best_match
 
     validators = {}
     for name in ("cases", *SCHEMAS.values()):
         with tried(f"{name}.schema.json", found):
-            schema = json.loads(read_regular(folder.root / f"{name}.schema.json", LARGEST))
-            Draft202012Validator.check_schema(schema)
-            validators[name] = Draft202012Validator(schema)
+            validators[name] = validator(read_regular(folder.root / f"{name}.schema.json", LARGEST))
     for path, contents in folder.parsed.items():
         name = SCHEMAS.get(path, "cases")
         with tried(path, found):
             if name in validators and (error := best_match(validators[name].iter_errors(thinned(contents)))):
                 found.append(f"{path}: {error.json_path}: {shortened(error.message)}")
     return found
+
+
+@lru_cache(maxsize=16)   # the schemas of one format, which are checked themselves
+def validator(text: str | bytes) -> Any:
+    """What holds files to the schema of that text."""
+    from jsonschema import Draft202012Validator
+
+    schema = json.loads(text)
+    Draft202012Validator.check_schema(schema)
+    return Draft202012Validator(schema)
 
 
 def thinned(contents: Any, key: str = "") -> Any:
