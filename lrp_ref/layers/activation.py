@@ -14,7 +14,7 @@ import numpy as np
 from lrp_ref.arrays import Array, Shape, constant, is_number, ones_like, pythons, zeros
 from lrp_ref.hints import SHOWN, shown
 from lrp_ref.layers.base import Drawn, Layer, Roundings, parameter
-from lrp_ref.layers.elementwise import Elementwise, Gate
+from lrp_ref.layers.elementwise import Chord, Elementwise, Gate
 from lrp_ref.layers.example import Example, fractions
 from lrp_ref.linear_map import LinearMap
 
@@ -28,7 +28,7 @@ class Activation(Elementwise):
         return x * self.chord(x)
 
     def linearize(self, x: Array) -> tuple[Array, LinearMap]:
-        return x, Gate(self.chord(x), zeros((1,), x) + self.at_rest(x), x.shape, derivative=self.derivative)
+        return x, Chord(x, self.chord, zeros((1,), x) + self.at_rest(x), derivative=self.derivative)
 
     def derivative(self, x: Array) -> LinearMap:
         """z_i = f'(x_i) a_i + b_i"""

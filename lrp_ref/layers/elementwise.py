@@ -49,12 +49,17 @@ class Gate(Diagonal):
 
 
 @dataclass(frozen=True, eq=False)
-class Step(Diagonal):
-    """z_i = g_i a_i, g_i = 1 where x_i > 0, else 0: the gate of a ReLU at its input x."""
+class Chord(Diagonal):
+    """z_i = g_i a_i + b_i, g = chord(x): the gate of an activation at its input x.
+
+    Same result with `as_gate()`. Here the chord is worked out when a rule asks for it: Pass does not.
+    """
 
     x: Array
+    chord: Callable[[Array], Array]
     bias: Array
-    straight = True
+    straight: bool = False
+    derivative: Callable[[Array], LinearMap] | None = None
 
     @property
     def shape(self) -> Shape:  # type: ignore[override]
@@ -62,13 +67,17 @@ class Step(Diagonal):
 
     @property
     def weight(self) -> Array:  # type: ignore[override]
-        return np.where(self.x > 0, constant(1, self.x), constant(0, self.x))
+        return self.chord(self.x)
+
+    def as_gate(self) -> Gate:
+        """The same map with its gate worked out."""
+        return Gate(self.weight, self.bias, self.shape, straight=self.straight, derivative=self.derivative)
 
     def apply(self, a: Array, f: Function) -> Array:
-        return a if f is ones_like else super().apply(a, f)   # Same result without this line; no need of the gate.
+        return a if f is ones_like else super().apply(a, f)
 
     def transpose(self, s: Array, f: Function, shape: Shape) -> Array:
-        return s if f is ones_like else super().transpose(s, f, shape)   # likewise
+        return s if f is ones_like else super().transpose(s, f, shape)
 
 
 class Elementwise(Layer):
@@ -96,7 +105,10 @@ class ReLU(Elementwise):
         return positive(x)
 
     def linearize(self, x: Array) -> tuple[Array, LinearMap]:
-        return x, Step(x, zeros((1,), x))
+        return x, Chord(x, self.chord, zeros((1,), x), straight=True)
+
+    def chord(self, x: Array) -> Array:
+        return np.where(x > 0, constant(1, x), constant(0, x))
 
     def undecided(self, low: Array, high: Array, value: Array, alike: Array) -> Array:
         return (low <= 0) & (high > 0)

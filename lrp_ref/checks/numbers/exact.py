@@ -13,6 +13,7 @@ import numpy as np
 
 from lrp_ref.arrays import Array, convert_numbers
 from lrp_ref.layers import Layer
+from lrp_ref.layers.elementwise import Chord
 from lrp_ref.linear_map import LinearMap
 
 DIGITS = (34, 50)
@@ -139,6 +140,7 @@ def guarded(nested: Any) -> Array:
 
 def exact(m: LinearMap, number: type = GuardedFraction) -> LinearMap:
     """The map with its numbers taken as the rationals they are: what rules, cut-off and ledger see can be exact."""
+    m = m.as_gate() if isinstance(m, Chord) else m   # whose numbers are those of x's floats
     return replace(m, **{f.name: frozen(getattr(m, f.name), number) for f in fields(m)})  # type: ignore[arg-type,type-var]
 
 
