@@ -109,7 +109,7 @@ def holds(number: Any, c: Any) -> bool:
     try:
         with np.errstate(over="ignore"):
             return bool(np.isfinite(number(c))) or not isfinite(c)
-    except OverflowError:   # an int or Fraction beyond all floats
+    except (OverflowError, ValueError):   # an int or Fraction beyond all floats; a signalling NaN
         return False
 
 
@@ -121,15 +121,21 @@ def pythons(c: Any) -> Any:
 def to_number(c: Any, number: Any) -> Any:
     """The number c in another number type, exact where that type can hold it."""
     c = pythons(c)
-    if issubclass(number, Decimal):
-        numerator, denominator = c.as_integer_ratio()
-        return number(numerator) / number(denominator)
-    if type(c) is number:   # Same result without these two lines; a Fraction is never changed.
+    if type(c) is number and not issubclass(number, Decimal):   # Same result without; a Fraction is never changed.
         return c
     if issubclass(number, np.floating) and not holds(number, c):
         raise ValueError(f"got the number {shown(c)}, which {number.__name__} does not hold: use a smaller one, or "
                          "numbers of a larger type")
-    return number(c)
+    try:
+        if issubclass(number, Decimal):
+            numerator, denominator = c.as_integer_ratio()
+            return number(numerator) / number(denominator)
+        return number(c)
+    except (ValueError, OverflowError):
+        if is_number(c):
+            raise
+        raise ValueError(f"got the number {shown(c)}, which {number.__name__} does not hold, needed a finite one"
+                         ) from None
 
 
 def constant(c: Any, x: Array) -> Any:
@@ -192,7 +198,12 @@ def ones_like(w: Array) -> Array:
 
 def sign(z: Array) -> Array:
     """sign z = 1 - 2 (z < 0), so that sign(0) = +1"""
-    return constant(1, z) - (z < 0) * constant(2, z)   # np.where is several times slower on mixed signs
+    if z.dtype == object:
+        return constant(1, z) - (z < 0) * constant(2, z)
+    out = (z < 0).astype(z.dtype)   # Same result by the line above; np.where takes several times as long.
+    out *= -2
+    out += 1
+    return out
 
 
 def divide(x: Array, z: Array) -> Array:
@@ -238,13 +249,22 @@ def total(numbers: Iterable[Any], x: Array) -> Array:
 
 def added_at(x: Array, where: Index, y: Array) -> Array:
     """x with y more at that place: x itself, written into; but y, or an array of its own, where x is `nothing`."""
+    if everywhere(0, x):
+        return put_at(x, where, y)
+    if not everywhere(0, y):
+        x[where] += y
+    return x
+
+
+def put_at(x: Array, where: Index, y: Array) -> Array:
+    """x with y at that place, where it is 0: x itself, written into; but y, or an array of its own, for `nothing`."""
     if everywhere(0, y):
         return x
     if everywhere(0, x):
         if y.shape == x.shape:
             return y
         x = zeros(x.shape, x)
-    x[where] += y
+    x[where] = y
     return x
 
 
@@ -266,9 +286,8 @@ def finite(x: Array) -> bool:
     x = thin(x)
     if x.dtype == object:
         return x.size == 0 or not isinstance(x.flat[0], Decimal) or all(number.is_finite() for number in x.flat)
-    with np.errstate(over="ignore", invalid="ignore"):
-        if np.isfinite(x.sum()):   # Same result without these lines; a sum is faster, and finite only where all is.
-            return True
+    if x.flags.c_contiguous and np.isfinite(np.vdot(x, x)):   # Same result without: finite only where all is, and fast.
+        return True
     return bool(np.isfinite(x).all())
 
 

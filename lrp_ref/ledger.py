@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from lrp_ref.arrays import Array, Index, added_at, nothing, plus, some, times, total
+from lrp_ref.arrays import Array, Index, nothing, plus, put_at, some, times, total
 from lrp_ref.hints import listed, shown
 
 
@@ -48,8 +48,8 @@ class Account:
             self.parts(), (handed, bias, stabiliser, dead), wanted)))
 
     def put(self, where: Index, part: Account) -> Account:
-        """The account with that of some outputs in its place."""
-        return Account(self.received, *(added_at(column, where, values)
+        """The account with that of some outputs in its place, of which it had none."""
+        return Account(self.received, *(put_at(column, where, values)
                                         for column, values in zip(self.parts(), part.parts())))
 
     def parts(self) -> tuple[Array, Array, Array, Array]:

@@ -200,6 +200,20 @@ def test_numbers_of_every_kind_are_taken_and_held_or_refused() -> None:
         NETWORK.astype(5)   # type: ignore[arg-type]
 
 
+@pytest.mark.parametrize("number", [Fraction, Decimal])
+@pytest.mark.parametrize("c", [float("nan"), np.float32("-inf"), Decimal("NaN"), Decimal("Infinity"), Decimal("sNaN")],
+                         ids=str)
+def test_what_is_not_finite_is_no_exact_number(c, number):
+    with refused(f"got the number …, which {number.__name__} does not hold, needed a finite one"):
+        to_number(c, number)
+
+
+def test_regions_of_a_fisher_vector_that_are_not_finite_are_refused_in_our_words():
+    plain = FisherVector(fractions("1"), fractions("2")[None], fractions("3")[None])
+    with refused("got the number nan, which Fraction does not hold, needed a finite one"):
+        replace(plain, regions=np.array([np.nan, 0.0]))
+
+
 @pytest.mark.parametrize("make", [
     lambda: LRN(10**12 + 1, 1, 1, 1), lambda: MaxPool(10**9), lambda: MaxPool((60000, 60000), pad=59999),
     lambda: Conv2D(np.ones((1, 1, 1, 1)), pad=60000)(np.ones((1, 1, 2, 2))), lambda: AvgPool(2, stride=10**9),
