@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import product
 from math import prod
 from typing import Any, Literal
 
@@ -178,6 +179,8 @@ class Convolution(LinearMap):
         few = (len(self.weight) == self.groups or self.window.size == (1, 1)) and 0 not in shape
         if few and (back := self.window.turned):   # Same result without these lines; of channels alone half the time.
             return self.turned(functions, back).apply(np.reshape(together, (n, -1, *outputs)), same)
+        if few and self.window.dilation == (1, 1) != self.window.stride:   # likewise
+            return self.by_phases(s, functions, shape)
         windows = np.swapaxes(self.stacked(functions), 1, 2) @ together
         windows = np.reshape(windows, (n, shape[1], -1, *outputs))
         out = zeros((*shape[:2], *self.window.padded(shape[2:])), s[0])
@@ -190,6 +193,17 @@ class Convolution(LinearMap):
         stack = np.reshape(self.stacked(functions), (self.groups, -1, *self.weight.shape[1:]))
         w = np.swapaxes(stack, 1, 2)[..., ::-1, ::-1]
         return Convolution(np.reshape(w, (-1, *w.shape[2:])), self.bias, back, self.groups)
+
+    def by_phases(self, s: Sequence[Array], functions: Sequence[Function], shape: Shape) -> Array:
+        """The way back at a stride: every so many rows and columns meet taps of their own, at a stride of 1."""
+        out = zeros((*shape[:2], *self.window.padded(shape[2:])), s[0])
+        (down, right), (rows, columns) = self.window.stride, s[0].shape[2:]
+        for y, x in product(range(min(down, self.window.size[0])), range(min(right, self.window.size[1]))):
+            w = self.weight[:, :, y::down, x::right]
+            (h, width), phase = w.shape[2:], Convolution(w, self.bias, Window(w.shape[2:], (1, 1)), self.groups)
+            there = out[:, :, y::down, x::right][:, :, : rows + h - 1, : columns + width - 1]
+            there[...] = phase.transpose_sum(s, functions, there.shape)
+        return self.window.inside(out, shape[2:])
 
     def by_weight(self, a: Array, s: Array) -> Array:
         windows = self.gather(self.window.spread(a), s.shape[2:])
