@@ -186,6 +186,13 @@ def negative(w: Array) -> Array:
     return np.minimum(w, constant(0, w))
 
 
+def by_sign(a: Array) -> tuple[Array, Array]:
+    """a+ and a-. Same result without the first lines; after a ReLU nothing is negative."""
+    if type(a) is np.ndarray and a.dtype != object and a.size and a.min() >= 0:
+        return a, nothing(a.shape, a)
+    return positive(a), negative(a)
+
+
 def square(w: Array) -> Array:
     """f(w) = w^2"""
     return w * w

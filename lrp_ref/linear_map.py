@@ -62,6 +62,8 @@ class LinearMap:
 
     def __call__(self, a: Array) -> Array:
         """z_j = sum_i c_ij a_i w_ij + b_j"""
+        if self.known is not None and a is self.known.a:   # Same result without these lines, by a product.
+            return self.known.z
         return self.apply(a, same) + self.bias
 
     def apply(self, a: Array, f: Function) -> Array:

@@ -23,6 +23,7 @@ from lrp_ref.arrays import (
     Array,
     Function,
     as_numbers,
+    by_sign,
     constant,
     divide,
     is_number,
@@ -179,7 +180,7 @@ class AlphaBeta(Rule):
                              f"alpha - beta = 1: AlphaBeta({(1 + self.beta)!s:.{SHOWN}}, {self.beta!s:.{SHOWN}})?")
 
     def shares(self, m: LinearMap, a: Array) -> list[Share]:
-        ap, an, beta = positive(a), negative(a), constant(self.beta, a)
+        (ap, an), beta = by_sign(a), constant(self.beta, a)
         up = Share(constant(1, a) + beta, [Term(ap, positive, positive(m.bias)), Term(an, negative)])
         down = Share(-beta, [Term(ap, negative, negative(m.bias)), Term(an, positive)])
         return [up, down] if self.beta else [up]
@@ -215,7 +216,7 @@ class Gamma(Rule):
 
     def shares(self, m: LinearMap, a: Array) -> list[Share]:
         up, down = Raised(self.gamma, positive), Raised(self.gamma, negative)
-        ap, an, z = positive(a), negative(a), m(a)
+        (ap, an), z = by_sign(a), m(a)
         one, zero = constant(1, z), constant(0, z)
         return [Share(np.where(z > 0, one, zero), [Term(ap, up, up(m.bias)), Term(an, down)]),
                 Share(np.where(z < 0, one, zero), [Term(ap, down, down(m.bias)), Term(an, up)])]

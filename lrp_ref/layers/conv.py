@@ -156,6 +156,8 @@ class Convolution(LinearMap):
     straight = True
 
     def __call__(self, a: Array) -> Array:
+        if self.known is not None and a is self.known.a:   # as in every map
+            return self.known.z
         z = zeros((len(a), len(self.weight), *self.window.outputs(a.shape[2:])), a)
         for inputs, outputs, piece in self.pieces(a.shape):
             z[outputs] = piece.apply(a[inputs], same)
