@@ -161,7 +161,8 @@ def relevances(network: Network, activations: Mapping[str, Array], rules: Mappin
 def every_layer(network: Network, rules: Mapping[str, Rule], how: str = "assign") -> Mapping[str, Rule]:
     """The rules, or an error where a layer has none."""
     the_rules(rules)
-    others = [name for name in network.names if isinstance(rules, Rules) and not follows(rules.reads, network, name)]
+    own = network.reads
+    others = [name for name in own if isinstance(rules, Rules) and not follows(rules.reads, own, name)]
     if others:
         raise ValueError(f"got rules by which {listed(others)} reads other layers than in the network, so that a "
                          f"cut-off went another way: make the rules with {how}(network, ...), and cut these off")
@@ -174,11 +175,10 @@ def every_layer(network: Network, rules: Mapping[str, Rule], how: str = "assign"
     return rules
 
 
-def follows(reads: Mapping[str, Sequence[str]], network: Network, name: str) -> bool:
+def follows(reads: Mapping[str, Sequence[str]], own: Mapping[str, Sequence[str]], name: str) -> bool:
     """Whether a layer reads there what it reads in the network, or in the network that this is a part of."""
-    own, there = network.reads[name], reads.get(name, ())
-    return len(own) == len(there) and all(t == u or (t == INPUT and u not in network.places)
-                                           for t, u in zip(own, there))
+    here, there = own[name], reads.get(name, ())
+    return len(here) == len(there) and all(t == u or (t == INPUT and u not in own) for t, u in zip(here, there))
 
 
 def near_misses(name: str, layer: Layer, rule: Rule, x: Array) -> None:

@@ -238,7 +238,9 @@ class Convolution(LinearMap):
         """Some images, or one and some output rows, at a time."""
         rows, columns = self.window.outputs(shape[2:])
         numbers = max(CHUNK, PACKED * self.weight.size)
-        step = max(1, numbers // ((self.weight[0].size * self.groups + ARRAYS * len(self.weight)) * columns))
+        few = len(self.weight) == self.groups or self.window.size == (1, 1)   # some groups' windows are held, or none
+        held = ARRAYS * len(self.weight) + (0 if few else self.weight[0].size * self.groups)
+        step = max(1, numbers // (held * columns))
         strips = max(self.window.before[0], self.window.after[0]) < self.window.extent[0]
         step = step if strips else rows   # Else some row of outputs sees padding only.
         stacks: dict[tuple[Function, ...], Array] = {}
