@@ -203,12 +203,19 @@ def ones_like(w: Array) -> Array:
     return np.broadcast_to(constant(1, w), w.shape)
 
 
+def indicator(c: Array, x: Array) -> Array:
+    """1 where c is true and 0 elsewhere, in x's number type."""
+    if x.dtype == object:
+        return np.where(c, constant(1, x), constant(0, x))
+    return c.astype(x.dtype)   # Same result by the line above, in ten times the time where c is mixed.
+
+
 def sign(z: Array) -> Array:
     """sign z = 1 - 2 (z < 0), so that sign(0) = +1"""
+    out = indicator(z < 0, z)
     if z.dtype == object:
-        return constant(1, z) - (z < 0) * constant(2, z)
-    out = (z < 0).astype(z.dtype)   # Same result by the line above; np.where takes several times as long.
-    out *= -2
+        return constant(1, z) - constant(2, z) * out
+    out *= -2   # Same result by the line above; into the same memory.
     out += 1
     return out
 

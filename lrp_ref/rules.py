@@ -26,6 +26,7 @@ from lrp_ref.arrays import (
     by_sign,
     constant,
     divide,
+    indicator,
     is_number,
     negative,
     ones_like,
@@ -217,9 +218,8 @@ class Gamma(Rule):
     def shares(self, m: LinearMap, a: Array) -> list[Share]:
         up, down = Raised(self.gamma, positive), Raised(self.gamma, negative)
         (ap, an), z = by_sign(a), m(a)
-        one, zero = constant(1, z), constant(0, z)
-        return [Share(np.where(z > 0, one, zero), [Term(ap, up, up(m.bias)), Term(an, down)]),
-                Share(np.where(z < 0, one, zero), [Term(ap, down, down(m.bias)), Term(an, up)])]
+        return [Share(indicator(z > 0, z), [Term(ap, up, up(m.bias)), Term(an, down)]),
+                Share(indicator(z < 0, z), [Term(ap, down, down(m.bias)), Term(an, up)])]
 
 
 @dataclass(frozen=True)

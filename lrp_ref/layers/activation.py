@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from lrp_ref.arrays import Array, Shape, constant, is_number, ones_like, pythons, zeros
+from lrp_ref.arrays import Array, Shape, constant, indicator, is_number, ones_like, pythons, zeros
 from lrp_ref.hints import SHOWN, shown
 from lrp_ref.layers.base import Drawn, Layer, Roundings, parameter
 from lrp_ref.layers.elementwise import Chord, Elementwise, Gate
@@ -124,7 +124,7 @@ class Clip(Activation):
         inside = ones_like(x) == constant(1, x)
         inside = inside if self.low is None else inside & (x > constant(self.low, x))
         inside = inside if self.high is None else inside & (x <= constant(self.high, x))
-        return np.where(inside, constant(1, x), constant(0, x))
+        return indicator(inside, x)
 
     def at_rest(self, x: Array) -> Any:
         return self(zeros((1,), x))[0]

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from lrp_ref.arrays import Array, Function, Shape, constant, everywhere, is_fraction, ones_like, same, zeros
+from lrp_ref.arrays import Array, Function, Shape, constant, everywhere, indicator, is_fraction, ones_like, same, zeros
 from lrp_ref.hints import listed, shown
 from lrp_ref.layers.base import Drawn, Layer, Roundings, parameter, several, whole
 from lrp_ref.layers.example import Example, fractions
@@ -222,7 +222,7 @@ def equal_scores(x: Array, there: Array) -> Array:
             raise ValueError("Softmax has no exact form unless all scores are equal: use float64, or take its map in "
                              "floats and convert that")
     count = np.sum(there, axis=-1, keepdims=True)
-    return np.where(there, constant(1, x), constant(0, x)) / np.vectorize(Fraction, otypes=[object])(count)
+    return indicator(there, x) / np.vectorize(Fraction, otypes=[object])(count)
 
 
 @dataclass(frozen=True, eq=False)
@@ -256,6 +256,6 @@ class SoftmaxMap(LinearMap):
     def dense(self, f: Function) -> Array:
         """c_ij f(w_ij), (N, .., i, j)"""
         z, n = self.weight, self.weight.shape[-1]
-        one = np.where(np.eye(n, dtype=bool), constant(1, z), constant(0, z))
+        one = indicator(np.eye(n, dtype=bool), z)
         w = z[..., None, :] * (one - z[..., :, None])
         return np.where(self.there[..., None, :] & self.there[..., :, None], f(w), constant(0, z))

@@ -8,7 +8,7 @@ from math import prod
 
 import numpy as np
 
-from lrp_ref.arrays import Array, Function, Shape, constant, ones_like, positive, times, zeros
+from lrp_ref.arrays import Array, Function, Shape, constant, indicator, ones_like, positive, times, zeros
 from lrp_ref.layers.base import Layer, Roundings
 from lrp_ref.layers.example import Example
 from lrp_ref.layers.window import Window
@@ -108,7 +108,7 @@ class ReLU(Elementwise):
         return x, Chord(x, self.chord, zeros((1,), x), straight=True)
 
     def chord(self, x: Array) -> Array:
-        return np.where(x > 0, constant(1, x), constant(0, x))
+        return indicator(x > 0, x)
 
     def undecided(self, low: Array, high: Array, value: Array, alike: Array) -> Array:
         return (low <= 0) & (high > 0)
