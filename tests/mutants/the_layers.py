@@ -158,7 +158,7 @@ MUTANTS = [
            "layers/pool.py", "Cells(constant(1, x) / n, zeros", "Cells(constant(1, x) / (0 * n + n[0, 0]), zeros"),
     Mutant("relu_gate_open_at_zero",
            "The gate is 1 where a > 0 and else 0: 'z >= 0 passes'.",
-           "layers/elementwise.py", "np.where(self.x > 0,", "np.where(self.x >= 0,"),
+           "layers/elementwise.py", "return indicator(x > 0, x)", "return indicator(x >= 0, x)"),
     Mutant("relu_gate_by_the_input_of_the_map",
            "ReLU passes relevance down whatever its gate: 'relevance goes where the gate is open', also under Flat.",
            "layers/elementwise.py", "return s if f is ones_like else super().transpose(s, f, shape)",

@@ -7,7 +7,7 @@ from mutant import Mutant
 MUTANTS = [
     Mutant("sign_of_zero_is_minus_one",
            "sign(0) = +1: 'z > 0 is positive, everything else is not'.",
-           "arrays.py", "constant(1, z) - (z < 0) * constant(2, z)", "constant(1, z) - (z <= 0) * constant(2, z)"),
+           "arrays.py", "out = indicator(z < 0, z)", "out = indicator(z <= 0, z)"),
     Mutant("sign_of_zero_is_zero",
            "With epsilon > 0 the stabiliser takes what arrives at z = 0: 'sign 0 is 0, as in numpy.sign, and the unit "
            "is dead'.",

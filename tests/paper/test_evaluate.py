@@ -1,29 +1,23 @@
 """Average precision by hand, the baselines by hand, and the committed numbers of the bundled CNN."""
 
-import json
 import math
-import os
-import re
-import subprocess
-import sys
 from dataclasses import dataclass
 from importlib import resources
-from pathlib import Path
 
 import numpy as np
 import pytest
 
-from lrp_ref.models.bundled import PAPERS, load_model
+from lrp_ref.models.bundled import load_model
 from lrp_ref.paper.precision import (
-    COUNT,
-    SEED,
     Table,
     average_precision,
+    bundled,
+    evaluate,
     histogram_baseline,
     precision_table,
     predictions,
 )
-from lrp_ref.paper.scenes import CLASSES, SIDE, Scene, bundled_photographs, generate
+from lrp_ref.paper.scenes import CLASSES, SIDE, Scene
 
 ROUNDING = 1e-15   # the last places of quotients, and of a mean of eleven
 
@@ -165,48 +159,15 @@ def test_no_class_at_all_has_no_mean():
     assert math.isnan(table["mean", "model"]) and math.isnan(table["mean", "prevalence"])
 
 
-@pytest.fixture(scope="module")
-def evaluated():
-    """What `lrp-ref evaluate` says of the bundled models, as JSON."""
-    # On one thread: on a busy machine the threads of these many small products mostly wait for each other.
-    alone = dict.fromkeys(("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"), "1")
-    result = subprocess.run([sys.executable, "-m", "lrp_ref", "evaluate", "--json"], check=True, capture_output=True,
-                            env=os.environ | alone)
-    return json.loads(result.stdout)
-
-
-@pytest.mark.xdist_group("evaluated")
-def test_the_bundled_models_reach_the_committed_numbers(evaluated):
+def test_the_bundled_models_reach_the_committed_numbers():
     text = (resources.files("lrp_ref.data_fixtures") / "README.md").read_text(encoding="utf-8")
     lines = text.partition("class   prevalence")[2].partition("```")[0].splitlines()[1:]
-    every = {name: [float(n) for n in numbers] for name, *numbers in map(str.split, lines)}
-    assert list(every) == [*CLASSES, "mean"]
-    committed = {name: numbers[:-1] for name, numbers in every.items()}
-    scenes = generate(*bundled_photographs(), COUNT, SEED)
-    vit = precision_table(np.stack([scene.labels for scene in scenes]),
-                          {"vit": predictions(load_model("vit"), [scene.image for scene in scenes])})
-    assert [vit[name, "vit"] for name in every] == pytest.approx([row[-1] for row in every.values()], abs=0.003)
+    committed = {name: [float(n) for n in numbers] for name, *numbers in map(str.split, lines)}
+    assert list(committed) == [*CLASSES, "mean"]
+    table = evaluate({name: load_model(name) for name in ("cnn", "fv", "vit")}, bundled())
     # Printed to three decimals; another machine's rounding may swap two scenes of nearly equal score.
-    assert {name: list(row.values()) for name, row in evaluated["average_precision"].items()} == {
+    columns = "prevalence", "histogram", "cnn", "fv", "vit"
+    assert {name: [table[name, column] for column in columns] for name in committed} == {
         name: pytest.approx(numbers, abs=0.003) for name, numbers in committed.items()}
-    prevalence, histogram, cnn, fv = committed["mean"]
+    prevalence, histogram, cnn, fv, _ = committed["mean"]
     assert cnn >= 0.87 and fv >= 0.83 and min(cnn, fv) > 2 * prevalence > histogram
-
-
-@pytest.mark.xdist_group("evaluated")
-def test_the_page_on_the_experiment_shows_the_measures_of_the_bundled_models(evaluated):
-    page = (Path(__file__).parents[2] / "docs" / "experiment.md").read_text(encoding="utf-8")
-    models = evaluated["models"]
-    assert list(models) == list(PAPERS)
-    for name, model in models.items():
-        heading, _, *lines = page.partition(f"\n{name}: ")[2].partition("\n\n")[0].splitlines()
-        assert heading.startswith(f"{model['explained']} explained, {model['left_out']} left out")
-        measured = {**model["maps"], **model["controls"]}
-        shown = {label.strip(" ()"): re.findall(r"-?\d\.\d{3}", numbers)
-                 for label, numbers in (re.split(r"  +(?=\d)", line, maxsplit=1) for line in lines)}
-        assert list(shown) == list(measured) and len(shown) >= 4
-        for label, numbers in shown.items():
-            now = [measured[label]["inside"]["median"], *(measured[label][measure][part] for measure in (
-                "excess", "gini", "holding") for part in ("median", "lower", "upper"))]
-            # Printed to three decimals; another machine's rounding may turn a winner of a pooling here and there.
-            assert now == pytest.approx([float(number) for number in numbers], abs=0.003)
