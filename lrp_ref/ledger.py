@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from lrp_ref.arrays import Array, Index, nothing, plus, put_at, some, times, total
+from lrp_ref.arrays import Array, Index, nearest_float, nothing, plus, put_at, pythons, some, times, total
 from lrp_ref.hints import listed, shown
 
 
@@ -111,18 +111,19 @@ class Ledger:
                 continue
             lines += [between(left_out)] * (left_out > 0)
             left_out = 0
-            size = float(per_sample(abs(account.received))[sample])
-            lines.append(row(name.ljust(width), size, [float(t[sample]) for t in account.totals()]))
+            size = per_sample(abs(account.received))[sample]
+            lines.append(row(name.ljust(width), size, [t[sample] for t in account.totals()]))
         lines += [between(left_out)] * (left_out > 0)
-        size = float(sum(per_sample(abs(R))[sample] for R in self.began))
-        lines.append(row("total".ljust(width), size, [float(t[sample]) for t in self.total().values()]))
+        size = sum(per_sample(abs(R))[sample] for R in self.began)
+        lines.append(row("total".ljust(width), size, [t[sample] for t in self.total().values()]))
         return "\n".join(lines)
 
     def brief(self, sample: int = 0) -> str:
         """The table's two ends and the layers that lose most; all of it where that is short."""
         if len(self.names) <= SHORT:
             return self.table(sample)
-        lost = {name: sum(float(abs(column[sample]).sum()) for column in account.parts()[1:]) for name, account in self}
+        lost = {name: sum(nearest_float(abs(column[sample]).sum()) for column in account.parts()[1:])
+                for name, account in self}
         largest = sorted(filter(lost.get, self.names), key=lambda name: -lost[name])[:LOSSES]
         return self.table(sample, {*self.names[:ENDS], *largest, *self.names[-ENDS:]})
 
@@ -151,7 +152,8 @@ def per_sample(column: Array) -> Array:
     return np.sum(column, axis=tuple(range(1, column.ndim)))
 
 
-def row(name: str, size: float, sums: Sequence[float]) -> str:
+def row(name: str, size: Any, sums: Sequence[Any]) -> str:
     """A line of the table: the sum of |R|, then every column in per cent of it."""
-    cells = [f"{100 * s / size:10.3f}%" if size else f"{'-':>11}" for s in sums]
-    return " ".join([name, f"{size:11.5g}", *(cell.replace("-0.000%", " 0.000%") for cell in cells)])
+    size = pythons(size)
+    cells = [f"{nearest_float(100 * pythons(s) / size):10.3f}%" if size else f"{'-':>11}" for s in sums]
+    return " ".join([name, f"{nearest_float(size):11.5g}", *(cell.replace("-0.000%", " 0.000%") for cell in cells)])

@@ -18,6 +18,7 @@ from lrp_ref.arrays import (
     constant,
     everywhere,
     finite,
+    nearest_float,
     not_finite,
     nothing,
     plus,
@@ -244,7 +245,7 @@ def top_scores(scores: Array, names: Sequence[str] = ()) -> str:
     """The three highest scores of one input, `282 tiger cat 9.32`: by index, and by name where there are any."""
     labels = [f"{n} {name}" for n, name in enumerate(names)] if names else [*range(len(scores))]
     order = sorted(range(len(scores)), key=lambda n: -scores[n])
-    return ", ".join(f"{labels[n]} {float(scores[n]):.4g}" for n in order[:3])
+    return ", ".join(f"{labels[n]} {nearest_float(scores[n]):.4g}" for n in order[:3])
 
 
 def explain(network: Network, x: Array, rules: Mapping[str, Rule] | None = None, target: Any = None,

@@ -28,6 +28,7 @@ from lrp_ref.arrays import (
     divide,
     indicator,
     is_number,
+    nearest_float,
     negative,
     ones_like,
     positive,
@@ -264,9 +265,10 @@ class ZBox(Rule):
         outside = (a < low) | (a > high)
         if not outside.any():
             return ""
-        return (f"{int(outside.sum())} of {a.size} inputs, which go from {float(a.min()):.4g} to {float(a.max()):.4g}, "
-                f"lie outside the box of ZBox({shown(self.low, SHOWN)}, {shown(self.high, SHOWN)}): relevance there "
-                "may have the wrong sign; give what black and white are after the preprocessing")
+        ends = f"from {nearest_float(a.min()):.4g} to {nearest_float(a.max()):.4g}"
+        return (f"{int(outside.sum())} of {a.size} inputs, which go {ends}, lie outside the box of "
+                f"ZBox({shown(self.low, SHOWN)}, {shown(self.high, SHOWN)}): relevance there may have the wrong sign; "
+                "give what black and white are after the preprocessing")
 
     def shares(self, m: LinearMap, a: Array) -> list[Share]:
         low, high = (per_channel(bound, a) * ones_like(a) for bound in (self.low, self.high))

@@ -326,3 +326,17 @@ def test_numbers_beyond_all_floats_are_told_in_a_line() -> None:
 def test_an_image_is_not_blurred_over_more_than_a_thousand_bins(smoothing: Any) -> None:
     with refused("DenseSift got smoothing=…, needed a number of at least 0.0009765625"):
         DenseSift((2, 1), 3, smoothing)
+
+
+def test_numbers_beyond_all_floats_are_explained_and_shown():
+    """Of exact numbers, which have no largest: a rule's doubt, the ledger in per cent, and the scores."""
+    large = Fraction(10) ** 400
+    network = Network([("fc", Linear(np.array([[Fraction(1), Fraction(-3)], [Fraction(2), Fraction(1)]])))])
+    with pytest.warns(UserWarning, match="2 of 2 inputs, which go from -inf to inf, lie outside the box"):
+        boxed = explain(network, np.array([[large, -large]]), assign(network, ZBox(-4, 5)))
+    assert "inf" in repr(boxed)
+    exact = explain(network, np.array([[large, large]]), assign(network, Epsilon(0)))
+    # 3 10^400 = 10^400 + 2 10^400: all of it is handed down.
+    assert exact.relevance.tolist() == [[large, 2 * large]]
+    lines = str(exact.ledger).splitlines()
+    assert lines[1].split() == ["fc", "inf", *["100.000%"] * 2, *["0.000%"] * 3] and exact.ledger.brief()
