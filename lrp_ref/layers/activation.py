@@ -28,7 +28,8 @@ class Activation(Elementwise):
         return x * self.chord(x)
 
     def linearize(self, x: Array) -> tuple[Array, LinearMap]:
-        return x, Chord(x, self.chord, zeros((1,), x) + self.at_rest(x), derivative=self.derivative)
+        m = Chord(x, self.chord, zeros((1,), x) + self.at_rest(x), derivative=self.derivative)
+        return x, m.as_gate() if x.dtype == object else m   # a kind without an exact form says so here
 
     def derivative(self, x: Array) -> LinearMap:
         """z_i = f'(x_i) a_i + b_i"""
