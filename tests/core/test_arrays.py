@@ -191,3 +191,30 @@ def test_roots_and_powers_keep_the_number_type(number: type) -> None:
     assert types_in(sqrt(x)) == {number} and sqrt(x).tolist() == [1.5, 4]
     assert types_in(power(x, -0.5)) == {number} and types_in(power(x, np.float64(-0.5))) == {number}
     assert float(power(x, -0.5)[1]) == 0.25
+
+
+# ---- Floats have ways of their own, for speed ----
+
+
+@pytest.mark.parametrize("number", [np.float32, np.float64], ids=lambda number: number.__name__)
+@pytest.mark.parametrize("values", [[[3, 0, 1.5], [0, 2, 0.25]], [[3, 0, -1.5], [0, -2, 0.25]], [[-1, -0.5, -4]]])
+def test_floats_go_another_way_to_the_numbers_of_fractions(values: Any, number: type) -> None:
+    ways = {"by sign": arrays.by_sign, "sign": lambda x: [arrays.sign(x)], "finite": lambda x: [finite(x)],
+            "indicator": lambda x: [arrays.indicator(x > 0, x)],
+            "divide": lambda x: [divide(x - constant(5, x), x), divide(ones_like(x), x[:1])]}
+    for what, way in ways.items():
+        wanted, got = way(array(F, values)), way(array(number, values))
+        assert len(got) == len(wanted), what
+        for w, g in zip(wanted, got):
+            assert getattr(g, "dtype", bool) in (number, bool), what
+            assert np.array_equal(g, convert_numbers(np.asarray(w), number) if w is not True else True), what
+
+
+def test_one_number_that_is_not_finite_is_found_wherever_it_is_and_large_ones_are_finite() -> None:
+    for dtype in (np.float32, np.float64):
+        largest = np.full((2, 3, 4), np.finfo(dtype).max, dtype)   # whose squares are none
+        assert all(map(finite, (largest, largest.transpose(2, 0, 1), largest[:, ::2, 1:3])))
+        for bad in (np.nan, np.inf, -np.inf):
+            x = largest.copy()
+            x[1, 2, 3] = bad
+            assert not any(map(finite, (x, x.transpose(2, 0, 1), x[:, ::2, 1:])))

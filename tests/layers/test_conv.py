@@ -98,6 +98,9 @@ FRAMED = Conv2D(mixed((1, 1, 1, 1), 1), mixed((1,), 3), pad=3), mixed((1, 1, 2, 
 
 ALONE = Conv2D(mixed((3, 1, 2, 3), 1), pad=((1, 0), (2, 1)), groups=3), mixed((1, 3, 3, 2), 2)   # every channel alone
 LAST = Conv2D(mixed((1, 2, 3, 2), 1), pad=(1, 0)), mixed((2, 2, 2, 3), 2)                        # one output channel
+STRIDED = Conv2D(mixed((2, 1, 5, 3), 4), None, 2, ((2, 1), (0, 1)), groups=2), mixed((1, 2, 6, 5), 5)   # by phases
+APART = Conv2D(mixed((2, 1, 2, 1), 7), None, (3, 2), groups=2), mixed((1, 2, 6, 4), 8)   # inputs that nobody sees
+POINTS = Conv2D(mixed((3, 2, 1, 1), 9), None, (2, 3)), mixed((1, 2, 4, 5), 3)
 
 
 @given(convolutions(), st.sampled_from([1, 7, 40, 400]))
@@ -138,6 +141,10 @@ def test_pieces_together_are_the_map(case: tuple[Conv2D, Any], chunk: int) -> No
 @example(FRAMED, 1)
 @example(ALONE, 7)
 @example(LAST, 1)
+@example(STRIDED, 400)
+@example(STRIDED, 1)
+@example(APART, 7)
+@example(POINTS, 40)
 def test_what_every_output_hands_back_are_the_weights_of_its_inputs(case: tuple[Conv2D, Any], near: int) -> None:
     layer, x = case
     m, functions = layer.linearize(x)[1], (positive, negative)
@@ -156,6 +163,7 @@ def test_what_every_output_hands_back_are_the_weights_of_its_inputs(case: tuple[
        st.sampled_from([1, 7, 40, 400]))
 @example(SHORT, Flat(), 1)
 @example(FRAMED, Epsilon(0), 1)
+@example(STRIDED, AlphaBeta(2, 1), 40)
 def test_relevance_and_ledger_are_the_same_whole_or_in_pieces(case: tuple[Conv2D, Any], rule: Any, chunk: int) -> None:
     layer, x = case
     network, R = Network([("conv", layer)]), relevance_for(layer(x))

@@ -37,13 +37,15 @@ import the_layers
 import the_readings
 import the_rules
 import the_seams
+import the_shortcuts
 import the_step
 from mutant import Edit, Mutant
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
 MUTANTS = [*the_step.MUTANTS, *the_rules.MUTANTS, *the_layers.MUTANTS, *the_fisher_pipeline.MUTANTS,
-           *the_seams.MUTANTS, *the_graphs.MUTANTS, *the_readings.MUTANTS]
+           *the_seams.MUTANTS, *the_graphs.MUTANTS, *the_readings.MUTANTS,
+           *the_shortcuts.MUTANTS]
 COPIED = ("lrp_ref", "data_fixtures", "tests", "setup.cfg", "pyproject.toml")
 
 # The core: what runs in seconds and looks at numbers. The law over all layers comes last, as it takes longest.
@@ -54,8 +56,7 @@ CORE = ("rules", "relevance", "graphs", "seen", "starts", "concepts", "weights",
         "fisher_pipeline", "sift", "network", "heatmap", "colours", "of_which", "localise", "voc", "evaluate",
         "toolbox_small", "caffenet", "rule_names", "definitions", "definitions_of_rules", "definitions_in_all",
         "against_definitions", "laws")
-SLOW = ("paper/test_evaluate.py::test_the_bundled_models_reach_the_committed_numbers",
-        "paper/test_evaluate.py::test_the_page_on_the_experiment_shows_the_measures_of_the_bundled_models")
+SLOW = "paper/test_evaluate.py::test_the_bundled_models_reach_the_committed_numbers",
 
 # The tests that look at a file, likely killers first.
 LIKELY = {
