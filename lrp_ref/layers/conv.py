@@ -178,17 +178,22 @@ class Convolution(LinearMap):
         n, outputs = len(s[0]), s[0].shape[2:]
         parts = [np.reshape(s_f, (n, self.groups, -1, prod(outputs))) for s_f in s]
         together = np.concatenate(parts, axis=2) if len(parts) > 1 else parts[0]
-        few = (len(self.weight) == self.groups or self.window.size == (1, 1)) and 0 not in shape
-        if few and (back := self.window.turned):   # Same result without these lines; of channels alone half the time.
-            return self.turned(functions, back).apply(np.reshape(together, (n, -1, *outputs)), same)
-        if few and self.window.dilation == (1, 1) != self.window.stride:   # likewise
-            return self.by_phases(s, functions, shape)
+        if self.folds_nothing and 0 not in shape:   # Same result without these lines; of channels alone half the time.
+            back = self.window.turned
+            return self.by_phases(s, functions, shape) if back is None else self.turned(functions, back).apply(
+                np.reshape(together, (n, -1, *outputs)), same)
         windows = np.swapaxes(self.stacked(functions), 1, 2) @ together
         windows = np.reshape(windows, (n, shape[1], -1, *outputs))
         out = zeros((*shape[:2], *self.window.padded(shape[2:])), s[0])
         for t, view in enumerate(self.window.taps(out, outputs)):
             view += windows[:, :, t]
         return self.window.inside(out, shape[2:])
+
+    @property
+    def folds_nothing(self) -> bool:
+        """Whether the way back gathers windows of the outputs, as these are few: of one output a group, or position."""
+        few = len(self.weight) == self.groups or self.window.size == (1, 1)
+        return few and (self.window.turned is not None or self.window.dilation == (1, 1) != self.window.stride)
 
     def turned(self, functions: Sequence[Function], back: Window) -> Convolution:
         """w'[c, f o, t, u] = f(w)[o, c, kh - 1 - t, kw - 1 - u]: the way back as a convolution of all s together."""
@@ -238,9 +243,9 @@ class Convolution(LinearMap):
         """Some images, or one and some output rows, at a time."""
         rows, columns = self.window.outputs(shape[2:])
         numbers = max(CHUNK, PACKED * self.weight.size)
-        few = len(self.weight) == self.groups or self.window.size == (1, 1)   # some groups' windows are held, or none
-        held = ARRAYS * len(self.weight) + (0 if few else self.weight[0].size * self.groups)
-        step = max(1, numbers // (held * columns))
+        one = self.window.size == self.window.stride == (1, 1)   # no windows: the inputs themselves
+        windows = 0 if one else self.weight[0].size * (1 if self.folds_nothing else self.groups)
+        step = max(1, numbers // ((windows + ARRAYS * len(self.weight)) * columns))
         strips = max(self.window.before[0], self.window.after[0]) < self.window.extent[0]
         step = step if strips else rows   # Else some row of outputs sees padding only.
         stacks: dict[tuple[Function, ...], Array] = {}

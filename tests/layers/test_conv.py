@@ -178,6 +178,22 @@ def test_relevance_and_ledger_are_the_same_whole_or_in_pieces(case: tuple[Conv2D
         assert got.shape == R.shape and got.tolist() == wanted.tolist(), column
 
 
+@pytest.mark.parametrize(("layer", "shape"), [
+    (Conv2D(np.ones((1, 24, 3, 3)), pad=1), (1, 24, 30, 20)), (Conv2D(np.ones((2, 24, 3, 3)), pad=1), (1, 24, 30, 20)),
+    (Conv2D(np.ones((3, 9, 3, 2)), None, 2, groups=3), (1, 27, 61, 40)),
+    (Conv2D(np.ones((40, 1, 3, 3)), pad=1, groups=40), (1, 40, 30, 20)),
+    (Conv2D(np.ones((1, 30, 1, 1)), None, 2), (1, 30, 80, 60))],
+    ids=["one output", "two", "one a group", "channels alone", "points apart"])
+def test_a_piece_gathers_no_more_numbers_at_once_than_a_chunk(layer: Conv2D, shape: Any,
+                                                             monkeypatch: pytest.MonkeyPatch) -> None:
+    """Windows of one group at a time, which are as many numbers for few outputs as for many."""
+    monkeypatch.setattr(conv, "CHUNK", 20_000)
+    monkeypatch.setattr(conv, "PACKED", 0)
+    m = layer.linearize(np.ones(shape))[1]
+    windows = [layer.weight[0].size * layer(np.ones(shape))[outputs][0, 0].size for _, outputs, _ in m.pieces(shape)]
+    assert len(windows) > 1 and max(windows) <= 20_000
+
+
 def test_a_small_chunk_makes_pieces_of_one_row_of_one_image(monkeypatch: pytest.MonkeyPatch) -> None:
     layer, x = Conv2D(mixed((2, 1, 2, 2), 1)), mixed((2, 1, 4, 3), 2)
     monkeypatch.setattr(conv, "CHUNK", 1)
