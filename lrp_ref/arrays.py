@@ -118,14 +118,6 @@ def pythons(c: Any) -> Any:
     return c.item() if isinstance(c, np.generic) else c
 
 
-def nearest_float(c: Any) -> float:
-    """The float nearest to a number, to be shown; infinite where it is beyond all."""
-    try:
-        return float(c)
-    except OverflowError:
-        return float("inf") if c > 0 else float("-inf")
-
-
 def to_number(c: Any, number: Any) -> Any:
     """The number c in another number type, exact where that type can hold it."""
     c = pythons(c)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable
 from difflib import get_close_matches
+from typing import Any
 from unicodedata import category
 
 Watch = Callable[[str], object]   # is told, in a few words, what is begun
@@ -52,6 +53,14 @@ def shown(value: object, letters: int = SHOWN) -> str:
         return quotable(repr(value), letters)
     except Exception:   # of an int of many digits a ValueError, of lists in lists a RecursionError, of others whatever
         return f"a {type(value).__name__} that cannot be shown"
+
+
+def nearest_float(c: Any) -> float:
+    """The float nearest to a number, to be shown; infinite where it is beyond all."""
+    try:
+        return float(c)
+    except OverflowError:
+        return float("inf") if c > 0 else float("-inf")
 
 
 def listed(names: Iterable[object]) -> str:

@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from lrp_ref.arrays import Array, Index, nearest_float, nothing, plus, put_at, pythons, some, times, total
-from lrp_ref.hints import listed, shown
+from lrp_ref.arrays import Array, Index, nothing, plus, put_at, pythons, some, times, total
+from lrp_ref.hints import listed, nearest_float, shown
 
 
 @dataclass(frozen=True, eq=False)

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from lrp_ref.hints import did_you_mean, quotable, shown
+from lrp_ref.hints import did_you_mean, nearest_float, quotable, shown
 
 T = TypeVar("T")
 Read = Callable[[str, str, Any], T]   # (what has the field, its name, its value), e.g. ("LRN", "size", 3)
@@ -147,10 +147,7 @@ def as_float(value: Any) -> float | None:
     """A number as float, infinite where it is beyond float64; None: it is no number."""
     if isinstance(value, (bool, np.bool_)) or not isinstance(value, (int, float, np.integer, np.floating)):
         return None
-    try:
-        return float(value)
-    except OverflowError:
-        return float("inf") if value > 0 else float("-inf")
+    return nearest_float(value)
 
 
 def list_of(read: Read[T], most: int = MOST) -> Read[list[T]]:

@@ -18,14 +18,13 @@ from lrp_ref.arrays import (
     constant,
     everywhere,
     finite,
-    nearest_float,
     not_finite,
     nothing,
     plus,
 )
 from lrp_ref.assignment import Rules, a_rule, assign, the_rules
 from lrp_ref.concepts import Top, highest_first, mask_of, top_channels
-from lrp_ref.hints import Watch, listed, shown, unwatched
+from lrp_ref.hints import Watch, listed, nearest_float, shown, unwatched
 from lrp_ref.layers import Layer
 from lrp_ref.ledger import Account, Ledger
 from lrp_ref.linear_map import LinearMap

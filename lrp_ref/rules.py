@@ -28,7 +28,6 @@ from lrp_ref.arrays import (
     divide,
     indicator,
     is_number,
-    nearest_float,
     negative,
     ones_like,
     positive,
@@ -40,7 +39,7 @@ from lrp_ref.arrays import (
     to_number,
     total,
 )
-from lrp_ref.hints import SHOWN, shown
+from lrp_ref.hints import SHOWN, nearest_float, shown
 from lrp_ref.linear_map import LinearMap
 from lrp_ref.linear_map import Term as Term
 

@@ -60,6 +60,7 @@ SLOW = "paper/test_evaluate.py::test_the_bundled_models_reach_the_committed_numb
 
 # The tests that look at a file, likely killers first.
 LIKELY = {
+    "hints.py": ("given",),
     "arrays.py": ("arrays", "rules", "relevance"),
     "linear_map.py": ("linear_map", "rules", "relevance"),
     "relevance.py": ("relevance", "graphs", "starts", "concepts", "rules", "ledger"),

@@ -21,5 +21,5 @@ MUTANTS = [
            "arrays.py", "if np.isfinite(np.vdot(x, x)):", "if np.isfinite(np.vdot(x[:1], x[:1])):"),
     Mutant("too_large_is_always_positive",
            "A number below all floats is shown as -inf: 'as inf'.",
-           "arrays.py", 'return float("inf") if c > 0 else float("-inf")', 'return float("inf")', first=("given",)),
+           "hints.py", 'return float("inf") if c > 0 else float("-inf")', 'return float("inf")', first=("given",)),
 ]
