@@ -19,6 +19,7 @@ from lrp_ref.conventions.maps import (
     Normal,
     NoRule,
     Switched,
+    average_of,
     first_pixel,
     first_winner,
     product,
@@ -131,6 +132,11 @@ def gradient(rule: Rule, layer: Any, value: Any) -> Rule:
 def contribution(rule: Rule, layer: Any, value: Any) -> Rule:
     """Eq. 1, of a maximum to its first winner; what is asked of Epsilon(0) later is asked of it too."""
     return Changed(Epsilon(0), first_winner)
+
+
+def as_average(rule: Rule, layer: Any, value: Any) -> Rule:
+    """Eq. 1 of the average over the same windows; what is asked of Epsilon(0) later is asked of it too."""
+    return Changed(Epsilon(0), lambda m, a: average_of(layer, a))
 
 
 def sum_contribution(rule: Rule, layer: Any, value: Any) -> Rule:
@@ -373,17 +379,19 @@ scaled = own_epsilon("scaled", Linear)   # convolutions are worked on piece by p
 def dead_at_zero(rule: Rule, layer: Any, value: Any) -> Rule:
     """Where z = 0 nothing is handed down, whatever epsilon is."""
     return Changed(rule, divides=lambda shares, m, a: [
-        replace(s, part=s.part * (m(a) != 0)) for s in shares]) if kind(rule).epsilon else rule
+        replace(s, part=s.part * (denominator(s, m) != 0)) for s in shares]) if kind(rule).epsilon else rule
+
+
+def denominator(s: Share, m: LinearMap) -> Any:
+    """The sum over the terms of a share, its biases with it."""
+    return sum(m.apply(t.a, t.f) + t.b for t in s.terms)
 
 
 def difference(rule: Rule, layer: Any, value: Any) -> Rule:
     """z- as z - (z+ + 1e-16) - 1e-16, a difference of float64 numbers: what is left when they cancel."""
-    def total(s: Share, m: LinearMap) -> Any:
-        return sum(m.apply(t.a, t.f) + t.b for t in s.terms)
-
     def cancel(shares: list[Share], m: LinearMap, a: Array) -> list[Share]:
         up, *downs = shares
-        plus = total(up, m)
+        plus = denominator(up, m)
         guard = rule.guard(plus)
         return [replace(up, over=plus if guard is None else plus + guard),
                 *(replace(s, over=left(m(a), plus)) for s in downs)]

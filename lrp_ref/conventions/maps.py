@@ -44,6 +44,11 @@ def first_pixel(m: Any, a: Array) -> LinearMap:
     return replace(m, weights=firsts(list(inside)))
 
 
+def average_of(layer: MaxPool, a: Array) -> LinearMap:
+    """The map of the average over a max-pooling's windows."""
+    return AvgPool(layer.size, layer.stride, layer.pad, layer.ceil).linearize(a)[1]
+
+
 def even(m: Any) -> bool:
     """Whether it is an average or a sum over windows: one weight at every position."""
     return isinstance(m, Pooling) and all(w is m.weights[0] for w in m.weights)

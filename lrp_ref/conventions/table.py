@@ -182,7 +182,9 @@ TABLE: dict[str, Question] = {
         "ties share": Answer("tied winners share"),
         "first": Answer("the first winner takes all", c.gradient, "the first of tied winners took all", "D10"),
         **contribution("a w R / z, nothing where the maximum is 0", "relevance were lost where the maximum is 0",
-                       "D10")}, rules=Winner, layers=MaxPool),
+                       "D10"),
+        "average": Answer("run back as an average pooling, a R / (the sum of the window's a)", c.as_average,
+                          "a maximum were run back as an average")}, rules=Winner, layers=MaxPool),
     "add": Question("a sum of branches", {
         "shared": Answer("shared by what each branch contributes"),
         "whole": Answer("R whole to every branch", c.gradient, "every branch of a sum received R whole", "D15")},
@@ -311,7 +313,7 @@ def plain(value: Any) -> str:
         case But():
             return "; ".join([plain(value.mostly), *(f"{place} {plain(v)}" for place, v in value.exceptions.items())])
         case (form, number):
-            return f"{form}: {plain(number)}"
+            return f"{'without a sign' if form == 'unsigned' else form}: {plain(number)}"
     return value if isinstance(value, str) else "none" if value is None else f"{value:.9g}".replace("e-0", "e-")
 
 

@@ -155,7 +155,7 @@ def test_a_formula_holds_under_its_condition_alone() -> None:
 
 def test_a_formula_is_recovered_from_questions_alone() -> None:
     found = list(probes(Asker(LargestZ()), "Epsilon", "Linear"))
-    (table,) = tables(found, {}).values()
+    (table,) = tables(found, Model(())).values()
     best = formulas(table, "all", 1e-10)[0]
     assert best == Formula(guard="epsilon times the largest |z| among the outputs")
 
@@ -186,8 +186,8 @@ def test_failed_cases_are_separated_from_passed_ones_by_what_they_have() -> None
     found = run(Right(), suite(), answers=ANSWERS)
     groups = [one for one in found.outcomes if getattr(one.case.network[one.case.network.names[0]], "groups", 1) > 1]
     rest = [one for one in found.outcomes if one not in groups]
-    split = separate(groups, rest)
-    assert split is not None and split.exact and "groups" in split.facts
+    (split,) = separate(groups, rest)
+    assert split.exact and "groups" in split.facts
     assert sentence(split).startswith(f"all {len(groups)} have groups; the {len(rest)} that pass without")
 
 

@@ -23,6 +23,10 @@ def facts(rule: Rule, p: Pairs, share: Share) -> Named:
         "there is no negative contribution": minus == 0, "there is no positive contribution": plus == 0,
         "contributions have one sign only": (minus == 0) | (plus == 0),
         "contributions have both signs": (minus != 0) & (plus != 0),
+        "no input contributes negatively": (p.products >= 0).all(1, keepdims=True),
+        "no input contributes positively": (p.products <= 0).all(1, keepdims=True),
+        "inputs contribute with one sign only": (p.products >= 0).all(1, keepdims=True) | (
+            p.products <= 0).all(1, keepdims=True),
         "the sum without the bias is negative": share.s < 0, "bias and sum have different signs": share.s * b < 0,
         "|z| is below 1": abs(z) < 1, "|z| is below epsilon": abs(z) < getattr(rule, "epsilon", 0),
         "the input is negative": p.a < 0, "the input is positive": p.a > 0, "the input is 0": p.a == 0,
@@ -40,6 +44,8 @@ def facts(rule: Rule, p: Pairs, share: Share) -> Named:
         "some input is negative": (p.a < 0).any(1, keepdims=True) | (every > 0),
         "z is the largest output": z == z.max(2, keepdims=True),
         "z is not the largest output": z < z.max(2, keepdims=True)}
+    given: Any = getattr(layer, "bias", None)
+    found["the layer has a bias, be it 0"] = every + (given is not None) > 0
     for words, truth in of_fields(layer).items():
         found[words] = every + truth > 0
     for name, value in vars(rule).items():

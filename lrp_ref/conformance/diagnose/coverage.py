@@ -192,7 +192,7 @@ def recovered(found: Any, tolerance: float, declared: Mapping[str, Any]) -> list
             M = used(made[one.name], one.way, probe.rule, probe.pairs, declared) if one.name in made else own
             if M is None:
                 M = own
-            if M.shape == probe.M.shape and same_messages(M, probe.M, tolerance):
+            if probe.has(M, tolerance):
                 kept.append(one)
         left = kept
         if not left:
@@ -202,9 +202,4 @@ def recovered(found: Any, tolerance: float, declared: Mapping[str, Any]) -> list
 
 def right(probe: Any, tolerance: float, declared: Mapping[str, Any]) -> bool:
     own = sum_of([s.messages + np.zeros_like(probe.pairs.w) for s in shares(probe.rule, probe.pairs, declared)])
-    return same_messages(own, probe.M, tolerance)
-
-
-def same_messages(got: Array, wanted: Array, tolerance: float) -> bool:
-    with np.errstate(invalid="ignore"):
-        return bool((abs(got - wanted) <= tolerance * np.maximum(1e-3 + abs(wanted), abs(got))).all())
+    return bool(probe.has(own, tolerance))

@@ -11,7 +11,7 @@ import numpy as np
 from lrp_ref.conformance.diagnose import words
 from lrp_ref.conformance.diagnose.again import can_ask, precision, right_in_float32, rounded_to_float32
 from lrp_ref.conformance.diagnose.detect import MEASURED, Finding
-from lrp_ref.conformance.diagnose.example import smallest
+from lrp_ref.conformance.diagnose.example import of_answers, smallest
 from lrp_ref.conformance.diagnose.explain import Cases
 from lrp_ref.conformance.diagnose.formula import Formula
 from lrp_ref.conformance.diagnose.leave_out import Condition, conditions
@@ -161,21 +161,24 @@ def in_sentences(run: Run, found: Study, cases: Cases, findings: Sequence[Findin
     sentences = []
     for n, one in enumerate(by_count):
         watch(f"{run.adapter.name}: smallest example of {n + 1} of {len(by_count)} departures")
-        example = smallest(asker, cases, one, by_count, probes) if n < EXAMPLES else None
         own = {id for id, departure in causes.items() if departure == one} | set(explained.counts[one])
         ids = [each.case.id for each in run.failed if each.case.id in own]
+        example = None if n >= EXAMPLES else smallest(asker, cases, one, by_count, probes) if can_ask(
+            run) else of_answers(cases, one, by_count, ids)
         sentences.append(Told(one, words.heading(one), ids, len(explained.against[one]),
                               sides_of(one, explained.departures), example))
     left = [one for one in explained.left if one.case.id not in causes]
     rounded = right_in_float32(run, left)
     left = [one for one in left if one not in rounded]
-    split = separate(left, [one for one in run.outcomes if one.status in RIGHT and one.case.level != "negative"])
+    known = explained.told   # where the departures give the answer nothing else can be wrong
+    split = separate(left, [one for one in run.outcomes if one.case.id in known or (
+        one.status in RIGHT and one.case.level != "negative")])
     conditioned: Sequence[Condition] = ()
     if left and can_ask(run):
         watch(f"{run.adapter.name}: leaving one thing out")
         conditioned = conditions(run, left)
     told = Diagnosis([one for one in sentences if one.ids], causes,
-                     [one.case.id for one in left], sentence(split) if split else "", conditioned, found.unasked,
+                     [one.case.id for one in left], "; ".join(map(sentence, split)), conditioned, found.unasked,
                      denied(cases, found, findings), found.questions)
     return of_format(told, rounded)
 

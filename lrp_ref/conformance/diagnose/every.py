@@ -9,9 +9,10 @@ import numpy as np
 
 from lrp_ref.conformance.diagnose import words
 from lrp_ref.conformance.diagnose.explain import Cases
+from lrp_ref.conformance.diagnose.gather import Looked, departures
 from lrp_ref.conformance.diagnose.model import Departure, Place, joined_slots, place_of
 from lrp_ref.conformance.diagnose.probes import Asker, Spent
-from lrp_ref.conformance.diagnose.study import Looked, departures, looked_into
+from lrp_ref.conformance.diagnose.study import looked_into
 from lrp_ref.conformance.judge.run import Run
 from lrp_ref.hints import Watch, unwatched
 

@@ -20,6 +20,7 @@ from lrp_ref.relevance import through_network
 
 TRIED = 250   # questions of one departure
 DRAWS = 24
+READ = 40   # numbers of a case that somebody can still check
 Task = tuple[Network, dict[str, Any], Array, Array]
 
 
@@ -45,6 +46,23 @@ def smallest(asker: Asker, cases: Cases, departure: Departure, others: Iterable[
             canonical = through_network(network, rules, x, R)["input"]
             return Counterexample(network, rules, x, R, result(got), result(canonical), asked)
     return None
+
+
+def of_answers(cases: Cases, departure: Departure, others: Iterable[Departure], ids: Iterable[str]
+               ) -> Counterexample | None:
+    """The smallest case that a departure alone explains, of an implementation that nobody can ask."""
+    beside, found = [one for one in others if one != departure], []
+    for one in [one for one in cases.failed if one.case.id in set(ids)]:
+        task = cases.tasks[one.case.id]
+        network, rules, x, R = task
+        right = through_network(network, rules, x, R)["input"]
+        assert one.answer is not None
+        if task_size(task)[0] > READ or near(one.answer, right, 1e-8 if hidden(departure) else 1e-3):
+            continue
+        alone = not any(other.touches(rules[name], layer) for other in beside for name, layer in network)
+        if alone or isolated(cases.model, departure, beside, task):
+            found.append(Counterexample(network, rules, x, R, result(one.answer), result(right), 0))
+    return min(found, key=lambda one: task_size((one.network, {}, one.x, one.R)), default=None)
 
 
 def isolated(model: Model, departure: Departure, beside: list[Departure], task: Task) -> bool:

@@ -71,9 +71,8 @@ def recovered(found: Sequence[Any], tolerance: float, declared: Mapping[str, Any
             if M is None:
                 M = sum((s.messages + np.zeros_like(probe.pairs.w) for s in shares(probe.rule, probe.pairs, declared)),
                         np.zeros_like(probe.pairs.w))
-            with np.errstate(invalid="ignore"):
-                if (abs(M - probe.M) <= tolerance * np.maximum(1e-3 + abs(probe.M), abs(M))).all():
-                    kept.append(one)
+            if probe.has(M, tolerance):
+                kept.append(one)
         left = kept
         if not left:
             break

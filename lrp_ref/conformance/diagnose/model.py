@@ -12,10 +12,9 @@ import numpy as np
 from lrp_ref.arrays import Array
 from lrp_ref.conformance.diagnose.assignments import ASSIGNMENTS, same_rule
 from lrp_ref.conformance.diagnose.conditions import facts
-from lrp_ref.conformance.diagnose.coverage import alternatives, used
+from lrp_ref.conformance.diagnose.coverage import Map, alternatives, used
 from lrp_ref.conformance.diagnose.formula import ITS_SIGN, ONE, Formula
-from lrp_ref.conformance.diagnose.instead import Instead
-from lrp_ref.conformance.diagnose.pairs import Pairs, shares, written_out
+from lrp_ref.conformance.diagnose.pairs import Pairs, messages_of, shares, written_out
 from lrp_ref.conformance.diagnose.quantities import OWN
 from lrp_ref.conformance.diagnose.relevance import changes, ways_to_meet
 from lrp_ref.conformance.judge.tolerance import Convention
@@ -25,6 +24,12 @@ from lrp_ref.network import INPUT, Network
 from lrp_ref.relevance import handed_down, through_layer
 from lrp_ref.rules import AlphaBeta, Rule
 
+# Answers of the table as slots of a formula, for what holds in a region beside them
+SLOTS: dict[Any, Formula] = {
+    ("bias_epsilon", "left out"): Formula(bias="0"), ("bias_alpha_beta", "left out"): Formula(bias="0"),
+    ("bias_alpha_beta", "whole"): Formula(bias="b"), ("bias_gamma", "kept"): Formula(bias="b"),
+    ("bias_gamma", "left out"): Formula(bias="0"), ("bias_w_square", "squared"): Formula(bias="b^2"),
+    ("split", "weights"): Formula(numerator="a w, split by the sign of w")}
 Place = tuple[str, str]   # a rule's and a layer's kind
 Kind = Literal["convention", "formula", "map", "meeting", "start", "between", "end", "rules", "format"]
 SYMBOLS = {"start": "z", "between": "a", "end": "the input"}
@@ -173,20 +178,23 @@ class Model:
         found: Array = (M * flat[:, None]).sum(2).reshape(x.shape)
         return found
 
-    def messages(self, rule: Rule, p: Pairs, here: list[Departure]) -> Array:
+    def messages(self, rule: Rule, p: Pairs, here: Sequence[Departure] = ()) -> Array:
+        """M_ij: as conventions have it, or a formula; in a formula's region that, on top of what conventions say."""
         formulas = [one.what for one in here if one.kind == "formula"]
         maps = [one.what for one in here if one.kind == "map"]
-        M = predicted([one for one in formulas if not one.where], rule, p, self.declared)
+        whole = [one for one in formulas if not one.where]
+        M = predicted(whole, rule, p, self.declared) if whole else self.of_conventions(rule, p)
         if maps:
             made = dict(alternatives(p))
             for one in maps:
-                if isinstance(one, Instead):
-                    other = one.messages(rule, p, self.declared)
-                else:
+                if isinstance(one, Map):
                     other = used(made[one.name], one.way, rule, p, self.declared) if one.name in made else None
+                else:
+                    other = one.messages(rule, p, self.declared)
                 M = M if other is None else other
         for where in dict.fromkeys(one.where for one in formulas if one.where):
-            some = [one.plain for one in formulas if one.where in ((), where)]
+            some = [*([] if whole else self.slots(rule, p.layer)),
+                    *(one.plain for one in formulas if one.where in ((), where))]
             theirs = predicted(some, rule, p, self.declared)
             holds = np.zeros_like(M)
             for share in shares(rule, p, self.declared):
@@ -199,6 +207,21 @@ class Model:
                                  & (only[0] in ("", share.kind)))
             M = np.where(holds > 0, theirs, M)
         return M
+
+    def of_conventions(self, rule: Rule, p: Pairs) -> Array:
+        """M_ij as the rule that conventions make of it hands down, output by output."""
+        if not any(one.kind == "convention" and one.touches(rule, p.layer) for one in self.departures):
+            return predicted([], rule, p, self.declared)
+        return messages_of(spoken(self.row, rule, p.layer), p)
+
+    def slots(self, rule: Rule, layer: Layer) -> list[Formula]:
+        """What conventions put into the slots of a formula, as far as they do."""
+        found = []
+        for one in self.departures:
+            if one.kind == "convention" and one.touches(rule, layer):
+                question, value = one.what.question, TABLE[one.what.question].at(one.what.value, rule, layer)
+                found += [SLOTS[question, value]] if (question, value) in SLOTS else []
+        return found
 
     def pairs(self, layer: Layer, x: Array) -> Pairs:
         key = id(layer), x.shape, x.tobytes()

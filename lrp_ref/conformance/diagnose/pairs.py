@@ -17,6 +17,7 @@ import numpy as np
 from lrp_ref.arrays import Array, ones_like, same
 from lrp_ref.layers import Conv2D, Layer
 from lrp_ref.layers.pool import Pool
+from lrp_ref.relevance import through_layer
 from lrp_ref.rules import AlphaBeta, Epsilon, Flat, Gamma, Pass, Rule, Winner, WSquare, ZBox, ZPlus
 
 LARGEST = 4_000_000   # numbers of an array of pairs
@@ -112,6 +113,15 @@ def written_out(layer: Layer, x: Array) -> Pairs:
     bias = np.broadcast_to(np.asarray(m.bias, dtype=np.float64), z.shape)[:1]
     return Pairs(layer, x, a.reshape(len(x), inputs, 1), np.where(covered, dense(same), 0.0), covered,
                  bias.reshape(1, 1, -1), bool(m.learned), z.shape)
+
+
+def messages_of(rule: Rule, p: Pairs) -> Array:
+    """M_ij of a layer under a rule, output by output."""
+    outputs = p.b.size
+    several = np.repeat(p.x, outputs, axis=0)
+    hot = np.tile(np.eye(outputs), (len(p.x), 1)).reshape(-1, *p.outputs[1:])
+    M: Array = through_layer(rule, p.layer, several, hot)[0].reshape(len(p.x), outputs, -1).swapaxes(1, 2)
+    return M
 
 
 def up(x: Any) -> Any:

@@ -25,6 +25,17 @@ PARAMETERS: dict[str, tuple[Rule, ...]] = {
     "Flat": (Flat(),), "Winner": (Winner(),), "Pass": (Pass(),)}
 
 
+def near(got: Array, wanted: Array, tolerance: float) -> Array:
+    """Which are the same to rounding."""
+    with np.errstate(invalid="ignore"):
+        return abs(got - wanted) <= tolerance * np.maximum(1e-3 + abs(wanted), abs(got))
+
+
+def same_numbers(got: Array, wanted: Array, tolerance: float) -> bool:
+    """Whether all are the same to rounding; what is not finite in the same places."""
+    return bool((near(got, wanted, tolerance) | (~np.isfinite(got) & ~np.isfinite(wanted))).all())
+
+
 class Spent(Exception):
     """The budget of questions or of seconds is used up."""
 
@@ -77,11 +88,19 @@ class Asker:
 
 @dataclass(frozen=True, eq=False)
 class Probe:
-    """One layer, its pairs, and what an implementation hands each input of each output's 1: M (N, I, J)."""
+    """One layer, its pairs, and what an implementation hands each input of each output's 1: M (N, I, J).
+
+    known  of which pairs that is known; M is 0 of the others
+    """
 
     rule: Rule
     pairs: Pairs
     M: Array
+    known: Array = field(default_factory=lambda: np.ones((1, 1, 1), bool))
+
+    def has(self, M: Array, tolerance: float) -> bool:
+        """Whether these are its messages; what is not finite in the same places."""
+        return M.shape == self.M.shape and same_numbers(M, self.M, tolerance)
 
 
 def probes(asker: Asker, rule: str, kind: str, given: Iterable[tuple[Rule, Layer, Array]] = ()) -> Iterator[Probe]:

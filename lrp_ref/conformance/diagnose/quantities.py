@@ -223,7 +223,8 @@ def factors(rule: Rule, p: Pairs, share: Share) -> Named:
     n = p.covered.sum(1, keepdims=True) * 1.0
     every = np.zeros((1, 1, p.b.size))
     found: Named = {
-        "|sum|": abs(s), "|b|": abs(b), "z": z, "|z|": abs(z), "sum": s, "the rule's |bias|": abs(share.bias + every),
+        "|sum|": abs(s), "|b|": abs(b), "|z without its bias|": abs(p.products.sum(1, keepdims=True)),
+        "z": z, "|z|": abs(z), "sum": s, "the rule's |bias|": abs(share.bias + every),
         "the sum of the absolute contributions": abs(c).sum(1, keepdims=True),
         "the sum of all |a w|": abs(p.products).sum(1, keepdims=True),
         "z+": up(p.products).sum(1, keepdims=True) + up(b),
@@ -237,6 +238,8 @@ def factors(rule: Rule, p: Pairs, share: Share) -> Named:
         "sigmoid(z)": 1 / (1 + np.exp(-np.clip(z, -50, 50))),
         "the inputs that are not 0": ((p.a != 0) & p.covered).sum(1, keepdims=True) * 1.0,
         "the sum of |w|": abs(p.w).sum(1, keepdims=True), "the sum of w^2": (p.w ** 2).sum(1, keepdims=True)}
+    if isinstance(rule, Epsilon):
+        found["|b| + epsilon"] = abs(b) + float(rule.epsilon)
     if len(p.outputs) == 4:
         found |= {"the number of channels": every + p.outputs[1],
                   "the number of positions": every + p.outputs[2] * p.outputs[3]}

@@ -15,10 +15,11 @@ import numpy as np
 from lrp_ref.arrays import Array
 from lrp_ref.conformance.diagnose.formula import ITS_SIGN, MEASURED, ONE, UNSIGNED, Factor, Formula, measured_guard
 from lrp_ref.conformance.diagnose.pairs import divided, sign
+from lrp_ref.conformance.diagnose.probes import near
 from lrp_ref.conformance.diagnose.quantities import (
     OWN,
 )
-from lrp_ref.conformance.diagnose.table import Table, near
+from lrp_ref.conformance.diagnose.table import Table
 
 SCREEN, KEPT, REGIONS = 14, 60, 7   # pairs that a candidate must fit first; candidates kept; conditions tried
 

@@ -1,11 +1,13 @@
-"""What all failed cases have that no passed case has: the smallest conjunction of facts that splits them exactly.
+"""What failed cases have that no passed case has: the smallest conjunction of facts that splits them exactly.
 
 Facts are worked out from the case: rules, layers and their fields, signs of x, w, b and R, zeros, sizes; never its id.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 
@@ -16,15 +18,19 @@ from lrp_ref.conformance.judge.outcome import Outcome
 from lrp_ref.conformance.vectors.case import Case
 from lrp_ref.layers import Conv2D
 
+LEAST, GROUPS = 2, 3   # failures of which something is told; sentences
+Facts = Mapping[str, bool]
+
 
 @dataclass(frozen=True)
 class Separation:
-    """Facts that hold in all failed cases; `passed` of the cases that passed have them too."""
+    """Facts that hold in failed cases, in all or in some `of` them; `passed` of the cases that passed have them too."""
 
     facts: tuple[str, ...]
     failed: int
     passed: int
     without: int
+    of: int = 0
 
     @property
     def exact(self) -> bool:
@@ -56,6 +62,8 @@ def facts_of(case: Case) -> dict[str, bool]:
             (network.read(name, network.activations(x)) < 0).any() for name, _ in network)
     except (ValueError, ArithmeticError):
         pass
+    numbers = [x, R, *(array for _, layer in network for array in layer.arrays().values())]
+    found["numbers of less than 2^-30"] = any(((one != 0) & (abs(one) < 2.0**-30)).any() for one in numbers)
     found |= {"several layers": len(network) > 1, "several samples": len(x) > 1, "one output": R[0].size == 1,
               "several outputs": R[0].size > 1, "a negative number in x": bool((x < 0).any()),
               "an x of 0": bool((x == 0).any()), "a negative R": bool((R < 0).any()), "an R of 0": bool((R == 0).any()),
@@ -65,28 +73,70 @@ def facts_of(case: Case) -> dict[str, bool]:
     return {words: truth for words, truth in found.items() if truth}
 
 
-def separate(failed: Sequence[Outcome], passed: Sequence[Outcome]) -> Separation | None:
-    """The best one fact, else two; None where none holds in all failed cases, or most of what passed has it too."""
-    if not failed or not passed:
-        return None
+def separate(failed: Sequence[Outcome], passed: Sequence[Outcome]) -> list[Separation]:
+    """The best one fact of all failed cases, else two, of which most that passed have none; else of some, exactly.
+
+    [] where there are too few to tell, or nothing is.
+    """
+    if len(failed) < LEAST or not passed:
+        return []
     with np.errstate(all="ignore"):
         these = [facts_of(one.case) for one in failed]
         those = [facts_of(one.case) for one in passed]
+    whole = of_all(these, those)
+    if whole is not None and whole.exact:
+        return [whole]
+    return of_some(these, those) or ([whole] if whole is not None and whole.passed <= len(failed) // 2 else [])
+
+
+def of_all(these: Sequence[Facts], those: Sequence[Facts]) -> Separation | None:
     shared = [words for words in these[0] if all(words in one for one in these)]
     best: Separation | None = None
-    for size in (1, 2):
-        for facts in combinations(shared, size):
-            n = sum(all(words in one for words in facts) for one in those)
-            if best is None or n < best.passed:
-                best = Separation(facts, len(failed), n, len(passed) - n)
-        if best is not None and best.exact:
-            return best
-    return best if best is not None and best.passed <= len(failed) // 2 else None
+    for facts in (facts for size in (1, 2) for facts in combinations(shared, size)):
+        n = having(those, facts)
+        if best is None or n < best.passed:
+            best = Separation(facts, len(these), n, len(those) - n)
+        if best.exact:
+            break
+    return best
 
 
-def sentence(found: Separation) -> str:
-    what = " and ".join(fact.removeprefix("there is ") for fact in found.facts)
-    beside = f"the {found.without} that pass without" if found.exact else (
-        f"of those that pass {found.passed} have it as well and {found.without} have not")
-    return f"all {found.failed} have {what}; {beside}"
+def of_some(these: Sequence[Facts], those: Sequence[Facts]) -> list[Separation]:
+    """One fact, else two, that no passed case has and most failed ones have; then of the others; LEAST at least."""
+    left, found = list(these), list[Separation]()
+    while len(left) >= LEAST and len(found) < GROUPS:
+        count = Counter(words for one in left for words in one)
+        few = [words for words, n in count.items() if n >= LEAST]
+        options = (facts for size in (1, 2) for facts in combinations(few, size))
+        best = max(((having(left, facts), -len(facts), facts) for facts in options if not having(those, facts)),
+                   key=lambda one: one[:2], default=None)
+        if best is None or best[0] < LEAST:
+            break
+        found.append(Separation(best[2], best[0], 0, len(those), len(these)))
+        left = [one for one in left if not all(words in one for words in best[2])]
+    return found
 
+
+def having(cases: Sequence[Facts], facts: Sequence[str]) -> int:
+    """How many have all these facts."""
+    return sum(all(words in one for words in facts) for one in cases)
+
+
+def sentence(found: Separation, of: str = " of them") -> str:
+    """of: what some are of."""
+    some = found.failed < found.of
+    who = f"{found.failed}{of}" if some else f"all {found.failed}"
+    facts = [fact.removeprefix("there is ") for fact in found.facts]
+    nouns, clauses = ([fact for fact in facts if bool(CLAUSE.match(fact)) == wanted] for wanted in (False, True))
+    what = f"{who} have {' and '.join(nouns)}" if nouns else f"in {who}"
+    what = f"{what}{', and' * bool(nouns)} {' and '.join(clauses)}" if clauses else what
+    if some:
+        return f"{what}, as {'' if nouns else 'in '}none of the {found.without} that pass"
+    return f"{what}; {f'the {found.without} that pass without' if found.exact else more(found)}"
+
+
+def more(found: Separation) -> str:
+    return f"of those that pass {found.passed} have it as well and {found.without} have not"
+
+
+CLAUSE = re.compile(r"the .* (is|has) |windows |.* is (not|set)")   # a fact that is a sentence of its own

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
+from time import perf_counter
 from typing import Any
 
 import numpy as np
@@ -12,47 +13,33 @@ import numpy as np
 from lrp_ref.conformance.adapters.recorded import Recorded
 from lrp_ref.conformance.diagnose.assignments import ASSIGNMENTS
 from lrp_ref.conformance.diagnose.coverage import recovered
-from lrp_ref.conformance.diagnose.detect import MEASURED, Finding
-from lrp_ref.conformance.diagnose.explain import Bundle, Cases, Explained, explain
+from lrp_ref.conformance.diagnose.detect import MEASURED, SMALL, Finding
+from lrp_ref.conformance.diagnose.explain import Bundle, Cases, Explained, explain, of_one_layer
 from lrp_ref.conformance.diagnose.formula import Formula
+from lrp_ref.conformance.diagnose.gather import Looked, departures, widened
 from lrp_ref.conformance.diagnose.instead import recovered as of_rules
-from lrp_ref.conformance.diagnose.model import Departure, Place, conventions, of_one_slot, place_of
-from lrp_ref.conformance.diagnose.probes import Asker, Probe, Spent, probes
-from lrp_ref.conformance.diagnose.recover import formulas, holds
+from lrp_ref.conformance.diagnose.model import Departure, Model, Place, conventions, of_one_slot, place_of
+from lrp_ref.conformance.diagnose.other_pool import recovered as other_pools
+from lrp_ref.conformance.diagnose.pairs import messages_of
+from lrp_ref.conformance.diagnose.probes import Asker, Probe, Spent, near, probes
+from lrp_ref.conformance.diagnose.read_off import meetings as meetings_of
+from lrp_ref.conformance.diagnose.read_off import read_off
+from lrp_ref.conformance.diagnose.recover import formulas
 from lrp_ref.conformance.diagnose.relevance import ends, meetings
-from lrp_ref.conformance.diagnose.table import Table, near, tables
+from lrp_ref.conformance.diagnose.table import Table, tables
 from lrp_ref.conformance.dialects import CANONICAL, DIALECTS
+from lrp_ref.conformance.judge.outcome import Outcome
 from lrp_ref.conformance.judge.run import Run
 from lrp_ref.conformance.judge.tolerance import Convention
+from lrp_ref.conventions.changes import FORMS
 from lrp_ref.conventions.table import TABLE, spoken
 from lrp_ref.hints import Watch, unwatched
 from lrp_ref.layers import Layer
-from lrp_ref.relevance import through_layer
 from lrp_ref.rules import Rule
 
 NOT_OF_RULES = ("start", "default_epsilon")   # questions that no change of a rule answers
-CANDIDATES = 16   # formulas of a place that are tried at the others
-WIDENED = 3   # departures, those of most places first, that are tried at places of which nothing is told
+FEW = 4   # answers, the smallest that are not explained, of which a formula must give one to be tried at all
 GIVEN = 6   # layers of the cases that a place is asked about, beside those made for it
-
-
-@dataclass(frozen=True, eq=False)
-class Looked:
-    """What was told of one rule on one kind of layer.
-
-    tables    {kind of share: its pairs}
-    formulas  {kind of share: all that fit}; maps and meetings likewise
-    right     nothing departs there
-    """
-
-    place: Place
-    probes: Sequence[Probe]
-    formulas: Mapping[str, Sequence[Formula]] = field(default_factory=dict)
-    maps: Sequence[Any] = ()
-    meetings: Sequence[str] = ()
-    right: bool = False
-    tables: Mapping[str, Table] = field(default_factory=dict)
-    rows: Sequence[Convention] = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,10 +63,14 @@ def study(run: Run, findings: Sequence[Finding], watch: Watch = unwatched, asker
     cases = Cases(run, declared)
     bundles = known_bundles(run, findings)
     bundles += [(Departure("rules", words),) for words in ASSIGNMENTS]
+    forms = of_forms(run, findings)
+    bundles += [(Departure("convention", form),) for form in forms]
     found = explain(cases, bundles)
-    if not found.left or isinstance(run.adapter, Recorded):   # of recorded answers nobody can be asked
+    if not found.left:
         return Study(found, (), (), asker.asked)
     watch(f"{run.adapter.name}: experiments")
+    if isinstance(run.adapter, Recorded):   # nobody can be asked: what the answers show
+        return of_answers(cases, bundles, found, forms, asker)
     places, unasked, at_ends = [], list[Place](), list[tuple[str, str]]()
     try:
         _, at_ends = ends(asker)
@@ -91,13 +82,50 @@ def study(run: Run, findings: Sequence[Finding], watch: Watch = unwatched, asker
     if found.left:
         for place in suspects(cases, found):
             try:
-                places.append(looked_into(asker, cases, place, declared))
+                places.append(looked_into(asker, cases, place, declared, forms))
             except Spent:
                 unasked.append(place)
         bundles += widened(departures(places, asker.tolerance), suspects(cases, found), places)
         found = explain(cases, bundles)
         unasked = [place for place in unasked if place in dict.fromkeys(suspects(cases, found, left=True))]
     return Study(found, places, unasked, asker.asked, at_ends)
+
+
+def of_answers(cases: Cases, bundles: list[Bundle], found: Explained, forms: Sequence[Convention], asker: Asker
+               ) -> Study:
+    """The same of answers alone: messages read off them, and formulas that more of the whole answers bear out."""
+    base, places, unasked = cases.model.of(*found.departures), [], list[Place]()
+    for place in suspects(cases, found):
+        if perf_counter() - asker.begin > asker.seconds:
+            unasked.append(place)
+            continue
+        read = list(read_off(cases, place))
+        here = told_from(read, place, base, asker.tolerance, forms)
+        places.append(replace(here, right=False, meetings=meetings_of(read, base, asker.tolerance), formulas={
+            kind: borne_out(cases, found, place, fits) for kind, fits in here.formulas.items()}))
+    more = departures(places, asker.tolerance)
+    found = explain(cases, bundles + widened(more, suspects(cases, found), places))
+    return Study(found, places, unasked, asker.asked)
+
+
+def borne_out(cases: Cases, found: Explained, place: Place, fits: Sequence[Formula]) -> list[Formula]:
+    """Of formulas those that give the most of a place's answers, of those that give none falsely."""
+    here = [one for one in of_one_layer(cases.answered) if at(one) == place]
+    smallest = sorted((one for one in here if one.status == "failed" and one in found.left),
+                      key=lambda one: one.case.x.size * one.case.R.size)
+    scores = {}
+    for fit in fits:
+        bundle = (*found.departures, *of_one_slot(fit, {place}))
+        if not smallest or any(cases.gives(bundle, one) for one in smallest[:FEW]):
+            scores[fit] = cases.score(bundle, here)
+    best = max(scores.values(), default=0)
+    return [fit for fit in scores if scores[fit] == best > cases.score(found.departures, here)]
+
+
+def at(one: Outcome) -> Place:
+    """The rule and the layer of a case of one layer."""
+    (name, layer), = one.case.network
+    return place_of(one.case.rules[name], layer)
 
 
 def known_bundles(run: Run, findings: Sequence[Finding]) -> list[Bundle]:
@@ -118,6 +146,15 @@ def known_bundles(run: Run, findings: Sequence[Finding]) -> list[Bundle]:
     return found
 
 
+def of_forms(run: Run, findings: Sequence[Finding]) -> list[Convention]:
+    """A stabiliser that is declared or was measured, in every form that a stabiliser can have."""
+    said = [*run.adapter.conventions.items(), *((one.question, one.value) for one in findings)]
+    numbers = dict.fromkeys(float(value) for name, value in said if name in (*MEASURED, "default_epsilon")
+                            and isinstance(value, (int, float)) and 0 < value < SMALL)
+    return [Convention(name, (form, number))
+            for number in numbers for name in MEASURED for form in FORMS if form not in ("undivided at 0", "scaled")]
+
+
 def suspects(cases: Cases, found: Explained, left: bool = False) -> list[Place]:
     """Rules and layers of failures, those of one layer with the most that is not explained first; left: of these alone.
     """
@@ -133,8 +170,7 @@ def suspects(cases: Cases, found: Explained, left: bool = False) -> list[Place]:
 
 def given(cases: Cases, place: Place) -> Iterator[tuple[Rule, Layer, Any]]:
     """Layers of the cases of one layer, the failed ones first."""
-    here = [one for one in cases.answered if len(one.case.network) == 1
-            and place_of(next(iter(one.case.rules.values())), one.case.network[0:][one.case.network.names[0]]) == place]
+    here = [one for one in of_one_layer(cases.answered) if at(one) == place]
     some = sorted(here, key=lambda one: one.status != "failed")
     for one in [one for one in some if one.case.level != "stress"][:GIVEN]:
         network, rules, x, _ = cases.tasks[one.case.id]
@@ -142,23 +178,35 @@ def given(cases: Cases, place: Place) -> Iterator[tuple[Rule, Layer, Any]]:
         yield rules[name], layer, x
 
 
-def looked_into(asker: Asker, cases: Cases, place: Place, declared: Mapping[str, Any]) -> Looked:
+def looked_into(asker: Asker, cases: Cases, place: Place, declared: Mapping[str, Any],
+                forms: Sequence[Convention] = ()) -> Looked:
     """Formula, map, and how messages meet, of one rule on one kind of layer."""
     found = list(probes(asker, *place, given(cases, place)))
+    one = told_from(found, place, Model((), declared), asker.tolerance, forms)
+    if not found:
+        return one
+    with np.errstate(all="ignore"):
+        plain, words = meetings(asker, found)
+    return replace(one, meetings=() if plain else words, right=one.right and plain)
+
+
+def told_from(found: Sequence[Probe], place: Place, base: Model, tolerance: float, forms: Sequence[Convention] = ()
+              ) -> Looked:
+    """Formula and map of messages; base: what is known of the implementation already; forms: of its stabilisers."""
     if not found:
         return Looked(place, found)
     with np.errstate(all="ignore"):
-        columns = tables(found, declared)
-        told = by_share(found, columns, asker.tolerance)
+        columns = tables(found, base)
+        told = by_share(found, columns, tolerance)
         wrong = told is not None
         maps: list[Any] = []
         if wrong and (not told or not all(told.values()) or off_coverage(found)
                       or place[0] == "Winner"):   # whose weights say who wins: another map is the plainer word
-            maps = [*recovered(found, asker.tolerance, declared), *of_rules(found, asker.tolerance, declared)]
+            maps = [*recovered(found, tolerance, base.declared), *of_rules(found, tolerance, base.declared)]
+            maps = maps or other_pools(found, tolerance, base.declared, forms)
         unknown = wrong and not maps and not (told and all(told.values()))
-        asked = table_rows(found, asker.tolerance) if unknown else []
-        plain, words = meetings(asker, found)
-    return Looked(place, found, told or {}, maps, () if plain else words, not wrong and plain, columns, asked)
+        asked = table_rows(found, base, forms, tolerance) if unknown else []
+    return Looked(place, found, told or {}, maps, (), not wrong, columns, asked)
 
 
 def by_share(found: Sequence[Probe], columns: Mapping[str, Table], tolerance: float) -> dict[str, list[Formula]] | None:
@@ -171,104 +219,29 @@ def by_share(found: Sequence[Probe], columns: Mapping[str, Table], tolerance: fl
     return told if wrong else None
 
 
-def table_rows(found: Sequence[Probe], tolerance: float) -> list[Convention]:
-    """The answers of the table of conventions with which every probe's messages are told."""
+def table_rows(found: Sequence[Probe], base: Model, forms: Sequence[Convention], tolerance: float
+               ) -> list[tuple[Convention, ...]]:
+    """The answers of the table of conventions, and stabilisers beside them, with which every message is told."""
     kept = []
     for name, question in TABLE.items():
         for value in question.answers:
-            if value != question.canonical and all(says({name: value}, probe, tolerance) for probe in found):
-                kept.append(Convention(name, value))
+            for more in ((), *((form,) for form in forms)):
+                row = {**base.row, name: value, **{one.question: one.value for one in more}}
+                if value != question.canonical and all(says(row, probe, tolerance) for probe in found):
+                    kept.append((Convention(name, value), *more))
+                    break
     return kept
 
 
 def says(row: Mapping[str, Any], probe: Probe, tolerance: float) -> bool:
     """Whether a row's library hands down these messages, output by output."""
-    p = probe.pairs
     try:
-        rule = spoken(row, probe.rule, p.layer)
-        for j in range(p.b.size):
-            R = np.zeros((len(p.x), p.b.size))
-            R[:, j] = 1
-            M = through_layer(rule, p.layer, p.x, R.reshape(p.outputs))[0].reshape(len(p.x), -1)
-            theirs = probe.M[..., j]
-            finite = np.isfinite(theirs)
-            if (np.isfinite(M) != finite).any() or not near(M[finite], theirs[finite], tolerance).all():
-                return False
+        M = messages_of(spoken(row, probe.rule, probe.pairs.layer), probe.pairs)
     except ValueError:   # it has no such rule
         return False
-    return True
+    return probe.has(M, tolerance)
 
 
 def off_coverage(found: Sequence[Probe]) -> bool:
     """Whether an input gets anything of an output that it does not reach."""
     return any((probe.M[~(probe.pairs.covered & np.ones_like(probe.M, dtype=bool))] != 0).any() for probe in found)
-
-
-# ---- From places to departures ----
-
-
-def departures(places: Sequence[Looked], tolerance: float) -> list[Bundle]:
-    """Bundles of departures, each of which holds at as many places as it can: one fault, one departure."""
-    found: list[Bundle] = []
-    columns = {(one.place, kind): one.tables[kind] for one in places if not one.maps for kind in one.formulas}
-    candidates = dict.fromkeys(replace(fit, only="") for one in places if not one.maps   # in order: equals are tied
-                               for fits in one.formulas.values() for fit in fits[:CANDIDATES])
-    covers = {one: {where for where, t in columns.items() if holds(t, one, tolerance)} for one in candidates}
-    left = set(columns)
-    while left:
-        useful = [one for one in covers if covers[one] & left]
-        if not useful:
-            break
-        best = max(useful, key=lambda one: (len(covers[one] & left) - 0.25 * one.cost, -one.cost, -rank(one)))
-        here = covers[best] & left
-        only_at = {place: only_of(place, here, columns, best, places, tolerance) for place, _ in here}
-        for only in sorted(set(only_at.values())):
-            at = {place for place in only_at if only_at[place] == only}
-            found.append(tuple(of_one_slot(replace(best, only=only), at)))
-        left -= here
-    if len(found) > 1:
-        found.append(tuple(dict.fromkeys(one for bundle in found for one in bundle)))
-    found += [(Departure("convention", one),) for one in dict.fromkeys(row for place in places for row in place.rows)]
-    for slot in ("maps", "meetings"):
-        rest = {one.place: list(getattr(one, slot)) for one in places if getattr(one, slot)}
-        while rest:
-            names: dict[Any, set[Place]] = {}
-            for place, options in rest.items():
-                for option in options:
-                    names.setdefault(option, set()).add(place)
-            most = max(names, key=lambda option: len(names[option]))
-            found.append((Departure("map" if slot == "maps" else "meeting", most, frozenset(names[most])),))
-            rest = {place: options for place, options in rest.items() if place not in names[most]}
-    return found
-
-
-def widened(found: list[Bundle], suspected: Sequence[Place], places: Sequence[Looked]) -> list[Bundle]:
-    """Those, and each at all places in doubt of its rules, of its layers; the widest at all. Cases say if it holds."""
-    right = {one.place for one in places if one.right}
-    doubtful = [place for place in suspected if place not in right]
-    more: list[Bundle] = []
-    for n, bundle in enumerate(sorted(found, key=lambda bundle: -max(len(one.places) for one in bundle))[:WIDENED]):
-        if all(one.kind in ("map", "formula") for one in bundle):
-            rules, layers = ({place[side] for one in bundle for place in one.places} for side in (0, 1))
-            for some in ([place for place in doubtful if place[0] in rules],
-                         [place for place in doubtful if place[1] in layers], doubtful if n == 0 else []):
-                wide = tuple(replace(one, places=one.places | frozenset(some)) for one in bundle)
-                more += [wide] if wide not in (bundle, *more) else []
-    return [*found, *more]
-
-
-def only_of(place: Place, here: set[Any], columns: Mapping[Any, Table], one: Formula, places: Sequence[Looked],
-            tolerance: float) -> str:
-    """The kind of share that a formula is about at a place; "" where it is about all that depart and holds in all."""
-    kinds = {kind for p, kind in here if p == place}
-    others = [t for looked in places if looked.place == place for kind, t in looked.tables.items() if kind not in kinds]
-    every = kinds == {kind for p, kind in columns if p == place}
-    return "" if every and all(holds(t, one, tolerance) for t in others) else min(kinds)
-
-
-def rank(one: Formula) -> int:
-    """What is said later of two that explain as much: the odder factor, and where it is what was asked by chance."""
-    odd = "the weight", "|weight|", "the sum of |w|", "the inputs that are not 0", "|input|", "|sum|"
-    chance = sum(words.startswith(("there is more than one", "there is one", "some input")) for words in one.where)
-    return (one.factor != Formula().factor) + sum(name in odd for name in (one.factor.top, one.factor.bottom)) + chance
-

@@ -11,6 +11,7 @@ import numpy as np
 from lrp_ref.arrays import Array
 from lrp_ref.conformance.diagnose.conditions import facts
 from lrp_ref.conformance.diagnose.formula import PARTS
+from lrp_ref.conformance.diagnose.model import Model
 from lrp_ref.conformance.diagnose.pairs import shares
 from lrp_ref.conformance.diagnose.probes import Probe
 from lrp_ref.conformance.diagnose.quantities import biases, contributions, factors, guards, sums
@@ -29,17 +30,19 @@ class Table:
         return self.columns[name]
 
 
-def tables(found: Sequence[Probe], declared: Mapping[str, Any]) -> dict[str, Table]:
-    """One for every kind of share that the rule has."""
+def tables(found: Sequence[Probe], base: Model) -> dict[str, Table]:
+    """One for every kind of share that the rule has; own are the messages that an implementation is known to have."""
+    declared = base.declared
     rows: dict[str, list[tuple[Any, ...]]] = {}
     for probe in found:
         for share in shares(probe.rule, probe.pairs, declared):
             rows.setdefault(share.kind, []).append((probe, share))
-    made = {kind: table(some, declared) for kind, some in rows.items()}
+    made = {kind: table(some, base) for kind, some in rows.items()}
     return {kind: one for kind, one in made.items() if one is not None}
 
 
-def table(rows: Sequence[tuple[Any, ...]], declared: Mapping[str, Any]) -> Table | None:
+def table(rows: Sequence[tuple[Any, ...]], base: Model) -> Table | None:
+    declared = base.declared
     M, own = [], []
     part: dict[str, list[Array]] = {}
     columns: dict[str, dict[str, list[Array]]] = {}
@@ -47,7 +50,7 @@ def table(rows: Sequence[tuple[Any, ...]], declared: Mapping[str, Any]) -> Table
         p, rule = probe.pairs, probe.rule
         others = sum((other.messages != 0) | ((other.on != 0) & (other.c != 0)) for other in shares(rule, p, declared)
                      if other.kind != share.kind) + np.zeros_like(p.w)
-        here = p.covered & (others == 0) & (share.on != 0)
+        here = p.covered & (others == 0) & (share.on != 0) & probe.known
         here = here | np.zeros((len(p.a), 1, 1), bool)
         if not here.any():
             continue
@@ -56,7 +59,7 @@ def table(rows: Sequence[tuple[Any, ...]], declared: Mapping[str, Any]) -> Table
             return np.broadcast_to(value, here.shape)[here].astype(np.float64)
 
         M.append(flat(probe.M))
-        own.append(flat(share.messages))
+        own.append(flat(base.messages(rule, p) if base.departures else share.messages))
         for name, of in PARTS.items():
             part.setdefault(name, []).append(flat(of(rule, share.part)))
         every = contributions(rule, p, share)
@@ -73,11 +76,5 @@ def table(rows: Sequence[tuple[Any, ...]], declared: Mapping[str, Any]) -> Table
     return Table(np.concatenate(M), np.concatenate(own),
                  {slot: {name: np.concatenate(v) for name, v in values.items() if len(v) == pieces}
                   for slot, values in columns.items()}, {name: np.concatenate(v) for name, v in part.items()})
-
-
-def near(got: Array, wanted: Array, tolerance: float) -> Array:
-    """Which are the same to rounding."""
-    with np.errstate(invalid="ignore"):
-        return abs(got - wanted) <= tolerance * np.maximum(1e-3 + abs(wanted), abs(got))
 
 

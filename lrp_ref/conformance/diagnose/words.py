@@ -8,6 +8,7 @@ from lrp_ref.conformance.diagnose.coverage import Map
 from lrp_ref.conformance.diagnose.formula import ITS_SIGN, MEASURED, ONE, Factor, Formula
 from lrp_ref.conformance.diagnose.instead import Instead
 from lrp_ref.conformance.diagnose.model import Departure
+from lrp_ref.conformance.diagnose.other_pool import OtherPool
 from lrp_ref.conformance.diagnose.quantities import OWN
 from lrp_ref.conventions.table import stated
 
@@ -44,6 +45,8 @@ def heading(one: Departure) -> str:
         case "map" if isinstance(one.what, Instead):
             what = one.what.name
             return f"{at}: as if {what.replace(' = ', ' were ') if ' = ' in what else f'the rule were {what}'}"
+        case "map" if isinstance(one.what, OtherPool):
+            return f"{at}: run back as {one.what.name}"
         case "map":
             return f"{at}: {of_map(one.what)}"
     where = f"where {' and '.join(one.what.where)}, " if one.what.where else ""
@@ -149,8 +152,9 @@ def of_factor(f: Formula) -> str:
     if one.const == 0:
         return "nothing is handed down"
     if one.shared:
-        if one.bottom in ("|b|", "the rule's |bias|"):
-            return f"a bias keeps |b| / ({one.top} + |b|) of R; the rest goes to the contributions alone"
+        if one.bottom in ("|b|", "the rule's |bias|", "|b| + epsilon"):
+            keeps = "a bias and epsilon keep (|b| + epsilon)" if "epsilon" in one.bottom else "a bias keeps |b|"
+            return f"{keeps} / ({one.top} + {one.bottom}) of R; the rest goes to the contributions alone"
         return f"{one.bottom} keeps its part: {one.top} / ({one.top} + {one.bottom}) of R is handed down"
     if one.bottom and not one.top and one.const == 1:
         return f"what is handed down is divided by {one.bottom}"

@@ -16,7 +16,7 @@ from lrp_ref.conformance.judge.outcome import RIGHT, Outcome
 from lrp_ref.conformance.judge.record import RAISED
 from lrp_ref.conformance.report.facts import Report
 
-WIDTH, SENTENCES = 120, 5
+WIDTH, SENTENCES, NAMED = 120, 5, 3
 
 
 def summary(report: Report) -> Iterator[str]:
@@ -30,14 +30,18 @@ def summary(report: Report) -> Iterator[str]:
     if len(some) > SENTENCES - 1:
         rest = found.told[SENTENCES - 2:]
         ids = {id for one in rest for id in one.ids}
-        some[SENTENCES - 2:] = [f"{len(rest)} more departures, told below: {len(ids)} of {total} failures."]
+        named = [f"{one.sentence} ({len(one.ids)})" for one in rest[:NAMED]]
+        more = [f"{len(rest) - NAMED} more, told below"] if len(rest) > NAMED else []
+        some[SENTENCES - 2:] = [f"{len(rest)} more departures: {len(ids)} of {total} failures: "
+                                f"{'; '.join([*named, *more])}."]
     last = []
     kept = {one.outcome.case.id for one in report.failures if getattr(one, "known", None) and one.known.kept}
     if kept:
         last.append(f"{len(kept)} failures have another answer when they are asked again, so that something is kept "
                     "between calls, or is random")
     if left := [id for id in found.left if id not in kept]:
-        last.append("; ".join([f"{len(left)} failures with numbers are not explained",
+        is_are = "failures with numbers are" if len(left) > 1 else "failure with numbers is"
+        last.append("; ".join([f"{len(left)} {is_are} not explained",
                                *([found.common] if found.common else []),
                                *(str(one) for one in found.conditions if ids_left.issuperset(one.ids))]))
     if errors := total - len(found.causes) - len(found.left):
@@ -62,9 +66,8 @@ def what_raises(report: Report) -> Iterator[str]:
         if len(outcomes) == 1:
             continue
         right = [one for one in report.run.outcomes if one.status in RIGHT and one.case.level != "negative"]
-        split = separate(outcomes, right)
-        if split is not None and split.exact:
-            yield f"of those that raise {kind} {sentence(split)}"
+        yield from (f"of those that raise {kind} {sentence(split, '')}"
+                    for split in separate(outcomes, right) if split.exact)
         ids = {one.case.id for one in outcomes}
         yield from (f"of those that raise {kind} {one}" for one in report.diagnosis.conditions
                     if ids.issuperset(one.ids))
