@@ -56,7 +56,7 @@ def conform_command(options: Namespace, watch: Watch) -> str:
         if not (options.case or options.expect):
             supporting(outcome)
         found = report(outcome, watch)
-        recovered = formulas(outcome, watch) if options.formulas else []
+        recovered = formulas(outcome, found.diagnosis, watch) if options.formulas else []
     if options.issue is not None:
         return issue(found, options.issue)
     text = "\n\n".join([report_text.text(found), *formulas_text(recovered)])

@@ -155,7 +155,7 @@ def test_a_formula_holds_under_its_condition_alone() -> None:
 
 def test_a_formula_is_recovered_from_questions_alone() -> None:
     found = list(probes(Asker(LargestZ()), "Epsilon", "Linear"))
-    (table,) = tables(found, Model(())).values()
+    (table,) = tables(found, {}).values()
     best = formulas(table, "all", 1e-10)[0]
     assert best == Formula(guard="epsilon times the largest |z| among the outputs")
 

@@ -14,7 +14,7 @@ from lrp_ref.conventions.maps import NoRule
 from lrp_ref.conventions.table import TABLE, But, number, phrase, plain, spoken, stated
 from lrp_ref.layers.conv import Conv2D
 from lrp_ref.layers.linear import Linear
-from lrp_ref.layers.pool import AvgPool
+from lrp_ref.layers.pool import AvgPool, MaxPool
 from lrp_ref.relevance import through_layer
 from lrp_ref.rules import AlphaBeta, Epsilon, Flat, Gamma, Pass, Rule, Winner, WSquare, ZBox, ZPlus
 
@@ -84,6 +84,24 @@ def test_answers_without_vectors_by_hand(row: Any, rule: Rule, x: Any, w: Any, b
     got, account = through_layer(spoken(row, rule, layer), layer, fractions([x]), fractions([[R]]))
     assert got[0].tolist() == wanted
     assert account.received == account.handed + account.bias + account.stabiliser + account.dead
+
+
+def test_a_maximum_run_back_as_an_average_by_hand() -> None:
+    # windows (1, 3, 2) and (2, 5, -4) with R of 6 and 9: 6/6 (1, 3, 2), and 9/3 (2, 5, -4), the 2 in both
+    layer, x = MaxPool((1, 3), (1, 2)), np.array([[[[F(1), F(3), F(2), F(5), F(-4)]]]])
+    R = np.array([[[[F(6), F(9)]]]])
+    got = through_layer(spoken({"max_pool": "average"}, Winner(), layer), layer, x, R)[0]
+    assert got.tolist() == [[[[1, 3, 8, 15, -12]]]]
+    row = {"max_pool": "average", "zero_rule": ("unsigned", F(1, 2))}   # over averages of 5/2 and 3/2
+    got = through_layer(spoken(row, Winner(), layer), layer, x, R)[0]
+    assert got.tolist() == [[[[F(4, 5), F(12, 5), F(28, 5), 10, -8]]]]
+
+
+def test_what_is_dead_at_0_is_the_sum_without_a_bias_that_is_left_out() -> None:
+    # the sums are 0 and 6, with the bias 2 and 8: 12 / (6 + 2) of (2, 4)
+    layer, x = Linear(np.array([[1.0, 2.0], [-1.0, 4.0]]), np.array([2.0, 2.0])), np.array([[1.0, 1.0]])
+    rule = spoken({"bias_epsilon": "left out", "sign_of_zero": "dead"}, Epsilon(2.0), layer)
+    assert through_layer(rule, layer, x, np.array([[5.0, 12.0]]))[0].tolist() == [[3, 6]]
 
 
 def test_a_sign_of_0_that_is_0_divides_by_0() -> None:

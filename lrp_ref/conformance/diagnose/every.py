@@ -8,11 +8,14 @@ from dataclasses import dataclass
 import numpy as np
 
 from lrp_ref.conformance.diagnose import words
-from lrp_ref.conformance.diagnose.explain import Cases
+from lrp_ref.conformance.diagnose.again import can_ask
+from lrp_ref.conformance.diagnose.diagnosis import Diagnosis
+from lrp_ref.conformance.diagnose.explain import Cases, of_one_layer
 from lrp_ref.conformance.diagnose.gather import Looked, departures
-from lrp_ref.conformance.diagnose.model import Departure, Place, joined_slots, place_of
+from lrp_ref.conformance.diagnose.model import SLOTS, Departure, Place, joined_slots
 from lrp_ref.conformance.diagnose.probes import Asker, Spent
-from lrp_ref.conformance.diagnose.study import looked_into
+from lrp_ref.conformance.diagnose.study import at, looked_into
+from lrp_ref.conformance.judge.outcome import Outcome
 from lrp_ref.conformance.judge.run import Run
 from lrp_ref.hints import Watch, unwatched
 
@@ -27,13 +30,16 @@ class Recovered:
     questions: int
 
 
-def formulas(run: Run, watch: Watch = unwatched, asker: Asker | None = None) -> list[Recovered]:
-    """One for every rule and layer of which a case of one layer was answered."""
-    asker = asker or Asker(run.adapter, 40_000, 60.0)
+def formulas(run: Run, diagnosis: Diagnosis, watch: Watch = unwatched, asker: Asker | None = None) -> list[Recovered]:
+    """One for every rule and layer of which a case of one layer was answered; as diagnosed where nobody can be asked."""
     declared = {name: value for name, value in run.adapter.conventions.items() if value is not None}
-    cases, looked, unasked, count = Cases(run, declared), list[Looked](), list[Place](), dict[Place, int]()
-    places = {place_of(next(iter(one.case.rules.values())), one.case.network[one.case.network.names[0]]): None
-              for one in cases.answered if len(one.case.network) == 1}
+    cases = Cases(run, declared)
+    alone = of_one_layer(cases.answered)
+    places = dict.fromkeys(at(one) for one in alone)
+    if not can_ask(run):
+        return [of_answers([one for one in alone if at(one) == place], place, cases, diagnosis) for place in places]
+    asker = asker or Asker(run.adapter, 40_000, 60.0)
+    looked, unasked, count = list[Looked](), list[Place](), dict[Place, int]()
     for place in places:
         watch(f"{run.adapter.name}: the formula of {' on '.join(place)}")
         before = asker.asked
@@ -48,17 +54,32 @@ def formulas(run: Run, watch: Watch = unwatched, asker: Asker | None = None) -> 
     return found + [Recovered(place, "not asked: the budget is used up", False, 0) for place in unasked]
 
 
+def of_answers(here: Sequence[Outcome], place: Place, cases: Cases, diagnosis: Diagnosis) -> Recovered:
+    """What the departures say of a place, and how many answers nothing says."""
+    found = [told.departure for told in diagnosis.told
+             if any(one.case.id in told.ids and cases.touched(told.departure, one) for one in here)]
+    left = sum(one.case.id in diagnosis.left for one in here)
+    failed = sum(one.status == "failed" for one in here)
+    if not found and failed:
+        return Recovered(place, "no formula found", False, 0)
+    text = formula_text(place[0], found) + (f"; {left} of {len(here)} answers are other ones" if left else "")
+    return Recovered(place, text, not failed, 0)
+
+
 def formula_told(one: Looked, every: Sequence[Departure]) -> str:
     if not one.probes:
         return "not asked: no small layer of this kind"
-    rule = one.place[0]
-    if one.right:
-        return words.ours(rule)
     here = [departure for departure in dict.fromkeys(every) if one.place in departure.places]
-    if not here:
-        return "no formula found"
-    slots = [departure.what for departure in here if departure.kind == "formula"]
+    return "no formula found" if not (one.right or here) else formula_text(one.place[0], [] if one.right else here)
+
+
+def formula_text(rule: str, here: Sequence[Departure]) -> str:
+    """The formula of a rule with these departures, and in words what is none."""
+    known = {one: SLOTS[one.what] for one in here if one.kind == "convention" and one.what in SLOTS}
+    slots = [*known.values(), *(one.what for one in here if one.kind == "formula")]
     where = " and ".join(dict.fromkeys(words_ for slot in slots for words_ in slot.where))
-    others = [words.heading(departure).split(": ", 1)[-1] for departure in here if departure.kind != "formula"]
-    formula = [words.theirs(joined_slots(slots), rule) + (f" where {where}, else {words.ours(rule)}" if where else "")]
-    return "; ".join([*(formula if slots else [words.ours(rule)]), *others])
+    others = [words.heading(one) if one.kind == "convention" else words.heading(one).split(": ", 1)[-1]
+              for one in here if one.kind != "formula" and one not in known]
+    elsewhere = words.theirs(joined_slots(known.values()), rule)
+    formula = words.theirs(joined_slots(slots), rule) + (f" where {where}, else {elsewhere}" if where else "")
+    return "; ".join([formula, *others])

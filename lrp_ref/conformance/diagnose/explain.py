@@ -95,10 +95,19 @@ class Cases:
     def late(self) -> bool:
         return perf_counter() - self.begin > self.seconds
 
-    def score(self, bundle: Bundle, some: Sequence[Outcome]) -> int:
-        """How many failures are told, less twice the others that are not."""
-        return sum((1 if one.status == "failed" else 0) if self.gives(bundle, one) else
-                   (0 if one.status == "failed" else -2) for one in some)
+    def score(self, bundle: Bundle, some: Sequence[Outcome], least: int | None = None) -> int:
+        """How many failures are told, less twice the others that are not; less than `least` where it cannot be more."""
+        found, left = 0, sum(one.status == "failed" for one in some)
+        for one in some:
+            failed = one.status == "failed"
+            if self.gives(bundle, one):
+                found += failed
+            elif not failed:
+                found -= 2
+            left -= failed
+            if least is not None and found + left < least:
+                break
+        return found
 
 
 def half_alike(got: Array, wanted: Array, u: float) -> bool:
@@ -141,17 +150,16 @@ def grown(cases: Cases, bundles: Sequence[Bundle], chosen: Bundle, some: Sequenc
     """With the bundles added, one by one, that tell most of these cases; few: what tells none of them is not tried."""
     best = cases.score(chosen, some)
     for _ in range(12):
-        gains = []
+        most, fewest, found = best, 0, chosen
         for bundle in bundles:
             joint = (*chosen, *(d for d in bundle if d not in chosen))
             if joint != chosen and not cases.late and (few is None or any(cases.gives(joint, one) for one in few)):
-                gains.append((cases.score(joint, some), -len(joint), joint))
-        if not gains:
+                score = cases.score(joint, some, most)
+                if (score, -len(joint)) > (most, -fewest) and score > best:
+                    most, fewest, found = score, len(joint), joint
+        if found == chosen:
             break
-        score, _, joint = max(gains, key=lambda gain: gain[:2])
-        if score <= best:
-            break
-        best, chosen = score, joint
+        best, chosen = most, found
     return chosen
 
 

@@ -97,20 +97,26 @@ class Formula:
         return np.where(holds, theirs, share.messages)
 
     def departing(self, rule: Rule, p: Pairs, share: Share) -> Array:
-        every = contributions(rule, p, share)
-        c = every.get(self.numerator, share.c)
-        top = sums(rule, p, share, share.c if self.total == "own sum" else c)
-        total = top[OWN if self.total in ("own sum", OWN) else self.total]
-        bias = biases(rule, p, share, share.s).get(self.bias, share.bias)
-        of_rule = guards(rule, p, share, share.s)
-        guard = self.scale * measured_guard(self.guard, total + bias) if self.guard in MEASURED else (
-            of_rule[UNSIGNED] * sign(total + bias) if self.guard == ITS_SIGN and UNSIGNED in of_rule else
-            of_rule.get(self.guard, share.guard))
+        c = share.c if self.numerator == OWN else contributions(rule, p, share).get(self.numerator, share.c)
+        summed = share.c if self.total == "own sum" else c
+        total = summed.sum(1, keepdims=True) if self.total in ("own sum", OWN) else (
+            sums(rule, p, share, summed)[self.total])
+        bias = share.bias if self.bias == OWN else biases(rule, p, share, share.s).get(self.bias, share.bias)
+        guard = share.guard if self.guard == OWN else self.guarded(rule, p, share, total + bias)
         part = PARTS[self.part](rule, share.part)
         found = divided(part * share.on * c, total + bias + guard)
         if self.factor != ONE:
             found = found * self.factor.of(factors(rule, p, share))
         return found + np.zeros_like(p.w)
+
+    def guarded(self, rule: Rule, p: Pairs, share: Share, d: Any) -> Any:
+        """The stabiliser of a denominator d."""
+        if self.guard in MEASURED:
+            return self.scale * measured_guard(self.guard, d)
+        of_rule = guards(rule, p, share, share.s)
+        if self.guard == ITS_SIGN and UNSIGNED in of_rule:
+            return of_rule[UNSIGNED] * sign(d)
+        return of_rule.get(self.guard, share.guard)
 
 
 MEASURED = ("a number with the sign of the denominator", "a number without a sign",

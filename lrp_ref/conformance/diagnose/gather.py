@@ -79,7 +79,7 @@ def widened(found: list[Bundle], suspected: Sequence[Place], places: Sequence[Lo
     doubtful = [place for place in suspected if place not in right]
     more: list[Bundle] = []
     for n, bundle in enumerate(sorted(found, key=lambda bundle: -max(len(one.places) for one in bundle))[:WIDENED]):
-        if all(one.kind in ("map", "formula") for one in bundle):
+        if all(one.kind in ("map", "formula", "meeting") for one in bundle):
             rules, layers = ({place[side] for one in bundle for place in one.places} for side in (0, 1))
             for some in ([place for place in doubtful if place[0] in rules],
                          [place for place in doubtful if place[1] in layers], doubtful if n == 0 else []):

@@ -13,7 +13,7 @@ from lrp_ref.arrays import Array
 from lrp_ref.conformance.diagnose.assignments import ASSIGNMENTS, same_rule
 from lrp_ref.conformance.diagnose.conditions import facts
 from lrp_ref.conformance.diagnose.coverage import Map, alternatives, used
-from lrp_ref.conformance.diagnose.formula import ITS_SIGN, ONE, Formula
+from lrp_ref.conformance.diagnose.formula import ITS_SIGN, ONE, UNSIGNED, Formula
 from lrp_ref.conformance.diagnose.pairs import Pairs, messages_of, shares, written_out
 from lrp_ref.conformance.diagnose.quantities import OWN
 from lrp_ref.conformance.diagnose.relevance import changes, ways_to_meet
@@ -26,7 +26,8 @@ from lrp_ref.rules import AlphaBeta, Rule
 
 # Answers of the table as slots of a formula, for what holds in a region beside them
 SLOTS: dict[Any, Formula] = {
-    ("bias_epsilon", "left out"): Formula(bias="0"), ("bias_alpha_beta", "left out"): Formula(bias="0"),
+    ("epsilon_sign", "none"): Formula(guard=UNSIGNED), ("bias_epsilon", "left out"): Formula(bias="0"),
+    ("bias_alpha_beta", "left out"): Formula(bias="0"),
     ("bias_alpha_beta", "whole"): Formula(bias="b"), ("bias_gamma", "kept"): Formula(bias="b"),
     ("bias_gamma", "left out"): Formula(bias="0"), ("bias_w_square", "squared"): Formula(bias="b^2"),
     ("split", "weights"): Formula(numerator="a w, split by the sign of w")}
@@ -210,9 +211,13 @@ class Model:
 
     def of_conventions(self, rule: Rule, p: Pairs) -> Array:
         """M_ij as the rule that conventions make of it hands down, output by output."""
-        if not any(one.kind == "convention" and one.touches(rule, p.layer) for one in self.departures):
+        here = frozenset(one for one in self.departures if one.kind == "convention" and one.touches(rule, p.layer))
+        if not here:
             return predicted([], rule, p, self.declared)
-        return messages_of(spoken(self.row, rule, p.layer), p)
+        key = here, repr(rule)
+        if key not in p.handed:
+            p.handed[key] = messages_of(spoken(self.row, rule, p.layer), p)
+        return p.handed[key]
 
     def slots(self, rule: Rule, layer: Layer) -> list[Formula]:
         """What conventions put into the slots of a formula, as far as they do."""

@@ -7,7 +7,7 @@ R_i = sum over shares, sum_j  part c_ij / (s_j + b'_j + guard_j) R_j,   s_j = su
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from math import prod
 from typing import Any
@@ -30,7 +30,10 @@ class TooLarge(ValueError):
 
 @dataclass(frozen=True, eq=False)
 class Pairs:
-    """A layer at an input: a (N, I, 1), w and covered (N, I, J), b (1, 1, J), z (N, 1, J)."""
+    """A layer at an input: a (N, I, 1), w and covered (N, I, J), b (1, 1, J), z (N, 1, J).
+
+    handed  {what: M_ij} that was worked out by conventions already
+    """
 
     layer: Layer
     x: Array
@@ -40,6 +43,7 @@ class Pairs:
     b: Array
     learned: bool
     outputs: tuple[int, ...]
+    handed: dict[Any, Array] = field(default_factory=dict, init=False)
 
     @cached_property
     def products(self) -> Array:

@@ -91,12 +91,14 @@ class Probe:
     """One layer, its pairs, and what an implementation hands each input of each output's 1: M (N, I, J).
 
     known  of which pairs that is known; M is 0 of the others
+    own    what is known to be handed down; None: what the canonical rule hands down
     """
 
     rule: Rule
     pairs: Pairs
     M: Array
     known: Array = field(default_factory=lambda: np.ones((1, 1, 1), bool))
+    own: Array | None = None
 
     def has(self, M: Array, tolerance: float) -> bool:
         """Whether these are its messages; what is not finite in the same places."""

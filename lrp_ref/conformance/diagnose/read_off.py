@@ -31,22 +31,22 @@ class Answered(Probe):
         return M.shape == self.M.shape and same_numbers((M * self.R).sum(2), self.answer, tolerance)
 
 
-def meetings(found: Sequence[Answered], base: Model, tolerance: float) -> list[str]:
+def meetings(found: Sequence[Answered], tolerance: float) -> list[str]:
     """How messages meet where they are not simply added: every way that gives each answer, if one gives a wrong one."""
     left: list[str] | None = None
     plain = True
     for probe in found:
+        assert probe.own is not None
         with np.errstate(all="ignore"):
-            M, R = base.messages(probe.rule, probe.pairs), probe.R[:, 0]
-            right = probe.has(M, tolerance)
-            plain &= right
-            ways = {words for words, made in ways_to_meet(M, R) if same_numbers(made, probe.answer, tolerance)}
+            plain &= probe.has(probe.own, tolerance)
+            ways = {words for words, made in ways_to_meet(probe.own, probe.R[:, 0])
+                    if same_numbers(made, probe.answer, tolerance)}
         left = [words for words in (ways if left is None else left) if words in ways]
     return [] if plain else left or []
 
 
-def read_off(cases: Cases, place: Place) -> Iterator[Answered]:
-    """The cases of a rule on a kind of layer."""
+def read_off(cases: Cases, place: Place, base: Model) -> Iterator[Answered]:
+    """The cases of a rule on a kind of layer; base: the implementation as far as it is known."""
     for one in of_one_layer(cases.answered):
         network, rules, x, R = cases.tasks[one.case.id]
         (name, layer), = network
@@ -54,7 +54,8 @@ def read_off(cases: Cases, place: Place) -> Iterator[Answered]:
             continue
         try:
             p = written_out(layer, x)
-        except (TooLarge, ValueError):
+            own = base.messages(rules[name], p)
+        except (TooLarge, ValueError):   # or a convention has no such rule
             continue
         assert one.answer is not None
         handed = R.reshape(len(x), 1, -1).astype(np.float64)
@@ -63,4 +64,4 @@ def read_off(cases: Cases, place: Place) -> Iterator[Answered]:
         known = (handed != 0) & (single | (p.covered & (reaching.sum(2, keepdims=True) == 1)))
         answer = one.answer.reshape(len(x), -1)
         M = np.where(known, answer[..., None] / np.where(handed == 0, 1.0, handed), 0.0)
-        yield Answered(rules[name], p, M, known, handed, answer)
+        yield Answered(rules[name], p, M, known, own, handed, answer)

@@ -25,7 +25,7 @@ from lrp_ref.conformance.diagnose.probes import Asker, Probe, Spent, near, probe
 from lrp_ref.conformance.diagnose.read_off import meetings as meetings_of
 from lrp_ref.conformance.diagnose.read_off import read_off
 from lrp_ref.conformance.diagnose.recover import formulas
-from lrp_ref.conformance.diagnose.relevance import ends, meetings
+from lrp_ref.conformance.diagnose.relevance import PLACES, changes, ends, meetings
 from lrp_ref.conformance.diagnose.table import Table, tables
 from lrp_ref.conformance.dialects import CANONICAL, DIALECTS
 from lrp_ref.conformance.judge.outcome import Outcome
@@ -63,12 +63,14 @@ def study(run: Run, findings: Sequence[Finding], watch: Watch = unwatched, asker
     cases = Cases(run, declared)
     bundles = known_bundles(run, findings)
     bundles += [(Departure("rules", words),) for words in ASSIGNMENTS]
-    forms = of_forms(run, findings)
-    bundles += [(Departure("convention", form),) for form in forms]
     found = explain(cases, bundles)
     if not found.left:
         return Study(found, (), (), asker.asked)
     watch(f"{run.adapter.name}: experiments")
+    forms = of_forms(run, findings)
+    if forms:
+        bundles += [(Departure("convention", form),) for form in forms]
+        found = explain(cases, bundles)
     if isinstance(run.adapter, Recorded):   # nobody can be asked: what the answers show
         return of_answers(cases, bundles, found, forms, asker)
     places, unasked, at_ends = [], list[Place](), list[tuple[str, str]]()
@@ -94,32 +96,55 @@ def study(run: Run, findings: Sequence[Finding], watch: Watch = unwatched, asker
 def of_answers(cases: Cases, bundles: list[Bundle], found: Explained, forms: Sequence[Convention], asker: Asker
                ) -> Study:
     """The same of answers alone: messages read off them, and formulas that more of the whole answers bear out."""
+    if at_ends := ends_of(cases, found):
+        bundles += [(one,) for one in at_ends]
+        found = explain(cases, bundles)
     base, places, unasked = cases.model.of(*found.departures), [], list[Place]()
-    for place in suspects(cases, found):
+    for place in suspects(cases, found, left=True):
         if perf_counter() - asker.begin > asker.seconds:
             unasked.append(place)
             continue
-        read = list(read_off(cases, place))
+        with np.errstate(all="ignore"):
+            read = sorted(read_off(cases, place, base), key=lambda one: one.M.size)
         here = told_from(read, place, base, asker.tolerance, forms)
-        places.append(replace(here, right=False, meetings=meetings_of(read, base, asker.tolerance), formulas={
+        places.append(replace(here, right=False, meetings=meetings_of(read, asker.tolerance), formulas={
             kind: borne_out(cases, found, place, fits) for kind, fits in here.formulas.items()}))
-    more = departures(places, asker.tolerance)
-    found = explain(cases, bundles + widened(more, suspects(cases, found), places))
-    return Study(found, places, unasked, asker.asked)
+    if found.left:
+        more = departures(places, asker.tolerance)
+        found = explain(cases, bundles + widened(more, suspects(cases, found), places))
+    unasked = [place for place in unasked if place in dict.fromkeys(suspects(cases, found, left=True))]
+    return Study(found, places, unasked, asker.asked,
+                 [(one.kind, one.what) for one in found.departures if one.kind in PLACES])
+
+
+def ends_of(cases: Cases, found: Explained) -> list[Departure]:
+    """What may become of R at the start, between layers, or at the end: what gives small failures of both kinds."""
+    few = [sorted((one for one in found.left if (len(one.case.network) > 1) == several), key=how_large)[:FEW]
+           for several in (False, True)]
+    kept = []
+    for where, symbol in PLACES.items():
+        kinds = [some for some in (few[1:] if where == "between" else few) if some]
+        kept += [one for one in (Departure(where, words) for words in changes(symbol))   # type: ignore[arg-type]
+                 if kinds and all(any(cases.gives((*found.departures, one), each) for each in some) for some in kinds)]
+    return kept
+
+
+def how_large(one: Outcome) -> tuple[int, int]:
+    return one.case.x.size * one.case.R.size, len(one.case.network)
 
 
 def borne_out(cases: Cases, found: Explained, place: Place, fits: Sequence[Formula]) -> list[Formula]:
     """Of formulas those that give the most of a place's answers, of those that give none falsely."""
-    here = [one for one in of_one_layer(cases.answered) if at(one) == place]
-    smallest = sorted((one for one in here if one.status == "failed" and one in found.left),
-                      key=lambda one: one.case.x.size * one.case.R.size)
-    scores = {}
+    here = sorted((one for one in of_one_layer(cases.answered) if at(one) == place), key=how_large)
+    here.sort(key=lambda one: one not in found.left)   # what is not explained first
+    best, kept = cases.score(found.departures, here), list[Formula]()
     for fit in fits:
-        bundle = (*found.departures, *of_one_slot(fit, {place}))
-        if not smallest or any(cases.gives(bundle, one) for one in smallest[:FEW]):
-            scores[fit] = cases.score(bundle, here)
-    best = max(scores.values(), default=0)
-    return [fit for fit in scores if scores[fit] == best > cases.score(found.departures, here)]
+        score = cases.score((*found.departures, *of_one_slot(fit, {place})), here, best)
+        if score > best:
+            best, kept = score, [fit]
+        elif kept and score == best:
+            kept.append(fit)
+    return kept
 
 
 def at(one: Outcome) -> Place:
@@ -196,11 +221,13 @@ def told_from(found: Sequence[Probe], place: Place, base: Model, tolerance: floa
     if not found:
         return Looked(place, found)
     with np.errstate(all="ignore"):
-        columns = tables(found, base)
+        columns = tables(found, base.declared)
         told = by_share(found, columns, tolerance)
-        wrong = told is not None
+        wrong = told is not None or any(   # where no message can be read the whole answer may be
+            probe.own is not None and not probe.has(probe.own, tolerance) for probe in found)
+        read = any(probe.own is not None for probe in found)   # which whole answers bear out, and formulas few pairs
         maps: list[Any] = []
-        if wrong and (not told or not all(told.values()) or off_coverage(found)
+        if wrong and (read or not told or not all(told.values()) or off_coverage(found)
                       or place[0] == "Winner"):   # whose weights say who wins: another map is the plainer word
             maps = [*recovered(found, tolerance, base.declared), *of_rules(found, tolerance, base.declared)]
             maps = maps or other_pools(found, tolerance, base.declared, forms)
@@ -223,6 +250,7 @@ def table_rows(found: Sequence[Probe], base: Model, forms: Sequence[Convention],
                ) -> list[tuple[Convention, ...]]:
     """The answers of the table of conventions, and stabilisers beside them, with which every message is told."""
     kept = []
+    found = sorted(found, key=lambda one: one.own is not None and one.has(one.own, tolerance))   # the wrong ones first
     for name, question in TABLE.items():
         for value in question.answers:
             for more in ((), *((form,) for form in forms)):

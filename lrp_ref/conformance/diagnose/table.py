@@ -11,7 +11,6 @@ import numpy as np
 from lrp_ref.arrays import Array
 from lrp_ref.conformance.diagnose.conditions import facts
 from lrp_ref.conformance.diagnose.formula import PARTS
-from lrp_ref.conformance.diagnose.model import Model
 from lrp_ref.conformance.diagnose.pairs import shares
 from lrp_ref.conformance.diagnose.probes import Probe
 from lrp_ref.conformance.diagnose.quantities import biases, contributions, factors, guards, sums
@@ -30,19 +29,17 @@ class Table:
         return self.columns[name]
 
 
-def tables(found: Sequence[Probe], base: Model) -> dict[str, Table]:
-    """One for every kind of share that the rule has; own are the messages that an implementation is known to have."""
-    declared = base.declared
+def tables(found: Sequence[Probe], declared: Mapping[str, Any]) -> dict[str, Table]:
+    """One for every kind of share that the rule has; own are the messages that it is known to hand down."""
     rows: dict[str, list[tuple[Any, ...]]] = {}
     for probe in found:
         for share in shares(probe.rule, probe.pairs, declared):
             rows.setdefault(share.kind, []).append((probe, share))
-    made = {kind: table(some, base) for kind, some in rows.items()}
+    made = {kind: table(some, declared) for kind, some in rows.items()}
     return {kind: one for kind, one in made.items() if one is not None}
 
 
-def table(rows: Sequence[tuple[Any, ...]], base: Model) -> Table | None:
-    declared = base.declared
+def table(rows: Sequence[tuple[Any, ...]], declared: Mapping[str, Any]) -> Table | None:
     M, own = [], []
     part: dict[str, list[Array]] = {}
     columns: dict[str, dict[str, list[Array]]] = {}
@@ -59,7 +56,7 @@ def table(rows: Sequence[tuple[Any, ...]], base: Model) -> Table | None:
             return np.broadcast_to(value, here.shape)[here].astype(np.float64)
 
         M.append(flat(probe.M))
-        own.append(flat(base.messages(rule, p) if base.departures else share.messages))
+        own.append(flat(share.messages if probe.own is None else probe.own))
         for name, of in PARTS.items():
             part.setdefault(name, []).append(flat(of(rule, share.part)))
         every = contributions(rule, p, share)

@@ -1,0 +1,182 @@
+"""Implementations that nobody can ask: what they compute is read off the answers that they left."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from faulty import FAULTS, Right
+from recorded import ANSWERS, FOLDER
+from recorded import suite as vectors
+from test_diagnose import of_rules, suite
+
+from lrp_ref.command.cli import main
+from lrp_ref.conformance.adapters.recorded import read
+from lrp_ref.conformance.diagnose.diagnosis import NOTHING, diagnose
+from lrp_ref.conformance.diagnose.explain import Cases
+from lrp_ref.conformance.diagnose.model import predicted
+from lrp_ref.conformance.diagnose.other_pool import OtherPool
+from lrp_ref.conformance.diagnose.pairs import written_out
+from lrp_ref.conformance.diagnose.read_off import Answered, read_off
+from lrp_ref.conformance.diagnose.separate import sentence, separate
+from lrp_ref.conformance.judge.record import write
+from lrp_ref.conformance.judge.run import Run, run
+from lrp_ref.conformance.judge.tolerance import Convention
+from lrp_ref.conformance.report.facts import Report, report
+from lrp_ref.conformance.report.told import summary
+from lrp_ref.conformance.vectors.suite import Suite
+from lrp_ref.layers import Conv2D, Linear, MaxPool
+from lrp_ref.network import Network
+from lrp_ref.relevance import through_network
+from lrp_ref.rules import AlphaBeta, Epsilon, Rule, Winner
+
+
+def left_behind(adapter: Any, some: Suite, tmp_path: Path) -> Run:
+    """The answers of an adapter, which nobody can ask any more."""
+    write(str(tmp_path / "answers.json"), run(adapter, some, answers=ANSWERS))
+    return run(read(str(tmp_path / "answers.json")), some, answers=ANSWERS)
+
+
+# ---- Three libraries ----
+
+LIBRARIES = {   # their reports' first sentences must say; how many of their failures are not explained
+    "autolrp": (7, ("a bias keeps |b| / (|z without its bias| + |b|) of R",
+                    "a bias and epsilon keep (|b| + epsilon) / (|z without its bias| + |b| + epsilon) of R")),
+    "moboehle": (4, ("where inputs contribute with one sign only, they hand down all of R",
+                     "of an input that several windows reach the last message overwrites the others",
+                     "in 2 of them the kernel is dilated, as in none of the")),
+    "kaifishr": (3, ("run back as an average pooling over windows of 2 x 2, side by side and without padding",
+                     "stabiliser of the other rules: without a sign: 1e-5")),
+}
+
+
+def told_of(library: str) -> Report:
+    return report(run(read(str(FOLDER / f"{library}.json.gz")), vectors(), answers=ANSWERS))
+
+
+@pytest.mark.parametrize("library", LIBRARIES)
+def test_the_first_sentences_say_what_a_library_computes(library: str) -> None:
+    found = told_of(library)
+    left, said = LIBRARIES[library]
+    text = " ".join(" ".join(summary(found)).split())
+    assert text.count(". ") < 5 and all(words in text for words in said), text
+    assert len(found.diagnosis.left) == left
+    for one in found.diagnosis.told:
+        if (example := one.example) is not None:   # which shows it
+            right = through_network(example.network, example.rules, example.x, example.R)["input"]
+            assert example.got != example.expected and right.shape == example.x.shape
+
+
+def test_formulas_of_a_library_that_nobody_can_ask(capsys: pytest.CaptureFixture[str]) -> None:
+    main(["conform", f"recorded:{FOLDER / 'kaifishr.json.gz'}", "--formulas"])
+    lines = capsys.readouterr().out.partition("formulas of what")[2].splitlines()
+    told = {" ".join(line[3:].split()[:3]): (line[0], line) for line in lines[1:] if line}
+    assert [mark for mark, _ in told.values()].count("*") == 5
+    (mark, text), right = told["Epsilon on Linear"], told["Epsilon on AvgPool"]
+    assert mark == "*" and text.endswith("(a w) / (the same summed over the inputs + b + epsilon without a sign)")
+    assert right[0] == " " and right[1].endswith("+ epsilon sign z)")
+    assert "(a w, split by the sign of w) / (the same summed over the inputs); stabiliser" in told["ZPlus on Linear"][1]
+    assert "an average pooling over windows of 2 x 2" in told["Winner on MaxPool"][1]
+
+
+# ---- Planted faults ----
+
+
+@pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.__name__)
+def test_a_planted_fault_is_named_from_answers_alone(fault: Any, tmp_path: Path) -> None:
+    found = diagnose(left_behind(fault(), of_rules(fault.rules), tmp_path), [])
+    (one,) = found.told
+    text = one.sentence.lower()
+    said = all(any(word in text for word in words) for words in fault.words)
+    assert said or text in OTHERWISE, text
+    assert not any(word in text for word in fault.never), text
+    assert len(found.left) <= 2   # of those that few answers tell apart
+
+
+OTHERWISE = {   # said in other words than where it can be asked, and as right of these few answers
+    "relevance starts from r where z is positive alone and not from r itself",
+    "zbox on avgpool, conv2d and linear: an input contributes a w - high w+ - low w- in place of a w - low w+ - high "
+    "w-",
+    "winner on maxpool: sums and the way back go through windows as if stride were none, with r cut to fit"}
+
+
+def test_of_right_answers_nothing_is_said(tmp_path: Path) -> None:
+    assert diagnose(left_behind(Right(), suite(), tmp_path), []) is NOTHING
+
+
+# ---- By hand ----
+
+
+def answered(layer: Any, rule: Rule, x: Any, R: Any) -> Answered:
+    """What is read off the canonical answer."""
+    x, R = np.array(x, float), np.array(R, float)
+    case = replace(vectors().cases[0], network=Network([("one", layer)]), rules={"one": rule}, x=x, R=R,
+                   level="required", id="by-hand", either=())
+    answer = through_network(case.network, case.rules, x, R)["input"]
+    outcome = replace(run(Right(), of_rules(("Flat",)), answers=ANSWERS).outcomes[0], case=case, answer=answer)
+    cases = Cases(replace(run(Right(), of_rules(("Flat",)), answers=ANSWERS), outcomes=[outcome]), {})
+    (found,) = read_off(cases, (type(rule).__name__, type(layer).__name__), cases.model.of())
+    return found
+
+
+def test_a_message_is_read_where_one_output_alone_hands_down() -> None:
+    # z = (1 - 2 + 3, 4 + 3, 2 - 1 + 3) = (2, 7, 4); R = (0, 14, 0) in the first sample, (2, 0, -4) in the second
+    layer = Linear(np.array([[1.0, 4.0, 2.0], [2.0, -3.0, 1.0]]), np.array([3.0, 0.0, 3.0]))
+    one = answered(layer, Epsilon(0.0), [[1.0, -1.0], [1.0, -1.0]], [[0.0, 14.0, 0.0], [2.0, 0.0, -4.0]])
+    assert one.known.tolist() == [[[False, True, False]] * 2, [[False] * 3] * 2]   # two outputs reach every input
+    assert one.M[0].tolist() == [[0.0, 4 / 7, 0.0], [0.0, 3 / 7, 0.0]]   # a w / z
+
+
+def test_of_windows_beside_each_other_every_message_is_read() -> None:
+    layer = Conv2D(np.array([[[[1.0, 3.0]]]]), np.array([0.5]), (1, 2))
+    one = answered(layer, AlphaBeta(2, 1), [[[[1.0, 2.0, -2.0, 1.0]]]], [[[[5.0, -3.0]]]])
+    # z+ = 7 + 1/2 of the first window; z+ = 3 + 1/2 and z- = -2 of the second
+    assert np.allclose(one.M[0], [[2 / 7.5, 0], [12 / 7.5, 0], [0, -1], [0, 6 / 3.5]], rtol=1e-14, atol=0)   # roundings
+    assert one.known[0].tolist() == [[True, False]] * 2 + [[False, True]] * 2
+
+
+def test_what_is_read_of_a_right_implementation_is_what_rules_hand_down() -> None:
+    found = run(Right(), suite(), answers=ANSWERS)
+    cases, seen = Cases(found, {}), 0
+    for place in {(case.rule, case.layers[0]) for case in suite().cases if len(case.network) == 1}:
+        for one in read_off(cases, place, cases.model.of()):
+            right = predicted([], one.rule, one.pairs)
+            known = one.known & np.ones_like(right, dtype=bool)
+            assert np.allclose(one.M[known], right[known], rtol=1e-10, atol=1e-13)   # some ten roundings, and 0
+            assert one.has(right, 1e-10) and one.answer.any() != one.has(right * 1.001, 1e-10)
+            seen += int(known.sum())
+    assert seen > 500
+
+
+def test_another_pooling_stands_in_a_poolings_place() -> None:
+    p = written_out(MaxPool((3, 2), (3, 2)), np.array([[[[1.0, 3.0], [2.0, 4.0], [9.0, 5.0]]]]))
+    half = OtherPool("an average pooling", "in proportion to the inputs", (2, 2), False,
+                     Convention("zero_rule", ("unsigned", 0.5)))
+    M = half.messages(Winner(), p, {})   # (1, 3, 2, 4) / 4 over an average of 10 / 4 and 1/2
+    assert M is not None and np.allclose(M[0, :, 0], [1 / 12, 3 / 12, 2 / 12, 4 / 12, 0, 0], rtol=1e-15, atol=0)
+    assert half.messages(Epsilon(0.0), written_out(Linear(np.ones((2, 1))), np.ones((1, 2))), {}) is None
+    nine = written_out(MaxPool((2, 2), (1, 1)), np.arange(9.0).reshape(1, 1, 3, 3))
+    M = half.messages(Winner(), nine, {})   # one window there for four here: R of all of them goes through it
+    assert M is not None and (M[..., :1] == M).all() and np.allclose(M[0, :, 0].sum(), 8 / 10, rtol=1e-15, atol=0)
+
+
+def test_failures_of_two_kinds_are_separated_in_two() -> None:
+    found = run(Right(), suite(), answers=ANSWERS)
+    dilated, grouped = ([one for one in found.outcomes if special(one.case.network) == kind]
+                        for kind in ("dilated", "groups"))
+    rest = [one for one in found.outcomes if one not in (*dilated, *grouped)]
+    told = [sentence(one) for one in separate([*dilated, *grouped], rest)]
+    assert len(dilated) >= 2 and len(grouped) >= 2 and len(told) == 2
+    assert any(f"{len(dilated)} of them the kernel is dilated, as in none of the {len(rest)}" in one for one in told)
+    assert any(f"{len(grouped)} of them have groups, as none of the {len(rest)} that pass" in one for one in told)
+    assert separate(dilated[:1], rest) == []   # of one anything might be told
+
+
+def special(network: Network) -> str:
+    layer = network[network.names[0]]
+    if getattr(layer, "groups", 1) > 1:
+        return "groups"
+    return "dilated" if tuple(getattr(layer, "dilation", (1, 1))) != (1, 1) else ""
