@@ -31,7 +31,7 @@ class Recovered:
 
 
 def formulas(run: Run, diagnosis: Diagnosis, watch: Watch = unwatched, asker: Asker | None = None) -> list[Recovered]:
-    """One for every rule and layer of which a case of one layer was answered; as diagnosed where nobody can be asked."""
+    """One for every rule and layer with a case of one layer that was answered; as diagnosed of answers alone."""
     declared = {name: value for name, value in run.adapter.conventions.items() if value is not None}
     cases = Cases(run, declared)
     alone = of_one_layer(cases.answered)
