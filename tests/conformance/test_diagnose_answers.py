@@ -28,7 +28,7 @@ from lrp_ref.conformance.judge.tolerance import Convention
 from lrp_ref.conformance.report.facts import Report, report
 from lrp_ref.conformance.report.told import summary
 from lrp_ref.conformance.vectors.suite import Suite
-from lrp_ref.layers import Conv2D, Linear, MaxPool
+from lrp_ref.layers import AvgPool, Conv2D, Linear, MaxPool, SumPool
 from lrp_ref.network import Network
 from lrp_ref.relevance import through_network
 from lrp_ref.rules import AlphaBeta, Epsilon, Rule, Winner
@@ -158,6 +158,8 @@ def test_another_pooling_stands_in_a_poolings_place() -> None:
     M = half.messages(Winner(), p, {})   # (1, 3, 2, 4) / 4 over an average of 10 / 4 and 1/2
     assert M is not None and np.allclose(M[0, :, 0], [1 / 12, 3 / 12, 2 / 12, 4 / 12, 0, 0], rtol=1e-15, atol=0)
     assert half.messages(Epsilon(0.0), written_out(Linear(np.ones((2, 1))), np.ones((1, 2))), {}) is None
+    layer = SumPool((1, 2), (1, 1))   # which has no padding
+    assert repr(OtherPool("an average pooling", "evenly").layer(layer)) == repr(AvgPool((1, 2), (1, 1)))
     nine = written_out(MaxPool((2, 2), (1, 1)), np.arange(9.0).reshape(1, 1, 3, 3))
     M = half.messages(Winner(), nine, {})   # one window there for four here: R of all of them goes through it
     assert M is not None and (M[..., :1] == M).all() and np.allclose(M[0, :, 0].sum(), 8 / 10, rtol=1e-15, atol=0)

@@ -17,7 +17,7 @@ from lrp_ref.conformance.diagnose.pairs import Pairs, TooLarge, messages_of, wri
 from lrp_ref.conformance.judge.tolerance import Convention
 from lrp_ref.conventions.table import plain, spoken
 from lrp_ref.layers import AvgPool, Layer, MaxPool, SumPool
-from lrp_ref.layers.pool import Pool
+from lrp_ref.layers.pool import PaddedPool, Pool
 from lrp_ref.rules import Epsilon, Flat, Rule, Winner
 
 KINDS = {"an average pooling": AvgPool, "a sum pooling": SumPool, "a max-pooling": MaxPool}
@@ -47,7 +47,9 @@ class OtherPool:
         kind = KINDS[self.kind]
         if not self.own:
             return kind(size)
-        return kind(size, layer.stride) if kind is SumPool else kind(size, layer.stride, layer.pad, layer.ceil)
+        if kind is SumPool or not isinstance(layer, PaddedPool):   # which have no padding
+            return kind(size, layer.stride)
+        return kind(size, layer.stride, layer.pad, layer.ceil)
 
     def messages(self, rule: Rule, p: Pairs, declared: Mapping[str, Any]) -> Array | None:
         """M_ij; None where there is no such pooling, or it is the layer's own."""

@@ -49,8 +49,9 @@ def read_off(cases: Cases, place: Place, base: Model) -> Iterator[Answered]:
     """The cases of a rule on a kind of layer; base: the implementation as far as it is known."""
     for one in of_one_layer(cases.answered):
         network, rules, x, R = cases.tasks[one.case.id]
-        (name, layer), = network
-        if place_of(rules[name], layer) != place or one.case.level == "stress":   # whose numbers round otherwise
+        ((name, layer, reads),) = network.nodes
+        if place_of(rules[name], layer) != place or len(reads) > 1 or (   # an answer is the sum over what it reads
+                one.case.level == "stress"):   # whose numbers round otherwise
             continue
         try:
             p = written_out(layer, x)
