@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from faulty import FAULTS, Right
 from recorded import ANSWERS, FOLDER
 from recorded import suite as vectors
 from test_diagnose import of_rules, suite
+from tree import tree
 
 from lrp_ref.command.cli import main
 from lrp_ref.conformance.adapters.recorded import read
@@ -25,6 +27,7 @@ from lrp_ref.conformance.diagnose.separate import sentence, separate
 from lrp_ref.conformance.judge.record import write
 from lrp_ref.conformance.judge.run import Run, run
 from lrp_ref.conformance.judge.tolerance import Convention
+from lrp_ref.conformance.page import page
 from lrp_ref.conformance.report.facts import Report, report
 from lrp_ref.conformance.report.told import summary
 from lrp_ref.conformance.vectors.suite import Suite
@@ -53,6 +56,7 @@ LIBRARIES = {   # their reports' first sentences must say; how many of their fai
 }
 
 
+@cache
 def told_of(library: str) -> Report:
     return report(run(read(str(FOLDER / f"{library}.json.gz")), vectors(), answers=ANSWERS))
 
@@ -80,6 +84,12 @@ def test_formulas_of_a_library_that_nobody_can_ask(capsys: pytest.CaptureFixture
     assert right[0] == " " and right[1].endswith("+ epsilon sign z)")
     assert "(a w, split by the sign of w) / (the same summed over the inputs); stabiliser" in told["ZPlus on Linear"][1]
     assert "an average pooling over windows of 2 x 2" in told["Winner on MaxPool"][1]
+
+
+def test_a_page_has_the_formulas_of_every_rule() -> None:
+    text = " ".join(tree(page(told_of("kaifishr"))).text.split())
+    assert "Epsilon on Conv2D, Linear (a w) / (the same summed over the inputs + b + epsilon without a sign)" in text
+    assert "As the published rule: Epsilon on AvgPool; Pass on Flatten, ReLU" in text
 
 
 # ---- Planted faults ----

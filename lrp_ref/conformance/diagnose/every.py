@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -17,6 +17,9 @@ from lrp_ref.conformance.diagnose.probes import Asker, Spent
 from lrp_ref.conformance.diagnose.study import at, looked_into
 from lrp_ref.conformance.judge.outcome import Outcome
 from lrp_ref.conformance.judge.run import Run
+from lrp_ref.conformance.judge.tolerance import Convention
+from lrp_ref.conformance.vectors.case import Case
+from lrp_ref.conventions.table import TABLE
 from lrp_ref.hints import Watch, unwatched
 
 
@@ -32,12 +35,11 @@ class Recovered:
 
 def formulas(run: Run, diagnosis: Diagnosis, watch: Watch = unwatched, asker: Asker | None = None) -> list[Recovered]:
     """One for every rule and layer with a case of one layer that was answered; as diagnosed of answers alone."""
+    if not can_ask(run):
+        return as_diagnosed(run, diagnosis)
     declared = {name: value for name, value in run.adapter.conventions.items() if value is not None}
     cases = Cases(run, declared)
-    alone = of_one_layer(cases.answered)
-    places = dict.fromkeys(at(one) for one in alone)
-    if not can_ask(run):
-        return [of_answers([one for one in alone if at(one) == place], place, cases, diagnosis) for place in places]
+    places = dict.fromkeys(at(one) for one in of_one_layer(cases.answered))
     asker = asker or Asker(run.adapter, 40_000, 60.0)
     looked, unasked, count = list[Looked](), list[Place](), dict[Place, int]()
     for place in places:
@@ -54,9 +56,17 @@ def formulas(run: Run, diagnosis: Diagnosis, watch: Watch = unwatched, asker: As
     return found + [Recovered(place, "not asked: the budget is used up", False, 0) for place in unasked]
 
 
+def as_diagnosed(run: Run, diagnosis: Diagnosis) -> list[Recovered]:
+    """The same without a question: what the departures that are told make of the canonical formulas."""
+    cases = Cases(run, {})
+    alone = of_one_layer(cases.answered)
+    return [of_answers([one for one in alone if at(one) == place], place, cases, diagnosis)
+            for place in dict.fromkeys(at(one) for one in alone)]
+
+
 def of_answers(here: Sequence[Outcome], place: Place, cases: Cases, diagnosis: Diagnosis) -> Recovered:
     """What the departures say of a place, and how many answers nothing says."""
-    found = [told.departure for told in diagnosis.told
+    found = [at_place(told.departure, here[0].case) for told in diagnosis.told
              if any(one.case.id in told.ids and cases.touched(told.departure, one) for one in here)]
     left = sum(one.case.id in diagnosis.left for one in here)
     failed = sum(one.status == "failed" for one in here)
@@ -64,6 +74,15 @@ def of_answers(here: Sequence[Outcome], place: Place, cases: Cases, diagnosis: D
         return Recovered(place, "no formula found", False, 0)
     text = formula_text(place[0], found) + (f"; {left} of {len(here)} answers are other ones" if left else "")
     return Recovered(place, text, not failed, 0)
+
+
+def at_place(one: Departure, case: Case) -> Departure:
+    """A convention as the answer that it is for this rule and layer."""
+    if one.kind != "convention":
+        return one
+    (name, layer), = case.network
+    question, value = one.what
+    return replace(one, what=Convention(question, TABLE[question].at(value, case.rules[name], layer)))
 
 
 def formula_told(one: Looked, every: Sequence[Departure]) -> str:

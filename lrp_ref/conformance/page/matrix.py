@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from lrp_ref.conformance.adapter import claims
+from lrp_ref.conformance.diagnose.every import as_diagnosed
 from lrp_ref.conformance.judge.outcome import RIGHT, STATUSES
 from lrp_ref.conformance.judge.run import Place, place
 from lrp_ref.conformance.page.facts import Facts, Subject, state
@@ -171,8 +172,25 @@ def card(facts: Facts, subject: Subject, causes: Html | None) -> Html:
     return tag("article", tag("h3", subject.title),
                tag("p", f"{subject.report.precision} · {ran} of {promised} cases", class_="quiet"), short,
                [tag("p", f"It {sentence}.", class_="warning") for sentence in subject.report.contradicted],
-               bar(counts), tag("ul", totals, class_="totals"), apart or None, causes,
+               bar(counts), tag("ul", totals, class_="totals"), apart or None, causes, formulas(subject),
                class_="card", id=slug("implementation", subject.key))
+
+
+def formulas(subject: Subject) -> Html | None:
+    """What every rule computes, layers with one formula together; those that are not canonical in full."""
+    told = as_diagnosed(subject.report.run, subject.report.diagnosis)
+    if not told:
+        return None
+    groups: dict[tuple[str, str], list[str]] = {}
+    canonical: dict[str, list[str]] = {}
+    for rule, layer, formula, right in sorted((*one.place, one.formula, one.canonical) for one in told):
+        (canonical.setdefault(rule, []) if right else groups.setdefault((rule, formula), [])).append(layer)
+    rows = [tag("li", f"{rule} on {', '.join(layers)} ", tag("code", formula))
+            for (rule, formula), layers in groups.items()]
+    rest = "; ".join(f"{rule} on {', '.join(layers)}" for rule, layers in canonical.items())
+    return tag("details", tag("summary", "Its formulas: what an input gets of R = 1"),
+               tag("ul", rows, tag("li", "As the published rule: ", rest, class_="quiet") if rest else None,
+                   class_="formulas"))
 
 
 def cards(facts: Facts, causes: Mapping[str, Html | None], first: Html | None = None) -> Html:
