@@ -125,5 +125,6 @@ def own_forward(module: Any, name: str) -> None:
     for method in here:
         refuse(callable(getattr(kind, method, None)), f"{what} whose {quotable(method)} was replaced, which may "
                "compute anything: build that module anew")
-    ours = type_name(module) in {"Sequential", *TORCH} and not kind.forward.__module__.startswith("torch.")
-    refuse(ours, f"{what} whose class has another forward than torch's, which may compute anything")
+    home = type_name(module).rpartition(".")[0] or "torch."   # of a class that is no torch's, its own file
+    ours = type_name(module) in {"Sequential", *TORCH} and not kind.forward.__module__.startswith(home)
+    refuse(ours, f"{what} whose class has another forward than {home.split('.')[0]}'s, which may compute anything")

@@ -46,6 +46,11 @@ def linear(x: Tensor, weight: Any, bias: Any = None) -> Tensor:
     return x.then(Linear(np.ascontiguousarray(array.T), own_array(bias)))
 
 
+def transposed_linear(x: Tensor, weight: Any, bias: Any = None) -> Tensor:
+    """Hugging Face's Conv1D, whose weight is (inputs, outputs)."""
+    return x.then(Linear(own_array(weight), own_array(bias)))
+
+
 def conv2d(x: Tensor, weight: Any, bias: Any = None, stride: Any = 1, padding: Any = 0, dilation: Any = 1,
            groups: Any = 1, padding_mode: Any = "zeros") -> Tensor:
     refuse(padding_mode != "zeros", f"padding_mode={shown(padding_mode)}, needed 'zeros'")
@@ -187,6 +192,11 @@ def elu(x: Tensor, alpha: Any = 1.0, inplace: Any = False) -> Tensor:
 
 def gelu(x: Tensor, approximate: Any = "none") -> Tensor:
     return x.then(GELU(approximate == "tanh"))
+
+
+def gelu_by_tanh(x: Tensor) -> Tensor:
+    """Hugging Face's, written out there."""
+    return x.then(GELU(True))
 
 
 def bare(kind: type[Layer]) -> Callable[..., Tensor]:

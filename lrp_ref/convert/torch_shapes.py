@@ -16,7 +16,7 @@ from lrp_ref.arrays import Array, Shape
 from lrp_ref.convert.masks import HIDDEN, finite_and_there
 from lrp_ref.convert.refused import refuse
 from lrp_ref.convert.torch_second import reordered
-from lrp_ref.convert.torch_tensor import NEEDS, Second, Tensor, dims, holds_tensor, own_array, together
+from lrp_ref.convert.torch_tensor import NEEDS, InverseRoot, Second, Tensor, dims, holds_tensor, own_array, together
 from lrp_ref.hints import shown
 from lrp_ref.layers import (
     Add,
@@ -28,6 +28,7 @@ from lrp_ref.layers import (
     Multiply,
     Pad,
     Reshape,
+    RMSNorm,
     Scale,
     Sigmoid,
     Sum,
@@ -70,10 +71,19 @@ def masked(x: Tensor, added: Array, suffix: str = "") -> Tensor:
 
 
 def mul(x: Any, other: Any) -> Tensor:
-    """Of two tensors the gate is the second: the one that is spread, or a sigmoid."""
+    """Of two tensors the gate is the second: the one that is spread, or a sigmoid; a norm that is written out is one.
+    """
+    for one, root in ((x, other), (other, x)):
+        if isinstance(root, InverseRoot):
+            refuse(one is not root.tensor, "multiplies by the inverse root of another tensor's mean square, for which "
+                   "there is no layer: x * rsqrt(mean(x^2) + epsilon) is an RMSNorm")
+            return root.tensor.then(RMSNorm(None, root.epsilon))
     if not (holds_tensor(x) and holds_tensor(other)):
         x, other = (x, other) if holds_tensor(x) else (other, x)
-        return x.then(Scale(constant(other, x)))
+        factor = constant(other, x)
+        if isinstance(x.layer, RMSNorm) and x.layer.scale is None and factor.shape == x.shape[-1:]:   # its own scale
+            return x.reads[0].then(RMSNorm(factor, x.layer.epsilon))
+        return x.then(Scale(factor))
     spreads = prod(x.shape) < prod(other.shape) if x.shape != other.shape else gate(x) and not gate(other)
     return together(Multiply(), other, x) if spreads else together(Multiply(), x, other)
 
@@ -96,6 +106,18 @@ def squared(x: Tensor, exponent: Any = 2) -> Tensor:
     return together(Multiply(), x, x)
 
 
+def inverse_root(x: Tensor) -> InverseRoot:
+    """torch.rsqrt of mean(x^2) + epsilon over the last axis, kept: x times that is an RMSNorm."""
+    shift = x.layer.shift if isinstance(x.layer, Scale) and x.layer.scale is None else None
+    mean = x if shift is None else x.reads[0]
+    square = mean.reads[0] if isinstance(mean.layer, Mean) else x
+    fits = isinstance(mean.layer, Mean) and (mean.layer.axes, mean.layer.keep) == ((len(x.shape) - 1,), True) and (
+        isinstance(square.layer, Multiply) and square.reads[0] is square.reads[1]) and (
+        shift is None or shift.size == 1)
+    refuse(not fits, "the inverse root of what is no mean of squares over the last axis, for which there is no layer")
+    return InverseRoot(square.reads[0], 0 if shift is None else np.reshape(shift, -1)[0].item())
+
+
 def constant(value: Any, x: Tensor) -> Array:
     """A number, or a tensor that torch spreads over x, as an array for one sample."""
     given: Any = own_array(value) if hasattr(value, "detach") else np.asarray(value)
@@ -116,9 +138,14 @@ def alike(x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def repeated(x: Tensor, shape: Shape) -> Tensor:
-    """x with its pixels repeated, where there is one row or one column of them."""
+    """x with its pixels repeated, where there is one row or one column of them, or along one axis that has size 1."""
     if x.shape == tuple(shape):
         return x
+    along = [axis for axis, (n, m) in enumerate(zip(x.shape, shape)) if n != m]
+    if len(x.shape) == len(shape) != 4 and len(along) == 1 and along[0] > 0 and x.shape[along[0]] == 1:
+        k = along[0]   # as of keys that several heads of queries share
+        image = x.then(Reshape((prod(shape[1:k]), 1, prod(shape[k + 1 :]))), "as_image")
+        return image.then(Upsample((shape[k], 1)), "spread").then(Reshape(tuple(shape[1:])))
     known = len(x.shape) == len(shape) == 4 and x.shape[:2] == tuple(shape[:2])
     refuse(not known, f"spreads a tensor of shape {x.shape} to {tuple(shape)}, and only rows and columns are repeated")
     return x.then(Upsample((shape[2] // x.shape[2], shape[3] // x.shape[3])), "spread")

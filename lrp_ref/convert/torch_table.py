@@ -15,6 +15,7 @@ from lrp_ref.convert import torch_shapes as shape
 ROWS: tuple[tuple[str, Callable[..., Any]], ...] = (
     ("Linear linear", layer.linear),
     ("Conv2d conv2d", layer.conv2d),
+    ("transformers.pytorch_utils.Conv1D", layer.transposed_linear),
     ("Conv1d conv1d", layer.conv1d),
     ("ConvTranspose2d conv_transpose2d", layer.conv_transpose2d),
     ("BatchNorm1d BatchNorm2d batch_norm", layer.batch_norm),
@@ -35,6 +36,7 @@ ROWS: tuple[tuple[str, Callable[..., Any]], ...] = (
     ("PReLU prelu", layer.prelu),
     ("ELU elu", layer.elu),
     ("GELU gelu", layer.gelu),
+    ("transformers.activations.NewGELUActivation transformers.activations.FastGELUActivation", layer.gelu_by_tanh),
     ("SiLU silu", layer.silu),
     ("Sigmoid sigmoid", layer.sigmoid),
     ("Tanh tanh", layer.tanh),
@@ -53,6 +55,7 @@ ROWS: tuple[tuple[str, Callable[..., Any]], ...] = (
     ("div truediv itruediv divide true_divide", shape.div),
     ("neg negative", shape.neg),
     ("pow square", shape.squared),
+    ("rsqrt", shape.inverse_root),
     ("matmul mm bmm", attention.matmul),
     ("scaled_dot_product_attention", attention.scaled_dot_product_attention),
     ("masked_fill", attention.masked_fill),

@@ -61,6 +61,14 @@ class Second:
     tensor: Tensor
 
 
+@dataclass(frozen=True, eq=False)
+class InverseRoot:
+    """1 / sqrt(mean of x^2 + epsilon) over the last axis: what x is multiplied by in a norm that is written out."""
+
+    tensor: Tensor
+    epsilon: Any
+
+
 def together(layer: Layer, *tensors: Tensor, suffix: str = "") -> Tensor:
     """What a layer makes of several tensors."""
     shapes = [tensor.sizes for tensor in tensors]
@@ -75,7 +83,7 @@ def holds_tensor(value: Any) -> bool:
         return any(map(holds_tensor, value))
     if isinstance(value, dict):
         return any(map(holds_tensor, value.values()))
-    return isinstance(value, (Tensor, Second))
+    return isinstance(value, (Tensor, Second, InverseRoot))
 
 
 def own_array(tensor: Any) -> Array | None:

@@ -6,6 +6,7 @@ torch is imported by whoever hands the module over: here it is what `sys.modules
 from __future__ import annotations
 
 import inspect
+import operator
 import sys
 from collections import Counter
 from collections.abc import Iterator
@@ -18,7 +19,7 @@ from traceback import extract_tb
 from typing import Any
 
 from lrp_ref.convert.refused import refuse
-from lrp_ref.convert.torch_table import LIKE, SIZES
+from lrp_ref.convert.torch_table import LIKE, SIZES, TORCH
 from lrp_ref.hints import quotable, shown
 
 
@@ -39,6 +40,34 @@ class Traced:
     graph: Any
     around: dict[Any, str]
     defaults: tuple[Any, ...]
+
+
+class Size(int):
+    """A size at the example, which stands in the graph as the call that asks for it: another batch has another one."""
+
+    node: Any
+    tracer: Any
+
+    def __new__(cls, value: int, node: Any, tracer: Any) -> Size:
+        self = super().__new__(cls, value)
+        self.node, self.tracer = node, tracer
+        return self
+
+
+def of_size(name: str) -> Any:
+    """A function of numbers as a call of the graph."""
+    def call(self: Any, other: Any) -> Any:
+        if not isinstance(other, (int, float)):
+            return NotImplemented
+        two = (other, self) if name.startswith("r") else (self, other)
+        return self.tracer.create_proxy("call_function", getattr(operator, name.removeprefix("r")), two, {})
+
+    return call
+
+
+for each in ("add", "sub", "mul", "floordiv", "truediv", "mod", "pow"):
+    for side in ("", "r"):
+        setattr(Size, f"__{side}{each}__", of_size(f"{side}{each}"))
 
 
 @contextmanager
@@ -73,7 +102,8 @@ def paths(module: Any, x: Any, defaults: tuple[Any, ...]) -> Any:
         """What stands for a value, and for a size is that number where Python asks for one."""
 
         def __getattr__(self, name: str) -> Any:
-            if name in ("shape", "ndim"):   # else they are asked for only when something is done with them
+            if name in ("shape", "ndim") or (   # else they are asked for only when something is done with them
+                    name in ("device", "is_cuda", "itemsize") and x is not None):
                 return self.tracer.create_proxy("call_function", getattr, (self, name), {})
             if name == "dtype" and x is not None:   # what torch.finfo takes, and nothing in its place
                 return self.tracer.known(self.node).dtype
@@ -96,8 +126,11 @@ def paths(module: Any, x: Any, defaults: tuple[Any, ...]) -> Any:
 
         def trace(self, root: Any, concrete_args: Any = None) -> Any:
             self.stack, self.around = [("", root, Counter[Any]())], dict[Any, str]()
-            self.values = dict[Any, Any]()
+            self.values, self.free = dict[Any, Any](), set[Any]()
             return super().trace(root, concrete_args)
+
+        def is_leaf_module(self, m: Any, qualified_name: str) -> bool:
+            return type_name(m) in TORCH or super().is_leaf_module(m, qualified_name)
 
         def call_module(self, m: Any, forward: Any, args: Any, kwargs: Any) -> Any:
             if all(m is not one for one in self.root.modules()):   # made in a forward: its calls are that forward's
@@ -118,7 +151,18 @@ def paths(module: Any, x: Any, defaults: tuple[Any, ...]) -> Any:
             return node
 
         def proxy(self, node: Any) -> Any:
+            """What stands for a value; what is made of sizes alone, as a causal mask is, stands there itself."""
+            if x is not None and made_of_sizes(node, self.free):
+                self.free.add(node)
+                value = kept(self.known(node))
+                if type(value) is int:
+                    return Size(value, node, self)
+                if isinstance(value, (torch().Tensor, torch().device, bool, float)):
+                    return value
             return Sized(node, self)
+
+        def create_arg(self, a: Any) -> Any:
+            return a.node if isinstance(a, Size) else super().create_arg(a)
 
         def to_bool(self, obj: Any) -> bool:
             return bool(self.value(obj.node))
@@ -170,6 +214,12 @@ def of_sizes(node: Any) -> bool:
         asked += new
         seen.update(new)
     return True
+
+
+def made_of_sizes(node: Any, free: set[Any]) -> bool:
+    """Whether a call takes nothing but sizes and what is made of them, no parameter and no buffer either."""
+    return node.op in ("call_function", "call_method") and (
+        sizes_alone(node) or all(one in free for one in node.all_input_nodes))
 
 
 def sizes_alone(node: Any) -> bool:

@@ -6,7 +6,7 @@ import warnings
 import numpy as np
 import pytest
 
-from lrp_ref import Embedding, LayerNorm, Softmax, attnlrp, explain
+from lrp_ref import Embedding, LayerNorm, RMSNorm, Softmax, attnlrp, explain, gradient_times_input
 from lrp_ref.convert import from_onnx, from_torch
 
 torch = pytest.importorskip("torch")
@@ -114,3 +114,89 @@ def test_a_text_goes_through_the_command_as_through_the_network(tmp_path, capsys
     e = explain(network, x[:1].numpy().astype(np.float32), attnlrp(network))
     assert [one["relevance"] for one in said["tokens"]] == e.relevance[0].tolist()
     assert len(said["scores"]) == 5 and [one["id"] for one in said["tokens"]] == x[0].tolist()
+
+
+class LastLogits(torch.nn.Module):
+    """What a language model says of the next token."""
+
+    def __init__(self, model):
+        super().__init__()
+        self.model = model
+
+    def forward(self, ids):
+        return self.model(input_ids=ids, use_cache=False).logits[:, -1]
+
+
+SMALL = {"vocab_size": 30, "hidden_size": 24, "num_hidden_layers": 2, "num_attention_heads": 3, "intermediate_size": 40,
+         "max_position_embeddings": 16}
+SHARED = SMALL | {"num_attention_heads": 4, "num_key_value_heads": 2, "head_dim": 6}   # two heads to a key
+LANGUAGE = {   # the configuration; how many norms a model of two blocks has
+    "GPT2": ({"vocab_size": 30, "n_positions": 16, "n_embd": 24, "n_layer": 2, "n_head": 3}, 5),
+    "Llama": (SHARED, 5), "Mistral": (SHARED | {"sliding_window": 3}, 5),
+    "Qwen2": (SMALL | {"num_key_value_heads": 3}, 5), "Qwen3": (SHARED, 9),   # queries and keys have norms there
+    "Gemma": (SHARED, 5), "GPTNeoX": (SMALL | {"rotary_pct": 0.5}, 5)}
+
+
+def language_model(name, kind):
+    sizes, norms = LANGUAGE[name]
+    config = getattr(transformers, f"{name}Config")(attn_implementation=kind, **sizes)
+    torch.manual_seed(0)
+    kind = "LMHeadModel" if name == "GPT2" else "ForCausalLM"
+    module = LastLogits(getattr(transformers, name + kind)(config)).eval()
+    with torch.no_grad():
+        for p in module.parameters():
+            p.mul_(4)
+    return module, torch.randint(3, 30, (2, 7)), norms
+
+
+@pytest.mark.parametrize("kind", ["eager", "sdpa"])
+@pytest.mark.parametrize("name", LANGUAGE)
+def test_a_language_model_gives_its_logits_and_closes_its_ledger(name, kind):
+    """Causal masks, a sliding window, rotary positions, norms that are written out, keys that heads share."""
+    module, ids, norms = language_model(name, kind)
+    ours = from_torch(module, ids)
+    with torch.no_grad():
+        wanted = module(ids).numpy()
+    numbers, eps = ids.numpy().astype(np.float32), np.finfo(np.float32).eps
+    assert np.abs(ours(numbers) - wanted).max() <= 1000 * eps * np.abs(wanted).max()   # as above
+    kinds = [type(layer) for _, layer in ours.layers]
+    assert kinds.count(Softmax) == 2 and kinds.count(LayerNorm) + kinds.count(RMSNorm) == norms
+    e = explain(ours, numbers, attnlrp(ours))
+    total = e.ledger.total()
+    parts = sum(total[part] for part in ("handed", "bias", "stabiliser", "dead"))
+    size = sum(abs(np.asarray(relevance)).sum() for relevance in e.relevances.values())
+    assert np.abs(parts - total["received"]).max() <= 1000 * eps * size
+    assert e.relevance.shape == ids.shape
+
+
+@pytest.mark.parametrize("name", ["GPT2", "Llama"])
+def test_gradient_times_input_of_a_language_model_is_torchs(name):
+    module, ids, _ = language_model(name, "eager")
+    table = module.model.get_input_embeddings()
+    vectors = table(ids).detach().requires_grad_()
+    target = module.model(inputs_embeds=vectors, use_cache=False).logits[:, -1]
+    chosen = target.argmax(1)
+    target[torch.arange(len(ids)), chosen].sum().backward()
+    wanted = (vectors * vectors.grad).sum(2).detach().numpy()
+    network = from_torch(module, ids)
+    got = explain(network, ids.numpy().astype(np.float32), gradient_times_input(network)).relevance
+    assert np.abs(got - wanted).max() <= 1e-4 * np.abs(wanted).max()   # float32 through two blocks, twice
+
+
+def test_keys_that_a_language_model_sees_are_those_before():
+    """Nothing comes from a token after the one that is asked about, nor from beyond a sliding window."""
+    for name, far in (("Llama", 0), ("Mistral", 2)):
+        module, ids, _ = language_model(name, "eager")
+
+        class Third(torch.nn.Module):
+            def __init__(self, model):
+                super().__init__()
+                self.model = model
+
+            def forward(self, ids):
+                return self.model(input_ids=ids, use_cache=False).logits[:, 5]
+
+        network = from_torch(Third(module.model).eval(), ids)
+        R = explain(network, ids.numpy().astype(np.float32), attnlrp(network)).relevance
+        reach = 5 if far == 0 else 2 * (3 - 1)   # two blocks, each of which looks back two tokens
+        assert (R[:, 6:] == 0).all() and (R[:, : 5 - reach] == 0).all() and (R[:, 5 - reach : 6] != 0).all()
