@@ -273,7 +273,7 @@ SAID = {
     "one denominator per batch": Said("the denominator is the sum over the samples of the batch", ("zplus-linear",)),
     "float32 inside": Said("right to float32's accuracy", ("epsilon-linear",)),
     "sign(0) liar": Said("sign(0) = -1", ("sign-of-zero", "epsilon-linear")),
-    "padding off by one": Said("right again with pad=0", ("flat-conv2d", "d5")),
+    "padding off by one": Said("the way back goes through windows as if there were no padding", ("flat-conv2d", "d5")),
     # Of a z+ the bias b+ is then left out: (a w)+ (1 + b+ / sum) / (sum + b), which is the share without it.
     "bias swapped": Said("its part of the bias by magnitude in the numerator", (
         "zplus-linear", "alphabeta-linear", "bias-alpha-beta-linear")),

@@ -84,10 +84,22 @@ def test_of_what_is_right_nothing_is_said() -> None:
         assert told(adapter) is NOTHING
 
 
+class Random(Right):
+    """No departure: every number is another multiple of the right one."""
+
+    def after(self, below: Any, R: Any, layer: Any) -> Any:
+        return below * (1 + np.random.default_rng(int(1e6 * abs(below).sum()) % 2**32).random(below.shape) / 2)
+
+
 def test_the_budget_is_kept_and_what_it_did_not_reach_is_said() -> None:
-    found = told(LargestZ(), ("Epsilon",), questions=40)
+    found = told(Random(), ("Epsilon",), questions=40)
     assert found.unasked and ("Epsilon", "Conv2D") in found.unasked
     assert "budget did not reach" in " ".join(" ".join(summary(Reported(found))).split())   # type: ignore[arg-type]
+
+
+def test_what_the_budget_did_not_reach_may_be_told_by_the_answers_alone() -> None:
+    (one,) = told(LargestZ(), ("Epsilon",), questions=40).told
+    assert "epsilon times the largest |z| among the outputs" in one.sentence
 
 
 class Reported:
@@ -99,10 +111,6 @@ class Reported:
 
 
 def test_an_answer_that_is_random_is_no_departure() -> None:
-    class Random(Right):
-        def after(self, below: Any, R: Any, layer: Any) -> Any:
-            return below * (1 + np.random.default_rng(int(1e6 * abs(below).sum()) % 2**32).random(below.shape) / 2)
-
     found = told(Random(), ("Flat", "ZPlus"))
     assert not found.told and len(found.left) > 9
 
@@ -188,7 +196,7 @@ def test_failed_cases_are_separated_from_passed_ones_by_what_they_have() -> None
     rest = [one for one in found.outcomes if one not in groups]
     (split,) = separate(groups, rest)
     assert split.exact and "groups" in split.facts
-    assert sentence(split).startswith(f"all {len(groups)} have groups; the {len(rest)} that pass without")
+    assert sentence(split).startswith(f"all {len(groups)} have groups; none of the {len(rest)} that pass has")
 
 
 def test_a_grid_shows_what_is_reached() -> None:

@@ -21,7 +21,7 @@ from lrp_ref.conformance.diagnose.diagnosis import NOTHING, diagnose
 from lrp_ref.conformance.diagnose.explain import Cases
 from lrp_ref.conformance.diagnose.model import predicted
 from lrp_ref.conformance.diagnose.other_pool import OtherPool
-from lrp_ref.conformance.diagnose.pairs import written_out
+from lrp_ref.conformance.diagnose.pairs import Pairs, Share, shares, written_out
 from lrp_ref.conformance.diagnose.read_off import Answered, read_off
 from lrp_ref.conformance.diagnose.separate import sentence, separate
 from lrp_ref.conformance.judge.record import write
@@ -31,10 +31,10 @@ from lrp_ref.conformance.page import page
 from lrp_ref.conformance.report.facts import Report, report
 from lrp_ref.conformance.report.told import summary
 from lrp_ref.conformance.vectors.suite import Suite
-from lrp_ref.layers import AvgPool, Conv2D, Linear, MaxPool, SumPool
+from lrp_ref.layers import AvgPool, Conv2D, Flatten, Linear, MaxPool, SumPool
 from lrp_ref.network import Network
 from lrp_ref.relevance import through_network
-from lrp_ref.rules import AlphaBeta, Epsilon, Rule, Winner
+from lrp_ref.rules import AlphaBeta, Epsilon, Rule, Winner, ZBox
 
 
 def left_behind(adapter: Any, some: Suite, tmp_path: Path) -> Run:
@@ -115,6 +115,45 @@ OTHERWISE = {   # said in other words than where it can be asked, and as right o
 
 def test_of_right_answers_nothing_is_said(tmp_path: Path) -> None:
     assert diagnose(left_behind(Right(), suite(), tmp_path), []) is NOTHING
+
+
+class Keras(Right):
+    """A flattened image comes back in the order row, column, channel; z-box takes its bounds from x."""
+
+    def messages(self, rule: Rule, p: Pairs, share: Share) -> Any:
+        M = super().messages(rule, p, share)
+        if not isinstance(p.layer, Flatten) or p.x.ndim != 4:
+            return M
+        channels, rows, columns = p.x.shape[1:]
+        return M[..., np.arange(p.b.size).reshape(rows, columns, channels).transpose(2, 0, 1).reshape(-1).argsort()]
+
+    def share(self, rule: Rule, p: Pairs, share: Share) -> Share:
+        return shares(ZBox(float(p.x.min()), float(p.x.max())), p)[0] if isinstance(rule, ZBox) else share
+
+
+@pytest.mark.parametrize("alone", [False, True])
+def test_an_order_of_axes_and_bounds_of_the_image_are_named(alone: bool, tmp_path: Path) -> None:
+    kept = [case for case in vectors().cases if case.layers in (("Flatten",), ("Linear",), ("Conv2D",))
+            and case.rule in ("Flat", "Pass", "ZBox") and case.level != "negative"]
+    some = replace(vectors(), cases=kept, count=len(kept))
+    found = diagnose(left_behind(Keras(), some, tmp_path) if alone else run(Keras(), some, answers=ANSWERS), [])
+    said = sorted(one.sentence for one in found.told)
+    assert len(said) == 2 and not found.left, (said, found.left)
+    assert said[0].endswith("on Flatten: it is handed back in the order row, column, channel")
+    assert "with the smallest and the largest number of the input for bounds in place of" in said[1]
+
+
+class Tutorial(Right):
+    """z + epsilon std(z) + 1e-9, of all z of the layer, without a sign."""
+
+    def share(self, rule: Rule, p: Pairs, share: Share) -> Share:
+        return replace(share, guard=rule.epsilon * p.z.std() + 1e-9) if isinstance(rule, Epsilon) else share
+
+
+def test_a_formula_that_is_right_but_for_a_small_number_is_named() -> None:
+    found = diagnose(run(Tutorial(), of_rules(("Epsilon",)), answers=ANSWERS), [])
+    text = " ".join(one.sentence for one in found.told)
+    assert "epsilon times the standard deviation of z over all samples and outputs, without a sign" in text, text
 
 
 # ---- By hand ----

@@ -20,6 +20,7 @@ from lrp_ref.network import Network
 from lrp_ref.testing.compared import distance
 
 SINGLE = 2.0**-24   # float32's unit roundoff
+LEAST = SINGLE / 2   # what is off by less was rounded to more digits: a small number was added
 JUDGED, SECONDS = 24, 6.0   # failures that are judged by it
 
 
@@ -91,6 +92,13 @@ def of_bounds(one: Outcome, run: Run) -> bool:
 
 
 def right_in_float32(run: Run, failed: Sequence[Outcome]) -> list[Outcome]:
-    """Those of them that are right to float32's bounds, as far as there is time to judge."""
+    """Those of them that are right to float32's bounds and off by as much, as far as there is time to judge."""
     begin = perf_counter()
-    return [one for one in failed if nearly(one) and perf_counter() - begin < SECONDS and of_bounds(one, run)]
+    return [one for one in failed if nearly(one) and off_by(one) > LEAST and perf_counter() - begin < SECONDS
+            and of_bounds(one, run)]
+
+
+def off_by(one: Outcome) -> float:
+    """How far an answer with numbers is off."""
+    assert one.compared is not None and one.answer is not None
+    return float(distance(one.answer, one.compared.value, SINGLE))

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from itertools import permutations
 from typing import Any
 
 import numpy as np
@@ -16,7 +17,7 @@ import numpy as np
 from lrp_ref.arrays import Array
 from lrp_ref.conformance.diagnose.pairs import Pairs, TooLarge, divided, shares, written_out
 from lrp_ref.conformance.diagnose.windows import Other, in_its_place, of_channels, of_windows, rows_moved
-from lrp_ref.layers import Conv2D
+from lrp_ref.layers import Conv2D, Flatten
 from lrp_ref.layers.pool import Pool
 from lrp_ref.rules import Rule
 
@@ -84,6 +85,8 @@ def alternatives(p: Pairs) -> Iterator[tuple[str, Other]]:
         yield from of_pooling(p)
     if isinstance(p.layer, Conv2D):
         yield from of_kernel(p)
+    if isinstance(p.layer, Flatten) and p.x.ndim > 2:
+        yield from of_orders(p)
     if p.b.any():
         for words, b in other_biases(p).items():
             yield words, Other(lambda b=b: replace(p, b=b))   # type: ignore[misc]
@@ -95,6 +98,18 @@ def alternatives(p: Pairs) -> Iterator[tuple[str, Other]]:
     weight: Any = getattr(p.layer, "weight", None)
     if np.ndim(weight) == 2 and weight.shape[0] == weight.shape[1]:
         yield "the weights are transposed", Other(lambda: written_out(replace(p.layer, weight=weight.T), p.x))  # type: ignore[type-var]
+
+
+def of_orders(p: Pairs) -> Iterator[tuple[str, Other]]:
+    """A flattened image handed back in another order of its axes."""
+    axes, own = p.x.shape[1:], np.arange(p.b.size)
+    names = ("channel", "row", "column") if len(axes) == 3 else tuple(f"axis {n + 1}" for n in range(len(axes)))
+    for order in permutations(range(len(axes))):
+        if list(order) != sorted(order):
+            theirs = own.reshape([axes[n] for n in order]).transpose(np.argsort(order)).reshape(-1)
+            w = (theirs[:, None] == own) * 1.0 + np.zeros_like(p.w)
+            words = f"it is handed back in the order {', '.join(names[n] for n in order)}"
+            yield words, Other(lambda w=w: replace(p, w=w, covered=w != 0))   # type: ignore[misc]
 
 
 def with_weights(p: Pairs, w: Array) -> Pairs:

@@ -173,12 +173,16 @@ def in_sentences(run: Run, found: Study, cases: Cases, findings: Sequence[Findin
     known = explained.told   # where the departures give the answer nothing else can be wrong
     split = separate(left, [one for one in run.outcomes if one.case.id in known or (
         one.status in RIGHT and one.case.level != "negative")])
+    common = [sentence(one) for one in split]
+    if left and all(len(one.case.network) > 1 for one in left):
+        other = " in another way" if sentences else ""
+        common.insert(0, f"they are networks, of whose layers none by itself is wrong{other}")
     conditioned: Sequence[Condition] = ()
     if left and can_ask(run):
         watch(f"{run.adapter.name}: leaving one thing out")
         conditioned = conditions(run, left)
     told = Diagnosis([one for one in sentences if one.ids], causes,
-                     [one.case.id for one in left], "; ".join(map(sentence, split)), conditioned, found.unasked,
+                     [one.case.id for one in left], "; ".join(common), conditioned, found.unasked,
                      denied(cases, found, findings), found.questions)
     return of_format(told, rounded)
 

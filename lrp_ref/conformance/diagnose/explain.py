@@ -7,7 +7,7 @@ away. What an implementation answered where it was right counts as much as where
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from time import perf_counter
 from typing import Any
 
@@ -15,7 +15,7 @@ import numpy as np
 
 from lrp_ref.arrays import Array
 from lrp_ref.conformance.diagnose.again import precision
-from lrp_ref.conformance.diagnose.model import Departure, Model
+from lrp_ref.conformance.diagnose.model import Departure, Model, place_of
 from lrp_ref.conformance.judge.outcome import Outcome
 from lrp_ref.conformance.judge.run import Run
 from lrp_ref.testing.compared import distance
@@ -140,7 +140,8 @@ def explain(cases: Cases, bundles: Sequence[Bundle]) -> Explained:
     if left:   # what no layer alone showed
         few = sorted(left, key=lambda one: (one.case.x.size, len(one.case.network)))
         chosen = grown(cases, bundles, chosen, networks, few[:SMALLEST])
-    found = accounted(cases, chosen)
+    found = narrowed(cases, accounted(cases, chosen))
+    chosen = found.departures
     chance = {one for one in chosen if one.kind == "rules" and len(found.counts[one]) < LEAST}
     return accounted(cases, tuple(one for one in chosen if one not in chance)) if chance else found
 
@@ -170,6 +171,22 @@ def between(cases: Cases, bundles: Sequence[Bundle]) -> Bundle:
               if any(one.kind == "between" for one in bundle)]
     score, n = max(scores, key=lambda pair: (pair[0], -pair[1]), default=(0, 0))
     return bundles[n] if scores and score > cases.score((), networks) else ()
+
+
+def narrowed(cases: Cases, found: Explained) -> Explained:
+    """With every departure at the rules and layers alone of which an answer needs it; the same if that tells less."""
+    def narrow(one: Departure) -> Departure:
+        needed = [case for case in cases.failed if case.case.id in found.counts[one]]
+        alone = {place_of(case.case.rules[name], layer) for case in of_one_layer(needed)
+                 for name, layer in case.case.network}
+        asked = {place_of(case.case.rules[name], layer) for case in of_one_layer(cases.answered)
+                 for name, layer in case.case.network}
+        inside = {place_of(case.case.rules[name], layer) for case in needed for name, layer in case.case.network}
+        places = one.places & (alone | (inside - asked))
+        return replace(one, places=frozenset(places)) if places else one
+
+    fewer = accounted(cases, tuple(narrow(one) for one in found.departures))
+    return fewer if len(fewer.told) == len(found.told) else found
 
 
 def accounted(cases: Cases, chosen: Bundle) -> Explained:

@@ -43,7 +43,10 @@ def departures(places: Sequence[Looked], tolerance: float) -> list[Bundle]:
     columns = {(one.place, kind): one.tables[kind] for one in places if not one.maps for kind in one.formulas}
     candidates = dict.fromkeys(replace(fit, only="") for one in places if not one.maps   # in order: equals are tied
                                for fits in one.formulas.values() for fit in fits[:CANDIDATES])
-    covers = {one: {where for where, t in columns.items() if holds(t, one, tolerance)} for one in candidates}
+    own = {where: {replace(fit, only="") for fit in one.formulas[where[1]]}   # told there, if but for a small number
+           for one in places for where in columns if where[0] == one.place and where[1] in one.formulas}
+    covers = {one: {where for where, t in columns.items() if one in own[where] or holds(t, one, tolerance)}
+              for one in candidates}
     left = set(columns)
     while left:
         useful = [one for one in covers if covers[one] & left]

@@ -22,6 +22,7 @@ from lrp_ref.rules import Epsilon, Flat, Rule, Winner
 
 KINDS = {"an average pooling": AvgPool, "a sum pooling": SumPool, "a max-pooling": MaxPool}
 SHARED: dict[str, Rule] = {"in proportion to the inputs": Epsilon(0.0), "evenly": Flat(), "to the winners": Winner()}
+BY_SIZE = "by the window's size alone"
 SIZES = (None, (2, 2), (3, 3))   # None: the layer's own
 
 
@@ -59,8 +60,8 @@ class OtherPool:
             other = written_out(self.layer(p.layer), p.x)
         except (TooLarge, ValueError):
             return None
-        row = dict([self.stabiliser]) if self.stabiliser else {}
-        M = messages_of(spoken(row, SHARED[self.shared], other.layer), other)
+        row = {"average": "gradient"} if self.shared == BY_SIZE else dict([self.stabiliser] if self.stabiliser else [])
+        M = messages_of(spoken(row, SHARED.get(self.shared, rule), other.layer), other)
         try:   # as arrays of other shapes meet
             theirs = np.broadcast_to(M.reshape(*M.shape[:2], *other.outputs[1:]), (*M.shape[:2], *p.outputs[1:]))
         except ValueError:
@@ -70,7 +71,7 @@ class OtherPool:
 
 def candidates(forms: Sequence[Convention]) -> Iterator[OtherPool]:
     for kind in KINDS:
-        for shared in SHARED:
+        for shared in (*SHARED, *([BY_SIZE] if kind == "an average pooling" else [])):
             for size in SIZES:
                 for own in (True, False):
                     one = OtherPool(kind, shared, size, own)

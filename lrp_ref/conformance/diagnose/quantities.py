@@ -70,6 +70,9 @@ def contributions(rule: Rule, p: Pairs, share: Share) -> Named:
                   "a w - high w-": zw - most * wn, "a w - low w": zw - least * w, "a w - high w": zw - most * w,
                   "a w - (low + high) w / 2": zw - (least + most) * w / 2, "|a w - low w+ - high w-|": abs(share.c),
                   "a w + low w+ + high w-": zw + least * wp + most * wn}
+        for where, keep in (("the input", None), ("the sample", (1, 2))):
+            found[f"a w - low w+ - high w- with the smallest and the largest number of {where} for bounds"] = (
+                zw - p.a.min(keep, keepdims=True) * wp - p.a.max(keep, keepdims=True) * wn)
         for k, bound in (("lowest", np.min(rule.low)), ("first", np.ravel(rule.low)[0])):
             top = np.max(rule.high) if k == "lowest" else np.ravel(rule.high)[0]
             found[f"a w - low w+ - high w- with the {k} channel's bounds"] = zw - bound * wp - top * wn
@@ -179,6 +182,7 @@ def over_outputs(quantity: Any) -> Iterator[tuple[str, Any]]:
     yield "the smallest {} among the outputs", keep.min(2, keepdims=True) + 0 * keep
     yield "the mean of {} over all samples and outputs", keep.mean() + 0 * keep
     yield "the largest {} of all samples and outputs", keep.max() + 0 * keep
+    yield "the root mean square of {} over all samples and outputs", np.sqrt((keep ** 2).mean()) + 0 * keep
     yield "the mean of {} over the samples", keep.mean(0, keepdims=True) + 0 * keep
 
 
@@ -204,8 +208,14 @@ def guards(rule: Rule, p: Pairs, share: Share, s: Array) -> Named:
               "sqrt(z^2 + epsilon)": sign(z) * np.sqrt(z * z + e) - z,
               "epsilon times |b|": e * sign(z) * abs(p.b), "epsilon times the sum of |a w|": e * sign(z) * abs(
                   p.products).sum(1, keepdims=True)}
+    found |= {"|z| raised to epsilon, and without a sign below it": np.where(abs(z) < e, e - z, 0.0),
+              "z raised to epsilon": np.maximum(z, e) - z, "epsilon where z is 0": e * (z == 0)}
     for words, value in over_outputs(abs(z)):
         found[f"epsilon times {words.format('|z|')}"] = e * sign(z) * value
+        found[f"epsilon times {words.format('|z|')}, without a sign"] = e * value + none
+    for words, value in (("over the outputs", z.std(2, keepdims=True)), ("over all samples and outputs", z.std())):
+        found[f"epsilon times the standard deviation of z {words}"] = e * sign(z) * value
+        found[f"epsilon times the standard deviation of z {words}, without a sign"] = e * value + none
     for words, value in over_outputs(abs(s)):
         found[f"epsilon times {words.format('|z without its bias|')}"] = e * sign(z) * value
     for words, value in over_outputs(abs(p.a).swapaxes(1, 2)):

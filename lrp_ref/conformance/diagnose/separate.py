@@ -18,7 +18,7 @@ from lrp_ref.conformance.judge.outcome import Outcome
 from lrp_ref.conformance.vectors.case import Case
 from lrp_ref.layers import Conv2D
 
-LEAST, GROUPS = 2, 3   # failures of which something is told; sentences
+LEAST, PART, GROUPS = 2, 4, 3   # failures of which something is told: so many, and a quarter of all; sentences
 Facts = Mapping[str, bool]
 
 
@@ -103,14 +103,14 @@ def of_all(these: Sequence[Facts], those: Sequence[Facts]) -> Separation | None:
 
 def of_some(these: Sequence[Facts], those: Sequence[Facts]) -> list[Separation]:
     """One fact, else two, that no passed case has and most failed ones have; then of the others; LEAST at least."""
-    left, found = list(these), list[Separation]()
-    while len(left) >= LEAST and len(found) < GROUPS:
+    left, found, least = list(these), list[Separation](), max(LEAST, len(these) / PART)
+    while len(left) >= least and len(found) < GROUPS:
         count = Counter(words for one in left for words in one)
         few = [words for words, n in count.items() if n >= LEAST]
         options = (facts for size in (1, 2) for facts in combinations(few, size))
         best = max(((having(left, facts), -len(facts), facts) for facts in options if not having(those, facts)),
                    key=lambda one: one[:2], default=None)
-        if best is None or best[0] < LEAST:
+        if best is None or best[0] < least:
             break
         found.append(Separation(best[2], best[0], 0, len(those), len(these)))
         left = [one for one in left if not all(words in one for words in best[2])]
@@ -132,7 +132,8 @@ def sentence(found: Separation, of: str = " of them") -> str:
     what = f"{what}{', and' * bool(nouns)} {' and '.join(clauses)}" if clauses else what
     if some:
         return f"{what}, as {'' if nouns else 'in '}none of the {found.without} that pass"
-    return f"{what}; {f'the {found.without} that pass without' if found.exact else more(found)}"
+    has = "is so" if not nouns else "has" if len(found.facts) == 1 else "has both"
+    return f"{what}; {f'none of the {found.without} that pass {has}' if found.exact else more(found)}"
 
 
 def more(found: Separation) -> str:

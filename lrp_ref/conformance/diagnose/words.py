@@ -13,14 +13,16 @@ from lrp_ref.conformance.diagnose.quantities import OWN
 from lrp_ref.conventions.table import stated
 
 OURS = {"Epsilon": "a w / (z + epsilon sign z)", "AlphaBeta": "alpha z+_ij / (z+ + b+) - beta z-_ij / (z- + b-)",
-        "ZPlus": "z+_ij / (z+ + b+)", "Gamma": "(a w + gamma (a w)+) / (the same summed, + b + gamma b+), z > 0",
+        "ZPlus": "z+_ij / (z+ + b+)",
+        "Gamma": "(a w + gamma (a w)+) / (the same summed, + b + gamma b+), (a w)- and b- where z < 0",
         "ZBox": "(a w - low w+ - high w-) / (the same summed)", "WSquare": "w^2 / (the sum of w^2 over the inputs)",
         "Flat": "1 / (the number of inputs inside the image)", "Winner": "w / (the sum of w), of winners",
         "Pass": "1"}
-CONTRIBUTION = {"Epsilon": "a w", "AlphaBeta": "(a w)+ and (a w)-", "ZPlus": "(a w)+", "Gamma": "a w + gamma (a w)+",
-                "ZBox": "a w - low w+ - high w-", "WSquare": "w^2", "Flat": "1", "Winner": "w", "Pass": "1"}
-BIAS = {"Epsilon": "b", "AlphaBeta": "b+ or b-", "ZPlus": "b+", "Gamma": "b + gamma b+", "ZBox": "nothing",
-        "WSquare": "nothing", "Flat": "nothing"}
+CONTRIBUTION = {"Epsilon": "a w", "AlphaBeta": "(a w)+ and (a w)-", "ZPlus": "(a w)+",
+                "Gamma": "a w + gamma (a w)+, or (a w)- where z < 0", "ZBox": "a w - low w+ - high w-",
+                "WSquare": "w^2", "Flat": "1", "Winner": "w", "Pass": "1"}
+BIAS = {"Epsilon": "b", "AlphaBeta": "b+ or b-", "ZPlus": "b+", "Gamma": "b + gamma b+, or b- where z < 0",
+        "ZBox": "nothing", "WSquare": "nothing", "Flat": "nothing"}
 
 
 def heading(one: Departure) -> str:

@@ -26,7 +26,8 @@ def summary(report: Report) -> Iterator[str]:
     ids_left = set(found.left)
     if not found.told and not found.left and not raising:
         return
-    some = [f"{one.sentence[:1].upper()}{one.sentence[1:]}: {len(one.ids)} of {total} failures." for one in found.told]
+    some = [f"{one.sentence[:1].upper()}{one.sentence[1:]}: {len(one.ids)} of {total} failures{but(one)}."
+            for one in found.told]
     if len(some) > SENTENCES - 1:
         rest = found.told[SENTENCES - 2:]
         ids = {id for one in rest for id in one.ids}
@@ -53,6 +54,12 @@ def summary(report: Report) -> Iterator[str]:
         some.append(f"{sentence[:1].upper()}{sentence[1:]}.")
     yield "\n".join(fill(one, WIDTH, break_long_words=False, break_on_hyphens=False, subsequent_indent="   ")
                     for one in some)
+
+
+def but(one: Told) -> str:
+    """Of a departure that is no whole explanation of its rules and layers."""
+    return f", and not all of it: {one.against} others of these rules and layers are otherwise" if (
+        one.against > len(one.ids) / 4) else ""
 
 
 def what_raises(report: Report) -> Iterator[str]:
@@ -85,11 +92,12 @@ def sides_told(one: Told) -> Iterator[tuple[str, str]]:
         if side.regime != "everywhere":
             yield "where", side.regime
     if one.against:
-        yield "against", f"{one.against} cases of these rules and layers that it does not give"
+        yield "against", f"{one.against} other failures of these rules and layers it does not explain"
     if one.departure.kind in ("map", "meeting") and one.example is not None and one.example.x.ndim == 4:
         example = one.example
-        for what, text in (("theirs", example.got), ("ours", example.expected)):
-            yield f"grid {what}", grid(read_back(text).reshape(example.x.shape))
+        both = [grid(read_back(text).reshape(example.x.shape)) for text in (example.got, example.expected)]
+        if both[0] != both[1]:
+            yield from zip(("grid theirs", "grid ours"), both)
 
 
 def formulas_text(found: Sequence[Recovered]) -> Iterator[str]:
