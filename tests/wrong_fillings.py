@@ -313,7 +313,7 @@ FILLINGS: list[tuple[type, str, list[str]]] = [
     (GammaOfABareBias, GAMMA, ["Bias in gamma: as it is"]),
     (GroupsIgnored, CONVOLUTION, ["as if there were no groups: every group reads the channels of the first"]),
     (GroupsSeeAll, CONVOLUTION, ["as if there were no groups: every input channel gets all"]),
-    (GroupsByEveryChannel, CONVOLUTION, ["of those that raise IndexError all 3 have groups; the 18 that pass without"]),
+    (GroupsByEveryChannel, CONVOLUTION, ["of those that raise IndexError all 3 have groups; none of the 18 that pass has"]),
     (KernelReversed, CONVOLUTION, ["with the kernel's rows and columns reversed"]),
     (PaddingForgotten, CONVOLUTION, ["as if there were no padding"]),
     (NegativeIndices, CONVOLUTION, ["with the image's other end in the padding, where negative indices lead"]),

@@ -199,7 +199,8 @@ def accounted(cases: Cases, chosen: Bundle) -> Explained:
             if outcome.case.id in told:
                 if len(here) == 1 or not cases.gives(tuple(d for d in chosen if d != one), outcome):
                     counts[one].append(outcome.case.id)
-            elif not cases.gives(chosen, outcome) and len(outcome.case.network) == 1:
+            elif outcome.status != "undetermined" and len(outcome.case.network) == 1 and (
+                    not cases.gives(chosen, outcome)):
                 against[one].append(outcome.case.id)
     left = [one for one in cases.failed if one.case.id not in told]
     return Explained(chosen, counts, told, left, against)

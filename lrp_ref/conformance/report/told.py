@@ -58,7 +58,7 @@ def summary(report: Report) -> Iterator[str]:
 
 def but(one: Told) -> str:
     """Of a departure that is no whole explanation of its rules and layers."""
-    return f", and not all of it: {one.against} others of these rules and layers are otherwise" if (
+    return f", and not all of it: {one.against} other cases of these rules and layers are otherwise" if (
         one.against > len(one.ids) / 4) else ""
 
 
@@ -92,7 +92,7 @@ def sides_told(one: Told) -> Iterator[tuple[str, str]]:
         if side.regime != "everywhere":
             yield "where", side.regime
     if one.against:
-        yield "against", f"{one.against} other failures of these rules and layers it does not explain"
+        yield "against", f"{one.against} cases of these rules and layers that it does not give"
     if one.departure.kind in ("map", "meeting") and one.example is not None and one.example.x.ndim == 4:
         example = one.example
         both = [grid(read_back(text).reshape(example.x.shape)) for text in (example.got, example.expected)]
