@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from functools import cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from faulty import FAULTS, Right
-from recorded import ANSWERS, FOLDER
+from recorded import ANSWERS
 from recorded import suite as vectors
 from test_diagnose import of_rules, suite
-from tree import tree
 
-from lrp_ref.command.cli import main
 from lrp_ref.conformance.adapters.recorded import read
 from lrp_ref.conformance.diagnose.diagnosis import NOTHING, diagnose
 from lrp_ref.conformance.diagnose.explain import Cases
@@ -27,9 +24,6 @@ from lrp_ref.conformance.diagnose.separate import sentence, separate
 from lrp_ref.conformance.judge.record import write
 from lrp_ref.conformance.judge.run import Run, run
 from lrp_ref.conformance.judge.tolerance import Convention
-from lrp_ref.conformance.page import page
-from lrp_ref.conformance.report.facts import Report, report
-from lrp_ref.conformance.report.told import summary
 from lrp_ref.conformance.vectors.suite import Suite
 from lrp_ref.layers import AvgPool, Conv2D, Flatten, Linear, MaxPool, SumPool
 from lrp_ref.network import Network
@@ -41,55 +35,6 @@ def left_behind(adapter: Any, some: Suite, tmp_path: Path) -> Run:
     """The answers of an adapter, which nobody can ask any more."""
     write(str(tmp_path / "answers.json"), run(adapter, some, answers=ANSWERS))
     return run(read(str(tmp_path / "answers.json")), some, answers=ANSWERS)
-
-
-# ---- Three libraries ----
-
-LIBRARIES = {   # their reports' first sentences must say; how many of their failures are not explained
-    "autolrp": (7, ("a bias keeps |b| / (|z without its bias| + |b|) of R",
-                    "a bias and epsilon keep (|b| + epsilon) / (|z without its bias| + |b| + epsilon) of R")),
-    "moboehle": (4, ("where inputs contribute with one sign only, they hand down all of R",
-                     "of an input that several windows reach the last message overwrites the others",
-                     "in 2 of them the kernel is dilated, as in none of the")),
-    "kaifishr": (3, ("run back as an average pooling over windows of 2 x 2, side by side and without padding",
-                     "stabiliser of the other rules: without a sign: 1e-5")),
-}
-
-
-@cache
-def told_of(library: str) -> Report:
-    return report(run(read(str(FOLDER / f"{library}.json.gz")), vectors(), answers=ANSWERS))
-
-
-@pytest.mark.parametrize("library", LIBRARIES)
-def test_the_first_sentences_say_what_a_library_computes(library: str) -> None:
-    found = told_of(library)
-    left, said = LIBRARIES[library]
-    text = " ".join(" ".join(summary(found)).split())
-    assert text.count(". ") < 5 and all(words in text for words in said), text
-    assert len(found.diagnosis.left) == left
-    for one in found.diagnosis.told:
-        if (example := one.example) is not None:   # which shows it
-            right = through_network(example.network, example.rules, example.x, example.R)["input"]
-            assert example.got != example.expected and right.shape == example.x.shape
-
-
-def test_formulas_of_a_library_that_nobody_can_ask(capsys: pytest.CaptureFixture[str]) -> None:
-    main(["conform", f"recorded:{FOLDER / 'kaifishr.json.gz'}", "--formulas"])
-    lines = capsys.readouterr().out.partition("formulas of what")[2].splitlines()
-    told = {" ".join(line[3:].split()[:3]): (line[0], line) for line in lines[1:] if line}
-    assert [mark for mark, _ in told.values()].count("*") == 5
-    (mark, text), right = told["Epsilon on Linear"], told["Epsilon on AvgPool"]
-    assert mark == "*" and text.endswith("(a w) / (the same summed over the inputs + b + epsilon without a sign)")
-    assert right[0] == " " and right[1].endswith("+ epsilon sign z)")
-    assert "(a w, split by the sign of w) / (the same summed over the inputs); stabiliser" in told["ZPlus on Linear"][1]
-    assert "an average pooling over windows of 2 x 2" in told["Winner on MaxPool"][1]
-
-
-def test_a_page_has_the_formulas_of_every_rule() -> None:
-    text = " ".join(tree(page(told_of("kaifishr"))).text.split())
-    assert "Epsilon on Conv2D, Linear (a w) / (the same summed over the inputs + b + epsilon without a sign)" in text
-    assert "As the published rule: Epsilon on AvgPool; Pass on Flatten, ReLU" in text
 
 
 # ---- Planted faults ----
