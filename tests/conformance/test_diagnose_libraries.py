@@ -1,17 +1,23 @@
-"""What three libraries compute that have no dialect and that nobody can ask: told from their recorded answers."""
+"""What implementations compute that nobody can ask: three libraries without a dialect, and every planted fault."""
 
 from __future__ import annotations
 
 import os
 from functools import cache
+from pathlib import Path
+from typing import Any
 
 import pytest
+from faulty import FAULTS
 from recorded import ANSWERS, FOLDER
 from recorded import suite as vectors
+from test_diagnose import of_rules
+from test_diagnose_answers import left_behind
 from tree import tree
 
 from lrp_ref.command.cli import main
 from lrp_ref.conformance.adapters.recorded import read
+from lrp_ref.conformance.diagnose.diagnosis import diagnose
 from lrp_ref.conformance.judge.run import run
 from lrp_ref.conformance.page import page
 from lrp_ref.conformance.report.facts import Report, report
@@ -66,3 +72,24 @@ def test_a_page_has_the_formulas_of_every_rule() -> None:
     text = " ".join(tree(page(told_of("kaifishr"))).text.split())
     assert "Epsilon on Conv2D, Linear (a w) / (the same summed over the inputs + b + epsilon without a sign)" in text
     assert "As the published rule: Epsilon on AvgPool; Pass on Flatten, ReLU" in text
+
+
+# ---- Planted faults ----
+
+
+@pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.__name__)
+def test_a_planted_fault_is_named_from_answers_alone(fault: Any, tmp_path: Path) -> None:
+    found = diagnose(left_behind(fault(), of_rules(fault.rules), tmp_path), [])
+    (one,) = found.told
+    text = one.sentence.lower()
+    said = all(any(word in text for word in words) for words in fault.words)
+    assert said or text in OTHERWISE, text
+    assert not any(word in text for word in fault.never), text
+    assert len(found.left) <= 2   # of those that few answers tell apart
+
+
+OTHERWISE = {   # said in other words than where it can be asked, and as right of these few answers
+    "relevance starts from r where z is positive alone and not from r itself",
+    "zbox on avgpool, conv2d and linear: an input contributes a w - high w+ - low w- in place of a w - low w+ - high "
+    "w-",
+    "winner on maxpool: sums and the way back go through windows as if stride were none, with r cut to fit"}

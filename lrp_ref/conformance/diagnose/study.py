@@ -92,7 +92,7 @@ def study(run: Run, findings: Sequence[Finding], watch: Watch = unwatched, asker
         found = explain(cases, bundles)
         unasked = [place for place in unasked if place in dict.fromkeys(suspects(cases, found, left=True))]
     if found.left:   # answers alone tell more where a fault hides in the questions
-        answers = of_answers(cases, bundles, explain(cases, bundles), forms, replace(asker, begin=perf_counter()))
+        answers = of_answers(cases, bundles, found, forms, replace(asker, begin=perf_counter()))
         if len(answers.explained.left) < len(found.left):
             return replace(answers, questions=asker.asked)
     return Study(found, places, unasked, asker.asked, at_ends)
