@@ -15,7 +15,7 @@ from lrp_ref.conformance.diagnose.example import of_answers, smallest
 from lrp_ref.conformance.diagnose.explain import Cases
 from lrp_ref.conformance.diagnose.formula import Formula
 from lrp_ref.conformance.diagnose.leave_out import Condition, conditions
-from lrp_ref.conformance.diagnose.model import Departure, Place, conventions, joined_slots
+from lrp_ref.conformance.diagnose.model import SLOTS, Departure, Place, conventions, joined_slots
 from lrp_ref.conformance.diagnose.probes import Asker
 from lrp_ref.conformance.diagnose.separate import sentence, separate
 from lrp_ref.conformance.diagnose.shrink import Counterexample
@@ -23,6 +23,8 @@ from lrp_ref.conformance.diagnose.study import Study, study
 from lrp_ref.conformance.dialects import CANONICAL
 from lrp_ref.conformance.judge.outcome import RIGHT, Outcome
 from lrp_ref.conformance.judge.run import Run
+from lrp_ref.conformance.judge.tolerance import Convention
+from lrp_ref.conventions.table import TABLE, But
 from lrp_ref.hints import Watch, unwatched
 
 ERRORS = 3.0   # seconds for what cures errors of one type
@@ -173,10 +175,10 @@ def in_sentences(run: Run, found: Study, cases: Cases, findings: Sequence[Findin
     known = explained.told   # where the departures give the answer nothing else can be wrong
     split = separate(left, [one for one in run.outcomes if one.case.id in known or (
         one.status in RIGHT and one.case.level != "negative")])
-    common = [sentence(one) for one in split]
+    common = [sentence(one, rest="that pass or are told above" if sentences else "that pass") for one in split]
     if left and all(len(one.case.network) > 1 for one in left):
-        other = " in another way" if sentences else ""
-        common.insert(0, f"they are networks, of whose layers none by itself is wrong{other}")
+        alone = "as told above" if sentences else "right"
+        common.insert(0, f"they are networks, and each of their layers by itself is {alone}")
     conditioned: Sequence[Condition] = ()
     if left and can_ask(run):
         watch(f"{run.adapter.name}: leaving one thing out")
@@ -203,10 +205,18 @@ def sides_of(one: Departure, every: Sequence[Departure]) -> list[Side]:
     for rule, layers in sorted(by_rule.items()):
         here = [other.what for other in every if other.kind == "formula" and other.what.where in ((), one.what.where)
                 and any((rule, layer) in other.places for layer in layers)]
+        here = [SLOTS[other.what] for other in every if other.kind == "convention" and asks(other.what, rule)] + here
         formula: Formula = joined_slots(here)
         regime = " and ".join(one.what.where) or "everywhere"
         found.append(Side(rule, tuple(sorted(layers)), words.theirs(formula, rule), words.ours(rule), regime))
     return found
+
+
+def asks(one: Convention, rule: str) -> bool:
+    """Whether an answer of the table is a slot of a rule's formula."""
+    kinds = TABLE[one.question].rules
+    named = {kind.__name__ for kind in (kinds if isinstance(kinds, tuple) else (kinds,))}
+    return rule in named and not isinstance(one.value, But) and one in SLOTS
 
 
 def denied(cases: Cases, found: Study, findings: Sequence[Finding]) -> frozenset[str]:

@@ -122,8 +122,8 @@ def having(cases: Sequence[Facts], facts: Sequence[str]) -> int:
     return sum(all(words in one for words in facts) for one in cases)
 
 
-def sentence(found: Separation, of: str = " of them") -> str:
-    """of: what some are of."""
+def sentence(found: Separation, of: str = " of them", rest: str = "that pass") -> str:
+    """of: what some are of; rest: what the others are."""
     some = found.failed < found.of
     who = f"{found.failed}{of}" if some else f"all {found.failed}"
     facts = [fact.removeprefix("there is ") for fact in found.facts]
@@ -131,13 +131,13 @@ def sentence(found: Separation, of: str = " of them") -> str:
     what = f"{who} have {' and '.join(nouns)}" if nouns else f"in {who}"
     what = f"{what}{', and' * bool(nouns)} {' and '.join(clauses)}" if clauses else what
     if some:
-        return f"{what}, as {'' if nouns else 'in '}none of the {found.without} that pass"
+        return f"{what}, as {'' if nouns else 'in '}none of the {found.without} {rest}"
     has = "is so" if not nouns else "has" if len(found.facts) == 1 else "has both"
-    return f"{what}; {f'none of the {found.without} that pass {has}' if found.exact else more(found)}"
+    return f"{what}; {f'none of the {found.without} {rest} {has}' if found.exact else more(found, rest)}"
 
 
-def more(found: Separation) -> str:
-    return f"of those that pass {found.passed} have it as well and {found.without} have not"
+def more(found: Separation, rest: str) -> str:
+    return f"of those {rest} {found.passed} have it as well and {found.without} have not"
 
 
 CLAUSE = re.compile(r"the .* (is|has) |windows |.* is (not|set)")   # a fact that is a sentence of its own
