@@ -128,6 +128,22 @@ def test_a_broken_adapter_is_told_how_it_is_broken(relevance: Relevance, how: st
     assert "\n" not in str(error.value)
 
 
+def test_an_epsilon_that_all_inputs_share_breaks_no_adapter() -> None:
+    """R_i = sum_j (a_i w_ij + epsilon sign(z_j) / n) R_j / (z_j + epsilon sign z_j), as for recurrent networks."""
+    def shared(network: Any, rules: Any, x: Array, R: Array) -> Array:
+        (rule,) = rules.values()
+        if not isinstance(rule, Epsilon):
+            raise Unsupported("no such rule")
+        w = weights(network)
+        z = x @ w
+        more = float(rule.epsilon) * np.sign(z)
+        return ((x[:, :, None] * w + more[:, None] / x.shape[1]) * (R / (z + more))[:, None]).sum(2)
+
+    smoke(Given(shared))
+    with pytest.raises(Broken, match=r"needed .* or so"):   # who shares what is no epsilon is broken
+        smoke(Given(lambda network, rules, x, R: 0 * x + R.sum(1, keepdims=True) / 3))
+
+
 def test_an_answer_may_miss_what_a_stabiliser_takes() -> None:
     def relevance(network: Any, rules: Any, x: Array, R: Array) -> Array:
         assert rules["fc"] == Epsilon(0.25)
