@@ -177,8 +177,7 @@ def in_sentences(run: Run, found: Study, cases: Cases, findings: Sequence[Findin
         one.status in RIGHT and one.case.level != "negative")])
     common = [sentence(one, rest="that pass or are told above" if sentences else "that pass") for one in split]
     if left and all(len(one.case.network) > 1 for one in left):
-        alone = "as told above" if sentences else "right"
-        common.insert(0, f"they are networks, and each of their layers by itself is {alone}")
+        common.insert(0, "they are networks, and of layers by themselves no answer is left to explain")
     conditioned: Sequence[Condition] = ()
     if left and can_ask(run):
         watch(f"{run.adapter.name}: leaving one thing out")

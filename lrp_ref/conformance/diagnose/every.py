@@ -10,11 +10,11 @@ import numpy as np
 from lrp_ref.conformance.diagnose import words
 from lrp_ref.conformance.diagnose.again import can_ask
 from lrp_ref.conformance.diagnose.diagnosis import Diagnosis
-from lrp_ref.conformance.diagnose.explain import Cases, of_one_layer
+from lrp_ref.conformance.diagnose.explain import Cases, at, of_one_layer
 from lrp_ref.conformance.diagnose.gather import Looked, departures
 from lrp_ref.conformance.diagnose.model import SLOTS, Departure, Place, joined_slots
 from lrp_ref.conformance.diagnose.probes import Asker, Spent
-from lrp_ref.conformance.diagnose.study import at, looked_into
+from lrp_ref.conformance.diagnose.study import looked_into
 from lrp_ref.conformance.judge.outcome import Outcome
 from lrp_ref.conformance.judge.run import Run
 from lrp_ref.conformance.judge.tolerance import Convention

@@ -15,7 +15,7 @@ import numpy as np
 
 from lrp_ref.arrays import Array
 from lrp_ref.conformance.diagnose.again import precision
-from lrp_ref.conformance.diagnose.model import Departure, Model, place_of
+from lrp_ref.conformance.diagnose.model import Departure, Model, Place, place_of
 from lrp_ref.conformance.judge.outcome import Outcome
 from lrp_ref.conformance.judge.run import Run
 from lrp_ref.testing.compared import distance
@@ -124,6 +124,12 @@ def of_one_layer(outcomes: Iterable[Outcome]) -> list[Outcome]:
     return [one for one in outcomes if len(one.case.network) == 1]
 
 
+def at(one: Outcome) -> Place:
+    """The rule and the layer of a case of one layer."""
+    (name, layer), = one.case.network
+    return place_of(one.case.rules[name], layer)
+
+
 def explain(cases: Cases, bundles: Sequence[Bundle]) -> Explained:
     """The best set of bundles, found one by one, and what each of its departures accounts for."""
     cases.begin = perf_counter()
@@ -175,12 +181,11 @@ def between(cases: Cases, bundles: Sequence[Bundle]) -> Bundle:
 
 def narrowed(cases: Cases, found: Explained) -> Explained:
     """With every departure at the rules and layers alone of which an answer needs it; the same if that tells less."""
+    asked = {at(one) for one in of_one_layer(cases.answered)}
+
     def narrow(one: Departure) -> Departure:
         needed = [case for case in cases.failed if case.case.id in found.counts[one]]
-        alone = {place_of(case.case.rules[name], layer) for case in of_one_layer(needed)
-                 for name, layer in case.case.network}
-        asked = {place_of(case.case.rules[name], layer) for case in of_one_layer(cases.answered)
-                 for name, layer in case.case.network}
+        alone = {at(case) for case in of_one_layer(needed)}
         inside = {place_of(case.case.rules[name], layer) for case in needed for name, layer in case.case.network}
         places = one.places & (alone | (inside - asked))
         return replace(one, places=frozenset(places)) if places else one

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from lrp_ref.arrays import Array, ones_like, same
+from lrp_ref.arrays import Array, Shape, ones_like, same
 from lrp_ref.layers import Conv2D, Layer
 from lrp_ref.layers.pool import Pool
 from lrp_ref.relevance import through_layer
@@ -105,8 +105,7 @@ def written_out(layer: Layer, x: Array) -> Pairs:
     inputs, outputs = prod(x.shape[1:]), prod(z.shape[1:])
     if a.shape != x.shape or len(x) * inputs * outputs * 2 > LARGEST or not inputs * outputs:
         raise TooLarge(f"{type(layer).__name__} with {inputs} inputs and {outputs} outputs")
-    several = np.repeat(x, outputs, axis=0)
-    hot = np.tile(np.eye(outputs), (len(x), 1)).reshape(-1, *z.shape[1:])
+    several, hot = output_by_output(x, z.shape)
     _, wide = layer.linearize(several)
 
     def dense(f: Any) -> Array:
@@ -121,11 +120,15 @@ def written_out(layer: Layer, x: Array) -> Pairs:
 
 def messages_of(rule: Rule, p: Pairs) -> Array:
     """M_ij of a layer under a rule, output by output."""
-    outputs = p.b.size
-    several = np.repeat(p.x, outputs, axis=0)
-    hot = np.tile(np.eye(outputs), (len(p.x), 1)).reshape(-1, *p.outputs[1:])
-    M: Array = through_layer(rule, p.layer, several, hot)[0].reshape(len(p.x), outputs, -1).swapaxes(1, 2)
+    several, hot = output_by_output(p.x, p.outputs)
+    M: Array = through_layer(rule, p.layer, several, hot)[0].reshape(len(p.x), p.b.size, -1).swapaxes(1, 2)
     return M
+
+
+def output_by_output(x: Array, outputs: Shape) -> tuple[Array, Array]:
+    """x once for every output of its sample, and the 1 at that output."""
+    count = prod(outputs[1:])
+    return np.repeat(x, count, axis=0), np.tile(np.eye(count), (len(x), 1)).reshape(-1, *outputs[1:])
 
 
 def up(x: Any) -> Any:

@@ -13,8 +13,8 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from lrp_ref.arrays import Array
-from lrp_ref.conformance.diagnose.explain import Cases, of_one_layer
-from lrp_ref.conformance.diagnose.model import Model, Place, place_of
+from lrp_ref.conformance.diagnose.explain import Cases, at, of_one_layer
+from lrp_ref.conformance.diagnose.model import Model, Place
 from lrp_ref.conformance.diagnose.pairs import TooLarge, written_out
 from lrp_ref.conformance.diagnose.probes import Probe, same_numbers
 from lrp_ref.conformance.diagnose.relevance import ways_to_meet
@@ -50,7 +50,7 @@ def read_off(cases: Cases, place: Place, base: Model) -> Iterator[Answered]:
     for one in of_one_layer(cases.answered):
         network, rules, x, R = cases.tasks[one.case.id]
         ((name, layer, reads),) = network.nodes
-        if place_of(rules[name], layer) != place or len(reads) > 1 or (   # an answer is the sum over what it reads
+        if at(one) != place or len(reads) > 1 or (   # an answer is the sum over what it reads
                 one.case.level == "stress"):   # whose numbers round otherwise
             continue
         try:

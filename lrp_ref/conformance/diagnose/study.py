@@ -14,7 +14,7 @@ from lrp_ref.conformance.adapters.recorded import Recorded
 from lrp_ref.conformance.diagnose.assignments import ASSIGNMENTS
 from lrp_ref.conformance.diagnose.coverage import recovered
 from lrp_ref.conformance.diagnose.detect import MEASURED, SMALL, Finding
-from lrp_ref.conformance.diagnose.explain import Bundle, Cases, Explained, explain, of_one_layer
+from lrp_ref.conformance.diagnose.explain import Bundle, Cases, Explained, at, explain, of_one_layer
 from lrp_ref.conformance.diagnose.formula import Formula
 from lrp_ref.conformance.diagnose.gather import Looked, departures, widened
 from lrp_ref.conformance.diagnose.instead import recovered as of_rules
@@ -150,12 +150,6 @@ def borne_out(cases: Cases, found: Explained, place: Place, fits: Sequence[Formu
         elif kept and score == best:
             kept.append(fit)
     return kept
-
-
-def at(one: Outcome) -> Place:
-    """The rule and the layer of a case of one layer."""
-    (name, layer), = one.case.network
-    return place_of(one.case.rules[name], layer)
 
 
 def known_bundles(run: Run, findings: Sequence[Finding]) -> list[Bundle]:
