@@ -227,3 +227,12 @@ def test_what_other_cases_contradict_is_not_told(samples: int | None, told: Any)
     assert cases.failed and all(cases.gives(LEFT_OUT, one) for one in cases.failed)
     assert (len(denying) > 0) == (samples == 1)   # what passed is another answer than the convention's
     assert explain(cases, [LEFT_OUT]).departures == told
+
+
+def test_a_departure_is_told_of_the_rules_and_layers_alone_of_which_an_answer_needs_it() -> None:
+    """Flat has no bias to leave out, so that no case denies it there: nothing failed there either."""
+    found = run(WithoutBias(), of_rules(("Epsilon", "Flat")), answers=ANSWERS)
+    needed = frozenset({("Epsilon", "Linear"), ("Epsilon", "Conv2D")})
+    wide = Departure("formula", Formula(bias="0", guard="epsilon sign(sum)"), needed | {("Flat", "Linear")})
+    (told_at,) = {one.places for one in explain(Cases(found, {}), [(wide,)]).departures}
+    assert told_at == needed
