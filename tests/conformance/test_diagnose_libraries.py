@@ -66,6 +66,7 @@ def test_formulas_of_a_library_that_nobody_can_ask(capsys: pytest.CaptureFixture
     assert right[0] == " " and right[1].endswith("+ epsilon sign z)")
     assert "(a w, split by the sign of w) / (the same summed over the inputs); stabiliser" in told["ZPlus on Linear"][1]
     assert "an average pooling over windows of 2 x 2" in told["Winner on MaxPool"][1]
+    assert "(w) / (the same" not in told["Winner on MaxPool"][1]   # which is not what it computes
 
 
 def test_a_page_has_the_formulas_of_every_rule() -> None:

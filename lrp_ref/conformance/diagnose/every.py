@@ -9,6 +9,7 @@ import numpy as np
 
 from lrp_ref.conformance.diagnose import words
 from lrp_ref.conformance.diagnose.again import can_ask
+from lrp_ref.conformance.diagnose.coverage import Map
 from lrp_ref.conformance.diagnose.diagnosis import Diagnosis
 from lrp_ref.conformance.diagnose.explain import Cases, at, of_one_layer
 from lrp_ref.conformance.diagnose.gather import Looked, departures
@@ -99,6 +100,8 @@ def formula_text(rule: str, here: Sequence[Departure]) -> str:
     where = " and ".join(dict.fromkeys(words_ for slot in slots for words_ in slot.where))
     others = [words.heading(one) if one.kind == "convention" else words.heading(one).split(": ", 1)[-1]
               for one in here if one.kind != "formula" and one not in known]
+    if any(one.kind == "map" and not isinstance(one.what, Map) for one in here):   # another rule or layer in its place
+        return "; ".join(others)
     elsewhere = words.theirs(joined_slots(known.values()), rule)
     formula = words.theirs(joined_slots(slots), rule) + (f" where {where}, else {elsewhere}" if where else "")
     return "; ".join([formula, *others])
