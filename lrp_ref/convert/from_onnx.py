@@ -12,12 +12,14 @@ import numpy as np
 from lrp_ref.arrays import Shape
 from lrp_ref.convert.onnx_fold import BUDGET, FOLDED, numbers_of, worked_out
 from lrp_ref.convert.onnx_fused import Fused, fused
+from lrp_ref.convert.onnx_laid_nodes import carried_out, on_rows
 from lrp_ref.convert.onnx_node import Layers, Node
 from lrp_ref.convert.onnx_norms import LAST, written_out
 from lrp_ref.convert.onnx_proof import prove
 from lrp_ref.convert.onnx_read import check_graph, operator_set, read_onnx
+from lrp_ref.convert.onnx_shapes import MOVES
 from lrp_ref.convert.onnx_table import QUANTISED, ROWS
-from lrp_ref.convert.onnx_values import Known, Tensor
+from lrp_ref.convert.onnx_values import Known, Laid, Tensor, name_of
 from lrp_ref.convert.refused import refuse
 from lrp_ref.hints import listed, quotable, shown
 from lrp_ref.layers import Flatten, Layer
@@ -58,6 +60,10 @@ def converted(model: Any, output: str | None = None, shape: Sequence[int] | None
     result = values[top]
     if isinstance(result, str):
         raise ValueError(result)
+    if isinstance(result, Laid):
+        proto = moved_by(protos, values, top)
+        raise ValueError(f"from_onnx: node {quotable(proto.name or proto.output[0])}, {proto.op_type}: {MOVES}, or in "
+                         f"front again in {quotable(top)}")
     refuse(not isinstance(result, Tensor) or result.name == INPUT, f"from_onnx got a model whose output "
            f"{quotable(top)} is its input or a constant: there is no layer")
     live = alive(protos, values, fusions, top)
@@ -190,11 +196,11 @@ def constants_of(proto: Any, given: list[Any], layers: Layers, left: int) -> lis
     if proto.op_type == "Constant":
         return [Known((constant_in(proto),) * len(layers.batches))]
     first, second = (*given, None, None)[:2]   # a damaged node may have no inputs
-    if proto.op_type in ("Shape", "Size") and isinstance(first, Tensor):
-        given = [Known(tuple(np.broadcast_to(np.int8(0), (n, *first.shape)) for n in layers.batches))]
-    if proto.op_type == "CastLike" and isinstance(first, Known) and isinstance(second, Tensor):
+    if proto.op_type in ("Shape", "Size") and isinstance(first, (Tensor, Laid)):
+        given = [Known(tuple(np.broadcast_to(np.int8(0), first.sizes(n)) for n in layers.batches))]
+    if proto.op_type == "CastLike" and isinstance(first, Known) and isinstance(second, (Tensor, Laid)):
         return [Known(tuple(value.astype(layers.number) for value in first.values))]
-    if any(isinstance(one, (Tensor, str)) for one in given) or proto.op_type not in FOLDED:
+    if any(isinstance(one, (Tensor, Laid, str)) for one in given) or proto.op_type not in FOLDED:
         return None
     present = [one for one in given if one is not None]
     if all(len({id(v) for v in one.values}) == 1 for one in present):   # the same for every number of images
@@ -217,6 +223,16 @@ def constant_in(proto: Any) -> Any:
     return np.asarray(forms[one.name]())
 
 
+def moved_by(protos: list[Any], values: dict[str, Any], top: str) -> Any:
+    """The node that took the batch from the front, of which `top` is made."""
+    makers = {name: proto for proto in protos for name in proto.output if name}
+    before: str | None = top
+    while before is not None:
+        proto = makers[before]
+        before = next((name for name in proto.input if isinstance(values.get(name), Laid)), None)
+    return proto
+
+
 def layered(proto: Any, given: list[Any], layers: Layers, readers: Counter[str], values: dict[str, Any],
             fusions: dict[str, Fused], makers: dict[str, int], protos: list[Any]) -> list[Any]:
     """The tensors that a node makes, and the layers for it."""
@@ -225,11 +241,12 @@ def layered(proto: Any, given: list[Any], layers: Layers, readers: Counter[str],
     if proto.op_type in ("Mul", "Div", "Sum", *LAST):   # what the last of several nodes is
         found = (fused(name, makers, protos, values, layers.opset) if proto.op_type != "Add" else None) or (
             written_out(name, makers, protos, values, layers.opset) if proto.op_type in LAST else None)
-        if found is not None and isinstance(values.get(found.source), Tensor):
+        source = None if found is None else values.get(found.source)
+        if found is not None and isinstance(source, (Tensor, Laid)):
             fusions[name] = found
-            tensor = node.add(found.layer, values[found.source])
-            layers.origin[tensor.name] = name
-            return [tensor]
+            made = on_rows(node, found.layer, source)
+            layers.origin[name_of(made)] = name
+            return [made]
     wrong = next((one for one in given if isinstance(one, str)), None)
     if wrong is not None:
         return [wrong] * len(proto.output)
@@ -241,11 +258,12 @@ def layered(proto: Any, given: list[Any], layers: Layers, readers: Counter[str],
                 "relevance starts at the score: give the tensor below it as output='NAME'"
                 if proto.op_type in AT_THE_TOP else f"needed one of {listed(ROWS)}")
         raise ValueError(f"an operator that is not converted, {hint}")
-    made = ROWS[proto.op_type](node)
+    row = ROWS[proto.op_type]
+    made = carried_out(node, row) if any(isinstance(one, Laid) for one in given) else row(node)
     tensors = made if isinstance(made, list) else [made]
     for tensor, one in zip(tensors, proto.output):
         if tensor is not None:
-            layers.origin.setdefault(tensor.name, one)
+            layers.origin.setdefault(name_of(tensor), one)
     return tensors
 
 
@@ -255,7 +273,7 @@ def alive(protos: list[Any], values: dict[str, Any], fusions: dict[str, Fused], 
     found, left = set[int](), [top]
     while left:
         name = left.pop()
-        if name not in makers or makers[name] in found or not isinstance(values[name], Tensor):
+        if name not in makers or makers[name] in found or not isinstance(values[name], (Tensor, Laid)):
             continue
         found.add(makers[name])
         left += [fusions[name].source] if name in fusions else list(protos[makers[name]].input)

@@ -147,8 +147,7 @@ def gemm(node: Node) -> Tensor:
     """alpha A B + beta C with constants B and C: Linear."""
     refuse(node.integer("transA", 0) != 0, "transA=1 moves the batch axis")
     x, weight = node.tensor(0), node.needed(1, "B")
-    refuse(weight.ndim != 2 or len(x.shape) != 1, f"its B has the shape {weight.shape} and its A {len(x.shape) + 1} "
-           "axes, needed 2 of both")
+    refuse(weight.ndim != 2 or not x.shape, f"its B has the shape {weight.shape}, needed (I, J)")
     weight = weight.T if node.integer("transB", 0) else weight
     alpha, beta = node.real("alpha", 1), node.real("beta", 1)
     bias = node.constant(2, "C")

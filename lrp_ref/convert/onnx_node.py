@@ -11,7 +11,7 @@ import numpy as np
 
 from lrp_ref.arrays import Array, Shape
 from lrp_ref.convert.onnx_read import imported
-from lrp_ref.convert.onnx_values import Known, Tensor, Value
+from lrp_ref.convert.onnx_values import Known, Laid, Tensor, Value
 from lrp_ref.convert.refused import refuse
 from lrp_ref.hints import quotable, shown
 from lrp_ref.layers import Conv2D, ConvTranspose2D, Layer, Linear
@@ -81,6 +81,11 @@ class Node:
     def opset(self) -> int:
         return self.layers.opset
 
+    @property
+    def images(self) -> int:
+        """The first of the numbers of images that are tried."""
+        return self.layers.batches[0]
+
     def add(self, layer: Layer, *tensors: Tensor, part: str = "") -> Tensor:
         """The layer, named after the node, and after which part of it it is."""
         name = f"{self.name[:LONGEST]}.{part}" if part else self.name
@@ -90,9 +95,15 @@ class Node:
         return self.inputs[k] if k < len(self.inputs) else None
 
     def tensor(self, k: int = 0) -> Tensor:
-        """An input that the network makes."""
+        """An input that the network makes, with the batch in front."""
+        value = self.laid(k)
+        refuse(isinstance(value, Laid), "its tensor has the batch elsewhere than in front")
+        return value   # type: ignore[return-value]
+
+    def laid(self, k: int = 0) -> Tensor | Laid:
+        """An input that the network makes, wherever the graph has the batch."""
         value = self.given(k)
-        if not isinstance(value, Tensor):
+        if value is None or isinstance(value, Known):
             raise ValueError(f"its input {k} is {'left out' if value is None else 'a constant'}, needed a tensor that "
                              "depends on the network's input")
         return value
@@ -130,6 +141,17 @@ class Node:
         value = self.fixed(k, what)
         return None if value is None else few(value, what)
 
+    def with_inputs(self, inputs: Mapping[int, Value], **attributes: Any) -> Node:
+        """The node with other inputs at some places, and other attributes."""
+        proto = self.proto
+        if attributes:
+            proto = type(proto)()
+            proto.CopyFrom(self.proto)
+            del proto.attribute[:]
+            proto.attribute.extend(one for one in self.proto.attribute if one.name not in attributes)
+            proto.attribute.extend(imported().helper.make_attribute(*one) for one in attributes.items())
+        return replace(self, proto=proto, inputs=tuple(inputs.get(k, one) for k, one in enumerate(self.inputs)))
+
     def attribute(self, name: str) -> Any:
         """The attribute as Python's numbers, or None."""
         found = next((one for one in self.proto.attribute if one.name == name), None)
@@ -160,7 +182,7 @@ class Node:
     def axes(self, rank: int, k: int = 1) -> tuple[int, ...] | None:
         """The attribute axes, or since operator set 11 or 13 the input k; counted from 0, each at least that."""
         given = self.ints("axes") if self.attribute("axes") is not None else self.whole(k, "axes")
-        return None if given is None else tuple(axis_of(one, rank) for one in given)
+        return None if given is None else tuple(axis_in(one, rank) for one in given)
 
     def only(self, *outputs: int) -> None:
         """An error where another output of the node than these is asked for."""
@@ -181,11 +203,16 @@ class Node:
         return tensor
 
 
-def axis_of(axis: int, rank: int) -> int:
-    """An axis counted from the first; an error where there is none, or it is that of the batch."""
+def axis_in(axis: int, rank: int) -> int:
+    """An axis counted from the first; an error where there is none."""
     refuse(not -rank <= axis < rank, f"axis {axis} of a tensor with {rank} axes")
-    refuse(axis in (0, -rank), "works along axis 0, which is the batch")
     return axis % rank
+
+
+def axis_of(axis: int, rank: int) -> int:
+    """As `axis_in`; an error where it is that of the batch."""
+    refuse(axis in (0, -rank), "works along axis 0, which is the batch")
+    return axis_in(axis, rank)
 
 
 def few(value: Array, what: str) -> tuple[int, ...]:

@@ -13,7 +13,7 @@ import numpy as np
 
 from lrp_ref.arrays import Array
 from lrp_ref.convert.onnx_fused import NEAR, Fused, computed
-from lrp_ref.convert.onnx_values import Known, Tensor
+from lrp_ref.convert.onnx_values import Known, Laid, Tensor
 from lrp_ref.layers import Layer, LayerNorm, RMSNorm
 
 LONGEST = 14   # nodes that a norm is written out in; exporters use nine, and casts
@@ -37,7 +37,7 @@ def written_out(name: str, makers: Mapping[str, int], protos: list[Any], values:
         if len(front) == 1 and {"ReduceMean"} < kinds and kinds & {"Div", "Reciprocal"}:
             (source,) = front
             nodes, x = tuple(protos[n] for n in sorted(inside)), values.get(source)
-            size = x.shape[-1] if isinstance(x, Tensor) and x.shape else 0
+            size = x.sizes(1)[-1] if isinstance(x, (Tensor, Laid)) and len(x.sizes(1)) > 1 else 0
             layer = norm_of(name, source, size, nodes, values, opset) if size > 1 else None
             if layer is not None:
                 return Fused(source, layer, nodes)
@@ -47,7 +47,7 @@ def written_out(name: str, makers: Mapping[str, int], protos: list[Any], values:
 def norm_of(name: str, source: str, size: int, nodes: tuple[Any, ...], values: Mapping[str, Any], opset: int
          ) -> Layer | None:
     """The norm that nodes are, on rows of so many numbers."""
-    rank = len(values[source].shape)
+    rank = len(values[source].sizes(1)) - 1
     rng = np.random.default_rng(0)
     if not all(fits_row(values[one], size) for node in nodes for one in node.input
                            if isinstance(values.get(one), Known)):

@@ -11,7 +11,7 @@ from lrp_ref.arrays import Array
 from lrp_ref.convert.onnx_fused import Fused, computed, wide
 from lrp_ref.convert.onnx_node import Layers
 from lrp_ref.convert.onnx_reference import evaluated
-from lrp_ref.convert.onnx_values import Known, Tensor
+from lrp_ref.convert.onnx_values import Known, Laid, Tensor, name_of
 from lrp_ref.convert.refused import refuse
 from lrp_ref.hints import quotable
 from lrp_ref.layers import Embedding
@@ -39,16 +39,16 @@ def prove(protos: list[Any], values: Mapping[str, Any], fusions: Mapping[str, Fu
     if ids:
         ours[source] = x.astype(np.int64)
     for proto in protos:
-        outputs = [name for name in proto.output if isinstance(values.get(name), Tensor)]
+        outputs = [name for name in proto.output if isinstance(values.get(name), (Tensor, Laid))]
         if not outputs or proto.op_type in ("Cast", "CastLike", "Dropout"):   # the numbers stay as they are
             for name in outputs:
                 ours[name] = ours[proto.input[0]]
             continue
         for name in outputs:
-            while values[name].name not in made:
+            while name_of(values[name]) not in made:
                 layer, x = next(xs)
                 made[layer] = x
-            ours[name] = made[values[name].name]
+            ours[name] = values[name].laid(made[name_of(values[name])])
         theirs = reference(proto, values, fusions, ours, layers.opset)
         for name in outputs:
             if name in layers.gone:

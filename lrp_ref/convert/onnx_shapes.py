@@ -7,8 +7,8 @@ from math import prod
 import numpy as np
 
 from lrp_ref.arrays import Shape
-from lrp_ref.convert.onnx_node import Node, axis_of, few
-from lrp_ref.convert.onnx_values import Known, Tensor
+from lrp_ref.convert.onnx_node import Node, axis_in, axis_of
+from lrp_ref.convert.onnx_values import Tensor
 from lrp_ref.convert.refused import refuse
 from lrp_ref.layers import Flatten, Layer, Mean, Pad, Reshape, Slice, Sum, Transpose, Upsample
 
@@ -23,20 +23,8 @@ def shaped(node: Node, x: Tensor, shape: Shape, part: str = "") -> Tensor:
     return node.add(layer, x, part=part)
 
 
-def reshape(node: Node) -> Tensor:
-    """The target's first number must be the number of images, however the graph works it out."""
-    x, target = node.tensor(), node.given(1)
-    if not isinstance(target, Known):
-        raise ValueError("its shape depends on the network's input, needed a constant")
-    found = {resolved(node, x.shape, n, [*few(value, "shape")])
-             for n, value in zip(node.layers.batches, target.values)}
-    refuse(len(found) != 1, MOVES)
-    return shaped(node, x, found.pop())
-
-
-def resolved(node: Node, shape: Shape, n: int, target: list[int]) -> Shape:
-    """A target's shape for one image of n: 0 is the input's size there (unless allowzero), -1 what is left."""
-    whole = (n, *shape)
+def resolved(node: Node, whole: Shape, target: list[int]) -> Shape:
+    """A Reshape's target: 0 is the input's size there (unless allowzero), -1 what is left."""
     refuse(len(target) > 16 or not target, f"its shape has {len(target)} axes")
     if not node.integer("allowzero", 0):
         refuse(any(size == 0 and k >= len(whole) for k, size in enumerate(target)), f"its shape is {target}")
@@ -45,41 +33,7 @@ def resolved(node: Node, shape: Shape, n: int, target: list[int]) -> Shape:
     refuse(min(target) < -1 or target.count(-1) > 1 or (-1 in target and known == 0), f"its shape is {target}")
     sizes = tuple(prod(whole) // known if size == -1 else size for size in target)
     refuse(prod(sizes) != prod(whole), f"its shape {target} does not hold a tensor of shape {whole}")
-    refuse(sizes[0] != n, MOVES)
-    return sizes[1:]
-
-
-def flatten(node: Node) -> Tensor:
-    x = node.tensor()
-    axis = node.integer("axis", 1)
-    refuse(axis not in (1, 1 - len(x.shape) - 1), f"axis={axis}: {MOVES}")
-    return shaped(node, x, (prod(x.shape),))
-
-
-def transpose(node: Node) -> Tensor:
-    x = node.tensor()
-    order = node.ints("perm") or tuple(range(len(x.shape), -1, -1))
-    refuse(order[0] != 0, MOVES)
-    return x if order == tuple(range(len(order))) else node.add(Transpose(order), x)
-
-
-def squeeze(node: Node) -> Tensor:
-    x = node.tensor()
-    axes = node.axes(len(x.shape) + 1)
-    if axes is None:
-        refuse(node.layers.batches[0] == 1, MOVES)
-        axes = tuple(k for k, size in enumerate(x.shape, 1) if size == 1)
-    refuse(any(x.shape[k - 1] != 1 for k in axes), f"axes={axes} of a tensor for one image of shape {x.shape}")
-    return shaped(node, x, tuple(size for k, size in enumerate(x.shape, 1) if k not in axes))
-
-
-def unsqueeze(node: Node) -> Tensor:
-    x = node.tensor()
-    count = len(node.ints("axes") or node.whole(1, "axes") or ())
-    axes = node.axes(len(x.shape) + 1 + count)
-    refuse(axes is None or len(set(axes)) < count, "needs axes, each once")
-    old = iter(x.shape)
-    return shaped(node, x, tuple(1 if k in (axes or ()) else next(old) for k in range(1, len(x.shape) + count + 1)))
+    return sizes
 
 
 def cut(node: Node, x: Tensor, axis: int, start: int, stop: int, step: int = 1, part: str = "") -> Tensor:
@@ -95,6 +49,16 @@ def cut(node: Node, x: Tensor, axis: int, start: int, stop: int, step: int = 1, 
 
 def sliced(node: Node) -> Tensor:
     x = node.tensor()
+    for axis, start, stop, step in slices(node, len(x.shape) + 1):
+        if axis == 0:
+            refuse(any(range(*slice(start, stop, step).indices(n)) != range(n) for n in node.layers.batches), MOVES)
+        else:
+            x = cut(node, x, axis, start, stop, step)
+    return x
+
+
+def slices(node: Node, rank: int) -> list[tuple[int, int, int, int]]:
+    """Axis, start, stop and step of all that a Slice cuts."""
     names = ("starts", "ends", "axes", "steps")
     starts, ends, axes, steps = (node.ints(name) if node.opset < 10 else node.whole(k, name)
                                  for k, name in enumerate(names, 1))
@@ -103,15 +67,8 @@ def sliced(node: Node) -> Tensor:
     steps = (1,) * len(axes) if steps is None else steps
     refuse(len({len(starts or ()), len(ends or ()), len(axes), len(steps)}) > 1 or 0 in steps, "its starts, ends, axes "
            "and steps do not go together")
-    rank = len(x.shape) + 1
-    for start, end, axis, step in zip(starts or (), ends or (), axes, steps):
-        if axis in (0, -rank):
-            n = node.layers.batches
-            refuse(any(range(*slice(start, end, step).indices(one)) != range(one) for one in n), MOVES)
-            continue
-        end = -x.shape[axis_of(axis, rank) - 1] - 1 if step < 0 and end < -x.shape[axis_of(axis, rank) - 1] else end
-        x = cut(node, x, axis_of(axis, rank), start, end, step)
-    return x
+    return [(axis_in(axis, rank), start, end, step)
+            for start, end, axis, step in zip(starts or (), ends or (), axes, steps)]
 
 
 def gather(node: Node) -> Tensor:
@@ -165,6 +122,7 @@ def reduced(node: Node) -> Tensor:
     """ReduceMean and ReduceSum over axes other than the batch."""
     x, rank = node.tensor(), len(node.tensor().shape) + 1
     axes = node.axes(rank)
+    refuse(0 in (axes or ()), "works along axis 0, which is the batch")
     if not axes:
         refuse(not node.integer("noop_with_empty_axes", 0), "sums over all axes, the batch among them")
         return x

@@ -33,20 +33,9 @@ from lrp_ref.convert.onnx_arithmetic import (
     sum_of_inputs,
 )
 from lrp_ref.convert.onnx_attention import expand, layer_norm, matmul, softmax, taken, where
+from lrp_ref.convert.onnx_laid import SHAPES
 from lrp_ref.convert.onnx_node import Node
-from lrp_ref.convert.onnx_shapes import (
-    blocks,
-    flatten,
-    pad,
-    reduced,
-    reshape,
-    resize,
-    sliced,
-    split,
-    squeeze,
-    transpose,
-    unsqueeze,
-)
+from lrp_ref.convert.onnx_shapes import blocks, pad, reduced, resize, sliced, split
 from lrp_ref.convert.onnx_windows import average_pool, conv, conv_transpose, global_average, global_max, max_pool
 
 ROWS: dict[str, Callable[[Node], Any]] = {   # a Tensor, or for several outputs a list
@@ -59,7 +48,7 @@ ROWS: dict[str, Callable[[Node], Any]] = {   # a Tensor, or for several outputs 
     "Max": bounded_by_number, "Min": bounded_by_number, "Concat": concat,
     "MaxPool": max_pool, "AveragePool": average_pool, "GlobalAveragePool": global_average, "GlobalMaxPool": global_max,
     "ReduceMean": reduced, "ReduceSum": reduced,
-    "Flatten": flatten, "Reshape": reshape, "Transpose": transpose, "Squeeze": squeeze, "Unsqueeze": unsqueeze,
+    **SHAPES,
     "Slice": sliced, "Gather": taken, "Split": split, "Pad": pad, "Resize": resize, "Upsample": resize,
     "DepthToSpace": blocks, "SpaceToDepth": blocks,
     "Softmax": softmax, "LayerNormalization": layer_norm, "RMSNormalization": layer_norm, "Where": where,

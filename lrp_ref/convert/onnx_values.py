@@ -1,8 +1,11 @@
-"""What a tensor of an ONNX graph is for us: one that our network makes, or a constant."""
+"""What a tensor of an ONNX graph is for us: one that our network makes, as it is or laid otherwise, or a constant."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import prod
+
+import numpy as np
 
 from lrp_ref.arrays import Array, Shape
 
@@ -13,6 +16,36 @@ class Tensor:
 
     name: str
     shape: Shape
+
+    def sizes(self, n: int) -> Shape:
+        """The shape for n images."""
+        return n, *self.shape
+
+    def laid(self, ours: Array) -> Array:
+        return ours
+
+
+@dataclass(frozen=True)
+class Laid:
+    """A tensor of ours, (N, ..), that the graph has as (T, N, ..), (T, N h, ..) or (N T, ..): the batch elsewhere.
+
+    groups  for every axis of the graph's tensor, the axes of ours (0 the batch) that it is made of, the slowest first;
+            none for an axis of size 1
+    """
+
+    tensor: Tensor
+    groups: tuple[tuple[int, ...], ...]
+
+    def sizes(self, n: int) -> Shape:
+        """The graph's shape, for n images."""
+        own = n, *self.tensor.shape
+        return tuple(prod(own[k] for k in group) for group in self.groups)
+
+    def laid(self, ours: Array) -> Array:
+        """Our numbers in the graph's order."""
+        order = [k for group in self.groups for k in group]
+        return np.transpose(ours, order + [k for k in range(ours.ndim) if k not in order]).reshape(
+            self.sizes(len(ours)))
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,4 +63,9 @@ class Known:
         return all(one is first or (one.shape == first.shape and bool((one == first).all())) for one in self.values)
 
 
-Value = Tensor | Known
+Value = Tensor | Laid | Known
+
+
+def name_of(value: Tensor | Laid) -> str:
+    """The layer that makes it."""
+    return value.name if isinstance(value, Tensor) else value.tensor.name
