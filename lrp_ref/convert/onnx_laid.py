@@ -31,16 +31,16 @@ def as_laid(value: Any, images: int) -> Laid:
     return Laid(value, tuple((k,) if size > 1 else () for k, size in enumerate((images, *value.shape))))
 
 
-def settled(node: Node, laid: Laid) -> Tensor | Laid:
+def brought_back(node: Node, laid: Laid) -> Tensor | Laid:
     """A tensor of ours, where the batch is back in front, alone."""
     batch = (0,) if node.images > 1 else ()
     if laid.groups[:1] != (batch,):
         return laid
     order = [k for group in laid.groups[1:] for k in group]
-    return shaped(node, turned(node, laid.tensor, order), laid.sizes(node.images)[1:])
+    return shaped(node, exchanged(node, laid.tensor, order), laid.sizes(node.images)[1:])
 
 
-def turned(node: Node, x: Tensor, order: list[int]) -> Tensor:
+def exchanged(node: Node, x: Tensor, order: list[int]) -> Tensor:
     """Our tensor with its axes in that order, those of size 1 that are not in it last."""
     if order == sorted(order):
         return x
@@ -51,7 +51,7 @@ def turned(node: Node, x: Tensor, order: list[int]) -> Tensor:
 def permuted(node: Node, x: Tensor | Laid, order: Sequence[int]) -> Tensor | Laid:
     laid = as_laid(x, node.images)
     refuse(sorted(order) != list(range(len(laid.groups))), f"perm={tuple(order)} of {len(laid.groups)} axes")
-    return settled(node, Laid(laid.tensor, tuple(laid.groups[k] for k in order)))
+    return brought_back(node, Laid(laid.tensor, tuple(laid.groups[k] for k in order)))
 
 
 def in_shape(node: Node, x: Tensor | Laid, targets: Sequence[Shape]) -> Tensor | Laid:
@@ -71,7 +71,7 @@ def in_shape(node: Node, x: Tensor | Laid, targets: Sequence[Shape]) -> Tensor |
         tensor = shaped(node, tensor, tuple(shape), part="parted")
     else:
         new.update({(k, 0): k for k in parts})
-    return settled(node, Laid(tensor, tuple(tuple(new[one] for one in group) for group in groups)))
+    return brought_back(node, Laid(tensor, tuple(tuple(new[one] for one in group) for group in groups)))
 
 
 def parted(laid: Laid, images: int, target: Shape) -> tuple[dict[int, list[int]], list[list[tuple[int, int]]]]:
@@ -129,15 +129,15 @@ def in_front(node: Node, laid: Laid, kept: set[int]) -> tuple[Tensor, Groups]:
             shape.append(prod(own[k] for k in group))
             place.append(len(shape))
         places.append(tuple(place))
-    return shaped(node, turned(node, laid.tensor, order), tuple(shape), part="rows"), tuple(places)
+    return shaped(node, exchanged(node, laid.tensor, order), tuple(shape), part="rows"), tuple(places)
 
 
-def over(node: Node, made: Any, places: Sequence[Sequence[int]]) -> Any:
+def as_the_graph_has(node: Node, made: Any, places: Sequence[Sequence[int]]) -> Any:
     """What was made of such a tensor, as the graph has it."""
     if isinstance(made, list):
-        return [None if one is None else over(node, one, places) for one in made]
+        return [None if one is None else as_the_graph_has(node, one, places) for one in made]
     own = node.images, *made.shape
-    return settled(node, Laid(made, tuple(tuple(k for k in place if own[k] > 1) for place in places)))
+    return brought_back(node, Laid(made, tuple(tuple(k for k in place if own[k] > 1) for place in places)))
 
 
 # ---- Nodes that change the shape ----

@@ -13,7 +13,16 @@ from typing import Any
 import numpy as np
 
 from lrp_ref.arrays import Shape
-from lrp_ref.convert.onnx_laid import SHAPES, Row, as_laid, in_front, over, settled, with_axes, with_rows
+from lrp_ref.convert.onnx_laid import (
+    SHAPES,
+    Row,
+    as_laid,
+    as_the_graph_has,
+    brought_back,
+    in_front,
+    with_axes,
+    with_rows,
+)
 from lrp_ref.convert.onnx_node import Node, axis_in
 from lrp_ref.convert.onnx_shapes import cut, slices
 from lrp_ref.convert.onnx_values import Known, Laid, Tensor
@@ -35,15 +44,16 @@ def carried_out(node: Node, row: Row) -> Any:
         x = as_laid(node.laid(), node.images)
         return Laid(row(node.with_inputs({0: x.tensor})), x.groups)
     if node.op in TOGETHER:
-        return together(node, row)
+        return spread_over_each_other(node, row)
     if node.op in ROWS_OF:
         return multiplied(node, row)
     if node.op == "Gather" and isinstance(node.given(0), Known):
         ids = as_laid(node.laid(1), node.images)
-        return settled(node, Laid(row(node.with_inputs({1: ids.tensor})), (*ids.groups, (len(ids.tensor.shape) + 1,))))
+        words = row(node.with_inputs({1: ids.tensor}))
+        return brought_back(node, Laid(words, (*ids.groups, (len(words.shape),))))
     refuse(node.op not in ALONG, "reads a tensor that has the batch elsewhere than in front, or one axis of it and "
            "others: that is done for what works on rows or along other axes; export it with the batch in front")
-    return along(node, row)
+    return along_axes(node, row)
 
 
 def on_rows(node: Node, layer: Layer, x: Tensor | Laid) -> Tensor | Laid:
@@ -51,7 +61,7 @@ def on_rows(node: Node, layer: Layer, x: Tensor | Laid) -> Tensor | Laid:
     if isinstance(x, Tensor):
         return node.add(layer, x)
     rows, places = with_rows(node, x)
-    made: Tensor | Laid = over(node, node.add(layer, rows), places)
+    made: Tensor | Laid = as_the_graph_has(node, node.add(layer, rows), places)
     return made
 
 
@@ -65,7 +75,7 @@ def batch_axis(laids: Sequence[Laid], rank: int) -> tuple[int | None, Shape]:
     return None if at is None else at + rank, parts
 
 
-def together(node: Node, row: Row) -> Any:
+def spread_over_each_other(node: Node, row: Row) -> Any:
     """Sums and products of tensors and constants, spread over each other from the last axis on; and Concat."""
     laids = {k: as_laid(one, node.images) for k, one in enumerate(node.inputs) if isinstance(one, (Tensor, Laid))}
     known = {k: one for k, one in enumerate(node.inputs) if isinstance(one, Known)}
@@ -88,7 +98,7 @@ def together(node: Node, row: Row) -> Any:
             ours[k] = for_ours(node, k, constant, rank, batch, parts, kept)
     if node.op == "Concat":
         changes["axis"] = places[axis][0]
-    return over(node, row(node.with_inputs(ours, **changes)), places)
+    return as_the_graph_has(node, row(node.with_inputs(ours, **changes)), places)
 
 
 def for_ours(node: Node, k: int, known: Known, rank: int, batch: int | None, parts: Shape, kept: set[int]) -> Known:
@@ -118,7 +128,7 @@ def multiplied(node: Node, row: Row) -> Any:
     if not isinstance(right, (Tensor, Laid)):
         refuse(0 in left.groups[-1], "multiplies along the batch")
         x, places = with_rows(node, left)
-        return over(node, row(node.with_inputs({0: x})), places)
+        return as_the_graph_has(node, row(node.with_inputs({0: x})), places)
     other = as_laid(right, node.images)
     refuse(len(other.groups) != rank or rank < 3, f"multiplies tensors with {rank} and {len(other.groups)} axes, "
            "needed as many, and three at least")
@@ -127,16 +137,16 @@ def multiplied(node: Node, row: Row) -> Any:
     both = [one.sizes(node.images) for one in (left, other)]
     kept = {k for k in range(rank) if k >= rank - 2 or any(shape[k] > 1 for shape in both)}
     (x, places), (y, _) = (in_front(node, one, kept) for one in (left, other))
-    return over(node, row(node.with_inputs({0: x, 1: y})), places)
+    return as_the_graph_has(node, row(node.with_inputs({0: x, 1: y})), places)
 
 
-def along(node: Node, row: Row) -> Any:
+def along_axes(node: Node, row: Row) -> Any:
     """A node that works along axes of the graph's tensor, none of them the batch's."""
     laid = as_laid(node.laid(), node.images)
     rank, reduces, rows = len(laid.groups), node.op in ("ReduceMean", "ReduceSum"), tuple[int, ...]()
     batch, _ = batch_axis([laid], rank)
     if node.op == "Slice":
-        cuts = [one for one in slices(node, rank) if not whole(node, laid, *one)]
+        cuts = [one for one in slices(node, rank) if not keeps_all(node, laid, *one)]
         axes = tuple(axis for axis, *_ in cuts)
     elif reduces:
         axes = node.axes(rank) or ()
@@ -153,7 +163,7 @@ def along(node: Node, row: Row) -> Any:
     if node.op == "Slice":
         for (_, start, stop, step), k in zip(cuts, new):
             x = cut(node, x, k, start, stop, step)
-        return over(node, x, places)
+        return as_the_graph_has(node, x, places)
     if reduces:
         given = {} if node.attribute("axes") is not None else {1: Known((np.array(new),) * len(node.layers.batches))}
         made = row(node.with_inputs({0: x, **given}, **({} if given else {"axes": new})))
@@ -162,10 +172,10 @@ def along(node: Node, row: Row) -> Any:
     if node.op == "Gather" or (reduces and not node.integer("keepdims", 1)):
         places = tuple(tuple(k - sum(one < k for one in new) for k in place) for axis, place in enumerate(places)
                        if axis not in axes)
-    return over(node, made, places)
+    return as_the_graph_has(node, made, places)
 
 
-def whole(node: Node, laid: Laid, axis: int, start: int, stop: int, step: int) -> bool:
+def keeps_all(node: Node, laid: Laid, axis: int, start: int, stop: int, step: int) -> bool:
     """Whether a cut keeps all of an axis, for every number of images."""
     return all(range(*slice(start, stop, step).indices(laid.sizes(n)[axis])) == range(laid.sizes(n)[axis])
                for n in node.layers.batches)

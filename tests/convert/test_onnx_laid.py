@@ -147,7 +147,7 @@ def test_the_file_of_one_image_may_have_no_axis_for_it_inside():
              node("ReduceMean", "k", "m", axes=[1], keepdims=0), node("Mul", "t m", "u"), node("Unsqueeze", "u zero")]
     network = held_to_reference(model(nodes, (1, T, D), CONSTANTS), drawn(1, T, D))
     x = drawn(3, T, D)
-    assert np.allclose(network(x), x * x.mean(1, keepdims=True), atol=1e-6)
+    assert abs(network(x) - x * x.mean(1, keepdims=True)).max() < 1e-6   # float32: products of numbers below 4
 
 
 def test_a_class_token_with_the_batch_second():
