@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from lrp_ref.arrays import Shape
+from lrp_ref.convert.laid import MOVES
 from lrp_ref.convert.onnx_fold import BUDGET, FOLDED, numbers_of, worked_out
 from lrp_ref.convert.onnx_fused import Fused, fused
 from lrp_ref.convert.onnx_laid_nodes import carried_out, on_rows
@@ -17,7 +18,6 @@ from lrp_ref.convert.onnx_node import Layers, Node
 from lrp_ref.convert.onnx_norms import LAST, written_out
 from lrp_ref.convert.onnx_proof import prove
 from lrp_ref.convert.onnx_read import check_graph, operator_set, read_onnx
-from lrp_ref.convert.onnx_shapes import MOVES
 from lrp_ref.convert.onnx_table import QUANTISED, ROWS
 from lrp_ref.convert.onnx_values import Known, Laid, Tensor, name_of
 from lrp_ref.convert.refused import refuse

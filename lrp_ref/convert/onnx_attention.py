@@ -7,9 +7,10 @@ from math import prod
 import numpy as np
 
 from lrp_ref.arrays import Array
+from lrp_ref.convert.laid import MOVES
 from lrp_ref.convert.onnx_arithmetic import for_one, masked
 from lrp_ref.convert.onnx_node import Node, axis_of, few
-from lrp_ref.convert.onnx_shapes import MOVES, gather, shaped
+from lrp_ref.convert.onnx_shapes import gather, shaped
 from lrp_ref.convert.onnx_values import Known, Tensor
 from lrp_ref.convert.refused import refuse
 from lrp_ref.hints import shown

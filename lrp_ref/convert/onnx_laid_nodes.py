@@ -7,20 +7,20 @@ the batch in front; then come the graph's axes again.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from math import prod
 from typing import Any
 
 import numpy as np
 
 from lrp_ref.arrays import Shape
+from lrp_ref.convert.laid import batch_of, constant_in_front, without
 from lrp_ref.convert.onnx_laid import (
     SHAPES,
     Row,
     as_laid,
     as_the_graph_has,
     brought_back,
-    in_front,
     with_axes,
+    with_front,
     with_rows,
 )
 from lrp_ref.convert.onnx_node import Node, axis_in
@@ -65,14 +65,8 @@ def on_rows(node: Node, layer: Layer, x: Tensor | Laid) -> Tensor | Laid:
     return made
 
 
-def batch_axis(laids: Sequence[Laid], rank: int) -> tuple[int | None, Shape]:
-    """The graph's axis that the batch is in, counted from the last, and the sizes it is made of, 0 for the batch."""
-    found = {(k - len(one.groups), tuple(one.tensor.shape[n - 1] if n else 0 for n in group))
-             for one in laids for k, group in enumerate(one.groups) if 0 in group}
-    refuse(len(found) > 1, "puts together tensors that have the batch in different places, or one axis of it and "
-           "others that are not the same: transpose one before")
-    at, parts = next(iter(found), (None, ()))
-    return None if at is None else at + rank, parts
+def batch_in(node: Node, laids: Sequence[Laid]) -> tuple[int | None, Shape]:
+    return batch_of([(one.tensor.sizes(node.images), one.groups) for one in laids])
 
 
 def spread_over_each_other(node: Node, row: Row) -> Any:
@@ -81,44 +75,25 @@ def spread_over_each_other(node: Node, row: Row) -> Any:
     known = {k: one for k, one in enumerate(node.inputs) if isinstance(one, Known)}
     rank = max([len(one.groups) for one in laids.values()] + [one.values[0].ndim for one in known.values()])
     laids = {k: Laid(one.tensor, ((),) * (rank - len(one.groups)) + one.groups) for k, one in laids.items()}
-    batch, parts = batch_axis([*laids.values()], rank)
+    batch, parts = batch_in(node, [*laids.values()])
     shapes = [one.sizes(node.images) for one in laids.values()]
     shapes += [(1,) * (rank - one.values[0].ndim) + one.values[0].shape for one in known.values()]
     kept = {k for k in range(rank) if any(shape[k] != 1 for shape in shapes)}
     changes = dict[str, Any]()
     if node.op == "Concat":
         axis = axis_in(node.integer("axis", 1), rank)
-        refuse(axis == batch, "puts images behind each other, needed another axis than the batch's")
+        refuse(batch == axis - rank, "puts images behind each other, needed another axis than the batch's")
         kept.add(axis)
     ours = dict[int, Any]()
     for k, one in laids.items():
-        ours[k], places = in_front(node, one, kept)
+        ours[k], places = with_front(node, one, kept)
     for k, constant in known.items():
         if node.op == "Concat" or any(value.size > 1 for value in constant.values):
-            ours[k] = for_ours(node, k, constant, rank, batch, parts, kept)
+            ours[k] = Known(tuple(constant_in_front(value, rank, batch, parts, kept, n)
+                                  for n, value in zip(node.layers.batches, constant.values)))
     if node.op == "Concat":
         changes["axis"] = places[axis][0]
     return as_the_graph_has(node, row(node.with_inputs(ours, **changes)), places)
-
-
-def for_ours(node: Node, k: int, known: Known, rank: int, batch: int | None, parts: Shape, kept: set[int]) -> Known:
-    """A constant of the graph in the order of axes that `in_front` gives, for one image."""
-    found = []
-    for n, value in zip(node.layers.batches, known.values):
-        whole = (1,) * (rank - value.ndim) + value.shape
-        shape, at = list[int](), None
-        for axis, size in enumerate(whole):
-            if axis == batch:
-                at = len(shape) + parts.index(0)
-                shape += [size_of or n for size_of in parts] if size > 1 else [1] * len(parts)
-            elif axis in kept:
-                shape.append(size)
-        refuse(prod(shape) != value.size, f"its constant of shape {value.shape} does not go with the others")
-        array = value.reshape(shape)
-        array = array[None] if at is None else np.moveaxis(array, at, 0)
-        refuse(bool((array != array[:1]).any()), f"its constant {k} differs from image to image")
-        found.append(array[:1])
-    return Known(tuple(found))
 
 
 def multiplied(node: Node, row: Row) -> Any:
@@ -132,11 +107,10 @@ def multiplied(node: Node, row: Row) -> Any:
     other = as_laid(right, node.images)
     refuse(len(other.groups) != rank or rank < 3, f"multiplies tensors with {rank} and {len(other.groups)} axes, "
            "needed as many, and three at least")
-    batch, _ = batch_axis([left, other], rank)
-    refuse(batch in (rank - 1, rank - 2), "multiplies along the batch")
+    refuse(batch_in(node, [left, other])[0] in (-1, -2), "multiplies along the batch")
     both = [one.sizes(node.images) for one in (left, other)]
     kept = {k for k in range(rank) if k >= rank - 2 or any(shape[k] > 1 for shape in both)}
-    (x, places), (y, _) = (in_front(node, one, kept) for one in (left, other))
+    (x, places), (y, _) = (with_front(node, one, kept) for one in (left, other))
     return as_the_graph_has(node, row(node.with_inputs({0: x, 1: y})), places)
 
 
@@ -144,7 +118,7 @@ def along_axes(node: Node, row: Row) -> Any:
     """A node that works along axes of the graph's tensor, none of them the batch's."""
     laid = as_laid(node.laid(), node.images)
     rank, reduces, rows = len(laid.groups), node.op in ("ReduceMean", "ReduceSum"), tuple[int, ...]()
-    batch, _ = batch_axis([laid], rank)
+    batch, _ = batch_in(node, [laid])
     if node.op == "Slice":
         cuts = [one for one in slices(node, rank) if not keeps_all(node, laid, *one)]
         axes = tuple(axis for axis, *_ in cuts)
@@ -156,8 +130,8 @@ def along_axes(node: Node, row: Row) -> Any:
         first = axis_in(node.integer("axis", -1 if last else 1 if node.op == "Softmax" else 0), rank)
         rows = tuple(range(first, rank)) if node.op.endswith("Normalization") else ()
         axes = rows or (first,)
-    refuse(batch in axes, f"works along axis {batch}, which the batch is in")
-    x, places = (with_rows(node, laid) if rows == (rank - 1,) else in_front(node, laid, {*axes}) if rows else
+    refuse(any(batch == axis - rank for axis in axes), f"works along axis {(batch or 0) + rank}, which the batch is in")
+    x, places = (with_rows(node, laid) if rows == (rank - 1,) else with_front(node, laid, {*axes}) if rows else
                  with_axes(node, laid, axes))
     new = [places[k][0] for k in axes]
     if node.op == "Slice":
@@ -170,8 +144,7 @@ def along_axes(node: Node, row: Row) -> Any:
     else:
         made = row(node.with_inputs({0: x}, axis=new[0]))
     if node.op == "Gather" or (reduces and not node.integer("keepdims", 1)):
-        places = tuple(tuple(k - sum(one < k for one in new) for k in place) for axis, place in enumerate(places)
-                       if axis not in axes)
+        places = without(places, axes)
     return as_the_graph_has(node, made, places)
 
 

@@ -7,12 +7,11 @@ from math import prod
 import numpy as np
 
 from lrp_ref.arrays import Shape
+from lrp_ref.convert.laid import MOVES
 from lrp_ref.convert.onnx_node import Node, axis_in, axis_of
 from lrp_ref.convert.onnx_values import Tensor
 from lrp_ref.convert.refused import refuse
 from lrp_ref.layers import Flatten, Layer, Mean, Pad, Reshape, Slice, Sum, Transpose, Upsample
-
-MOVES = "moves the batch axis or mixes images, needed the batch as axis 0 throughout"
 
 
 def shaped(node: Node, x: Tensor, shape: Shape, part: str = "") -> Tensor:

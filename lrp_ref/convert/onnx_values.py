@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import prod
-
-import numpy as np
 
 from lrp_ref.arrays import Array, Shape
+from lrp_ref.convert.laid import Groups, laid_out, sizes_of
 
 
 @dataclass(frozen=True)
@@ -29,23 +27,19 @@ class Tensor:
 class Laid:
     """A tensor of ours, (N, ..), that the graph has as (T, N, ..), (T, N h, ..) or (N T, ..): the batch elsewhere.
 
-    groups  for every axis of the graph's tensor, the axes of ours (0 the batch) that it is made of, the slowest first;
-            none for an axis of size 1
+    groups  for every axis of the graph's tensor, the axes of ours that it is made of, as in `lrp_ref.convert.laid`
     """
 
     tensor: Tensor
-    groups: tuple[tuple[int, ...], ...]
+    groups: Groups
 
     def sizes(self, n: int) -> Shape:
         """The graph's shape, for n images."""
-        own = n, *self.tensor.shape
-        return tuple(prod(own[k] for k in group) for group in self.groups)
+        return sizes_of(self.tensor.sizes(n), self.groups)
 
     def laid(self, ours: Array) -> Array:
         """Our numbers in the graph's order."""
-        order = [k for group in self.groups for k in group]
-        return np.transpose(ours, order + [k for k in range(ours.ndim) if k not in order]).reshape(
-            self.sizes(len(ours)))
+        return laid_out(ours, self.groups)
 
 
 @dataclass(frozen=True, eq=False)
