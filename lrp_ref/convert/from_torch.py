@@ -45,11 +45,24 @@ def from_torch(module: Any, example: Any = None) -> Network:
     x = as_example(module, example)
     wanted = given_by(module, x)
     one_tensor(wanted, len(x))
-    with traced(module, x) as trace:
+    tried = several(module, x)
+    with traced(module, tried) as trace:
         torchs = ran(trace, x, wanted, "the example")
-        network, origins = converted(trace, torchs.values, x)
+        sized = torchs if tried is x else ran(trace, tried, given_by(module, tried), "the example, twice")
+        network, origins = converted(trace, sized.values, tried)
         prove(trace, network, origins, torchs)
     return network
+
+
+def several(module: Any, x: Any) -> Any:
+    """An example of one image as one of two, where the module takes that: then sizes tell where the batch is."""
+    if len(x) > 1:
+        return x
+    twice = torch().cat([x, x])
+    try:
+        return twice if len(given_by(module, twice)) == 2 else x
+    except ValueError:
+        return x
 
 
 def a_module(module: Any) -> None:

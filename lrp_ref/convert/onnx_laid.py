@@ -68,13 +68,14 @@ def with_axes(node: Node, laid: Laid, axes: Sequence[int]) -> tuple[Tensor, Grou
 
 def with_rows(node: Node, laid: Laid) -> tuple[Tensor, Groups]:
     """As `with_front`, but in our own order where the graph's last axis is our last."""
+    refuse(0 in laid.groups[-1], "works along the last axis, which the batch is in")
     single = laid.groups[-1] == (len(laid.tensor.shape),)
     return (laid.tensor, laid.groups) if single else with_front(node, laid, [len(laid.groups) - 1])
 
 
-def with_front(node: Node, laid: Laid, kept: Iterable[int]) -> tuple[Tensor, Groups]:
+def with_front(node: Node, laid: Laid, kept: Iterable[int], parts: Shape | None = None) -> tuple[Tensor, Groups]:
     """Our tensor as `in_front` says, and its axes for each of the graph's."""
-    shape, places = in_front(laid.tensor.sizes(node.images), laid.groups, kept)
+    shape, places = in_front(laid.tensor.sizes(node.images), laid.groups, kept, parts)
     return shaped(node, exchanged(node, laid), shape[1:], part="rows"), places
 
 

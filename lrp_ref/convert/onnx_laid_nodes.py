@@ -86,7 +86,7 @@ def spread_over_each_other(node: Node, row: Row) -> Any:
         kept.add(axis)
     ours = dict[int, Any]()
     for k, one in laids.items():
-        ours[k], places = with_front(node, one, kept)
+        ours[k], places = with_front(node, one, kept, parts)
     for k, constant in known.items():
         if node.op == "Concat" or any(value.size > 1 for value in constant.values):
             ours[k] = Known(tuple(constant_in_front(value, rank, batch, parts, kept, n)
@@ -101,16 +101,16 @@ def multiplied(node: Node, row: Row) -> Any:
     left, right = as_laid(node.laid(0), node.images), node.given(1)
     rank = len(left.groups)
     if not isinstance(right, (Tensor, Laid)):
-        refuse(0 in left.groups[-1], "multiplies along the batch")
         x, places = with_rows(node, left)
         return as_the_graph_has(node, row(node.with_inputs({0: x})), places)
     other = as_laid(right, node.images)
     refuse(len(other.groups) != rank or rank < 3, f"multiplies tensors with {rank} and {len(other.groups)} axes, "
            "needed as many, and three at least")
-    refuse(batch_in(node, [left, other])[0] in (-1, -2), "multiplies along the batch")
+    batch, parts = batch_in(node, [left, other])
+    refuse(batch in (-1, -2), "multiplies along the batch")
     both = [one.sizes(node.images) for one in (left, other)]
     kept = {k for k in range(rank) if k >= rank - 2 or any(shape[k] > 1 for shape in both)}
-    (x, places), (y, _) = (with_front(node, one, kept) for one in (left, other))
+    (x, places), (y, _) = (with_front(node, one, kept, parts) for one in (left, other))
     return as_the_graph_has(node, row(node.with_inputs({0: x, 1: y})), places)
 
 

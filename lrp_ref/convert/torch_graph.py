@@ -10,25 +10,26 @@ from typing import Any
 
 import numpy as np
 
+from lrp_ref.convert.laid import Groups
 from lrp_ref.convert.refused import refuse
 from lrp_ref.convert.torch_attention import LEAVE_OUT
-from lrp_ref.convert.torch_second import carried_through, has_second, in_order
+from lrp_ref.convert.torch_laid_calls import carried_through, has_laid, in_order
 from lrp_ref.convert.torch_table import CALLED, NO_LAYER, TORCH
-from lrp_ref.convert.torch_tensor import Second, Tensor, holds_tensor
+from lrp_ref.convert.torch_tensor import Laid, Tensor, holds_tensor
 from lrp_ref.convert.torch_trace import Traced, called_by, sizes_alone, torch, type_name
 from lrp_ref.hints import quotable
 from lrp_ref.layers import Flatten, Layer, Reshape, Softmax, Transpose
 from lrp_ref.network import INPUT, Network, made_of
 
 Values = Mapping[Any, Any] | None
-Origin = tuple[Any, int | None, bool]
+Origin = tuple[Any, int | None, Groups | None]
 
 
 @dataclass(frozen=True)
 class Built:
     """Layers that have their names already.
 
-    origins  {layer: (node, position, second)}: which value of the graph it makes, and whether that has the batch second
+    origins  {layer: (node, position, groups)}: which value of the graph it makes, and how torch has that, if otherwise
     """
 
     names: dict[Tensor, str] = field(default_factory=dict)
@@ -52,11 +53,12 @@ class Built:
         in_tuple = isinstance(value, (tuple, list))
         several = in_tuple and sum(map(holds_tensor, value)) > 1
         for position, given in enumerate(value if in_tuple else [value]):
-            one = given.tensor if isinstance(given, Second) else given
+            one = given.tensor if isinstance(given, Laid) else given
             if isinstance(one, Tensor) and one not in self.names:
                 name = self.place(one, f"{base}.{position}" if several else base)
                 if one.mask is None:   # else torch's numbers have -inf where a softmax is to leave them out
-                    self.origins[name] = (node, position if in_tuple else None, given is not one)
+                    self.origins[name] = (node, position if in_tuple else None,
+                                          given.groups if isinstance(given, Laid) else None)
 
     def network(self, output: Tensor) -> Network:
         """All that the output is made of."""
@@ -78,8 +80,8 @@ def converted(trace: Traced, values: Values, x: Any) -> tuple[Network, dict[str,
             env[node] = start(x)
             built.place(env[node], INPUT)
         elif node.op == "output":
-            refuse(isinstance(args[0], Second), "from_torch got a module whose output has the batch second, (T, N, "
-                   "..): end it with transpose(0, 1)")
+            refuse(isinstance(args[0], Laid), "from_torch got a module whose output has the batch elsewhere than in "
+                   "front, as (T, N, ..) has it: end it with a transpose")
             refuse(not isinstance(args[0], Tensor), "from_torch got a module whose output is not made of its input")
             refuse(probabilities(args[0]), f"from_torch got a network that ends in a softmax: {LEAVE_OUT}")
             return built.network(args[0]), built.origins
@@ -89,7 +91,7 @@ def converted(trace: Traced, values: Values, x: Any) -> tuple[Network, dict[str,
             env[node] = carried_out(trace, node, args, kwargs, values)
             built.settle(env[node], base_name(trace, node), node)
             before = env[node.args[0]] if in_place(trace, node) else None
-            if isinstance(before, (Tensor, Second)):
+            if isinstance(before, (Tensor, Laid)):
                 env.update({one: env[node] for one, value in env.items() if value is before})
     raise ValueError("from_torch got a graph without an output")
 
@@ -153,12 +155,12 @@ def carried_out(trace: Traced, node: Any, args: Any, kwargs: Any, values: Values
     try:
         asked = {name: value for name, value in (("out", out), ("part", part)) if name in takes(make)}
         in_order(part, [args, kwargs])
-        if has_second([args, kwargs]):
-            result = carried_through(kind, make, args, kwargs, attributes(part, make) | asked)
+        if has_laid([args, kwargs]):
+            result = carried_through(make, args, kwargs, attributes(part, make) | asked)
         else:
             result = make(*args, **kwargs, **attributes(part, make), **asked)
-        if values is not None and isinstance(result, (Tensor, Second)):
-            made, here = number_of(values[node]), (result.tensor if isinstance(result, Second) else result).number
+        if values is not None and isinstance(result, (Tensor, Laid)):
+            made, here = number_of(values[node]), (result.tensor if isinstance(result, Laid) else result).number
             refuse(made is not here, f"makes {made.__name__} of {here.__name__}, needed one number "
                    "type throughout")
         return result

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import sys
+from dataclasses import replace
 from itertools import accumulate
 from typing import Any
 
 from lrp_ref.convert.refused import refuse
-from lrp_ref.convert.torch_shapes import reshape, unsuffixed
+from lrp_ref.convert.torch_shapes import cat, reshape, unsuffixed
 from lrp_ref.convert.torch_tensor import Tensor
 from lrp_ref.hints import shown
 from lrp_ref.layers import Pad, Reshape, Slice, Transpose
@@ -28,13 +30,30 @@ def unbind(x: Tensor, dim: Any = 0, *, out: Any) -> tuple[Tensor, ...]:
     return tuple(reshape(x.then(Slice(axis, n, n + 1), "part"), out=shape) for n, shape in enumerate(out))
 
 
+def roll(x: Tensor, shifts: Any, dims: Any = None) -> Tensor:
+    """The last entries along an axis put before the others."""
+    refuse(dims is None, "dims=None, which shifts images into each other: needed the axes")
+    pairs = list(zip(*(one if isinstance(one, (tuple, list)) else (one,) for one in (shifts, dims))))
+    for n, (shift, dim) in enumerate(pairs):
+        axis = x.axis(dim)
+        size = x.shape[axis]
+        if shift % size:
+            ends = [x.then(Slice(axis, *part), f"axis_{axis}")
+                    for part in ((size - shift % size, size), (0, size - shift % size))]
+            x = cat(ends, axis) if n == len(pairs) - 1 else replace(cat(ends, axis), suffix=f"along_{axis}")
+    return unsuffixed(x)
+
+
 def getitem(x: Any, index: Any, *, out: Any) -> Any:
     """x[k] of a list; x[:, a:b, ..., k, None] of a tensor."""
     if not isinstance(x, Tensor):
         return x[index]
     given = index if isinstance(index, tuple) else (index,)
+    given = tuple(slice(k[0], k[0] + 1 or None) if isinstance(k, list) and len(k) == 1 else k for k in given)
     known = all(one is None or one is Ellipsis or isinstance(one, (int, slice)) for one in given)
     refuse(not known, "an index that is no number and no slice")
+    if 0 in out:   # as the rest of a rotation that turns all
+        return sys.modules["torch"].empty(out)
     taken = sum(one is not None and one is not Ellipsis for one in given)
     where = next((n for n, one in enumerate(given) if one is Ellipsis), len(given))
     full = (*given[:where], *[slice(None)] * (len(x.shape) - taken), *given[where + 1 :])

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from lrp_ref.arrays import Array
+from lrp_ref.convert.laid import laid_out, taken_back
 from lrp_ref.convert.torch_tensor import own_array
 from lrp_ref.convert.torch_trace import Traced, given_by, recorded, torch
 from lrp_ref.hints import quotable
@@ -40,8 +41,8 @@ def ran(trace: Traced, x: Any, wanted: Any, what: str) -> Ran:
 def prove(trace: Traced, network: Network, origins: Mapping[str, Any], example: Ran) -> None:
     """An error that names the first layer that differs from torch, on the example or on a random batch.
 
-    origins  {layer: (node, position, second)}: what it is in the graph of torch.fx; position is None or that in a
-             tuple; second: torch has the batch second
+    origins  {layer: (node, position, groups)}: what it is in the graph of torch.fx; position is None or that in a
+             tuple; groups: how torch has it, where that is otherwise
     The random batch has an image more than the example, if the module takes that, so that the batch's axis is free.
     """
     must_agree(network, origins, example)
@@ -53,6 +54,8 @@ def prove(trace: Traced, network: Network, origins: Mapping[str, Any], example: 
             noise = torch().from_numpy(drawn).to(x.device, x.dtype)
             wanted = given_by(trace.module, noise)
         except ValueError:   # a module may take nothing but batches of one size, or check what is in them
+            continue
+        if len(wanted) != images:   # made for one image alone: it drops the batch's axis where that has size 1
             continue
         must_agree(network, origins, ran(trace, noise, wanted, f"random numbers of shape {drawn.shape}"))
         return
@@ -69,11 +72,12 @@ def must_agree(network: Network, origins: Mapping[str, Any], torchs: Ran) -> Non
             except ValueError as error:
                 raise ValueError(f"from_torch: {quotable(name)} does not work on {torchs.what}: {error}") from None
             if name in origins and torchs.values:
-                node, position, second = origins[name]
-                value = torchs.values[node] if position is None else torchs.values[node][position]
-                value = value.transpose(0, 1) if second else value
-                who = f"{quotable(name)}, a {type(layer).__name__},"
-                xs[name] = held_to(xs[name], own(value), who, torchs.what, PART)
+                node, position, groups = origins[name]
+                value = own(torchs.values[node] if position is None else torchs.values[node][position])
+                who, shape = f"{quotable(name)}, a {type(layer).__name__},", xs[name].shape
+                ours = xs[name] if groups is None else laid_out(xs[name], groups)
+                held_to(ours, value, who, torchs.what, PART)
+                xs[name] = value if groups is None else taken_back(value, groups, shape)
         xs.clear()
         held_to(network(inputs), own(torchs.wanted), "the network", torchs.what, WHOLE)
 

@@ -15,8 +15,8 @@ import numpy as np
 from lrp_ref.arrays import Array, Shape
 from lrp_ref.convert.masks import HIDDEN, finite_and_there
 from lrp_ref.convert.refused import refuse
-from lrp_ref.convert.torch_second import reordered
-from lrp_ref.convert.torch_tensor import NEEDS, InverseRoot, Second, Tensor, dims, holds_tensor, own_array, together
+from lrp_ref.convert.torch_laid import in_shape, permuted, sizes
+from lrp_ref.convert.torch_tensor import NEEDS, InverseRoot, Laid, Tensor, dims, holds_tensor, own_array, together
 from lrp_ref.hints import shown
 from lrp_ref.layers import (
     Add,
@@ -151,7 +151,7 @@ def repeated(x: Tensor, shape: Shape) -> Tensor:
     return x.then(Upsample((shape[2] // x.shape[2], shape[3] // x.shape[3])), "spread")
 
 
-def expand(x: Tensor, *sizes: Any, out: Any) -> Tensor:
+def expand(x: Tensor, *given: Any, out: Any) -> Tensor:
     return repeated(x, out)
 
 
@@ -184,19 +184,15 @@ def flatten(x: Tensor, start_dim: Any = 0, end_dim: Any = -1, *, out: Any) -> Te
     return reshape(x, out=out)
 
 
-def reshape(x: Tensor, *sizes: Any, out: Any, **named: Any) -> Tensor:
-    """view, reshape, squeeze, unsqueeze and unflatten: the numbers in their order, the batch's axis as it is."""
+def reshape(x: Tensor | Laid, *sizes: Any, out: Any, **named: Any) -> Any:
+    """view, reshape, squeeze, unsqueeze and unflatten: the numbers in their order."""
     if out is None:
         raise ValueError(NEEDS)
-    if out == x.shape:
-        return x
-    refuse(not out or out[0] != x.shape[0], f"makes {out} of a tensor of shape {x.shape}, and the batch's own axis, "
-           "the first, has to stay as it is: begin with x.shape[0], or give an example of several images")
-    return x.then(Flatten() if len(out) == 2 else Reshape(tuple(out[1:])))
+    return in_shape(x, tuple(out))
 
 
-def transpose(x: Tensor | Second, dim0: Any, dim1: Any) -> Any:
-    count = len((x.tensor if isinstance(x, Second) else x).shape)
+def transpose(x: Tensor | Laid, dim0: Any, dim1: Any) -> Any:
+    count = len(sizes(x))
     axes = list(range(count))
     refuse(not all(-count <= n < count for n in (dim0, dim1)), f"exchanges the axes {shown(dim0)} and {shown(dim1)} of "
            f"{count}")
@@ -204,16 +200,12 @@ def transpose(x: Tensor | Second, dim0: Any, dim1: Any) -> Any:
     return permute(x, axes)
 
 
-def permute(x: Tensor | Second, *axes: Any, **named: Any) -> Any:
+def permute(x: Tensor | Laid, *axes: Any, **named: Any) -> Any:
     given = dims(axes or (named["dims"],))
-    return reordered(x, [n + len(given) if n < 0 else n for n in given], put_in_order)
+    return permuted(x, [n + len(given) if n < 0 else n for n in given])
 
 
-def put_in_order(x: Tensor, order: Sequence[int]) -> Tensor:
-    return x if tuple(order) == tuple(range(len(order))) else x.then(Transpose(tuple(order)))
-
-
-def attribute(x: Tensor, name: Any) -> Tensor:
+def attribute(x: Tensor | Laid, name: Any) -> Any:
     refuse(name != "mT", f"asks for {shown(name)}, needed sizes or .mT")
     return transpose(x, -2, -1)
 
@@ -226,7 +218,7 @@ def unsuffixed(x: Tensor) -> Tensor:
 def cat(tensors: Any, dim: Any = 0, *, axis: Any = None) -> Tensor:
     first = next(filter(holds_tensor, tensors))
     along = first.axis(dim if axis is None else axis)
-    tensors = framed(tensors, along)
+    tensors = framed([one for one in tensors if holds_tensor(one) or one.numel()], along)   # a cache begins empty
     if len(tensors) == 1:
         return unsuffixed(tensors[0])
     if along == 1:

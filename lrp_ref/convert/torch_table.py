@@ -80,6 +80,7 @@ ROWS: tuple[tuple[str, Callable[..., Any]], ...] = (
     ("split", parts.split),
     ("unbind", parts.unbind),
     ("getitem", parts.getitem),
+    ("roll", parts.roll),
     ("pad", parts.pad),
     ("ZeroPad1d ZeroPad2d ConstantPad1d ConstantPad2d", parts.constant_pad),
     ("ChannelShuffle channel_shuffle", parts.channel_shuffle),

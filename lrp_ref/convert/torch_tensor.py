@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from lrp_ref.arrays import Array, Shape
+from lrp_ref.convert.laid import Groups
 from lrp_ref.convert.refused import refuse
 from lrp_ref.hints import shown
 from lrp_ref.layers import Layer
@@ -55,10 +56,14 @@ class Tensor:
 
 
 @dataclass(frozen=True, eq=False)
-class Second:
-    """A tensor that torch has with the batch second, (T, N, ..), and that is (N, T, ..) here."""
+class Laid:
+    """A tensor of ours, (N, ..), that torch has as (T, N, ..), (T, N h, ..) or (N T, ..): the batch elsewhere.
+
+    groups  for every axis of torch's, the axes of ours that it is made of, as in `lrp_ref.convert.laid`
+    """
 
     tensor: Tensor
+    groups: Groups
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,7 +88,7 @@ def holds_tensor(value: Any) -> bool:
         return any(map(holds_tensor, value))
     if isinstance(value, dict):
         return any(map(holds_tensor, value.values()))
-    return isinstance(value, (Tensor, Second, InverseRoot))
+    return isinstance(value, (Tensor, Laid, InverseRoot))
 
 
 def own_array(tensor: Any) -> Array | None:

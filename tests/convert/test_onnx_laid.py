@@ -220,7 +220,8 @@ REFUSED = {
     "some images": ((node("Slice", "t first second second"),), "works along axis 1, which the batch is in"),
     "images behind each other": ((node("Concat", "t t", axis=1),), "puts images behind each other"),
     "images multiplied": ((node("MatMul", "t t"),), "multiplies along the batch"),
-    "images as columns": ((node("Transpose", "t", "k", perm=(0, 2, 1)), node("MatMul", "k two2")), "along the batch"),
+    "images as columns": ((node("Transpose", "t", "k", perm=(0, 2, 1)), node("MatMul", "k two2")), "works along the "
+                          "last axis, which the batch is in"),
     "two places": ((node("Add", "t x"),), "the batch in different places"),
     "a convolution": ((node("Conv", "t kernel"),), "reads a tensor that has the batch elsewhere than in front"),
     "parts askew": ((node("Reshape", "t askew"),), "moves the batch axis or mixes images"),

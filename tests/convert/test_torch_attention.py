@@ -140,7 +140,40 @@ SECOND = {   # of x (T, N, D): what is done before the batch is brought back to 
     "numbers and constants": lambda x, attend: (2 * attend(x, x - 1, x)[0] + EACH).permute(1, 2, 0),
     "a row of constants": lambda x, attend: (attend(x, x, x)[0] * torch.arange(D)).transpose(0, 1),
     "in place": lambda x, attend: attend(x, x, x)[0].add_(x).relu_().transpose(0, 1),
+    "first and second": lambda x, attend: (x + x[0]).mean(0),
+    "a new axis": lambda x, attend: attend(x, x, x)[0][None].mean((0, 1)),
+    "new axes": lambda x, attend: (x.unsqueeze(0).unsqueeze(-1) * x[None, ..., :1, None]).squeeze(-1)[0].sum(0),
+    "the batch third": lambda x, attend: x.permute(0, 2, 1).relu().permute(2, 0, 1),
+    "heads by hand": lambda x, attend: by_hand(x),
+    "heads by hand, masked": lambda x, attend: by_hand(x, True),
+    "rows of all images": lambda x, attend: F.gelu(x.reshape(-1, D) + torch.arange(D)).view(T, -1, D).mean(0),
+    "a number for every row": lambda x, attend: (x.reshape(-1, D) * x.reshape(-1, D).softmax(-1)[:, 1:2]).view(
+        T, -1, D).transpose(0, 1),
+    "stacked": lambda x, attend: torch.stack([x, 2 * x, x.relu()], 2)[:, :, 1:].sum(2).transpose(0, 1),
+    "one by one": lambda x, attend: sum(n * one for n, one in enumerate(x.unbind(0))),
+    "rolled": lambda x, attend: attend(x.roll((1, -2), (0, 2)), x, x)[0].roll(3, -1).mean(0),
+    "spread": lambda x, attend: (x.mean(0, True).expand(T, -1, -1) * x + x.mean(-1, True).expand_as(x)).mean(0),
+    "queries and keys by number": lambda x, attend: F.scaled_dot_product_attention(
+        x.transpose(0, 1), x.permute(1, 0, 2), x.transpose(1, 0), is_causal=True).transpose(0, 1)[-1],
+    "all heads of all images": lambda x, attend: F.scaled_dot_product_attention(
+        heads_first(x), heads_first(x) + 1, heads_first(x), LOWER.log()).transpose(0, 1).reshape(T, -1, D)[2],
 }
+LOWER = torch.ones(T, T).tril()
+
+
+def heads_first(x):
+    """(N heads, T, d) of (T, N, D)"""
+    return x.reshape(T, -1, D // HEADS).transpose(0, 1)
+
+
+def by_hand(x, masked=False):
+    """As in fairseq and OPT: scores by bmm of all heads of all images, masked in four axes."""
+    q, k, v = heads_first(x * 3), heads_first(x), heads_first(x - 1)
+    scores = torch.bmm(q, k.transpose(1, 2))
+    if masked:
+        scores = scores.view(-1, HEADS, T, T).masked_fill(LOWER == 0, -torch.inf).view(-1, T, T)
+    read = torch.bmm(scores.softmax(-1), v)
+    return read.transpose(0, 1).contiguous().view(T, -1, D).mean(0)
 
 
 class Turning(nn.Module):
@@ -154,12 +187,26 @@ class Turning(nn.Module):
         return self.done(x.transpose(0, 1), self.attend)
 
 
+@pytest.mark.parametrize("images", [1, 2])
 @pytest.mark.parametrize("name", SECOND)
-def test_what_is_done_while_the_batch_is_second_is_done_here(name):
-    module, x = Turning(SECOND[name]).eval().double(), torch.randn(2, T, D, dtype=torch.float64)
+def test_what_is_done_while_the_batch_is_second_is_done_here(name, images):
+    module, x = Turning(SECOND[name]).eval().double(), torch.randn(images, T, D, dtype=torch.float64)
     ours = from_torch(module, x)
     close(ours, module, x)
     close(ours, module, torch.randn(3, T, D, dtype=torch.float64))
+
+
+def test_a_module_for_one_image_alone_may_have_no_axis_for_it_inside():
+    def done(x):
+        rows = x.squeeze(0)
+        return (rows * rows.relu().transpose(0, 1).mean(0)[:, None]).unsqueeze(0)
+
+    module, x = Calling(done).eval(), torch.randn(1, T, D)
+    ours = from_torch(module, x)
+    close(ours, module, x)
+    more = torch.randn(3, T, D)
+    each = torch.cat([module(one[None]) for one in more])
+    assert np.allclose(ours(more.numpy()), each.numpy(), rtol=0, atol=1e-5)
 
 
 EARLIER = torch.ones(T, T, dtype=torch.bool).tril()   # a token sees those before it, and itself
@@ -306,14 +353,16 @@ ONE = torch.randn(1, T, D)
 REFUSED = {
     "the batch second": (attending(batch_first=False), "attend, a MultiheadAttention: batch_first=False, whose first"),
     "the batch put second": (Turning(lambda x, a: a(x, x, x)[0].mean(0), batch_first=True), "attend, a MultiheadAtten"
-                             "tion: batch_first=True, of a tensor whose batch was put second: leave out the transposi"),
+                             "tion: batch_first=True, of a tensor whose batch was put second, or into one axis with o"),
     "one of the batch": (Turning(lambda x, a: x.mean(0) + x[:, 0].mean(0)), "getitem in forward: takes some images of"),
     "over the batch": (Turning(lambda x, a: (x - x.mean(1, keepdim=True)).mean(0)), "mean in forward: works along axi"),
-    "first and second": (Turning(lambda x, a: (x + x[0]).mean(0)), "together tensors whose batch is first and second"),
-    "heads by hand": (Turning(lambda x, a: x.reshape(T, 6, 4).reshape(T, 2, D).mean(0)), "reshape in forward: the bat"),
-    "a constant by image": (Turning(lambda x, a: (x + torch.eye(2, D)).mean(0)), "whose batch is first and second"),
-    "a new axis": (Turning(lambda x, a: x[None].mean((0, 1))), "a new axis of a tensor whose batch is seco"),
-    "the batch third": (Calling(lambda x: x.permute(1, 2, 0).permute(2, 0, 1)), "axis has to stay the first, or becom"),
+    "two places": (Turning(lambda x, a: (x[:2] + x[:2].mT.mT.transpose(0, 1)).mean(0)), "the batch in different p"),
+    "images in parts": (Turning(lambda x, a: x.transpose(0, 1).reshape(T, 2, D).mean(0)), "moves the batch axis"),
+    "a constant by image": (Turning(lambda x, a: (x + torch.eye(2, D)).mean(0)), "(2, 12) differs from image to image"),
+    "images as columns": (Turning(lambda x, a: (x.permute(0, 2, 1) @ torch.ones(2, 3))[0, :2]), "works along the la"),
+    "images side by side": (Turning(lambda x, a: torch.cat([x, x], 1)[0, :2]), "puts images behind each other"),
+    "no more": (Calling(lambda x: x.permute(1, 2, 0).permute(2, 0, 1)), "from_torch got a network without layers"),
+    "other axes": (Turning(lambda x, a: F.max_pool1d(x, 2).mean(0)), "this works on other axes than rows"),
     "more keys": (attending(add_bias_kv=True), "attend, a MultiheadAttention: add_bias_kv or add_zero_attn, needed F"),
     "a softmax last": (Calling(lambda x: F.softmax(x @ x.mT, 2)), "a network that ends in a softmax: at the"),
     "a softmax turned": (Calling(lambda x: x.softmax(1).flatten(1)), "a network that ends in a softmax: at the end of"),
@@ -347,7 +396,7 @@ def test_modules_made_in_a_forward_and_constants_spread_by_a_tensor_are_taken():
 
 
 def test_scores_with_the_batch_second_are_refused_where_their_shape_does_not_tell():
-    with pytest.raises(ValueError, match=r"whose output has the batch second, \(T, N, \.\.\): end it with transpose"):
+    with pytest.raises(ValueError, match=r"whose output has the batch elsewhere than in front, as \(T, N, \.\.\)"):
         from_torch(Turning(lambda x, attend: attend(x, x, x)[0]).eval(), torch.randn(T, T, D))
 
 
