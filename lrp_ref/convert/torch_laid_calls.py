@@ -97,9 +97,7 @@ def put_together(make: Make, given: dict[str, Any]) -> Any:
     every = {(name, n): one for name, value in given.items()
              for n, one in enumerate(value if isinstance(value, (list, tuple)) else [value])}
     laids = {key: as_laid(one) for key, one in every.items() if isinstance(one, (Tensor, Laid))}
-    known = {key: one for key, one in every.items() if hasattr(one, "detach") and one.numel() > 1}
-    if make is shape.cat:
-        known |= {key: one for key, one in every.items() if hasattr(one, "detach")}
+    known = {key: one for key, one in every.items() if hasattr(one, "detach")}
     rank = max([len(one.groups) for one in laids.values()] + [one.ndim for one in known.values()])
     laids = {key: Laid(one.tensor, ((),) * (rank - len(one.groups)) + one.groups) for key, one in laids.items()}
     batch, made_of = batch_in([*laids.values()])
@@ -146,10 +144,8 @@ def block(make: Make, given: dict[str, Any]) -> Any:
         if isinstance(value, (Tensor, Laid)):
             x = as_laid(value)
             refuse(len(x.groups) != 3, f"got a tensor of shape {sizes(x)}, needed three axes")
-            own = x.groups[at] == as_ours(x.tensor.shape[:1])[0]
-            refuse(not own and at == 0, "batch_first=True, of a tensor whose batch was put second, or into one axis "
-                   "with others: bring it back to the front before")
-            refuse(not own, IN_ORDER)
+            refuse(x.groups[at] != as_ours(x.tensor.shape[:1])[0], f"batch_first={at == 0}, of a tensor that has the "
+                   f"batch elsewhere, or in one axis with others: bring it to axis {at} before")
             new[name], _ = with_front(x, {0, 1, 2} - {at})
     made = make(**new)
     places = ((1,), (0,), (2,)) if at else ((0,), (1,), (2,))
@@ -157,14 +153,12 @@ def block(make: Make, given: dict[str, Any]) -> Any:
     return (as_torch_has(out, places), *made[1:]) if isinstance(made, tuple) else as_torch_has(out, places)
 
 
-IN_ORDER = ("batch_first=False, whose first axis is not the batch's, of a tensor whose first axis is: transpose(0, 1) "
-            "before it, or make it with batch_first=True and the same weights")
-
-
 def in_order(part: Any, args: Any) -> None:
     """An error where torch's attention takes another axis for the batch than it is."""
     orders = {one.batch_first for one in part.modules() if hasattr(one, "batch_first")} if part is not None else set()
-    refuse(False in orders and not has_laid(args), IN_ORDER)
+    refuse(False in orders and not has_laid(args), "batch_first=False, whose first axis is not the batch's, of a "
+           "tensor whose first axis is: transpose(0, 1) before it, or make it with batch_first=True and the same "
+           "weights")
 
 
 # ---- Along axes ----
@@ -227,8 +221,6 @@ def spread(x: Laid, out: Shape) -> Any:
     rank = len(out)
     laid = Laid(x.tensor, ((),) * (rank - len(x.groups)) + x.groups)
     repeats = [axis for axis, (n, m) in enumerate(zip(sizes(laid), out)) if n != m]
-    if not repeats:
-        return laid
     tensor, places = with_front(laid, repeats)
     whole = list(tensor.shape)
     for axis in repeats:

@@ -149,6 +149,12 @@ SECOND = {   # of x (T, N, D): what is done before the batch is brought back to 
     "rows of all images": lambda x, attend: F.gelu(x.reshape(-1, D) + torch.arange(D)).view(T, -1, D).mean(0),
     "a number for every row": lambda x, attend: (x.reshape(-1, D) * x.reshape(-1, D).softmax(-1)[:, 1:2]).view(
         T, -1, D).transpose(0, 1),
+    "a matrix for columns": lambda x, attend: (x.permute(2, 1, 0) @ torch.arange(3 * T).view(T, 3).to(x.dtype)).sum(0),
+    "one query": lambda x, attend: (heads_first(x)[:, 2:3] @ heads_first(x).mT).view(-1, HEADS, T),
+    "numbers beside each other": lambda x, attend: torch.cat([x[..., 3:4], x[..., :1], x[..., 1:2]], -1)[1],
+    "a number as a tensor": lambda x, attend: (x * torch.tensor(3.0) + torch.tensor([2.0])).mean(0),
+    "stacked last": lambda x, attend: torch.stack([x, x.relu()], -1)[0, ..., 1],
+    "parts of the first axis": lambda x, attend: torch.cat(x.chunk(T)[:2], -1)[0],
     "stacked": lambda x, attend: torch.stack([x, 2 * x, x.relu()], 2)[:, :, 1:].sum(2).transpose(0, 1),
     "one by one": lambda x, attend: sum(n * one for n, one in enumerate(x.unbind(0))),
     "rolled": lambda x, attend: attend(x.roll((1, -2), (0, 2)), x, x)[0].roll(3, -1).mean(0),
@@ -327,6 +333,10 @@ CALLS = {
     "softmax along another axis": lambda x: x.softmax(1) * x,
     "softmax along another axis, masked": lambda x: x.masked_fill(torch.eye(T, D) > 0, -1e6).softmax(1) * x,
     "bmm": lambda x: torch.bmm(x, x.mT),
+    "a rotation of all numbers": lambda x: torch.cat([x[..., :D] * 2, x[..., D:]], -1),
+    "a cache that begins empty": lambda x: torch.cat([torch.tensor([]), x.relu()], 1),
+    "one entry, kept": lambda x: x[:, [3]] + x[..., [-1], :],
+    "rolled": lambda x: x.roll(2, 1) + x.roll((D, -1, 0), (2, 2, 1)) + x.roll(0, 1),
     "matmul in heads": lambda x: x.unflatten(2, (2, 6)).transpose(1, 2) @ x.unflatten(2, (2, 6)).permute(0, 2, 3, 1),
 }
 
@@ -353,9 +363,12 @@ ONE = torch.randn(1, T, D)
 REFUSED = {
     "the batch second": (attending(batch_first=False), "attend, a MultiheadAttention: batch_first=False, whose first"),
     "the batch put second": (Turning(lambda x, a: a(x, x, x)[0].mean(0), batch_first=True), "attend, a MultiheadAtten"
-                             "tion: batch_first=True, of a tensor whose batch was put second, or into one axis with o"),
+                             "tion: batch_first=True, of a tensor that has the batch elsewhere, or in one axis with o"),
+    "two rows beside each image": (Turning(lambda x, a: a(*[torch.cat([x, x], 2).reshape(T, 4, D)] * 3)[0][0, ::2]),
+                                   "batch_first=False, of a tensor that has the batch elsewhere, or in one axis with"),
+    "images multiplied": (Turning(lambda x, a: (x.permute(0, 2, 1) @ x)[0, :2]), "the batch in different p"),
     "one of the batch": (Turning(lambda x, a: x.mean(0) + x[:, 0].mean(0)), "getitem in forward: takes some images of"),
-    "over the batch": (Turning(lambda x, a: (x - x.mean(1, keepdim=True)).mean(0)), "mean in forward: works along axi"),
+    "over the batch": (Turning(lambda x, a: (x - x.mean(1, keepdim=True)).mean(0)), "works along axis 1, which the ba"),
     "two places": (Turning(lambda x, a: (x[:2] + x[:2].mT.mT.transpose(0, 1)).mean(0)), "the batch in different p"),
     "images in parts": (Turning(lambda x, a: x.transpose(0, 1).reshape(T, 2, D).mean(0)), "moves the batch axis"),
     "a constant by image": (Turning(lambda x, a: (x + torch.eye(2, D)).mean(0)), "(2, 12) differs from image to image"),
