@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import sys
+import warnings
 from collections.abc import Iterator
 from typing import Any
 
@@ -49,8 +50,11 @@ def from_torch(module: Any, example: Any = None) -> Network:
     with traced(module, tried) as trace:
         torchs = ran(trace, x, wanted, "the example")
         sized = torchs if tried is x else ran(trace, tried, given_by(module, tried), "the example, twice")
-        network, origins = converted(trace, sized.values, tried)
-        prove(trace, network, origins, torchs)
+        network, origins, compared = converted(trace, sized.values, tried)
+        if compared:
+            warnings.warn("which token ids are padding, or another that the module compares them with, stays as it is "
+                          "in the example: for texts with these at the same places", UserWarning, stacklevel=2)
+        prove(trace, network, origins, torchs, compared)
     return network
 
 

@@ -17,7 +17,7 @@ from lrp_ref.arrays import Array
 from lrp_ref.convert.masks import HIDDEN
 from lrp_ref.convert.refused import refuse
 from lrp_ref.convert.torch_layers import gelu, relu, silu
-from lrp_ref.convert.torch_shapes import constant, masked
+from lrp_ref.convert.torch_shapes import cat, constant, linear_sum, masked, repeated
 from lrp_ref.convert.torch_tensor import NEEDS, Tensor, holds_tensor, own_array, together
 from lrp_ref.hints import listed, quotable, shown
 from lrp_ref.layers import (
@@ -30,6 +30,7 @@ from lrp_ref.layers import (
     Reshape,
     RMSNorm,
     Scale,
+    Slice,
     Softmax,
     Transpose,
 )
@@ -44,6 +45,9 @@ def matmul(x: Any, other: Any, suffix: str = "") -> Tensor:
     """x @ other: a Linear where the second is the model's own, (inputs, outputs), and MatMul where both are made of x.
     """
     if holds_tensor(x) and holds_tensor(other):
+        if len(x.shape) == len(other.shape) > 3:   # heads of queries that share keys
+            heads = np.broadcast_shapes(x.shape[:-2], other.shape[:-2])
+            x, other = (repeated(one, (*heads, *one.shape[-2:])) for one in (x, other))
         left, right = x.shape, other.shape
         fits = len(left) == len(right) > 2 and left[1:-2] == right[1:-2] and left[-1] == right[-2]
         refuse(not fits, f"multiplies tensors of shapes {left} and {right}, needed (N, .., T, S) and (N, .., S, D), "
@@ -53,6 +57,24 @@ def matmul(x: Any, other: Any, suffix: str = "") -> Tensor:
     refuse(not fine, "a product of matrices whose first is a constant, or whose second is one with more than two axes: "
            "needed x @ weight, with weight (inputs, outputs), or both made of the image")
     return x.then(Linear(own_array(other)))
+
+
+def addmm(input: Any, mat1: Any, mat2: Any, *, beta: Any = 1, alpha: Any = 1) -> Tensor:
+    """beta input + alpha mat1 @ mat2"""
+    if beta == alpha == 1 and not holds_tensor(input) and not holds_tensor(mat2) and input.ndim == 1:
+        return mat1.then(Linear(own_array(mat2), own_array(input)))
+    return linear_sum((matmul(mat1, mat2, "product"), input), (alpha, beta))
+
+
+def baddbmm(input: Any, batch1: Any, batch2: Any, *, beta: Any = 1, alpha: Any = 1) -> Tensor:
+    return addmm(input, batch1, batch2, beta=beta, alpha=alpha)
+
+
+def normalize(x: Tensor, p: Any = 2.0, dim: Any = 1, eps: Any = 1e-12, **more: Any) -> Tensor:
+    """x / |x| over the last axis, by the root of the mean square; that no |x| is below eps is left to the proof."""
+    refuse(p != 2 or x.axis(dim) != len(x.shape) - 1, f"p={shown(p)} along axis {shown(dim)}, needed p=2 along the "
+           "last")
+    return x.then(RMSNorm(np.full(x.shape[-1], x.shape[-1] ** -0.5, x.number), 0.0))
 
 
 def softmax(x: Tensor, dim: Any = None, dtype: Any = None, **more: Any) -> Tensor:
@@ -142,7 +164,9 @@ def multi_head(query: Tensor, key: Tensor, value: Tensor, key_padding_mask: Any 
 def heads_of(part: Any, every: tuple[Tensor, Tensor, Tensor], mask: Any = None, padding: Any = None, prefix: str = "",
              last: str = "") -> Tensor:
     """softmax(q k^T / sqrt(E)) v for each head, and the projection of them all."""
-    refuse(not all(map(holds_tensor, every)), "queries, keys or values that are constants")
+    if not holds_tensor(every[0]) and holds_tensor(every[1]):
+        every = learned(every[0], every[1]), *every[1:]
+    refuse(not all(map(holds_tensor, every)), "keys or values that are constants")
     refuse(len(every[0].shape) != 3, f"queries of shape {every[0].shape}, needed (N, T, E)")
     refuse(part.bias_k is not None or part.add_zero_attn, "add_bias_kv or add_zero_attn, needed False")
     refuse(padding is not None, "a padding mask, another one for every image: give images without padding")
@@ -156,6 +180,13 @@ def heads_of(part: Any, every: tuple[Tensor, Tensor, Tensor], mask: Any = None, 
     tokens = read.then(Transpose((0, 2, 1, 3)), f"{prefix}tokens")
     joined = tokens.then(Reshape((read.shape[2], read.shape[1] * read.shape[3])), f"{prefix}joined")
     return connected(joined, own_array(part.out_proj.weight), own_array(part.out_proj.bias), last)
+
+
+def learned(query: Any, x: Tensor) -> Tensor:
+    """Queries of the model's own, as a part of a tensor of the image that has them in front: all of them bias."""
+    refuse(query.ndim != 3, f"queries of shape {tuple(query.shape)}, needed (N, T, E)")
+    beside = replace(cat([query, x], 1), suffix="beside")
+    return beside.then(Slice(1, 0, query.shape[1]), "learned")
 
 
 def by_head(x: Tensor, heads: int, name: str) -> Tensor:

@@ -19,8 +19,10 @@ from lrp_ref.convert.torch_tensor import Laid, Tensor, holds_tensor
 from lrp_ref.convert.torch_trace import Traced, called_by, sizes_alone, torch, type_name
 from lrp_ref.hints import quotable
 from lrp_ref.layers import Flatten, Layer, Reshape, Softmax, Transpose
-from lrp_ref.network import INPUT, Network, made_of
+from lrp_ref.network import INPUT, NAME, Network, made_of
 
+COMPARED = {"ne", "eq", "not_equal", "lt", "gt", "le", "ge"}
+LONGEST = NAME - 6   # letters of a name, before a number that makes it its own
 Values = Mapping[Any, Any] | None
 Origin = tuple[Any, int | None, Groups | None]
 
@@ -29,18 +31,20 @@ Origin = tuple[Any, int | None, Groups | None]
 class Built:
     """Layers that have their names already.
 
+    compared  calls that compare token ids with constants, as with that of padding
     origins  {layer: (node, position, groups)}: which value of the graph it makes, and how torch has that, if otherwise
     """
 
     names: dict[Tensor, str] = field(default_factory=dict)
     layers: list[tuple[str, Layer, tuple[str, ...]]] = field(default_factory=list)
     origins: dict[str, Origin] = field(default_factory=dict)
+    compared: list[Any] = field(default_factory=list)
 
     def place(self, tensor: Tensor, base: str) -> str:
         """The name of a tensor; its layer, and those before it, are put at the end of the network if they are new."""
         if tensor not in self.names:
             reads = tuple(self.place(one, base) for one in tensor.reads)
-            stem = f"{base}.{tensor.suffix}" if tensor.suffix else base
+            stem = last_letters(f"{base}.{tensor.suffix}" if tensor.suffix else base)
             name = next(one for one in (stem, *(f"{stem}_{n}" for n in range(1, len(self.names) + 2)))
                         if one not in self.names.values())
             self.names[tensor] = name
@@ -68,8 +72,10 @@ class Built:
         return Network(one for one in self.layers if one[0] in needed)
 
 
-def converted(trace: Traced, values: Values, x: Any) -> tuple[Network, dict[str, Origin]]:
-    """The network, and what its layers are in the graph. values: what the calls gave at the example x, if there is one.
+def converted(trace: Traced, values: Values, x: Any) -> tuple[Network, dict[str, Origin], list[Any]]:
+    """The network, what its layers are in the graph, and calls that compare token ids, which stay as at the example.
+
+    values  what the calls gave at the example x, if there is one
     """
     built, env = Built(), dict[Any, Any]()
     first = next(node for node in trace.graph.nodes if node.op == "placeholder")
@@ -84,9 +90,12 @@ def converted(trace: Traced, values: Values, x: Any) -> tuple[Network, dict[str,
                    "front, as (T, N, ..) has it: end it with a transpose")
             refuse(not isinstance(args[0], Tensor), "from_torch got a module whose output is not made of its input")
             refuse(probabilities(args[0]), f"from_torch got a network that ends in a softmax: {LEAVE_OUT}")
-            return built.network(args[0]), built.origins
+            return built.network(args[0]), built.origins, built.compared
         elif not holds_tensor([args, kwargs]) or sizes_alone(node):
             env[node] = None if values is None else values[node]
+        elif values is not None and kind_of(trace, node) in COMPARED and of_ids(args[0]) and not holds_tensor(args[1:]):
+            env[node] = values[node]
+            built.compared.append(node)
         else:
             env[node] = carried_out(trace, node, args, kwargs, values)
             built.settle(env[node], base_name(trace, node), node)
@@ -94,6 +103,16 @@ def converted(trace: Traced, values: Values, x: Any) -> tuple[Network, dict[str,
             if isinstance(before, (Tensor, Laid)):
                 env.update({one: env[node] for one, value in env.items() if value is before})
     raise ValueError("from_torch got a graph without an output")
+
+
+def last_letters(name: str) -> str:
+    """A name of many modules in each other without the first of them, so that there is room for a number."""
+    return name if len(name) <= LONGEST else f"..{name[2 - LONGEST :]}"
+
+
+def of_ids(x: Any) -> bool:
+    """Whether it is the network's input, of token ids."""
+    return isinstance(x, Tensor) and x.layer is None and x.number is np.int64
 
 
 def probabilities(output: Tensor) -> bool:

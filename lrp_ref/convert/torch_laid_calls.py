@@ -7,8 +7,10 @@ the batch in front; then come torch's axes again.
 from __future__ import annotations
 
 import inspect
+import re
 import sys
 from collections.abc import Callable, Sequence
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -24,12 +26,15 @@ from lrp_ref.convert.torch_laid import (
     as_laid,
     as_torch_has,
     brought_back,
+    in_shape,
+    permuted,
     sizes,
     with_axes,
     with_front,
     with_rows,
 )
 from lrp_ref.convert.torch_tensor import Laid, Tensor, dims, holds_tensor
+from lrp_ref.hints import listed, shown
 from lrp_ref.layers import Slice
 
 Make = Callable[..., Any]
@@ -42,7 +47,7 @@ TOGETHER = frozenset((shape.add, shape.sub, shape.mul, shape.div, shape.cat, att
 PRODUCTS = frozenset((attention.matmul, attention.scaled_dot_product_attention))
 BLOCKS = frozenset((attention.multi_head, attention.encoder_layer, attention.encoder))
 ALONG = {attention.softmax: "dim", shape.mean: "dim", shape.summed_up: "dim", parts.chunk: "dim", parts.split: "dim",
-         parts.unbind: "dim", parts.roll: "dims"}
+         parts.unbind: "dim", parts.roll: "dims", attention.normalize: "dim"}
 
 
 def has_laid(value: Any) -> bool:
@@ -54,20 +59,27 @@ def has_laid(value: Any) -> bool:
 
 def carried_through(make: Make, args: Any, kwargs: Any, asked: dict[str, Any]) -> Any:
     """What a call makes of tensors of which some are `Laid`."""
-    if make in SHAPES:
+    if make in SHAPES or make is einsum:
         return make(*args, **kwargs, **asked)
     if make is parts.getitem:
         return item(*args, **kwargs)
     if make is shape.expand:
-        return spread(args[0], asked["out"])
+        return expanded(args[0], asked["out"])
     given = inspect.signature(make).bind_partial(*args, **kwargs).arguments | asked
     first = next(iter(inspect.signature(make).parameters))
     if make is shape.stack:
         return stacked(given)
     if make in TOGETHER or make in PRODUCTS:
         return put_together(make, given)
+    if make in (attention.addmm, attention.baddbmm):
+        other, *two = (value for name, value in given.items() if name not in ("alpha", "beta"))
+        product = call(attention.matmul, *two)
+        factors = {name: given.get(name, 1) for name in ("alpha", "beta")}
+        scaled = product if factors["alpha"] == 1 else call(shape.mul, product, factors["alpha"])
+        return call(shape.add, scaled, call(shape.mul, other, factors["beta"]) if holds_tensor(other) else
+                    other * factors["beta"])
     if make in BLOCKS:
-        return block(make, given)
+        return torchs_block(make, given)
     x = as_laid(given[first])
     if make in EACH:
         return Laid(make(**given | {first: x.tensor}), x.groups)
@@ -80,6 +92,11 @@ def carried_through(make: Make, args: Any, kwargs: Any, asked: dict[str, Any]) -
     refuse(make not in ALONG, "the batch is not in front here, or one axis with others, (T, N, ..) or (N T, ..), and "
            "this works on other axes than rows: bring it back to the front before")
     return along_axes(make, x, given, first)
+
+
+def call(make: Make, *args: Any) -> Any:
+    """A call of one row of the table within another."""
+    return carried_through(make, args, {}, {}) if has_laid(args) else make(*args)
 
 
 def batch_in(laids: Sequence[Laid]) -> tuple[int | None, Shape]:
@@ -136,11 +153,13 @@ def stacked(given: dict[str, Any]) -> Any:
     return put_together(shape.cat, {"tensors": wide, "dim": axis})
 
 
-def block(make: Make, given: dict[str, Any]) -> Any:
+def torchs_block(make: Make, given: dict[str, Any]) -> Any:
     """Torch's own attention and encoders, which say which axis is the batch's."""
     orders = {one.batch_first for one in given["part"].modules() if hasattr(one, "batch_first")}
     new, at = dict(given), 0 if orders == {True} else 1
     for name, value in given.items():
+        if name in ("query", "key", "value") and not holds_tensor(value) and at and value.ndim == 3:
+            new[name] = value.transpose(0, 1)
         if isinstance(value, (Tensor, Laid)):
             x = as_laid(value)
             refuse(len(x.groups) != 3, f"got a tensor of shape {sizes(x)}, needed three axes")
@@ -161,13 +180,46 @@ def in_order(part: Any, args: Any) -> None:
            "weights")
 
 
+def einsum(equation: Any, *operands: Any, **more: Any) -> Any:
+    """Two operands as the product of matrices that they are: "bhid,bhjd->bhij"; of a constant, x @ weight."""
+    parts = re.fullmatch(r"([a-zA-Z]+),([a-zA-Z]+)->([a-zA-Z]+)", str(equation).replace(" ", ""))
+    a, b, out = parts.groups() if parts else ("", "", "")
+    refuse(len(operands) != 2 or any(len(set(one)) < len(one) for one in (a, b, out)) or not out, f"the equation "
+           f"{shown(equation)}, needed two operands, each letter once in each, as bhid,bhjd->bhij")
+    x, y = operands
+    if not holds_tensor(x):
+        x, y, a, b = y, x, b, a
+    both, summed = [k for k in a if k in b and k in out], [k for k in a if k in b and k not in out]
+    left, right = [k for k in a if k not in b], [k for k in b if k not in a]
+    refuse(not set(left + right) <= set(out) or not summed, f"the equation {shown(equation)}, needed one that sums "
+           "over letters which both have, and over no others")
+    size = dict(zip(a, sizes(x)))
+    if holds_tensor(y):
+        size |= dict(zip(b, sizes(y)))
+        y = permuted(y, [b.index(k) for k in (*both, *summed, *right)])
+        y = in_shape(y, (*(size[k] for k in both), prod(size[k] for k in summed), prod(size[k] for k in right)))
+        rows: tuple[int, ...] = (prod(size[k] for k in left),)
+    else:
+        refuse(bool(both), f"the equation {shown(equation)} with a constant that has {listed(both)} too, for which "
+               "there is no layer")
+        size |= dict(zip(b, y.shape))
+        y = y.permute([b.index(k) for k in (*summed, *right)]).reshape(prod(size[k] for k in summed), -1)
+        rows = tuple(size[k] for k in left)
+    x = permuted(x, [a.index(k) for k in (*both, *left, *summed)])
+    x = in_shape(x, (*(size[k] for k in both), *rows, prod(size[k] for k in summed)))
+    made = call(attention.matmul, x, y)
+    wide = [*both, *left, *right]
+    made = in_shape(made, tuple(size[k] for k in wide))
+    return permuted(made, [wide.index(k) for k in out])
+
+
 # ---- Along axes ----
 
 
 def along_axes(make: Make, x: Laid, given: dict[str, Any], first: str) -> Any:
     """A call that works along axes of torch's, none of them the batch's."""
     name = next((one for one in ("axis", "dim") if given.get(one) is not None), ALONG[make])
-    asked = given.get(name, 0 if make in (parts.chunk, parts.split, parts.unbind) else None)
+    asked = given.get(name, inspect.signature(make).parameters[name].default)
     refuse(asked is None, "names no axis, and the batch is among them")
     rank = len(x.groups)
     axes = [axis + rank if axis < 0 else axis for axis in dims((asked,))]
@@ -216,7 +268,7 @@ def item(x: Any, index: Any, **asked: Any) -> Any:
     return as_torch_has(tensor, tuple(place for place, own in kept if isinstance(own, slice)))
 
 
-def spread(x: Laid, out: Shape) -> Any:
+def expanded(x: Laid, out: Shape) -> Any:
     """expand: axes of size 1 are repeated."""
     rank = len(out)
     laid = Laid(x.tensor, ((),) * (rank - len(x.groups)) + x.groups)

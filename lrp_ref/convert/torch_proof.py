@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from lrp_ref.arrays import Array
+from lrp_ref.arrays import Array, Shape
 from lrp_ref.convert.laid import laid_out, taken_back
 from lrp_ref.convert.torch_tensor import own_array
 from lrp_ref.convert.torch_trace import Traced, given_by, recorded, torch
@@ -38,18 +38,20 @@ def ran(trace: Traced, x: Any, wanted: Any, what: str) -> Ran:
         return Ran(what, x, wanted, {})
 
 
-def prove(trace: Traced, network: Network, origins: Mapping[str, Any], example: Ran) -> None:
+def prove(trace: Traced, network: Network, origins: Mapping[str, Any], example: Ran, compared: Sequence[Any] = ()
+          ) -> None:
     """An error that names the first layer that differs from torch, on the example or on a random batch.
 
     origins  {layer: (node, position, groups)}: what it is in the graph of torch.fx; position is None or that in a
              tuple; groups: how torch has it, where that is otherwise
+    compared calls that compare token ids with constants: they say of the random ids what they say of the example's
     The random batch has an image more than the example, if the module takes that, so that the batch's axis is free.
     """
     must_agree(network, origins, example)
     rng, x = np.random.default_rng(0), example.x
     for images in (len(x) + 1, len(x)):
         shape = (images, *x.shape[1:])
-        drawn = rng.normal(size=shape) if x.is_floating_point() else rng.integers(0, int(x.max()) + 1, shape)
+        drawn = rng.normal(size=shape) if x.is_floating_point() else ids_like(example, compared, shape, rng)
         try:
             noise = torch().from_numpy(drawn).to(x.device, x.dtype)
             wanted = given_by(trace.module, noise)
@@ -59,6 +61,22 @@ def prove(trace: Traced, network: Network, origins: Mapping[str, Any], example: 
             continue
         must_agree(network, origins, ran(trace, noise, wanted, f"random numbers of shape {drawn.shape}"))
         return
+
+
+def ids_like(example: Ran, compared: Sequence[Any], shape: Shape, rng: np.random.Generator) -> Array:
+    """Random token ids: any up to the example's; where calls compare them, at every place such as they find there."""
+    ids = own(example.x)
+    if not compared:
+        return rng.integers(0, int(ids.max()) + 1, shape)
+    if not example.values:
+        return np.array(np.broadcast_to(ids[:1], shape))
+    found = np.stack([np.broadcast_to(own(example.values[node]), ids.shape) for node in compared]).reshape(
+        len(compared), *ids.shape)
+    drawn = np.empty(shape, np.int64)
+    for place in np.ndindex(shape[1:]):
+        alike = (found == found[(slice(None), 0, *place)].reshape(-1, *(1,) * ids.ndim)).all(0)
+        drawn[(slice(None), *place)] = rng.choice(ids[alike], shape[0])
+    return drawn
 
 
 def must_agree(network: Network, origins: Mapping[str, Any], torchs: Ran) -> None:
@@ -91,14 +109,16 @@ def held_to(got: Array, wanted: Array, who: str, what: str, cure: str) -> Array:
     """Torch's numbers; an error where ours are others.
 
     Rounding is a part of the type's eps for each of some thousand additions, far below the root of eps: half of the
-    digits. A mistake is above that, in the one layer where it is: each is compared on torch's own inputs.
+    digits. A mistake is above that, in the one layer where it is: each is compared on torch's own inputs. Below the
+    smallest normal number there are no such digits.
     """
     if got.shape != wanted.shape or got.dtype != wanted.dtype:
         raise ValueError(f"from_torch: {who} gives {got.dtype} of shape {got.shape} on {what}, and torch "
                          f"{wanted.dtype} of shape {wanted.shape}: {cure}")
     finite = np.isfinite(wanted)
     off, largest = (float(np.max(abs(size), where=finite, initial=0)) for size in (got - wanted, wanted))
-    if not (off <= np.sqrt(np.finfo(wanted.dtype).eps) * largest and (np.isfinite(got) == finite).all()):
+    number = np.finfo(wanted.dtype)
+    if not (off <= np.sqrt(number.eps) * largest + number.tiny and (np.isfinite(got) == finite).all()):
         raise ValueError(f"from_torch: {who} gives other numbers than torch on {what}, by {off:.3g} where the largest "
                          f"is {largest:.3g}: {cure}")
     return wanted

@@ -24,6 +24,7 @@ from lrp_ref.layers import (
     Concat,
     Flatten,
     Hardsigmoid,
+    LayerNorm,
     Mean,
     Multiply,
     Pad,
@@ -75,17 +76,36 @@ def mul(x: Any, other: Any) -> Tensor:
     """
     for one, root in ((x, other), (other, x)):
         if isinstance(root, InverseRoot):
+            if centred(one) is not None and centred(one) is centred(root.tensor):
+                return centred(one).then(LayerNorm(None, None, root.epsilon))
             refuse(one is not root.tensor, "multiplies by the inverse root of another tensor's mean square, for which "
                    "there is no layer: x * rsqrt(mean(x^2) + epsilon) is an RMSNorm")
             return root.tensor.then(RMSNorm(None, root.epsilon))
     if not (holds_tensor(x) and holds_tensor(other)):
         x, other = (x, other) if holds_tensor(x) else (other, x)
         factor = constant(other, x)
-        if isinstance(x.layer, RMSNorm) and x.layer.scale is None and factor.shape == x.shape[-1:]:   # its own scale
-            return x.reads[0].then(RMSNorm(factor, x.layer.epsilon))
+        if isinstance(x.layer, (LayerNorm, RMSNorm)) and bare_norm(x.layer) and factor.shape == x.shape[-1:]:
+            return x.reads[0].then(replace(x.layer, scale=factor))
         return x.then(Scale(factor))
     spreads = prod(x.shape) < prod(other.shape) if x.shape != other.shape else gate(x) and not gate(other)
     return together(Multiply(), other, x) if spreads else together(Multiply(), x, other)
+
+
+def bare_norm(layer: LayerNorm | RMSNorm) -> bool:
+    """Whether a norm has no scale and no shift of its own yet."""
+    return layer.scale is None and getattr(layer, "shift", None) is None
+
+
+def centred(x: Any) -> Any:
+    """The tensor of which x is what is left without its mean over the last axis; None: of none."""
+    if not (isinstance(x, Tensor) and isinstance(x.layer, Add) and x.layer.coefficients is not None and (
+            list(x.layer.coefficients) == [1, -1])):
+        return None
+    whole, mean = x.reads
+    while isinstance(mean.layer, (Reshape, Upsample)):   # which spread it over the row
+        mean = mean.reads[0]
+    fits = isinstance(mean.layer, Mean) and mean.reads[0] is whole and mean.layer.axes == (len(x.shape) - 1,)
+    return whole if fits else None
 
 
 def gate(x: Tensor) -> bool:
@@ -138,17 +158,17 @@ def alike(x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def repeated(x: Tensor, shape: Shape) -> Tensor:
-    """x with its pixels repeated, where there is one row or one column of them, or along one axis that has size 1."""
+    """x with what stands along axes of size 1 repeated."""
     if x.shape == tuple(shape):
         return x
-    along = [axis for axis, (n, m) in enumerate(zip(x.shape, shape)) if n != m]
-    if len(x.shape) == len(shape) != 4 and len(along) == 1 and along[0] > 0 and x.shape[along[0]] == 1:
-        k = along[0]   # as of keys that several heads of queries share
-        image = x.then(Reshape((prod(shape[1:k]), 1, prod(shape[k + 1 :]))), "as_image")
-        return image.then(Upsample((shape[k], 1)), "spread").then(Reshape(tuple(shape[1:])))
-    known = len(x.shape) == len(shape) == 4 and x.shape[:2] == tuple(shape[:2])
-    refuse(not known, f"spreads a tensor of shape {x.shape} to {tuple(shape)}, and only rows and columns are repeated")
-    return x.then(Upsample((shape[2] // x.shape[2], shape[3] // x.shape[3])), "spread")
+    refuse(len(x.shape) != len(shape) or x.shape[0] != shape[0], f"spreads a tensor of shape {x.shape} to "
+           f"{tuple(shape)}, and only axes of one image are repeated")
+    if len(shape) == 4 and x.shape[:2] == tuple(shape[:2]):
+        return x.then(Upsample((shape[2] // x.shape[2], shape[3] // x.shape[3])), "spread")
+    k = next(axis for axis, (n, m) in enumerate(zip(x.shape, shape)) if n != m)   # as of keys that several heads share
+    whole = (*x.shape[:k], shape[k], *x.shape[k + 1 :])
+    image = x.then(Reshape((prod(x.shape[1:k]), 1, prod(x.shape[k + 1 :]))), "as_image")
+    return repeated(image.then(Upsample((shape[k], 1)), "spread").then(Reshape(whole[1:])), shape)
 
 
 def expand(x: Tensor, *given: Any, out: Any) -> Tensor:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from lrp_ref.convert import torch_attention as attention
+from lrp_ref.convert import torch_laid_calls as laid
 from lrp_ref.convert import torch_layers as layer
 from lrp_ref.convert import torch_parts as parts
 from lrp_ref.convert import torch_shapes as shape
@@ -57,6 +58,10 @@ ROWS: tuple[tuple[str, Callable[..., Any]], ...] = (
     ("pow square", shape.squared),
     ("rsqrt", shape.inverse_root),
     ("matmul mm bmm", attention.matmul),
+    ("addmm", attention.addmm),
+    ("baddbmm", attention.baddbmm),
+    ("einsum", laid.einsum),
+    ("normalize", attention.normalize),
     ("scaled_dot_product_attention", attention.scaled_dot_product_attention),
     ("masked_fill", attention.masked_fill),
     ("where", attention.where),

@@ -307,7 +307,8 @@ def as_example(module: Any, example: Any) -> Any:
                          "torch.zeros(1, 3, 224, 224)?") from None
     refuse(x.ndim < 2 or x.numel() == 0, f"from_torch got an example of shape {tuple(x.shape)}, needed a batch, "
            "(N, C, H, W) or (N, ...)")
-    if not x.is_floating_point() and any(type_name(part) == "Embedding" for part in module.modules()):
+    if not x.is_floating_point() and any(
+            isinstance(part, torch().nn.Embedding) for part in module.modules()):
         return x.long()   # token ids
     for name, own in (*module.named_parameters(), *module.named_buffers()):
         if own.is_floating_point():

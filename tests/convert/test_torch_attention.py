@@ -1,9 +1,21 @@
 """Torch's transformers: the same outputs, layers with names, masks that leave scores out, and refusals."""
 
+from collections import OrderedDict
+
 import numpy as np
 import pytest
 
-from lrp_ref import ClassToken, Embedding, LayerNorm, MatMul, RMSNorm, Softmax, attnlrp, explain
+from lrp_ref import (
+    ClassToken,
+    Embedding,
+    Epsilon,
+    LayerNorm,
+    MatMul,
+    RMSNorm,
+    Softmax,
+    attnlrp,
+    explain,
+)
 from lrp_ref.convert import from_torch
 
 torch = pytest.importorskip("torch")
@@ -333,12 +345,85 @@ CALLS = {
     "softmax along another axis": lambda x: x.softmax(1) * x,
     "softmax along another axis, masked": lambda x: x.masked_fill(torch.eye(T, D) > 0, -1e6).softmax(1) * x,
     "bmm": lambda x: torch.bmm(x, x.mT),
+    "einsum in heads": lambda x: torch.einsum("bthd,bshd->bhts", by_heads(x), by_heads(x) + 1),
+    "einsum of what is read": lambda x: torch.einsum("bts, bsd -> btd", (x @ x.mT).softmax(-1), x),
+    "einsum of two axes": lambda x: torch.einsum("bthd,bhds->bst", by_heads(x), by_heads(x - 1).permute(0, 2, 3, 1)),
+    "einsum of nothing left": lambda x: torch.einsum("btd,bd->bt", x, x.mean(1)),
+    "einsum with a constant": lambda x: torch.einsum("bthd,hdk->btk", by_heads(x), torch.linspace(-1, 1, 2 * D).reshape(
+        HEADS, -1, 2)),
+    "einsum with a constant first": lambda x: torch.einsum("kt,btd->bdk", torch.ones(2, T).cumsum(0), x),
+    "einsum with the batch second": lambda x: torch.einsum("tbd,sbd->bts", x.transpose(0, 1), x.transpose(0, 1) * 2),
+    "addmm": lambda x: torch.addmm(torch.linspace(0, 1, 2), x.flatten(1), torch.linspace(0, 1, 2 * T * D).view(-1, 2)),
+    "addmm with factors": lambda x: torch.addmm(x[:, 0], x[:, 1], torch.ones(D, D).tril(), beta=2, alpha=-0.5),
+    "baddbmm": lambda x: torch.baddbmm(LOWER, x, x.mT, beta=3, alpha=0.5),
+    "baddbmm in heads": lambda x: torch.baddbmm(LOWER, by_heads(x).transpose(1, 2).reshape(-1, T, 4), by_heads(
+        x).permute(0, 2, 3, 1).reshape(-1, 4, T), alpha=0.5).view(-1, HEADS, T, T),
+    "baddbmm of three tensors": lambda x: torch.baddbmm(x @ x.mT, x, x.mT, beta=0.5),
+    "unit vectors": lambda x: F.normalize(x, dim=-1) + x,
+    "unit vectors by head": lambda x: F.normalize(by_heads(x).mT.mT.flatten(0, 1), dim=2).view(-1, T, HEADS, 4),
+    "one key for all heads": lambda x: by_heads(x).transpose(1, 2) @ x[:, None, :, :4].mT,
+    "one key for all heads, scaled": lambda x: F.scaled_dot_product_attention(
+        by_heads(x).transpose(1, 2), x[:, None, :, :4], x[:, None, :, 4:6]),
+    "channels and pixels spread": lambda x: (x[:, :1, None] + x[:, None, :, :1]) * x[:, :, :1, None],
+    "a norm written out": lambda x: written_out(x) * torch.linspace(1, 2, D) + torch.linspace(-1, 1, D),
     "a rotation of all numbers": lambda x: torch.cat([x[..., :D] * 2, x[..., D:]], -1),
     "a cache that begins empty": lambda x: torch.cat([torch.tensor([]), x.relu()], 1),
     "one entry, kept": lambda x: x[:, [3]] + x[..., [-1], :],
     "rolled": lambda x: x.roll(2, 1) + x.roll((D, -1, 0), (2, 2, 1)) + x.roll(0, 1),
     "matmul in heads": lambda x: x.unflatten(2, (2, 6)).transpose(1, 2) @ x.unflatten(2, (2, 6)).permute(0, 2, 3, 1),
 }
+
+
+def by_heads(x):
+    return x.unflatten(2, (HEADS, -1))
+
+
+def written_out(x):
+    mean = x.mean(-1, keepdim=True)
+    return (x - mean) * torch.rsqrt((x - mean).pow(2).mean(-1, keepdim=True) + 0.125)
+
+
+def test_a_norm_without_the_mean_is_one_layer():
+    module, x = Calling(lambda x: written_out(x) * torch.linspace(1, 2, D)).eval(), torch.randn(2, T, D)
+    ours = from_torch(module, x)
+    (_, layer), = ours.layers
+    assert isinstance(layer, LayerNorm) and layer.epsilon == 0.125 and layer.scale[-1] == 2
+
+
+class Asking(nn.Module):
+    """Queries that are learned ask all tokens."""
+
+    def __init__(self, first, count):
+        super().__init__()
+        self.attend, self.first = nn.MultiheadAttention(D, HEADS, batch_first=first), first
+        self.asked = nn.Parameter(torch.randn(1, count, D))
+
+    def forward(self, x):
+        asked = self.asked.expand(len(x), -1, -1)
+        if self.first:
+            return self.attend(asked, x, x)[0]
+        return self.attend(asked.transpose(0, 1), x.transpose(0, 1), x.transpose(0, 1))[0].transpose(0, 1)
+
+
+@pytest.mark.parametrize("count", [1, 3])
+@pytest.mark.parametrize("first", [True, False])
+def test_queries_that_are_learned_are_bias(first, count):
+    module, x = Asking(first, count).eval(), torch.randn(2, T, D)
+    ours = from_torch(module, x)
+    close(ours, module, x)
+    rules, target = attnlrp(ours) | {"attend.beside": Epsilon(0)}, np.ones((2, count, D), np.float32)
+    e = explain(ours, x.numpy(), rules, target=target)
+    learned, bias = e.relevances["attend.learned"], dict(e.ledger)["attend.beside"].bias
+    off = np.abs(bias[:, :count] - learned)   # b / z is 1 up to the last digit of float32
+    assert learned.any() and (off <= 1e-6 * np.abs(learned)).all() and not bias[:, count:].any()
+
+
+def test_layers_that_are_many_modules_deep_have_shorter_names():
+    module: nn.Module = nn.Linear(D, 2)
+    for n in range(30):
+        module = nn.Sequential(OrderedDict([(f"part{n}", module)]))
+    (name, _), = from_torch(module.eval(), torch.randn(2, T, D)).layers
+    assert name.startswith("..") and name.endswith("part1.part0") and len(name) <= 100
 
 
 @pytest.mark.parametrize("call", CALLS.values(), ids=CALLS)

@@ -295,7 +295,7 @@ REFUSED = {
     "the batch moves": (lambda: with_call(lambda x: (x[:, :2] + x[:, 2:].transpose(0, 1)).repeat(1, 2, 1, 1)),
                         "puts together tensors that have the batch in different places"),
     "the batch summed": (lambda: with_call(lambda x: x + x.mean()), "mean in forward: sums over the whole batch"),
-    "a tensor spread": (lambda: with_call(lambda x: x + x[:, :1]), "and only rows and columns are repeated"),
+    "a tensor spread": (lambda: with_call(lambda x: (x + x[:, None])[:, 0]), "and only axes of one image are repeated"),
     "another number type": (lambda: with_call(lambda x: x.float().double()), "float in forward: makes float32 of fl"),
     "a quotient": (lambda: with_call(lambda x: x / x.mean((2, 3), True)), "truediv in forward: divides by a tensor"),
     "an index array": (lambda: with_call(lambda x: x[:, [0, 2, 1, 3]]), "an index that is no number and no slice"),
