@@ -22,6 +22,7 @@ from lrp_ref.conventions.maps import (
     average_of,
     first_pixel,
     first_winner,
+    per_output,
     product,
     tangent,
     whole_window,
@@ -167,6 +168,11 @@ def one_factor(n: int) -> Change:
 def hands_nothing(rule: Rule, layer: Any, value: Any) -> Rule:
     """No share of R: all of it is dead."""
     return Changed(rule, divides=lambda shares, m, a: [])
+
+
+def shares_left_out(rule: Rule, layer: Any, value: Any) -> Rule:
+    """R_i = x_i (R_i - z_i sum_j R_j) of a softmax, the sum over scores that are left out too."""
+    return Changed(rule, per_output)
 
 
 def without_scale(rule: Rule, layer: Any, value: Any) -> Rule:

@@ -8,9 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from lrp_ref.arrays import Array, Function, Shape, constant, ones_like, same
+from lrp_ref.arrays import Array, Function, Shape, constant, ones_like, same, zeros
 from lrp_ref.layers import LRN, AvgPool, Conv2D, LayerNorm, MatMul, MaxPool, Multiply, SumPool
 from lrp_ref.layers.activation import Activation
+from lrp_ref.layers.attention import among
 from lrp_ref.layers.conv import Convolution
 from lrp_ref.layers.pool import Pooling
 from lrp_ref.layers.window import Window
@@ -52,6 +53,34 @@ def average_of(layer: MaxPool, a: Array) -> LinearMap:
 def even(m: Any) -> bool:
     """Whether it is an average or a sum over windows: one weight at every position."""
     return isinstance(m, Pooling) and all(w is m.weights[0] for w in m.weights)
+
+
+# ---- Softmax ----
+
+
+@dataclass(frozen=True, eq=False)
+class PerOutput(LinearMap):
+    """w_ij / z_j of a softmax, d_ij - z_i for scores i that take part: every output is 1, of those left out as well.
+
+    weight: z; for f(w) = w alone.
+    """
+
+    weight: Array
+    bias: Array
+    there: Array
+
+    def apply(self, a: Array, f: Function) -> Array:
+        a = among(self.there, a)
+        return a - np.sum(self.weight * a, axis=-1, keepdims=True)
+
+    def transpose(self, s: Array, f: Function, shape: Shape) -> Array:
+        return among(self.there, s - self.weight * np.sum(s, axis=-1, keepdims=True))
+
+
+def per_output(m: Any, a: Array) -> LinearMap:
+    """Of a softmax's own map, what its outputs are divided by themselves."""
+    bare = PerOutput(m.weight, zeros((1,), a), m.there)
+    return replace(bare, bias=constant(1, a) - bare.apply(a, same))
 
 
 # ---- Derivatives ----

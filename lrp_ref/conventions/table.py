@@ -195,6 +195,11 @@ TABLE: dict[str, Question] = {
         "second": Answer("the second factor alone", c.one_factor(1), "the second factor took all")}, layers=MatMul),
     "softmax": Question("softmax", {"tangent": Answer("its first-order map")} | unmapped("D15") | PASSED_ON | {
         "dead": Answer("nothing", c.hands_nothing, "nothing came through the softmax")}, layers=Softmax),
+    "left_out": Question("relevance of a score that softmax leaves out", {
+        "dead": Answer("nobody's"), "shared": Answer(
+            "shared by the scores that take part, as theirs is", c.shares_left_out,
+            "relevance of scores that softmax leaves out was shared by the others", "D20")},
+        rules=Epsilon, layers=Softmax),
     "layer_norm": Question("layer norm", {"centred": Answer("each row's mean taken away, at the spread that it has")}
                            | unmapped("D20") | PASSED_ON | {
         "scale passed": Answer("the same, and scale and shift pass", c.without_scale,

@@ -111,8 +111,8 @@ def last_letters(name: str) -> str:
 
 
 def of_ids(x: Any) -> bool:
-    """Whether it is the network's input, of token ids."""
-    return isinstance(x, Tensor) and x.layer is None and x.number is np.int64
+    """Whether it is made of whole numbers, as token ids are."""
+    return isinstance(x, Tensor) and x.number is np.int64
 
 
 def probabilities(output: Tensor) -> bool:

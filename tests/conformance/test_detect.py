@@ -26,7 +26,7 @@ QUESTIONS = list(TABLE)
 # What a dialect of this package's layers cannot show: where to begin and how parameters are written are the caller's.
 # No vector asks what one library alone does in layers without weights, groups or padding 1.
 UNSEEN = {"start", "default_epsilon", "alpha_beta", "parameters", "activation", "flatten", "average", "other_max_pool",
-          "convolution", "batch_norm_rules"}
+          "convolution", "batch_norm_rules", "left_out"}
 
 
 @cache

@@ -694,6 +694,8 @@ QUESTIONS: dict[str, tuple[Any, Any, Any, Rule, dict[Any, str]]] = {
                 {"shared": ".5 3 .5 3", "gradient": "28 56 1.75 5.25", "second": "0 0 1 6"}),
     "softmax": (Softmax(), fractions(["1 1"]), fractions(["1 0"]), Epsilon(0),
                 {"tangent": ".5 -.5", "gradient": ".25 -.25", "pass": "1 0", "dead": "0 0"}),
+    "left_out": (Softmax(fractions("1 1 0")), fractions(["1 1 5"]), fractions(["1 0 3"]), Epsilon(0),
+                 {"dead": ".5 -.5 0", "shared": "-1 -2 0"}),
     "layer_norm": (LayerNorm(fractions("2 2"), fractions("1 1"), 0), fractions(["1 3"]), fractions(["0 3"]), Epsilon(0),
                    {"centred": "-1 3", "gradient": "0 0", "pass": "0 3", "scale passed": "-1.5 4.5"}),
 }
@@ -705,8 +707,9 @@ UNASKED = {
     "lrn": "one library has a rule for it", "parameters": BY_HAND, "groups": BY_HAND, "average": BY_HAND,
     "z_box": BY_HAND, "batch_norm_rules": BY_HAND, "convolution": BY_HAND,
 }
-# TorchLRP raises the bias by its own square; Caffe's rule for local response norm is there whatever it is given.
-OTHERWISE = {("torchlrp", "bias_gamma"), ("caffe", "without_weights")}
+# TorchLRP raises the bias by its own square; Caffe's rule for local response norm is there whatever it is given; zennit
+# gives a softmax its gradient.
+OTHERWISE = {("torchlrp", "bias_gamma"), ("caffe", "without_weights"), ("zennit", "left_out")}
 
 
 def test_every_question_is_asked_or_says_why_not() -> None:
@@ -758,7 +761,8 @@ def test_departures_are_the_answers_that_are_not_canonical() -> None:
     assert DIALECTS["lxt"].departures()["epsilon_sign"] == "none"
     assert DIALECTS["relevance_propagation_jl"].departures() == {
         "start": "one", "default_epsilon": 1e-6, "zero_rule": 1e-9, "stabiliser": 1e-9, "gamma": "weights",
-        "max_pool": "contribution", "flatten": "pass", "lrn": None, "multiply": None, "mat_mul": None, "softmax": None}
+        "max_pool": "contribution", "flatten": "pass", "lrn": None, "multiply": None, "mat_mul": None, "softmax": None,
+        "left_out": None}
 
 
 # ---- By hand: what layers without weights do, and one library alone ----

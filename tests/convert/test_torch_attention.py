@@ -162,6 +162,8 @@ SECOND = {   # of x (T, N, D): what is done before the batch is brought back to 
     "a number for every row": lambda x, attend: (x.reshape(-1, D) * x.reshape(-1, D).softmax(-1)[:, 1:2]).view(
         T, -1, D).transpose(0, 1),
     "a matrix for columns": lambda x, attend: (x.permute(2, 1, 0) @ torch.arange(3 * T).view(T, 3).to(x.dtype)).sum(0),
+    "one query, one key": lambda x, attend: (heads_first(x)[:, :1] @ heads_first(x)[:, 1:2].mT @ heads_first(x)[
+        :, 3:4]).view(-1, D),
     "one query": lambda x, attend: (heads_first(x)[:, 2:3] @ heads_first(x).mT).view(-1, HEADS, T),
     "numbers beside each other": lambda x, attend: torch.cat([x[..., 3:4], x[..., :1], x[..., 1:2]], -1)[1],
     "a number as a tensor": lambda x, attend: (x * torch.tensor(3.0) + torch.tensor([2.0])).mean(0),
@@ -359,6 +361,8 @@ CALLS = {
     "baddbmm in heads": lambda x: torch.baddbmm(LOWER, by_heads(x).transpose(1, 2).reshape(-1, T, 4), by_heads(
         x).permute(0, 2, 3, 1).reshape(-1, 4, T), alpha=0.5).view(-1, HEADS, T, T),
     "baddbmm of three tensors": lambda x: torch.baddbmm(x @ x.mT, x, x.mT, beta=0.5),
+    "addmm of a row with factors": lambda x: torch.addmm(torch.arange(D) / 7, x[:, 0], torch.eye(D), beta=2, alpha=3),
+    "a scale after a shift": lambda x: F.layer_norm(x, (D,), None, torch.linspace(0, 1, D)) * torch.linspace(1, 2, D),
     "unit vectors": lambda x: F.normalize(x, dim=-1) + x,
     "unit vectors by head": lambda x: F.normalize(by_heads(x).mT.mT.flatten(0, 1), dim=2).view(-1, T, HEADS, 4),
     "one key for all heads": lambda x: by_heads(x).transpose(1, 2) @ x[:, None, :, :4].mT,
@@ -378,9 +382,11 @@ def by_heads(x):
     return x.unflatten(2, (HEADS, -1))
 
 
-def written_out(x):
-    mean = x.mean(-1, keepdim=True)
-    return (x - mean) * torch.rsqrt((x - mean).pow(2).mean(-1, keepdim=True) + 0.125)
+def written_out(x, of=None, dim=-1):
+    """x without its mean, over the root of the variance of the same, or of another tensor."""
+    mean = x.mean(dim, keepdim=True)
+    other = mean if of is None or of is x else of.mean(dim, keepdim=True)
+    return (x - mean) * torch.rsqrt(((x if of is None else of) - other).pow(2).mean(-1, keepdim=True) + 0.125)
 
 
 def test_a_norm_without_the_mean_is_one_layer():
@@ -416,6 +422,51 @@ def test_queries_that_are_learned_are_bias(first, count):
     learned, bias = e.relevances["attend.learned"], dict(e.ledger)["attend.beside"].bias
     off = np.abs(bias[:, :count] - learned)   # b / z is 1 up to the last digit of float32
     assert learned.any() and (off <= 1e-6 * np.abs(learned)).all() and not bias[:, count:].any()
+
+
+def test_images_are_not_multiplied_with_each_other():
+    module = Calling(lambda x: (x.transpose(0, 1) @ x.transpose(0, 1))[0]).eval()
+    with pytest.raises(ValueError, match="multiplies along the batch"):
+        from_torch(module, torch.randn(D, T, D))   # as many images as numbers in a row, so that torch can
+
+
+def test_numbers_below_the_smallest_normal_one_agree_as_far_as_they_have_digits():
+    module, x = nn.Sequential(nn.Linear(D, 3, bias=False)), torch.randn(2, D) * 1e-20
+    with torch.no_grad():
+        module[0].weight.mul_(1e-21)
+        assert 0 < module(x).abs().max() < np.finfo(np.float32).tiny
+    assert len(from_torch(module.eval(), x)) == 1
+
+
+class Scaled(nn.Embedding):
+    """As BART's."""
+
+    def forward(self, ids):
+        return super().forward(ids) * 3
+
+
+class Padded(nn.Module):
+    """Positions that count what is no padding; the number of texts is that of the example."""
+
+    def __init__(self, fixed):
+        super().__init__()
+        self.words, self.places, self.fixed = Scaled(IDS, D), nn.Embedding(20, D), fixed
+
+    def forward(self, ids):
+        there = ids.ne(1).int()
+        x = self.words(ids) + self.places((there.cumsum(1) * there).long())
+        return x.reshape(int(ids.shape[0]), T * D) if self.fixed else x.flatten(1)
+
+
+@pytest.mark.parametrize("fixed", [False, True])
+def test_ids_that_are_padding_stay_as_in_the_example(fixed):
+    module, ids = Padded(fixed).eval(), torch.tensor([[5, 2, 7, 1, 1]])
+    with pytest.warns(UserWarning, match="which token ids are padding"):
+        ours = from_torch(module, ids)
+    close(ours, module, ids)
+    other = torch.tensor([[3, 4, 2, 1, 1], [2, 2, 9, 1, 1]])
+    wanted = torch.cat([module(one[None]) for one in other]).detach().numpy()
+    assert np.array_equal(ours(other.numpy().astype(np.float32)), wanted)
 
 
 def test_layers_that_are_many_modules_deep_have_shorter_names():
@@ -459,6 +510,12 @@ REFUSED = {
     "a constant by image": (Turning(lambda x, a: (x + torch.eye(2, D)).mean(0)), "(2, 12) differs from image to image"),
     "images as columns": (Turning(lambda x, a: (x.permute(0, 2, 1) @ torch.ones(2, 3))[0, :2]), "works along the la"),
     "images side by side": (Turning(lambda x, a: torch.cat([x, x], 1)[0, :2]), "puts images behind each other"),
+    "products alone": (Calling(lambda x: torch.einsum("btd,btd->btd", x, x)), "needed one that sums over letters whi"),
+    "a weight by token": (Calling(lambda x: torch.einsum("btd,tde->bte", x, torch.ones(T, D, 2))), "a constant that ha"),
+    "three operands": (Calling(lambda x: torch.einsum("btd,btd,btd->bt", x, x, x)), "needed two operands, each letter"),
+    "another tensor's norm": (Calling(lambda x: written_out(x, 2 * x)), "multiplies by the inverse root of another"),
+    "a mean over tokens": (Calling(lambda x: written_out(x, x, 1)), "multiplies by the inverse root of another"),
+    "unit vectors of columns": (Calling(lambda x: F.normalize(x, dim=1)), "along axis 1, needed p=2 along the last"),
     "no more": (Calling(lambda x: x.permute(1, 2, 0).permute(2, 0, 1)), "from_torch got a network without layers"),
     "other axes": (Turning(lambda x, a: F.max_pool1d(x, 2).mean(0)), "this works on other axes than rows"),
     "more keys": (attending(add_bias_kv=True), "attend, a MultiheadAttention: add_bias_kv or add_zero_attn, needed F"),

@@ -68,8 +68,8 @@ DIALECTS: dict[str, Dialect] = {
     "lxt": Dialect(
         "LXT", "2.1", "rachtibat/LRP-eXplains-Transformers", {
             "start": "chosen", "epsilon_sign": "none", "sign_of_zero": None, "default_epsilon": 1e-6,
-            "zero_rule": "nan"},
-        lacks=("AlphaBeta", "ZPlus", "Gamma", "ZBox", "WSquare", "Flat", "Winner")),
+            "zero_rule": "nan", "left_out": "shared"},
+        lacks=("AlphaBeta", "ZPlus", "Gamma", "ZBox", "WSquare", "Flat", "Winner"), read=("left_out",)),
     "relevance_propagation_jl": Dialect(   # 1e-9 in every denominator
         "RelevancePropagation.jl", "3.0.0", "Julia-XAI/RelevancePropagation.jl", {
             "start": "one", "default_epsilon": 1e-6, "zero_rule": ("signed float32", 1e-9), "gamma": "weights",
