@@ -51,11 +51,28 @@ WIDTHS = 10, 6, 6, 22, 24, 16, 24, 16, 11
 
 
 def hooked(module, network, rules, x):
-    """zennit's rules hung on the modules, as its adapter does."""
+    """zennit's rules hung on the modules, as its adapter does, without its own 1e-6 where a rule has no epsilon."""
+    import torch
+    from zennit import rules as theirs
+
     from lrp_ref.conformance.adapters.zennit import their
 
-    return [hook.register(part) for part, (name, layer) in zip(module, network)
-            if (hook := their(rules[name], layer, x)) is not None]
+    def exactly(z):
+        return torch.where(z == 0, torch.ones_like(z), z)
+
+    def hook(rule, layer):
+        if isinstance(layer, (Conv2D, Linear)):
+            match rule:
+                case AlphaBeta():
+                    return theirs.AlphaBeta(rule.alpha, rule.beta, exactly)
+                case Gamma():
+                    return theirs.Gamma(rule.gamma, exactly)
+                case ZPlus():
+                    return theirs.ZPlus(exactly)
+        return their(rule, layer, x)
+
+    return [one.register(part) for part, (name, layer) in zip(module, network)
+            if (one := hook(rules[name], layer)) is not None]
 
 
 def zennit(module, network, rules, x, R):

@@ -511,7 +511,7 @@ REFUSED = {
     "images as columns": (Turning(lambda x, a: (x.permute(0, 2, 1) @ torch.ones(2, 3))[0, :2]), "works along the la"),
     "images side by side": (Turning(lambda x, a: torch.cat([x, x], 1)[0, :2]), "puts images behind each other"),
     "products alone": (Calling(lambda x: torch.einsum("btd,btd->btd", x, x)), "needed one that sums over letters whi"),
-    "a weight by token": (Calling(lambda x: torch.einsum("btd,tde->bte", x, torch.ones(T, D, 2))), "a constant that ha"),
+    "a weight by token": (Calling(lambda x: torch.einsum("btd,tde->bte", x, torch.ones(T, D, 2))), "a constant that h"),
     "three operands": (Calling(lambda x: torch.einsum("btd,btd,btd->bt", x, x, x)), "needed two operands, each letter"),
     "another tensor's norm": (Calling(lambda x: written_out(x, 2 * x)), "multiplies by the inverse root of another"),
     "a mean over tokens": (Calling(lambda x: written_out(x, x, 1)), "multiplies by the inverse root of another"),
