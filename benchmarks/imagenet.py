@@ -2,7 +2,7 @@
 
 Seconds are medians of several rounds in which both are timed once; memory is the most that Python and NumPy allocated
 while explaining, over what all activations take, and kept is what the explanation itself holds of it when it is there:
-activations, relevances, and the ledger's columns. Depthwise is the part of the seconds that convolutions of one channel
+activations, relevances, and the ledger's sums. Depthwise is the part of the seconds that convolutions of one channel
 each take, and without products the part that they would take if their products took no time.
 """
 
@@ -42,6 +42,7 @@ from lrp_ref import (
     load_model,
 )
 from lrp_ref.layers.conv import Convolution
+from lrp_ref.ledger import Again
 from lrp_ref.relevance import through_layer
 
 RULES = {"alpha-beta": AlphaBeta(2, 1), "gamma": Gamma(0.25), "z+": ZPlus(), "epsilon": Epsilon(1e-6)}
@@ -100,7 +101,8 @@ def allocated(call):
 
 def kept(e):
     """Bytes of all arrays that an explanation holds, each counted once."""
-    columns = [column for _, account in e.ledger for column in (account.received, *account.parts())]
+    columns = [column for account in e.ledger.accounts for column in (
+        account.sums if isinstance(account, Again) else account.parts())]
     messages = [message for several in e.messages.values() for message in several]
     owners = map(owner, (*e.activations.values(), *e.relevances.values(), *messages, *columns))
     return sum(array.nbytes for array in {id(array): array for array in owners}.values())

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -61,6 +61,26 @@ class Account:
         return tuple(per_sample(getattr(self, field.name)) for field in fields(self))
 
 
+@dataclass(frozen=True, eq=False)
+class Again:
+    """An account of which the sums are kept: its columns are worked out again when asked for, by the same step.
+
+    Same result with the account itself. Four numbers for every unit are more than all else that an explanation holds.
+    """
+
+    received: Array
+    sums: tuple[Array, ...]
+    account: Callable[[], Account]
+
+    def totals(self) -> tuple[Array, ...]:
+        """Every column summed per sample, (N,) each."""
+        return self.sums
+
+    def __reduce__(self) -> Any:
+        """Pickled and copied as the account itself."""
+        return Account, (self.received, *self.account().parts())
+
+
 SHORT, ENDS, LOSSES = 20, 3, 5   # lines that need no choice; of more: those at either end, those that lose most
 COLUMNS = tuple(field.name for field in fields(Account))
 
@@ -74,7 +94,7 @@ class Ledger:
     """
 
     names: Sequence[str]
-    accounts: Sequence[Account]
+    accounts: Sequence[Account | Again]
     reached: Array
     start: Mapping[str, Array] | None = None
 
@@ -86,14 +106,18 @@ class Ledger:
     def __getitem__(self, name: str) -> Account:
         if name not in self.names:
             raise ValueError(f"got the layer name {shown(name)}, needed one of {listed(self.names)}")
-        return self.accounts[list(self.names).index(name)]
+        return itself(self.accounts[list(self.names).index(name)])
 
     def __iter__(self) -> Iterator[tuple[str, Account]]:
-        return zip(self.names, self.accounts, strict=True)
+        return ((name, itself(account)) for name, account in zip(self.names, self.accounts, strict=True))
+
+    def sums(self) -> dict[str, tuple[Array, ...]]:
+        """{layer: every column summed per sample, (N,) each}"""
+        return {name: account.totals() for name, account in zip(self.names, self.accounts, strict=True)}
 
     def total(self) -> dict[str, Array]:
         """R_L = R_0 + bias + stabiliser + dead, summed over all layers, per sample (N,)."""
-        sums = [account.totals() for account in self.accounts]
+        sums = [*self.sums().values()]
         lost = [sum(column[1:], start=column[0]) for column in zip(*sums, strict=True)]
         began = total(map(per_sample, self.began), sums[0][0])
         return dict(zip(COLUMNS, (began, per_sample(self.reached), *lost[2:]), strict=True))
@@ -105,7 +129,7 @@ class Ledger:
         """
         width, left_out = max(map(len, (*(self.names if only is None else only), "total"))), 0
         lines = [" ".join([" " * width, *(f"{column:>11}" for column in ("sum |R|", *COLUMNS))])]
-        for name, account in self:
+        for name, account in zip(self.names, self.accounts, strict=True):
             if only is not None and name not in only:
                 left_out += 1
                 continue
@@ -133,6 +157,11 @@ class Ledger:
         return self.table() + more
 
     __repr__ = __str__
+
+
+def itself(account: Account | Again) -> Account:
+    """The account, worked out again where its sums alone are kept."""
+    return account if isinstance(account, Account) else account.account()
 
 
 def between(count: int) -> str:

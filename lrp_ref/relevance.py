@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from html import escape
 from typing import Any
 
@@ -26,13 +27,14 @@ from lrp_ref.assignment import Rules, a_rule, assign, the_rules
 from lrp_ref.concepts import Top, highest_first, mask_of, top_channels
 from lrp_ref.hints import Watch, listed, nearest_float, shown, unwatched
 from lrp_ref.layers import Layer
-from lrp_ref.ledger import Account, Ledger
+from lrp_ref.ledger import Account, Again, Ledger
 from lrp_ref.linear_map import LinearMap
 from lrp_ref.network import INPUT, Network, a_network, named, no_batch, same_numbers
 from lrp_ref.rules import Rule
 from lrp_ref.starts import begins
 from lrp_ref.step import step
 
+KEPT = 1 << 12    # numbers of a layer's output up to which its account is kept, and not its sums alone
 BATCH = 1 << 20   # numbers of a layer worked on at a time: larger batches go in pieces
 
 
@@ -148,7 +150,9 @@ def relevances(network: Network, activations: Mapping[str, Array], rules: Mappin
         arrays = {id(array): array for array in (below, *account.parts())}   # a layer may hand down what it received
         if not all(map(finite, arrays.values())):
             raise ValueError(overflow(name, account, below))
-        accounts.append(account)
+        large = R.size > KEPT and R.dtype != object
+        accounts.append(Again(R, account.totals(), partial(
+            accounted, network, activations, name, rules[name], R, (keep or {}).get(name))) if large else account)
         return below
 
     Rs, messages = handed_down(network, activations, begin, through)
@@ -156,6 +160,13 @@ def relevances(network: Network, activations: Mapping[str, Array], rules: Mappin
         raise ValueError(f"relevance overflows at input unit {not_finite(Rs[INPUT])}, where messages meet that are "
                          "finite each: give the layers that read the input a stabiliser, Epsilon(1e-6)")
     return Relevances(Rs, messages, Ledger(network.names[::-1], accounts, Rs[INPUT], begin))
+
+
+def accounted(network: Network, xs: Mapping[str, Array], name: str, rule: Rule, R: Array, keep: Array | None
+              ) -> Account:
+    """The account of what a layer hands down of R."""
+    with named(name):
+        return masked_layer(rule, network[name], network.read(name, xs), R, xs[name], keep)[1]
 
 
 def every_layer(network: Network, rules: Mapping[str, Rule], how: str = "assign") -> Mapping[str, Rule]:

@@ -235,7 +235,7 @@ def draw(options: Namespace, e: Explained, written: Mapping[str, str | None], wa
 
 def arrays_of(e: Explained) -> dict[str, Any]:
     """What --save writes."""
-    accounts = np.array([[float(column[0]) for column in account.totals()] for _, account in e.ledger])
+    accounts = np.array([[float(column[0]) for column in columns] for columns in e.ledger.sums().values()])
     return {"relevance": e.relevance, "heatmap": e.heatmap[None], "scores": e.scores, "target": e.target,
             "classes": np.array(e.classes), "rules": json.dumps(report.names(e.rules)),
             "ledger": accounts, "ledger_layers": np.array(e.ledger.names), "ledger_columns": np.array(COLUMNS)}

@@ -25,7 +25,7 @@ class Part:
 
     def line(self, e: Explanation, sample: int = 0) -> str:
         """In per cent of the sum of |R| that arrives at the layer, as the ledger's table is."""
-        size = float(per_sample(abs(e.ledger[self.layer].received))[sample])
+        size = float(per_sample(abs(e.relevances[self.layer]))[sample])
         per_cent = f"{100 * float(self.amount[sample]) / size:.3f}%" if size else "-"
         return f"  {per_cent.replace('-0.000%', '0.000%'):>9} of {self.layer}'s {self.column} column: {self.what}"
 
@@ -62,4 +62,4 @@ def moved_inward(name: str, layer: Layer, image: Array, e: Explanation) -> Itera
     outside = layer.outside(image)
     if outside is not None:
         yield Part(name, "handed", "moved inward, from bins that reach over the image's border",
-                   per_sample(e.ledger[name].received * outside))
+                   per_sample(e.relevances[name] * outside))

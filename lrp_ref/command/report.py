@@ -88,8 +88,8 @@ def facts(model: Model, network: Network, e: Explanation, index: int, rules: Rul
               for n, (name, score) in enumerate(zip(model.classes, e.scores[0]))]
     return {
         "target": scores[index], "scores": scores, "rules": names(rules),
-        "ledger": {name: dict(zip(COLUMNS, (float(column[0]) for column in account.totals())))
-                   for name, account in e.ledger},
+        "ledger": {name: dict(zip(COLUMNS, (float(column[0]) for column in columns)))
+                   for name, columns in e.ledger.sums().items()},
         "total": {column: float(values[0]) for column, values in e.ledger.total().items()},
         "of_which": [{"layer": part.layer, "column": part.column, "what": part.what, "amount": float(part.amount[0])}
                      for part in of_which(network, e)],

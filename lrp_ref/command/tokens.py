@@ -64,7 +64,7 @@ def report_of_text(options: Namespace, text: Text, model: Model, e: Any, index: 
         with writing(options.output) as temporary:
             temporary.write_text(line.page(f"Relevance for {quotable(model.classes[index])}"), encoding="utf-8")
     if options.save:
-        accounts = np.array([[float(column[0]) for column in account.totals()] for _, account in e.ledger])
+        accounts = np.array([[float(column[0]) for column in columns] for columns in e.ledger.sums().values()])
         save_arrays(options.save, {
             "relevance": e.relevance, "ids": np.array(text.ids), "tokens": np.array(text.tokens), "scores": e.scores,
             "target": index, "classes": np.array(model.classes), "rules": json.dumps(report.names(rules)),

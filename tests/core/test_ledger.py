@@ -1,5 +1,7 @@
 """Where every bit of relevance went: per unit, per layer, in total, and in print."""
 
+import copy
+import pickle
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,11 +23,12 @@ from lrp_ref import (
     assign,
     explain,
     paper_cnn,
+    relevance,
 )
 from lrp_ref.arrays import Array, same
 from lrp_ref.checks.claims.laws import network_hands_on
 from lrp_ref.layers.linear import Dense
-from lrp_ref.ledger import COLUMNS, Account, Ledger
+from lrp_ref.ledger import COLUMNS, Account, Again, Ledger
 from lrp_ref.linear_map import LinearMap, Term
 from lrp_ref.rules import Rule, Share
 
@@ -171,6 +174,56 @@ def test_names_and_accounts_are_as_many() -> None:
     for names, accounts in ((("upper", "lower", "more"), ledger.accounts), (ledger.names, ledger.accounts[:1])):
         with pytest.raises(ValueError, match="zip"):
             list(Ledger(names, accounts, ledger.reached))
+
+
+FLOATS = NETWORK.astype(np.float64)
+NUMBERS = np.random.default_rng(3).normal(size=X.shape)
+
+
+def explained_twice(monkeypatch: pytest.MonkeyPatch, **more: Any) -> tuple[Explanation, Explanation]:
+    """With all accounts kept, and with the sums alone."""
+    rules = assign(FLOATS, {Conv2D: Gamma(0.25), Linear: AlphaBeta(1.5, 0.5)})
+    kept = explain(FLOATS, NUMBERS, rules, **more)
+    monkeypatch.setattr(relevance, "KEPT", 0)
+    again = explain(FLOATS, NUMBERS, rules, **more)
+    monkeypatch.undo()
+    assert {type(account) for account in kept.ledger.accounts} == {Account}
+    assert {type(account) for account in again.ledger.accounts} == {Again}
+    return kept, again
+
+
+@pytest.mark.parametrize("more", [{}, {"target": 1}, {"through": {FLOATS.names[2]: [0, 1]}}], ids=str)
+def test_accounts_worked_out_again_are_those_that_were_kept(monkeypatch: pytest.MonkeyPatch, more: Any) -> None:
+    """Bit for bit, one by one and all in turn, as a copy and after pickling; the tables to the letter."""
+    kept, again = explained_twice(monkeypatch, **more)
+    others = [again.ledger, copy.deepcopy(again.ledger), pickle.loads(pickle.dumps(again.ledger))]
+    for ledger in others:
+        for (name, one), (other_name, other) in zip(kept.ledger, ledger, strict=True):
+            assert name == other_name and type(other) is Account
+            for column in COLUMNS:
+                assert np.array_equal(getattr(one, column), getattr(other, column))
+                assert np.array_equal(getattr(ledger[name], column), getattr(one, column))
+        assert str(ledger) == str(kept.ledger) and ledger.brief(1) == kept.ledger.brief(1)
+        assert all(np.array_equal(one, two) for one, two in zip(
+            kept.ledger.total().values(), ledger.total().values(), strict=True))
+        for name, sums in kept.ledger.sums().items():
+            assert all(map(np.array_equal, sums, ledger.sums()[name]))
+    assert {type(account) for account in others[1].accounts} == {type(account) for account in others[2].accounts} == {
+        Account}
+
+
+def test_exact_accounts_are_kept_however_large(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Fractions take long to work out again, and their arrays are small."""
+    monkeypatch.setattr(relevance, "KEPT", 0)
+    assert {type(account) for account in explain(NETWORK, X).ledger.accounts} == {Account}
+
+
+def test_the_table_asks_for_no_account_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    _, again = explained_twice(monkeypatch)
+    monkeypatch.setattr(relevance, "masked_layer", None)   # what works an account out
+    assert str(again.ledger) and again.ledger.total() and again.ledger.sums()
+    with pytest.raises(TypeError):
+        again.ledger[FLOATS.names[0]]
 
 
 def test_the_table_to_the_letter() -> None:
