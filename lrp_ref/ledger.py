@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from lrp_ref.arrays import Array, Index, nothing, plus, put_at, pythons, some, times, total
+from lrp_ref.arrays import Array, Index, everywhere, nothing, plus, put_at, pythons, some, times, total, zeros
 from lrp_ref.hints import listed, nearest_float, shown
 
 
@@ -61,6 +61,9 @@ class Account:
         return tuple(per_sample(getattr(self, field.name)) for field in fields(self))
 
 
+COLUMNS = tuple(field.name for field in fields(Account))
+
+
 @dataclass(frozen=True, eq=False)
 class Again:
     """An account of which the sums are kept: its columns are worked out again when asked for, by the same step.
@@ -72,9 +75,25 @@ class Again:
     sums: tuple[Array, ...]
     account: Callable[[], Account]
 
+    @staticmethod
+    def of(R: Array, account: Callable[[], Account]) -> Again:
+        """The sums of R as it arrives: nothing of it has gone anywhere."""
+        return Again(R, tuple(zeros((len(R),), R) for _ in COLUMNS[1:]), account)
+
+    def put(self, where: Index, part: Account) -> Again:
+        """With the account of some outputs, of which it had none, in its sums. Same result without the condition."""
+        for own, column in zip(self.sums, part.parts()):
+            if not everywhere(0, column):
+                own[where[0]] += per_sample(column)
+        return self
+
+    def parts(self) -> tuple[Array, ...]:
+        """Where it went, summed per sample: handed, bias, stabiliser, dead."""
+        return self.sums
+
     def totals(self) -> tuple[Array, ...]:
         """Every column summed per sample, (N,) each."""
-        return self.sums
+        return per_sample(self.received), *self.sums
 
     def __reduce__(self) -> Any:
         """Pickled and copied as the account itself."""
@@ -82,7 +101,6 @@ class Again:
 
 
 SHORT, ENDS, LOSSES = 20, 3, 5   # lines that need no choice; of more: those at either end, those that lose most
-COLUMNS = tuple(field.name for field in fields(Account))
 
 
 @dataclass(frozen=True, eq=False)

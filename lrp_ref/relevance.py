@@ -27,7 +27,7 @@ from lrp_ref.assignment import Rules, a_rule, assign, the_rules
 from lrp_ref.concepts import Top, highest_first, mask_of, top_channels
 from lrp_ref.hints import Watch, listed, nearest_float, shown, unwatched
 from lrp_ref.layers import Layer
-from lrp_ref.ledger import Account, Again, Ledger
+from lrp_ref.ledger import Account, Again, Ledger, itself
 from lrp_ref.linear_map import LinearMap
 from lrp_ref.network import INPUT, Network, a_network, named, no_batch, same_numbers
 from lrp_ref.rules import Rule
@@ -54,12 +54,14 @@ def pieces(layer: Layer, x: Array, R: Array, z: Array | None) -> Iterator[tuple[
             yield shifted(inputs, first, samples), outputs, a_piece, piece
 
 
-def through_layer(rule: Rule, layer: Layer, x: Array, R: Array, z: Array | None = None) -> tuple[Array, Account]:
+def through_layer(rule: Rule, layer: Layer, x: Array, R: Array, z: Array | None = None, sums: Again | None = None
+                  ) -> tuple[Array, Any]:
     """`step` at the map that the layer is at x, piece by piece: what its inputs receive, and the account of every R_j.
 
-    z: the layer's output at x, where it is there already.
+    z     the layer's output at x, where it is there already
+    sums  what is to be given in place of the account, where its sums are enough
     """
-    below, account = nothing(x.shape, R), Account.of(R)
+    below, account = nothing(x.shape, R), Account.of(R) if sums is None else sums
     with np.errstate(over="ignore", invalid="ignore", divide="ignore"):   # relevances() reports by name
         for inputs, outputs, a, m in pieces(layer, x, R, z):
             received, part = step(rule, m, a, R[outputs])
@@ -67,15 +69,16 @@ def through_layer(rule: Rule, layer: Layer, x: Array, R: Array, z: Array | None 
     return below, account
 
 
-def masked_layer(rule: Rule, layer: Layer, x: Array, R: Array, z: Array, keep: Array | None) -> tuple[Array, Account]:
-    """`through_layer` of keep * R; (1 - keep) R is dead.
+def masked_layer(rule: Rule, layer: Layer, x: Array, R: Array, z: Array, keep: Array | None, sums: Again | None = None
+                 ) -> tuple[Array, Any]:
+    """`through_layer` of keep * R; (1 - keep) R is dead, and the account is given whole.
 
     Where R is 0 everywhere, above what relevance begins with: same result without these lines, and no work.
     """
     if everywhere(0, R):
         return nothing(x.shape, R), Account.of(R)
     if keep is None:
-        return through_layer(rule, layer, x, R, z)
+        return through_layer(rule, layer, x, R, z, sums)
     below, account = through_layer(rule, layer, x, R * keep, z)
     return below, replace(account, received=R).plus(R, dead=constant(1, R) - keep)
 
@@ -146,13 +149,15 @@ def relevances(network: Network, activations: Mapping[str, Array], rules: Mappin
         watch(name)
         with named(name):
             near_misses(name, layer, rules[name], x)
-            below, account = masked_layer(rules[name], layer, x, R, activations[name], (keep or {}).get(name))
+            sums = Again.of(R, partial(accounted, network, activations, name, rules[name], R))
+            below, account = masked_layer(rules[name], layer, x, R, activations[name], (keep or {}).get(name),
+                                          sums if R.size > KEPT and R.dtype != object else None)
         arrays = {id(array): array for array in (below, *account.parts())}   # a layer may hand down what it received
-        if not all(map(finite, arrays.values())):
-            raise ValueError(overflow(name, account, below))
-        large = R.size > KEPT and R.dtype != object
-        accounts.append(Again(R, account.totals(), partial(
-            accounted, network, activations, name, rules[name], R, (keep or {}).get(name))) if large else account)
+        if not all(map(finite, arrays.values())):   # sums may be too large where none of their numbers is
+            whole = itself(account)
+            if not all(map(finite, (below, *whole.parts()))):
+                raise ValueError(overflow(name, whole, below))
+        accounts.append(account)
         return below
 
     Rs, messages = handed_down(network, activations, begin, through)
@@ -162,11 +167,11 @@ def relevances(network: Network, activations: Mapping[str, Array], rules: Mappin
     return Relevances(Rs, messages, Ledger(network.names[::-1], accounts, Rs[INPUT], begin))
 
 
-def accounted(network: Network, xs: Mapping[str, Array], name: str, rule: Rule, R: Array, keep: Array | None
-              ) -> Account:
+def accounted(network: Network, xs: Mapping[str, Array], name: str, rule: Rule, R: Array) -> Account:
     """The account of what a layer hands down of R."""
     with named(name):
-        return masked_layer(rule, network[name], network.read(name, xs), R, xs[name], keep)[1]
+        whole: Account = through_layer(rule, network[name], network.read(name, xs), R, xs[name])[1]
+    return whole
 
 
 def every_layer(network: Network, rules: Mapping[str, Rule], how: str = "assign") -> Mapping[str, Rule]:
