@@ -97,7 +97,7 @@ class Again:
 
     def __reduce__(self) -> Any:
         """Pickled and copied as the account itself."""
-        return Account, (self.received, *self.account().parts())
+        return Account, (self.received, *itself(self).parts())
 
 
 SHORT, ENDS, LOSSES = 20, 3, 5   # lines that need no choice; of more: those at either end, those that lose most
@@ -178,8 +178,19 @@ class Ledger:
 
 
 def itself(account: Account | Again) -> Account:
-    """The account, worked out again where its sums alone are kept."""
-    return account if isinstance(account, Account) else account.account()
+    """The account, worked out again where its sums alone are kept; an error where these are others by now.
+
+    Sums in another order differ by roundings, far below half of the digits.
+    """
+    if isinstance(account, Account):
+        return account
+    whole = account.account()
+    for own, column in zip(account.sums, whole.parts()):
+        if (abs(own - per_sample(column)) > np.sqrt(np.finfo(column.dtype).eps) * per_sample(abs(column))).any():
+            raise ValueError("the ledger's columns are worked out of the explanation's activations and relevances and "
+                             "the network's weights, and one of these arrays was written into: explain again, and "
+                             "change copies")
+    return whole
 
 
 def between(count: int) -> str:

@@ -241,6 +241,21 @@ def test_a_sum_beyond_all_floats_is_no_overflow_of_a_unit(monkeypatch: pytest.Mo
         explain(network, np.array([[1.0, 1e-300]]), {"fc": Epsilon(0)}, np.array([[1.0, 1e300]]))
 
 
+@pytest.mark.parametrize("what", ["the input", "a relevance", "a weight"])
+def test_arrays_that_were_written_into_give_no_other_ledger(monkeypatch: pytest.MonkeyPatch, what: str) -> None:
+    """As a loop does that reads every image into the same array."""
+    monkeypatch.setattr(relevance, "KEPT", 0)
+    rng = np.random.default_rng(4)
+    weight, x = rng.normal(size=(3, 2, 2, 2)), rng.normal(size=(2, 2, 5, 6))
+    network, R = Network([("conv", Conv2D(weight, np.array([2.0, -1.0, 0.5])))]), rng.normal(size=(2, 3, 4, 5))
+    e = explain(network, x, {"conv": AlphaBeta(2, 1)}, R)   # biases keep more or less, as weights and inputs are
+    assert type(e.ledger["conv"]) is Account
+    array = {"the input": x, "a relevance": e.relevances["conv"], "a weight": weight}[what]
+    array[1 if what != "a weight" else 0] *= 1.001
+    with pytest.raises(ValueError, match="one of these arrays was written into: explain again, and change copies"):
+        e.ledger["conv"]
+
+
 def test_exact_accounts_are_kept_however_large(monkeypatch: pytest.MonkeyPatch) -> None:
     """Fractions take long to work out again, and their arrays are small."""
     monkeypatch.setattr(relevance, "KEPT", 0)
