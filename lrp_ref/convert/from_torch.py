@@ -11,8 +11,9 @@ from typing import Any
 from lrp_ref.convert.refused import refuse
 from lrp_ref.convert.torch_graph import converted
 from lrp_ref.convert.torch_proof import prove, ran
+from lrp_ref.convert.torch_run import as_example, given_by, torch
 from lrp_ref.convert.torch_table import INSIDE, NO_LAYER, TORCH
-from lrp_ref.convert.torch_trace import as_example, given_by, torch, traced, type_name
+from lrp_ref.convert.torch_trace import traced, type_name
 from lrp_ref.hints import listed, quotable, shown
 from lrp_ref.network import Network
 

@@ -14,9 +14,10 @@ from lrp_ref.convert.laid import Groups
 from lrp_ref.convert.refused import refuse
 from lrp_ref.convert.torch_attention import LEAVE_OUT
 from lrp_ref.convert.torch_laid_calls import carried_through, has_laid, in_order
+from lrp_ref.convert.torch_run import torch
 from lrp_ref.convert.torch_table import CALLED, NO_LAYER, TORCH
 from lrp_ref.convert.torch_tensor import Laid, Tensor, holds_tensor
-from lrp_ref.convert.torch_trace import Traced, called_by, sizes_alone, torch, type_name
+from lrp_ref.convert.torch_trace import Traced, called_by, sizes_alone, type_name
 from lrp_ref.hints import quotable
 from lrp_ref.layers import Flatten, Layer, Reshape, Softmax, Transpose
 from lrp_ref.network import INPUT, NAME, Network, made_of

@@ -10,8 +10,9 @@ import numpy as np
 
 from lrp_ref.arrays import Array, Shape
 from lrp_ref.convert.laid import laid_out, taken_back
+from lrp_ref.convert.torch_run import given_by, recorded, torch
 from lrp_ref.convert.torch_tensor import own_array
-from lrp_ref.convert.torch_trace import Traced, given_by, recorded, torch
+from lrp_ref.convert.torch_trace import Traced
 from lrp_ref.hints import quotable
 from lrp_ref.network import INPUT, Network
 

@@ -1,5 +1,7 @@
 """Photographs in; panels, figures and colours out: knows no model and no relevance.
 
+In: `formats`, `photograph`, `samples`, `tiff`. Out: `views` is what a person calls, `picture` what it is drawn with.
+
 `show`, `save`, `overlay`, `panels`, `smoothed` and `words` are for use: they come when they are first asked for,
 since Pillow, which they need, takes longer to load than everything else.
 """
