@@ -81,7 +81,10 @@ class Again:
         return Again(R, tuple(zeros((len(R),), R) for _ in COLUMNS[1:]), account)
 
     def put(self, where: Index, part: Account) -> Again:
-        """With the account of some outputs, of which it had none, in its sums. Same result without the condition."""
+        """Itself, with the account of some outputs, of which it had none, in its sums.
+
+        Same result without the condition.
+        """
         for own, column in zip(self.sums, part.parts()):
             if not everywhere(0, column):
                 own[where[0]] += per_sample(column)
@@ -94,6 +97,13 @@ class Again:
     def totals(self) -> tuple[Array, ...]:
         """Every column summed per sample, (N,) each."""
         return per_sample(self.received), *self.sums
+
+    def __getattr__(self, name: str) -> Array:
+        """A column by its name, worked out again."""
+        if name not in COLUMNS:
+            raise AttributeError(f"an account has no {name}, needed one of {listed(COLUMNS)}")
+        column: Array = getattr(itself(self), name)
+        return column
 
     def __reduce__(self) -> Any:
         """Pickled and copied as the account itself."""

@@ -27,7 +27,7 @@ def from_torch(module: Any, example: Any = None) -> Network:
     """A torch.nn.Module in evaluation mode as a Network that gives the same numbers, with torch's own layer names.
 
     module   any that torch.fx can trace: branches, functional calls, modules of your own. Dropout and Identity vanish
-    example  a batch (N, ...) such as it takes, of torch or NumPy. On it, and on random batches of its size, the network
+    example  a batch (N, ...) such as it takes, of torch or NumPy. On it, and on random batches, the network
              is shown to give torch's numbers, layer by layer; else the first layer that differs is named. A Sequential
              of torch's own modules, nested or not, hides nothing and needs none
 

@@ -92,7 +92,7 @@ def as_the_graph_has(node: Node, made: Any, places: Groups) -> Any:
 def transpose(node: Node) -> Tensor | Laid:
     x = node.laid()
     rank = len(x.sizes(node.images))
-    order = node.ints("perm") or tuple(range(rank))[::-1]
+    order = tuple(k + rank if k < 0 else k for k in node.ints("perm") or tuple(range(rank))[::-1])
     if isinstance(x, Laid) or order[0] != 0:
         return permuted(node, x, order)
     return x if order == tuple(range(len(order))) else node.add(Transpose(order), x)

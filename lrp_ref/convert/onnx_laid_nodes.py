@@ -143,7 +143,7 @@ def along_axes(node: Node, row: Row) -> Any:
         made = row(node.with_inputs({0: x, **given}, **({} if given else {"axes": new})))
     else:
         made = row(node.with_inputs({0: x}, axis=new[0]))
-    if node.op == "Gather" or (reduces and not node.integer("keepdims", 1)):
+    if (node.op == "Gather" and len(made.shape) < len(x.shape)) or (reduces and not node.integer("keepdims", 1)):
         places = without(places, axes)
     return as_the_graph_has(node, made, places)
 

@@ -71,12 +71,14 @@ def slices(node: Node, rank: int) -> list[tuple[int, int, int, int]]:
 
 
 def gather(node: Node) -> Tensor:
-    """One entry of an axis, which then is gone: Slice and Reshape."""
+    """One entry of an axis, which then is gone, or, where it stands in a row by itself, is kept: Slice and Reshape."""
     x, index = node.tensor(), node.fixed(1, "indices")
     axis = axis_of(node.integer("axis", 0), len(x.shape) + 1)
-    refuse(index is None or index.ndim > 0, "takes several entries, needed one")
-    size, at = x.shape[axis - 1], int(index)   # type: ignore[arg-type]
+    refuse(index is None or index.size != 1 or index.ndim > 1, "takes several entries, needed one")
+    size, at = x.shape[axis - 1], int(index.item())   # type: ignore[union-attr]
     refuse(not -size <= at < size, f"takes entry {at} of {size}")
+    if index.ndim:   # type: ignore[union-attr]
+        return cut(node, x, axis, at % size, at % size + 1)
     one = cut(node, x, axis, at % size, at % size + 1, part="one")
     return shaped(node, one, (*x.shape[: axis - 1], *x.shape[axis:]))
 

@@ -71,10 +71,11 @@ def baddbmm(input: Any, batch1: Any, batch2: Any, *, beta: Any = 1, alpha: Any =
 
 
 def normalize(x: Tensor, p: Any = 2.0, dim: Any = 1, eps: Any = 1e-12, **more: Any) -> Tensor:
-    """x / |x| over the last axis, by the root of the mean square; that no |x| is below eps is left to the proof."""
+    """x / |x| over the last axis: by the root of the mean square and eps^2 / D, which is torch's where |x| > eps."""
+    refuse(not 0 <= eps <= 1e-6, f"eps={shown(eps)}, below which |x| is not divided by, needed at most 1e-6")
     refuse(p != 2 or x.axis(dim) != len(x.shape) - 1, f"p={shown(p)} along axis {shown(dim)}, needed p=2 along the "
            "last")
-    return x.then(RMSNorm(np.full(x.shape[-1], x.shape[-1] ** -0.5, x.number), 0.0))
+    return x.then(RMSNorm(np.full(x.shape[-1], x.shape[-1] ** -0.5, x.number), float(eps) ** 2 / x.shape[-1]))
 
 
 def softmax(x: Tensor, dim: Any = None, dtype: Any = None, **more: Any) -> Tensor:

@@ -22,6 +22,7 @@ from lrp_ref.hints import quotable
 from lrp_ref.layers import Flatten, Layer, Reshape, Softmax, Transpose
 from lrp_ref.network import INPUT, NAME, Network, made_of
 
+OTHER = {"axis": "dim", "mat2": "other"}
 COMPARED = {"ne", "eq", "not_equal", "lt", "gt", "le", "ge"}
 LONGEST = NAME - 6   # letters of a name, before a number that makes it its own
 Values = Mapping[Any, Any] | None
@@ -94,7 +95,7 @@ def converted(trace: Traced, values: Values, x: Any) -> tuple[Network, dict[str,
             return built.network(args[0]), built.origins, built.compared
         elif not holds_tensor([args, kwargs]) or sizes_alone(node):
             env[node] = None if values is None else values[node]
-        elif values is not None and kind_of(trace, node) in COMPARED and of_ids(args[0]) and not holds_tensor(args[1:]):
+        elif values is not None and kind_of(trace, node) in COMPARED and of_ids_alone((*args, *kwargs.values())):
             env[node] = values[node]
             built.compared.append(node)
         else:
@@ -111,9 +112,10 @@ def last_letters(name: str) -> str:
     return name if len(name) <= LONGEST else f"..{name[2 - LONGEST :]}"
 
 
-def of_ids(x: Any) -> bool:
-    """Whether it is made of whole numbers, as token ids are."""
-    return isinstance(x, Tensor) and x.number is np.int64
+def of_ids_alone(given: tuple[Any, ...]) -> bool:
+    """Whether of a call's arguments one is made of the image, of whole numbers as token ids are."""
+    made = [one.tensor if isinstance(one, Laid) else one for one in given if holds_tensor(one)]
+    return len(made) == 1 and isinstance(made[0], Tensor) and made[0].number is np.int64
 
 
 def probabilities(output: Tensor) -> bool:
@@ -174,6 +176,7 @@ def carried_out(trace: Traced, node: Any, args: Any, kwargs: Any, values: Values
     make, out = TORCH[kind], None if values is None else shapes(values[node])
     try:
         asked = {name: value for name, value in (("out", out), ("part", part)) if name in takes(make)}
+        args, kwargs = by_our_names(make, args, kwargs)
         in_order(part, [args, kwargs])
         if has_laid([args, kwargs]):
             result = carried_through(make, args, kwargs, attributes(part, make) | asked)
@@ -187,8 +190,19 @@ def carried_out(trace: Traced, node: Any, args: Any, kwargs: Any, values: Values
     except ValueError as error:
         raise ValueError(f"from_torch: {where}: {error}") from None
     except Exception as error:   # its attributes are whatever somebody made them
-        raise ValueError(f"from_torch: {where}, is not as torch makes it "
-                         f"({type(error).__name__}): build that module anew") from None
+        what = "is not as torch makes it" if part is not None else "is called in a way that is not known here"
+        cure = "build that module anew" if part is not None else "give its arguments in torch's order"
+        raise ValueError(f"from_torch: {where}, {what} ({type(error).__name__}): {cure}") from None
+
+
+def by_our_names(make: Callable[..., Any], args: Any, kwargs: Any) -> tuple[Any, Any]:
+    """Torch's other names of arguments: input, of the first; axis, of dim; mat2, of other."""
+    names = list(inspect.signature(make).parameters)
+    kwargs = {OTHER.get(name, name) if OTHER.get(name) in names and name not in names else name: value
+              for name, value in kwargs.items()}
+    if "input" in kwargs and "input" not in names:
+        args = (kwargs.pop("input"), *args)
+    return args, kwargs
 
 
 def attributes(part: Any, make: Callable[..., Any]) -> dict[str, Any]:

@@ -33,7 +33,7 @@ from lrp_ref.convert.torch_laid import (
     with_front,
     with_rows,
 )
-from lrp_ref.convert.torch_tensor import Laid, Tensor, dims, holds_tensor
+from lrp_ref.convert.torch_tensor import Laid, Tensor, dims, holds_tensor, indexes, own_array
 from lrp_ref.hints import listed, shown
 from lrp_ref.layers import Slice
 
@@ -62,7 +62,7 @@ def carried_through(make: Make, args: Any, kwargs: Any, asked: dict[str, Any]) -
     if make in SHAPES or make is einsum:
         return make(*args, **kwargs, **asked)
     if make is parts.getitem:
-        return item(*args, **kwargs)
+        return item(*args)
     if make is shape.expand:
         return expanded(args[0], asked["out"])
     given = inspect.signature(make).bind_partial(*args, **kwargs).arguments | asked
@@ -134,7 +134,8 @@ def put_together(make: Make, given: dict[str, Any]) -> Any:
         ours[key], places = with_front(one, kept, made_of)
     images = next(iter(laids.values())).tensor.shape[0]
     for key, constant in known.items():
-        array = constant_in_front(constant.detach().cpu().numpy(), rank, batch, made_of, kept, images)
+        own: Any = own_array(constant)
+        array = constant_in_front(own, rank, batch, made_of, kept, images)
         ours[key] = sys.modules["torch"].from_numpy(np.ascontiguousarray(array))
     new = {name: [ours.get((name, n), one) for n, one in enumerate(value)] if isinstance(value, (list, tuple)) else
            ours.get((name, 0), value) for name, value in given.items()}
@@ -194,6 +195,9 @@ def einsum(equation: Any, *operands: Any, **more: Any) -> Any:
     refuse(not set(left + right) <= set(out) or not summed, f"the equation {shown(equation)}, needed one that sums "
            "over letters which both have, and over no others")
     size = dict(zip(a, sizes(x)))
+    other = dict(zip(b, sizes(y) if holds_tensor(y) else tuple(y.shape)))
+    refuse(any(size[k] != other[k] for k in a if k in b), f"the equation {shown(equation)} of shapes {sizes(x)} and "
+           f"{tuple(other.values())}, needed the same size of each letter in both")
     if holds_tensor(y):
         size |= dict(zip(b, sizes(y)))
         y = permuted(y, [b.index(k) for k in (*both, *summed, *right)])
@@ -242,13 +246,12 @@ def ours_of(own: Shape, axis: int, size: int | None) -> Shape:
     return (*own[:axis], *(() if size is None else (size,)), *own[axis + 1 :])
 
 
-def item(x: Any, index: Any, **asked: Any) -> Any:
+def item(x: Any, index: Any) -> Any:
     """x[k], x[a:b] and x[None]: parts of axes, of which those with a number are gone, and new ones."""
     if not isinstance(x, Laid):
         return x[index]
     given = index if isinstance(index, tuple) else (index,)
-    known = all(one is None or one is Ellipsis or isinstance(one, (int, slice)) for one in given)
-    refuse(not known, "an index that is no number and no slice")
+    given = indexes(given)
     taken = sum(one is not None and one is not Ellipsis for one in given)
     where = next((n for n, one in enumerate(given) if one is Ellipsis), len(given))
     full = [*given[:where], *[slice(None)] * (len(x.groups) - taken), *given[where + 1 :]]

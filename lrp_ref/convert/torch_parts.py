@@ -9,7 +9,7 @@ from typing import Any
 
 from lrp_ref.convert.refused import refuse
 from lrp_ref.convert.torch_shapes import cat, reshape, unsuffixed
-from lrp_ref.convert.torch_tensor import Tensor
+from lrp_ref.convert.torch_tensor import Tensor, indexes
 from lrp_ref.hints import shown
 from lrp_ref.layers import Pad, Reshape, Slice, Transpose
 
@@ -49,9 +49,7 @@ def getitem(x: Any, index: Any, *, out: Any) -> Any:
     if not isinstance(x, Tensor):
         return x[index]
     given = index if isinstance(index, tuple) else (index,)
-    given = tuple(slice(k[0], k[0] + 1 or None) if isinstance(k, list) and len(k) == 1 else k for k in given)
-    known = all(one is None or one is Ellipsis or isinstance(one, (int, slice)) for one in given)
-    refuse(not known, "an index that is no number and no slice")
+    given = indexes(given)
     if 0 in out:   # as the rest of a rotation that turns all
         return sys.modules["torch"].empty(out)
     taken = sum(one is not None and one is not Ellipsis for one in given)

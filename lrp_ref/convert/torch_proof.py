@@ -18,7 +18,8 @@ from lrp_ref.network import INPUT, Network
 
 WHOLE = ("though each of its parts agrees: is there a hook, a replaced method, a part of a tensor that is changed in "
          "place, or something random? Take it out. Or do large numbers cancel? Then take module.double()")
-PART = "is one of its inputs changed in place, or does a hook or a replaced method change it?"
+PART = ("is one of its inputs changed in place, does a hook or a replaced method change it, is the number of images "
+        "written out as a number, or do large numbers cancel?")
 
 
 @dataclass(frozen=True)
@@ -46,11 +47,12 @@ def prove(trace: Traced, network: Network, origins: Mapping[str, Any], example: 
     origins  {layer: (node, position, groups)}: what it is in the graph of torch.fx; position is None or that in a
              tuple; groups: how torch has it, where that is otherwise
     compared calls that compare token ids with constants: they say of the random ids what they say of the example's
-    The random batch has an image more than the example, if the module takes that, so that the batch's axis is free.
+    The random batch has an image more than the example, if the module takes that, so that the batch's axis is free;
+    for an example of one image there are one of three and one of one.
     """
     must_agree(network, origins, example)
     rng, x = np.random.default_rng(0), example.x
-    for images in (len(x) + 1, len(x)):
+    for images in (3, 1) if len(x) == 1 else (len(x) + 1, len(x)):   # of one image, two have told the sizes
         shape = (images, *x.shape[1:])
         drawn = rng.normal(size=shape) if x.is_floating_point() else ids_like(example, compared, shape, rng)
         try:
@@ -61,7 +63,8 @@ def prove(trace: Traced, network: Network, origins: Mapping[str, Any], example: 
         if len(wanted) != images:   # made for one image alone: it drops the batch's axis where that has size 1
             continue
         must_agree(network, origins, ran(trace, noise, wanted, f"random numbers of shape {drawn.shape}"))
-        return
+        if len(x) > 1:
+            return
 
 
 def ids_like(example: Ran, compared: Sequence[Any], shape: Shape, rng: np.random.Generator) -> Array:
@@ -69,10 +72,10 @@ def ids_like(example: Ran, compared: Sequence[Any], shape: Shape, rng: np.random
     ids = own(example.x)
     if not compared:
         return rng.integers(0, int(ids.max()) + 1, shape)
-    if not example.values:
+    said = [own(example.values[node]) for node in compared if example.values]
+    if len(said) < len(compared) or any(one.shape != ids.shape for one in said):   # of some ids, or of others
         return np.array(np.broadcast_to(ids[:1], shape))
-    found = np.stack([np.broadcast_to(own(example.values[node]), ids.shape) for node in compared]).reshape(
-        len(compared), *ids.shape)
+    found = np.stack(said)
     drawn = np.empty(shape, np.int64)
     for place in np.ndindex(shape[1:]):
         alike = (found == found[(slice(None), 0, *place)].reshape(-1, *(1,) * ids.ndim)).all(0)
@@ -95,6 +98,7 @@ def must_agree(network: Network, origins: Mapping[str, Any], torchs: Ran) -> Non
                 value = own(torchs.values[node] if position is None else torchs.values[node][position])
                 who, shape = f"{quotable(name)}, a {type(layer).__name__},", xs[name].shape
                 ours = xs[name] if groups is None else laid_out(xs[name], groups)
+                value = value.astype(ours.dtype) if value.dtype.kind in "iu" else value   # ids, which are floats here
                 held_to(ours, value, who, torchs.what, PART)
                 xs[name] = value if groups is None else taken_back(value, groups, shape)
         xs.clear()

@@ -117,6 +117,16 @@ def both(sizes: Any) -> tuple[Any, ...]:
     return integers(sizes, 2)
 
 
+def indexes(given: Sequence[Any]) -> tuple[Any, ...]:
+    """Numbers, slices, None and Ellipsis; a list of one entry as a slice."""
+    made = tuple(slice(k[0], k[0] + 1 or None) if isinstance(k, list) and len(k) == 1 and type(k[0]) is int else k
+                 for k in given)
+    known = all(one is None or one is Ellipsis or isinstance(one, slice) or type(one) is int or (
+        isinstance(one, int) and not isinstance(one, bool)) for one in made)
+    refuse(not known, "an index that is no number and no slice")
+    return made
+
+
 def dims(given: Sequence[Any]) -> tuple[Any, ...]:
     """Axes or sizes that may be given one by one, or all in one tuple."""
     one = given[0] if len(given) == 1 else given

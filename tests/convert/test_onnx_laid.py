@@ -208,6 +208,12 @@ def test_axes_that_are_parted_otherwise_for_another_number_of_images_are_refused
     assert "moves the batch axis or mixes images" in said(made)
 
 
+def test_axes_may_be_counted_from_the_last_and_one_entry_kept():
+    nodes = [node("Transpose", "x", "t", perm=(1, 0, -1)), node("Gather", "t row1", "u", axis=-1),
+             node("Gather", "x row1", "v", axis=1), node("Transpose", "u", "w", perm=(-2, -3, 2)), node("Mul", "w v")]
+    held_to_reference(model(nodes, OPEN, {"row1": ints(1)}), drawn(4, T, D))
+
+
 def refused(*nodes, shape=OPEN, **constants):
     return said(model([node("Transpose", "x", "t", perm=BACK), *nodes], shape, CONSTANTS | constants))
 

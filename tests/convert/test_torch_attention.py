@@ -363,6 +363,9 @@ CALLS = {
     "baddbmm of three tensors": lambda x: torch.baddbmm(x @ x.mT, x, x.mT, beta=0.5),
     "addmm of a row with factors": lambda x: torch.addmm(torch.arange(D) / 7, x[:, 0], torch.eye(D), beta=2, alpha=3),
     "a scale after a shift": lambda x: F.layer_norm(x, (D,), None, torch.linspace(0, 1, D)) * torch.linspace(1, 2, D),
+    "unit vectors of rows that may be 0": lambda x: F.normalize(F.relu(x - 9), dim=-1) + F.normalize(F.relu(x), dim=2),
+    "torch's names of arguments": lambda x: torch.softmax(input=torch.bmm(input=x, mat2=x.mT), dim=-1).sum(axis=1),
+    "their other order": lambda x: torch.mean(keepdim=True, dim=1, input=x) * torch.relu(input=x),
     "unit vectors": lambda x: F.normalize(x, dim=-1) + x,
     "unit vectors by head": lambda x: F.normalize(by_heads(x).mT.mT.flatten(0, 1), dim=2).view(-1, T, HEADS, 4),
     "one key for all heads": lambda x: by_heads(x).transpose(1, 2) @ x[:, None, :, :4].mT,
@@ -469,6 +472,49 @@ def test_ids_that_are_padding_stay_as_in_the_example(fixed):
     assert np.array_equal(ours(other.numpy().astype(np.float32)), wanted)
 
 
+class Asks(nn.Module):
+    """Which ids are padding, asked in some way."""
+
+    def __init__(self, how):
+        super().__init__()
+        self.words, self.how = nn.Embedding(IDS, D), how
+
+    def forward(self, ids):
+        return self.how(self.words, ids).flatten(1)
+
+
+ASKS = {
+    "by name": lambda words, ids: words(ids) * torch.ne(input=ids, other=1)[..., None],
+    "the other way round": lambda words, ids: words(ids) * torch.ne(other=1, input=ids)[..., None],
+    "of some": lambda words, ids: words(ids)[:, 1:] * (ids[:, 1:] != 1)[..., None],
+    "of the last": lambda words, ids: words(ids) * (ids[:, -1] != 1)[:, None, None],
+    "with an axis more": lambda words, ids: words(ids) * (ids[:, None] == 1)[:, 0, :, None],
+}
+
+
+@pytest.mark.parametrize("how", ASKS.values(), ids=ASKS)
+def test_ids_may_be_asked_in_several_ways(how):
+    module, ids = Asks(how).eval(), torch.tensor([[5, 2, 7, 1, 3], [3, 2, 9, 1, 2]])
+    with pytest.warns(UserWarning, match="which token ids are padding"):
+        ours = from_torch(module, ids)
+    close(ours, module, ids)
+
+
+@pytest.mark.parametrize("call", [lambda words, ids: words(ids[:, 1:]), lambda words, ids: words(ids.roll(1, 1)),
+                                  lambda words, ids: words(ids.clamp(max=4)), lambda words, ids: words(
+                                      ids.transpose(0, 1)).transpose(0, 1)])
+def test_ids_may_be_cut_and_moved(call):
+    module, ids = Asks(call).eval(), torch.tensor([[5, 2, 7, 1, 3], [3, 2, 9, 1, 2]])
+    close(from_torch(module, ids), module, ids)
+
+
+def test_a_module_that_multiplies_by_the_number_of_images_is_refused():
+    """Nothing of it shows at an example of zeros, as one has who only says a shape."""
+    for call in (lambda x: x * x.shape[0], lambda x: x + (x.relu() * x.shape[0])):
+        with pytest.raises(ValueError, match="on random numbers of shape"):
+            from_torch(Calling(call).eval(), torch.zeros(1, T, D))
+
+
 def test_layers_that_are_many_modules_deep_have_shorter_names():
     module: nn.Module = nn.Linear(D, 2)
     for n in range(30):
@@ -515,6 +561,9 @@ REFUSED = {
     "three operands": (Calling(lambda x: torch.einsum("btd,btd,btd->bt", x, x, x)), "needed two operands, each letter"),
     "another tensor's norm": (Calling(lambda x: written_out(x, 2 * x)), "multiplies by the inverse root of another"),
     "a mean over tokens": (Calling(lambda x: written_out(x, x, 1)), "multiplies by the inverse root of another"),
+    "unit vectors beyond 1": (Calling(lambda x: F.normalize(x, dim=-1, eps=1.0)), "eps=1.0, below which |x| is not"),
+    "truths as an index": (Calling(lambda x: x[:, [True] + [False] * 4]), "an index that is no number and no slice"),
+    "letters of two sizes": (Calling(lambda x: torch.einsum("btd,bts->bds", x[..., :1], x[:, :1])), "the same size"),
     "unit vectors of columns": (Calling(lambda x: F.normalize(x, dim=1)), "along axis 1, needed p=2 along the last"),
     "no more": (Calling(lambda x: x.permute(1, 2, 0).permute(2, 0, 1)), "from_torch got a network without layers"),
     "other axes": (Turning(lambda x, a: F.max_pool1d(x, 2).mean(0)), "this works on other axes than rows"),

@@ -209,6 +209,10 @@ def test_accounts_worked_out_again_are_those_that_were_kept(monkeypatch: pytest.
             kept.ledger.total().values(), ledger.total().values(), strict=True))
         for name, sums in kept.ledger.sums().items():
             assert all(map(np.array_equal, sums, ledger.sums()[name]))
+    first = next(account for account in again.ledger.accounts if type(account) is Again)
+    assert np.array_equal(first.bias, kept.ledger.accounts[again.ledger.accounts.index(first)].bias)
+    with pytest.raises(AttributeError, match="an account has no relevance, needed one of received, handed"):
+        first.relevance   # noqa: B018
     assert {type(account) for account in others[1].accounts} == {type(account) for account in others[2].accounts} == {
         Account}
 
