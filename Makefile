@@ -99,6 +99,7 @@ zoo: peers
 bench: peers
 	$(PEERS)/bin/python benchmarks/bench.py
 	$(PEERS)/bin/python benchmarks/imagenet.py
+	$(PEERS)/bin/python benchmarks/depthwise.py
 	$(PEERS)/bin/python benchmarks/vit.py
 	$(PEERS)/bin/python benchmarks/taps.py
 	$(PEERS)/bin/python benchmarks/fisher.py

@@ -116,8 +116,8 @@ def owner(array):
 
 
 def depthwise(network, x, rules, R):
-    """What part of the seconds of all layers, up and down, goes to convolutions of one channel each; and what part
-    would, if their products took no time: what is left are passes over their inputs and outputs."""
+    """What part of the seconds of all layers, up and down, goes to convolutions of one channel each; what part would,
+    if their products took no time: what is left are passes over inputs and outputs; all seconds; those of products."""
     e, seconds, products = explain(network, x, rules, R), {}, {}
     for name, layer, _ in network.nodes:
         a = network.read(name, e.activations)
@@ -129,7 +129,7 @@ def depthwise(network, x, rules, R):
     own = [name for name in seconds if getattr(network[name], "groups", 1) > 1]
     all_of, products_of = (sum(part[name] for name in own) for part in (seconds, products))
     whole = sum(seconds.values())
-    return all_of / whole, (all_of - products_of) / (whole - products_of)
+    return all_of / whole, (all_of - products_of) / (whole - products_of), whole, products_of
 
 
 @contextmanager
@@ -165,7 +165,7 @@ def row(network, module, x, name, rounds):
                                   "zennit": lambda: zennit(module, network, rules, x, R)}, rounds)
     activations = sum(a.nbytes for a in network.activations(x).values())
     gap = abs(results["ours"] - results["zennit"]).max() / abs(results["zennit"]).max()
-    part, without = depthwise(network, x, rules, R)
+    part, without, *_ = depthwise(network, x, rules, R)
     return {"rule": name, **medians(seconds), "zennit/ours": ratio(seconds, "zennit", "ours"),
             "memory": allocated(lambda: explain(network, x, rules, R)) / activations,
             "kept": kept(explain(network, x, rules, R)) / activations,
