@@ -16,12 +16,13 @@ from lrp_ref.convert.torch_attention import LEAVE_OUT
 from lrp_ref.convert.torch_laid_calls import carried_through, has_laid, in_order
 from lrp_ref.convert.torch_run import torch
 from lrp_ref.convert.torch_table import CALLED, NO_LAYER, TORCH
-from lrp_ref.convert.torch_tensor import Laid, Tensor, holds_tensor
+from lrp_ref.convert.torch_tensor import InverseRoot, Laid, Tensor, holds_tensor
 from lrp_ref.convert.torch_trace import Traced, called_by, sizes_alone, type_name
 from lrp_ref.hints import quotable
 from lrp_ref.layers import Flatten, Layer, Reshape, Softmax, Transpose
 from lrp_ref.network import INPUT, NAME, Network, made_of
 
+TAKE_ROOTS = {"mul", "imul", "multiply", "to", "float", "double", "type_as", "type"}
 OTHER = {"axis": "dim", "mat2": "other"}
 COMPARED = {"ne", "eq", "not_equal", "lt", "gt", "le", "ge"}
 LONGEST = NAME - 6   # letters of a name, before a number that makes it its own
@@ -178,7 +179,11 @@ def carried_out(trace: Traced, node: Any, args: Any, kwargs: Any, values: Values
         asked = {name: value for name, value in (("out", out), ("part", part)) if name in takes(make)}
         args, kwargs = by_our_names(make, args, kwargs)
         in_order(part, [args, kwargs])
-        if has_laid([args, kwargs]):
+        roots = [one for one in (*args, *kwargs.values()) if isinstance(one, InverseRoot)]
+        refuse(bool(roots) and kind not in TAKE_ROOTS, "of the inverse root of a mean of squares, which is taken where "
+               "it is multiplied with what is squared alone: x * rsqrt(mean(x^2) + epsilon) is an RMSNorm")
+        before_the_batch = kind == "stack" and kwargs.get("dim", (*args, 0)[1]) == 0
+        if has_laid([args, kwargs]) or before_the_batch:
             result = carried_through(make, args, kwargs, attributes(part, make) | asked)
         else:
             result = make(*args, **kwargs, **attributes(part, make), **asked)
