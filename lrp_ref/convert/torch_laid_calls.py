@@ -156,7 +156,8 @@ def stacked(given: dict[str, Any]) -> Any:
 
 def torchs_block(make: Make, given: dict[str, Any]) -> Any:
     """Torch's own attention and encoders, which say which axis is the batch's."""
-    orders = {one.batch_first for one in given["part"].modules() if hasattr(one, "batch_first")}
+    orders = orders_of(given["part"])
+    refuse(len(orders) > 1, "blocks of which some have batch_first=True and some have not, needed one kind")
     new, at = dict(given), 0 if orders == {True} else 1
     for name, value in given.items():
         if name in ("query", "key", "value") and not holds_tensor(value) and at and value.ndim == 3:
@@ -173,12 +174,16 @@ def torchs_block(make: Make, given: dict[str, Any]) -> Any:
     return (as_torch_has(out, places), *made[1:]) if isinstance(made, tuple) else as_torch_has(out, places)
 
 
+def orders_of(part: Any) -> set[bool]:
+    """Whether the batch is first, of a module and of all that it is made of."""
+    return {one.batch_first for one in part.modules() if hasattr(one, "batch_first")}
+
+
 def in_order(part: Any, args: Any) -> None:
     """An error where torch's attention takes another axis for the batch than it is."""
-    orders = {one.batch_first for one in part.modules() if hasattr(one, "batch_first")} if part is not None else set()
-    refuse(False in orders and not has_laid(args), "batch_first=False, whose first axis is not the batch's, of a "
-           "tensor whose first axis is: transpose(0, 1) before it, or make it with batch_first=True and the same "
-           "weights")
+    second = part is not None and False in orders_of(part)
+    refuse(second and not has_laid(args), "batch_first=False, whose first axis is not the batch's, of a tensor whose "
+           "first axis is: transpose(0, 1) before it, or make it with batch_first=True and the same weights")
 
 
 def einsum(equation: Any, *operands: Any, **more: Any) -> Any:
