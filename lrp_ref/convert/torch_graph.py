@@ -182,8 +182,7 @@ def carried_out(trace: Traced, node: Any, args: Any, kwargs: Any, values: Values
         roots = [one for one in (*args, *kwargs.values()) if isinstance(one, InverseRoot)]
         refuse(bool(roots) and kind not in TAKE_ROOTS, "of the inverse root of a mean of squares, which is taken where "
                "it is multiplied with what is squared alone: x * rsqrt(mean(x^2) + epsilon) is an RMSNorm")
-        before_the_batch = kind == "stack" and kwargs.get("dim", (*args, 0)[1]) == 0
-        if has_laid([args, kwargs]) or before_the_batch:
+        if has_laid([args, kwargs]):
             result = carried_through(make, args, kwargs, attributes(part, make) | asked)
         else:
             result = make(*args, **kwargs, **attributes(part, make), **asked)

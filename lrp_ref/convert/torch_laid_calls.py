@@ -59,7 +59,7 @@ def has_laid(value: Any) -> bool:
 
 def carried_through(make: Make, args: Any, kwargs: Any, asked: dict[str, Any]) -> Any:
     """What a call makes of tensors of which some are `Laid`."""
-    if make in SHAPES or make is einsum:
+    if make in SHAPES or make in (einsum, stack):
         return make(*args, **kwargs, **asked)
     if make is parts.getitem:
         return item(*args)
@@ -67,8 +67,6 @@ def carried_through(make: Make, args: Any, kwargs: Any, asked: dict[str, Any]) -
         return expanded(args[0], asked["out"])
     given = inspect.signature(make).bind_partial(*args, **kwargs).arguments | asked
     first = next(iter(inspect.signature(make).parameters))
-    if make is shape.stack:
-        return stacked(given)
     if make in TOGETHER or make in PRODUCTS:
         return put_together(make, given)
     if make in (attention.addmm, attention.baddbmm):
@@ -144,11 +142,12 @@ def put_together(make: Make, given: dict[str, Any]) -> Any:
     return as_torch_has(make(**new), places)
 
 
-def stacked(given: dict[str, Any]) -> Any:
-    """As `cat` of tensors that have an axis more."""
-    refuse(not all(map(holds_tensor, given["tensors"])), "puts constants beside tensors, for which there is no layer")
-    laids = list(map(as_laid, given["tensors"]))
-    axis = given.get("dim", 0)
+def stack(tensors: Any, dim: Any = 0) -> Any:
+    """As `cat` of tensors that have an axis more, which may stand before the batch."""
+    if dim != 0 and not has_laid(tensors):
+        return shape.stack(tensors, dim)
+    refuse(not all(map(holds_tensor, tensors)), "puts constants beside tensors, for which there is no layer")
+    laids, axis = list(map(as_laid, tensors)), dim
     axis = axis + len(laids[0].groups) + 1 if axis < 0 else axis
     wide = [Laid(one.tensor, (*one.groups[:axis], (), *one.groups[axis:])) for one in laids]
     return put_together(shape.cat, {"tensors": wide, "dim": axis})

@@ -80,7 +80,7 @@ ROWS: tuple[tuple[str, Callable[..., Any]], ...] = (
     ("permute", shape.permute),
     ("getattr", shape.attribute),
     ("cat concat concatenate", shape.cat),
-    ("stack", shape.stack),
+    ("stack", laid.stack),
     ("chunk tensor_split", parts.chunk),
     ("split", parts.split),
     ("unbind", parts.unbind),
