@@ -13,10 +13,11 @@ from lrp_ref import (
     MatMul,
     RMSNorm,
     Softmax,
+    Tanh,
     attnlrp,
     explain,
 )
-from lrp_ref.convert import from_torch
+from lrp_ref.convert import from_torch, torch_layers
 
 torch = pytest.importorskip("torch")
 nn, F = torch.nn, torch.nn.functional
@@ -514,6 +515,20 @@ def test_a_module_that_multiplies_by_the_number_of_images_is_refused():
     for call in (lambda x: x * x.shape[0], lambda x: x + (x.relu() * x.shape[0])):
         with pytest.raises(ValueError, match="on random numbers of shape"):
             from_torch(Calling(call).eval(), torch.zeros(1, T, D))
+
+
+def test_a_module_that_counts_images_from_three_on_is_refused_at_an_example_of_one():
+    module = Calling(lambda x: x * max(x.shape[0], 2)).eval()
+    with pytest.raises(ValueError, match=r"on random numbers of shape \(3, 5, 12\)"):
+        from_torch(module, torch.zeros(1, T, D))
+
+
+def test_a_wrong_layer_is_named_where_the_batch_is_elsewhere_too(monkeypatch):
+    """Each answers for itself, and not the network alone."""
+    monkeypatch.setattr(torch_layers, "ReLU", Tanh)
+    module = Turning(lambda x, attend: (x * 3).relu().mean(0)).eval()
+    with pytest.raises(ValueError, match="from_torch: relu, a Tanh, gives other numbers than torch on the example"):
+        from_torch(module, torch.randn(2, T, D))
 
 
 def test_layers_that_are_many_modules_deep_have_shorter_names():
